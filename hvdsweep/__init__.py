@@ -1,0 +1,1 @@
+"""hvdsweep: how far does data parallelism pay for your workload?"""

@@ -1,0 +1,65 @@
+"""The command line: one module per command, loaded only when that command runs, so that `--help` stays instant."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from hvdsweep.errors import HvdsweepError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "launch": ("hvdsweep.cli.launch", "Train a sweep, or go on with it where it stopped."),
+    "status": ("hvdsweep.cli.status", "How far every sweep is, and what its gangs do."),
+    "curve": ("hvdsweep.cli.curve", "Steps to the goal against batch size: table and chart."),
+    "best": ("hvdsweep.cli.best", "The best metaparameters of every batch size, with warnings."),
+    "workloads": ("hvdsweep.cli.workloads", "What can be trained; print a preset."),
+    "schema": ("hvdsweep.cli.schema", "The JSON Schema of the sweep file."),
+    "doctor": ("hvdsweep.cli.doctor", "Check this machine: versions, Horovod, allreduce, disk, GPUs."),
+}
+"""Command -> (module, one line of help). The module holds a click command of the same name."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hvdsweep")
+def group() -> None:
+    """How far does data parallelism pay for your workload?
+
+    Compose a sweep over batch sizes and metaparameters, train it through horovodrun, and read the scaling curve.
+    """
+
+
+def main() -> None:
+    """The console script: errors meant for people go to stderr as one clear text, with the exit code that says which kind."""
+    try:
+        group.main(prog_name="hvdsweep", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HvdsweepError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,124 @@
+"""Random bits that are a function of where they are used, not of who draws them or when.
+
+A word of 32 bits is a hash of (seed, step, stream, row of the global batch, unit). Ranks, micro-batches, XLA, CPUs and GPUs
+therefore all see the same dropout masks and augmentations, and a plain numpy loop can repeat them (pass `xp=numpy`). The
+mixer is a two-round multiply-xorshift on 32 bits with full avalanche (every input bit flips every output bit with a
+probability near one half); masks of neighbouring rows, steps and units are uncorrelated to within sampling error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_MULTIPLIERS = (0x7FEB352D, 0x846CA68B)
+_GOLDEN = 0x9E3779B9
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where in a trial the forward pass being traced takes place."""
+
+    seed: Any
+    """The trial's seed, uint32 scalar."""
+    step: Any
+    """The number of the update, uint32 scalar."""
+    rows: Any
+    """For each example of the local batch, its row in the global batch: uint32 [b]."""
+    rates: dict[str, Any]
+    """Metaparameters that layers read as tensors, e.g. `dropout` (float32 scalar)."""
+
+
+_current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("stateless_scope", default=None)
+
+
+def current() -> Scope | None:
+    """The scope a layer is called in; None means evaluation, where nothing is random."""
+    return _current.get()
+
+
+@contextlib.contextmanager
+def scope(seed: Any, step: Any, rows: Any, **rates: Any) -> Iterator[Scope]:
+    """Make the forward pass inside the block a training pass at this seed, step and these rows."""
+    here = Scope(seed, step, rows, rates)
+    token = _current.set(here)
+    try:
+        yield here
+    finally:
+        _current.reset(token)
+
+
+def mix(x: Any, xp: Any = None) -> Any:
+    """Scramble 32-bit words: a bijection on uint32 with full avalanche. `xp=numpy` for arrays, else TensorFlow."""
+    if xp is np:
+        x = np.asarray(x, np.uint32)
+        with np.errstate(over="ignore"):
+            x = (x ^ (x >> np.uint32(16))) * np.uint32(_MULTIPLIERS[0])
+            x = (x ^ (x >> np.uint32(15))) * np.uint32(_MULTIPLIERS[1])
+            return x ^ (x >> np.uint32(16))
+    import tensorflow as tf
+
+    def shift(value: Any, by: int) -> Any:
+        return tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, tf.constant(by, tf.uint32)))
+
+    x = tf.cast(x, tf.uint32)
+    x = shift(x, 16) * tf.constant(_MULTIPLIERS[0], tf.uint32)
+    x = shift(x, 15) * tf.constant(_MULTIPLIERS[1], tf.uint32)
+    return shift(x, 16)
+
+
+def _xor(a: Any, b: Any, xp: Any) -> Any:
+    if xp is np:
+        return np.bitwise_xor(a, b)
+    import tensorflow as tf
+
+    return tf.bitwise.bitwise_xor(a, b)
+
+
+def _u32(value: Any, xp: Any) -> Any:
+    if xp is np:
+        return np.asarray(value).astype(np.uint32)
+    import tensorflow as tf
+
+    return tf.cast(value, tf.uint32)
+
+
+def fold(key: Any, value: Any, xp: Any = None) -> Any:
+    """A new key from a key and a number (both broadcast): mix(key * golden + 1 xor mix(value))."""
+    with np.errstate(over="ignore"):
+        spread = _u32(key, xp) * _u32(_GOLDEN, xp) + _u32(1, xp)
+    return mix(_xor(spread, mix(_u32(value, xp), xp), xp), xp)
+
+
+def row_keys(scope: Scope, stream: int, xp: Any = None) -> Any:
+    """One key per example: uint32 [b]. `stream` tells apart the layers (and augmentations) that draw at the same step."""
+    key = fold(fold(scope.seed, scope.step, xp), stream, xp)
+    return fold(key, scope.rows, xp)
+
+
+def bits(keys: Any, units: int, xp: Any = None) -> Any:
+    """`units` words for each key: uint32 [b] -> uint32 [b, units]."""
+    if xp is np:
+        counter = np.arange(units, dtype=np.uint32)
+        return fold(np.asarray(keys)[:, None], counter[None, :], np)
+    import tensorflow as tf
+
+    counter = tf.cast(tf.range(units), tf.uint32)
+    return fold(keys[:, None], counter[None, :])
+
+
+def uniform(keys: Any, units: int, xp: Any = None) -> Any:
+    """Uniform on [0, 1) with 24 bits: float32 [b, units]."""
+    words = bits(keys, units, xp)
+    if xp is np:
+        return (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+    import tensorflow as tf
+
+    # uint32 to float32 has no fast path everywhere; 24 bits fit an int32 exactly.
+    high = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.int32)
+    return tf.cast(high, tf.float32) * tf.constant(2.0**-24, tf.float32)
