@@ -1,0 +1,43 @@
+"""How the rows of a global batch are shared: first over ranks, then over passes of bounded size."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+
+def split_batch(batch_size: int, np: int, granule: int = 1) -> list[tuple[int, int]]:
+    """Contiguous [start, stop) rows for each of `np` ranks, in order, together 0 .. batch_size.
+
+    Cuts fall at multiples of `granule` (a model whose layers look at that many rows together may not be cut
+    elsewhere), so a last, incomplete granule stays whole. Shares differ by at most one granule. With fewer
+    granules than ranks the later ranks get none; rank 0 always has rows.
+    """
+    if batch_size < 1 or np < 1 or granule < 1:
+        raise ValueError(f"batch_size {batch_size}, np {np} and granule {granule} must be at least 1")
+    granules = -(-batch_size // granule)
+    fair, more = divmod(granules, np)
+    shares = [fair + (rank < more) for rank in range(np)]
+    if fair and more and batch_size % granule:
+        # The last rank holds the incomplete granule; it takes one of the spare ones to stay within a granule.
+        shares[more - 1] -= 1
+        shares[-1] += 1
+    ends = accumulate(shares, initial=0)
+    return list(pairwise(min(end * granule, batch_size) for end in ends))
+
+
+def micro_batches(share: tuple[int, int], micro_batch: int, granule: int = 1) -> list[tuple[int, int]]:
+    """The rows [start, stop) of one rank in as few passes of at most `micro_batch` rows as the granule
+    allows.
+
+    Passes are balanced like ranks: their sizes differ by at most one granule. A micro-batch below one granule
+    counts as one granule. An empty share has no pass.
+    """
+    start, stop = share
+    if micro_batch < 1 or granule < 1 or stop < start:
+        raise ValueError(f"share {share}, micro_batch {micro_batch} and granule {granule} make no passes")
+    rows = stop - start
+    if rows == 0:
+        return []
+    most = max(micro_batch // granule, 1) * granule
+    passes = -(-rows // most)
+    return [(start + low, start + high) for low, high in split_batch(rows, passes, granule)]
