@@ -1,9 +1,10 @@
 """Random bits that are a function of where they are used, not of who draws them or when.
 
-A word of 32 bits is a hash of (seed, step, stream, row of the global batch, unit). Ranks, micro-batches, XLA, CPUs and GPUs
-therefore all see the same dropout masks and augmentations, and a plain numpy loop can repeat them (pass `xp=numpy`). The
-mixer is a two-round multiply-xorshift on 32 bits with full avalanche (every input bit flips every output bit with a
-probability near one half); masks of neighbouring rows, steps and units are uncorrelated to within sampling error.
+A word of 32 bits is a hash of (seed, step, stream, row of the global batch, unit). Ranks, micro-batches, XLA,
+CPUs and GPUs therefore all see the same dropout masks and augmentations, and a plain numpy loop can repeat
+them (pass `xp=numpy`). The mixer is a two-round multiply-xorshift on 32 bits with full avalanche (every input
+bit flips every output bit with a probability near one half); masks of neighbouring rows, steps and units are
+uncorrelated to within sampling error.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 _MULTIPLIERS = (0x7FEB352D, 0x846CA68B)
 _GOLDEN = 0x9E3779B9
+
+AUGMENTATION = 0
+"""The stream of a data set's augmentation; the layers of a model count from 1."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,20 @@ class Scope:
     """For each example of the local batch, its row in the global batch: uint32 [b]."""
     rates: dict[str, Any]
     """Metaparameters that layers read as tensors, e.g. `dropout` (float32 scalar)."""
+    valid: Any = None
+    """For each example of the local batch, 1 or 0 (float32 [b]): 0 marks padding, which no statistics may
+    see. None: all are real."""
+    aux: list[Any] = field(default_factory=list)
+    """What layers want summed over the global batch beside the gradients
+    (`layers.GhostBatchNormalization`), in a fixed order."""
+    calls: dict[int, int] = field(default_factory=dict)
+    """How often each stream was drawn from, so that a layer called twice draws twice."""
+
+    def stream(self, base: int) -> int:
+        """The stream number of this call of the layer (or augmentation) whose own number is `base`."""
+        again = self.calls.get(base, 0)
+        self.calls[base] = again + 1
+        return base + again * 65_536
 
 
 _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("stateless_scope", default=None)
@@ -43,9 +61,9 @@ def current() -> Scope | None:
 
 
 @contextlib.contextmanager
-def scope(seed: Any, step: Any, rows: Any, **rates: Any) -> Iterator[Scope]:
+def scope(seed: Any, step: Any, rows: Any, *, valid: Any = None, **rates: Any) -> Iterator[Scope]:
     """Make the forward pass inside the block a training pass at this seed, step and these rows."""
-    here = Scope(seed, step, rows, rates)
+    here = Scope(seed, step, rows, rates, valid)
     token = _current.set(here)
     try:
         yield here
@@ -54,7 +72,8 @@ def scope(seed: Any, step: Any, rows: Any, **rates: Any) -> Iterator[Scope]:
 
 
 def mix(x: Any, xp: Any = None) -> Any:
-    """Scramble 32-bit words: a bijection on uint32 with full avalanche. `xp=numpy` for arrays, else TensorFlow."""
+    """Scramble 32-bit words: a bijection on uint32 with full avalanche. `xp=numpy` for arrays, else
+    TensorFlow."""
     if xp is np:
         x = np.asarray(x, np.uint32)
         with np.errstate(over="ignore"):
@@ -96,7 +115,8 @@ def fold(key: Any, value: Any, xp: Any = None) -> Any:
 
 
 def row_keys(scope: Scope, stream: int, xp: Any = None) -> Any:
-    """One key per example: uint32 [b]. `stream` tells apart the layers (and augmentations) that draw at the same step."""
+    """One key per example: uint32 [b]. `stream` tells apart the layers (and augmentations) that draw at
+    the same step."""
     key = fold(fold(scope.seed, scope.step, xp), stream, xp)
     return fold(key, scope.rows, xp)
 

@@ -1,0 +1,81 @@
+"""What a data set is to a trial: splits of examples, in memory or streamed by global index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workloads.catalogue import DatasetInfo
+
+if TYPE_CHECKING:
+    from workloads.tasks import Task
+
+
+class Stream(Protocol):
+    """Examples too many for memory, read by their global index."""
+
+    def __len__(self) -> int: ...
+
+    def blocks(self, rows: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each array of indices int64 [n]: features [n, ...] and labels [n, ...], in the asked order.
+        Reads ahead in the background, so `rows` is consumed some blocks before they are wanted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples of one split."""
+
+    features: np.ndarray | Stream
+    """[n, ...], or a stream of them."""
+    labels: np.ndarray | None
+    """[n, ...]; None where `features` is a stream, which yields the labels too."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the features and labels are arrays."""
+        return isinstance(self.features, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything a trial needs to know of its data."""
+
+    name: str
+    task: Task
+    train: Split
+    val: Split
+    test: Split | None
+    input_shape: tuple[int, ...]
+    """One example, without the batch axis."""
+    classes: int
+    """Classes, or size of the vocabulary."""
+    augment: Callable[[Any, Any], Any] | None = None
+    """augment(features [b, ...], keys uint32 [b]) -> features, in the graph, for training only. Its
+    randomness is a function of the keys: `stateless.row_keys(scope, stateless.AUGMENTATION)`."""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits there are, by name."""
+        every = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: split for name, split in every.items() if split is not None}
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The same facts as `catalogue.dataset_info` gives for a built-in data set."""
+        return DatasetInfo(
+            self.name,
+            self.task.name,
+            len(self.train),
+            len(self.val),
+            0 if self.test is None else len(self.test),
+            self.input_shape,
+            self.classes,
+            in_memory=self.train.in_memory,
+        )

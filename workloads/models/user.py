@@ -1,0 +1,84 @@
+"""The user's own model, checked, and made independent of the number of ranks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from hvdsweep.errors import UserError
+from workloads import layers, usercode
+from workloads.datasets.dataset import Dataset
+
+_RATES = ("dropout", "recurrent_dropout")
+
+
+def build(name: str, dataset: Dataset, options: Mapping[str, Any], source: str | None) -> keras.Model:
+    """Call `module:function` with those of `dataset`, `input_shape`, `classes` that it names (else with
+    the data set as its first argument) and the options as keywords."""
+    function = usercode.find(name, source)
+    facts = {"dataset": dataset, "input_shape": dataset.input_shape, "classes": dataset.classes}
+    known = inspect.signature(function).parameters
+    named = {key: value for key, value in facts.items() if key in known and key not in options}
+    model = usercode.call(name, function, *(() if named else (dataset,)), **named, **options)
+    if not isinstance(model, keras.Model):
+        raise UserError(f"{name}: returned a {type(model).__name__}, not a keras.Model")
+    example = np.zeros(
+        (2, *dataset.input_shape), np.int32 if dataset.task.name == "language_model" else np.float32
+    )
+    outputs = usercode.call(name, model, example)
+    expected = (
+        (2, *dataset.input_shape, dataset.classes)
+        if dataset.task.name == "language_model"
+        else (2, dataset.classes)
+    )
+    shape = getattr(outputs, "shape", None)
+    if shape is None or tuple(shape) != expected:
+        got = type(outputs).__name__ if shape is None else tuple(shape)
+        raise UserError(f"{name}: for 2 examples the model's output is {got}, not logits of shape {expected}")
+    if not model.trainable_variables:
+        raise UserError(f"{name}: the model has nothing to train")
+    values = np.asarray(outputs)
+    if (values >= 0).all() and np.allclose(values.sum(-1), 1.0, atol=1e-4):
+        raise UserError(f"{name}: the model's output is a softmax; return logits (no activation at the end)")
+    model.granule = max([int(getattr(layer, "granule", 1)) for layer in _every(model)], default=1)
+    return model
+
+
+def _every(model: keras.Model) -> list[keras.layers.Layer]:
+    return list(model._flatten_layers(include_self=False))
+
+
+def make_stateless(name: str, model: keras.Model) -> None:
+    """Turn every `keras.layers.Dropout` into the stateless one, number the streams in the order of the
+    model, and refuse layers whose statistics or randomness would change with the number of ranks."""
+    stream = 0
+    for layer in _every(model):
+        if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
+            layer.__class__ = layers.Dropout
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise UserError(
+                f"{name}: layer {layer.name}: the statistics of BatchNormalization are those of a rank's share of the "
+                "batch, so the result would change with the number of ranks; use "
+                "workloads.layers.GhostBatchNormalization, whose statistics are those of 32 examples"
+            )
+        if isinstance(layer, layers.Dropout):
+            stream += 1
+            layer.stream_number = stream
+        elif _draws(layer):
+            raise UserError(
+                f"{name}: layer {layer.name}: {type(layer).__name__} draws random numbers that would change with "
+                "the number of ranks; of the random layers only Dropout (without noise_shape) is made stateless"
+            )
+
+
+def _draws(layer: keras.layers.Layer) -> bool:
+    if any(hasattr(layer, rate) for rate in _RATES):
+        return any(
+            isinstance(getattr(layer, rate, 0.0), float) and getattr(layer, rate) > 0.0 for rate in _RATES
+        )
+    own = vars(layer).values()
+    return any(isinstance(value, keras.random.SeedGenerator) for value in own)

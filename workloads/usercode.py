@@ -1,0 +1,72 @@
+"""Finding and calling the user's own Python: `module:function`, looked for first in the directory of the
+sweep file."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hvdsweep.errors import UserError
+
+
+def find(name: str, source: str | None) -> Callable[..., Any]:
+    """The function that `module:function` names. Raises `UserError` saying which part of the name is
+    wrong."""
+    module_name, _, function_name = name.partition(":")
+    if not module_name or not function_name:
+        raise UserError(f"{name}: is not `module:function`, e.g. `my_model:build_model`")
+    if source is not None:
+        if source in sys.path:
+            sys.path.remove(source)
+        sys.path.insert(0, source)
+        importlib.invalidate_caches()
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0] and error.name != module_name:
+            raise UserError(
+                f"{name}: importing it needs the module {error.name}, which is not installed"
+            ) from error
+        place = f" in {source} or" if source else ""
+        raise UserError(f"{name}: no module {module_name}{place} among the installed packages") from error
+    except Exception as error:
+        raise UserError(f"{name}: importing {module_name} failed: {describe(error)}") from error
+    _refuse_namesake(name, module_name, module, source)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise UserError(f"{name}: {module.__file__} has no function {function_name}")
+    return function  # type: ignore[no-any-return]
+
+
+def _refuse_namesake(name: str, module_name: str, module: Any, source: str | None) -> None:
+    if source is None:
+        return
+    top = Path(source) / module_name.partition(".")[0]
+    own = next((path for path in (top.with_suffix(".py"), top / "__init__.py") if path.exists()), None)
+    loaded = getattr(sys.modules[module_name.partition(".")[0]], "__file__", None)
+    if own is not None and (loaded is None or Path(loaded).resolve() != own.resolve()):
+        raise UserError(
+            f"{name}: {own} is hidden by another module of that name ({loaded or 'built in'}); rename it"
+        )
+
+
+def call(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What the user's function returns; its exceptions become one `UserError` with the place they came
+    from."""
+    try:
+        return function(*arguments, **options)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{name}: {describe(error)}") from error
+
+
+def describe(error: Exception) -> str:
+    """An exception as one line: its type, message and innermost place."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
