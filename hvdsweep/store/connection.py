@@ -1,0 +1,181 @@
+"""Opening a store for writing, and the one way to write: short BEGIN IMMEDIATE transactions that wait their
+turn.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.filesystem import file_system_of
+from hvdsweep.store.schema import APPLICATION_ID, PAGE_SIZE, VERSION, migrate
+
+BUSY_SECONDS = 30.0
+"""How long one statement waits for a lock that another process holds."""
+
+ATTEMPTS = 4
+"""How often a transaction starts anew when the wait was in vain."""
+
+
+def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Connection:
+    """A connection that may write; an older store is migrated, a missing one made where `create`.
+
+    WAL on a local file system; on a network file system a rollback journal, and an event that says so.
+    Transactions are explicit (`with transaction(conn)`). UserError: missing, not a store, newer, unwritable.
+    """
+    path = Path(path)
+    if not path.exists():
+        if not create:
+            raise UserError(missing(path))
+        if not path.parent.is_dir():
+            raise UserError(
+                f"{path}: the folder {path.parent} does not exist. Make it, or name another file with --db."
+            )
+    elif path.is_dir():
+        raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+    try:
+        conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise UserError(
+            f"{path}: {error}. Check that you may write to this folder, or name another file with --db."
+        ) from None
+    try:
+        _prepare(conn, path, create)
+    except BaseException as error:
+        conn.close()
+        if isinstance(error, sqlite3.Error):
+            raise UserError(explained(path, error)) from error
+        raise
+    return conn
+
+
+def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
+    version = checked_version(conn, path, may_be_empty=create)
+    if version == 0:
+        conn.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    kind = file_system_of(path)
+    wanted = "delete" if kind.network else "wal"
+    # An unchanged mode takes no lock; a changed one waits for every other user of the file to leave.
+    mode = conn.execute("PRAGMA journal_mode").fetchone()[0]
+    switched = mode != wanted
+    if switched:
+        mode = conn.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
+    conn.execute("PRAGMA synchronous = NORMAL")
+    if version < VERSION:
+        with transaction(conn):
+            # Another process may have done it while this one waited for the lock.
+            if conn.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+                migrate(conn)
+    if switched and kind.network:
+        with transaction(conn):
+            conn.execute(
+                "INSERT INTO events (time, kind, message) VALUES (?, 'journal', ?)",
+                (
+                    time.time(),
+                    f"{kind.type} at {kind.mount} is a network file system: rollback journal, not WAL",
+                ),
+            )
+
+
+def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:
+    """The schema version of an open file; UserError where it is no store, or one of a newer program."""
+    application = conn.execute("PRAGMA application_id").fetchone()[0]
+    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+    if application != APPLICATION_ID:
+        if conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            if may_be_empty:
+                return 0
+            raise UserError(f"{path}: holds nothing yet. `hvdsweep launch --db {path} WORKLOAD` fills it.")
+        raise UserError(
+            f"{path}: is an SQLite database of another program, not a store of hvdsweep. Name another file"
+            f" with --db."
+        )
+    if version > VERSION:
+        raise UserError(
+            f"{path}: was written by a newer hvdsweep (schema {version}; this one knows {VERSION}). Upgrade"
+            f" hvdsweep to open it."
+        )
+    return version
+
+
+def missing(path: Path) -> str:
+    """The message for a store that is not there."""
+    return (
+        f"{path}: no such database. `hvdsweep launch WORKLOAD` makes one; "
+        "name another with --db or the environment variable HVDSWEEP_DB."
+    )
+
+
+def explained(path: Path, error: sqlite3.Error) -> str:
+    """What SQLite's `error` on `path` means, and the remedy."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"{path}: is not an SQLite database. Name another file with --db."
+    if code == sqlite3.SQLITE_CORRUPT:
+        return (
+            f"{path}: is damaged ({error}). `sqlite3 {path} .recover | sqlite3 rescued.db` saves "
+            "what can be read; or take a backup."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return (
+            f"{path}: is locked by another process that keeps it. "
+            f"End that process (`fuser {path}` names it), then try again."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        return (
+            f"{path}: {error}. Check that you may read and write it and its folder, "
+            "or name another file with --db."
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return f"{path}: the disk is full. Free some space; nothing that was recorded is lost."
+    return f"{path}: {error}."
+
+
+@contextmanager
+def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One write transaction: all of the block or nothing of it. Waits for other writers; RunFailed when that
+    is in vain.
+    """
+    begin(conn)
+    try:
+        yield conn
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise
+    commit(conn)
+
+
+def begin(conn: sqlite3.Connection) -> None:
+    """BEGIN IMMEDIATE: the write lock first, so that no later statement can find the data changed under
+    it.
+    """
+    _insist(conn, "BEGIN IMMEDIATE")
+
+
+def commit(conn: sqlite3.Connection) -> None:
+    """COMMIT, waiting for readers where the journal makes them block it; rolled back when that is in vain."""
+    try:
+        _insist(conn, "COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise
+
+
+def _insist(conn: sqlite3.Connection, statement: str) -> None:
+    for attempt in range(ATTEMPTS):
+        try:
+            conn.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            if attempt == ATTEMPTS - 1:
+                path = Path(conn.execute("PRAGMA database_list").fetchone()[2])
+                raise RunFailed(explained(path, error)) from error

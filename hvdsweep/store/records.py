@@ -1,0 +1,90 @@
+"""The running best of a trial: the measurements that beat every earlier finite one, from which all curves
+are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+
+from hvdsweep.store.schema import metric_id, naturally_maximised
+
+Record = tuple[int, int, int, float]
+"""A row of `best_records`: metric id, trial id, step, value."""
+
+
+class RunningBest:
+    """The best value so far per metric of one trial, fed measurement by measurement in the order of steps."""
+
+    def __init__(self, trial_id: int) -> None:
+        self.trial_id = trial_id
+        self._best: dict[int, float] = {}
+        """Metric id -> best value, negated where the metric is maximised, so that smaller is always
+        better.
+        """
+
+    @classmethod
+    def stored(cls, conn: sqlite3.Connection, trial_id: int) -> RunningBest:
+        """As the store knows it: for a trial that goes on under another writer."""
+        best = cls(trial_id)
+        rows = conn.execute(
+            "SELECT m.id, m.maximize, (SELECT r.value FROM best_records r WHERE r.metric_id = m.id AND"
+            " r.trial_id = ?"
+            " ORDER BY r.step DESC LIMIT 1) FROM metrics m",
+            (trial_id,),
+        )
+        best._best = {
+            mid: -value if maximize else value for mid, maximize, value in rows if value is not None
+        }
+        return best
+
+    def feed(self, step: int, metric: int, value: float, maximize: bool) -> Record | None:
+        """The record that this measurement sets, or None. Values that are not finite never set one."""
+        if not math.isfinite(value):
+            return None
+        signed = -value if maximize else value
+        if signed < self._best.get(metric, math.inf):
+            self._best[metric] = signed
+            return (metric, self.trial_id, step, value)
+        return None
+
+
+class Directions:
+    """Which way each metric is better, and its id in the store; ids are looked up once per connection."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, bool], int] = {}
+
+    def of(self, conn: sqlite3.Connection, metric: str, maximized: Mapping[str, bool]) -> tuple[int, bool]:
+        """(metric id, maximize) of `metric`; `maximized` says what goals ask, else its natural direction
+        holds.
+        """
+        maximize = maximized.get(metric)
+        if maximize is None:
+            maximize = naturally_maximised(metric)
+        key = (metric, bool(maximize))
+        found = self._ids.get(key)
+        if found is None:
+            found = self._ids[key] = metric_id(conn, *key)
+        return found, key[1]
+
+    def forget(self) -> None:
+        """After a rollback: ids given in it may not exist."""
+        self._ids.clear()
+
+
+def records_of(
+    best: RunningBest,
+    measurements: Iterable[tuple[int, Mapping[str, float]]],
+    ids: Mapping[str, tuple[int, bool]],
+) -> Iterator[Record]:
+    """The records that `measurements` (step, metric -> value) set, in their order; `ids` maps metric -> (id,
+    maximize).
+    """
+    for step, values in measurements:
+        for metric, value in values.items():
+            identity, maximize = ids[metric]
+            record = best.feed(step, identity, value, maximize)
+            if record is not None:
+                yield record

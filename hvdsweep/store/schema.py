@@ -1,0 +1,211 @@
+"""What a store holds: its tables, their migrations, and the rules every reader and writer of it shares."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x68766473
+"""`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
+
+VERSION = 1
+"""`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
+
+PAGE_SIZE = 4096
+"""Bytes per page of a new store."""
+
+MAXIMISED = frozenset({"average_precision", "accuracy"})
+"""Metrics (last part of the name) of which more is better."""
+
+TABLES = (
+    """CREATE TABLE sweeps (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE,        -- hash of what makes it this sweep and no other
+    source TEXT NOT NULL,            -- launch | import
+    file TEXT,                       -- the TOML file or the archive it came from
+    definition TEXT NOT NULL,        -- JSON
+    state TEXT NOT NULL,             -- IDLE | RUNNING | STOPPING | DONE | FAILED
+    request TEXT,                    -- NULL | stop
+    created REAL NOT NULL,           -- times are unix seconds
+    started REAL,                    -- of the latest run
+    ended REAL,
+    heartbeat REAL,                  -- last sign of life of the supervisor
+    supervisor_pid INTEGER,
+    supervisor_host TEXT,
+    np INTEGER,                      -- ranks per gang
+    gangs INTEGER,                   -- gangs side by side
+    versions TEXT                    -- JSON: hvdsweep, tensorflow, horovod, ...
+)""",
+    """CREATE TABLE workloads (
+    id INTEGER PRIMARY KEY,
+    sweep_id INTEGER NOT NULL REFERENCES sweeps(id),
+    name TEXT NOT NULL,              -- dataset/model/algorithm
+    dataset TEXT NOT NULL,
+    model TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    metric TEXT,                     -- of the goal
+    goal REAL,                       -- reached strictly below (above, if maximize)
+    maximize INTEGER NOT NULL DEFAULT 0,
+    train_examples INTEGER,
+    parameters INTEGER,              -- trainable weights of the model
+    UNIQUE (sweep_id, name)
+)""",
+    """CREATE TABLE studies (
+    id INTEGER PRIMARY KEY,
+    workload_id INTEGER NOT NULL REFERENCES workloads(id),
+    batch_size INTEGER NOT NULL,     -- global, over all ranks
+    train_steps INTEGER NOT NULL,    -- budget; 0 = a wall-time budget
+    target_trials INTEGER NOT NULL,  -- that did not diverge
+    max_trials INTEGER NOT NULL,     -- replacements of diverged trials included
+    seed INTEGER,
+    definition TEXT NOT NULL,        -- JSON: all that training needs to know
+    search TEXT NOT NULL,            -- JSON: the search space
+    UNIQUE (workload_id, batch_size)
+)""",
+    """CREATE TABLE trials (
+    id INTEGER PRIMARY KEY,
+    study_id INTEGER NOT NULL REFERENCES studies(id),
+    number INTEGER NOT NULL,         -- position in the study's sequence of points
+    key TEXT,                        -- hash of all that determines the result; NULL if imported
+    status TEXT NOT NULL,            -- PENDING | RUNNING | COMPLETE | INFEASIBLE | INCOMPLETE
+    parameters TEXT NOT NULL,        -- JSON: metaparameter -> value
+    seed INTEGER,
+    steps INTEGER NOT NULL DEFAULT 0,    -- updates done
+    attempts INTEGER NOT NULL DEFAULT 0, -- that failed
+    gang_id INTEGER REFERENCES gangs(id),
+    started REAL,
+    ended REAL,
+    stop_reason TEXT,                -- budget | goal | beaten | diverged | failed
+    message TEXT,
+    UNIQUE (study_id, number)
+)""",
+    "CREATE INDEX trials_by_status ON trials (study_id, status, number)",
+    "CREATE INDEX trials_by_key ON trials (key) WHERE key IS NOT NULL",
+    """CREATE TABLE losses (
+    trial_id INTEGER NOT NULL REFERENCES trials(id),
+    step INTEGER NOT NULL,           -- 1-based
+    loss REAL,                       -- mean over the global batch, before the update; NULL = not a number
+    PRIMARY KEY (trial_id, step)
+) WITHOUT ROWID""",
+    """CREATE TABLE measurements (
+    trial_id INTEGER NOT NULL REFERENCES trials(id),
+    step INTEGER NOT NULL,           -- updates done before this evaluation
+    PRIMARY KEY (trial_id, step)
+) WITHOUT ROWID""",
+    """CREATE TABLE metrics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,              -- the column of measurements
+    maximize INTEGER NOT NULL,
+    UNIQUE (name, maximize)
+)""",
+    """CREATE TABLE best_records (
+    metric_id INTEGER NOT NULL REFERENCES metrics(id),
+    trial_id INTEGER NOT NULL REFERENCES trials(id),
+    step INTEGER NOT NULL,
+    value REAL NOT NULL,             -- strictly better than every earlier finite value of the trial
+    PRIMARY KEY (metric_id, trial_id, step)
+) WITHOUT ROWID""",
+    """CREATE VIEW running_best AS
+    SELECT trial_id, name AS metric, maximize, step, value
+    FROM best_records JOIN metrics ON metrics.id = best_records.metric_id""",
+    """CREATE TABLE gangs (
+    id INTEGER PRIMARY KEY,
+    sweep_id INTEGER NOT NULL REFERENCES sweeps(id),
+    np INTEGER NOT NULL,
+    host TEXT,
+    pid INTEGER,                     -- of horovodrun
+    state TEXT NOT NULL,             -- STARTING | IDLE | TRAINING | STOPPED | DEAD
+    trial_id INTEGER,                -- the trial it trains now
+    started REAL NOT NULL,
+    heartbeat REAL,
+    ended REAL,
+    message TEXT,
+    log_dir TEXT
+)""",
+    """CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    sweep_id INTEGER,
+    gang_id INTEGER,
+    trial_id INTEGER,
+    kind TEXT NOT NULL,
+    message TEXT NOT NULL
+)""",
+    """CREATE TABLE throughput (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    workload TEXT NOT NULL,
+    batch_size INTEGER NOT NULL,
+    np INTEGER NOT NULL,
+    gangs INTEGER NOT NULL,
+    host TEXT,
+    steps INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    steps_per_second REAL NOT NULL,
+    examples_per_second REAL NOT NULL,
+    source TEXT NOT NULL             -- scale | trial (sum over trials)
+)""",
+    "CREATE INDEX throughput_by_study ON throughput (workload, batch_size, np, source)",
+)
+"""Version 1, statement by statement; the comments stay in the file and show in `.schema`."""
+
+
+def migrate(conn: sqlite3.Connection) -> None:
+    """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
+    import sqlite_utils
+    from sqlite_utils import Migrations
+
+    migrations = Migrations("hvdsweep")
+
+    @migrations(name="1: tables")
+    def tables(db: sqlite_utils.Database) -> None:
+        for statement in TABLES:
+            db.execute(statement)
+
+    migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))
+    conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    conn.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def quoted(name: str) -> str:
+    """`name` as an SQL identifier: metric names hold slashes, and may hold anything."""
+    if not name or "\x00" in name:
+        raise ValueError(f"not a metric's name: {name!r}")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def naturally_maximised(metric: str) -> bool:
+    """Whether more of `metric` ("val/average_precision") is better, where no goal says otherwise."""
+    return metric.rpartition("/")[2] in MAXIMISED
+
+
+def metric_columns(conn: sqlite3.Connection) -> list[str]:
+    """The metrics that `measurements` has a column for, in the order they appeared."""
+    names = [row[1] for row in conn.execute("PRAGMA table_info(measurements)")]
+    return names[2:]
+
+
+def ensure_metric_column(conn: sqlite3.Connection, metric: str) -> None:
+    """Add a column for `metric` where there is none. Inside the caller's write transaction.
+
+    SQLite compares column names without case: two metrics that differ only in it raise ValueError.
+    """
+    taken = {name.lower(): name for name in ["trial_id", "step", *metric_columns(conn)]}
+    present = taken.get(metric.lower())
+    if present is None:
+        conn.execute(f"ALTER TABLE measurements ADD COLUMN {quoted(metric)} REAL")
+    elif present != metric:
+        raise ValueError(
+            f"metric {metric!r} clashes with the column {present!r}: SQLite ignores case in names"
+        )
+
+
+def metric_id(conn: sqlite3.Connection, metric: str, maximize: bool) -> int:
+    """The id of `metric` in that direction, added where it is new. Inside the caller's write transaction."""
+    key = (metric, int(maximize))
+    row = conn.execute("SELECT id FROM metrics WHERE name = ? AND maximize = ?", key).fetchone()
+    if row is None:
+        cursor = conn.execute("INSERT INTO metrics (name, maximize) VALUES (?, ?)", key)
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+    return int(row[0])
