@@ -1,0 +1,86 @@
+"""Which examples are in which batch: sampling without replacement, reshuffled every epoch, a function of the seed alone.
+
+Training consumes one endless stream of positions; position p belongs to epoch p // N and takes that epoch's permutation at
+p % N. A batch of size B at step t (0-based) is the positions tB .. tB + B - 1, so a batch may straddle two epochs and every
+example is used exactly once per epoch. Ranks cut their rows out of the same stream: np cannot change a batch.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+TABLE_LIMIT = 1 << 24
+"""Sets with more examples are permuted by arithmetic instead of a table: a table of 2^24 int32 takes 64 MiB per epoch."""
+_KEPT_EPOCHS = 4
+
+
+class Shuffle:
+    """The order in which a trial visits its training examples."""
+
+    def __init__(self, examples: int, seed: int, *, table_limit: int = TABLE_LIMIT) -> None:
+        if examples < 1:
+            raise ValueError(f"a training set needs at least one example, not {examples}")
+        self.examples = examples
+        self.seed = seed
+        self._by_table = examples <= table_limit
+        self._tables: OrderedDict[int, npt.NDArray[Any]] = OrderedDict()
+
+    def at(self, positions: IntArray) -> IntArray:
+        """The examples (0 .. N-1) at these positions of the stream; any shape."""
+        epochs, index = np.divmod(positions, self.examples)
+        first, last = int(epochs.min()), int(epochs.max())
+        if first == last:
+            return self._permuted(first, index)
+        result = np.empty_like(index)
+        for epoch in range(first, last + 1):
+            here = epochs == epoch
+            result[here] = self._permuted(epoch, index[here])
+        return result
+
+    def _permuted(self, epoch: int, index: IntArray) -> IntArray:
+        if not self._by_table:
+            return feistel(index, self.examples, self.seed, epoch)
+        table = self._tables.get(epoch)
+        if table is None:
+            generator = np.random.Generator(np.random.Philox(key=np.array([self.seed, epoch], np.uint64)))
+            table = generator.permutation(self.examples).astype(np.int32)
+            self._tables[epoch] = table
+            while len(self._tables) > _KEPT_EPOCHS:
+                self._tables.popitem(last=False)
+        return table[index].astype(np.int64)
+
+
+def feistel(index: IntArray, size: int, seed: int, epoch: int, rounds: int = 6) -> IntArray:
+    """A keyed permutation of 0 .. size-1, evaluated only at `index`: a Feistel network, walked until it lands inside.
+
+    The network permutes the next even power of two, at most 4 * size, so a walk takes at most four rounds on average.
+    """
+    half = max((size - 1).bit_length() + 1, 2) // 2
+    mask = np.uint64((1 << half) - 1)
+    keys = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64))).integers(
+        0, 1 << 63, rounds, dtype=np.uint64
+    )
+
+    def scramble(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        left, right = values >> np.uint64(half), values & mask
+        for key in keys:
+            # One round of the splitmix64 finaliser is the round function.
+            mixed = (right + key) * np.uint64(0xBF58476D1CE4E5B9)
+            mixed ^= mixed >> np.uint64(27)
+            mixed *= np.uint64(0x94D049BB133111EB)
+            left, right = right, left ^ ((mixed >> np.uint64(31)) & mask)
+        return (left << np.uint64(half)) | right
+
+    with np.errstate(over="ignore"):
+        values = scramble(index.astype(np.uint64).ravel())
+        outside = np.flatnonzero(values >= size)
+        while outside.size:
+            values[outside] = scramble(values[outside])
+            outside = outside[values[outside] >= size]
+    return values.astype(np.int64).reshape(index.shape)

@@ -1,0 +1,136 @@
+"""Evaluation of the raw weights over a whole split, every example exactly once, sharded over the ranks.
+
+Each rank adds up its examples' metrics in float64, the ranks' sums are added by one allreduce, and their quotient is the
+metric over the split. The same exchange carries a fingerprint of the weights, so every evaluation also proves that the ranks
+still agree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hvdsweep.split import split_batch
+from hvdsweep.training.network import Network, fingerprint
+from hvdsweep.training.ranks import Ranks
+
+PER_PASS = 512
+"""Examples in one forward pass of an evaluation, where the sweep names no micro-batch."""
+
+
+class RanksDisagree(RuntimeError):
+    """Two ranks of a gang hold different weights: its numbers would be wrong, so the gang must end."""
+
+
+class Evaluator:
+    """The metrics of one split for one network, e.g. `val/classification_error`."""
+
+    def __init__(self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None = None) -> None:
+        data = getattr(network.dataset, split)
+        if data is None:
+            raise ValueError(f"the data set {network.dataset.name} has no {split} split")
+        self.network = network
+        self.ranks = ranks
+        self.split = split
+        self.names: list[str] = []
+        self.start, self.stop = split_batch(len(data), ranks.size)[ranks.rank]
+        share = max(self.stop - self.start, 1)
+        self._per_pass = min(per_pass or PER_PASS, share)
+        self._streamed = not isinstance(data.features, np.ndarray)
+        self._data = data
+        if not self._streamed:
+            features, labels = data.features[self.start : self.stop], data.labels[self.start : self.stop]
+            if not len(features):  # a rank without examples computes one that counts for nothing
+                features, labels = data.features[:1], data.labels[:1]
+            self._features, self._labels = tf.constant(features), tf.constant(labels)
+        self._sums = tf.function(self._local_sums, jit_compile=True)
+        self._exchange = tf.function(lambda sums: ranks.sum_in_graph([sums], name=f"evaluation.{split}")[0])
+
+    def measure(self) -> dict[str, float]:
+        """The metrics now, the same on every rank.
+
+        Raises RanksDisagree if the ranks' weights are not equal bit for bit.
+        """
+        total: Any = None
+        for features, labels, count in self._blocks():
+            sums = self._sums(features, labels, np.int32(count))
+            # The fingerprint stands in the first two words of every block's sums; it counts once.
+            total = sums if total is None else total + tf.concat([[0.0, 0.0], sums[2:]], 0)
+        mine = total.numpy()
+        if self.ranks.size > 1:
+            summed = self._exchange(total).numpy()
+            agree = bool(np.array_equal(summed[:2], mine[:2] * self.ranks.size))
+            if self.ranks.any(not agree, name="disagree"):
+                raise RanksDisagree(f"the ranks' weights differ at an evaluation of the {self.split} split")
+        else:
+            summed = mine
+        values = summed[2:].reshape(-1, 2)
+        measured = {
+            f"{self.split}/{name}": float(value / weight)
+            for name, (value, weight) in zip(self.names, values, strict=True)
+        }
+        measured.update(self._ranked())
+        return measured
+
+    def _blocks(self) -> Any:
+        count = self.stop - self.start
+        if not self._streamed:
+            yield self._features, self._labels, count
+            return
+        rows = np.arange(self.start, max(self.stop, self.start + 1))
+        pieces = [rows[at : at + self._per_pass] for at in range(0, len(rows), self._per_pass)]
+        padded = [np.resize(piece, self._per_pass) for piece in pieces]
+        for piece, (features, labels) in zip(pieces, self._data.features.blocks(padded), strict=True):
+            yield features, labels, min(len(piece), count)
+
+    def _local_sums(self, features: Any, labels: Any, count: Any) -> Any:
+        """[fingerprint (2), then sum and weight of each metric] over the first `count` examples: float64."""
+        available = features.shape[0]
+        passes = -(-available // self._per_pass)
+        task = self.network.dataset.task
+
+        def one(number: Any) -> Any:
+            place = number * self._per_pass + tf.range(self._per_pass)
+            real = place < count
+            rows = tf.minimum(place, available - 1)
+            outputs = self.network.model(tf.gather(features, rows), training=False)
+            metrics = task.metrics(outputs, tf.gather(labels, rows))
+            self.names = list(metrics)
+            return tf.stack(
+                [
+                    tf.reduce_sum(tf.where(real, tf.cast(values, tf.float64), tf.constant(0.0, tf.float64)))
+                    for pair in metrics.values()
+                    for values in pair
+                ]
+            )
+
+        _, sums = (
+            tf.while_loop(
+                lambda number, _: number < passes,
+                lambda number, sums: (number + 1, sums + one(number)),
+                (1, one(0)),
+            )
+            if passes > 1
+            else (1, one(0))
+        )
+        return tf.concat([fingerprint(self.network.weights), sums], 0)
+
+    def _ranked(self) -> dict[str, float]:
+        """Metrics of the whole ranking (average precision): scores and labels of all ranks gathered, then exact."""
+        task = self.network.dataset.task
+        if set(task.metric_names) == set(self.names):
+            return {}
+        scores, truths = [], []
+        for features, labels, count in self._blocks():
+            for at in range(0, count, self._per_pass):
+                piece = slice(at, min(at + self._per_pass, count))
+                ranked = task.ranking(self.network.model(features[piece], training=False), labels[piece])
+                assert ranked is not None, f"{task.name} names a metric that it neither sums nor ranks"
+                scores.append(ranked[0].numpy())
+                truths.append(ranked[1].numpy())
+        score, truth = np.concatenate(scores), np.concatenate(truths)
+        score = self.ranks.gather(score, name=f"scores.{self.split}")
+        truth = self.ranks.gather(truth, name=f"truths.{self.split}")
+        return {f"{self.split}/{name}": value for name, value in task.finish(score, truth).items()}

@@ -1,0 +1,60 @@
+"""A model built once on this rank, with what training needs beside it: velocities, seeded reset, fingerprint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from hvdsweep.training.initial import noted_initializers, weight_reset
+
+
+class Network:
+    """One model of one data set: the variables that every study of that model trains, one trial after the other."""
+
+    def __init__(self, dataset: Any, model: str, options: dict[str, Any], source: str | None) -> None:
+        from workloads.models import build_model
+
+        self.dataset = dataset
+        with noted_initializers() as notes:
+            self.model = build_model(model, dataset, options, source=source)
+        self.granule: int = getattr(self.model, "granule", 1)
+        self.weights = [variable.value for variable in self.model.trainable_variables]
+        self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
+        self._reset_weights = weight_reset(self.model, notes)
+        self._fingerprint = tf.function(lambda: fingerprint(self.weights))
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers training moves."""
+        return sum(int(tf.size(weight)) for weight in self.weights)
+
+    def reset(self, seed: int) -> None:
+        """Initial weights of the trial with this seed; velocities at zero."""
+        self._reset_weights(seed)
+        self._zero_velocities()
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def _zero_velocities(self) -> None:
+        for velocity in self.velocities:
+            velocity.assign(tf.zeros_like(velocity))
+
+    def fingerprint(self) -> int:
+        """32 bits that two ranks share exactly when all bits of their weights agree (but for chance 2^-32)."""
+        low, high = self._fingerprint().numpy()
+        return int(high) << 16 | int(low)
+
+
+def fingerprint(weights: list[Any]) -> Any:
+    """The weights' bits hashed to two 16-bit words: float64 [2], exact when summed over up to 2^37 ranks."""
+    total = tf.constant(0, tf.uint32)
+    for index, weight in enumerate(weights):
+        bits = tf.bitcast(tf.cast(weight, tf.float32), tf.uint32)
+        # Odd multipliers that differ by position make swapped and compensating differences visible.
+        place = tf.cast(tf.range(tf.size(bits)), tf.uint32) * tf.constant(0x9E3779B2, tf.uint32)
+        place += tf.constant((2 * index + 1) * 0x85EBCA6B & 0xFFFFFFFF | 1, tf.uint32)
+        total += tf.reduce_sum(tf.reshape(bits, [-1]) * place)
+    low = tf.bitwise.bitwise_and(total, tf.constant(0xFFFF, tf.uint32))
+    high = tf.bitwise.right_shift(total, tf.constant(16, tf.uint32))
+    # Through int32, since not every device casts uint32 to floats.
+    return tf.cast(tf.cast(tf.stack([low, high]), tf.int32), tf.float64)

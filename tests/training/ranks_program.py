@@ -1,0 +1,68 @@
+"""Run by horovodrun in a test: trains a fixed list of trials and saves what rank 0 recorded as JSON.
+
+python ranks_program.py OUT CASES.json
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main() -> None:
+    out, cases = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from hvdsweep.training.network import Network
+    from hvdsweep.training.ranks import Ranks
+    from hvdsweep.training.study import Study
+    from workloads.datasets import load_dataset
+
+    ranks = Ranks.join()
+    networks = {}
+    results = []
+    for case in cases:
+        definition = case["definition"]
+        key = json.dumps(
+            [
+                definition["dataset"],
+                definition.get("dataset_options"),
+                definition["model"],
+                definition.get("model_options"),
+            ]
+        )
+        if key not in networks:
+            dataset = load_dataset(definition["dataset"], definition.get("dataset_options") or {})
+            networks[key] = Network(dataset, definition["model"], definition.get("model_options") or {}, None)
+        names = tuple(sorted(case["trial"]["metaparameters"]))
+        study = Study(networks[key], ranks, definition, names)
+        losses, measurements = [], []
+
+        def record(first, more, measurement, losses=losses, measurements=measurements):
+            losses.extend(float(x) for x in more)
+            if measurement is not None:
+                measurements.append([measurement[0], measurement[1]])
+            return False
+
+        end = study.train(case["trial"], record, lambda: None)
+        results.append(
+            {
+                "losses": losses,
+                "measurements": measurements,
+                "status": end.status.name,
+                "steps": end.steps,
+                "fingerprint": networks[key].fingerprint(),
+            }
+        )
+    if ranks.is_first:
+        with open(out, "w") as file:
+            json.dump(results, file)
+
+
+if __name__ == "__main__":
+    main()
