@@ -1,0 +1,101 @@
+"""Analysis of scaling curves: pure functions on numpy arrays, from tables of running-best records.
+
+`WorkloadTable` is the input of all of them; `curve` answers most questions at once; the rest are its parts and the
+questions beside it. Importing this loads numpy and nothing heavier.
+"""
+
+from hvdsweep.curves.cautions import Caution, Doubt, Limits, cautions
+from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
+from hvdsweep.curves.costs import Costs, Throughput, TimeToGoal, time_to_goal
+from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
+from hvdsweep.curves.measurements import (
+    BestMeasurements,
+    BudgetCurves,
+    best_measurements,
+    best_under_budgets,
+    trial_best,
+)
+from hvdsweep.curves.metaparameters import (
+    Outcome,
+    PowerLaw,
+    Scatter,
+    StabilityMap,
+    best_parameter,
+    fit_exponent,
+    heuristics,
+    scatter,
+    stability_map,
+)
+from hvdsweep.curves.noise import NoiseScale, gradient_noise_scale
+from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
+from hvdsweep.curves.resampling import BestOf, best_of, minimum_interval, resampled_minima
+from hvdsweep.curves.scaling import (
+    Critical,
+    Region,
+    Rules,
+    Useful,
+    critical_batch_size,
+    max_useful_batch_size,
+    overhead,
+    perfect_scaling,
+    regions,
+)
+from hvdsweep.curves.scaling_curve import Curve, Point, curve, to_csv
+from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
+
+__all__ = [
+    "COMPLETE_ONLY",
+    "LIVE",
+    "NEVER",
+    "BestMeasurements",
+    "BestOf",
+    "BudgetCurves",
+    "Caution",
+    "Comparison",
+    "Costs",
+    "Critical",
+    "Curve",
+    "Doubt",
+    "Estimate",
+    "GoalSweep",
+    "HyperbolaFit",
+    "Limits",
+    "NoiseScale",
+    "Outcome",
+    "Point",
+    "PowerLaw",
+    "Region",
+    "Rules",
+    "Scatter",
+    "StabilityMap",
+    "StepsToResult",
+    "Throughput",
+    "TimeToGoal",
+    "Useful",
+    "WorkloadTable",
+    "best_measurements",
+    "best_of",
+    "best_parameter",
+    "best_under_budgets",
+    "cautions",
+    "compare",
+    "critical_batch_size",
+    "curve",
+    "fit_exponent",
+    "fit_hyperbola",
+    "goal_sweep",
+    "gradient_noise_scale",
+    "heuristics",
+    "max_useful_batch_size",
+    "minimum_interval",
+    "overhead",
+    "perfect_scaling",
+    "regions",
+    "resampled_minima",
+    "scatter",
+    "stability_map",
+    "steps_to_result",
+    "time_to_goal",
+    "to_csv",
+    "trial_best",
+]

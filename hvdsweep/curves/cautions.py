@@ -1,0 +1,153 @@
+"""Why a point of a curve may not be the full answer: search too narrow, budget too short, too few successes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from hvdsweep.curves.measurements import BestMeasurements, is_improving
+from hvdsweep.curves.outcomes import NEVER, StepsToResult
+from hvdsweep.curves.table import WorkloadTable
+from hvdsweep.search import Space
+from hvdsweep.states import Status
+
+
+class Doubt(StrEnum):
+    """What a caution is about."""
+
+    BOUNDARY = "boundary"
+    """The best trial lies at the edge of the search space: the best may lie beyond it."""
+    BUDGET = "budget"
+    """The budget cut the best trial short."""
+    FEW_REACHED = "few_reached"
+    """Too few trials reached the goal for their minimum to be trusted."""
+    UNFINISHED = "unfinished"
+    """The study has not all its trials yet."""
+    STOPPED = "stopped"
+    """Trials stopped early because of the sweep's own goal might have given another answer at this one."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One reason to doubt a point, as a word for programs and a sentence for people."""
+
+    doubt: Doubt
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"kind": str(self.doubt), "message": self.message}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to warn; the paper gives no numbers, these are documented options."""
+
+    boundary: float = 0.05
+    """Share of the scaled range that counts as its edge."""
+    last_steps: float = 0.05
+    """Share of the budget that counts as its end."""
+    min_reached: int = 3
+    """Fewer trials than this that reached the goal are too few."""
+    min_share_reached: float = 0.10
+    """So is a smaller share of the study's trials."""
+
+
+def space_from(search: Mapping[str, Any] | Space | None) -> Space | None:
+    """A study's search space from the JSON of the store; None where there is none or it describes no space."""
+    if search is None or isinstance(search, Space):
+        return search
+    try:
+        return Space.from_json(search)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def cautions(
+    result: StepsToResult,
+    best: BestMeasurements,
+    searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
+    limits: Limits | None = None,
+) -> list[tuple[Caution, ...]]:
+    """The reasons to doubt each of the S points. `searches`: batch size -> the study's search space."""
+    limits = limits or Limits()
+    table = result.table
+    counted, reached, leaning = result.trials_counted, result.trials_reached, result.leans_on_stopped
+    studies = len(table.batch_sizes)
+    held = np.bincount(table.study[table.status == Status.COMPLETE], minlength=studies)
+    going_on = np.isin(table.status, (Status.PENDING, Status.RUNNING))
+    left = np.bincount(table.study[going_on], minlength=studies)
+    found: list[tuple[Caution, ...]] = []
+    for index, size in enumerate(table.batch_sizes.tolist()):
+        here: list[Caution] = []
+        trial = int(result.trial[index] if result.steps[index] != NEVER else best.trial[index])
+        if trial != NEVER:
+            space = space_from((searches or {}).get(size))
+            here += [] if space is None else _boundary(table, trial, space, limits)
+            here += _budget(result, index, trial, limits)
+        if counted[index] and (
+            reached[index] < limits.min_reached or reached[index] < limits.min_share_reached * counted[index]
+        ):
+            here.append(
+                Caution(
+                    Doubt.FEW_REACHED, f"only {reached[index]} of {counted[index]} trials reached the goal"
+                )
+            )
+        target = int(table.target_trials[index])
+        if left[index] or held[index] < target:
+            of = f" of {target}" if target else ""
+            more = f", {left[index]} to come" if left[index] else ""
+            here.append(Caution(Doubt.UNFINISHED, f"{held[index]}{of} trials complete{more}"))
+        if leaning[index]:
+            here.append(
+                Caution(
+                    Doubt.STOPPED,
+                    f"{leaning[index]} trials were stopped before this answer, because of the sweep's own goal: "
+                    "it may be better than shown",
+                )
+            )
+        found.append(tuple(here))
+    return found
+
+
+def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) -> list[Caution]:
+    found = []
+    for name, value in table.parameters_of(trial).items():
+        if space.boundary_distance(name, value) >= limits.boundary:
+            continue
+        dimension = space.dimensions[name]
+        low, high = getattr(dimension, "min", value), getattr(dimension, "max", value)
+        end = "lower" if abs(float(dimension.to_unit(value))) < 0.5 else "upper"
+        found.append(
+            Caution(
+                Doubt.BOUNDARY,
+                f"best {name} {value:.4g} is within {limits.boundary:.0%} of the {end} end of its range "
+                f"({low:g} to {high:g})",
+            )
+        )
+    return found
+
+
+def _budget(result: StepsToResult, index: int, trial: int, limits: Limits) -> list[Caution]:
+    table = result.table
+    # A trial told to stop at its goal has done few steps, but was allowed the study's budget; some run longer.
+    planned = max(int(table.train_steps[index]), int(table.steps[trial]))
+    limit = int(result.limit[index])
+    end = min(planned, limit)
+    if result.steps[index] != NEVER:
+        steps = int(result.steps[index])
+        if end > 0 and steps > (1 - limits.last_steps) * end:
+            return [Caution(Doubt.BUDGET, f"reached at step {steps} of {end}: a longer budget may do better")]
+        return []
+    if is_improving(table, trial, planned, limit, limits.last_steps):
+        return [
+            Caution(
+                Doubt.BUDGET,
+                f"not reached, and the best trial was still improving in the last {limits.last_steps:.0%} of its "
+                f"{end} steps",
+            )
+        ]
+    return []

@@ -1,0 +1,149 @@
+"""Best measurements: of every trial within a step limit, of a study, and against batch size under budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvdsweep.curves.outcomes import NEVER, NO_LIMIT, step_limits
+from hvdsweep.curves.table import COMPLETE_ONLY, STOPPED, Bools, Floats, Ints, WorkloadTable
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status
+
+
+@dataclass(frozen=True, eq=False)
+class BestMeasurements:
+    """The best objective of every study: the earliest step, then the smallest trial number, on ties (section 8.4)."""
+
+    table: WorkloadTable
+    value: Floats
+    """[S], NaN where no counted trial has a measurement in the budget."""
+    step: Ints
+    """[S], or NEVER."""
+    trial: Ints
+    """[S], index of the trial, or NEVER."""
+    leans_on_stopped: Ints
+    """[S], counted trials cut off because of the sweep's goal before the budget: they might have gone lower."""
+
+
+def best_measurements(
+    table: WorkloadTable,
+    *,
+    step_budget: float | None = None,
+    example_budget: float | None = None,
+    num_trials: int | None = None,
+    statuses: Sequence[Status] = COMPLETE_ONLY,
+) -> BestMeasurements:
+    """The best measurement of every study within inclusive budgets. UserError: see `steps_to_result`."""
+    counted = table.counted(statuses, num_trials)
+    return _best(table, counted, step_limits(table, step_budget, example_budget))
+
+
+def trial_best(table: WorkloadTable, limit: Ints | None = None) -> tuple[Floats, Ints]:
+    """Each trial's best measurement [T] and its step [T], up to `limit` [S] steps; NaN and NEVER where it has none."""
+    if limit is None or bool((limit == NO_LIMIT).all()):
+        last = table.offsets[1:][np.diff(table.offsets) > 0] - 1
+    else:
+        # Below the next step of a trial's last record, which is the largest integer.
+        allowed = np.minimum(limit, NO_LIMIT - 1)[table.study]
+        per_record = np.repeat(allowed, np.diff(table.offsets))
+        last = np.flatnonzero((table.record_step <= per_record) & (table.next_step > per_record))
+    value, step = np.full(len(table.study), np.nan), np.full(len(table.study), NEVER)
+    trial = table.record_trial[last]
+    value[trial], step[trial] = table.record_value[last], table.record_step[last]
+    return value, step
+
+
+def _best(table: WorkloadTable, counted: Bools, limit: Ints) -> BestMeasurements:
+    value, step = trial_best(table, limit)
+    usable = np.flatnonzero(counted & ~np.isnan(value))
+    studies = len(table.batch_sizes)
+    best = np.full(studies, NEVER)
+    for worse in (-value if table.maximize else value, step):
+        # What is least among the trials left, study by study; after value and step only ties remain.
+        least = np.full(studies, np.inf)
+        np.minimum.at(least, table.study[usable], worse[usable])
+        usable = usable[worse[usable] == least[table.study[usable]]]
+    present, first = np.unique(table.study[usable], return_index=True)
+    best[present] = usable[first]
+    found = best != NEVER
+    stopped = counted & np.isin(table.stop_reason, STOPPED) & (table.steps < limit[table.study])
+    return BestMeasurements(
+        table,
+        np.where(found, value[best], np.nan) if len(value) else np.full(studies, np.nan),
+        np.where(found, step[best], NEVER) if len(step) else np.full(studies, NEVER),
+        best,
+        np.bincount(table.study[stopped], minlength=studies).astype(np.int64),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetCurves:
+    """Best error against batch size, one line per budget: K budgets, S batch sizes (the paper's Figure 11)."""
+
+    unit: str
+    """`steps` or `epochs`."""
+    budgets: Floats
+    """[K]"""
+    batch_sizes: Ints
+    """[S]"""
+    value: Floats
+    """[K, S], NaN where the batch size does not enter the line or has no measurement."""
+    trial: Ints
+    """[K, S], index of the trial, or NEVER."""
+
+
+def best_under_budgets(
+    table: WorkloadTable,
+    *,
+    steps: Sequence[float] | None = None,
+    epochs: Sequence[float] | None = None,
+    num_trials: int | None = None,
+    statuses: Sequence[Status] = COMPLETE_ONLY,
+) -> BudgetCurves:
+    """Best error against batch size under step budgets or under epoch budgets (exactly one of the two).
+
+    A batch size enters a line only if its studies' training steps are at least the budget (epochs N / B, with N
+    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. UserError where both
+    or neither are given, or epochs without a known number of training examples.
+    """
+    if (steps is None) == (epochs is None):
+        raise UserError(f"{table.workload}: budgets: give steps or epochs, one of the two")
+    budgets = np.asarray(steps if epochs is None else epochs, np.float64)
+    if bool((~(budgets >= 0)).any()):
+        raise UserError(f"{table.workload}: budgets: {budgets.tolist()}: must be numbers not below 0")
+    if epochs is not None and table.train_examples is None:
+        raise UserError(f"{table.workload}: epochs: the number of training examples is not known; give steps")
+    counted = table.counted(statuses, num_trials)
+    rows = []
+    for budget in budgets.tolist():
+        if epochs is None:
+            enough, limit = table.train_steps >= budget, step_limits(table, budget, None)
+        else:
+            examples = budget * int(table.train_examples or 0)
+            enough = table.train_steps * table.batch_sizes >= examples
+            limit = step_limits(table, None, examples)
+        found = _best(table, counted & enough[table.study], limit)
+        rows.append((found.value, found.trial))
+    shape = (len(budgets), len(table.batch_sizes))
+    return BudgetCurves(
+        "steps" if epochs is None else "epochs",
+        budgets,
+        table.batch_sizes,
+        np.array([value for value, _ in rows]).reshape(shape),
+        np.array([trial for _, trial in rows], np.int64).reshape(shape),
+    )
+
+
+def is_improving(
+    table: WorkloadTable, trial: int, planned: int, limit: int = int(NO_LIMIT), share: float = 0.05
+) -> bool:
+    """Whether a trial found its best within the last `share` of its `planned` steps (both within `limit`)."""
+    end = min(planned, limit)
+    start, stop = int(table.offsets[trial]), int(table.offsets[trial + 1])
+    steps = table.record_step[start:stop]
+    last = int(np.searchsorted(steps, limit, side="right")) - 1
+    return last >= 0 and end > 0 and int(steps[last]) > 0 and int(steps[last]) >= math.ceil((1 - share) * end)

@@ -1,0 +1,171 @@
+"""Steps to result: the first step at which a study's trials are strictly beyond a goal, within budgets, with censoring.
+
+Exact semantics of the paper's released analysis (section 8 of the protocol): ties go to the smallest trial number,
+NaN never passes, nothing is interpolated, budgets are inclusive. A batch size that never gets there is kept, as not
+reached within its budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hvdsweep.curves.table import COMPLETE_ONLY, STOPPED, Bools, Ints, WorkloadTable
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status
+
+NEVER = -1
+"""In arrays of steps and of trial indices: the goal was not reached."""
+
+NO_LIMIT = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, eq=False)
+class StepsToResult:
+    """What every study and every trial of a table came to at one goal: S studies, T trials."""
+
+    table: WorkloadTable
+    goal: float
+    counted: Bools
+    """[T], the trials that counted."""
+    limit: Ints
+    """[S], last step that the asked budgets allow; the largest integer where no budget was asked for."""
+    trial_steps: Ints
+    """[T], the step at which a counted trial reached the goal, or NEVER."""
+    steps: Ints
+    """[S], the least of them, or NEVER."""
+    trial: Ints
+    """[S], index of the trial that holds it, the smallest number on ties, or NEVER."""
+
+    @cached_property
+    def reached(self) -> Bools:
+        """[S], whether any counted trial reached the goal."""
+        reached: Bools = self.steps != NEVER
+        return reached
+
+    @cached_property
+    def trials_reached(self) -> Ints:
+        """[S], how many counted trials reached the goal."""
+        return _per_study(self.table, self.trial_steps != NEVER)
+
+    @cached_property
+    def trials_counted(self) -> Ints:
+        """[S], how many trials counted."""
+        return _per_study(self.table, self.counted)
+
+    @cached_property
+    def budget(self) -> Ints:
+        """[S], the steps within which a study that did not reach the goal failed to.
+
+        The study's own budget, or the asked one where that is less. A study whose budget was wall time has the most
+        steps that any of its counted trials did.
+        """
+        table = self.table
+        longest = np.zeros(len(table.batch_sizes), np.int64)
+        np.maximum.at(longest, table.study[self.counted], table.steps[self.counted])
+        return np.minimum(self.limit, np.where(table.train_steps > 0, table.train_steps, longest))
+
+    @cached_property
+    def ranked(self) -> tuple[Ints, Ints]:
+        """Steps of all trials that reached the goal, ascending within each study, and where each study starts [S + 1]."""
+        trials = np.flatnonzero(self.trial_steps != NEVER)
+        study, steps = self.table.study[trials], self.trial_steps[trials]
+        starts = np.searchsorted(study, np.arange(len(self.steps) + 1))
+        return steps[np.lexsort((steps, study))], starts.astype(np.int64)
+
+    def unanswered(self, until: Ints) -> Bools:
+        """[T], counted trials cut off because of the sweep's own goal that might have answered before `until` [S].
+
+        Such a trial stopped before it reached this goal, and at a step below both the asked budget and `until`
+        (NEVER: no bound): had it gone on, the answer could be another.
+        """
+        table = self.table
+        stopped = np.isin(table.stop_reason, STOPPED) & self.counted & (self.trial_steps == NEVER)
+        horizon = np.minimum(np.where(until == NEVER, NO_LIMIT, until), self.limit)
+        early: Bools = stopped & (table.steps < horizon[table.study])
+        return early
+
+    @cached_property
+    def leans_on_stopped(self) -> Ints:
+        """[S], how many such trials the answer leans on; 0 where stopping lost nothing."""
+        return _per_study(self.table, self.unanswered(self.steps))
+
+
+def steps_to_result(
+    table: WorkloadTable,
+    goal: float | None = None,
+    *,
+    step_budget: float | None = None,
+    example_budget: float | None = None,
+    num_trials: int | None = None,
+    statuses: Sequence[Status] = COMPLETE_ONLY,
+) -> StepsToResult:
+    """The first step strictly beyond `goal` (default: the table's own) of every study.
+
+    A measurement counts where step <= `step_budget` and batch size * step <= `example_budget`, in a trial of
+    `statuses`, among the first `num_trials` of its study. UserError: no goal, a goal or budget that is no number,
+    or fewer trials than asked for.
+    """
+    goal = resolve_goal(table, goal)
+    counted = table.counted(statuses, num_trials)
+    limit = step_limits(table, step_budget, example_budget)
+    # Records improve strictly, so a trial crosses the goal at most once: where the one before had not.
+    if table.maximize:
+        crossing = np.flatnonzero((table.record_value > goal) & (table.previous_value <= goal))
+    else:
+        crossing = np.flatnonzero((table.record_value < goal) & (table.previous_value >= goal))
+    trial, step = table.record_trial[crossing], table.record_step[crossing]
+    valid = counted[trial] & (step <= limit[table.study[trial]])
+    trial, step = trial[valid], step[valid]
+    trial_steps = np.full(len(table.study), NEVER)
+    trial_steps[trial] = step
+    steps, best = _first_of_each(table, trial, step)
+    return StepsToResult(table, goal, counted, limit, trial_steps, steps, best)
+
+
+def resolve_goal(table: WorkloadTable, goal: float | None) -> float:
+    """The goal that is meant: the given one, else the sweep's own. UserError where there is none, or NaN."""
+    value = table.goal if goal is None else goal
+    if value is None:
+        raise UserError(f"{table.workload}: {table.metric}: the sweep names no goal; give one (--goal X)")
+    if math.isnan(value):
+        raise UserError(f"{table.workload}: goal: {value}: is not a number")
+    return float(value)
+
+
+def step_limits(table: WorkloadTable, step_budget: float | None, example_budget: float | None) -> Ints:
+    """[S], the last step inside both budgets, inclusive (paper, section 8.3). UserError below 0 or NaN."""
+    limit = np.full(len(table.batch_sizes), NO_LIMIT)
+    for name, budget in (("step budget", step_budget), ("example budget", example_budget)):
+        if budget is None or budget == math.inf:
+            continue
+        if not budget >= 0:
+            raise UserError(f"{table.workload}: {name}: {budget}: must be a number not below 0")
+        # Steps and batch sizes are whole, so batch_size * step <= budget is step <= floor(budget) // batch_size.
+        whole = min(math.floor(budget), int(NO_LIMIT))
+        per_step = table.batch_sizes if name == "example budget" else 1
+        limit = np.minimum(limit, whole // np.asarray(per_step, np.int64))
+    return limit
+
+
+def _first_of_each(table: WorkloadTable, trial: Ints, step: Ints) -> tuple[Ints, Ints]:
+    """Per study: the least step and the first trial that has it; `trial` ascends, so the first is the smallest."""
+    studies = len(table.batch_sizes)
+    steps, best = np.full(studies, NEVER), np.full(studies, NEVER)
+    if len(trial):
+        study = table.study[trial]
+        starts = np.flatnonzero(np.concatenate(([True], study[1:] != study[:-1])))
+        least = np.minimum.reduceat(step, starts)
+        present = study[starts]
+        steps[present] = least
+        ties = np.flatnonzero(step == steps[study])[::-1]
+        best[study[ties]] = trial[ties]  # written backwards: the first tie of a study stays
+    return steps, best
+
+
+def _per_study(table: WorkloadTable, flags: Bools) -> Ints:
+    return np.bincount(table.study[flags], minlength=len(table.batch_sizes)).astype(np.int64)

@@ -1,0 +1,179 @@
+"""What a curve of steps against batch size says: perfect scaling, the three regions, where scaling stops paying.
+
+Arrays are [S], ascending by batch size; steps are NaN where the goal was not reached (those are left out of every rule).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from hvdsweep.curves.table import Bools, Floats, Ints
+from hvdsweep.errors import UserError
+
+
+class Region(StrEnum):
+    """The paper's three regions of a scaling curve."""
+
+    PERFECT = "perfect scaling"
+    """Doubling the batch halves the steps."""
+    DIMINISHING = "diminishing returns"
+    MAXIMAL = "maximal data parallelism"
+    """More parallelism gives nothing."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The paper names regions but no numbers; these are ours, and every report prints them."""
+
+    useful_tolerance: float = 0.10
+    """The maximum useful batch size is the smallest whose steps are within this share of the fewest."""
+    overhead: float = 0.20
+    """Scaling counts as perfect up to this share of extra examples over the smallest batch size
+    (the critical batch size of Zhang et al. 2024)."""
+
+    def __post_init__(self) -> None:
+        for name in ("useful_tolerance", "overhead"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UserError(f"{name}: {value}: must be a number not below 0, e.g. 0.1 for 10 %")
+
+    @property
+    def useful(self) -> str:
+        """The rule for the maximum useful batch size, in words."""
+        return f"smallest B with S(B) <= {1 + self.useful_tolerance:g} min S"
+
+    @property
+    def critical(self) -> str:
+        """The rule for the critical batch size, in words."""
+        return f"B at which S(B) B first exceeds {1 + self.overhead:g} S(B0) B0, log-log interpolated"
+
+
+def perfect_scaling(batch_sizes: Ints, steps: Floats) -> Floats:
+    """[S], S(B0) B0 / B with B0 the smallest batch size that reached the goal (paper, section 8.5); NaN if none did."""
+    reached = np.flatnonzero(~np.isnan(steps))
+    if len(reached) == 0:
+        return np.full(len(steps), np.nan)
+    first = reached[0]
+    perfect: Floats = steps[first] * batch_sizes[first] / batch_sizes
+    return perfect
+
+
+def overhead(batch_sizes: Ints, steps: Floats) -> Floats:
+    """[S], examples to the goal over those of the smallest batch size that reached it, less 1. NaN: not reached."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return steps / perfect_scaling(batch_sizes, steps) - 1.0
+
+
+@dataclass(frozen=True)
+class Useful:
+    """The maximum useful batch size by the stated rule."""
+
+    batch_size: int
+    at_least: bool
+    """No larger batch size showed that more parallelism gives nothing: the true one may be larger."""
+
+
+def max_useful_batch_size(
+    batch_sizes: Ints, steps: Floats, rules: Rules | None = None, failed_within: Ints | None = None
+) -> Useful | None:
+    """Smallest B with S(B) <= (1 + tolerance) min S over the batch sizes that reached the goal; None if none did.
+
+    `failed_within` [S]: steps within which a batch size that did not reach the goal is known to have failed
+    (0: nothing known); failing for as long as the useful batch size needed also shows that it gained nothing.
+    """
+    rules = rules or Rules()
+    reached = ~np.isnan(steps)
+    if not reached.any():
+        return None
+    useful = int(np.argmax(np.nan_to_num(steps, nan=np.inf) <= _threshold(steps, rules)))
+    later = np.arange(len(steps)) > useful
+    evidence = reached if failed_within is None else reached | (failed_within >= steps[useful])
+    return Useful(int(batch_sizes[useful]), not bool((later & evidence).any()))
+
+
+def resampled_max_useful(batch_sizes: Ints, minima: Floats, rules: Rules | None = None) -> Floats:
+    """[resamples], the maximum useful batch size of each row of `minima` [resamples, S]; NaN where none reached."""
+    rules = rules or Rules()
+    steps = np.where(np.isnan(minima), np.inf, minima)
+    least = steps.min(axis=1) if steps.shape[1] else np.full(len(steps), np.inf)
+    found = np.isfinite(least)
+    useful = np.full(len(steps), np.nan)
+    within = steps[found] <= ((1 + rules.useful_tolerance) * least[found] * (1 + 1e-12))[:, None]
+    useful[found] = batch_sizes[np.argmax(within, axis=1)] if found.any() else np.nan
+    return useful
+
+
+def _threshold(steps: Floats, rules: Rules) -> float:
+    # 1e-12 lets S = 110 be within 10 % of 100, which binary rounding of 1.1 would otherwise decide.
+    return float((1 + rules.useful_tolerance) * np.nanmin(steps) * (1 + 1e-12))
+
+
+@dataclass(frozen=True)
+class Critical:
+    """The batch size at which examples to the goal exceed perfect scaling by the rule's overhead."""
+
+    batch_size: float
+    """Interpolated; the largest batch size that reached the goal where `at_least`."""
+    at_least: bool
+    """The overhead was never exceeded: the true one is larger."""
+
+
+def critical_batch_size(batch_sizes: Ints, steps: Floats, rules: Rules | None = None) -> Critical | None:
+    """Where the overhead over perfect scaling first exceeds the rule's, linear in ln(examples) against ln B.
+
+    None where fewer than two batch sizes reached the goal, or the smallest needed no step.
+    """
+    rules = rules or Rules()
+    usable = np.flatnonzero(~np.isnan(steps) & (steps > 0))
+    if len(usable) < 2 or np.flatnonzero(~np.isnan(steps))[0] != usable[0]:
+        return None
+    size = batch_sizes[usable].astype(np.float64)
+    excess = np.log(steps[usable] * size) - math.log(steps[usable[0]] * size[0])
+    limit = math.log1p(rules.overhead)
+    above = np.flatnonzero(excess > limit + 1e-12)
+    if len(above) == 0:
+        return Critical(float(size[-1]), True)
+    after = int(above[0])
+    before = after - 1
+    share = (limit - excess[before]) / (excess[after] - excess[before])
+    return Critical(float(np.exp(np.log(size[before]) + share * np.log(size[after] / size[before]))), False)
+
+
+def regions(
+    batch_sizes: Ints, steps: Floats, rules: Rules | None = None, useful: Useful | None = None
+) -> list[Region | None]:
+    """Each batch size's region; None where the goal was not reached.
+
+    PERFECT: from the smallest batch size on, as long as the overhead stays within the rule's. MAXIMAL: from the
+    maximum useful batch size on, if a larger one showed that scaling had ended. DIMINISHING: between.
+    """
+    rules = rules or Rules()
+    useful = max_useful_batch_size(batch_sizes, steps, rules) if useful is None else useful
+    reached: Bools = ~np.isnan(steps)
+    excess = overhead(batch_sizes, steps)
+    found: list[Region | None] = [None] * len(steps)
+    perfect = True
+    for index in np.flatnonzero(reached).tolist():
+        # A smallest batch size that needed no step at all leaves 0 / 0: nothing exceeds it.
+        perfect = perfect and not excess[index] > rules.overhead + 1e-12
+        if useful is not None and not useful.at_least and batch_sizes[index] >= useful.batch_size:
+            found[index] = Region.MAXIMAL
+        else:
+            found[index] = Region.PERFECT if perfect else Region.DIMINISHING
+    return found
+
+
+def normalised(workload: str, batch_sizes: Ints, steps: Floats, at: int) -> Floats:
+    """[S], steps divided by those at batch size `at` (paper, section 8.5). UserError where that did not reach."""
+    index = np.flatnonzero(batch_sizes == at)
+    if len(index) == 0 or not steps[index[0]] > 0:
+        usable = ", ".join(str(size) for size in batch_sizes[np.nan_to_num(steps) > 0]) or "none"
+        raise UserError(
+            f"{workload}: normalise: batch size {at} has no steps to divide by; those that reached the goal: {usable}"
+        )
+    ratio: Floats = steps / steps[index[0]]
+    return ratio

@@ -1,0 +1,382 @@
+"""The scaling curve of one workload as one public object: what the command line prints and the charts draw."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvdsweep.curves import scaling
+from hvdsweep.curves.cautions import Caution, Limits, cautions
+from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
+from hvdsweep.curves.measurements import BestMeasurements, best_measurements
+from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
+from hvdsweep.curves.resampling import (
+    LEVEL,
+    RESAMPLES,
+    minimum_intervals,
+    percentile_interval,
+    resampled_minima,
+)
+from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
+from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
+from hvdsweep.search import Space
+from hvdsweep.states import Status
+
+
+@dataclass(frozen=True)
+class Point:
+    """One batch size of a curve."""
+
+    batch_size: int
+    steps: int | None
+    """Steps to the goal: the least over the trials; None where no trial reached it."""
+    trial: int | None
+    """Number of the trial that reached it first, the smallest on ties."""
+    trial_id: int | None
+    """The same trial's row in the store."""
+    reached: bool
+    budget: int
+    """Steps within which the goal was reached or not: the study's budget, or the asked one where that is less."""
+    examples: int | None
+    """Training examples to the goal: steps x batch size."""
+    interval: tuple[int | None, int | None] | None
+    """Bootstrap interval of the steps over trials; an end of None is beyond what the trials reached, or not known
+    because trials were stopped. None where the goal was not reached."""
+    perfect_scaling: float | None
+    """Steps that perfect scaling from the smallest batch size would need."""
+    overhead: float | None
+    """Examples to the goal over those of the smallest batch size, less 1."""
+    normalised: float | None
+    """Steps over those at the batch size asked for; None where none was."""
+    region: Region | None
+    trials: int
+    """Trials that counted."""
+    trials_reached: int
+    """How many of them reached the goal."""
+    infeasible: int
+    """Trials of the study that diverged."""
+    leans_on_stopped: int
+    """Trials stopped because of the sweep's own goal that might have changed this answer; 0: nothing was lost."""
+    best_value: float | None
+    """Best objective of the study within the budgets."""
+    best_step: int | None
+    best_trial: int | None
+    """Number of the trial that measured it."""
+    parameters: Mapping[str, float]
+    """Metaparameters of the trial that reached the goal first; of the best measurement where none did."""
+    effective_learning_rate: float | None
+    """Initial learning rate / (1 - momentum) of that trial."""
+    warnings: tuple[Caution, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is not finite becomes null."""
+        return {
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "trial": self.trial,
+            "trial_id": self.trial_id,
+            "reached": self.reached,
+            "budget": self.budget,
+            "examples": self.examples,
+            "interval": None if self.interval is None else list(self.interval),
+            "perfect_scaling": _finite(self.perfect_scaling),
+            "overhead": _finite(self.overhead),
+            "normalised": _finite(self.normalised),
+            "region": None if self.region is None else str(self.region),
+            "trials": self.trials,
+            "trials_reached": self.trials_reached,
+            "infeasible": self.infeasible,
+            "leans_on_stopped": self.leans_on_stopped,
+            "best_value": _finite(self.best_value),
+            "best_step": self.best_step,
+            "best_trial": self.best_trial,
+            "parameters": {name: _finite(value) for name, value in self.parameters.items()},
+            "effective_learning_rate": _finite(self.effective_learning_rate),
+            "warnings": [caution.to_json() for caution in self.warnings],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Steps to a goal against batch size, with what can be read from it."""
+
+    workload: str
+    metric: str
+    goal: float
+    maximize: bool
+    points: tuple[Point, ...]
+    """Ascending by batch size; every study of the table is here, reached or not."""
+    fit: HyperbolaFit | None
+    """None where fewer than three batch sizes reached the goal, or the curve does not bend."""
+    useful: Useful | None
+    """The maximum useful batch size; None where no batch size reached the goal."""
+    useful_interval: tuple[float, float] | None
+    """Bootstrap interval over trials; None where not asked for."""
+    critical: Critical | None
+    """Critical batch size at the rules' overhead over perfect scaling."""
+    rules: Rules
+    level: float
+    """Level of the intervals."""
+    step_budget: float | None
+    example_budget: float | None
+    num_trials: int | None
+    normalise: int | None
+    """Batch size by whose steps `Point.normalised` divides."""
+    result: StepsToResult
+    """The arrays behind it all."""
+
+    @property
+    def max_useful_batch_size(self) -> int | None:
+        """The smallest batch size within the rule's tolerance of the fewest steps; None where none reached the goal."""
+        return None if self.useful is None else self.useful.batch_size
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        return [point.batch_size for point in self.points]
+
+    @property
+    def steps(self) -> list[int | None]:
+        return [point.steps for point in self.points]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `hvdsweep curve --json`: plain values, nothing that is not finite."""
+        useful, interval = self.useful, self.useful_interval
+        return {
+            "workload": self.workload,
+            "metric": self.metric,
+            "goal": self.goal if math.isfinite(self.goal) else None,
+            "maximize": self.maximize,
+            "points": [point.to_json() for point in self.points],
+            "fit": None if self.fit is None else fit_to_json(self.fit),
+            "max_useful_batch_size": self.max_useful_batch_size,
+            "max_useful_is_lower_bound": None if useful is None else useful.at_least,
+            "max_useful_interval": None if interval is None else [_finite(end) for end in interval],
+            "max_useful_rule": self.rules.useful,
+            "critical_batch_size": None if self.critical is None else self.critical.batch_size,
+            "critical_is_lower_bound": None if self.critical is None else self.critical.at_least,
+            "critical_rule": self.rules.critical,
+            "step_budget": self.step_budget,
+            "example_budget": self.example_budget,
+            "num_trials": self.num_trials,
+            "normalise": self.normalise,
+            "level": self.level,
+        }
+
+    def to_csv(self, *, header: bool = True) -> str:
+        """One line per batch size, empty where there is no value; metaparameters as columns of their own."""
+        names = sorted(self.result.table.parameters)
+        return to_csv([self], names, header=header)
+
+
+_COLUMNS = [
+    "batch_size",
+    "steps",
+    "trial",
+    "reached",
+    "budget",
+    "examples",
+    "interval_low",
+    "interval_high",
+    "perfect_scaling",
+    "overhead",
+    "normalised",
+    "region",
+    "trials",
+    "trials_reached",
+    "infeasible",
+    "leans_on_stopped",
+    "best_value",
+    "best_step",
+    "best_trial",
+    "effective_learning_rate",
+]
+
+
+def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, header: bool = True) -> str:
+    """Several curves as one CSV table; `names`: metaparameters to give columns (default: all that any has)."""
+    if names is None:
+        names = sorted({name for curve in curves for name in curve.result.table.parameters})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if header:
+        writer.writerow(["workload", "metric", "goal", "maximize", *_COLUMNS, *names, "warnings"])
+    for curve in curves:
+        for point in curve.points:
+            row = point.to_json()
+            row["interval_low"], row["interval_high"] = row.pop("interval") or (None, None)
+            values = [*(row[name] for name in _COLUMNS), *(point.parameters.get(name) for name in names)]
+            doubts = " ".join(str(caution.doubt) for caution in point.warnings)
+            fixed = [curve.workload, curve.metric, curve.goal, curve.maximize]
+            writer.writerow([_cell(value) for value in (*fixed, *values, doubts)])
+    return out.getvalue()
+
+
+def fit_to_json(fit: HyperbolaFit) -> dict[str, Any]:
+    """Each parameter with its interval, and the lack of fit that must stand beside it."""
+
+    def estimate(value: Estimate) -> dict[str, float | None]:
+        return {
+            "value": value.value,
+            "log_standard_error": value.standard_error,
+            "low": value.low,
+            "high": value.high,
+        }
+
+    return {
+        "b_crit": estimate(fit.b_crit),
+        "s_min": estimate(fit.s_min),
+        "e_min": estimate(fit.e_min),
+        "lack_of_fit_percent": fit.lack_of_fit_percent,
+        "points": fit.points,
+        "level": fit.level,
+        "formula": "S = s_min (1 + b_crit / B)",
+    }
+
+
+def curve(
+    table: WorkloadTable,
+    goal: float | None = None,
+    *,
+    step_budget: float | None = None,
+    example_budget: float | None = None,
+    num_trials: int | None = None,
+    statuses: Sequence[Status] = COMPLETE_ONLY,
+    normalise: int | None = None,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+    searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Curve:
+    """Steps to `goal` (default: the table's own) against batch size, with regions, fit, intervals and warnings.
+
+    `statuses`: the trials that count (`LIVE` adds running ones). `searches`: batch size -> search space, for boundary
+    warnings. `resamples`: draws behind the interval of the maximum useful batch size, 0 for none. Semantics: section 8
+    of the paper's protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise`
+    batch size that did not reach the goal.
+    """
+    rules = rules or Rules()
+    result = steps_to_result(
+        table,
+        goal,
+        step_budget=step_budget,
+        example_budget=example_budget,
+        num_trials=num_trials,
+        statuses=statuses,
+    )
+    best = best_measurements(
+        table,
+        step_budget=step_budget,
+        example_budget=example_budget,
+        num_trials=num_trials,
+        statuses=statuses,
+    )
+    sizes = table.batch_sizes
+    steps = np.where(result.reached, result.steps, np.nan)
+    # A study bounded by wall time, or not finished, is not known to have failed for any number of steps.
+    failed_within = np.where(
+        result.reached | (table.train_steps == 0) | (result.trials_counted == 0), 0, result.budget
+    )
+    useful = scaling.max_useful_batch_size(sizes, steps, rules, failed_within)
+    useful_interval = None
+    if useful is not None and resamples > 0:
+        minima = resampled_minima(result, resamples, seed)
+        useful_interval = percentile_interval(scaling.resampled_max_useful(sizes, minima, rules), level)
+    return Curve(
+        workload=table.workload,
+        metric=table.metric,
+        goal=result.goal,
+        maximize=table.maximize,
+        points=_points(
+            result, best, steps, rules, useful, normalise, level, cautions(result, best, searches, limits)
+        ),
+        fit=fit_hyperbola(sizes, steps, level),
+        useful=useful,
+        useful_interval=useful_interval,
+        critical=scaling.critical_batch_size(sizes, steps, rules),
+        rules=rules,
+        level=level,
+        step_budget=step_budget,
+        example_budget=example_budget,
+        num_trials=num_trials,
+        normalise=normalise,
+        result=result,
+    )
+
+
+def _points(
+    result: StepsToResult,
+    best: BestMeasurements,
+    steps: Floats,
+    rules: Rules,
+    useful: Useful | None,
+    normalise: int | None,
+    level: float,
+    warnings: list[tuple[Caution, ...]],
+) -> tuple[Point, ...]:
+    table = result.table
+    sizes = table.batch_sizes
+    studies = len(sizes)
+    low, high = minimum_intervals(result, level)
+    # Where stopped trials might have answered before the upper end, that end is not known.
+    until = np.where(np.isfinite(high), high, NEVER).astype(np.int64)
+    unknown = np.bincount(table.study[result.unanswered(until)], minlength=studies) > 0
+    perfect = scaling.perfect_scaling(sizes, steps)
+    excess = scaling.overhead(sizes, steps)
+    ratio = None if normalise is None else scaling.normalised(table.workload, sizes, steps, normalise)
+    regions = scaling.regions(sizes, steps, rules, useful)
+    infeasible = np.bincount(table.study[table.status == Status.INFEASIBLE], minlength=studies)
+    points = []
+    for index, size in enumerate(sizes.tolist()):
+        reached = bool(result.reached[index])
+        first, measured = int(result.trial[index]), int(best.trial[index])
+        shown = first if reached else measured
+        rate = math.nan if shown == NEVER else float(table.effective_learning_rate[shown])
+        points.append(
+            Point(
+                batch_size=size,
+                steps=int(result.steps[index]) if reached else None,
+                trial=int(table.number[first]) if reached else None,
+                trial_id=int(table.trial_id[first]) if reached else None,
+                reached=reached,
+                budget=int(result.budget[index]),
+                examples=int(result.steps[index]) * size if reached else None,
+                interval=(_whole(low[index]), None if unknown[index] else _whole(high[index]))
+                if reached
+                else None,
+                perfect_scaling=_finite(perfect[index]),
+                overhead=_finite(excess[index]),
+                normalised=None if ratio is None else _finite(ratio[index]),
+                region=regions[index],
+                trials=int(result.trials_counted[index]),
+                trials_reached=int(result.trials_reached[index]),
+                infeasible=int(infeasible[index]),
+                leans_on_stopped=int(result.leans_on_stopped[index]),
+                best_value=_finite(best.value[index]),
+                best_step=None if measured == NEVER else int(best.step[index]),
+                best_trial=None if measured == NEVER else int(table.number[measured]),
+                parameters={} if shown == NEVER else table.parameters_of(shown),
+                effective_learning_rate=_finite(rate),
+                warnings=warnings[index],
+            )
+        )
+    return tuple(points)
+
+
+def _whole(value: float) -> int | None:
+    return int(value) if math.isfinite(value) else None
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
