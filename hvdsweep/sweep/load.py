@@ -1,0 +1,215 @@
+"""Reading a sweep: a TOML file or a preset, changed by command-line options, checked as a whole; every
+mistake at once."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hvdsweep.errors import UserError
+from hvdsweep.sweep.checks import check
+from hvdsweep.sweep.messages import Location, Problem, closest, example_of, key_of, problems_of, without_tags
+from hvdsweep.sweep.models import Sweep
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line changes in a sweep file. None leaves the file's value."""
+
+    trials: int | None = None
+    """`--trials`: studies.trials."""
+    batch_sizes: str | list[int] | None = None
+    """`--batch-sizes`: studies.batch_sizes."""
+    steps: int | None = None
+    """`--steps`: the whole [budget], its overrides included."""
+    stop: str | None = None
+    """`--stop`: training.stop."""
+    seed: int | None = None
+    """`--seed`: studies.seed."""
+
+    def apply(self, raw: dict[str, Any]) -> dict[Location, str]:
+        """Write the options into the file's tables; what location came from which option."""
+        origins: dict[Location, str] = {}
+        for table, key, value, option in (
+            ("studies", "trials", self.trials, "--trials"),
+            ("studies", "batch_sizes", self.batch_sizes, "--batch-sizes"),
+            ("studies", "seed", self.seed, "--seed"),
+            ("training", "stop", self.stop, "--stop"),
+        ):
+            if value is not None and isinstance(raw.setdefault(table, {}), dict):
+                raw[table][key] = value
+                origins[table, key] = option
+        if self.steps is not None:
+            raw["budget"] = {"steps": self.steps}
+            origins["budget",] = "--steps"
+        return origins
+
+
+@dataclass(frozen=True)
+class LoadedSweep:
+    """A sweep that holds together, and where it came from."""
+
+    sweep: Sweep
+    name: str
+    """Of the sweep: from the file, else the preset's name, else the file's name without its ending."""
+    file: str | None = None
+    """Absolute path of the file; None for text that was never saved."""
+    source: str | None = None
+    """Absolute directory where `module:function` is looked for."""
+    warnings: tuple[str, ...] = ()
+    """What is allowed but probably not meant, one sentence each."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of checking a text: either a sweep, or what is wrong with it."""
+
+    loaded: LoadedSweep | None
+    problems: tuple[str, ...] = ()
+    """One sentence per mistake: `file: key: value ...; remedy`. Empty if there is a sweep."""
+    warnings: tuple[str, ...] = ()
+    """As in `LoadedSweep`; also where there are mistakes."""
+    locations: tuple[str, ...] = field(default=(), repr=False)
+    """The key of each problem, for marking it in an editor; "" for the text as a whole."""
+
+
+def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> LoadedSweep:
+    """The sweep of a TOML file or of a preset. Raises `UserError` with every mistake in it."""
+    path, preset = _find(str(name_or_path))
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name_or_path}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{name_or_path}: cannot be read: {error.strerror}") from error
+    source = str(path.absolute().parent)
+    checked = check_text(
+        text, str(name_or_path), source=source, overrides=overrides, name=preset or path.stem
+    )
+    if checked.loaded is None:
+        raise UserError(*checked.problems)
+    loaded = checked.loaded
+    return LoadedSweep(loaded.sweep, loaded.name, str(path.absolute()), source, checked.warnings)
+
+
+def check_text(
+    text: str,
+    filename: str,
+    *,
+    source: str | None = None,
+    overrides: Overrides | None = None,
+    name: str | None = None,
+) -> Checked:
+    """Check the text of a sweep file without touching the file system, except `source` for the user's own
+    modules.
+
+    `filename` is what messages call it; `name` the sweep's name where the text gives none.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Checked(None, (_syntax(text, filename, error),), locations=("",))
+    except RecursionError:
+        return Checked(
+            None, (f"{filename}: is nested too deeply; a sweep file needs four levels",), locations=("",)
+        )
+    origins = overrides.apply(raw) if overrides is not None else {}
+    sweep, problems, unsound = _validate(raw)
+    warnings: list[Problem] = []
+    if sweep is not None:
+        findings = check(sweep, unsound, source)
+        problems += findings.problems
+        warnings = findings.warnings
+        if ("studies", "batch_sizes") in origins:
+            # An option that narrows the sweep is no reason to doubt what the file says about the other batch
+            # sizes.
+            warnings = [entry for entry in warnings if entry.location[:2] != ("search", "override")]
+    warned = tuple(_sentence(filename, entry, origins) for entry in warnings)
+    if problems or sweep is None:
+        sentences = tuple(_sentence(filename, entry, origins) for entry in problems)
+        return Checked(None, sentences, warned, tuple(key_of(entry.location) for entry in problems))
+    loaded = LoadedSweep(sweep, sweep.name or name or Path(filename).stem, source=source, warnings=warned)
+    return Checked(loaded, warnings=warned)
+
+
+def _find(name: str) -> tuple[Path, str | None]:
+    """The file that holds a sweep, and the preset's name if it is one."""
+    path = Path(name)
+    if path.is_file():
+        return path, None
+    if path.is_dir():
+        raise UserError(f"{name}: is a directory; name a TOML file in it, or a preset (`hvdsweep workloads`)")
+    from workloads import catalogue
+
+    presets = catalogue.presets()
+    if name in presets:
+        return presets[name], name
+    if path.suffix == ".toml":
+        beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        meant = closest(path.name, beside)
+        hint = f"; did you mean {path.parent / meant}?" if meant else ""
+        raise UserError(f"{name}: no such file{hint}")
+    meant = closest(name, presets)
+    hint = f"did you mean {meant}?" if meant else "`hvdsweep workloads` lists the presets"
+    raise UserError(f"{name}: neither a TOML file nor a preset; {hint}")
+
+
+def _syntax(text: str, filename: str, error: tomllib.TOMLDecodeError) -> str:
+    message, _, place = str(error).removesuffix(")").partition(" (at ")
+    number = place.removeprefix("line ").partition(",")[0]
+    lines = text.splitlines()
+    shown = (
+        f" in `{lines[int(number) - 1].strip()[:60]}`"
+        if number.isdigit() and 0 < int(number) <= len(lines)
+        else ""
+    )
+    return f"{filename}: {place or 'somewhere'}: {message[:1].lower()}{message[1:]}{shown}; this is not TOML"
+
+
+def _sentence(filename: str, problem: Problem, origins: Mapping[Location, str]) -> str:
+    for length in range(len(problem.location), 0, -1):
+        if option := origins.get(problem.location[:length]):
+            return f"{option}: {problem.text}"
+    return f"{filename}: {key_of(problem.location)}: {problem.text}"
+
+
+def _validate(raw: dict[str, Any]) -> tuple[Sweep | None, list[Problem], set[Location]]:
+    """The sweep, what is wrong with its types, and where; wrong values are replaced by examples, so that
+    checks that do not need them can go on."""
+    problems: list[Problem] = []
+    unsound: set[Location] = set()
+    repaired = raw
+    for attempt in range(8):
+        try:
+            return Sweep.model_validate(repaired), problems, unsound
+        except ValidationError as error:
+            if attempt == 0:
+                problems = problems_of(error)
+                unsound |= {problem.meant or problem.location for problem in problems}
+                repaired = copy.deepcopy(raw)
+            for details in reversed(error.errors(include_url=False)):
+                missing, extra = details["type"] == "missing", details["type"] == "extra_forbidden"
+                location = without_tags(details["loc"], keep_last=missing or extra)
+                if not extra:
+                    unsound.add(location)
+                _replace(repaired, location, example_of(details["loc"]) if missing else None)
+    return None, problems, unsound
+
+
+def _replace(raw: dict[str, Any], location: Location, value: object) -> None:
+    """Put `value` at `location`; remove what is there if it is None."""
+    holder: Any = raw
+    for part in location[:-1]:
+        holder = holder[part]
+    if value is not None:
+        holder[location[-1]] = copy.deepcopy(value)
+    else:
+        del holder[location[-1]]

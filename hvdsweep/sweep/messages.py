@@ -1,0 +1,172 @@
+"""What pydantic found wrong with a sweep file, as sentences that name the key, show the value and say what
+would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from hvdsweep.sweep.metaparameters import KINDS, METAPARAMETERS, SCALES, Table
+from hvdsweep.sweep.models import TABLES
+from hvdsweep.sweep.write import toml_key, toml_value
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is in the file, and the rest of the sentence."""
+
+    location: Location
+    text: str
+    meant: Location | None = None
+    """The key that was probably meant, where the location is one that does not exist."""
+
+
+def key_of(location: Location) -> str:
+    """`search.override[0].learning_rate`: the way a location is written in messages. Indices count from 0."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" if text else toml_key(part)
+    return text
+
+
+def shown(value: object) -> str:
+    """A value the way the file writes it, cut to a readable length."""
+    text = toml_value(value) if value is not None else "nothing"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
+
+
+def one_of(value: object, known: Iterable[str]) -> str:
+    """The remedy for a word that is not among `known`."""
+    names = list(known)
+    meant = closest(value, names) if isinstance(value, str) else None
+    return f'did you mean "{meant}"?' if meant else "use " + " or ".join(f'"{name}"' for name in names)
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Every mistake of a failed validation, in the order of the file's reference."""
+    problems = [_problem(dict(details)) for details in error.errors(include_url=False)]
+    meant = {problem.meant for problem in problems}
+    return [problem for problem in problems if problem.location not in meant]
+
+
+def _problem(details: dict[str, Any]) -> Problem:
+    raw: Location = details["loc"]
+    found, context, kind = details["input"], details.get("ctx", {}), details["type"]
+    location = without_tags(raw, keep_last=kind in ("extra_forbidden", "missing"))
+    if kind == "missing":
+        return Problem(location, f"is missing; write for example `{_example(raw)}`")
+    if kind == "extra_forbidden":
+        return _unknown_key(raw, location, found)
+    if kind == "union_tag_not_found":
+        return _not_a_metaparameter(location, found)
+    if kind == "value_error":
+        return Problem(location, f"{shown(found)}: {context['error']}")
+    return Problem(location, f"{shown(found)} {_sentence(kind, context, found)}")
+
+
+def _sentence(kind: str, context: Mapping[str, Any], found: object) -> str:
+    match kind:
+        case "literal_error":
+            names = [name.strip(" '") for name in context["expected"].replace(" or ", ", ").split(",")]
+            return f"is not allowed; {one_of(found, names)}"
+        case "int_type":
+            whole = isinstance(found, float) and found.is_integer() and abs(found) < 2**63
+            return f"is not a whole number; write {int(found) if whole else 'digits only'}"  # type: ignore[call-overload]
+        case "float_type":
+            return "is not a number"
+        case "finite_number":
+            return "is not a finite number"
+        case "bool_type":
+            return "is neither true nor false (without quotes)"
+        case "string_type":
+            return "is not text; put it in quotes"
+        case "list_type":
+            return "is not a list; put it in square brackets"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return "is not a table of keys"
+        case "greater_than":
+            return f"is not above {context['gt']:g}"
+        case "greater_than_equal":
+            return f"is below {context['ge']:g}, the least allowed"
+        case "less_than":
+            return f"is not below {context['lt']:g}"
+        case "less_than_equal":
+            return f"is above {context['le']:g}, the most allowed"
+        case "too_short" | "string_too_short":
+            return "is empty; leave the key out, or fill it"
+        case _:
+            return f"is wrong ({kind.replace('_', ' ')})"
+
+
+def _not_a_metaparameter(location: Location, found: object) -> Problem:
+    if isinstance(found, list):
+        return Problem(
+            location, f'{shown(found)} is a list; write {{ scale = "choice", values = {shown(found)} }}'
+        )
+    if not isinstance(found, dict):
+        return Problem(
+            location, f"{shown(found)} is neither a number nor a range; write `{_example(location)}`"
+        )
+    if "scale" not in found:
+        example = _example(location)
+        return Problem((*location, "scale"), f"is missing from {shown(found)}; write for example `{example}`")
+    return Problem(
+        (*location, "scale"), f"{shown(found['scale'])} is no scale; {one_of(found['scale'], SCALES)}"
+    )
+
+
+def _unknown_key(raw: Location, location: Location, found: object) -> Problem:
+    name, table = str(raw[-1]), _table_at(raw[:-1])
+    known = list(table.model_fields) if table else []
+    homes = [key for key, other in TABLES.items() if name in other.model_fields and "." not in key]
+    if meant := closest(name, known):
+        text = f"{shown(found)}: no such key; did you mean {meant}?"
+        return Problem(location, text, meant=(*location[:-1], meant))
+    if homes:
+        place = f"[{homes[0]}]" if homes[0] else "the top of the file, before the first [table]"
+        return Problem(location, f"{shown(found)}: this key belongs in {place}")
+    return Problem(location, f"{shown(found)}: no such key; this table has {', '.join(known)}")
+
+
+def without_tags(raw: Location, *, keep_last: bool) -> Location:
+    """The location as the file has it: without the tags that name a metaparameter's kind."""
+    tags = {"number", *KINDS}
+    last = len(raw) - 1
+    return tuple(
+        part
+        for index, part in enumerate(raw)
+        if part not in tags or raw[index - 1] not in METAPARAMETERS or (keep_last and index == last)
+    )
+
+
+def _table_at(raw: Location) -> type[Table] | None:
+    if len(raw) >= 2 and raw[-2] in METAPARAMETERS:
+        return KINDS.get(str(raw[-1]))
+    return TABLES.get(".".join(part for part in raw if isinstance(part, str)))
+
+
+def example_of(raw: Location) -> object:
+    """The example value of a field, by its location in a validation error; None where there is none."""
+    table = _table_at(raw[:-1])
+    field = table.model_fields.get(str(raw[-1])) if table else None
+    return field.examples[0] if field is not None and field.examples else None
+
+
+def _example(raw: Location) -> str:
+    """`key = value` as an example of what a location wants; a whole table for a table's key."""
+    name, example = toml_key(str(raw[-1])), example_of(raw)
+    if str(raw[-1]) in TABLES and isinstance(example, dict):
+        keys = " and ".join(f"{key} = {toml_value(value)}" for key, value in example.items())
+        return f"[{name}]` with `{keys}"
+    return f"{name} = {toml_value(example) if example is not None else '...'}"

@@ -1,0 +1,200 @@
+"""The sweep file as typed tables: one class per TOML table, one documented field per key. Meaning across
+keys: `checks`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from hvdsweep.sweep.batch_sizes import LARGEST
+from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, Table
+
+Algorithm = Literal["sgd", "momentum", "nesterov_momentum"]
+SplitName = Literal["train", "val", "test"]
+
+MAX_TRIALS_FACTOR = 4
+"""`studies.max_trials` is this many times `studies.trials` unless the file says otherwise."""
+DEFAULT_COUNT = 100
+"""Measurements over the budget where [evaluation] gives neither `every` nor `count`."""
+
+
+class SearchOverride(Metaparameters):
+    """Another space for some batch sizes: each metaparameter given here replaces that of [search]."""
+
+    batch_sizes: BatchSizes = Field(examples=["2^8..2^10"])
+    """The batch sizes it holds for. A batch size not in the sweep is allowed: it may be added later."""
+
+
+class Point(Table):
+    """One exact trial."""
+
+    learning_rate: float | None = Field(default=None, examples=[0.1])
+    """As in [search]."""
+    momentum: float | None = Field(default=None, examples=[0.9])
+    """As in [search]."""
+    end_learning_rate_factor: float | None = Field(default=None, examples=[0.01])
+    """As in [search]."""
+    learning_rate_decay_steps: float | None = Field(default=None, examples=[1500])
+    """As in [search]."""
+    label_smoothing: float | None = Field(default=None, examples=[0.1])
+    """As in [search]."""
+    weight_decay: float | None = Field(default=None, examples=[1e-4])
+    """As in [search]."""
+    dropout: float | None = Field(default=None, examples=[0.4])
+    """As in [search]."""
+
+
+class Search(Metaparameters):
+    """The search space: quasi-random points, the same number for every batch size; or a list of points."""
+
+    points: list[Point] | None = Field(
+        default=None, min_length=1, examples=[[{"learning_rate": 0.1, "momentum": 0.9}]]
+    )
+    """Trials to run instead of a search, the same for every batch size, in this order. Fixed metaparameters
+    of [search] hold for every point that does not give them itself; ranges are not allowed beside points."""
+    override: list[SearchOverride] = Field(
+        [], examples=[[{"batch_sizes": [1024], "learning_rate": LEARNING_RATE_EXAMPLE}]]
+    )
+    """Other spaces for some batch sizes, each a `[[search.override]]` table. Not beside points."""
+
+
+class Goal(Table):
+    """What a trial has to reach for its steps to count."""
+
+    metric: str = Field(examples=["val/classification_error"])
+    """`split/metric`. The metrics of a data set: `hvdsweep workloads`."""
+    value: float = Field(examples=[0.05])
+    """Reached strictly below this value (strictly above, when maximising)."""
+    maximize: bool | None = Field(default=None, examples=[False])
+    """Whether more is better. Default: true for `average_precision` and `accuracy`, else false."""
+
+
+class _Amount(Table):
+    steps: int | None = Field(default=None, ge=1, le=2**40, examples=[2000])
+    """Updates of the weights."""
+    examples: int | None = Field(default=None, ge=1, le=2**60, examples=[100000])
+    """Training examples; steps are this many divided by the batch size, rounded down."""
+    epochs: float | None = Field(default=None, gt=0, le=2**40, examples=[20])
+    """Passes over the training set; steps are counted from the examples, rounded down. Only for built-in data
+    sets."""
+
+
+class BudgetOverride(_Amount):
+    """Another budget for some batch sizes. Exactly one of steps, examples, epochs."""
+
+    batch_sizes: BatchSizes = Field(examples=[[1, 2]])
+    """The batch sizes it holds for. A batch size not in the sweep is allowed: it may be added later."""
+
+
+class Budget(_Amount):
+    """How long a trial trains at most. Exactly one of steps, examples, epochs."""
+
+    override: list[BudgetOverride] = Field(default=[], examples=[[{"batch_sizes": [1, 2], "steps": 8000}]])
+    """Other budgets for some batch sizes, each a `[[budget.override]]` table."""
+
+
+class Evaluation(Table):
+    """When a trial is measured, and on what. The last step is always measured."""
+
+    every: int | None = Field(default=None, ge=1, examples=[20])
+    """Steps between measurements. Not beside `count`."""
+    count: int | None = Field(default=None, ge=1, examples=[100])
+    """Measurements spread over the budget (at most this many, at even distances). Not beside `every`.
+    Default: 100."""
+    splits: list[SplitName] = Field(default=["val"], min_length=1, examples=[["val", "test"]])
+    """Parts of the data set to measure, each in full."""
+    at_start: bool = True
+    """Measure the initial weights too, as step 0."""
+
+
+class Studies(Table):
+    """One study per batch size, each with a search of its own."""
+
+    batch_sizes: BatchSizes = Field(examples=["2^1..2^10"])
+    """Global batch sizes, over all ranks: a list, or a range in quotes: `"2^1..2^10"` doubles, `"8..2048 *4"`
+    goes in steps of 4."""
+    trials: int | None = Field(default=None, ge=1, le=1_000_000, examples=[24])
+    """Trials per study that did not diverge. Required, except beside `search.points`, whose number it then
+    is."""
+    max_trials: int | None = Field(default=None, ge=1, le=10_000_000, examples=[96])
+    """Trials per study including those that replace diverged ones. Default: 4 times `trials`."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Start of everything random: points of the search, initial weights, order of examples, dropout."""
+
+
+class Training(Table):
+    """How a trial is trained."""
+
+    micro_batch: int = Field(default=1024, ge=1, le=LARGEST, examples=[256])
+    """Examples per rank per pass; a larger share is accumulated over several passes. Changes memory and speed
+    only."""
+    schedule: Literal["constant", "linear"] = "constant"
+    """Learning rate: `constant`, or `linear`: decayed linearly to `end_learning_rate_factor` times its start
+    over `learning_rate_decay_steps`, then constant."""
+    stop: Literal["budget", "goal", "beaten"] = "budget"
+    """When a trial ends: at its `budget`; at its `goal`; or also as soon as it is `beaten`: another trial of
+    the study has reached the goal in fewer steps. The last two save time and keep the steps to this goal, but
+    not to others."""
+
+
+class Infeasible(Table):
+    """What counts as diverged, beside a loss or a weight that is not finite: recorded, and replaced by
+    another trial."""
+
+    loss_above: float | None = Field(default=None, gt=0, examples=[1000.0])
+    """A training loss above this is a divergence."""
+
+
+class Sweep(Table):
+    """A sweep: one or more workloads (data set, model, training algorithm), each trained at several batch
+    sizes with its metaparameters tuned anew at every one of them."""
+
+    name: str | None = Field(default=None, min_length=1, examples=["digits"])
+    """Name to list the sweep under. Default: the file's name."""
+    description: str | None = Field(
+        default=None, examples=["How far data parallelism pays on handwritten digits"]
+    )
+    """A note for people."""
+    dataset: str = Field(min_length=1, examples=["digits"])
+    """A built-in data set (`hvdsweep workloads` lists them), or `module:function` of your own beside this
+    file."""
+    dataset_options: dict[str, Any] = Field(default={}, examples=[{}])
+    """Options of the data set."""
+    model: str = Field(min_length=1, examples=["fc_128"])
+    """A built-in model, or `module:function` of your own beside this file."""
+    model_options: dict[str, Any] = Field(default={}, examples=[{}])
+    """Options of the model: widths, number of layers, ..."""
+    algorithms: list[Algorithm] = Field(default=[], examples=[["sgd", "momentum", "nesterov_momentum"]])
+    """Training algorithms, one workload each: `sgd`, `momentum` (heavy ball), `nesterov_momentum`."""
+    algorithm: Algorithm | None = Field(default=None, examples=["sgd"])
+    """A single training algorithm, instead of `algorithms`."""
+    goal: Goal = Field(examples=[{"metric": "val/classification_error", "value": 0.05}])
+    budget: Budget = Field(examples=[{"steps": 2000}])
+    evaluation: Evaluation = Field(default=Evaluation())
+    studies: Studies = Field(examples=[{"batch_sizes": "2^1..2^10", "trials": 24}])
+    search: Search = Field(examples=[{"learning_rate": LEARNING_RATE_EXAMPLE}])
+    training: Training = Field(default=Training())
+    infeasible: Infeasible = Field(default=Infeasible())
+
+    @model_validator(mode="after")
+    def _one_name_for_algorithms(self) -> Sweep:
+        if self.algorithm is not None and not self.algorithms:
+            self.__dict__.update(algorithms=[self.algorithm], algorithm=None)
+        return self
+
+
+TABLES: dict[str, type[Table]] = {
+    "": Sweep,
+    "goal": Goal,
+    "budget": Budget,
+    "budget.override": BudgetOverride,
+    "evaluation": Evaluation,
+    "studies": Studies,
+    "search": Search,
+    "search.points": Point,
+    "search.override": SearchOverride,
+    "training": Training,
+    "infeasible": Infeasible,
+}
+"""Dotted name (without indices) -> class, in the order the file's reference lists them."""

@@ -1,0 +1,130 @@
+"""What a checked sweep means for one batch size: steps, measurements, search space, number of trials."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.search import Choice, Dimension, Fixed, Range, Space
+from hvdsweep.sweep.metaparameters import (
+    METAPARAMETERS,
+    ChoiceRange,
+    IntegerRange,
+    Metaparameters,
+    ScaledRange,
+)
+from hvdsweep.sweep.models import DEFAULT_COUNT, MAX_TRIALS_FACTOR, Budget, BudgetOverride, Goal, Sweep
+
+if TYPE_CHECKING:
+    from workloads.catalogue import DatasetInfo
+
+DECAY_METAPARAMETERS = ("end_learning_rate_factor", "learning_rate_decay_steps")
+"""What only the linear schedule reads."""
+MAXIMISED = ("average_precision", "accuracy")
+"""Metrics (last part of the name) of which more is better unless the goal says otherwise."""
+
+
+def dataset_info(sweep: Sweep) -> DatasetInfo | None:
+    """Sizes and task of a built-in data set; None for the user's own, which only loading tells."""
+    from workloads import catalogue
+
+    if catalogue.is_user_code(sweep.dataset):
+        return None
+    return catalogue.dataset_info(sweep.dataset, sweep.dataset_options)
+
+
+def maximizes(goal: Goal) -> bool:
+    """Whether the goal is reached from below."""
+    if goal.maximize is not None:
+        return goal.maximize
+    return goal.metric.rpartition("/")[2] in MAXIMISED
+
+
+def budget_of(sweep: Sweep, batch_size: int) -> Budget | BudgetOverride:
+    """The table that says how long trials of this batch size train."""
+    for override in sweep.budget.override:
+        if batch_size in override.batch_sizes:
+            return override
+    return sweep.budget
+
+
+def steps_for(sweep: Sweep, batch_size: int, train_examples: int | None) -> int:
+    """Steps of a trial: never more examples than the budget gives, so 0 where it is smaller than one batch.
+
+    Raises ValueError for a budget in epochs of a data set of unknown size.
+    """
+    budget = budget_of(sweep, batch_size)
+    if budget.steps is not None:
+        return budget.steps
+    if budget.examples is not None:
+        return budget.examples // batch_size
+    if budget.epochs is None or train_examples is None:
+        raise ValueError("a budget in epochs needs the size of the training set")
+    return int(Fraction(str(budget.epochs)) * train_examples // batch_size)
+
+
+def every_for(sweep: Sweep, steps: int) -> int:
+    """Steps between measurements, at least 1."""
+    if sweep.evaluation.every is not None:
+        return sweep.evaluation.every
+    return max(1, -(-steps // (sweep.evaluation.count or DEFAULT_COUNT)))
+
+
+def target_trials(sweep: Sweep) -> int:
+    """Trials per study that did not diverge."""
+    points = sweep.search.points
+    return sweep.studies.trials or (len(points) if points else 1)
+
+
+def max_trials(sweep: Sweep) -> int:
+    """Trials per study including replacements of diverged ones; never more than there are points in a
+    list."""
+    limit = sweep.studies.max_trials or MAX_TRIALS_FACTOR * target_trials(sweep)
+    return limit if sweep.search.points is None else min(limit, len(sweep.search.points))
+
+
+def search_json(table: Metaparameters) -> dict[str, Any]:
+    """The metaparameters a table gives, in the JSON of `Space`."""
+    return {name: dimension(value).to_json() for name, value in given(table).items()}
+
+
+def given(table: Metaparameters) -> dict[str, float | ScaledRange | IntegerRange | ChoiceRange]:
+    """The metaparameters a table gives, in the order of the file's reference."""
+    values = {name: getattr(table, name) for name in METAPARAMETERS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def space_for(sweep: Sweep, algorithm: str, batch_size: int, steps: int) -> Space:
+    """The space of one study: [search], what overrides it at this batch size, and the defaults of a linear
+    schedule."""
+    metaparameters = given(sweep.search)
+    for override in sweep.search.override:
+        if batch_size in override.batch_sizes:
+            metaparameters |= given(override)
+    dimensions = {name: dimension(value) for name, value in metaparameters.items()}
+    listed = None
+    if sweep.search.points is not None:
+        listed = tuple(point.model_dump(exclude_none=True) for point in sweep.search.points)
+    elif sweep.training.schedule == "linear":
+        dimensions = _decay_defaults(steps) | dimensions
+    space = Space(dimensions, listed)
+    return space.without(("momentum",)) if algorithm == "sgd" else space
+
+
+def dimension(value: float | ScaledRange | IntegerRange | ChoiceRange) -> Dimension:
+    """A metaparameter of the file as a dimension of a search space. Raises ValueError for an impossible
+    range."""
+    if isinstance(value, ScaledRange):
+        return Range(value.scale, value.min, value.max)
+    if isinstance(value, IntegerRange):
+        return Range("integer", float(value.min), float(value.max), value.log)
+    if isinstance(value, ChoiceRange):
+        return Choice(tuple(float(entry) for entry in value.values))
+    return Fixed(float(value))
+
+
+def _decay_defaults(steps: int) -> dict[str, Dimension]:
+    """The paper's spaces for ResNet-50 (section 2): T from half the budget to all of it."""
+    half = max(1, -(-steps // 2))
+    whole: Dimension = Range("integer", float(half), float(steps)) if half < steps else Fixed(float(half))
+    return dict(zip(DECAY_METAPARAMETERS, (Range("log", 1e-4, 0.1), whole), strict=True))
