@@ -42,6 +42,8 @@ class Scope:
     aux: list[Any] = field(default_factory=list)
     """What layers want summed over the global batch beside the gradients
     (`layers.GhostBatchNormalization`), in a fixed order."""
+    aux_layers: list[Any] = field(default_factory=list)
+    """The layers that left the entries of `aux`."""
     calls: dict[int, int] = field(default_factory=dict)
     """How often each stream was drawn from, so that a layer called twice draws twice."""
 

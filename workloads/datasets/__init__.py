@@ -31,4 +31,12 @@ def load_dataset(name: str, options: Mapping[str, Any] | None = None, source: st
         from workloads.datasets import digits
 
         return digits.load()
+    if name == "python_source":
+        from workloads.datasets import python_source
+
+        return python_source.load(**options)
+    if name == "noisy_quadratic":
+        from workloads.datasets import noisy_quadratic
+
+        return noisy_quadratic.load(options)
     raise UserError(f"dataset: {name} has no loader")

@@ -59,6 +59,8 @@ class Dataset:
     augment: Callable[[Any, Any], Any] | None = None
     """augment(features [b, ...], keys uint32 [b]) -> features, in the graph, for training only. Its
     randomness is a function of the keys: `stateless.row_keys(scope, stateless.AUGMENTATION)`."""
+    checksum: str | None = None
+    """SHA-256 of what the examples were made from, where the data set knows it."""
 
     @property
     def splits(self) -> dict[str, Split]:

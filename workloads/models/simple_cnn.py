@@ -1,5 +1,5 @@
-"""The paper's simple convolutional net: twice a 5x5 convolution, ReLU and 2x2 max-pool, then one hidden
-layer with dropout."""
+"""The paper's simple convolutional net: twice a 5x5 convolution, ReLU and 2x2 max-pool, then one hidden layer
+with dropout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from workloads.layers import Dropout, MaxPool2x2
+from workloads.layers import Dropout, halve
 
 
 def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> keras.Model:
@@ -16,7 +16,6 @@ def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
     inputs = keras.Input(input_shape)
     x = inputs
     for filters in options["filters"]:
-        x = keras.layers.Conv2D(filters, 5, padding="same", activation="relu")(x)
-        x = MaxPool2x2()(x)
+        x = halve(keras.layers.Conv2D(filters, 5, padding="same", activation="relu")(x))
     x = keras.layers.Dense(options["hidden"], activation="relu")(keras.layers.Flatten()(x))
     return keras.Model(inputs, keras.layers.Dense(classes)(Dropout(options["dropout"])(x)))
