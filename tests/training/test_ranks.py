@@ -1,0 +1,98 @@
+"""The central promise, through real horovodrun: a trial's losses do not depend on the number of ranks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
+from tests.training.conftest import definition
+
+pytestmark = pytest.mark.horovod
+
+PROGRAM = Path(__file__).with_name("ranks_program.py")
+ROOT = Path(__file__).parents[2]
+
+SMALL_CNN = {"filters": [3, 4], "hidden": 16}
+META = {"learning_rate": 0.05, "momentum": 0.9, "dropout": 0.4, "label_smoothing": 0.1}
+
+
+def case(batch_size, micro_batch, model="fc_64", options=None):
+    study = definition(
+        model=model,
+        model_options=options or {},
+        algorithm="nesterov_momentum",
+        batch_size=batch_size,
+        micro_batch=micro_batch,
+        steps=50,
+        evaluation={"every": 25, "splits": ["val"], "at_start": True},
+    )
+    return {"definition": study, "trial": {"seed": 11, "metaparameters": META}}
+
+
+CASES = [case(batch_size, micro) for batch_size in (1, 2, 7, 30, 64) for micro in (None, 8)]
+CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN), case(30, None, "simple_cnn_narrow", SMALL_CNN)]
+
+
+def run(np, folder, cases, tag=""):
+    """Train the cases on np ranks; the list of what rank 0 recorded."""
+    out, given = folder / f"np{np}{tag}.json", folder / f"cases{np}{tag}.json"
+    given.write_text(json.dumps(cases))
+    variables = gang_environment(os.environ, size=np, threads=1, mark="test").variables
+    ran = subprocess.run(
+        [*horovodrun_program(), "--gloo", "--disable-cache", "-np", str(np), "-H", f"localhost:{np}"]
+        + [sys.executable, str(PROGRAM), str(out), str(given)],
+        env={**variables, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=400,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return json.loads(out.read_text())
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    return {np: run(np, folder, CASES) for np in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: "-".join(map(str, label(CASES[i]))))
+@pytest.mark.parametrize("np_", [2, 3])
+def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index, np_):
+    """Uneven shares, ranks without rows, micro-batches, dropout on: 50 losses equal to 1e-4, every measurement too."""
+    alone, together = recorded[1][index], recorded[np_][index]
+    assert len(alone["losses"]) == len(together["losses"]) == 50
+    np.testing.assert_allclose(together["losses"], alone["losses"], rtol=1e-4)
+    for (step, values), (other_step, others) in zip(
+        together["measurements"], alone["measurements"], strict=True
+    ):
+        assert step == other_step
+        assert values["val/cross_entropy_error"] == pytest.approx(others["val/cross_entropy_error"], rel=1e-4)
+        assert values["val/classification_error"] == pytest.approx(
+            others["val/classification_error"], abs=1.5 / 250
+        )
+
+
+def label(case):
+    study = case["definition"]
+    return study["model"], study["batch_size"], study["micro_batch"]
+
+
+def test_training_went_somewhere(recorded):
+    """The compared losses are of trials that learn: without that, equality would prove little."""
+    for index, one in enumerate(CASES):
+        if one["definition"]["batch_size"] >= 30 and one["definition"]["model"] == "fc_64":
+            losses = recorded[1][index]["losses"]
+            assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
+    """The same np twice: losses, measurements and final weights are equal bit for bit."""
+    again = run(2, tmp_path, CASES, tag="again")
+    assert again == recorded[2]

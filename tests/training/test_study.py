@@ -1,0 +1,146 @@
+"""One trial on one rank: its losses against plain numpy, its measurements, and every way it may end."""
+
+import numpy as np
+import pytest
+
+from hvdsweep.states import Status, StopReason
+from hvdsweep.training.batches import Shuffle
+from tests.training import oracle
+
+META = {
+    "learning_rate": 0.3,
+    "momentum": 0.8,
+    "dropout": 0.4,
+    "label_smoothing": 0.1,
+    "weight_decay": 1e-3,
+    "end_learning_rate_factor": 0.1,
+    "learning_rate_decay_steps": 25.0,
+}
+
+
+@pytest.mark.parametrize("algorithm", ["sgd", "momentum", "nesterov_momentum"])
+@pytest.mark.parametrize(("batch_size", "micro_batch"), [(7, 256), (32, 10), (1, 1)])
+def test_a_trial_is_the_plain_numpy_loop(train, network, digits, algorithm, batch_size, micro_batch):
+    """Dropout, label smoothing, weight decay, linear decay, micro-batches: every loss to 1e-4 over 40 steps."""
+    network.reset(3)
+    initial = [weight.numpy() for weight in network.weights]
+    order = Shuffle(len(digits.train), 3).at(np.arange(40 * batch_size))
+    expected, weights = oracle.train(
+        initial,
+        digits.train.features,
+        digits.train.labels,
+        order,
+        algorithm=algorithm,
+        meta=META,
+        seed=3,
+        batch_size=batch_size,
+        steps=40,
+    )
+    end, losses, _ = train(META, algorithm=algorithm, batch_size=batch_size, micro_batch=micro_batch)
+    assert (end.status, end.reason, end.steps) == (Status.COMPLETE, StopReason.BUDGET, 40)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    for ours, theirs in zip(network.weights, weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-4)
+
+
+def test_measurements_cover_the_validation_set_exactly(train, network, digits):
+    """After 0, 20 and 40 updates: error and cross entropy of all 250 examples, as numpy computes them."""
+    _, _, measurements = train({"learning_rate": 0.3})
+    assert [step for step, _ in measurements] == [0, 20, 40]
+    w1, b1, w2, b2 = (weight.numpy().astype(np.float64) for weight in network.weights)
+    x, labels = digits.val.features.reshape(len(digits.val), -1), digits.val.labels
+    p = oracle.softmax(np.maximum(x @ w1 + b1, 0) @ w2 + b2)
+    last = measurements[-1][1]
+    assert last["val/classification_error"] == pytest.approx((p.argmax(-1) != labels).mean(), abs=1e-12)
+    assert last["val/cross_entropy_error"] == pytest.approx(
+        -np.log(p[np.arange(len(labels)), labels]).mean(), rel=1e-5
+    )
+
+
+def test_passes_of_an_evaluation_do_not_change_it(train):
+    """One pass of 250 examples or 36 of 7, the last one padded: the same metrics."""
+    one = train({"learning_rate": 0.3}, micro_batch=512)[2][-1][1]
+    many = train({"learning_rate": 0.3}, micro_batch=7)[2][-1][1]
+    assert one["val/classification_error"] == many["val/classification_error"]
+    assert one["val/cross_entropy_error"] == pytest.approx(many["val/cross_entropy_error"], rel=1e-6)
+
+
+def test_the_last_step_is_always_measured(train):
+    """A budget that is no multiple of the evaluation interval ends with an evaluation."""
+    _, losses, measurements = train(
+        {"learning_rate": 0.1}, steps=50, evaluation={"every": 20, "splits": ["val", "test"]}
+    )
+    assert [step for step, _ in measurements] == [0, 20, 40, 50]
+    assert len(losses) == 50
+    assert {name.split("/")[0] for name in measurements[-1][1]} == {"val", "test"}
+
+
+def test_the_same_trial_twice_has_the_same_bits(train):
+    """Whatever was trained in between, a trial starts from its seed alone."""
+    first = train({"learning_rate": 0.3, "dropout": 0.4})
+    train({"learning_rate": 2.0, "dropout": 0.1}, seed=8)
+    again = train({"learning_rate": 0.3, "dropout": 0.4})
+    assert first[1:] == again[1:]
+    other = train({"learning_rate": 0.3, "dropout": 0.4}, seed=4)
+    assert other[1] != first[1]
+
+
+def test_divergence_ends_a_trial_at_its_step(train):
+    """A learning rate of 1e20 throws the weights out: INFEASIBLE at the first step whose loss or weights are not finite."""
+    end, losses, _ = train({"learning_rate": 1e20})
+    assert (end.status, end.reason) == (Status.INFEASIBLE, StopReason.DIVERGED)
+    assert len(losses) == end.steps <= 4
+    assert str(end.steps) in end.message
+    assert all(np.isfinite(losses[:-1]))
+
+
+def test_weights_that_overflow_are_a_divergence_before_the_loss_shows_it(train):
+    """An update of 1e38 times a gradient makes weights infinite while the step's own loss was finite."""
+    end, losses, _ = train({"learning_rate": 3e38, "weight_decay": 10.0})
+    assert end.status is Status.INFEASIBLE
+    assert end.steps == 1
+    assert np.isfinite(losses).all()
+    assert "weights" in end.message
+
+
+def test_a_sweep_may_call_a_large_loss_infeasible(train):
+    """`infeasible.loss_above` ends the trial at the first loss above it, and says so."""
+    _, losses, _ = train({"learning_rate": 3.0})
+    limit = float(np.sort(losses)[-2])
+    first = int(np.argmax(np.array(losses) > limit)) + 1
+    end, cut, _ = train({"learning_rate": 3.0}, infeasible={"loss_above": limit})
+    assert (end.status, end.steps, len(cut)) == (Status.INFEASIBLE, first, first)
+    assert "loss_above" in end.message
+
+
+def test_stop_at_goal(train):
+    """With stop = goal the trial ends at the first measurement strictly below the goal."""
+    _, _, all_measured = train({"learning_rate": 0.5}, steps=400)
+    errors = [(step, values["val/classification_error"]) for step, values in all_measured]
+    reached = next(step for step, error in errors if error < 0.1)
+    goal = {"metric": "val/classification_error", "value": 0.1, "maximize": False}
+    end, losses, _ = train({"learning_rate": 0.5}, steps=400, goal=goal, stop="goal")
+    assert (end.status, end.reason, end.steps, len(losses)) == (
+        Status.COMPLETE,
+        StopReason.GOAL,
+        reached,
+        reached,
+    )
+    equal = dict(errors)[reached]
+    end, _, _ = train({"learning_rate": 0.5}, steps=400, goal={**goal, "value": equal}, stop="goal")
+    assert end.steps > reached, "a value equal to the goal has not reached it"
+
+
+def test_stop_when_beaten(train):
+    """With stop = beaten the trial ends at its first evaluation at or after the steps of the best trial so far."""
+    end, losses, measured = train({"learning_rate": 1e-4}, steps=400, stop="beaten", beaten=lambda: 50)
+    assert (end.status, end.reason, end.steps) == (Status.COMPLETE, StopReason.BEATEN, 60)
+    assert len(losses) == 60
+    assert measured[-1][0] == 60
+
+
+def test_a_trial_gives_way_when_asked(train):
+    """When `record` asks for the trial back, it ends at the next call's end without a state of its own."""
+    end, losses, _ = train({"learning_rate": 0.1}, steps=4000, ask_at=100)
+    assert end.status is Status.RUNNING
+    assert len(losses) < 4000
