@@ -41,15 +41,13 @@ def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Co
     try:
         conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise UserError(
-            f"{path}: {error}. Check that you may write to this folder, or name another file with --db."
-        ) from None
+        raise told(path, error) from error
     try:
         _prepare(conn, path, create)
     except BaseException as error:
         conn.close()
         if isinstance(error, sqlite3.Error):
-            raise UserError(explained(path, error)) from error
+            raise told(path, error) from error
         raise
     return conn
 
@@ -111,29 +109,34 @@ def missing(path: Path) -> str:
     )
 
 
-def explained(path: Path, error: sqlite3.Error) -> str:
-    """What SQLite's `error` on `path` means, and the remedy."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_NOTADB:
-        return f"{path}: is not an SQLite database. Name another file with --db."
-    if code == sqlite3.SQLITE_CORRUPT:
-        return (
-            f"{path}: is damaged ({error}). `sqlite3 {path} .recover | sqlite3 rescued.db` saves "
-            "what can be read; or take a backup."
-        )
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return (
-            f"{path}: is locked by another process that keeps it. "
-            f"End that process (`fuser {path}` names it), then try again."
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
-        return (
-            f"{path}: {error}. Check that you may read and write it and its folder, "
-            "or name another file with --db."
-        )
-    if code == sqlite3.SQLITE_FULL:
-        return f"{path}: the disk is full. Free some space; nothing that was recorded is lost."
-    return f"{path}: {error}."
+def told(path: Path, error: sqlite3.Error) -> Exception:
+    """The UserError for an `error` that is the file's or the machine's; any other error is a bug and stays itself."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_NOTADB:
+            problem = "is not an SQLite database. Name another file with --db."
+        case sqlite3.SQLITE_CORRUPT:
+            problem = (
+                f"is damaged ({error}). Take a backup, or save what can be read: "
+                f"`sqlite3 {path} .recover | sqlite3 rescued.db`."
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            problem = (
+                "is locked by another process that does not let go. "
+                f"End that process (`fuser {path}` names it), then try again."
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            problem = (
+                f"{error}. Check the rights on the file and on its folder, or name another file with --db."
+            )
+        case sqlite3.SQLITE_FULL:
+            problem = "the disk is full. Free some space; nothing that was recorded is lost."
+        case sqlite3.SQLITE_IOERR:
+            problem = (
+                f"{error}. The disk or the network behind it fails; nothing that was recorded before is lost."
+            )
+        case _:
+            return error
+    return UserError(f"{path}: {problem}")
 
 
 @contextmanager
@@ -178,4 +181,4 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
                 raise
             if attempt == ATTEMPTS - 1:
                 path = Path(conn.execute("PRAGMA database_list").fetchone()[2])
-                raise RunFailed(explained(path, error)) from error
+                raise RunFailed(str(told(path, error))) from error

@@ -1,0 +1,295 @@
+"""Reading a store while others write it: strictly read-only, so that no viewer can ever stop a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status
+from hvdsweep.store.connection import checked_version, missing, told
+from hvdsweep.store.rows import (
+    EventRow,
+    GangRow,
+    Measurements,
+    StudyRow,
+    SweepRow,
+    ThroughputRow,
+    TrialFilter,
+    TrialPage,
+    TrialRow,
+    WorkloadRow,
+)
+from hvdsweep.store.runs import gang_is_live
+from hvdsweep.store.schema import metric_columns, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hvdsweep.curves.table import WorkloadTable
+
+WAIT_SECONDS = 5.0
+"""How long a question waits for a writer that holds the file alone (rollback journals only; never under WAL)."""
+
+
+def open_reader(path: str | os.PathLike[str]) -> Reader:
+    """The store at `path`, read-only. UserError: missing, empty, not a store, newer, locked or damaged."""
+    return Reader(Path(path))
+
+
+class Reader:
+    """One read-only connection. For one thread at a time; every thread that reads opens its own.
+
+    Each method asks one question of the state the file is in at that moment; `snapshot` holds one state for several.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            raise UserError(missing(path))
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+        try:
+            self._conn = _open(path)
+        except sqlite3.Error as error:
+            raise told(path, error) from error
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """All questions in the block are answered from one state of the file. Keep it short: it holds back the WAL."""
+        if self._conn.in_transaction:
+            yield self
+            return
+        self.rows("BEGIN")
+        try:
+            yield self
+        finally:
+            self._conn.rollback()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of any SELECT, as tuples; UserError where the file is locked or damaged."""
+        try:
+            return self._conn.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise told(self.path, error) from error
+
+    def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
+        """The rows of a SELECT as a structured array; NULL becomes NaN in a float field."""
+        try:
+            return np.fromiter(self._conn.execute(sql, values), np.dtype(dtype))
+        except sqlite3.DatabaseError as error:
+            raise told(self.path, error) from error
+
+    def data_version(self) -> int:
+        """A number that changes when, and only when, another connection has committed since it was last asked."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def sweeps(self) -> list[SweepRow]:
+        """All sweeps, oldest first."""
+        now = time.time()
+        rows = self.rows(
+            "SELECT id, name, key, source, file, state, request, created, started, ended, heartbeat, np, gangs,"
+            " versions, supervisor_pid, supervisor_host FROM sweeps ORDER BY id"
+        )
+        found = []
+        for *fields, versions, pid, host in rows:
+            state, started, heartbeat = fields[5], fields[8], fields[10]
+            live = state in ("RUNNING", "STOPPING") and gang_is_live(pid, host, started, heartbeat, now)
+            found.append(SweepRow(*[*fields, json.loads(versions or "{}"), live]))
+        return found
+
+    def workloads(self, sweep_id: int | None = None) -> list[WorkloadRow]:
+        """The workloads of one sweep, or of all."""
+        rows = self.rows(
+            "SELECT id, sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters"
+            " FROM workloads WHERE ?1 IS NULL OR sweep_id = ?1 ORDER BY id",
+            (sweep_id,),
+        )
+        return [WorkloadRow(*[*row[:8], bool(row[8]), *row[9:]]) for row in rows]
+
+    def studies(self, sweep_id: int | None = None) -> list[StudyRow]:
+        """The studies of one sweep, or of all, by workload and batch size."""
+        rows = self.rows(
+            "SELECT s.id, w.sweep_id, w.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials, s.seed,"
+            " s.definition, s.search FROM studies s JOIN workloads w ON w.id = s.workload_id"
+            " WHERE ?1 IS NULL OR w.sweep_id = ?1 ORDER BY w.id, s.batch_size",
+            (sweep_id,),
+        )
+        return [StudyRow(*[*row[:9], json.loads(row[9]), json.loads(row[10])]) for row in rows]
+
+    def counts(self) -> dict[int, dict[Status, int]]:
+        """Study id -> how many of its trials are in each state (absent: none)."""
+        found: dict[int, dict[Status, int]] = {}
+        # The index on (study_id, status) alone answers this.
+        for study, status, count in self.rows("SELECT study_id, status, count(*) FROM trials GROUP BY 1, 2"):
+            found.setdefault(study, {})[Status[status]] = count
+        return found
+
+    def metrics(self) -> list[str]:
+        """Every metric that was ever measured, in the order they appeared."""
+        return metric_columns(self._conn)
+
+    def trials(
+        self,
+        where: TrialFilter | None = None,
+        *,
+        sort: str = "id",
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> TrialPage:
+        """A page of trials; `sort` is one of `trial_pages.SORTS` or "parameters.NAME"."""
+        from hvdsweep.store.trial_pages import trial_page
+
+        return trial_page(self, where or TrialFilter(), sort, descending, offset, limit)
+
+    def trial(self, trial_id: int) -> TrialRow:
+        """One trial; UserError where there is none of that id."""
+        from hvdsweep.store.trial_pages import trial_rows
+
+        rows = trial_rows(self, [trial_id])
+        if not rows:
+            raise UserError(
+                f"{self.path}: no trial {trial_id}. `status --json` and the table `trials` name them."
+            )
+        return rows[0]
+
+    def losses(self, trial_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """(steps [n], losses [n]) of a trial, ascending; NaN where the loss was not a number."""
+        rows = self.array(
+            [("step", "i8"), ("loss", "f8")],
+            "SELECT step, loss FROM losses WHERE trial_id = ? ORDER BY step",
+            (trial_id,),
+        )
+        return np.ascontiguousarray(rows["step"]), np.ascontiguousarray(rows["loss"])
+
+    def measurements(self, trial_id: int) -> Measurements:
+        """All evaluations of a trial."""
+        names = self.metrics()
+        columns = ", ".join(["step", *map(quoted, names)])
+        rows = self.rows(f"SELECT {columns} FROM measurements WHERE trial_id = ? ORDER BY step", (trial_id,))
+        table = np.array([row[1:] for row in rows], np.float64).reshape(len(rows), len(names))
+        steps = np.array([row[0] for row in rows], np.int64)
+        return Measurements(
+            steps,
+            {
+                name: np.ascontiguousarray(table[:, i])
+                for i, name in enumerate(names)
+                if any(row[i + 1] is not None for row in rows)
+            },
+        )
+
+    def workload_table(
+        self,
+        workload: str,
+        metric: str | None = None,
+        sweep: int | None = None,
+        maximize: bool | None = None,
+    ) -> WorkloadTable:
+        """What curves are made of: one workload of a sweep (default: the latest that has it) under one metric.
+
+        `metric` and `maximize` default to the goal's. UserError names what there is where the name is unknown.
+        """
+        from hvdsweep.store.workload_tables import workload_table
+
+        return workload_table(self, workload, metric, sweep, maximize)
+
+    def gangs(self, sweep_id: int | None = None) -> list[GangRow]:
+        """All gangs, oldest first, each with the trial it trains now."""
+        rows = self.rows(
+            "SELECT g.id, g.sweep_id, g.np, g.host, g.pid, g.state, g.trial_id, w.name, s.batch_size, t.number, t.steps,"
+            " s.train_steps, g.started, g.heartbeat, g.ended, g.message, g.log_dir FROM gangs g"
+            " LEFT JOIN trials t ON t.id = g.trial_id LEFT JOIN studies s ON s.id = t.study_id"
+            " LEFT JOIN workloads w ON w.id = s.workload_id WHERE ?1 IS NULL OR g.sweep_id = ?1 ORDER BY g.id",
+            (sweep_id,),
+        )
+        return [GangRow(*row) for row in rows]
+
+    def events(
+        self, after_id: int = 0, *, sweep_id: int | None = None, latest: int | None = None
+    ) -> list[EventRow]:
+        """Events with a greater id than `after_id`, oldest first; only the last `latest` of them if given."""
+        rows = self.rows(
+            "SELECT id, time, sweep_id, gang_id, trial_id, kind, message FROM events"
+            " WHERE id > ?1 AND (?2 IS NULL OR sweep_id = ?2) ORDER BY id DESC LIMIT ?3",
+            (after_id, sweep_id, -1 if latest is None else latest),
+        )
+        return [EventRow(*row) for row in reversed(rows)]
+
+    def throughput(self) -> list[ThroughputRow]:
+        """Every measured speed, oldest first."""
+        rows = self.rows(
+            "SELECT id, time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second,"
+            " examples_per_second, source FROM throughput ORDER BY id"
+        )
+        return [ThroughputRow(*row) for row in rows]
+
+    def status(self, sweep_id: int | None = None) -> dict[str, Any]:
+        """What `hvdsweep status --json` prints."""
+        from hvdsweep.store.summary import status
+
+        return status(self, sweep_id)
+
+    def trials_frame(self, workload: str | None = None, sweep_id: int | None = None) -> pd.DataFrame:
+        """One row per trial, metaparameters as columns `parameters.NAME`, indexed by trial id."""
+        from hvdsweep.store.frames import trials_frame
+
+        return trials_frame(self, workload, sweep_id)
+
+    def losses_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
+        """Columns trial_id, step, loss."""
+        from hvdsweep.store.frames import losses_frame
+
+        return losses_frame(self, trial_ids)
+
+    def measurements_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
+        """Columns trial_id, step and one per metric."""
+        from hvdsweep.store.frames import measurements_frame
+
+        return measurements_frame(self, trial_ids)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    name = f"file:{quote(str(path.absolute()))}?mode=ro"
+    conn = sqlite3.connect(
+        name, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        checked_version(conn, path)
+        return conn
+    except sqlite3.OperationalError as error:
+        conn.close()
+        wal = Path(f"{path}-wal")
+        unreachable = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if error.sqlite_errorcode & 0xFF not in unreachable or (wal.exists() and wal.stat().st_size):
+            raise
+    except BaseException:
+        conn.close()
+        raise
+    # A WAL store at rest in a folder that may not be written: nobody can be writing it, all of it is in the one file.
+    conn = sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        checked_version(conn, path)
+    except BaseException:
+        conn.close()
+        raise
+    return conn

@@ -1,0 +1,194 @@
+"""What a reader hands out: one frozen row per sweep, workload, study, trial, gang, event and measured speed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.states import Status, StopReason
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One sweep. Times are unix seconds, None where it has not happened."""
+
+    id: int
+    name: str
+    key: str
+    source: str
+    """"launch" or "import"."""
+    file: str | None
+    state: str
+    """IDLE, RUNNING, STOPPING, DONE or FAILED, as its supervisor last wrote it."""
+    request: str | None
+    """"stop" once asked."""
+    created: float
+    started: float | None
+    ended: float | None
+    heartbeat: float | None
+    np: int | None
+    gangs: int | None
+    versions: Mapping[str, str]
+    live: bool
+    """Whether its supervisor is at work now: False in state RUNNING means that it was killed."""
+
+
+@dataclass(frozen=True)
+class WorkloadRow:
+    """One workload of a sweep."""
+
+    id: int
+    sweep_id: int
+    name: str
+    dataset: str
+    model: str
+    algorithm: str
+    metric: str | None
+    goal: float | None
+    maximize: bool
+    train_examples: int | None
+    parameters: int | None
+    """Trainable weights of the model."""
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One batch size of a workload."""
+
+    id: int
+    sweep_id: int
+    workload_id: int
+    workload: str
+    batch_size: int
+    train_steps: int
+    """Budget in steps; 0 = a wall-time budget."""
+    target_trials: int
+    max_trials: int
+    seed: int | None
+    definition: Mapping[str, Any]
+    search: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial, with what its workload's goal makes of it."""
+
+    id: int
+    sweep_id: int
+    workload: str
+    study_id: int
+    batch_size: int
+    number: int
+    status: Status
+    stop_reason: StopReason
+    steps: int
+    train_steps: int
+    attempts: int
+    seed: int | None
+    parameters: Mapping[str, float]
+    gang_id: int | None
+    started: float | None
+    ended: float | None
+    message: str | None
+    best: float | None
+    """Best value so far of the workload's metric; None where none was measured or the workload has no metric."""
+    best_step: int | None
+    goal_step: int | None
+    """Step of the first measurement strictly beyond the goal."""
+
+
+@dataclass(frozen=True)
+class TrialPage:
+    """Some rows of a longer list."""
+
+    rows: tuple[TrialRow, ...]
+    offset: int
+    """Position of the first row in the whole list."""
+    total: int
+    """Rows in the whole list."""
+
+
+@dataclass(frozen=True)
+class TrialFilter:
+    """Which trials; what is left at its default filters nothing. Ranges hold both ends."""
+
+    sweep_id: int | None = None
+    workload: str | None = None
+    study_id: int | None = None
+    gang_id: int | None = None
+    statuses: tuple[Status, ...] = ()
+    batch_size: tuple[float, float] | None = None
+    steps: tuple[float, float] | None = None
+    parameters: tuple[tuple[str, float, float], ...] = ()
+    """(metaparameter, lowest, highest); a trial without it does not match."""
+
+
+@dataclass(frozen=True)
+class GangRow:
+    """One horovodrun job, and the trial it trains."""
+
+    id: int
+    sweep_id: int
+    np: int
+    host: str | None
+    pid: int | None
+    state: str
+    """STARTING, IDLE, TRAINING, STOPPED or DEAD."""
+    trial_id: int | None
+    workload: str | None
+    """Of the trial it trains now; so are the next four."""
+    batch_size: int | None
+    number: int | None
+    steps: int | None
+    train_steps: int | None
+    started: float
+    heartbeat: float | None
+    ended: float | None
+    message: str | None
+    log_dir: str | None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """Something that happened, for people."""
+
+    id: int
+    time: float
+    sweep_id: int | None
+    gang_id: int | None
+    trial_id: int | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ThroughputRow:
+    """A measured speed of one gang of `np` ranks while `gangs` of them shared the machine."""
+
+    id: int
+    time: float
+    workload: str
+    batch_size: int
+    np: int
+    gangs: int
+    host: str | None
+    steps: int
+    seconds: float
+    steps_per_second: float
+    examples_per_second: float
+    source: str
+    """"scale" (measured on purpose) or "trial" (sum over trained trials)."""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Every evaluation of one trial: N of them, ascending in steps."""
+
+    steps: npt.NDArray[np.int64]
+    """[N], updates done before each."""
+    values: Mapping[str, npt.NDArray[np.float64]]
+    """Metric -> [N]; NaN where it was not measured or not a number. Only metrics measured at least once."""

@@ -1,0 +1,162 @@
+"""How far every sweep is: counts, the gangs at work, and when it will be done. The object behind `status --json`."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status
+from hvdsweep.store.rows import SweepRow
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+
+SAMPLE = 32
+"""Finished trials of a study (the last ones, of each outcome) that its seconds per trial are a mean of."""
+
+EVENTS = 10
+"""How many of the last events a status holds."""
+
+
+def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
+    """`{"sweeps": [{..., "studies": [...]}], "gangs": [...], "events": [...]}`, of one sweep or of all.
+
+    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet, or nobody is at work.
+    """
+    with reader.snapshot():
+        sweeps = [sweep for sweep in reader.sweeps() if sweep_id in (None, sweep.id)]
+        if sweep_id is not None and not sweeps:
+            there = ", ".join(f"{sweep.id} ({sweep.name})" for sweep in reader.sweeps()) or "none"
+            raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database. There is {there}.")
+        counts = reader.counts()
+        gangs = [gang for gang in reader.gangs(sweep_id) if gang.state not in ("STOPPED", "DEAD")]
+        alive = {sweep.id: 0 for sweep in sweeps}
+        for gang in gangs:
+            alive[gang.sweep_id] = alive.get(gang.sweep_id, 0) + 1
+        return {
+            "database": str(reader.path),
+            "time": time.time(),
+            "sweeps": [_sweep(reader, sweep, counts, alive[sweep.id]) for sweep in sweeps],
+            "gangs": [vars(gang) for gang in gangs],
+            "events": [vars(event) for event in reader.events(sweep_id=sweep_id, latest=EVENTS)],
+        }
+
+
+@dataclass
+class _Study:
+    """One study on its way into the JSON."""
+
+    id: int
+    workload: str
+    batch_size: int
+    train_steps: int
+    target_trials: int
+    trials: dict[str, int]
+    left: float = 0.0
+    """Trials still to train, the rest of the running ones included as fractions."""
+    seconds: float | None = None
+    """Seconds per trial, of its own finished trials."""
+    work: float | None = None
+    """Seconds of one gang that are still needed."""
+
+
+def _sweep(
+    reader: Reader, sweep: SweepRow, counts: dict[int, dict[Status, int]], gangs: int
+) -> dict[str, Any]:
+    studies = [
+        _Study(*[*row, {state.name: counts.get(row[0], {}).get(state, 0) for state in Status}])
+        for row in reader.rows(
+            "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials FROM workloads w"
+            " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size",
+            (sweep.id,),
+        )
+    ]
+    if sweep.source == "launch":
+        _estimate(reader, sweep.id, studies)
+    works = [study.work for study in studies if study.left]
+    work = None if None in works else math.fsum(filter(None, works))
+    workers = (gangs or sweep.gangs or 1) if sweep.live else None
+    return {
+        "id": sweep.id,
+        "name": sweep.name,
+        "source": sweep.source,
+        "file": sweep.file,
+        "state": sweep.state,
+        "live": sweep.live,
+        "request": sweep.request,
+        "created": sweep.created,
+        "started": sweep.started,
+        "ended": sweep.ended,
+        "np": sweep.np,
+        "gangs": sweep.gangs,
+        "trials": {state.name: sum(study.trials[state.name] for study in studies) for state in Status},
+        "work_seconds": work,
+        "eta_seconds": None if work is None or workers is None else work / workers,
+        "studies": [
+            {
+                "id": study.id,
+                "workload": study.workload,
+                "batch_size": study.batch_size,
+                "train_steps": study.train_steps,
+                "target_trials": study.target_trials,
+                "trials": study.trials,
+                "seconds_per_trial": study.seconds,
+                "work_seconds": study.work,
+            }
+            for study in studies
+        ],
+    }
+
+
+def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:
+    """Fill in `left`, `seconds` and `work` from trials that gangs of this file have finished."""
+    running = dict(
+        reader.rows(
+            "SELECT t.study_id, total(min(1.0, t.steps * 1.0 / max(s.train_steps, 1))) FROM workloads w"
+            " CROSS JOIN studies s ON s.workload_id = w.id"
+            " CROSS JOIN trials t ON t.study_id = s.id AND t.status = 'RUNNING' WHERE w.sweep_id = ? GROUP BY 1",
+            (sweep_id,),
+        )
+    )
+    for study in studies:
+        study.left = study.trials["PENDING"] + study.trials["RUNNING"] - running.get(study.id, 0.0)
+        study.seconds = _seconds_per_trial(reader, study)
+    for study in studies:
+        seconds = study.seconds if study.seconds is not None else _from_kin(study, studies)
+        study.work = 0.0 if not study.left else None if seconds is None else seconds * study.left
+
+
+def _seconds_per_trial(reader: Reader, study: _Study) -> float | None:
+    """Mean over its last finished trials, diverged ones weighted by their share; copied results took no time here."""
+    weighted = finished = 0.0
+    for state in ("COMPLETE", "INFEASIBLE"):
+        if not study.trials[state]:
+            continue
+        mean = reader.rows(
+            "SELECT avg(ended - started) FROM (SELECT ended, started FROM trials WHERE study_id = ? AND status = ?"
+            " AND gang_id IS NOT NULL ORDER BY number DESC LIMIT ?)",
+            (study.id, state, SAMPLE),
+        )[0][0]
+        if mean is not None:
+            weighted += mean * study.trials[state]
+            finished += study.trials[state]
+    return weighted / finished if finished else None
+
+
+def _from_kin(study: _Study, studies: list[_Study]) -> float | None:
+    """By the seconds per step of the nearest batch size, of the same workload if any has finished a trial."""
+    known = [other for other in studies if other.seconds is not None and other.train_steps]
+    if not known or not study.train_steps:
+        return None
+    nearest = min(
+        known,
+        key=lambda other: (
+            other.workload != study.workload,
+            abs(math.log(other.batch_size / study.batch_size)),
+        ),
+    )
+    assert nearest.seconds is not None
+    return nearest.seconds / nearest.train_steps * study.train_steps

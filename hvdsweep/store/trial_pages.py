@@ -1,0 +1,116 @@
+"""Pages of trials, sorted and filtered by the database, however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status, StopReason
+from hvdsweep.store.rows import TrialFilter, TrialPage, TrialRow
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+
+BEST = "(SELECT r.{} FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id ORDER BY r.step DESC LIMIT 1)"
+"""The last record of a trial is its best."""
+
+GOAL_STEP = (
+    "(SELECT min(r.step) FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id"
+    " AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END)"
+)
+
+JOINS = (
+    " FROM trials t JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id"
+    " LEFT JOIN metrics m ON m.name = w.metric AND m.maximize = w.maximize"
+)
+
+SORTS = {
+    "id": "t.id",
+    "workload": "w.name",
+    "batch_size": "s.batch_size",
+    "number": "t.number",
+    "status": "CASE t.status " + " ".join(f"WHEN '{s.name}' THEN {s.value}" for s in Status) + " END",
+    "steps": "t.steps",
+    "attempts": "t.attempts",
+    "started": "t.started",
+    "seconds": "t.ended - t.started",
+    "best": BEST.format("value"),
+    "goal_step": GOAL_STEP,
+}
+"""What a list of trials can be sorted by, besides "parameters.NAME"; trials without a value come last."""
+
+
+def trial_page(
+    reader: Reader, where: TrialFilter, sort: str, descending: bool, offset: int, limit: int | None
+) -> TrialPage:
+    """See `Reader.trials`."""
+    conditions, values = _conditions(where)
+    if sort.startswith("parameters."):
+        order, bound = "json_extract(t.parameters, ?)", [_path(sort.removeprefix("parameters."))]
+    elif sort in SORTS:
+        order, bound = SORTS[sort], []
+    else:
+        raise UserError(f"sort: {sort}: no such column. Sort by {', '.join(SORTS)} or parameters.NAME.")
+    turn = "DESC" if descending else "ASC"
+    with reader.snapshot():
+        if conditions:
+            total = reader.rows(f"SELECT count(*){JOINS} WHERE {conditions}", values)[0][0]
+        else:
+            total = reader.rows("SELECT count(*) FROM trials")[0][0]
+        ids = reader.rows(
+            f"SELECT t.id{JOINS} WHERE {conditions or 'TRUE'} ORDER BY {order} {turn} NULLS LAST, t.id LIMIT ? OFFSET ?",
+            [*values, *bound, -1 if limit is None else limit, offset],
+        )
+        return TrialPage(tuple(trial_rows(reader, [row[0] for row in ids])), offset, total)
+
+
+def trial_rows(reader: Reader, trial_ids: Sequence[int]) -> list[TrialRow]:
+    """The trials of these ids, in that order; unknown ids are left out."""
+    found: dict[int, TrialRow] = {}
+    rows = reader.rows(
+        f"SELECT t.id, w.sweep_id, w.name, s.id, s.batch_size, t.number, t.status, t.stop_reason, t.steps,"
+        f" s.train_steps, t.attempts, t.seed, t.parameters, t.gang_id, t.started, t.ended, t.message,"
+        f" {BEST.format('value')}, {BEST.format('step')}, {GOAL_STEP}{JOINS}"
+        " WHERE t.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(trial_ids)),),
+    )
+    for row in rows:
+        status, reason, parameters = Status[row[6]], StopReason.of(row[7]), json.loads(row[12])
+        found[row[0]] = TrialRow(*[*row[:6], status, reason, *row[8:12], parameters, *row[13:]])
+    return [found[trial_id] for trial_id in trial_ids if trial_id in found]
+
+
+def _conditions(where: TrialFilter) -> tuple[str, list[Any]]:
+    """The filter as SQL, and the values of its marks."""
+    parts: list[str] = []
+    values: list[Any] = []
+    equal = {
+        "w.sweep_id": where.sweep_id,
+        "w.name": where.workload,
+        "t.study_id": where.study_id,
+        "t.gang_id": where.gang_id,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if where.statuses:
+        parts.append(f"t.status IN ({', '.join('?' * len(where.statuses))})")
+        values += [status.name for status in where.statuses]
+    for column, bounds in {"s.batch_size": where.batch_size, "t.steps": where.steps}.items():
+        if bounds is not None:
+            parts.append(f"{column} BETWEEN ? AND ?")
+            values += bounds
+    for name, low, high in where.parameters:
+        parts.append("json_extract(t.parameters, ?) BETWEEN ? AND ?")
+        values += [_path(name), low, high]
+    return " AND ".join(parts), values
+
+
+def _path(name: str) -> str:
+    """A metaparameter's place in the JSON of `trials.parameters`."""
+    if '"' in name:
+        raise UserError(f"{name}: no metaparameter has such a name.")
+    return f'$."{name}"'

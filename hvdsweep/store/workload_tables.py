@@ -1,0 +1,192 @@
+"""One workload under one metric as flat arrays: the only thing that curves read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.curves.table import WorkloadTable
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status, StopReason
+from hvdsweep.store.schema import naturally_maximised, quoted
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+
+PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_entropy_error")
+"""The metric asked about where neither the question nor the sweep names one: the first of these that was measured."""
+
+RECORD = np.dtype([("trial", "i8"), ("step", "i8"), ("value", "f8")])
+
+
+def workload_table(
+    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None
+) -> WorkloadTable:
+    """See `Reader.workload_table`."""
+    with reader.snapshot():
+        return _table(reader, workload, metric, sweep, maximize)
+
+
+def _table(
+    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None
+) -> WorkloadTable:
+    workload_id, own_metric, goal, own_maximize, examples = _found(reader, workload, sweep)
+    measured = reader.metrics()
+    if metric is None:
+        metric = own_metric or _preferred(reader, workload_id)
+    elif metric not in measured and metric != own_metric:
+        there = ", ".join(measured) or "none yet"
+        raise UserError(f"{reader.path}: metric: {metric}: was never measured. Measured: {there}.")
+    direction = bool(own_maximize) if metric == own_metric else naturally_maximised(metric)
+    if maximize is None:
+        maximize = direction
+    studies = np.array(
+        reader.rows(
+            "SELECT id, batch_size, train_steps, target_trials FROM studies WHERE workload_id = ? ORDER BY batch_size",
+            (workload_id,),
+        ),
+        np.int64,
+    ).reshape(-1, 4)
+    trials = reader.rows(
+        "SELECT t.id, s.batch_size, t.number, t.status, t.stop_reason, t.steps, t.parameters FROM studies s"
+        " JOIN trials t ON t.study_id = s.id WHERE s.workload_id = ? ORDER BY s.batch_size, t.number",
+        (workload_id,),
+    )
+    columns: list[tuple[Any, ...]] = list(zip(*trials, strict=True)) or [()] * 7
+    ids = np.array(columns[0], np.int64)
+    statuses = {status.name: status.value for status in Status}
+    reasons = {reason.word: reason.value for reason in StopReason}
+    offsets, steps, values = _records(reader, workload_id, ids, metric, maximize, metric in measured)
+    return WorkloadTable(
+        workload=workload,
+        metric=metric,
+        maximize=maximize,
+        goal=goal if metric == own_metric and maximize == direction else None,
+        train_examples=examples,
+        batch_sizes=studies[:, 1],
+        train_steps=studies[:, 2],
+        target_trials=studies[:, 3],
+        study=np.searchsorted(studies[:, 1], np.array(columns[1], np.int64)),
+        trial_id=ids,
+        number=np.array(columns[2], np.int64),
+        status=np.array([statuses[word] for word in columns[3]], np.uint8),
+        stop_reason=np.array([reasons[word] for word in columns[4]], np.uint8),
+        steps=np.array(columns[5], np.int64),
+        parameters=_parameters(columns[6]),
+        offsets=offsets,
+        record_step=steps,
+        record_value=values,
+    )
+
+
+def _found(
+    reader: Reader, workload: str, sweep: int | None
+) -> tuple[int, str | None, float | None, int, int | None]:
+    rows = reader.rows(
+        "SELECT id, metric, goal, maximize, train_examples FROM workloads"
+        " WHERE name = ?1 AND (?2 IS NULL OR sweep_id = ?2) ORDER BY sweep_id DESC LIMIT 1",
+        (workload, sweep),
+    )
+    if rows:
+        found: tuple[int, str | None, float | None, int, int | None] = rows[0]
+        return found
+    names = [
+        row[0]
+        for row in reader.rows(
+            "SELECT DISTINCT name FROM workloads WHERE ?1 IS NULL OR sweep_id = ?1 ORDER BY name", (sweep,)
+        )
+    ]
+    from difflib import get_close_matches
+
+    close = get_close_matches(workload, names, n=3, cutoff=0.5) or names[:10]
+    place = f"{reader.path}" if sweep is None else f"{reader.path}: sweep {sweep}"
+    there = f"There is {', '.join(close)}." if close else "It holds no workload yet."
+    raise UserError(f"{place}: workload: {workload}: is not in the database. {there}")
+
+
+def _preferred(reader: Reader, workload_id: int) -> str:
+    """The metric to ask about where nobody named one: the first of PREFERRED that this workload has records of."""
+    for name in PREFERRED:
+        for (metric,) in reader.rows("SELECT id FROM metrics WHERE name = ?", (name,)):
+            if reader.rows(
+                "SELECT 1 FROM studies s CROSS JOIN trials t ON t.study_id = s.id"
+                " CROSS JOIN best_records r ON r.metric_id = ? AND r.trial_id = t.id WHERE s.workload_id = ? LIMIT 1",
+                (metric, workload_id),
+            ):
+                return name
+    return PREFERRED[1]
+
+
+def _parameters(texts: tuple[str, ...]) -> dict[str, npt.NDArray[np.float64]]:
+    """Metaparameter -> [T]; what is not a number is NaN."""
+    # One parse of all trials at once is several times as fast as one each.
+    trials: list[dict[str, Any]] = json.loads("[" + ",".join(texts) + "]")
+    names = dict.fromkeys(name for trial in trials for name in trial)
+    nan = float("nan")
+    found = {}
+    for name in names:
+        values = [trial.get(name, nan) for trial in trials]
+        try:
+            found[name] = np.array(values, np.float64)
+        except (TypeError, ValueError):
+            found[name] = np.array([v if isinstance(v, (int, float)) else nan for v in values], np.float64)
+    return found
+
+
+def _records(
+    reader: Reader, workload_id: int, ids: npt.NDArray[np.int64], metric: str, maximize: bool, measured: bool
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """(offsets [T + 1], steps [R], values [R]) of the trials `ids`, in their order."""
+    kept = reader.rows("SELECT id FROM metrics WHERE name = ? AND maximize = ?", (metric, int(maximize)))
+    records = np.empty(0, RECORD)
+    if kept:
+        records = reader.array(
+            RECORD,
+            # CROSS JOIN keeps SQLite from walking all records of the metric instead of those of the trials.
+            "SELECT r.trial_id, r.step, r.value FROM studies s CROSS JOIN trials t ON t.study_id = s.id"
+            " CROSS JOIN best_records r ON r.metric_id = ? AND r.trial_id = t.id WHERE s.workload_id = ?",
+            (kept[0][0], workload_id),
+        )
+    if measured:
+        without = np.setdiff1d(ids, records["trial"])
+        records = np.concatenate([records, _from_measurements(reader, without, metric, maximize)])
+    position = np.empty(0, np.int64)
+    if len(records):
+        by_id = np.argsort(ids)
+        position = by_id[np.searchsorted(ids[by_id], records["trial"])]
+    order = np.lexsort((records["step"], position))
+    offsets = np.zeros(len(ids) + 1, np.int64)
+    np.cumsum(np.bincount(position, minlength=len(ids)), out=offsets[1:])
+    return offsets, records["step"][order], records["value"][order]
+
+
+def _from_measurements(
+    reader: Reader, ids: npt.NDArray[np.int64], metric: str, maximize: bool
+) -> npt.NDArray[np.void]:
+    """The records of trials that keep none in this direction, from the whole table of measurements."""
+    name = quoted(metric)
+    rows = reader.array(
+        RECORD,
+        f"SELECT m.trial_id, m.step, m.{name} FROM json_each(?) AS wanted"
+        f" CROSS JOIN measurements m ON m.trial_id = wanted.value WHERE abs(m.{name}) < 9e999"
+        " ORDER BY m.trial_id, m.step",
+        (json.dumps(ids.tolist()),),
+    )
+    return rows[strict_records(rows["trial"], -rows["value"] if maximize else rows["value"])]
+
+
+def strict_records(group: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """[N] which `values` lie strictly below all earlier ones of the same `group`; groups are contiguous, values finite."""
+    n = len(values)
+    if n == 0:
+        return np.zeros(0, np.bool_)
+    # Ranks make it one running minimum over all groups: each later group is shifted below every earlier one.
+    _, rank = np.unique(values, return_inverse=True)
+    starts = np.concatenate([[True], group[1:] != group[:-1]])
+    shifted = rank - np.cumsum(starts) * np.int64(n + 1)
+    least = np.minimum.accumulate(shifted)
+    record: npt.NDArray[np.bool_] = np.concatenate([[True], shifted[1:] < least[:-1]])
+    return record
