@@ -1,0 +1,190 @@
+"""Series and reference lines as dots and cells of a frame, without colours or characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvdsweep.charts.axis import FloatArray
+from hvdsweep.charts.frame import Frame
+from hvdsweep.charts.marks import Reference, Series
+from hvdsweep.charts.raster import (
+    DOTS_ACROSS,
+    DOTS_DOWN,
+    BoolArray,
+    Decimated,
+    IntArray,
+    decimate,
+    draw_segments,
+    segment_dots,
+    snap,
+)
+
+_DASH = (6, 4)  # dots drawn and skipped
+
+
+def line_dots(series: Series, frame: Frame) -> tuple[BoolArray, Decimated | None]:
+    """The dot grid [dot_rows, dot_columns] of a series' line, and its points by dot column (`None` without points).
+
+    A gap is not bridged; a point between gaps is a single dot; the way to points outside the window is drawn to its
+    edge.
+    """
+    grid = np.zeros((frame.dot_rows, frame.dot_columns), np.bool_)
+    drawn = _stepped(series) if series.steps else series
+    x, y, breaks = _without_gaps(drawn, frame)
+    if not len(x):
+        return grid, None
+    runs = decimate(x, y, frame.dot_column, ascending=drawn.ascending, breaks=breaks)
+    _draw_upright(grid, runs, frame)
+    to = np.flatnonzero(runs.joined)
+    draw_segments(
+        grid,
+        frame.across(runs.x_last[to - 1]),
+        frame.down(runs.last[to - 1]),
+        frame.across(runs.x_first[to]),
+        frame.down(runs.first[to]),
+    )
+    return grid, runs
+
+
+def scattered_dots(series: Series, frame: Frame) -> BoolArray:
+    """The dot grid [dot_rows, dot_columns] of a series' points."""
+    grid = np.zeros((frame.dot_rows, frame.dot_columns), np.bool_)
+    points = points_inside(series, frame)
+    grid[snap(points.down, frame.dot_rows), snap(points.across, frame.dot_columns)] = True
+    return grid
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a series that lie in the window, [m] each."""
+
+    across: FloatArray
+    """Dots from the left edge of the plot area."""
+    down: FloatArray
+    """Dots from its upper edge."""
+    index: IntArray
+    """Position in the series' arrays."""
+
+    def cells(self, frame: Frame) -> tuple[IntArray, IntArray]:
+        """Canvas columns and rows."""
+        columns = snap(self.across, frame.dot_columns) // DOTS_ACROSS
+        rows = snap(self.down, frame.dot_rows) // DOTS_DOWN
+        return columns + frame.left, rows + frame.top
+
+
+def points_inside(series: Series, frame: Frame) -> Points:
+    """The points in the window, its edges included."""
+    start, stop = _reach(series, frame)
+    across, down = frame.across(series.x[start:stop]), frame.down(series.y[start:stop])
+    inside = (across >= 0) & (across <= frame.dot_columns) & (down >= 0) & (down <= frame.dot_rows)
+    if inside.all():
+        return Points(across, down, np.arange(start, start + len(across)))
+    kept = np.flatnonzero(inside)
+    return Points(across[kept], down[kept], start + kept)
+
+
+def _reach(series: Series, frame: Frame) -> tuple[int, int]:
+    """A slice of the series that holds all points in the window; short where x ascends."""
+    if not series.ascending:
+        return 0, len(series)
+    # A hair wider than the limits: rounding in `across` may count a value next to them as inside.
+    low, high = frame.x_limits
+    room = 1e-9 * max(abs(low), abs(high))
+    ends = np.searchsorted(series.x, [low - room, high + room])
+    return max(0, int(ends[0])), min(len(series), int(ends[1]) + 1)
+
+
+def _without_gaps(series: Series, frame: Frame) -> tuple[FloatArray, FloatArray, IntArray | None]:
+    """The points with a place, and where among them a new stroke begins."""
+    mask = series.drawable(frame.x_axis, frame.y_axis)
+    if mask is None:
+        return series.x, series.y, None
+    kept = np.flatnonzero(mask)
+    return series.x[kept], series.y[kept], np.flatnonzero(np.diff(kept) > 1) + 1
+
+
+def _stepped(series: Series) -> Series:
+    return Series(series.name, np.repeat(series.x, 2)[1:], np.repeat(series.y, 2)[:-1])
+
+
+def _draw_upright(grid: BoolArray, runs: Decimated, frame: Frame) -> None:
+    """The strokes from lowest to highest point within each dot column."""
+    upper, lower = frame.dot_row(runs.high), frame.dot_row(runs.low)
+    here = np.flatnonzero(
+        (runs.column >= 0) & (runs.column < frame.dot_columns) & (upper < frame.dot_rows) & (lower >= 0)
+    )
+    column = runs.column[here]
+    dots = segment_dots(
+        column, np.maximum(upper[here], 0), column, np.minimum(lower[here], frame.dot_rows - 1)
+    )
+    grid[dots.row, dots.column] = True
+
+
+def reference_dots(line: Reference, frame: Frame) -> BoolArray:
+    """The dot grid [dot_rows, dot_columns] of a reference line, dashed if it is."""
+    grid = np.zeros((frame.dot_rows, frame.dot_columns), np.bool_)
+    if line.horizontal is not None:
+        down = frame.down([line.horizontal] * 2)
+        across = np.array([0.0, frame.dot_columns])
+    elif line.vertical is not None:
+        across = frame.across([line.vertical] * 2)
+        down = np.array([0.0, frame.dot_rows])
+    elif line.function is not None:
+        x = np.array([frame.data(frame.left + dot / 2 - 0.25, 0)[0] for dot in range(frame.dot_columns)])
+        with np.errstate(all="ignore"):
+            y = np.broadcast_to(np.asarray(line.function(x), np.float64), x.shape)
+        across, down = frame.across(x), frame.down(np.where(np.isfinite(y), y, np.nan))
+    else:
+        x, y = np.array(line.points, np.float64).T
+        across, down = frame.across(x), frame.down(y)
+    placed = np.isfinite(across) & np.isfinite(down)
+    start = np.flatnonzero(placed[:-1] & placed[1:])
+    dash = _DASH if line.dashed else None
+    draw_segments(grid, across[start], down[start], across[start + 1], down[start + 1], dash=dash)
+    return grid
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Error bars as canvas cells."""
+
+    rows: IntArray
+    """[m] cells of the upright strokes, with `columns`."""
+    columns: IntArray
+    top_rows: IntArray
+    """[a] cells of the upper caps, with `top_columns`; a bar that leaves the window has none there."""
+    top_columns: IntArray
+    bottom_rows: IntArray
+    bottom_columns: IntArray
+
+
+def error_bars(series: Series, frame: Frame) -> Bars | None:
+    """The error bars of the points in the window; `None` where the series has none."""
+    if series.y_low is None and series.y_high is None:
+        return None
+    points = points_inside(series, frame)
+    columns, rows = points.cells(frame)
+    ends = []
+    for bounds, edge in ((series.y_high, -1), (series.y_low, frame.dot_rows)):
+        if bounds is None:
+            ends.append(rows)
+            continue
+        bound = bounds[points.index]
+        down = frame.down(bound)
+        placed = np.where(np.isfinite(down), down, edge)
+        dots = np.clip(np.floor(placed), -1, frame.dot_rows).astype(np.int64)
+        ends.append(np.where(np.isnan(bound), rows, frame.top + np.floor_divide(dots, DOTS_DOWN)))
+    first, last = frame.top, frame.top + frame.rows - 1
+    upper, lower = ends
+    capped_above, capped_below = (upper >= first) & (upper < rows), (lower <= last) & (lower > rows)
+    strokes = segment_dots(columns, np.clip(upper, first, last), columns, np.clip(lower, first, last))
+    return Bars(
+        strokes.row,
+        strokes.column,
+        upper[capped_above],
+        columns[capped_above],
+        lower[capped_below],
+        columns[capped_below],
+    )
