@@ -139,7 +139,7 @@ def best_under_budgets(
 
 
 def is_improving(
-    table: WorkloadTable, trial: int, planned: int, limit: int = int(NO_LIMIT), share: float = 0.05
+    table: WorkloadTable, trial: int, planned: int, limit: int = NO_LIMIT, share: float = 0.05
 ) -> bool:
     """Whether a trial found its best within the last `share` of its `planned` steps (both within `limit`)."""
     end = min(planned, limit)

@@ -1,8 +1,8 @@
 """Steps to result: the first step at which a study's trials are strictly beyond a goal, within budgets, with censoring.
 
 Exact semantics of the paper's released analysis (section 8 of the protocol): ties go to the smallest trial number,
-NaN never passes, nothing is interpolated, budgets are inclusive. A batch size that never gets there is kept, as not
-reached within its budget.
+what is not finite never passes, nothing is interpolated, budgets are inclusive. A batch size that never gets there
+is kept, as not reached within its budget.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hvdsweep.states import Status
 NEVER = -1
 """In arrays of steps and of trial indices: the goal was not reached."""
 
-NO_LIMIT = np.iinfo(np.int64).max
+NO_LIMIT = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +146,9 @@ def step_limits(table: WorkloadTable, step_budget: float | None, example_budget:
         if not budget >= 0:
             raise UserError(f"{table.workload}: {name}: {budget}: must be a number not below 0")
         # Steps and batch sizes are whole, so batch_size * step <= budget is step <= floor(budget) // batch_size.
-        whole = min(math.floor(budget), int(NO_LIMIT))
-        per_step = table.batch_sizes if name == "example budget" else 1
-        limit = np.minimum(limit, whole // np.asarray(per_step, np.int64))
+        whole = math.floor(budget)
+        per_step = table.batch_sizes.tolist() if name == "example budget" else [1] * len(limit)
+        limit = np.minimum(limit, np.array([min(whole // size, NO_LIMIT) for size in per_step], np.int64))
     return limit
 
 

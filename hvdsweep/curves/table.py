@@ -32,9 +32,9 @@ _CODES = ("status", "stop_reason")
 
 @dataclass(frozen=True, eq=False)
 class WorkloadTable:
-    """One workload under one metric: S studies ascending by batch size, T trials sorted by (batch size, number), R records.
+    """One workload under one metric: S studies, T trials sorted by (batch size, number), R records.
 
-    A record is a measurement strictly better than every earlier one of its trial; those of trial i are
+    A record is a finite measurement strictly better than every earlier one of its trial; those of trial i are
     `offsets[i]:offsets[i + 1]`. The records alone answer every goal and every budget exactly: the first measurement
     beyond a goal is always a record. Raises ValueError where the arrays contradict each other.
     """
@@ -115,7 +115,9 @@ class WorkloadTable:
             ends == (0, records) and bool((np.diff(self.offsets) >= 0).all()), "offsets: do not span records"
         )
         if records:
-            _require(not bool(np.isnan(self.record_value).any()), "record_value: NaN cannot be a record")
+            _require(
+                bool(np.isfinite(self.record_value).all()), "record_value: only finite values are records"
+            )
             later = self.record_trial[1:] == self.record_trial[:-1]
             grown = self.record_step[1:] > self.record_step[:-1]
             gain = np.greater if self.maximize else np.less

@@ -1,0 +1,194 @@
+"""The curve object: its points put together, its JSON and its CSV."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from hvdsweep.curves import LIVE, Region, Rules, curve, to_csv
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status, StopReason
+
+from . import oracle
+from .oracle import Study, Trial
+
+
+def planted(b_crit=100.0, s_min=200.0, sizes=(8, 16, 32, 64, 128, 256, 512, 1024, 2048)):
+    """Studies of five trials each whose best follows the hyperbola, rounded to whole steps."""
+    studies = []
+    for size in sizes:
+        best = round(s_min * (1 + b_crit / size))
+        trials = [
+            Trial(
+                n,
+                [(0, 0.9), (best + 10 * n, 0.4), (3 * best, 0.2)],
+                steps=10_000,
+                parameters={"learning_rate": 0.001 * size, "momentum": 0.9},
+            )
+            for n in range(5)
+        ]
+        trials.append(Trial(7, [], status=Status.INFEASIBLE, stop_reason=StopReason.DIVERGED))
+        studies.append(Study(size, trials, train_steps=10_000, target_trials=5))
+    return studies
+
+
+def test_a_planted_curve_is_read_back():
+    """Points, fit, regions and the useful batch size of a curve whose answer is known."""
+    found = curve(oracle.table(planted()))
+    assert found.steps == [round(200 * (1 + 100 / size)) for size in found.batch_sizes]
+    assert [point.trial for point in found.points] == [0] * 9
+    assert found.fit.b_crit.value == pytest.approx(100, rel=0.01)
+    assert found.fit.s_min.value == pytest.approx(200, rel=0.01)
+    # S <= 1.1 min S, min S = 210: B_crit / B <= 0.155, so the first power of two from 645 on.
+    assert found.max_useful_batch_size == 1024
+    assert not found.useful.at_least
+    assert found.critical.batch_size == pytest.approx(8 + 0.2 * 108, rel=0.03)
+    kinds = [point.region for point in found.points]
+    assert kinds == [Region.PERFECT] * 2 + [Region.DIMINISHING] * 5 + [Region.MAXIMAL] * 2
+    first = found.points[0]
+    assert (first.trials, first.trials_reached, first.infeasible, first.leans_on_stopped) == (5, 5, 1, 0)
+    assert first.examples == 8 * first.steps
+    # Five trials: the third best is where 1 - (1 - i/5)^5 passes 97.5 %.
+    assert first.interval == (first.steps, first.steps + 20)
+    assert first.effective_learning_rate == pytest.approx(0.08)
+    assert (first.best_value, first.best_step, first.best_trial) == (0.2, 3 * first.steps, 0)
+    assert all(point.warnings == () for point in found.points)
+
+
+def test_normalised_points():
+    """Steps over those at the batch size asked for; one that did not reach the goal is refused."""
+    found = curve(oracle.table(planted()), normalise=64)
+    assert [point.normalised for point in found.points] == [
+        pytest.approx(point.steps / found.points[3].steps) for point in found.points
+    ]
+    with pytest.raises(UserError, match="batch size 5"):
+        curve(oracle.table(planted()), normalise=5)
+
+
+def test_a_goal_that_nobody_reached():
+    """Every batch size stays, without steps, with its best; there is no fit and no useful batch size."""
+    found = curve(oracle.table(planted()), 0.1)
+    assert found.steps == [None] * 9
+    assert (found.fit, found.max_useful_batch_size, found.critical, found.useful_interval) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    assert {point.best_value for point in found.points} == {0.2}
+    assert {point.budget for point in found.points} == {10_000}
+    assert found.points[0].parameters == {"learning_rate": 0.008, "momentum": 0.9}
+
+
+def test_running_trials_count_when_asked():
+    """A live view may count what a running trial has already shown."""
+    studies = [Study(4, [Trial(0, [(10, 0.1)], status=Status.RUNNING, stop_reason=StopReason.NONE)])]
+    assert curve(oracle.table(studies)).steps == [None]
+    assert curve(oracle.table(studies), statuses=LIVE).steps == [10]
+
+
+def test_an_interval_that_stopped_trials_leave_open():
+    """With all others stopped when beaten, how far the answer might slip is not known."""
+    trials = [Trial(0, [(20, 0.4)])] + [
+        Trial(n, [(20, 0.9)], steps=21, stop_reason=StopReason.BEATEN) for n in range(1, 6)
+    ]
+    (point,) = curve(oracle.table([Study(4, trials)])).points
+    assert (point.steps, point.leans_on_stopped, point.interval) == (20, 0, (20, None))
+    later = [*trials[:1], *(Trial(n, [(20 + n, 0.4)]) for n in range(1, 5)), trials[5]]
+    (point,) = curve(oracle.table([Study(4, later)])).points
+    # The upper end, step 22, could have been one of the stopped trial's steps from 22 on, after its 21: unknown.
+    assert point.interval == (20, None)
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+@given(oracle.workloads(), oracle.goals, oracle.budgets)
+def test_json_is_plain_for_any_table(studies, goal, step_budget):
+    """Whatever the table, the JSON has the contract's keys, no NaN or Infinity, and steps exactly where reached."""
+    found = curve(oracle.table(studies), goal, step_budget=step_budget, resamples=20)
+    text = json.dumps(found.to_json(), allow_nan=False)
+    plain = json.loads(text, parse_constant=no_constant)
+    keys = {"workload", "metric", "goal", "maximize", "points", "fit", "max_useful_batch_size"}
+    assert keys <= plain.keys()
+    for point in plain["points"]:
+        assert {"batch_size", "steps", "trial", "reached", "budget"} <= point.keys()
+        assert (point["steps"] is not None) == point["reached"] == (point["trial"] is not None)
+        if point["reached"]:
+            assert point["interval"][0] == point["steps"]
+            assert point["leans_on_stopped"] <= point["trials"] - point["trials_reached"]
+            assert point["region"] is not None
+        else:
+            assert point["region"] is None
+    if plain["max_useful_batch_size"] is not None:
+        by_size = {point["batch_size"]: point["steps"] for point in plain["points"] if point["reached"]}
+        assert by_size[plain["max_useful_batch_size"]] <= 1.1 * min(by_size.values()) + 1e-9
+
+
+def test_csv_holds_the_points():
+    """One row per batch size with a column per metaparameter; empty where there is no value."""
+    studies = [*planted(sizes=(8, 16)), Study(32, [Trial(0, [(1, 0.9)], parameters={"dropout": 0.5})])]
+    found = curve(oracle.table(studies))
+    rows = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert [row["batch_size"] for row in rows] == ["8", "16", "32"]
+    assert [row["steps"] for row in rows] == [str(s) for s in found.steps[:2]] + [""]
+    assert [row["reached"] for row in rows] == ["true", "true", "false"]
+    assert [row["learning_rate"] for row in rows] == ["0.008", "0.016", ""]
+    assert [row["dropout"] for row in rows] == ["", "", "0.5"]
+    assert rows[0]["interval_high"] == str(found.points[0].interval[1])
+    assert rows[2]["warnings"] == "few_reached"
+
+
+def test_csv_of_several_curves_has_one_header():
+    """Curves with different metaparameters share one table."""
+    one = curve(oracle.table(planted(sizes=(8, 16)), workload="a"))
+    other = curve(
+        oracle.table(
+            [Study(1, [Trial(0, [(1, 0.1)], parameters={"dropout": 0.5})])], workload="b, with comma"
+        )
+    )
+    rows = list(csv.DictReader(io.StringIO(to_csv([one, other]))))
+    assert [row["workload"] for row in rows] == ["a", "a", "b, with comma"]
+    assert rows[2]["dropout"] == "0.5"
+    assert rows[0]["dropout"] == rows[2]["momentum"] == ""
+
+
+def test_the_interval_of_the_useful_batch_size_holds_it():
+    """Resampled trials move the useful batch size; the same seed gives the same interval."""
+    rng = np.random.default_rng(5)
+    studies = [
+        Study(
+            size,
+            [
+                Trial(n, [(int(s), 0.1)], steps=10**6)
+                for n, s in enumerate(1000 * (1 + 64 / size) * rng.lognormal(0.5, 0.4, 30))
+            ],
+            train_steps=10**6,
+        )
+        for size in (8, 16, 32, 64, 128, 256, 512, 1024)
+    ]
+    table = oracle.table(studies)
+    found = curve(table, seed=1)
+    low, high = found.useful_interval
+    assert low <= found.max_useful_batch_size <= high
+    assert low < high
+    assert curve(table, seed=1).useful_interval == (low, high)
+    assert curve(table, resamples=0).useful_interval is None
+
+
+def test_the_rule_is_printed():
+    """The JSON says by which rule the useful batch size was found."""
+    plain = curve(oracle.table(planted()), rules=Rules(useful_tolerance=0.25)).to_json()
+    assert plain["max_useful_rule"] == "smallest B with S(B) <= 1.25 min S"
+    assert plain["max_useful_batch_size"] == 512
+
+
+def test_an_empty_table():
+    """No studies at all: an empty curve, not a crash."""
+    found = curve(oracle.table([]))
+    assert (found.points, found.fit, found.max_useful_batch_size) == ((), None, None)
+    assert json.loads(json.dumps(found.to_json()))["points"] == []
