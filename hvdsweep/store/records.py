@@ -8,6 +8,9 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from hvdsweep.store.schema import metric_id, naturally_maximised
 
 Record = tuple[int, int, int, float]
@@ -88,3 +91,17 @@ def records_of(
             record = best.feed(step, identity, value, maximize)
             if record is not None:
                 yield record
+
+
+def strict_records(group: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """[N] which `values` lie strictly below all earlier ones of the same `group`; groups are contiguous, values finite."""
+    n = len(values)
+    if n == 0:
+        return np.zeros(0, np.bool_)
+    # Ranks make it one running minimum over all groups: each later group is shifted below every earlier one.
+    _, rank = np.unique(values, return_inverse=True)
+    starts = np.concatenate([[True], group[1:] != group[:-1]])
+    shifted = rank - np.cumsum(starts) * np.int64(n + 1)
+    least = np.minimum.accumulate(shifted)
+    record: npt.NDArray[np.bool_] = np.concatenate([[True], shifted[1:] < least[:-1]])
+    return record

@@ -30,8 +30,7 @@ def begin_run(
     with transaction(conn):
         conn.execute(
             "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
-            " supervisor_pid = ?,"
-            " supervisor_host = ?, np = ?, gangs = ?, versions = ? WHERE id = ?",
+            " supervisor_pid = ?, supervisor_host = ?, np = ?, gangs = ?, versions = ? WHERE id = ?",
             (
                 now,
                 now,
@@ -49,13 +48,12 @@ def begin_run(
 def beat(conn: sqlite3.Connection, sweep_id: int) -> bool:
     """The supervisor lives; True where it is asked to stop."""
     with transaction(conn):
-        row = conn.execute(
+        rows = conn.execute(
             "UPDATE sweeps SET heartbeat = ?, state = CASE WHEN request = 'stop' THEN 'STOPPING' ELSE state"
-            " END WHERE id = ?"
-            " RETURNING request",
+            " END WHERE id = ? RETURNING request",
             (time.time(), sweep_id),
-        ).fetchone()
-    return row is not None and row[0] == "stop"
+        ).fetchall()
+    return rows == [("stop",)]
 
 
 def end_run(conn: sqlite3.Connection, sweep_id: int, state: str, message: str = "") -> None:
@@ -154,8 +152,7 @@ def gang_state(
     with transaction(conn):
         conn.execute(
             "UPDATE gangs SET state = coalesce(?, state), pid = coalesce(?, pid), message = coalesce(?,"
-            " message),"
-            " started = CASE WHEN ? IS NULL THEN started ELSE ? END,"
+            " message), started = CASE WHEN ? IS NULL THEN started ELSE ? END,"
             " ended = CASE WHEN ? THEN ? ELSE ended END, trial_id = CASE WHEN ? THEN NULL ELSE trial_id END"
             " WHERE id = ?",
             (state, pid, message, pid, now, ended, now, ended, gang_id),
@@ -203,8 +200,7 @@ def record_throughput(
     with transaction(conn):
         conn.execute(
             "INSERT INTO throughput (time, workload, batch_size, np, gangs, host, steps, seconds,"
-            " steps_per_second,"
-            " examples_per_second, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " steps_per_second, examples_per_second, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 time.time(),
                 workload,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
+from hvdsweep.store.records import strict_records
 from hvdsweep.store.schema import naturally_maximised, quoted
 
 if TYPE_CHECKING:
@@ -176,17 +177,3 @@ def _from_measurements(
         (json.dumps(ids.tolist()),),
     )
     return rows[strict_records(rows["trial"], -rows["value"] if maximize else rows["value"])]
-
-
-def strict_records(group: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """[N] which `values` lie strictly below all earlier ones of the same `group`; groups are contiguous, values finite."""
-    n = len(values)
-    if n == 0:
-        return np.zeros(0, np.bool_)
-    # Ranks make it one running minimum over all groups: each later group is shifted below every earlier one.
-    _, rank = np.unique(values, return_inverse=True)
-    starts = np.concatenate([[True], group[1:] != group[:-1]])
-    shifted = rank - np.cumsum(starts) * np.int64(n + 1)
-    least = np.minimum.accumulate(shifted)
-    record: npt.NDArray[np.bool_] = np.concatenate([[True], shifted[1:] < least[:-1]])
-    return record

@@ -203,7 +203,7 @@ class TrialWriter:
             if final.status not in (Status.COMPLETE, Status.INFEASIBLE, Status.INCOMPLETE):
                 raise ValueError(f"a trial cannot end as {final.status.name}")
             changed = conn.execute(
-                "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = ?"
+                "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = ?, attempts = attempts + ?"
                 " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
                 (
                     update.steps,
@@ -211,6 +211,7 @@ class TrialWriter:
                     final.stop_reason.word,
                     final.message,
                     now,
+                    final.status is Status.INCOMPLETE,
                     trial,
                     self.gang_id,
                 ),
@@ -270,8 +271,7 @@ class TrialWriter:
         where = (workload, batch_size, gang.np, gang.gangs, gang.host)
         row = conn.execute(
             "SELECT id, steps, seconds FROM throughput WHERE workload = ? AND batch_size = ? AND np = ? AND"
-            " source = 'trial'"
-            " AND gangs = ? AND host IS ?",
+            " source = 'trial' AND gangs = ? AND host IS ?",
             where,
         ).fetchone()
         if row is not None:
@@ -315,8 +315,7 @@ class TrialWriter:
     def _beat(self, conn: sqlite3.Connection, state: str, trial_id: int | None, now: float) -> None:
         conn.execute(
             "UPDATE gangs SET heartbeat = ?, trial_id = ?, state = CASE WHEN state IN ('STOPPED', 'DEAD')"
-            " THEN state ELSE ? END"
-            " WHERE id = ?",
+            " THEN state ELSE ? END WHERE id = ?",
             (now, trial_id, state, self.gang_id),
         )
 
@@ -334,8 +333,7 @@ class TrialWriter:
         erase_data(conn, [trial_id])
         conn.execute(
             "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ?, ended = NULL, steps = 0,"
-            " stop_reason = NULL, message = NULL"
-            " WHERE id = ?",
+            " stop_reason = NULL, message = NULL WHERE id = ?",
             (self.gang_id, now, trial_id),
         )
         return Claim(
