@@ -45,8 +45,10 @@ class Evaluator:
             if not len(features):  # a rank without examples computes one that counts for nothing
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
-        self._sums = tf.function(self._local_sums, jit_compile=True)
-        self._exchange = tf.function(lambda sums: ranks.sum_in_graph([sums], name=f"evaluation.{split}")[0])
+        self._sums = tf.function(self._local_sums, jit_compile=True, autograph=network.autograph)
+        self._exchange = tf.function(
+            lambda sums: ranks.sum_in_graph([sums], name=f"evaluation.{split}")[0], autograph=False
+        )
 
     def measure(self) -> dict[str, float]:
         """The metrics now, the same on every rank.

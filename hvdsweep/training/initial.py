@@ -66,7 +66,7 @@ def weight_reset(model: Any, notes: Note) -> Callable[[Any], None]:
             plan.append((variable, None, tf.constant(variable.numpy())))
 
     # Not under XLA, whose random numbers differ from the plain kernels': initial weights may not depend on np.
-    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
     def reset(seed: Any) -> None:
         for index, (variable, initializer, value) in enumerate(plan):
             if initializer is not None:

@@ -16,13 +16,15 @@ class Network:
         from workloads.models import build_model
 
         self.dataset = dataset
+        self.autograph = ":" in model
+        """Converting Python control flow takes most of a trace's time; only the user's own code may need it."""
         with noted_initializers() as notes:
             self.model = build_model(model, dataset, options, source=source)
         self.granule: int = getattr(self.model, "granule", 1)
         self.weights = [variable.value for variable in self.model.trainable_variables]
         self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
         self._reset_weights = weight_reset(self.model, notes)
-        self._fingerprint = tf.function(lambda: fingerprint(self.weights))
+        self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
 
     @property
     def parameters(self) -> int:
@@ -34,7 +36,7 @@ class Network:
         self._reset_weights(seed)
         self._zero_velocities()
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def _zero_velocities(self) -> None:
         for velocity in self.velocities:
             velocity.assign(tf.zeros_like(velocity))

@@ -97,7 +97,7 @@ class TrainStep:
         self.names = (*DEFAULTS, *sorted(set(metaparameters) - set(DEFAULTS)))
         # The allreduce does not compile under XLA on CPUs; with one rank the whole loop does.
         self._xla = ranks.size == 1 if compile_with_xla is None else compile_with_xla
-        self._call = tf.function(self._updates, jit_compile=self._xla)
+        self._call = tf.function(self._updates, jit_compile=self._xla, autograph=self.network.autograph)
         self._called = False
 
     def metaparameters(self, values: Mapping[str, float]) -> Any:
@@ -142,7 +142,7 @@ class TrainStep:
                 flush=True,
             )
             self._xla = False
-            self._call = tf.function(self._updates)
+            self._call = tf.function(self._updates, autograph=self.network.autograph)
             losses, finite, words = self._call(*arguments)
         self._called = True
         asked, pace_of_first = words.numpy()
