@@ -70,7 +70,9 @@ def test_an_unknown_name_suggests_close_ones() -> None:
         ("fc_8", {}, "lm1b", "holds tokens"),
     ],
 )
-def test_a_model_that_does_not_fit_is_one_sentence(model: str, options: dict, dataset: str, part: str) -> None:
+def test_a_model_that_does_not_fit_is_one_sentence(
+    model: str, options: dict, dataset: str, part: str
+) -> None:
     """Wrong names, options and combinations of model and data set are each named."""
     problem = catalogue.check_model(model, options, catalogue.dataset_info(dataset))
     assert problem is not None
@@ -80,7 +82,15 @@ def test_a_model_that_does_not_fit_is_one_sentence(model: str, options: dict, da
 def test_models_that_fit_have_no_problem() -> None:
     """Every pattern goes with a data set of its kind; user code is left to be built."""
     digits, text = catalogue.dataset_info("digits"), catalogue.dataset_info("python_source")
-    for model in ("fc_128", "fc_64_64_64", "simple_cnn_narrow", "resnet_8", "resnet_50", "vgg_11", "mine:build"):
+    for model in (
+        "fc_128",
+        "fc_64_64_64",
+        "simple_cnn_narrow",
+        "resnet_8",
+        "resnet_50",
+        "vgg_11",
+        "mine:build",
+    ):
         assert catalogue.check_model(model, {}, digits) is None
     for model in ("lstm", "transformer_narrow_and_shallow"):
         assert catalogue.check_model(model, {}, text) is None

@@ -76,9 +76,8 @@ def make_stateless(name: str, model: keras.Model) -> None:
 
 
 def _draws(layer: keras.layers.Layer) -> bool:
-    if any(hasattr(layer, rate) for rate in _RATES):
-        return any(
-            isinstance(getattr(layer, rate, 0.0), float) and getattr(layer, rate) > 0.0 for rate in _RATES
-        )
-    own = vars(layer).values()
-    return any(isinstance(value, keras.random.SeedGenerator) for value in own)
+    if not any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values()):
+        return False
+    # Recurrent cells hold a generator that they only use at a rate above zero.
+    rates = [getattr(layer, rate) for rate in _RATES if hasattr(layer, rate)]
+    return not rates or any(rates)
