@@ -1,0 +1,94 @@
+"""A plan for people: one table row per study, the totals, the advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from hvdsweep.plan import Plan
+from hvdsweep.plan_summary import PlanSummary, Speed, StudySummary, summarize
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def render_plan(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Speed] = ()) -> RenderableType:
+    """The plan as `--dry-run` prints it: `rich.console.Console().print(render_plan(...))`."""
+    return render_summary(summarize(plan, np, gangs, throughput))
+
+
+def render_summary(summary: PlanSummary) -> RenderableType:
+    """The same for a plan already summed up."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for workload, studies in groupby(summary.studies, key=lambda study: study.workload):
+        rows = list(studies)
+        timed = any(study.hours is not None for study in rows)
+        table = Table(
+            box=SIMPLE_HEAD, title=Text(workload), title_justify="left", title_style="bold", pad_edge=False
+        )
+        for name in ("batch size", "trials", "steps", "measured"):
+            table.add_column(name, justify="right")
+        table.add_column("examples per rank")
+        table.add_column("passes per step")
+        if timed:
+            table.add_column("hours", justify="right")
+        for study in rows:
+            table.add_row(
+                str(study.batch_size),
+                f"{study.trials} (max. {study.max_trials})",
+                f"{study.steps:,}",
+                f"{study.measurements}x",
+                runs(study.ranks),
+                passes(study),
+                *([hours(study)] if timed else []),
+            )
+        parts.append(table)
+    parts.append(Text(totals(summary)))
+    parts.append(Text(summary.advice))
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in summary.warnings]
+    return Group(*parts)
+
+
+def totals(summary: PlanSummary) -> str:
+    """The plan in one sentence."""
+    studies = f"{summary.workloads} workload{_s(summary.workloads)}, {len(summary.studies)} stud{'y' if len(summary.studies) == 1 else 'ies'}"
+    text = f"{summary.name}: {studies}, {summary.trials:,} trials, {summary.steps:,} steps, {summary.examples:,} examples"
+    text += f"; {summary.gangs} gang{_s(summary.gangs)} of {summary.np} rank{_s(summary.np)}"
+    if summary.hours is not None:
+        text += f"; about {_duration(summary.hours)} of training"
+    return text + "."
+
+
+def runs(sizes: tuple[int, ...]) -> str:
+    """`3x 22, 2x 21, 1x 0`: equal neighbours counted."""
+    grouped = [(size, len(list(same))) for size, same in groupby(sizes)]
+    return ", ".join(f"{count}x {size}" if count > 1 else str(size) for size, count in grouped)
+
+
+def passes(study: StudySummary) -> str:
+    """The passes of the busiest rank: `1`, or `4: 4x 256`."""
+    most = max(study.passes, key=len)
+    return "1" if len(most) <= 1 else f"{len(most)}: {runs(most)}"
+
+
+def hours(study: StudySummary) -> str:
+    """The expected time of a study; `~` marks one derived from another batch size."""
+    if study.hours is None:
+        return "?"
+    return f"{'' if study.measured else '~'}{study.hours:.2g}"
+
+
+def _duration(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.0f} seconds"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,89 @@
+"""What makes a trial, a study or a sweep the one it is: canonical JSON, the part of it that counts, and its
+hash.
+
+Equal keys mean equal results: a trial's key is a hash of everything that determines its losses, a sweep's of
+everything that determines what its trials are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+KEY_VERSION = 1
+"""Part of every key: raised when training changes so that the same definition gives other losses."""
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, without spaces, floats by `repr`: equal values give equal text. Raises
+    ValueError for NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_key(value: object) -> str:
+    """sha256 (hexadecimal) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json({"version": KEY_VERSION, "is": value}).encode()).hexdigest()
+
+
+def derived_seed(bits: int, *parts: object) -> int:
+    """An integer in [0, 2^bits) that depends on every part; other parts give unrelated integers."""
+    digest = hashlib.sha256(canonical_json(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> (64 - bits)
+
+
+def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a study's definition that determines the result of its trials.
+
+    Neither where the user's code lies nor how a batch is cut into passes; the goal only if trials end at it.
+    """
+    left_out = {"source", "micro_batch", "workload"}
+    if definition["stop"] == "budget":
+        left_out.add("goal")
+    identity = {key: value for key, value in definition.items() if key not in left_out}
+    evaluation = identity["evaluation"]
+    identity["evaluation"] = {**evaluation, "splits": sorted(evaluation["splits"])}
+    return identity
+
+
+def sweep_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a sweep's definition that determines what its trials are, whatever their number."""
+    identity = {key: value for key, value in definition.items() if key not in ("name", "description")}
+    identity["studies"] = {"seed": definition["studies"]["seed"]}
+    identity["training"] = {
+        key: value for key, value in definition["training"].items() if key != "micro_batch"
+    }
+    identity["algorithms"] = sorted(definition["algorithms"])
+    if definition["training"]["stop"] == "budget":
+        del identity["goal"]
+    return identity
+
+
+def definition_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Why two sweeps are different ones: a line `key: old -> new` per key of the sweep file that differs;
+    empty if they are one."""
+    one, other = sweep_identity(old), sweep_identity(new)
+    if ("goal" in one) != ("goal" in other):
+        # Only one of them ends trials at its goal: what differs is that, not the goal itself.
+        one["goal"], other["goal"] = old["goal"], new["goal"]
+    before, after = _flat(one), _flat(other)
+    lines = []
+    for key in sorted(before.keys() | after.keys()):
+        if key not in before or key not in after or canonical_json(before[key]) != canonical_json(after[key]):
+            lines.append(f"{key}: {_shown(before, key)} -> {_shown(after, key)}")
+    return lines
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    return json.dumps(flat[key], ensure_ascii=False) if key in flat else "(not set)"
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, entry in value.items():
+        if isinstance(entry, Mapping) and entry:
+            flat |= _flat(entry, f"{prefix}{key}.")
+        elif entry is not None and entry != {}:
+            flat[f"{prefix}{key}"] = entry
+    return flat

@@ -1,0 +1,266 @@
+"""A sweep -> workloads -> studies -> trials: deterministic, and named by what it is rather than by where it
+came from.
+
+Equal keys mean equal results: a trial's key is a hash of everything that determines its losses, a sweep's of
+everything that determines what its trials are. More trials or batch sizes leave a sweep's key, and every
+earlier trial, as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.identity import content_key, definition_diff, derived_seed, study_identity, sweep_identity
+from hvdsweep.search import Space
+
+if TYPE_CHECKING:
+    from hvdsweep.sweep import LoadedSweep, Sweep
+
+__all__ = ["Plan", "StudyPlan", "TrialPlan", "WorkloadPlan", "definition_diff", "make_plan", "workload_name"]
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One training run."""
+
+    number: int
+    """Position in its study's sequence of points, from 0."""
+    seed: int
+    """In [0, 2^31): initial weights, order of examples, dropout."""
+    metaparameters: dict[str, float]
+    """Sorted by name."""
+    key: str
+    """sha256 (hexadecimal) of what determines its result."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The search of one workload at one batch size."""
+
+    workload: str
+    batch_size: int
+    """Global, over all ranks."""
+    steps: int
+    """Updates per trial."""
+    target_trials: int
+    """Trials that did not diverge."""
+    max_trials: int
+    """Trials in all, replacements of diverged ones included."""
+    seed: int
+    """The sweep's seed."""
+    definition: dict[str, Any]
+    """All that training needs to know, as JSON values."""
+    space: Space
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """The search space as JSON values."""
+        return self.space.to_json()
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 of what determines its sequence of trials."""
+        identity = study_identity(self.definition)
+        return content_key({"study": identity, "seed": self.seed, "search": self.search})
+
+    @cached_property
+    def trials(self) -> tuple[TrialPlan, ...]:
+        """The first `target_trials` trials."""
+        return self.trial_range(0, self.target_trials)
+
+    def trial(self, number: int) -> TrialPlan:
+        """Trial `number` (from 0), whatever the number of trials. Raises IndexError beyond the end of a list
+        of points."""
+        return self.trial_range(number, 1)[0]
+
+    def trial_range(self, start: int, count: int) -> tuple[TrialPlan, ...]:
+        """Trials start .. start + count - 1, in one go."""
+        sequence = derived_seed(64, self.seed, self.workload, self.batch_size)
+        points = self.space.points(sequence, start, count)
+        return tuple(self._trial(start + index, point) for index, point in enumerate(points))
+
+    def _trial(self, number: int, metaparameters: dict[str, float]) -> TrialPlan:
+        seed = derived_seed(31, self.seed, self.workload, self.batch_size, number)
+        identity = study_identity(self.definition)
+        key = content_key({"trial": identity, "seed": seed, "metaparameters": metaparameters})
+        return TrialPlan(number, seed, metaparameters, key)
+
+
+@dataclass(frozen=True)
+class WorkloadPlan:
+    """Data set, model and training algorithm, with a study per batch size."""
+
+    name: str
+    """`dataset/model/algorithm`."""
+    dataset: str
+    model: str
+    algorithm: str
+    metric: str
+    goal: float
+    maximize: bool
+    train_examples: int | None
+    """None for the user's own data set: only loading it tells."""
+    parameters: int | None
+    """Trainable weights; None for the user's own model."""
+    studies: tuple[StudyPlan, ...]
+    """By ascending batch size."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a sweep is going to train."""
+
+    name: str
+    key: str
+    """sha256 of what determines what its trials are."""
+    file: str | None
+    definition: dict[str, Any]
+    """The sweep file's content in one canonical form, as JSON values; `definition_diff` compares two."""
+    workloads: tuple[WorkloadPlan, ...]
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """The sweep file's."""
+
+    @property
+    def studies(self) -> Iterator[StudyPlan]:
+        """Every study, workload by workload."""
+        return (study for workload in self.workloads for study in workload.studies)
+
+
+def make_plan(loaded: LoadedSweep) -> Plan:
+    """The plan of a sweep. Fast whatever the number of trials: points are computed when asked for."""
+    from hvdsweep.sweep.resolve import dataset_info, maximizes
+    from workloads import catalogue
+
+    sweep = loaded.sweep
+    info = dataset_info(sweep)
+    train = info.train if info is not None else None
+    parameters = None
+    if info is not None:
+        parameters = catalogue.parameter_count(sweep.model, info, sweep.model_options)
+    definition = _sweep_definition(loaded)
+    workloads = tuple(
+        WorkloadPlan(
+            name=workload_name(sweep, algorithm),
+            dataset=sweep.dataset,
+            model=sweep.model,
+            algorithm=algorithm,
+            metric=sweep.goal.metric,
+            goal=sweep.goal.value,
+            maximize=maximizes(sweep.goal),
+            train_examples=train,
+            parameters=parameters,
+            studies=tuple(
+                _study(loaded, definition, algorithm, batch_size, train)
+                for batch_size in sweep.studies.batch_sizes
+            ),
+        )
+        for algorithm in sweep.algorithms
+    )
+    key = content_key({"sweep": sweep_identity(definition)})
+    return Plan(loaded.name, key, loaded.file, definition, workloads, loaded.warnings)
+
+
+def workload_name(sweep: Sweep, algorithm: str) -> str:
+    """`dataset/model/algorithm`."""
+    return f"{sweep.dataset}/{sweep.model}/{algorithm}"
+
+
+def _study(
+    loaded: LoadedSweep, definition: Mapping[str, Any], algorithm: str, batch_size: int, train: int | None
+) -> StudyPlan:
+    from hvdsweep.sweep.resolve import every_for, max_trials, space_for, steps_for, target_trials
+
+    sweep = loaded.sweep
+    steps = steps_for(sweep, batch_size, train)
+    study: dict[str, Any] = {
+        "workload": workload_name(sweep, algorithm),
+        "dataset": sweep.dataset,
+        "dataset_options": sweep.dataset_options,
+        "model": sweep.model,
+        "model_options": sweep.model_options,
+        "algorithm": algorithm,
+        "source": loaded.source,
+        "batch_size": batch_size,
+        "steps": steps,
+        "schedule": sweep.training.schedule,
+        "evaluation": {
+            "every": every_for(sweep, steps),
+            "splits": list(sweep.evaluation.splits),
+            "at_start": sweep.evaluation.at_start,
+        },
+        "goal": definition["goal"],
+        "stop": sweep.training.stop,
+        "infeasible": {"loss_above": sweep.infeasible.loss_above},
+        "micro_batch": sweep.training.micro_batch,
+    }
+    if "code" in definition:
+        study["code"] = definition["code"]
+    space = space_for(sweep, algorithm, batch_size, steps)
+    return StudyPlan(
+        study["workload"],
+        batch_size,
+        steps,
+        target_trials(sweep),
+        max_trials(sweep),
+        sweep.studies.seed,
+        study,
+        space,
+    )
+
+
+def _sweep_definition(loaded: LoadedSweep) -> dict[str, Any]:
+    from hvdsweep.sweep.models import DEFAULT_COUNT
+    from hvdsweep.sweep.resolve import max_trials, maximizes, search_json, target_trials
+    from hvdsweep.sweep.user_code import fingerprint
+    from workloads import catalogue
+
+    sweep = loaded.sweep
+    code = {
+        name: fingerprint(name, loaded.source)
+        for name in (sweep.dataset, sweep.model)
+        if catalogue.is_user_code(name)
+    }
+    budget = sweep.budget.model_dump(exclude_none=True, exclude={"override"})
+    budget["override"] = {
+        str(size): entry.model_dump(exclude_none=True, exclude={"batch_sizes"})
+        for entry in sweep.budget.override
+        for size in entry.batch_sizes
+    }
+    search = search_json(sweep.search)
+    search["override"] = {str(size): {} for entry in sweep.search.override for size in entry.batch_sizes}
+    for entry in sweep.search.override:
+        for size in entry.batch_sizes:
+            search["override"][str(size)] |= search_json(entry)
+    if sweep.search.points is not None:
+        search["points"] = [point.model_dump(exclude_none=True) for point in sweep.search.points]
+    evaluation = sweep.evaluation
+    when = {"every": evaluation.every} if evaluation.every else {"count": evaluation.count or DEFAULT_COUNT}
+    return {
+        "name": loaded.name,
+        "description": sweep.description,
+        "dataset": sweep.dataset,
+        "dataset_options": sweep.dataset_options,
+        "model": sweep.model,
+        "model_options": sweep.model_options,
+        "algorithms": list(sweep.algorithms),
+        **({"code": code} if code else {}),
+        "goal": {"metric": sweep.goal.metric, "value": sweep.goal.value, "maximize": maximizes(sweep.goal)},
+        "budget": budget,
+        "evaluation": {**when, "splits": sorted(evaluation.splits), "at_start": evaluation.at_start},
+        "studies": {
+            "batch_sizes": list(sweep.studies.batch_sizes),
+            "trials": target_trials(sweep),
+            "max_trials": max_trials(sweep),
+            "seed": sweep.studies.seed,
+        },
+        "search": search,
+        "training": {
+            "schedule": sweep.training.schedule,
+            "stop": sweep.training.stop,
+            "micro_batch": sweep.training.micro_batch,
+        },
+        "infeasible": {"loss_above": sweep.infeasible.loss_above},
+    }
