@@ -20,8 +20,9 @@ Limits = tuple[float, float]
 
 _PADDING = 0.05  # of the span, on each side
 _LEAST_LOG_PADDING = 0.1  # decades, on each side
-_SMALLEST, _LARGEST = 1e-300, 1e300  # keeps spans, padding and zooming inside float64
-_FINEST = 1e-9  # shortest span, relative to the numbers themselves, that ticks and dots can resolve
+_SMALLEST, _LARGEST = 1e-300, 1e300  # of data that limits follow: keeps spans and padding inside float64
+_LOWEST, _HIGHEST = 1e-307, 1e307  # of limits
+_FINEST = 1e-12  # shortest span, relative to the numbers themselves, that ticks and dots can resolve
 _SUFFIXES = ("", "k", "M", "G", "T")
 _EXACT_DIGITS = 18  # a float64 needs 17
 
@@ -94,23 +95,24 @@ class Axis:
             low = fixed_low if fixed_low is not None else low
             high = fixed_high if fixed_high is not None else high
         bottom = _SMALLEST if self.log else -_LARGEST
-        start, end = self._forward_one(max(low, bottom)), self._forward_one(min(high, _LARGEST))
+        start, end = (self._forward_one(min(max(value, bottom), _LARGEST)) for value in (low, high))
         if not self.resolves(start, end):
             room = {"log2": 1.0, "log10": 0.5}.get(self.scale) or abs(start) * 0.1 or 1.0
         else:
             room = max(_PADDING * (end - start), self._least_padding)
-        first = self._inverse_one(start - room) if fixed_low is None else fixed_low
-        last = self._inverse_one(end + room) if fixed_high is None else fixed_high
+        below, above = self.bounded(start - room, end + room)
+        first = below if fixed_low is None else fixed_low
+        last = above if fixed_high is None else fixed_high
         return self._apart(first, last)
 
     def resolves(self, start: float, end: float) -> bool:
         """Whether the span between two places (scale units) is long enough for float64 to draw it."""
-        return end - start > _FINEST * max(abs(start), abs(end))
+        return end - start > max(_FINEST * max(abs(start), abs(end)), _SMALLEST)
 
     def bounded(self, start: float, end: float) -> Limits:
         """Limits in data units of a window in scale units, kept inside what float64 can hold."""
-        bottom = self._forward_one(_SMALLEST) if self.log else -_LARGEST
-        top = self._forward_one(_LARGEST)
+        bottom = self._forward_one(_LOWEST) if self.log else -_HIGHEST
+        top = self._forward_one(_HIGHEST)
         return self._apart(self._inverse_one(max(start, bottom)), self._inverse_one(min(end, top)))
 
     def ticks(self, limits: Limits | None = None, *, most: int = 8) -> tuple[Tick, ...]:

@@ -17,10 +17,9 @@ from hvdsweep.charts.raster import IntArray, TextArray
 if TYPE_CHECKING:
     from rich.text import Text
 
-_PLAIN = str.maketrans(
-    {"·": "-", "…": "~", "≤": "<", "≥": ">", "×": "x", "−": "-", "–": "-", "—": "-", "α": "a", "μ": "u", "√": "v",
-     "─": "-", "│": "|", "┤": "+", "┬": "+", "┴": "+", "└": "+", "┊": ":", "╌": "-", "↑": "^", "∞": "8"}
-)  # fmt: skip
+_PLAIN = dict(zip("·…×−–—αμ√─│┤┬┴└┊╌↑∞★☆●○✕•", "-~x---auv-|++++:-^8**oox*", strict=True))
+_PLAIN |= {"≤": "<=", "≥": ">=", "±": "+-"}
+"""Look-alikes of characters that have none by Unicode decomposition."""
 
 
 def cells_of(text: str, *, ascii: bool = False) -> list[str]:
@@ -30,12 +29,14 @@ def cells_of(text: str, *, ascii: bool = False) -> list[str]:
     for char in unicodedata.normalize("NFC", text):
         if " " <= char <= "~":
             cells.append(char)
-        elif ascii:
-            plain = unicodedata.normalize("NFKD", char.translate(_PLAIN))[0]
-            cells.append(plain if " " <= plain <= "~" else "?")
         elif char in "\t\n\xa0":
             cells.append(" ")
-        elif unicodedata.category(char)[0] not in "CM":
+        elif unicodedata.category(char)[0] in "CM":
+            continue
+        elif ascii:
+            plain = _PLAIN.get(char) or unicodedata.normalize("NFKD", char)[0]
+            cells.extend(plain if all(" " <= part <= "~" for part in plain) else "?")
+        else:
             cells.append(char)
             if unicodedata.east_asian_width(char) in "WF":
                 cells.append("")

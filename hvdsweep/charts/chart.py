@@ -61,9 +61,9 @@ class Chart:
             self._renderings.move_to_end(key)
         return known
 
-    def frame(self, width: int, height: int, view: View = _FOLLOW) -> Frame:
+    def frame(self, width: int, height: int, view: View = _FOLLOW, *, ascii: bool = False) -> Frame:
         """The plot area of `render` with the same arguments, without drawing."""
-        return lay_out(self, max(1, width), max(1, height), view, ascii=False).frame
+        return lay_out(self, max(1, width), max(1, height), view, ascii=ascii).frame
 
     @property
     def lost(self) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvdsweep.charts.canvas import Canvas, Pen, cells_of
+from hvdsweep.charts.canvas import Canvas, Pen
 from hvdsweep.charts.frame import Frame, View
 from hvdsweep.charts.layout import Layout, lay_out
 from hvdsweep.charts.lines import error_bars, line_dots, points_inside, reference_dots, scattered_dots
-from hvdsweep.charts.marks import Annotation, Band, Reference, Series
-from hvdsweep.charts.palette import color_key, marker_of, opened, slots
+from hvdsweep.charts.marks import Band, Series
+from hvdsweep.charts.palette import BOUND, color_key, marker_of, opened, slots
 from hvdsweep.charts.raster import ASCII, BRAILLE, DOTS_ACROSS, DOTS_DOWN, BoolArray, Decimated, fold
+from hvdsweep.charts.words import draw_annotation, draw_centred, draw_words, label_reference
 
 if TYPE_CHECKING:
     from hvdsweep.charts.chart import Chart
@@ -37,14 +39,14 @@ def draw(chart: Chart, width: int, height: int, view: View, *, ascii: bool, colo
         _draw_grid(pen, frame, reference_dots(line, frame), line.color)
     shown = _draw_series(pen, chart, frame, color=color)
     for note in chart.annotations:
-        _draw_annotation(pen, frame, note)
+        draw_annotation(pen, frame, note)
     for line in chart.references:
-        _label_reference(pen, frame, line)
+        label_reference(pen, frame, line)
     if not shown and not chart.references:
-        _draw_centred(pen, frame.left, frame.columns, frame.top + frame.rows // 2, chart.empty, "empty")
+        draw_centred(pen, frame.left, frame.columns, frame.top + frame.rows // 2, chart.empty, "empty")
     _draw_bands(pen, layout, chart.bands)
     _draw_crossings(pen, layout)
-    legend = _draw_words(pen, chart, layout)
+    legend = draw_words(pen, chart, layout)
     return pen.finish(frame, legend, color)
 
 
@@ -75,49 +77,30 @@ def _draw_grid(pen: Pen, frame: Frame, grid: BoolArray, style: str) -> None:
     pen.paint(rows + frame.top, columns + frame.left, chars, style)
 
 
-def _draw_series(pen: Pen, chart: Chart, frame: Frame, *, color: bool) -> bool:
-    """All visible series; whether anything of them lies in the window."""
-    look = slots(series.name for series in chart.series)
-    visible = [(series, look[series.name]) for series in chart.series if series.visible and len(series)]
-    styles = [series.color or color_key(slot) for series, slot in visible]
-    lines = [line_dots(series, frame) if series.line else None for series, _ in visible]
-    marked = [
-        series.marker != "" and (bool(series.marker) or line is None or not _dense(line[1], frame))
-        for (series, _), line in zip(visible, lines, strict=True)
-    ]
-    # Bars run through markers; where points are too dense for these, a line on top of the bars stays readable.
-    for (series, _), style, with_markers in zip(visible, styles, marked, strict=True):
-        if not with_markers:
-            _draw_bars(pen, series, frame, style)
-    found = False
-    for (series, _), style, line in zip(visible, styles, lines, strict=True):
-        if line is not None or series.marker == "":
-            grid = scattered_dots(series, frame) if line is None else line[0]
-            found = found or bool(grid.any())
-            _draw_grid(pen, frame, grid, style)
-    for (series, _), style, with_markers in zip(visible, styles, marked, strict=True):
-        if with_markers:
-            _draw_bars(pen, series, frame, style)
-    for number, ((series, slot), style, line) in enumerate(zip(visible, styles, lines, strict=True)):
-        if marked[number]:
-            found = _draw_markers(pen, series, slot, frame, style) or found
-        elif line is not None and series.marker != "" and len(visible) > 1:
-            marker = marker_of(slot, ascii=pen.ascii)
-            _draw_signs(pen, frame, line[1], marker, style, number / len(visible), _SIGNS_APART[color])
-    return found
+@dataclass(frozen=True)
+class _Look:
+    """A visible series with all that its drawing needs."""
+
+    series: Series
+    style: str
+    marker: str
+    grid: BoolArray | None
+    """Dots of its line, or of its points where these are dots."""
+    runs: Decimated | None
+    dense: bool
+    """Whether its line goes without a marker on every point."""
 
 
-def _draw_bars(pen: Pen, series: Series, frame: Frame, style: str) -> None:
-    bars = error_bars(series, frame)
-    if bars is None:
-        return
-    upright, top, bottom = "|--" if pen.ascii else "│┬┴"
-    pen.paint(bars.rows, bars.columns, upright, style)
-    pen.paint(bars.top_rows, bars.top_columns, top, style)
-    pen.paint(bars.bottom_rows, bars.bottom_columns, bottom, style)
+def _look(series: Series, slot: int, frame: Frame, *, ascii: bool) -> _Look:
+    grid, runs = line_dots(series, frame) if series.line else (None, None)
+    if not series.line and series.marker == "":
+        grid = scattered_dots(series, frame)
+    dense = series.marker == "" or (series.marker is None and _crowded(runs, frame))
+    style, marker = series.color or color_key(slot), marker_of(slot, series.marker, ascii=ascii)
+    return _Look(series, style, marker, grid, runs, dense)
 
 
-def _dense(runs: Decimated | None, frame: Frame) -> bool:
+def _crowded(runs: Decimated | None, frame: Frame) -> bool:
     """Whether markers on every point of a line would run into each other."""
     if runs is None:
         return False
@@ -125,32 +108,75 @@ def _dense(runs: Decimated | None, frame: Frame) -> bool:
     return int(np.count_nonzero(shown)) * _CELLS_A_MARKER > frame.columns
 
 
-def _draw_markers(pen: Pen, series: Series, slot: int, frame: Frame, style: str) -> bool:
-    """A marker on every point in the window, an open one under an arrow where y is only a lower bound."""
+def _draw_series(pen: Pen, chart: Chart, frame: Frame, *, color: bool) -> bool:
+    """All visible series; whether anything of them lies in the window."""
+    slot = slots(series.name for series in chart.series)
+    looks = [
+        _look(series, slot[series.name], frame, ascii=pen.ascii)
+        for series in chart.series
+        if series.visible and len(series)
+    ]
+    # Bars run through markers; where points are too dense for these, a line on top of the bars stays readable.
+    for look in looks:
+        if look.dense:
+            _draw_bars(pen, frame, look)
+    for look in looks:
+        if look.grid is not None:
+            _draw_grid(pen, frame, look.grid, look.style)
+    for look in looks:
+        if not look.dense:
+            _draw_bars(pen, frame, look)
+    for look in looks:
+        _draw_arrows(pen, frame, look)
+    found = any(look.grid is not None and bool(look.grid.any()) for look in looks)
+    for number, look in enumerate(looks):
+        if look.dense and len(looks) > 1 and look.series.marker is None:
+            _draw_signs(pen, frame, look, number / len(looks), _SIGNS_APART[color])
+        found = _draw_markers(pen, frame, look) or found
+    return found
+
+
+def _draw_bars(pen: Pen, frame: Frame, look: _Look) -> None:
+    bars = error_bars(look.series, frame)
+    if bars is None:
+        return
+    upright, top, bottom = "|--" if pen.ascii else "│┬┴"
+    pen.paint(bars.rows, bars.columns, upright, look.style)
+    pen.paint(bars.top_rows, bars.top_columns, top, look.style)
+    pen.paint(bars.bottom_rows, bars.bottom_columns, bottom, look.style)
+
+
+def _draw_arrows(pen: Pen, frame: Frame, look: _Look) -> None:
+    """Arrows over points whose y is only a lower bound."""
+    censored = look.series.censored
+    if censored is None or pen.ascii or look.series.marker == "":
+        return
+    points = points_inside(look.series, frame)
+    columns, rows = points.cells(frame)
+    room = censored[points.index] & (rows > frame.top)
+    pen.paint(rows[room] - 1, columns[room], "↑", look.style)
+
+
+def _draw_markers(pen: Pen, frame: Frame, look: _Look) -> bool:
+    """A marker on every point in the window, an open one where y is only a lower bound; of a dense line only these."""
+    series = look.series
+    if look.dense and (series.censored is None or series.marker == ""):
+        return False
     points = points_inside(series, frame)
     columns, rows = points.cells(frame)
-    marker = series.marker or marker_of(slot, ascii=pen.ascii)
-    if pen.ascii and not " " < marker <= "~":
-        marker = marker_of(slot, ascii=True)
-    bound = np.zeros(len(rows), np.bool_) if series.censored is None else series.censored[points.index]
-    if bound.any():
-        room = bound & (rows > frame.top)
-        if not pen.ascii:
-            pen.paint(rows[room] - 1, columns[room], "↑", style)
-        open_marker = (
-            opened(marker)
-            if series.marker and not pen.ascii
-            else marker_of(slot, ascii=pen.ascii, censored=True)
-        )
-        pen.paint(rows[bound], columns[bound], open_marker, style)
-    pen.paint(rows[~bound], columns[~bound], marker, style)
+    if series.censored is None:
+        pen.paint(rows, columns, look.marker, look.style)
+        return bool(len(rows))
+    bound = series.censored[points.index]
+    pen.paint(rows[bound], columns[bound], BOUND if pen.ascii else opened(look.marker), look.style)
+    if not look.dense:
+        pen.paint(rows[~bound], columns[~bound], look.marker, look.style)
     return bool(len(rows))
 
 
-def _draw_signs(
-    pen: Pen, frame: Frame, runs: Decimated | None, marker: str, style: str, phase: float, apart: int
-) -> None:
+def _draw_signs(pen: Pen, frame: Frame, look: _Look, phase: float, apart: int) -> None:
     """A few markers on a dense line, so that it can be told from others without colours."""
+    runs = look.runs
     if runs is None:
         return
     rows = frame.dot_row(runs.last)
@@ -161,52 +187,7 @@ def _draw_signs(
     # The first run at or after each of the wanted columns.
     block = np.floor_divide(columns - int((0.25 + phase) * apart), apart)
     first = np.flatnonzero(np.diff(block, prepend=-1) > 0)
-    pen.paint(rows[first] + frame.top, columns[first] + frame.left, marker, style)
-
-
-def _draw_annotation(pen: Pen, frame: Frame, note: Annotation) -> None:
-    cell = frame.cell(note.x, note.y)
-    if cell is None:
-        return
-    column, row = cell
-    if note.marker:
-        pen.put(column, row, note.marker[:1], note.color)
-    size = len(cells_of(note.text))
-    beside = [(column + 2, row), (column - 1 - size, row)]
-    around = [
-        (start, row + rise)
-        for rise in (-1, 1, -2, 2, -3, 3)
-        for start in (column + 2, column - size // 2, column - 1 - size)
-    ]
-    _put_where_free(pen, frame, note.text, note.color, [*beside, *around])
-
-
-def _label_reference(pen: Pen, frame: Frame, line: Reference) -> None:
-    """The words of a horizontal or vertical line, along it."""
-    size = len(cells_of(line.label))
-    x_middle, y_middle = frame.data(frame.left + frame.columns // 2, frame.top + frame.rows // 2)
-    if line.horizontal is not None:
-        cell = frame.cell(x_middle, line.horizontal)
-        if cell is not None:
-            edges = (frame.left + frame.columns - size - 1, frame.left + 1)
-            starts = [(edge, cell[1] + rise) for rise in (-1, 1) for edge in edges]
-            _put_where_free(pen, frame, line.label, line.color, starts)
-    elif line.vertical is not None:
-        cell = frame.cell(line.vertical, y_middle)
-        if cell is not None:
-            rows = [*range(frame.top, frame.top + frame.rows)]
-            starts = [(start, row) for row in rows for start in (cell[0] + 2, cell[0] - 1 - size)]
-            _put_where_free(pen, frame, line.label, line.color, starts)
-
-
-def _put_where_free(pen: Pen, frame: Frame, text: str, style: str, starts: list[tuple[int, int]]) -> None:
-    """Writes text at the first start where it covers nothing; not at all where it would cover data everywhere."""
-    size = len(cells_of(text))
-    for start, row in starts:
-        inside = frame.contains(start, row) and frame.contains(start + size - 1, row)
-        if size and inside and pen.free(row, max(start - 1, frame.left), start + size + 1):
-            pen.put(start, row, text, style)
-            return
+    pen.paint(rows[first] + frame.top, columns[first] + frame.left, look.marker, look.style)
 
 
 def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
@@ -228,7 +209,7 @@ def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
             if edge is not None and frame.left < at < right and roomy:
                 pen.fill(at, frame.top, frame.top + frame.rows, ":" if pen.ascii else "┊", "band_edge")
         if layout.strip is not None:
-            _draw_centred(pen, first + 1, last - first - 2, layout.strip, band.label, "band_label")
+            draw_centred(pen, first + 1, last - first - 2, layout.strip, band.label, "band_label")
 
 
 def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
@@ -259,41 +240,3 @@ def _draw_crossings(pen: Pen, layout: Layout) -> None:
     for row, _ in layout.y_ticks:
         for column, _, _ in layout.x_ticks:
             pen.fill(column, row, row + 1, "." if pen.ascii else "·", "grid")
-
-
-def _draw_centred(pen: Pen, start: int, width: int, row: int, text: str, style: str) -> None:
-    """Text in the middle of some cells, shortened to fit; left out where too little of it would remain."""
-    cells = cells_of(text, ascii=pen.ascii)
-    if len(cells) > width:
-        if width < 4:
-            return
-        text = "".join(cells[: width - 1]) + "…"
-    size = len(cells_of(text))
-    pen.put(start + (width - size) // 2, row, text, style)
-
-
-def _draw_words(pen: Pen, chart: Chart, layout: Layout) -> tuple[tuple[str, int, int, int], ...]:
-    """Titles and legend; the legend's clickable places."""
-    frame = layout.frame
-    if layout.title is not None:
-        _put_shortened(pen, 0, layout.title, chart.title, "title")
-    if layout.subtitle is not None:
-        _put_shortened(pen, 0, layout.subtitle, chart.notes, "subtitle")
-    if layout.y_title is not None:
-        _put_shortened(pen, 0, layout.y_title, chart.y.title, "axis_title")
-    if layout.x_title is not None:
-        _draw_centred(pen, frame.left, frame.columns, layout.x_title, chart.x.title, "axis_title")
-    places = []
-    for column, row, entry in layout.legend:
-        after = pen.put(column, row, entry.glyph, entry.style if entry.visible else "legend_off")
-        after = pen.put(after + 1, row, entry.label, "legend" if entry.visible else "legend_off")
-        if entry.name:
-            places.append((entry.name, row, column, after))
-    if layout.left_out is not None:
-        pen.put(*layout.left_out, "subtitle")
-    return tuple(places)
-
-
-def _put_shortened(pen: Pen, column: int, row: int, text: str, style: str) -> None:
-    cells, room = cells_of(text, ascii=pen.ascii), pen.width - column
-    pen.put(column, row, text if len(cells) <= room else "".join(cells[: room - 1]) + "…", style)

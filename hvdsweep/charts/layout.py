@@ -72,21 +72,14 @@ def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -
         title, top = top, top + 1
     if height >= 12 and chart.notes:
         subtitle, top = top, top + 1
-    if chart.y.title and height >= 14 and width >= 16:
-        y_title = top
     entries = legend_entries(chart, ascii=ascii) if height >= 8 and width >= 16 else ()
-    lines_allowed = 1 if height < 18 else 2 if height < 32 else 3
-    beside = len(cells_of(chart.y.title)) + _GAP if y_title is not None else 0
-    lines, left_out = _wrapped(entries, width, lines_allowed)
-    if len(lines) == 1 and beside + _line_width(lines[0]) + len(left_out) > width:
-        beside, first_line = 0, top
-        y_title = None if y_title is None else top + 1
-    elif len(lines) == 1:
-        first_line = top
-    else:
-        first_line = top
-        y_title = None if y_title is None else top + len(lines)
-    top = max(first_line + len(lines), 0 if y_title is None else y_title + 1)
+    lines, left_out = _wrapped(entries, width, 1 if height < 18 else 2 if height < 32 else 3)
+    first_line, top = top, top + len(lines)
+    if chart.y.title and height >= 14 and width >= 16:
+        # Beside the last line of the legend, if both fit.
+        used = _line_width(lines[-1]) + len(left_out) + _GAP if lines else width
+        y_title = top - (len(cells_of(chart.y.title, ascii=ascii)) + used <= width)
+        top = y_title + 1
     if height >= 12 and any(band.label and band.axis == "x" for band in chart.bands):
         strip, top = top, top + 1
     bottom = 2 if axes else 0
@@ -147,15 +140,17 @@ def legend_entries(chart: Chart, *, ascii: bool) -> tuple[Entry, ...]:
     look = slots(series.name for series in chart.series)
     entries = []
     for series in chart.series:
-        marker = series.marker or marker_of(look[series.name], ascii=ascii)
+        marker = marker_of(look[series.name], series.marker, ascii=ascii)
         rule = ("-" if ascii else "─") * series.line
         style = series.color or color_key(look[series.name])
         glyph = f"{rule}{marker}{rule}" if series.marker != "" or not series.line else rule * 3
-        entries.append(Entry(series.name, glyph, style, series.name, series.visible))
+        label = "".join(cells_of(series.name, ascii=ascii))
+        entries.append(Entry(series.name, glyph, style, label, series.visible))
     for line in chart.references:
         if line.label and line.horizontal is None and line.vertical is None:
             glyph = ("- -" if ascii else "╌╌╌") if line.dashed else ("---" if ascii else "───")
-            entries.append(Entry("", glyph, line.color, line.label, True))
+            label = "".join(cells_of(line.label, ascii=ascii))
+            entries.append(Entry("", glyph, line.color, label, True))
     wanted = chart.legend if chart.legend is not None else len(entries) > 1
     return tuple(entries) if wanted else ()
 
@@ -218,7 +213,7 @@ def _legend_start(frame: Frame, width: int, line: int) -> int:
 
 
 def _y_ticks(frame: Frame) -> tuple[tuple[int, Tick], ...]:
-    apart = 1 if frame.rows < 6 else 2 if frame.rows < 14 else 3
+    apart = 1 if frame.rows < 6 else 2 if frame.rows < 20 else 3
 
     def rows_of(ticks: Sequence[Tick]) -> list[int]:
         values = np.array([tick.value for tick in ticks])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from types import MappingProxyType
 MARKERS = "●◆▲■✦▼✚▬"
 OPEN_MARKERS = "○◇△□✧▽✛▭"
 ASCII_MARKERS = "o*x#+@%&"
-ASCII_CENSORED = "^"
+BOUND = "^"
 SLOTS = len(MARKERS)
 
 Theme = Mapping[str, str]
@@ -102,14 +103,16 @@ def color_key(slot: int) -> str:
     return f"s{slot % SLOTS}"
 
 
-def marker_of(slot: int, *, ascii: bool = False, censored: bool = False) -> str:
-    """The marker of a slot; open (or a caret in ASCII) for a point that is only a bound."""
-    if ascii and censored:
-        return ASCII_CENSORED
-    return (ASCII_MARKERS if ascii else OPEN_MARKERS if censored else MARKERS)[(slot + slot // SLOTS) % SLOTS]
+def marker_of(slot: int, given: str | None = None, *, ascii: bool = False) -> str:
+    """The one-cell marker of a series: the given one where a terminal can show it in one cell, else its slot's."""
+    if given and (
+        " " < given[0] <= "~" or (not ascii and unicodedata.east_asian_width(given[0]) not in "WF")
+    ):
+        return given[0]
+    return (ASCII_MARKERS if ascii else MARKERS)[(slot + slot // SLOTS) % SLOTS]
 
 
 def opened(marker: str) -> str:
-    """The open form of a filled marker, or the marker itself where it has none."""
+    """The form of a marker that stands for a bound: open, or a caret where there is no open form."""
     place = MARKERS.find(marker)
-    return OPEN_MARKERS[place] if place >= 0 else marker
+    return OPEN_MARKERS[place] if place >= 0 else BOUND

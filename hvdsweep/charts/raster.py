@@ -130,7 +130,7 @@ def clip(
     enter, leave = np.zeros(len(x0)), np.ones(len(x0))
     across, down = x1 - x0, y1 - y0
     for toward, room in ((-across, x0), (across, width - x0), (-down, y0), (down, height - y0)):
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             share = room / toward
         enter = np.where(toward < 0, np.maximum(enter, share), enter)
         leave = np.where(toward > 0, np.minimum(leave, share), leave)
@@ -138,10 +138,10 @@ def clip(
     kept = np.flatnonzero(enter <= leave)
     x0, y0, x1, y1, across, down = (part[kept] for part in (x0, y0, x1, y1, across, down))
     enter, leave = enter[kept], leave[kept]
-    start_x = np.where(enter > 0, np.clip(x0 + enter * across, 0, width), x0)
-    start_y = np.where(enter > 0, np.clip(y0 + enter * down, 0, height), y0)
-    end_x = np.where(leave < 1, np.clip(x0 + leave * across, 0, width), x1)
-    end_y = np.where(leave < 1, np.clip(y0 + leave * down, 0, height), y1)
+    start_x = np.clip(np.where(enter > 0, x0 + enter * across, x0), 0, width)
+    start_y = np.clip(np.where(enter > 0, y0 + enter * down, y0), 0, height)
+    end_x = np.clip(np.where(leave < 1, x0 + leave * across, x1), 0, width)
+    end_y = np.clip(np.where(leave < 1, y0 + leave * down, y1), 0, height)
     return start_x, start_y, end_x, end_y, kept
 
 
