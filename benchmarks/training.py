@@ -1,0 +1,160 @@
+"""How fast sweeps train, as ratios in one run on this machine.
+
+    python benchmarks/training.py [--json FILE] [--trials 60] [--steps 300]
+
+1. A sweep of 60 trials of 300 steps (digits, fc_128, batch 64) through `hvdsweep launch`, first claim to last commit, against
+   the same trials in a hand-written compiled loop (benchmarks/bare_loop.py) on the same number of ranks, and against one
+   `horovodrun` per trial.
+2. The pause between two trials of a study: last step of one to first step of the next, store included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SWEEP = """
+dataset = "digits"
+model = "fc_128"
+algorithms = ["nesterov_momentum"]
+[goal]
+metric = "val/classification_error"
+value = 0.05
+[budget]
+steps = {steps}
+[evaluation]
+every = 20
+[studies]
+batch_sizes = [64]
+trials = {trials}
+seed = 1
+[search]
+learning_rate = {{ scale = "log", min = 0.01, max = 0.1 }}
+momentum = 0.9
+"""
+
+
+def under_horovodrun(np: int, program: list[str]) -> str:
+    """Run a program on np ranks exactly as hvdsweep starts its gangs; its output."""
+    from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
+
+    threads = max(1, (os.cpu_count() or 1) // np)
+    variables = gang_environment(os.environ, size=np, threads=threads, mark="benchmark").variables
+    command = [*horovodrun_program(), "--gloo", "--disable-cache", "-np", str(np), "-H", f"localhost:{np}"]
+    ran = subprocess.run(
+        [*command, sys.executable, *program],
+        env={**variables, "PYTHONPATH": str(HERE.parent)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if ran.returncode:
+        sys.exit(ran.stdout[-3000:] + ran.stderr[-3000:])
+    return ran.stdout
+
+
+def bare(np: int, trials: int, steps: int) -> tuple[float, float]:
+    """Seconds of the hand-written loop over all trials, and of the whole process with its horovodrun."""
+    threads = max(1, (os.cpu_count() or 1) // np)
+    began = time.perf_counter()
+    out = under_horovodrun(np, [str(HERE / "bare_loop.py"), str(trials), str(steps), str(threads)])
+    whole = time.perf_counter() - began
+    return json.loads(out[out.index("RESULT ") + 7 :].splitlines()[0])["seconds"], whole
+
+
+def ours(np: int, folder: Path, trials: int, steps: int) -> tuple[float, float]:
+    """Seconds from the first claim to the last commit of the same trials as a sweep, and of the whole launch."""
+    toml, database = folder / f"sweep{np}.toml", folder / f"sweep{np}.db"
+    toml.write_text(SWEEP.format(trials=trials, steps=steps))
+    program = str(Path(sys.executable).with_name("hvdsweep"))
+    began = time.perf_counter()
+    command = [program, "launch", "--np", str(np), "--db", str(database), str(toml)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    whole = time.perf_counter() - began
+    connection = sqlite3.connect(database)
+    done, first, last = connection.execute(
+        "SELECT count(*), min(started), max(ended) FROM trials WHERE status = 'COMPLETE'"
+    ).fetchone()
+    assert done == trials, f"{done} of {trials} trials are COMPLETE"
+    return last - first, whole
+
+
+def gaps(np: int, folder: Path, trials: int, steps: int) -> list[float]:
+    """Seconds between the last step of one trial and the first of the next."""
+    from hvdsweep.plan import make_plan
+    from hvdsweep.store import connect, save_plan
+    from hvdsweep.store.runs import new_gang
+    from hvdsweep.sweep import load_sweep
+
+    toml, database, out = folder / f"gaps{np}.toml", folder / f"gaps{np}.db", folder / f"gaps{np}.json"
+    toml.write_text(SWEEP.format(trials=trials, steps=steps))
+    connection = connect(database, create=True)
+    sweep = save_plan(connection, make_plan(load_sweep(toml))).sweep_id
+    gang = new_gang(connection, sweep, np=np)
+    arguments = [
+        "--db",
+        str(database),
+        "--sweep",
+        str(sweep),
+        "--gang",
+        str(gang),
+        "--logs",
+        str(folder / "logs"),
+    ]
+    under_horovodrun(np, [str(HERE / "gaps.py"), str(out), *arguments])
+    return [float(gap) for gap in json.loads(out.read_text())]
+
+
+def measure(trials: int, steps: int) -> dict[str, float]:
+    """All figures; bare loop and sweep alternate so that both see the same machine."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for np in (1, 2):
+            loops, sweeps = [], []
+            for turn in range(3):
+                (folder / str(turn)).mkdir(exist_ok=True)
+                loops.append(bare(np, trials, steps)[0])
+                sweeps.append(ours(np, folder / str(turn), trials, steps)[0])
+            figures[f"bare loop, np {np}: seconds"] = statistics.median(loops)
+            figures[f"sweep, np {np}: seconds, first claim to last commit"] = statistics.median(sweeps)
+            figures[f"sweep / bare loop, np {np}"] = statistics.median(
+                sweep / loop for sweep, loop in zip(sweeps, loops, strict=True)
+            )
+            figures[f"sweep, np {np}: seconds per trial"] = statistics.median(sweeps) / trials
+            pauses = gaps(np, folder, 12, steps)
+            figures[f"pause between trials, np {np}: median ms"] = statistics.median(pauses) * 1e3
+            figures[f"pause between trials, np {np}: largest ms"] = max(pauses) * 1e3
+        alone = statistics.median(bare(1, 1, steps)[1] for _ in range(3))
+        figures["one horovodrun per trial, np 1: seconds per trial"] = alone
+        figures["one horovodrun per trial / sweep, np 1"] = alone / figures["sweep, np 1: seconds per trial"]
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=300)
+    options = parser.parse_args()
+    figures = measure(options.trials, options.steps)
+    for name, value in figures.items():
+        print(f"{name:<58}{value:>10.3f}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
