@@ -6,6 +6,7 @@ result. It trains real trials into a real store; the only difference is a clock 
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -33,7 +34,7 @@ def main() -> None:
         reply = commit(self, update, claim=claim, **kwargs)
         if claim and reply.claim is None:
             request_stop(connect(database), sweep)
-            gaps = [b[1] - a[2] for a, b in zip(calls, calls[1:], strict=False) if b[0] == 0]
+            gaps = [b[1] - a[2] for a, b in itertools.pairwise(calls) if b[0] == 0]
             out.write_text(json.dumps(gaps))
         return reply
 
