@@ -12,9 +12,9 @@ from hvdsweep.store.runs import (
     gang_state,
     is_live,
     new_gang,
-    record_throughput,
     request_stop,
 )
+from hvdsweep.store.throughput import record_throughput
 from hvdsweep.store.writer import Claim, Final, Reply, TrialUpdate, TrialWriter
 
 open_store = open_reader

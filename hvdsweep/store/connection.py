@@ -1,6 +1,4 @@
-"""Opening a store for writing, and the one way to write: short BEGIN IMMEDIATE transactions that wait their
-turn.
-"""
+"""Opening a store for writing, and the one way to write: short BEGIN IMMEDIATE transactions that wait their turn."""
 
 from __future__ import annotations
 
@@ -20,6 +18,9 @@ BUSY_SECONDS = 30.0
 
 ATTEMPTS = 4
 """How often a transaction starts anew when the wait was in vain."""
+
+JOURNAL_BYTES = 64 * 2**20
+"""A WAL that grew beyond this under a long reader is cut back once its content is in the main file."""
 
 
 def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Connection:
@@ -58,25 +59,26 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
         conn.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     kind = file_system_of(path)
     wanted = "delete" if kind.network else "wal"
-    # An unchanged mode takes no lock; a changed one waits for every other user of the file to leave.
     mode = conn.execute("PRAGMA journal_mode").fetchone()[0]
-    switched = mode != wanted
-    if switched:
-        mode = conn.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
+    if mode != wanted:
+        try:
+            conn.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
+        except sqlite3.OperationalError:
+            # Another process has the file open. It keeps its journal until the next that finds itself alone.
+            if kind.network:
+                raise
     conn.execute("PRAGMA synchronous = NORMAL")
+    conn.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     if version < VERSION:
         with transaction(conn):
             # Another process may have done it while this one waited for the lock.
             if conn.execute("PRAGMA user_version").fetchone()[0] < VERSION:
                 migrate(conn)
-    if switched and kind.network:
+    if kind.network and (mode != wanted or version == 0):
+        message = f"{kind.type} at {kind.mount} is a network file system: rollback journal, not WAL"
         with transaction(conn):
             conn.execute(
-                "INSERT INTO events (time, kind, message) VALUES (?, 'journal', ?)",
-                (
-                    time.time(),
-                    f"{kind.type} at {kind.mount} is a network file system: rollback journal, not WAL",
-                ),
+                "INSERT INTO events (time, kind, message) VALUES (?, 'journal', ?)", (time.time(), message)
             )
 
 
@@ -141,9 +143,7 @@ def told(path: Path, error: sqlite3.Error) -> Exception:
 
 @contextmanager
 def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One write transaction: all of the block or nothing of it. Waits for other writers; RunFailed when that
-    is in vain.
-    """
+    """One write transaction: all of the block or nothing of it. Waits for other writers; RunFailed when that is in vain."""
     begin(conn)
     try:
         yield conn
@@ -155,9 +155,7 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def begin(conn: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE: the write lock first, so that no later statement can find the data changed under
-    it.
-    """
+    """BEGIN IMMEDIATE: the write lock first, so that no later statement can find the data changed under it."""
     _insist(conn, "BEGIN IMMEDIATE")
 
 

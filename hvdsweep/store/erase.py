@@ -24,8 +24,8 @@ def erase_data(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
 def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
     """Remove a sweep with all its trials; their number. Study by study, so that a killed deletion can simply be repeated.
 
-    RunFailed while a supervisor is at work on it; UserError where there is no such sweep. The file keeps its size: the
-    space is used again, or given back by `VACUUM`.
+    RunFailed while a supervisor is at work on it; UserError where there is no such sweep. The file keeps its
+    size: the space is used again, or given back by `VACUUM`.
     """
     row = conn.execute("SELECT name FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
     if row is None:

@@ -1,6 +1,4 @@
-"""Which file system a path lies on: SQLite's WAL needs memory shared between its users, which a network
-cannot give.
-"""
+"""Which file system a path lies on: SQLite's WAL needs memory shared between its users, which a network cannot give."""
 
 from __future__ import annotations
 
@@ -10,30 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NETWORK = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "ncpfs",
-        "lustre",
-        "gpfs",
-        "mmfs",
-        "beegfs",
-        "ceph",
-        "glusterfs",
-        "afs",
-        "orangefs",
-        "pvfs2",
-        "panfs",
-        "wekafs",
-        "ocfs2",
-        "gfs2",
-        "9p",
-        "virtiofs",
-    ]
-)
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "mmfs", "beegfs", "ceph", "glusterfs"}
+) | {
+    *("afs", "orangefs", "pvfs2", "panfs", "wekafs", "ocfs2", "gfs2", "9p", "virtiofs"),
+}
 """Types whose files another machine may hold open, or whose shared memory is not shared."""
 
 LOCAL_FUSE = frozenset({"fuse.ext4", "fuse.ntfs", "fuse.ntfs-3g", "fuse.fuse-overlayfs", "fuse.lxcfs"})

@@ -66,7 +66,8 @@ def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
 def rebuild_running_best(conn: sqlite3.Connection) -> int:
     """Make all of `best_records` anew from `measurements`, in the direction of the goal or else the natural one.
 
-    Chunk by chunk, each in a transaction of its own: running trials go on meanwhile. Returns the number of records.
+    Chunk by chunk, each in a transaction of its own: running trials go on meanwhile. Returns the number of
+    records.
     """
     total = 0
     for chunk in _chunks(conn):

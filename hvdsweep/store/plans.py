@@ -40,8 +40,8 @@ class SavedSweep:
 def save_plan(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
     """Make the store hold `plan`: one transaction, idempotent. What has begun is never touched.
 
-    Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones that another
-    sweep has finished under the same key get a copy of its result.
+    Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones
+    that another sweep has finished under the same key get a copy of its result.
     """
     with transaction(conn):
         row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()

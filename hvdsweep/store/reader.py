@@ -50,7 +50,8 @@ def open_reader(path: str | os.PathLike[str]) -> Reader:
 class Reader:
     """One read-only connection. For one thread at a time; every thread that reads opens its own.
 
-    Each method asks one question of the state the file is in at that moment; `snapshot` holds one state for several.
+    Each method asks one question of the state the file is in at that moment; `snapshot` holds one state for
+    several.
     """
 
     def __init__(self, path: Path) -> None:
@@ -207,7 +208,8 @@ class Reader:
     ) -> WorkloadTable:
         """What curves are made of: one workload of a sweep (default: the latest that has it) under one metric.
 
-        `metric` and `maximize` default to the goal's. UserError names what there is where the name is unknown.
+        `metric` and `maximize` default to the goal's. UserError names what there is where the name is
+        unknown.
         """
         from hvdsweep.store.workload_tables import workload_table
 

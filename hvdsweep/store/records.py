@@ -1,6 +1,4 @@
-"""The running best of a trial: the measurements that beat every earlier finite one, from which all curves
-are drawn.
-"""
+"""The running best of a trial: the measurements that beat every earlier finite one, from which all curves are drawn."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ class RunningBest:
     def __init__(self, trial_id: int) -> None:
         self.trial_id = trial_id
         self._best: dict[int, float] = {}
-        """Metric id -> best value, negated where the metric is maximised, so that smaller is always
-        better.
-        """
+        """Metric id -> best value, negated where the metric is maximised, so that smaller is always better."""
 
     @classmethod
     def stored(cls, conn: sqlite3.Connection, trial_id: int) -> RunningBest:
@@ -60,9 +56,7 @@ class Directions:
         self._ids: dict[tuple[str, bool], int] = {}
 
     def of(self, conn: sqlite3.Connection, metric: str, maximized: Mapping[str, bool]) -> tuple[int, bool]:
-        """(metric id, maximize) of `metric`; `maximized` says what goals ask, else its natural direction
-        holds.
-        """
+        """(metric id, maximize) of `metric`; `maximized` says what goals ask, else its natural direction holds."""
         maximize = maximized.get(metric)
         if maximize is None:
             maximize = naturally_maximised(metric)
@@ -82,9 +76,7 @@ def records_of(
     measurements: Iterable[tuple[int, Mapping[str, float]]],
     ids: Mapping[str, tuple[int, bool]],
 ) -> Iterator[Record]:
-    """The records that `measurements` (step, metric -> value) set, in their order; `ids` maps metric -> (id,
-    maximize).
-    """
+    """The records that `measurements` (step, metric -> value) set, in their order; `ids` maps metric -> (id, maximize)."""
     for step, values in measurements:
         for metric, value in values.items():
             identity, maximize = ids[metric]

@@ -42,7 +42,7 @@ def begin_run(
                 sweep_id,
             ),
         )
-        event(conn, "run", f"started: {gangs} gangs of {np} ranks", sweep_id=sweep_id)
+        event(conn, "run", f"started with --gangs {gangs} --np {np}", sweep_id=sweep_id)
 
 
 def beat(conn: sqlite3.Connection, sweep_id: int) -> bool:
@@ -94,9 +94,7 @@ def is_live(conn: sqlite3.Connection, sweep_id: int) -> bool:
 def gang_is_live(
     pid: int | None, host: str | None, started: float | None, heartbeat: float | None, now: float
 ) -> bool:
-    """Whether the process registered as (pid, host, started) lives; on another host: whether it was heard of
-    lately.
-    """
+    """Whether the process registered as (pid, host, started) lives; on another host: whether it was heard of lately."""
     if pid is not None and host == platform.node():
         begun = process_started(pid)
         # A process that began after it was registered is another one with the same number.
@@ -142,9 +140,7 @@ def gang_state(
     pid: int | None = None,
     message: str | None = None,
 ) -> None:
-    """Change what is known of a gang; None leaves a field as it is. STOPPED and DEAD are final: its writer
-    is shut out.
-    """
+    """Change what is known of a gang; None leaves a field as it is. STOPPED and DEAD are final: its writer is shut out."""
     if state not in (None, "STARTING", "IDLE", "TRAINING", "STOPPED", "DEAD"):
         raise ValueError(f"no such state of a gang: {state}")
     now = time.time()
@@ -178,40 +174,3 @@ def event(
     else:
         with transaction(conn):
             conn.execute(statement, row)
-
-
-def record_throughput(
-    conn: sqlite3.Connection,
-    *,
-    workload: str,
-    batch_size: int,
-    np: int,
-    gangs: int,
-    steps: int,
-    seconds: float,
-    source: str = "scale",
-    host: str | None = None,
-) -> None:
-    """Keep a measured speed: `steps` of `batch_size` examples in `seconds`, by one of `gangs` gangs of `np`
-    ranks.
-    """
-    if not (seconds > 0 and steps > 0):
-        raise ValueError(f"no speed in {steps} steps and {seconds} s")
-    with transaction(conn):
-        conn.execute(
-            "INSERT INTO throughput (time, workload, batch_size, np, gangs, host, steps, seconds,"
-            " steps_per_second, examples_per_second, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                time.time(),
-                workload,
-                batch_size,
-                np,
-                gangs,
-                host or platform.node(),
-                steps,
-                seconds,
-                steps / seconds,
-                steps * batch_size / seconds,
-                source,
-            ),
-        )

@@ -24,7 +24,8 @@ EVENTS = 10
 def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
     """`{"sweeps": [{..., "studies": [...]}], "gangs": [...], "events": [...]}`, of one sweep or of all.
 
-    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet, or nobody is at work.
+    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet, or nobody is at
+    work.
     """
     with reader.snapshot():
         sweeps = [sweep for sweep in reader.sweeps() if sweep_id in (None, sweep.id)]

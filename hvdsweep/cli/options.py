@@ -1,0 +1,40 @@
+"""Options that several commands share, so that `--db` and `--json` mean the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DATABASE_VARIABLE = "HVDSWEEP_DB"
+"""Environment variable that names the database where --db does not."""
+
+DEFAULT_DATABASE = "hvdsweep.db"
+"""The database where neither names one, in the present folder."""
+
+
+def db_option(command: Command) -> Command:
+    """`--db PATH`, passed as `db: Path`; whether the file exists is for the command to say."""
+    return click.option(
+        "--db",
+        type=click.Path(path_type=Path),
+        envvar=DATABASE_VARIABLE,
+        default=DEFAULT_DATABASE,
+        metavar="PATH",
+        help=f"The database. [default: ${DATABASE_VARIABLE}, else {DEFAULT_DATABASE}]",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, passed as `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def print_json(value: Any, *, line: bool = False) -> None:
+    """One JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON has not."""
+    click.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,238 @@
+"""`hvdsweep status`: how far every sweep is, what its gangs do, what happened last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from hvdsweep.store.reader import Reader
+
+POLL_SECONDS = 0.25
+"""How often --watch asks whether anything was written; asking costs microseconds."""
+
+STALE_SECONDS = 5.0
+"""After so long --watch reads anew even if nothing was written: a killed supervisor writes nothing."""
+
+STUDIES_SHOWN = 64
+"""A sweep of more studies is shown by workload, unless --sweep names it."""
+
+
+@click.command()
+@db_option
+@click.option("--sweep", type=int, metavar="ID", help="Only this sweep, with every study.")
+@click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
+@json_option
+def status(db: Path, sweep: int | None, watch: bool, as_json: bool) -> None:
+    """How far every sweep is, and what its gangs do."""
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        if watch:
+            try:
+                _watch(reader, sweep, as_json, lambda: time.sleep(POLL_SECONDS))
+            except KeyboardInterrupt:
+                # The way to leave: nothing went wrong.
+                return
+        elif as_json:
+            print_json(reader.status(sweep))
+        else:
+            _console().print(rendered(reader.status(sweep), time.time(), every_study=sweep is not None))
+
+
+def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], None]) -> None:
+    """Read whenever another process has written, or the last reading grows stale; `wait` paces the loop."""
+    from contextlib import nullcontext
+
+    if as_json:
+        live = None
+    else:
+        from rich.live import Live
+
+        live = Live(console=_console(), auto_refresh=False, vertical_overflow="ellipsis")
+    with live or nullcontext():
+        version, read_at, state = -1, 0.0, {}
+        while True:
+            now = time.time()
+            latest = reader.data_version()
+            changed = latest != version
+            if changed or now - read_at > STALE_SECONDS:
+                version, read_at = latest, now
+                state = reader.status(sweep)
+            if live is not None:
+                live.update(rendered(state, now, every_study=sweep is not None), refresh=True)
+            elif changed:
+                print_json(state, line=True)
+            wait()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # A pipe has no width; whoever reads it wants whole rows.
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+
+
+def rendered(state: dict[str, Any], now: float, *, every_study: bool = False) -> RenderableType:
+    """The object of `status --json` as tables for people; ages are counted up to `now`."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for sweep in state["sweeps"]:
+        parts += [_headline(sweep), _studies(sweep, every_study), Text()]
+    if not state["sweeps"]:
+        parts.append(Text("No sweep yet. `hvdsweep launch WORKLOAD` makes one."))
+    if state["gangs"]:
+        parts += [_gangs(state["gangs"], now), Text()]
+    if state["events"]:
+        parts.append(_events(state["events"]))
+    return Group(*parts)
+
+
+def _headline(sweep: dict[str, Any]) -> RenderableType:
+    from rich.text import Text
+
+    trials = sweep["trials"]
+    ended = trials["COMPLETE"] + trials["INFEASIBLE"] + trials["INCOMPLETE"]
+    word = sweep["state"]
+    if word in ("RUNNING", "STOPPING") and not sweep["live"]:
+        word = "KILLED"
+    style = {
+        "RUNNING": "green",
+        "STOPPING": "yellow",
+        "DONE": "bold green",
+        "FAILED": "red",
+        "KILLED": "red",
+    }.get(word, "")
+    facts = [f"{ended:,} of {sum(trials.values()):,} trials ended"]
+    if sweep["live"] and sweep["gangs"]:
+        facts.append(f"{_count(sweep['gangs'], 'gang')} of {_count(sweep['np'], 'rank')}")
+    if sweep["live"] and (trials["PENDING"] or trials["RUNNING"]):
+        facts.append("about " + duration(sweep["eta_seconds"]) + " left")
+    if word == "KILLED":
+        facts.append("its supervisor is gone: launch it again to go on")
+    head = Text.assemble((f"Sweep {sweep['id']}", "bold"), f"  {sweep['name']}  ", (word, style))
+    return head.append("  " + " · ".join(facts))
+
+
+def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
+    from rich.table import Table
+
+    by_workload = len(sweep["studies"]) > STUDIES_SHOWN and not every_study
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("workload", overflow="fold")
+    numbers = (
+        "studies" if by_workload else "batch size",
+        "done",
+        "target",
+        "running",
+        "pending",
+        "diverged",
+        "failed",
+    )
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    if not by_workload:
+        table.add_column("s/trial", justify="right", no_wrap=True)
+        table.add_column("work left", justify="right", no_wrap=True)
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for study in sweep["studies"]:
+        groups.setdefault(study["workload"] if by_workload else study["id"], []).append(study)
+    shown = None
+    for studies in groups.values():
+        first = studies[0]
+        trials = {name: sum(study["trials"][name] for study in studies) for name in first["trials"]}
+        target = sum(study["target_trials"] for study in studies)
+        name = "" if first["workload"] == shown else first["workload"]
+        shown = first["workload"]
+        counts = [trials[state] for state in ("RUNNING", "PENDING", "INFEASIBLE", "INCOMPLETE")]
+        row = [
+            name,
+            f"{len(studies) if by_workload else first['batch_size']:,}",
+            f"{trials['COMPLETE']:,}",
+            f"{target:,}" if target else "",
+            *(f"{count:,}" if count else "" for count in counts),
+            bar(trials["COMPLETE"], target or sum(trials.values())),
+        ]
+        if not by_workload:
+            seconds, work = first["seconds_per_trial"], first["work_seconds"]
+            open_work = trials["PENDING"] or trials["RUNNING"]
+            row += ["" if seconds is None else f"{seconds:.3g}", duration(work) if open_work else ""]
+        table.add_row(*row)
+    return table
+
+
+def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("gang", "sweep", "np"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("host", "state", "trains", "", "last heard"):
+        table.add_column(name, no_wrap=name != "trains", overflow="fold")
+    for gang in gangs:
+        trains = progress = ""
+        if gang["trial_id"] is not None and gang["workload"] is not None:
+            trains = f"{gang['workload']} batch size {gang['batch_size']:,}, trial {gang['number']}"
+            progress = bar(gang["steps"], gang["train_steps"])
+        heard = "" if gang["heartbeat"] is None else duration(max(now - gang["heartbeat"], 0.0)) + " ago"
+        table.add_row(
+            str(gang["id"]),
+            str(gang["sweep_id"]),
+            str(gang["np"]),
+            gang["host"] or "",
+            gang["state"],
+            trains,
+            progress,
+            heard,
+        )
+    return table
+
+
+def _events(events: list[dict[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for event in events:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
+        table.add_row(Text(when, "dim"), Text(event["kind"], "dim"), Text(event["message"]))
+    return table
+
+
+def bar(done: float, total: float, width: int = 12) -> str:
+    """`━━━━━━      50 %`: a share for the eye and as a number; empty where nothing is asked for."""
+    if not total:
+        return ""
+    share = min(done / total, 1.0)
+    return f"{'━' * int(share * width):<{width}} {int(share * 100):3d} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in the two units that matter: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; `?` where unknown."""
+    if seconds is None:
+        return "?"
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    whole = round(seconds)
+    for i, (unit, size) in enumerate(units[:-1]):
+        if whole >= size:
+            rest, next_unit = whole % size // units[i + 1][1], units[i + 1][0]
+            return f"{whole // size} {unit}" + (f" {rest} {next_unit}" if rest else "")
+    return f"{whole} s"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
