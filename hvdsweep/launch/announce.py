@@ -1,0 +1,87 @@
+"""Turns what happens in a run into events for its reporter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hvdsweep.launch.events import EndEvent, Event, GangEvent, NoteEvent, TrialEvent
+from hvdsweep.launch.gang import Gang
+from hvdsweep.launch.ledger import Ended, Ledger
+
+
+class Announcer:
+    """Knows the names of studies, and whom to tell."""
+
+    def __init__(self, ledger: Ledger, report: Callable[[Event], None]) -> None:
+        self._ledger = ledger
+        self.report = report
+
+    def note(self, message: str) -> None:
+        """Something worth knowing."""
+        self.report(NoteEvent(level="info", message=message))
+
+    def warn(self, message: str) -> None:
+        """Something that may not be as the person thinks."""
+        self.report(NoteEvent(level="warning", message=message))
+
+    def trial(self, trial: Ended) -> None:
+        """A trial has ended, or was put back."""
+        study = self._ledger.studies.get(trial.study)
+        if study is not None:
+            self.report(
+                TrialEvent(
+                    sweep=self._ledger.sweep,
+                    trial=trial.id,
+                    workload=study.workload,
+                    batch_size=study.batch_size,
+                    number=trial.number,
+                    status=trial.status,
+                    stop_reason=trial.stop_reason,
+                    steps=trial.steps,
+                    seconds=trial.seconds,
+                    attempts=trial.attempts,
+                    message=trial.message,
+                )
+            )
+
+    def gang(self, gang: Gang, state: str, seconds: float | None = None, message: str | None = None) -> None:
+        """A gang has come to a new state."""
+        self.report(
+            GangEvent(
+                sweep=self._ledger.sweep,
+                gang=gang.id,
+                state=state,
+                pid=gang.process.pid,
+                logs=str(gang.logs),
+                seconds=seconds,
+                message=message,
+            )
+        )
+
+    def end(self, state: str, exit_code: int, message: str, seconds: float) -> None:
+        """The run is over."""
+        view = self._ledger.view(())
+        studies = self._ledger.studies
+        self.report(
+            EndEvent(
+                sweep=self._ledger.sweep,
+                state=state,
+                exit_code=exit_code,
+                message=message,
+                seconds=seconds,
+                done=view.count("COMPLETE"),
+                target=sum(study.target for study in studies.values()),
+                infeasible=view.count("INFEASIBLE"),
+                set_aside=[
+                    {
+                        "trial": trial.id,
+                        "workload": studies[trial.study].workload,
+                        "batch_size": studies[trial.study].batch_size,
+                        "number": trial.number,
+                        "message": trial.message,
+                    }
+                    for trial in self._ledger.set_aside()
+                    if trial.study in studies
+                ],
+            )
+        )

@@ -1,0 +1,168 @@
+"""What a run tells while it goes on: one frozen record per event, which `launch --json` prints as a line (docs/launching.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened, at a unix time."""
+
+    event: ClassVar[str]
+    time: float = field(default_factory=time.time)
+
+    def record(self) -> dict[str, Any]:
+        """As JSON: the event's name, then its fields."""
+        return {"event": self.event, **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepEvent(Event):
+    """A sweep was planned, and its training begins."""
+
+    event: ClassVar[str] = "sweep"
+    sweep: int
+    name: str
+    file: str | None
+    store: str
+    outcome: str
+    """created, extended or unchanged."""
+    message: str
+    """What a person wants to know of it: resumed, extended, or new and why."""
+    trials: int
+    """The trials the studies ask for, all together."""
+    done: int
+    """COMPLETE ones among them."""
+    new: int
+    adopted: int
+    withdrawn: int
+    changed: list[str]
+    """The keys whose change made this a new sweep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanEvent(Event):
+    """What will be trained, and on what."""
+
+    event: ClassVar[str] = "plan"
+    sweep: int
+    np: int
+    gangs: int
+    hosts: list[str]
+    """One `host:slots,...` per gang."""
+    threads: int
+    """Per rank."""
+    studies: list[dict[str, Any]]
+    """workload, batch_size, steps, target, done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEvent(Event):
+    """A trial ended, or goes back to the queue after a failed attempt (status PENDING)."""
+
+    event: ClassVar[str] = "trial"
+    sweep: int
+    trial: int
+    workload: str
+    batch_size: int
+    number: int
+    status: str
+    stop_reason: str | None
+    steps: int
+    seconds: float | None
+    attempts: int
+    """Failed ones."""
+    message: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GangEvent(Event):
+    """A gang was started, gave its first sign of life, was stopped, or died."""
+
+    event: ClassVar[str] = "gang"
+    sweep: int
+    gang: int
+    state: str
+    """STARTING, READY, STOPPED or DEAD."""
+    pid: int | None
+    logs: str
+    seconds: float | None = None
+    """Since it was started."""
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyProgress:
+    """How far one study is."""
+
+    workload: str
+    batch_size: int
+    target: int
+    done: int
+    """COMPLETE trials."""
+    infeasible: int
+    set_aside: int
+    """INCOMPLETE trials."""
+    running: int
+    pending: int
+    fraction: float
+    """0 to 1: finished trials, and running ones by their steps."""
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressEvent(Event):
+    """How far the sweep is, at most once a second."""
+
+    event: ClassVar[str] = "progress"
+    sweep: int
+    done: int
+    target: int
+    fraction: float
+    eta_seconds: float | None
+    """None until a trial has finished."""
+    gangs: int
+    """Living ones."""
+    studies: list[StudyProgress]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteEvent(Event):
+    """A sentence for people: warnings, and what a signal set in motion."""
+
+    event: ClassVar[str] = "note"
+    level: str
+    """info or warning."""
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndEvent(Event):
+    """The run is over; no process of it is left."""
+
+    event: ClassVar[str] = "end"
+    sweep: int
+    state: str
+    """DONE, FAILED, or IDLE where it was stopped with work left."""
+    exit_code: int
+    message: str
+    seconds: float
+    done: int
+    target: int
+    infeasible: int
+    set_aside: list[dict[str, Any]]
+    """trial, workload, batch_size, number, message."""
+
+
+class Reporter:
+    """Takes the events of a run; this one drops them."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+
+    def close(self) -> None:
+        """Give the terminal back."""

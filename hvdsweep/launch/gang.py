@@ -1,0 +1,98 @@
+"""One gang as its supervisor holds it: a horovodrun, its log directory, and all the processes that carry its mark."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.processes import Mark, catches, end_with_parent, kill_marked, marked, send
+
+CommandBuilder = Callable[[Sequence[Host], str, Sequence[str]], list[str]]
+"""(hosts, module, arguments) -> command line; `horovodrun.gang_command` outside tests."""
+
+MODULE = "hvdsweep.training.gang"
+
+
+@dataclass
+class Gang:
+    """A gang that was started; `reap` must be called once it has ended or shall end."""
+
+    id: int
+    mark: Mark
+    logs: Path
+    process: subprocess.Popen[bytes]
+    started: float
+    """Monotonic seconds."""
+
+    @classmethod
+    def start(
+        cls,
+        gang: int,
+        mark: Mark,
+        logs: Path,
+        hosts: Sequence[Host],
+        environment: Mapping[str, str],
+        threads: int,
+        build: CommandBuilder,
+    ) -> Gang:
+        """Start horovodrun in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone.
+
+        It is told to end when this thread does, even by SIGKILL.
+        """
+        logs.mkdir(parents=True, exist_ok=True)
+        arguments = [
+            *("--db", mark.store, "--sweep", str(mark.sweep), "--gang", str(gang)),
+            *("--logs", str(logs), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
+        ]
+        with (logs / "horovodrun.log").open("ab") as log:
+            process = subprocess.Popen(
+                build(hosts, MODULE, arguments),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent(os.getpid()),
+            )
+        return cls(gang, mark, logs, process, time.monotonic())
+
+    def exit_code(self) -> int | None:
+        """horovodrun's exit code (negative: ended by that signal); None while it runs."""
+        return self.process.poll()
+
+    def processes(self) -> list[int]:
+        """Pids of all of the gang's processes on this machine."""
+        return marked(self._mine)
+
+    def terminate(self) -> None:
+        """SIGTERM to all of them."""
+        send(self.processes(), signal.SIGTERM)
+
+    def dump_stacks(self, within: float = 1.0) -> None:
+        """Have the ranks write the stacks of their threads to their logs, where they have a handler for it."""
+        before = {log: log.stat().st_size for log in self.logs.glob("rank-*.log")}
+        asked = [pid for pid in self.processes() if catches(pid, signal.SIGUSR1)]
+        send(asked, signal.SIGUSR1)
+        deadline = time.monotonic() + within
+        while asked and time.monotonic() < deadline:
+            if all(log.stat().st_size > size for log, size in before.items()):
+                break
+            time.sleep(0.02)
+
+    def reap(self) -> list[int]:
+        """SIGKILL whatever is left, whole tree and session; returns pids that could not be ended."""
+        left = kill_marked(self._mine)
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            left.append(self.process.pid)
+        return left
+
+    def _mine(self, mark: Mark) -> bool:
+        return mark == self.mark

@@ -1,0 +1,163 @@
+"""Hosts and their slots: reading `-H` and host files, sharing slots out to gangs so that every rank 0 is on the first host."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdsweep.errors import UserError
+
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine and how many ranks it takes."""
+
+    name: str
+    slots: int
+
+
+def parse_hosts(text: str) -> tuple[Host, ...]:
+    """Read `-H a:4,b:4`. UserError with all mistakes at once."""
+    entries = [(f"-H: {entry.strip() or 'an empty entry'}", entry.strip()) for entry in text.split(",")]
+    return _hosts([(where, *_name_and_slots(entry)) for where, entry in entries], "-H")
+
+
+def parse_hostfile(path: str | os.PathLike[str]) -> tuple[Host, ...]:
+    """Read a host file: a line `name slots=4` (or `name:4`) per host, `#` begins a comment.
+
+    UserError with all mistakes at once.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--hostfile: {path}: cannot be read ({error}).") from None
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.partition("#")[0].strip()
+        if line:
+            form = re.fullmatch(r"(\S+)\s+slots\s*=\s*(\S+)", line)
+            name, slots = form.groups() if form else _name_and_slots(line)
+            entries.append((f"{path}: line {number}: {line}", name, slots))
+    return _hosts(entries, f"--hostfile: {path}")
+
+
+def _name_and_slots(entry: str) -> tuple[str, str | None]:
+    name, colon, slots = entry.rpartition(":")
+    return (name, slots) if colon else (entry, None)
+
+
+def _hosts(entries: Sequence[tuple[str, str, str | None]], source: str) -> tuple[Host, ...]:
+    problems: list[str] = []
+    hosts: dict[str, Host] = {}
+    for where, name, slots in entries:
+        if "[" in name and "::" not in name and not name.startswith("["):
+            problems.append(
+                f"{where}: host ranges are not understood. Spell the hosts out (Slurm: `scontrol show hostnames`)."
+            )
+        elif not _NAME.fullmatch(name):
+            problems.append(
+                f"{where}: {name!r} is not a host name or IPv4 address. Write NAME:SLOTS, such as localhost:2."
+            )
+        elif slots is None:
+            problems.append(
+                f"{where}: the number of slots is missing. Write {name}:SLOTS, one slot per rank or GPU."
+            )
+        elif not re.fullmatch(r"[0-9]+", slots) or int(slots) < 1:
+            problems.append(
+                f"{where}: {slots!r} is not a number of slots. Write a whole number of at least 1."
+            )
+        elif name in hosts:
+            problems.append(f"{where}: {name} is given twice. Give it once, with all its slots.")
+        else:
+            hosts[name] = Host(name, int(slots))
+    if not entries:
+        problems.append(f"{source}: no host given. Write NAME:SLOTS, such as localhost:2.")
+    if problems:
+        raise UserError(*problems)
+    return tuple(hosts.values())
+
+
+def check_first_is_here(hosts: Sequence[Host]) -> None:
+    """UserError unless the first host is this machine: there rank 0 of every gang writes the database."""
+    first = hosts[0].name
+    if not is_here(first):
+        raise UserError(
+            f"-H: {first}: the first host must be this machine ({socket.gethostname()}), where the database is written. "
+            f"Put this machine first, or start hvdsweep on {first}."
+        )
+
+
+def is_here(name: str) -> bool:
+    """Whether a host name or IPv4 address means this machine, so that horovodrun starts ranks there without ssh."""
+    if name in ("localhost", "127.0.0.1", socket.gethostname()):
+        return True
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        return False
+    # The kernel lets a socket be bound to this machine's own addresses only.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def allot(hosts: Sequence[Host], np: int, gangs: int) -> list[tuple[Host, ...]]:
+    """Slots for each gang, summing to `np` each: the first on the first host, the others close by.
+
+    A gang takes what is free host by host, leaving one slot of the first host to every gang still to come. Where
+    slots run out the ranks crowd together on the first host; `crowding` says so.
+    """
+    free = {host.name: host.slots for host in hosts}
+    first = hosts[0].name
+    alloted = []
+    for gang in range(gangs):
+        taken = {first: 1}
+        free[first] -= 1
+        missing = np - 1
+        for host in hosts:
+            kept = gangs - gang - 1 if host.name == first else 0
+            more = max(0, min(missing, free[host.name] - kept))
+            if more:
+                taken[host.name] = taken.get(host.name, 0) + more
+                free[host.name] -= more
+                missing -= more
+        taken[first] += missing
+        free[first] -= missing
+        alloted.append(tuple(Host(name, slots) for name, slots in taken.items()))
+    return alloted
+
+
+def crowding(hosts: Sequence[Host] | None, np: int, gangs: int, cores: int, gpus: int) -> list[str]:
+    """Warnings where ranks outnumber what they run on: slots, this machine's cores, its GPUs. Nothing is refused."""
+    warnings = []
+    ranks = np * gangs
+    here = ranks
+    if hosts is not None:
+        slots = sum(host.slots for host in hosts)
+        if ranks > slots:
+            warnings.append(
+                f"{gangs} gangs of {np} ranks need {ranks} slots, the hosts have {slots}: ranks will share slots."
+            )
+        elif gangs > hosts[0].slots:
+            warnings.append(
+                f"{gangs} gangs need a slot each on {hosts[0].name}, which has {hosts[0].slots}: ranks will share slots there."
+            )
+        here = sum(host.slots for gang in allot(hosts, np, gangs) for host in gang if is_here(host.name))
+    if here > cores:
+        warnings.append(
+            f"{here} ranks share {cores} {'core' if cores == 1 else 'cores'} of this machine: they will wait for each other."
+        )
+    if gpus and here > gpus:
+        warnings.append(
+            f"{here} ranks share {gpus} {'GPU' if gpus == 1 else 'GPUs'} of this machine: watch their memory."
+        )
+    return warnings

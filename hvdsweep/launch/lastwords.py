@@ -1,0 +1,104 @@
+"""Why a gang died: which rank failed first, how, and the last thing it wrote."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+_FIRST = re.compile(rb"Process name: (\d+)\s+Exit code: (\d+)")
+_TAIL_BYTES = 16 * 1024
+_MOST_LINES = 20
+_MOST_CHARACTERS = 2000
+_NOISE = re.compile(
+    r"^(WARNING: All log messages before absl::InitializeLog|[IWE]0000 |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
+    r"|To enable the following instructions|rank \d+ of \d+ on )"
+)
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a gang ended."""
+
+    rank: int | None
+    """The rank that failed first; None where horovodrun names none."""
+    how: str
+    """"exit code 1", "killed by SIGKILL", ..."""
+    words: str
+    """The end of its log; empty where it wrote nothing."""
+
+    def __str__(self) -> str:
+        head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
+        return f"{head}\n{self.words}" if self.words else head
+
+    @property
+    def line(self) -> str:
+        """All of it on one line: how, and the last line of the words."""
+        last = self.words.splitlines()[-1].strip() if self.words else ""
+        head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
+        return f"{head}: {last}" if last else head
+
+
+def death_of(logs: Path, exit_code: int | None) -> Death:
+    """The end of the gang that logged to `logs`, horovodrun having ended with `exit_code` (negative: by that signal)."""
+    launcher = tail(logs / "horovodrun.log")
+    named = _FIRST.search(launcher)
+    if named is None:
+        how = "horovodrun " + _how(exit_code) if exit_code is not None else "horovodrun did not end"
+        words = _words(launcher)
+        if not words:
+            words = _words(tail(logs / "rank-0.log"))
+        return Death(None, how, words)
+    rank = int(named[1])
+    return Death(rank, _how(int(named[2])), _words(tail(logs / f"rank-{rank}.log")) or _words(launcher))
+
+
+def hang_of(logs: Path, seconds: float) -> Death:
+    """The state of a gang that has been silent for `seconds`: where each rank stands, as far as its log tells."""
+    parts = []
+    for log in sorted(logs.glob("rank-*.log"), key=lambda path: (len(path.name), path.name)):
+        words = _words(tail(log), lines=8)
+        if words:
+            parts.append(f"{log.stem}:\n{words}")
+    return Death(None, f"no sign of life for {seconds:.0f} s", "\n".join(parts)[-_MOST_CHARACTERS:])
+
+
+def tail(path: Path, size: int = _TAIL_BYTES) -> bytes:
+    """The last `size` bytes of a file; nothing where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - size))
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _how(code: int) -> str:
+    # A shell says 128 + n for a process ended by signal n, Popen says -n.
+    number = -code if code < 0 else code - 128
+    if 0 < number < signal.NSIG:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            name = f"signal {number}"
+        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    return f"exit code {code}"
+
+
+def _words(log: bytes, lines: int = _MOST_LINES) -> str:
+    """The last traceback in a log to its end, else its last lines; without what TensorFlow says at every start."""
+    text = log.decode("utf-8", errors="replace")
+    said = [line.rstrip() for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
+    starts = [
+        i for i, line in enumerate(said) if line.startswith(("Traceback (most recent", "Fatal Python error"))
+    ]
+    if starts:
+        said = said[starts[-1] :]
+        if len(said) > lines:
+            # The first line names the kind, the end holds the error.
+            said = [said[0], "  ...", *said[-(lines - 2) :]]
+    words = "\n".join(said[-lines:])
+    return words[-_MOST_CHARACTERS:]

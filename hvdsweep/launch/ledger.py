@@ -1,0 +1,250 @@
+"""What the supervisor reads from the store at every look, and how it signs in so that two never train one sweep."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hvdsweep.errors import RunFailed
+from hvdsweep.store.connection import transaction
+from hvdsweep.store.runs import begin_run, gang_state, is_live
+
+OPEN = ("PENDING", "RUNNING")
+ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of the sweep, as planned."""
+
+    id: int
+    workload: str
+    batch_size: int
+    train_steps: int
+    target: int
+    max_trials: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial in training."""
+
+    id: int
+    study: int
+    number: int
+    steps: int
+    gang: int
+
+
+@dataclass(frozen=True)
+class GangRow:
+    """What a gang has told of itself."""
+
+    state: str
+    heartbeat: float | None
+    trial: int | None
+
+
+@dataclass(frozen=True)
+class View:
+    """The sweep at one instant."""
+
+    counts: Mapping[int, Mapping[str, int]]
+    """Study -> status -> number of trials."""
+    running: Mapping[int, Running]
+    """By trial."""
+    gangs: Mapping[int, GangRow]
+
+    def trial_of(self, gang: int) -> Running | None:
+        """The trial that `gang` trains."""
+        row = self.gangs.get(gang)
+        return self.running.get(row.trial) if row is not None and row.trial is not None else None
+
+    def count(self, *statuses: str) -> int:
+        """Trials of the sweep in any of these states."""
+        return sum(counts.get(status, 0) for counts in self.counts.values() for status in statuses)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial that takes no further step."""
+
+    id: int
+    study: int
+    number: int
+    status: str
+    stop_reason: str | None
+    steps: int
+    seconds: float | None
+    attempts: int
+    message: str | None
+
+
+@dataclass
+class Ledger:
+    """One sweep in an open store."""
+
+    conn: sqlite3.Connection
+    sweep: int
+    planned: Collection[tuple[str, int]] | None = None
+    """(workload, batch size) of the studies this run is about; None: all. Others may hold finished trials from before."""
+    studies: dict[int, Study] = field(init=False)
+    """The planned ones, by id."""
+    _mine: str = field(init=False)
+    """SQL: whether a trial is one of the sweep's."""
+    _reported: dict[int, set[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = [
+            Study(*row)
+            for row in self.conn.execute(
+                "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials"
+                " FROM studies s JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? ORDER BY s.id",
+                (self.sweep,),
+            )
+        ]
+        self.studies = {
+            study.id: study
+            for study in every
+            if self.planned is None or (study.workload, study.batch_size) in self.planned
+        }
+        self._mine = f"study_id IN ({', '.join(str(study.id) for study in every)})"
+        self._reported = {study: set() for study in self.studies}
+
+    def register(self, *, np: int, gangs: int, versions: Mapping[str, str]) -> None:
+        """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
+        with transaction(self.conn):
+            pid, host, state = self.conn.execute(
+                "SELECT supervisor_pid, supervisor_host, state FROM sweeps WHERE id = ?", (self.sweep,)
+            ).fetchone()
+            if is_live(self.conn, self.sweep):
+                where = f"process {pid} on {host}" if pid is not None else f"a process on {host}"
+                wait = "" if host == platform.node() else " (or was, until less than two minutes ago)"
+                raise RunFailed(
+                    f"Sweep {self.sweep} is being trained already, by {where}{wait}, {state.lower()}. "
+                    "Watch it with `hvdsweep status --watch`, or stop it there with Ctrl-C and launch again."
+                )
+            now = time.time()
+            self.conn.execute(
+                "UPDATE sweeps SET state = 'RUNNING', supervisor_pid = ?, supervisor_host = ?, started = ?, heartbeat = ?"
+                " WHERE id = ?",
+                (os.getpid(), platform.node(), now, now, self.sweep),
+            )
+        begin_run(self.conn, self.sweep, np=np, gangs=gangs, versions=versions)
+
+    def bury_earlier_gangs(self) -> list[int]:
+        """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""
+        rows = self.conn.execute(
+            "SELECT id FROM gangs WHERE sweep_id = ? AND host = ? AND state NOT IN ('STOPPED', 'DEAD')",
+            (self.sweep, platform.node()),
+        ).fetchall()
+        for (gang,) in rows:
+            gang_state(self.conn, gang, "DEAD", message="its supervisor was gone")
+        return [gang for (gang,) in rows]
+
+    def view(self, gangs: Iterable[int]) -> View:
+        """The sweep now, as one snapshot."""
+        counts: dict[int, dict[str, int]] = {study: {} for study in self.studies}
+        running: dict[int, Running] = {}
+        ids = ", ".join(str(gang) for gang in gangs)
+        self.conn.execute("BEGIN")
+        try:
+            for study, status, number in self.conn.execute(
+                f"SELECT study_id, status, count(*) FROM trials WHERE {self._mine} GROUP BY study_id, status"
+            ):
+                if study in counts:
+                    counts[study][status] = number
+            for row in self.conn.execute(
+                f"SELECT id, study_id, number, steps, gang_id FROM trials WHERE {self._mine} AND status = 'RUNNING'"
+            ):
+                running[row[0]] = Running(*row)
+            rows = {
+                row[0]: GangRow(*row[1:])
+                for row in self.conn.execute(
+                    f"SELECT id, state, heartbeat, trial_id FROM gangs WHERE id IN ({ids})"
+                )
+            }
+        finally:
+            self.conn.execute("COMMIT")
+        return View(counts, running, rows)
+
+    def request(self) -> str | None:
+        """What the store asks of the run: 'stop' or nothing."""
+        row = self.conn.execute("SELECT request FROM sweeps WHERE id = ?", (self.sweep,)).fetchone()
+        return None if row is None else row[0]
+
+    def set_logs(self, gang: int, logs: str) -> None:
+        """Tell where a gang writes its logs."""
+        with transaction(self.conn):
+            self.conn.execute("UPDATE gangs SET log_dir = ? WHERE id = ?", (logs, gang))
+
+    def running_of(self, gang: int) -> list[int]:
+        """The trials that `gang` holds."""
+        return [
+            row[0]
+            for row in self.conn.execute(
+                f"SELECT id FROM trials WHERE {self._mine} AND status = 'RUNNING' AND gang_id = ?", (gang,)
+            )
+        ]
+
+    def newly_ended(self, view: View) -> list[Ended]:
+        """Trials that have ended since the last call, in the order of their ends."""
+        ended = []
+        for study, counts in view.counts.items():
+            reported = self._reported[study]
+            if sum(counts.get(status, 0) for status in ENDED) == len(reported):
+                continue
+            for row in self.conn.execute(
+                "SELECT id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials"
+                " WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE', 'INCOMPLETE')",
+                (study,),
+            ).fetchall():
+                if row[0] not in reported:
+                    reported.add(row[0])
+                    seconds = row[6] - row[5] if row[5] is not None and row[6] is not None else None
+                    ended.append(
+                        (
+                            row[6] or 0.0,
+                            Ended(row[0], study, row[1], row[2], row[3], row[4], seconds, row[7], row[8]),
+                        )
+                    )
+        return [trial for _, trial in sorted(ended, key=lambda pair: pair[0])]
+
+    def trial(self, trial: int) -> Ended:
+        """One trial as it is now."""
+        row = self.conn.execute(
+            "SELECT id, study_id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials WHERE id = ?",
+            (trial,),
+        ).fetchone()
+        seconds = row[7] - row[6] if row[6] is not None and row[7] is not None else None
+        return Ended(row[0], row[1], row[2], row[3], row[4], row[5], seconds, row[8], row[9])
+
+    def set_aside(self) -> list[Ended]:
+        """The INCOMPLETE trials of the sweep."""
+        return [
+            self.trial(row[0])
+            for row in self.conn.execute(
+                f"SELECT id FROM trials WHERE {self._mine} AND status = 'INCOMPLETE' ORDER BY id"
+            )
+        ]
+
+    def lacks_trials(self, view: View) -> bool:
+        """Whether `top_up` would add a trial to some study."""
+        for study in self.studies.values():
+            counts = view.counts[study.id]
+            total = sum(counts.values())
+            if total - counts.get("INFEASIBLE", 0) < study.target and total < study.max_trials:
+                return True
+        return False
+
+    def short(self, view: View) -> list[Study]:
+        """Studies that ran out of replacements for diverged trials before they reached their target."""
+        return [
+            study
+            for study in self.studies.values()
+            if sum(view.counts[study.id].values()) - view.counts[study.id].get("INFEASIBLE", 0) < study.target
+        ]

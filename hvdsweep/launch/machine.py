@@ -1,0 +1,99 @@
+"""What this machine offers to ranks: cores this process may use, memory it may take, GPUs it may see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores(cgroup: Path = _CGROUP) -> int:
+    """Cores this process may use: its CPU affinity (Slurm, taskset), and no more than a container's quota. At least 1."""
+    count = len(os.sched_getaffinity(0))
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)
+
+
+def memory(cgroup: Path = _CGROUP) -> tuple[int, int]:
+    """(bytes in all, bytes available), the container's limit respected."""
+    known = {}
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        known[name] = int(value.split()[0]) * 1024
+    total, available = known["MemTotal"], known["MemAvailable"]
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        if limit != "max":
+            total = min(total, int(limit))
+            available = min(available, total - int((cgroup / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return total, max(0, available)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that ranks may use."""
+
+    index: str
+    """What CUDA_VISIBLE_DEVICES calls it: a number, or a UUID where the environment says so."""
+    name: str = ""
+    memory_mib: int = 0
+
+
+def gpus(environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
+    """The GPUs that nvidia-smi shows and CUDA_VISIBLE_DEVICES leaves; none where there is no nvidia-smi."""
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    program = shutil.which("nvidia-smi")
+    if program is None or (visible is not None and visible.strip() in ("", "-1", "NoDevFiles")):
+        return ()
+    try:
+        listing = subprocess.run(
+            [program, "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return seen(listing, visible)
+
+
+def seen(listing: str, visible: str | None) -> tuple[Gpu, ...]:
+    """The GPUs of nvidia-smi's `listing` (index, uuid, name, MiB), in the order and choice of CUDA_VISIBLE_DEVICES."""
+    known: dict[str, Gpu] = {}
+    every = []
+    for line in listing.splitlines():
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) != 4:
+            continue
+        index, uuid, name, mib = parts
+        gpu = Gpu(index, name, int(mib) if mib.isdigit() else 0)
+        every.append(gpu)
+        known[index] = gpu
+        known[uuid] = Gpu(uuid, name, gpu.memory_mib)
+    if visible is None:
+        return tuple(every)
+    chosen = []
+    for entry in (part.strip() for part in visible.split(",")):
+        matches = [
+            gpu
+            for key, gpu in known.items()
+            if key == entry or (entry.startswith("GPU-") and key.startswith(entry))
+        ]
+        if not matches:
+            # CUDA itself stops at the first device it does not know.
+            break
+        chosen.append(Gpu(entry, matches[0].name, matches[0].memory_mib))
+    return tuple(chosen)

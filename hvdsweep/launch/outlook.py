@@ -1,0 +1,98 @@
+"""How far a sweep is and how long it still takes, from the ledger's views; told at most once a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from hvdsweep.launch.estimate import Pace, Work, remaining
+from hvdsweep.launch.events import Event, ProgressEvent, StudyProgress
+from hvdsweep.launch.ledger import Ended, Ledger, View
+
+TELL_SECONDS = 1.0
+
+
+class Outlook:
+    """Keeps each study's pace."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._paces: dict[int, Pace] = {}
+        self._told = float("-inf")
+
+    def start(self, ended: Iterable[Ended]) -> None:
+        """Count the trials of earlier runs."""
+        for trial in ended:
+            self.count(trial)
+
+    def count(self, trial: Ended) -> None:
+        """Count a trial that has ended."""
+        if trial.seconds is not None:
+            self._paces.setdefault(trial.study, Pace()).add(trial.seconds, trial.status == "COMPLETE")
+
+    def tell(self, view: View, gangs: int, report: Callable[[Event], None]) -> None:
+        """Report the progress, unless that was done less than a second ago."""
+        now = self._clock()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            report(self.progress(view, gangs))
+
+    def progress(self, view: View, gangs: int) -> ProgressEvent:
+        """How far the sweep is in `view`, with `gangs` living gangs."""
+        studies = list(self._ledger.studies.values())
+        started: dict[int, float] = {study.id: 0.0 for study in studies}
+        busy: dict[int, int] = {study.id: 0 for study in studies}
+        for trial in view.running.values():
+            if trial.study in started:
+                steps = self._ledger.studies[trial.study].train_steps
+                started[trial.study] += min(1.0, trial.steps / steps) if steps else 0.0
+                busy[trial.study] += 1
+        works = []
+        for study in studies:
+            counts = view.counts[study.id]
+            open_trials = counts.get("PENDING", 0) + counts.get("RUNNING", 0)
+            works.append(
+                Work(
+                    study.id,
+                    study.workload,
+                    study.batch_size,
+                    study.train_steps,
+                    open_trials - started[study.id],
+                    busy[study.id],
+                )
+            )
+        etas, eta = remaining(works, self._paces, max(1, gangs))
+        rows = []
+        for study, seconds in zip(studies, etas, strict=True):
+            counts = view.counts[study.id]
+            settled = counts.get("COMPLETE", 0) + counts.get("INCOMPLETE", 0)
+            whole = settled + counts.get("PENDING", 0) + counts.get("RUNNING", 0)
+            rows.append(
+                StudyProgress(
+                    workload=study.workload,
+                    batch_size=study.batch_size,
+                    target=study.target,
+                    done=counts.get("COMPLETE", 0),
+                    infeasible=counts.get("INFEASIBLE", 0),
+                    set_aside=counts.get("INCOMPLETE", 0),
+                    running=counts.get("RUNNING", 0),
+                    pending=counts.get("PENDING", 0),
+                    fraction=(settled + started[study.id]) / whole if whole else 1.0,
+                    eta_seconds=seconds,
+                )
+            )
+        # Weighted by steps, so that a study of long trials counts for what it is.
+        weights = [max(1, study.target * max(1, study.train_steps)) for study in studies]
+        total = sum(weights)
+        return ProgressEvent(
+            sweep=self._ledger.sweep,
+            done=sum(row.done for row in rows),
+            target=sum(row.target for row in rows),
+            fraction=sum(row.fraction * weight for row, weight in zip(rows, weights, strict=True)) / total
+            if total
+            else 1.0,
+            eta_seconds=eta,
+            gangs=gangs,
+            studies=rows,
+        )

@@ -1,0 +1,192 @@
+"""Processes told apart for good, and ended for good: by pid *and* start time, and by a mark that a gang's processes carry."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "HVDSWEEP_GANG"
+"""The environment variable that every process of a gang inherits: horovodrun, its helpers, the ranks and whatever these start."""
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process that no later process can be mistaken for, written `PID:START@HOST`."""
+
+    pid: int
+    start: int
+    """Clock ticks between boot and the start of the process (field 22 of /proc/PID/stat)."""
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.pid}:{self.start}@{self.host}"
+
+    @classmethod
+    def parse(cls, text: str) -> ProcessId:
+        """Read what `str` wrote. ValueError where it is something else."""
+        numbers, at, host = text.partition("@")
+        pid, colon, start = numbers.partition(":")
+        if not (at and colon and host):
+            raise ValueError(f"{text!r} is not PID:START@HOST")
+        return cls(int(pid), int(start), host)
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """The process that has this pid now. ProcessLookupError where there is none."""
+        stat = _stat(pid)
+        if stat is None:
+            raise ProcessLookupError(pid)
+        return cls(pid, stat.start, socket.gethostname())
+
+    @classmethod
+    def current(cls) -> ProcessId:
+        """This process."""
+        return cls.of(os.getpid())
+
+    def alive(self) -> bool:
+        """Whether it still runs; a zombie does not. Only meaningful on its own host."""
+        stat = _stat(self.pid)
+        return stat is not None and stat.start == self.start and stat.state not in "ZX"
+
+
+@dataclass(frozen=True)
+class _Stat:
+    state: str
+    parent: int
+    start: int
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The command's name, in parentheses, may itself hold spaces and parentheses.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return _Stat(chr(fields[0][0]), int(fields[1]), int(fields[19]))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What `MARK` holds: whose a process is."""
+
+    supervisor: ProcessId
+    sweep: int
+    gang: int
+    store: str
+    """Absolute path of the database, without symbolic links."""
+
+    def __str__(self) -> str:
+        return f"{self.supervisor} {self.sweep} {self.gang} {self.store}"
+
+    @classmethod
+    def parse(cls, text: str) -> Mark:
+        """Read what `str` wrote. ValueError where it is something else."""
+        supervisor, sweep, gang, store = text.split(" ", 3)
+        return cls(ProcessId.parse(supervisor), int(sweep), int(gang), store)
+
+
+def marked(wanted: Callable[[Mark], bool]) -> list[int]:
+    """Pids of the living processes that carry a wanted mark, and of everything these have started."""
+    parents: dict[int, int] = {}
+    roots: set[int] = set()
+    for pid in _pids():
+        stat = _stat(pid)
+        if stat is None or stat.state in "ZX":
+            continue
+        parents[pid] = stat.parent
+        mark = _mark_of(pid)
+        if mark is not None and wanted(mark):
+            roots.add(pid)
+    if not roots:
+        return []
+    family = set(roots)
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in family} - family
+        family |= more
+        grown = bool(more)
+    family.discard(os.getpid())
+    return sorted(family)
+
+
+def _pids() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)
+
+
+def _mark_of(pid: int) -> Mark | None:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    prefix = f"{MARK}=".encode()
+    for entry in environment.split(b"\0"):
+        if entry.startswith(prefix):
+            try:
+                return Mark.parse(os.fsdecode(entry[len(prefix) :]))
+            except ValueError:
+                return None
+    return None
+
+
+def send(pids: Iterable[int], what: signal.Signals) -> None:
+    """Send a signal to each; those that are gone already are no error."""
+    for pid in pids:
+        try:
+            os.kill(pid, what)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def catches(pid: int, what: signal.Signals) -> bool:
+    """Whether a process has a handler for the signal; to any other it may be deadly."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    for line in status.splitlines():
+        if line.startswith("SigCgt:"):
+            return bool(int(line.split()[1], 16) >> (int(what) - 1) & 1)
+    return False
+
+
+def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[int]:
+    """SIGKILL every process that carries a wanted mark, again and again until none is left.
+
+    Returns the pids that still live after `within` seconds (only a process stuck in the kernel can be among them).
+    """
+    deadline = time.monotonic() + within
+    # Two looks in a row: a process may start another and end between the listing of pids and the look at it.
+    clear = 0
+    while clear < 2:
+        found = marked(wanted)
+        clear = 0 if found else clear + 1
+        if found:
+            send(found, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                return found
+            time.sleep(0.01)
+    return []
+
+
+def end_with_parent(parent: int, what: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, however that comes about."""
+
+    def prepare() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(what), 0, 0, 0)
+        # The parent may have ended before the call above took effect.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare

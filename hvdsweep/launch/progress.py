@@ -1,0 +1,300 @@
+"""Shows a run while it goes on: bars on a terminal, lines elsewhere (both on stderr), JSON lines on stdout when asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TextIO
+
+from hvdsweep.launch.events import (
+    EndEvent,
+    Event,
+    GangEvent,
+    NoteEvent,
+    PlanEvent,
+    ProgressEvent,
+    Reporter,
+    StudyProgress,
+    SweepEvent,
+    TrialEvent,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LINE_SECONDS = 5.0
+"""A plain progress line at most this often."""
+MOST_BARS = 8
+"""Studies shown at once on a terminal."""
+
+
+def reporter(*, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> Reporter:
+    """The reporter that fits: JSON lines if asked, bars if stderr is a terminal, plain lines otherwise."""
+    out, err = out or sys.stdout, err or sys.stderr
+    if as_json:
+        return JsonLines(out)
+    return Bars(err) if err.isatty() else Lines(err)
+
+
+class _Writing(Reporter):
+    """Falls silent where nobody listens any more: a closed pipe or terminal must not end a sweep."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._deaf = False
+
+    def __call__(self, event: Event) -> None:
+        if self._deaf:
+            return
+        try:
+            self._take(event)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._deaf = True
+
+    def _take(self, event: Event) -> None:
+        raise AssertionError
+
+
+class JsonLines(_Writing):
+    """Every event as one line of JSON."""
+
+    def _take(self, event: Event) -> None:
+        self._stream.write(json.dumps(event.record(), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class Lines(_Writing):
+    """A line per change of state, and every few seconds one about the progress."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._clock = clock
+        self._told = float("-inf")
+        self._finished: set[tuple[str, int]] | None = None
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            self._progress(event)
+            return
+        text = sentence(event)
+        if text is not None:
+            self._line(text)
+
+    def _progress(self, event: ProgressEvent) -> None:
+        finished = {(study.workload, study.batch_size) for study in event.studies if _is_finished(study)}
+        if self._finished is not None:
+            for study in event.studies:
+                if (study.workload, study.batch_size) in finished - self._finished:
+                    self._line(_study_line(study))
+        self._finished = finished
+        now = self._clock()
+        if now - self._told >= LINE_SECONDS:
+            self._told = now
+            working = [_study_line(study) for study in event.studies if study.running]
+            self._line("; ".join([_overall(event), *working[:3]]))
+
+    def _line(self, text: str) -> None:
+        self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+class Bars(_Writing):
+    """Progress bars that stay at the bottom of a terminal: the sweep, and the studies that are being trained."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        from rich.console import Console
+
+        self._console = Console(file=stream)
+        self._bars: Progress | None = None
+        self._whole: TaskID | None = None
+        self._tasks: dict[tuple[str, int], TaskID] = {}
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            self._show(event)
+            return
+        if isinstance(event, EndEvent):
+            self._end_bars()
+        # One sentence per gang and trial would push the bars about; only trouble is worth a line.
+        if isinstance(event, GangEvent) and event.state != "DEAD":
+            return
+        text = sentence(event)
+        if text is not None:
+            trouble = (isinstance(event, NoteEvent) and event.level == "warning") or (
+                isinstance(event, EndEvent) and event.exit_code == 1
+            )
+            self._console.print(
+                text, style="yellow" if trouble else None, markup=False, highlight=False, soft_wrap=True
+            )
+
+    def _show(self, event: ProgressEvent) -> None:
+        bars = self._bars
+        if bars is None:
+            bars = self._bars = _bars(self._console)
+            self._whole = bars.add_task("all studies", total=1.0, detail="", eta="")
+            bars.start()
+        assert self._whole is not None
+        bars.update(
+            self._whole,
+            completed=event.fraction,
+            detail=f"{event.done}/{event.target}",
+            eta=_left(event.eta_seconds),
+        )
+        shown = sorted(event.studies, key=lambda study: (not study.running, _is_finished(study)))[:MOST_BARS]
+        active = {(study.workload, study.batch_size) for study in shown if study.running}
+        for study in event.studies:
+            key = (study.workload, study.batch_size)
+            if key in active and key not in self._tasks:
+                self._tasks[key] = bars.add_task(
+                    f"{study.workload} {study.batch_size}", total=1.0, detail="", eta=""
+                )
+            if key in self._tasks:
+                diverged = f" +{study.infeasible} diverged" if study.infeasible else ""
+                bars.update(
+                    self._tasks[key],
+                    completed=study.fraction,
+                    detail=f"{study.done}/{study.target}{diverged}",
+                    eta=_left(study.eta_seconds),
+                    visible=key in active,
+                )
+        bars.refresh()
+
+    def _end_bars(self) -> None:
+        if self._bars is not None:
+            for task in self._tasks.values():
+                self._bars.update(task, visible=False)
+            self._bars.refresh()
+            self._bars.stop()
+        self._bars, self._whole, self._tasks = None, None, {}
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if not self._deaf:
+            self._end_bars()
+
+
+def _bars(console: Any) -> Progress:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    # Without a refreshing thread: horovodrun is forked from this process.
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}", justify="right"),
+        TextColumn("{task.fields[eta]}", justify="right"),
+        console=console,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        expand=True,
+    )
+
+
+def sentence(event: Event) -> str | None:
+    """What a person should read of an event; None where that is nothing."""
+    match event:
+        case SweepEvent():
+            return event.message
+        case PlanEvent():
+            gangs = "1 gang" if event.gangs == 1 else f"{event.gangs} gangs"
+            ranks = "1 rank" if event.np == 1 else f"{event.np} ranks"
+            threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
+            where = (
+                ""
+                if all(host.startswith("localhost") for host in event.hosts)
+                else f" on {' and '.join(event.hosts)}"
+            )
+            return f"{gangs} of {ranks}, {threads} per rank{where}; starting takes some seconds"
+        case GangEvent():
+            return _gang(event)
+        case TrialEvent() if event.status == "INCOMPLETE":
+            return f"{_trial(event)} set aside after {event.attempts} failed attempts: {_indented(event.message)}"
+        case TrialEvent() if event.status == "PENDING":
+            return f"{_trial(event)} goes back to the queue (failed attempts: {event.attempts})"
+        case NoteEvent():
+            return f"warning: {event.message}" if event.level == "warning" else event.message
+        case EndEvent():
+            lines = [
+                f"sweep {event.sweep} {event.state}: {event.done} of {event.target} trials done"
+                + (f", {event.infeasible} more diverged" if event.infeasible else "")
+                + f", {spoken(event.seconds)}: {event.message}"
+            ]
+            return "\n".join(lines + _set_aside(event))
+        case _:
+            return None
+
+
+def _gang(event: GangEvent) -> str | None:
+    after = f" after {event.seconds:.1f} s" if event.seconds is not None else ""
+    if event.state == "STARTING":
+        return f"gang {event.gang} starts (pid {event.pid}, logs in {event.logs})"
+    if event.state == "READY":
+        return f"gang {event.gang} is ready{after}"
+    if event.state == "DEAD":
+        return f"gang {event.gang} died{after}: {_indented(event.message)}"
+    return None
+
+
+def _trial(event: TrialEvent) -> str:
+    return f"{event.workload}, batch size {event.batch_size}, trial {event.number}"
+
+
+def _set_aside(event: EndEvent) -> list[str]:
+    """The trials set aside, those with the same last words together, a handful of them."""
+    by_words: dict[str, list[str]] = {}
+    for trial in event.set_aside:
+        words = (trial["message"] or "no message").strip()
+        by_words.setdefault(words, []).append(f"{trial['workload']} {trial['batch_size']} #{trial['number']}")
+    lines = []
+    for words, trials in list(by_words.items())[:5]:
+        named = ", ".join(trials[:6]) + (f" and {len(trials) - 6} more" if len(trials) > 6 else "")
+        lines.append(f"  set aside: {named}: {_indented(words)}")
+    if len(by_words) > 5:
+        lines.append(f"  and {len(by_words) - 5} other failures")
+    return lines
+
+
+def _indented(text: str | None) -> str:
+    return (text or "no message").replace("\n", "\n    ")
+
+
+def _overall(event: ProgressEvent) -> str:
+    left = _left(event.eta_seconds)
+    return f"{event.done} of {event.target} trials ({100 * event.fraction:.0f} %)" + (
+        f", {left}" if left else ""
+    )
+
+
+def _study_line(study: StudyProgress) -> str:
+    parts = [f"{study.workload}, batch size {study.batch_size}: {study.done} of {study.target}"]
+    if study.infeasible:
+        parts.append(f"{study.infeasible} diverged")
+    if study.set_aside:
+        parts.append(f"{study.set_aside} set aside")
+    return ", ".join(parts)
+
+
+def _is_finished(study: StudyProgress) -> bool:
+    return not study.running and not study.pending
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"about {spoken(seconds)} left"
+
+
+def spoken(seconds: float) -> str:
+    """A duration in the two units that matter: `8 s`, `3 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
+    whole = round(seconds)
+    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
+    for i, (unit, size) in enumerate(units):
+        if whole >= size or unit == "s":
+            text = f"{whole // size} {unit}"
+            if i + 1 < len(units):
+                smaller, small = units[i + 1]
+                rest = whole % size // small
+                text += f" {rest} {smaller}" if rest else ""
+            return text
+    raise AssertionError

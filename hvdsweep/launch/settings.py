@@ -1,0 +1,31 @@
+"""How a sweep is trained: each field is an option of `hvdsweep launch`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hvdsweep.launch.hosts import Host
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Numbers that people may want to change, with their defaults."""
+
+    np: int = 1
+    """Ranks per gang."""
+    gangs: int = 1
+    """Gangs side by side."""
+    hosts: tuple[Host, ...] | None = None
+    """Machines with their slots, this one first; None: this one, with as many slots as ranks."""
+    threads: int | None = None
+    """Threads per rank; None: the cores of this machine shared out evenly."""
+    hang_timeout: float = 300.0
+    """Seconds without a sign of life after which a training gang counts as hung."""
+    start_timeout: float = 600.0
+    """The same before a gang's first sign of life and before a trial's first recorded step: start-up and compilation."""
+    max_attempts: int = 3
+    """A trial during which so many gangs died is set aside."""
+    max_set_aside: int = 5
+    """The run ends when so many trials in a row were set aside and none ended otherwise in between; 0: never."""
+    retry_incomplete: bool = False
+    """Give trials that were set aside another round of attempts."""

@@ -1,0 +1,49 @@
+"""Signals that ask a run to stop: the first one to stop cleanly, another one a moment later to stop at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+ONE_GESTURE_SECONDS = 0.5
+"""Signals this close together are one Ctrl-C: `uv run` and `make` pass on what the terminal has already sent to everybody."""
+
+
+class StopSignals:
+    """While entered, SIGINT, SIGTERM and SIGHUP are counted instead of ending the process. SIGHUP stays ignored under nohup."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.gestures = 0
+        """How often a person (or a scheduler) has asked to stop."""
+        self.name = ""
+        """Of the latest signal."""
+        self._clock = clock
+        self._latest = float("-inf")
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        # Python delivers signals to the main thread only; elsewhere the caller's own handlers decide.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = self._clock()
+        if now - self._latest > ONE_GESTURE_SECONDS:
+            self.gestures += 1
+        self._latest = now
+        self.name = signal.Signals(number).name

@@ -1,0 +1,244 @@
+"""The places for gangs and what happens in them: gangs are started, watched for signs of life, buried, and sent home."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdsweep.launch.announce import Announcer
+from hvdsweep.launch.gang import CommandBuilder, Gang
+from hvdsweep.launch.horovodrun import gang_environment
+from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.lastwords import Death, death_of, hang_of
+from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.processes import Mark, ProcessId
+from hvdsweep.launch.settings import Settings
+from hvdsweep.store.plans import requeue
+from hvdsweep.store.runs import event, gang_state, new_gang
+
+GIVE_BACK_SECONDS = 5.0
+"""Gangs asked to leave have this long to give their trials back."""
+TERMINATE_SECONDS = 2.0
+"""After SIGTERM; then comes SIGKILL. With GIVE_BACK_SECONDS this stays below the 10 s in which a stop must be done."""
+STILLBORN = 3
+"""A slot whose gangs die so often in a row before their first sign of life is given up."""
+MOST_BACKOFF_SECONDS = 30.0
+
+
+@dataclass
+class Slot:
+    """A place for one gang."""
+
+    hosts: tuple[Host, ...]
+    devices: tuple[str, ...] = ()
+    """GPUs of this machine that its gangs may see; none: as the environment has it."""
+    gang: Gang | None = None
+    ready: bool = False
+    """Whether the gang has given its first sign of life."""
+    sign: object = None
+    """What it last told; a change is a sign of life."""
+    seen: float = 0.0
+    """When (monotonic) that changed."""
+    failures: int = 0
+    """Gangs in a row that died with no trial ended in between."""
+    stillborn: int = 0
+    """Gangs in a row that died before their first sign of life."""
+    not_before: float = 0.0
+    """No new gang before this time (monotonic)."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether no gang comes to life here."""
+        return self.stillborn >= STILLBORN
+
+
+class Slots:
+    """All places of a run, and the gangs in them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        announce: Announcer,
+        settings: Settings,
+        supervisor: ProcessId,
+        store: str,
+        environment: Mapping[str, str],
+        build: CommandBuilder,
+    ) -> None:
+        self._ledger = ledger
+        self._conn = ledger.conn
+        self._announce = announce
+        self._settings = settings
+        self._supervisor = supervisor
+        self._store = store
+        self._environment = environment
+        self._build = build
+        self.slots: list[Slot] = []
+        self.threads = 1
+        """Per rank."""
+        self.aside_in_a_row = 0
+        """Trials set aside since one last ended otherwise."""
+        self.last_death: tuple[Gang, Death] | None = None
+        self.immortal: list[int] = []
+        """Pids that even SIGKILL did not end (stuck in the kernel)."""
+
+    def living(self) -> list[int]:
+        """The ids of the gangs that were started and not yet buried."""
+        return [slot.gang.id for slot in self.slots if slot.gang is not None]
+
+    def excuse_silence(self, now: float) -> None:
+        """This process was held up itself: nobody's silence counts before `now` (monotonic)."""
+        for slot in self.slots:
+            slot.seen = now
+
+    def encourage(self) -> None:
+        """A trial has ended as it should: failures before it count no longer."""
+        self.aside_in_a_row = 0
+        for slot in self.slots:
+            slot.failures = 0
+
+    def start(self, wanted: int) -> None:
+        """Start gangs in free slots until `wanted` live."""
+        now = time.monotonic()
+        missing = wanted - len(self.living())
+        for slot in self.slots:
+            if missing <= 0:
+                return
+            if slot.gang is None and not slot.given_up and now >= slot.not_before:
+                self._start(slot)
+                missing -= 1
+
+    def _start(self, slot: Slot) -> None:
+        gang_id = new_gang(self._conn, self._ledger.sweep, np=self._settings.np)
+        logs = logs_of(self._store) / f"sweep-{self._ledger.sweep}" / f"gang-{gang_id}"
+        mark = Mark(self._supervisor, self._ledger.sweep, gang_id, self._store)
+        environment = gang_environment(
+            self._environment,
+            size=self._settings.np,
+            threads=self.threads,
+            mark=str(mark),
+            devices=slot.devices,
+        )
+        slot.gang = Gang.start(
+            gang_id, mark, logs, slot.hosts, environment.variables, self.threads, self._build
+        )
+        slot.ready, slot.sign, slot.seen = False, None, slot.gang.started
+        if environment.left_out:
+            listed = "".join(f"{name}\n" for name in environment.left_out)
+            (logs / "environment.txt").write_text(f"Not passed on to the ranks:\n{listed}", encoding="utf-8")
+        gang_state(self._conn, gang_id, pid=slot.gang.process.pid)
+        self._ledger.set_logs(gang_id, str(logs))
+        self._announce.gang(slot.gang, "STARTING")
+
+    def bury(self, view: View) -> bool:
+        """End the gangs that have died or hang, and give their trials back. Whether there were any."""
+        now = time.monotonic()
+        buried = False
+        for slot in self.slots:
+            gang = slot.gang
+            if gang is None:
+                continue
+            code = gang.exit_code()
+            silence = self._silence(slot, gang, view, now)
+            if code is not None:
+                self.immortal += gang.reap()
+                self._died(slot, gang, death_of(gang.logs, code), now)
+                buried = True
+            elif silence > self._patience(slot, view):
+                gang.dump_stacks()
+                self.immortal += gang.reap()
+                self._died(slot, gang, hang_of(gang.logs, silence), now)
+                buried = True
+        return buried
+
+    def _silence(self, slot: Slot, gang: Gang, view: View, now: float) -> float:
+        """Seconds since the gang's last sign of life, as this process saw it: clocks of day may jump."""
+        row = view.gangs.get(gang.id)
+        sign = (row, view.trial_of(gang.id))
+        if sign != slot.sign:
+            slot.sign, slot.seen = sign, now
+        if not slot.ready and row is not None and row.state != "STARTING":
+            slot.ready, slot.stillborn = True, 0
+            self._announce.gang(gang, "READY", seconds=now - gang.started)
+        return now - slot.seen
+
+    def _patience(self, slot: Slot, view: View) -> float:
+        trial = view.trial_of(slot.gang.id) if slot.gang is not None else None
+        if not slot.ready or (trial is not None and trial.steps == 0):
+            return max(self._settings.hang_timeout, self._settings.start_timeout)
+        return self._settings.hang_timeout
+
+    def _died(self, slot: Slot, gang: Gang, death: Death, now: float) -> None:
+        """Everything that follows from a gang's death; its processes are gone already."""
+        most = self._settings.max_attempts
+        gang_state(self._conn, gang.id, "DEAD", message=str(death))
+        event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang.id)
+        held = self._ledger.running_of(gang.id)
+        requeued, aside = requeue(self._conn, held, count_attempt=True, message=str(death), max_attempts=most)
+        slot.gang = None
+        slot.stillborn += not slot.ready
+        slot.failures += 1
+        # The first time at once; gangs that die again and again must not eat the machine.
+        wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
+        slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
+        self.last_death = (gang, death)
+        self._announce.gang(gang, "DEAD", seconds=now - gang.started, message=str(death))
+        for trial in requeued:
+            self._announce.trial(self._ledger.trial(trial))
+        for trial in aside:
+            self.aside_in_a_row += 1
+            words = f"set aside after {most} attempts: {death.line}"
+            event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
+
+    def dismiss(self) -> None:
+        """Tell every gang that nothing is left to train; each leaves at its next look into the store."""
+        for gang in self.living():
+            gang_state(self._conn, gang, "STOPPED")
+
+    def wait(self, impatient: Callable[[], bool], meanwhile: Callable[[], object]) -> None:
+        """Wait until the gangs, asked before, have left by themselves; then end what is left.
+
+        `impatient` cuts the waiting short; `meanwhile` is called often.
+        """
+        deadline = time.monotonic() + GIVE_BACK_SECONDS
+        terminated = False
+        while any(slot.gang is not None and slot.gang.exit_code() is None for slot in self.slots):
+            if impatient():
+                break
+            if time.monotonic() > deadline:
+                if terminated:
+                    break
+                for slot in self.slots:
+                    if slot.gang is not None:
+                        slot.gang.terminate()
+                terminated, deadline = True, time.monotonic() + TERMINATE_SECONDS
+            meanwhile()
+            time.sleep(0.02)
+        self.end_all()
+
+    def end_all(self) -> None:
+        """End every process of every gang now, and give back what they held without counting an attempt."""
+        ended = [(slot.gang, slot.gang.exit_code()) for slot in self.slots if slot.gang is not None]
+        for slot in self.slots:
+            if slot.gang is not None:
+                self.immortal += slot.gang.reap()
+                slot.gang = None
+        # Only now the store: should it fail, no process is left all the same.
+        for gang, code in ended:
+            requeue(
+                self._conn,
+                self._ledger.running_of(gang.id),
+                count_attempt=False,
+                message=None,
+                max_attempts=1,
+            )
+            message = None if code == 0 else "ended by its supervisor"
+            gang_state(self._conn, gang.id, "STOPPED", message=message)
+            self._announce.gang(gang, "STOPPED", seconds=time.monotonic() - gang.started, message=message)
+
+
+def logs_of(store: str) -> Path:
+    """Where the gangs of a store write their logs: `STORE.logs`, beside it."""
+    return Path(f"{store}.logs")

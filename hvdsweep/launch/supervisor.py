@@ -1,0 +1,270 @@
+"""Trains one sweep to its end: keeps its gangs at work, replaces diverged trials, leaves no process behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from hvdsweep.launch.announce import Announcer
+from hvdsweep.launch.events import PlanEvent, Reporter
+from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
+from hvdsweep.launch.hosts import Host, allot, check_first_is_here, crowding, is_here
+from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.machine import cores, gpus
+from hvdsweep.launch.outlook import Outlook
+from hvdsweep.launch.processes import ProcessId, kill_marked
+from hvdsweep.launch.settings import Settings
+from hvdsweep.launch.signals import StopSignals
+from hvdsweep.launch.slots import Slot, Slots
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import Plan, recover, top_up
+from hvdsweep.store.runs import beat, end_run, event, request_stop
+
+POLL_SECONDS = 0.2
+BEAT_SECONDS = 1.0
+STOPPED = 130
+"""The exit code of a run that was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    state: str
+    """DONE, FAILED, or IDLE (stopped with work left)."""
+    exit_code: int
+    message: str
+
+
+class Supervisor:
+    """One run of one sweep. `run` may be called once."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sweep: int,
+        plan: Plan,
+        settings: Settings,
+        reporter: Reporter | None = None,
+        *,
+        build: CommandBuilder = gang_command,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`build` writes a gang's command line (a test may put another program in the ranks' place)."""
+        self._store = os.path.realpath(path)
+        self._sweep = sweep
+        self._plan = plan
+        self._settings = settings
+        self._environment = dict(os.environ if environment is None else environment)
+        self._me = ProcessId.current()
+        self._conn: sqlite3.Connection = connect(self._store)
+        planned = {
+            (workload.name, study.batch_size) for workload in plan.workloads for study in workload.studies
+        }
+        self._ledger = Ledger(self._conn, sweep, planned)
+        self._announce = Announcer(self._ledger, reporter or Reporter())
+        self._signals = StopSignals()
+        self._slots = Slots(
+            self._ledger, self._announce, settings, self._me, self._store, self._environment, build
+        )
+        self._outlook = Outlook(self._ledger)
+        self._topped_up: Mapping[int, Mapping[str, int]] | None = None
+        self._beaten = float("-inf")
+
+    def run(self) -> Outcome:
+        """Train until every study is satisfied, nothing more can be done, or somebody asks to stop.
+
+        However it ends, no process of a gang is left and no trial is RUNNING. RunFailed: another supervisor trains this sweep.
+        UserError: the first host is not this machine.
+        """
+        settings = self._settings
+        begun = time.monotonic()
+        outcome = Outcome("FAILED", 1, "ended by an internal error")
+        with contextlib.closing(self._conn), self._signals:
+            if settings.hosts is not None:
+                check_first_is_here(settings.hosts)
+            self._ledger.register(np=settings.np, gangs=settings.gangs, versions=_versions())
+            try:
+                self._prepare()
+                outcome = self._train()
+            finally:
+                self._slots.end_all()
+                end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0])
+                if self._slots.immortal:
+                    self._announce.warn(
+                        f"Processes that could not be ended: {', '.join(map(str, self._slots.immortal))}."
+                    )
+                self._announce.end(
+                    outcome.state, outcome.exit_code, outcome.message, time.monotonic() - begun
+                )
+        return outcome
+
+    def _prepare(self) -> None:
+        """Clear away what an earlier run left, and share this machine out."""
+        settings, announce = self._settings, self._announce
+        self._slots.immortal += kill_marked(
+            lambda mark: (
+                mark.store == self._store and mark.sweep == self._sweep and mark.supervisor != self._me
+            )
+        )
+        for gang in self._ledger.bury_earlier_gangs():
+            event(self._conn, "gang", "of an earlier run: cleared away", sweep_id=self._sweep, gang_id=gang)
+        recovered = recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete)
+        if recovered.requeued:
+            announce.note(
+                f"{_trials(recovered.requeued)} left unfinished by an earlier run will be trained anew."
+            )
+        if recovered.retried:
+            announce.note(f"{_trials(recovered.retried)} set aside before will be tried again.")
+        count, devices = cores(), gpus(self._environment)
+        for warning in crowding(settings.hosts, settings.np, settings.gangs, count, len(devices)):
+            announce.warn(warning)
+        hosts = settings.hosts or (Host("localhost", settings.np * settings.gangs),)
+        alloted = allot(hosts, settings.np, settings.gangs)
+        here = [sum(host.slots for host in gang if is_here(host.name)) for gang in alloted]
+        # A single gang sees every GPU: its ranks choose by their local rank.
+        shared = [gpu.index for gpu in devices] if settings.gangs > 1 else []
+        self._slots.slots = [
+            Slot(gang, share) for gang, share in zip(alloted, share_devices(shared, here), strict=True)
+        ]
+        self._slots.threads = settings.threads or threads_per_rank(count, sum(here))
+        view = self._top_up(self._ledger.view(()))
+        self._outlook.start(self._ledger.newly_ended(view))
+        announce.report(
+            PlanEvent(
+                sweep=self._sweep,
+                np=settings.np,
+                gangs=settings.gangs,
+                hosts=[",".join(f"{host.name}:{host.slots}" for host in gang) for gang in alloted],
+                threads=self._slots.threads,
+                studies=[
+                    {
+                        "workload": study.workload,
+                        "batch_size": study.batch_size,
+                        "steps": study.train_steps,
+                        "target": study.target,
+                        "done": view.counts[study.id].get("COMPLETE", 0),
+                    }
+                    for study in self._ledger.studies.values()
+                ],
+            )
+        )
+
+    def _train(self) -> Outcome:
+        slots = self._slots
+        latest = time.monotonic()
+        while True:
+            begun = time.monotonic()
+            if begun - latest > 2.0:
+                # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
+                slots.excuse_silence(begun)
+            view = self._top_up(self._ledger.view(slots.living()))
+            self._tell_ended(view)
+            if self._beat() or self._signals.gestures:
+                return self._stop()
+            if slots.bury(view):
+                latest = time.monotonic()
+                continue
+            open_trials = view.count("PENDING", "RUNNING")
+            if not open_trials:
+                return self._finish(view)
+            most = self._settings.max_set_aside
+            if most and slots.aside_in_a_row >= most:
+                return self._give_up(f"{_trials(most)} in a row could not be trained, and none in between.")
+            if all(slot.given_up for slot in slots.slots):
+                return self._give_up("No gang comes to life.")
+            slots.start(min(len(slots.slots), open_trials))
+            self._outlook.tell(view, len(slots.living()), self._announce.report)
+            # Looking must not cost the gangs their core, however many trials there are to count.
+            pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
+            latest = time.monotonic() + pause
+            time.sleep(pause)
+
+    def _top_up(self, view: View) -> View:
+        """Replace diverged trials while their study may have more; the view afterwards."""
+        if self._topped_up == view.counts or not self._ledger.lacks_trials(view):
+            return view
+        self._topped_up = view.counts
+        if top_up(self._conn, self._sweep, self._plan):
+            return self._ledger.view(self._slots.living())
+        return view
+
+    def _beat(self) -> bool:
+        """Show the store a sign of life, once a second; whether it holds a request to stop."""
+        now = time.monotonic()
+        if now - self._beaten < BEAT_SECONDS:
+            return self._ledger.request() == "stop"
+        self._beaten = now
+        return beat(self._conn, self._sweep)
+
+    def _tell_ended(self, view: View) -> None:
+        for ended in self._ledger.newly_ended(view):
+            if ended.status != "INCOMPLETE":
+                self._slots.encourage()
+            self._outlook.count(ended)
+            self._announce.trial(ended)
+
+    def _finish(self, view: View) -> Outcome:
+        """Nothing is left to train: send the gangs home."""
+        self._slots.dismiss()
+        self._wait_for_gangs()
+        for study in self._ledger.short(view):
+            done = view.counts[study.id].get("COMPLETE", 0)
+            self._announce.warn(
+                f"{study.workload}, batch size {study.batch_size}: {done} of {study.target} trials did not diverge, "
+                f"and no more than {study.max_trials} may be tried. Search smaller learning rates, or allow more trials."
+            )
+        aside = view.count("INCOMPLETE")
+        if aside:
+            was = "was" if aside == 1 else "were"
+            return Outcome(
+                "FAILED",
+                1,
+                f"{_trials(aside)} could not be trained and {was} set aside; `hvdsweep launch --retry-incomplete` tries again",
+            )
+        return Outcome("DONE", 0, "every study has its trials")
+
+    def _stop(self) -> Outcome:
+        """Somebody asked to stop: the gangs give their trials back; those that do not are ended."""
+        why = self._signals.name or "a request in the store"
+        self._announce.note(
+            f"Stopping ({why}): gangs give their trials back. Ctrl-C once more ends them at once."
+        )
+        if self._ledger.request() != "stop":
+            request_stop(self._conn, self._sweep)
+        self._wait_for_gangs()
+        return Outcome("IDLE", STOPPED, f"stopped by {why}; the same command goes on from here")
+
+    def _give_up(self, what: str) -> Outcome:
+        self._slots.dismiss()
+        self._wait_for_gangs()
+        assert self._slots.last_death is not None
+        gang, death = self._slots.last_death
+        return Outcome(
+            "FAILED",
+            1,
+            f"{what} The last gang, {gang.id}, ended thus: {death}\n"
+            f"Its logs: {gang.logs}. `hvdsweep doctor` checks this machine.",
+        )
+
+    def _wait_for_gangs(self) -> None:
+        before = self._signals.gestures
+        self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._beat)
+
+
+def _trials(number: int) -> str:
+    return "1 trial" if number == 1 else f"{number} trials"
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in ("hvdsweep", "tensorflow", "keras", "horovod", "numpy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

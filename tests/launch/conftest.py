@@ -1,0 +1,129 @@
+"""Launching in tests: a supervisor as a process, waiting for conditions, looking into the store and at processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from hvdsweep.launch.processes import marked
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "the condition") -> T:
+    """What `condition` returns once it is true; fails the test when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:.0f} s for {what} in vain")
+        time.sleep(0.01)
+    return found
+
+
+class Store:
+    """A look into a store, each time through a new connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        if not self.path.exists():
+            return []
+        conn = sqlite3.connect(self.path, timeout=30)
+        try:
+            return conn.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+        finally:
+            conn.close()
+
+    def one(self, query: str, *values: object) -> Any:
+        rows = self.rows(query, *values)
+        return rows[0][0] if rows else None
+
+    def statuses(self) -> list[str]:
+        return [row[0] for row in self.rows("SELECT status FROM trials ORDER BY study_id, number")]
+
+    def results(self) -> list[tuple[Any, ...]]:
+        """Everything about the result of every trial, independent of ids and times."""
+        return self.rows(
+            "SELECT s.batch_size, t.number, t.status, t.stop_reason, t.steps, group_concat(l.step || ':' || l.loss)"
+            " FROM trials t JOIN studies s ON s.id = t.study_id LEFT JOIN losses l ON l.trial_id = t.id"
+            " GROUP BY t.id ORDER BY s.batch_size, t.number"
+        )
+
+    def processes(self) -> list[int]:
+        """Living processes of gangs that work on this store."""
+        return marked(lambda mark: mark.store == os.path.realpath(self.path))
+
+
+class Launched:
+    """A supervisor running as a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], store: Store) -> None:
+        self.process = process
+        self.store = store
+
+    def end(self, seconds: float = 60.0) -> tuple[int, list[dict[str, Any]], str]:
+        """Wait for it: exit code, events, stderr."""
+        out, err = self.process.communicate(timeout=seconds)
+        return self.process.returncode, [json.loads(line) for line in out.splitlines()], err
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "sweep.db")
+
+
+@pytest.fixture
+def launch(store: Store) -> Iterator[Callable[..., Launched]]:
+    """Starts a supervisor with fake gangs; ends what a failing test leaves behind."""
+    started: list[Launched] = []
+
+    def start(
+        studies: Sequence[Sequence[Mapping[str, float]]],
+        *,
+        replacements: int = 0,
+        steps: int = 20,
+        environment: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> Launched:
+        options = {"studies": studies, "replacements": replacements, "steps": steps, "settings": settings}
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                str(Path(__file__).with_name("fake_launch.py")),
+                str(store.path),
+                json.dumps(options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        launched = Launched(process, store)
+        started.append(launched)
+        return launched
+
+    yield start
+    for launched in started:
+        if launched.process.poll() is None:
+            launched.process.kill()
+        launched.process.communicate()
+    for pid in store.processes():
+        os.kill(pid, signal.SIGKILL)

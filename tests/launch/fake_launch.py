@@ -1,0 +1,47 @@
+"""`hvdsweep launch` with fake gangs, a process that tests may signal and kill. Arguments: DB, JSON of plan and settings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hvdsweep.errors import HvdsweepError
+from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.progress import reporter
+from hvdsweep.launch.settings import Settings
+from hvdsweep.launch.supervisor import Supervisor
+from hvdsweep.store import connect, save_plan
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.launch.plans import plan_of
+
+
+def fake_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
+    """The fake gang in the place of horovodrun."""
+    return [sys.executable, str(Path(__file__).with_name("fake_gang.py")), *arguments]
+
+
+def main() -> int:
+    path, options = sys.argv[1], json.loads(sys.argv[2])
+    plan = plan_of(
+        *options["studies"], replacements=options.get("replacements", 0), steps=options.get("steps", 20)
+    )
+    conn = connect(path, create=True)
+    saved = save_plan(conn, plan)
+    conn.close()
+    settings = Settings(**options.get("settings", {}))
+    try:
+        return (
+            Supervisor(path, saved.sweep_id, plan, settings, reporter(as_json=True), build=fake_command)
+            .run()
+            .exit_code
+        )
+    except HvdsweepError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Small plans, made by hand, whose trials tell the fake gang how to behave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int
+    key: str
+    seed: int
+    metaparameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Study:
+    batch_size: int
+    behaviours: Sequence[Mapping[str, float]]
+    """One per trial; later trials (replacements) behave well."""
+    max_trials: int
+    steps: int = 20
+    seed: int = 1
+    search: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "w"
+
+    @property
+    def target_trials(self) -> int:
+        return len(self.behaviours)
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        goal = {"metric": "val/loss", "value": 0.0, "maximize": False}
+        return {"workload": self.name, "batch_size": self.batch_size, "steps": self.steps, "goal": goal}
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        return self.trial_range(0, len(self.behaviours))
+
+    def trial_range(self, start: int, count: int) -> Sequence[Trial]:
+        return [self._trial(number) for number in range(start, start + count)]
+
+    def _trial(self, number: int) -> Trial:
+        behaviour = dict(self.behaviours[number]) if number < len(self.behaviours) else {}
+        return Trial(
+            number, f"{self.name}/{self.batch_size}/{number}", 1000 * self.batch_size + number, behaviour
+        )
+
+
+@dataclass(frozen=True)
+class Workload:
+    studies: Sequence[Study]
+    name: str = "w"
+    dataset: str = "d"
+    model: str = "m"
+    algorithm: str = "sgd"
+    metric: str = "val/loss"
+    goal: float | None = 0.0
+    maximize: bool = False
+    train_examples: int | None = 100
+    parameters: int | None = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    workloads: Sequence[Workload]
+    name: str = "fake"
+    key: str = "fake"
+    file: str | None = None
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_of(*studies: Sequence[Mapping[str, float]], replacements: int = 0, steps: int = 20) -> Plan:
+    """A sweep of one workload: one study per argument (batch sizes 1, 2, 4, ...), one trial per behaviour."""
+    return Plan(
+        [
+            Workload(
+                [
+                    Study(2**i, behaviours, len(behaviours) + replacements, steps)
+                    for i, behaviours in enumerate(studies)
+                ]
+            )
+        ]
+    )

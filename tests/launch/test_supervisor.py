@@ -1,0 +1,271 @@
+"""The supervisor with fake gangs: deaths, hangs, attempts, stops, and that it leaves neither processes nor RUNNING trials."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.launch.conftest import Launched, Store, wait_for
+
+Launch = Callable[..., Launched]
+FINE: dict[str, float] = {}
+
+
+def of(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == name]
+
+
+def test_a_sweep_trains_to_its_end(launch: Launch, store: Store) -> None:
+    """Every trial is COMPLETE with every step's loss, the sweep is DONE, the exit code is 0, nothing runs."""
+    code, events, err = launch([[FINE] * 3, [FINE] * 2], gangs=2).end()
+    assert (code, err) == (0, "")
+    assert store.statuses() == ["COMPLETE"] * 5
+    assert store.one("SELECT count(*) FROM losses") == 5 * 20
+    assert store.rows("SELECT state, request, supervisor_pid FROM sweeps") == [("DONE", None, None)]
+    assert {row[0] for row in store.rows("SELECT state FROM gangs")} == {"STOPPED"}
+    assert store.processes() == []
+    assert {event["trial"] for event in of(events, "trial")} == {1, 2, 3, 4, 5}
+    assert [event["exit_code"] for event in of(events, "end")] == [0]
+
+
+def test_nothing_to_do_starts_no_gang(launch: Launch, store: Store) -> None:
+    """A sweep that is done already ends at once, without starting a gang."""
+    assert launch([[FINE]]).end()[0] == 0
+    code, events, _ = launch([[FINE]]).end()
+    assert code == 0
+    assert of(events, "gang") == []
+    assert store.one("SELECT count(*) FROM gangs") == 1
+
+
+def test_never_more_gangs_than_trials(launch: Launch, store: Store) -> None:
+    """Two trials keep two of eight gangs busy; the other six are never started."""
+    assert launch([[FINE] * 2], gangs=8).end()[0] == 0
+    assert store.one("SELECT count(*) FROM gangs") <= 2
+
+
+def test_diverged_trials_are_replaced(launch: Launch, store: Store) -> None:
+    """Two of three trials diverge: two more are trained, so that three have not diverged."""
+    code, _, _ = launch([[{"diverge": 1}, FINE, {"diverge": 1}]], replacements=5).end()
+    assert code == 0
+    assert sorted(store.statuses()) == ["COMPLETE"] * 3 + ["INFEASIBLE"] * 2
+
+
+def test_replacements_have_an_end(launch: Launch, store: Store) -> None:
+    """With one replacement allowed, a study with two diverged trials ends one short, and says so."""
+    code, events, _ = launch([[{"diverge": 1}, FINE, {"diverge": 1}]], replacements=1).end()
+    assert code == 0
+    assert sorted(store.statuses()) == ["COMPLETE"] * 2 + ["INFEASIBLE"] * 2
+    assert any("2 of 3 trials did not diverge" in event["message"] for event in of(events, "note"))
+
+
+@pytest.mark.parametrize("how", ["crash_until", "kill_gang"])
+def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, store: Store, how: str) -> None:
+    """A gang that crashes, or is killed, loses no trial: it is counted as an attempt and trained by another gang."""
+    if how == "crash_until":
+        launched = launch([[FINE, {"crash_until": 1}, FINE]])
+    else:
+        launched = launch([[FINE, {"seconds": 1.5}, FINE]])
+        wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+        os.kill(store.one("SELECT pid FROM gangs"), signal.SIGKILL)
+    code, _, _ = launched.end()
+    assert code == 0
+    assert store.statuses() == ["COMPLETE"] * 3
+    assert store.rows("SELECT attempts FROM trials ORDER BY number") == [(0,), (1,), (0,)]
+    assert store.rows("SELECT state FROM gangs ORDER BY id") == [("DEAD",), ("STOPPED",)]
+    assert store.rows("SELECT count(*), count(DISTINCT step) FROM losses GROUP BY trial_id") == [(20, 20)] * 3
+
+
+def test_a_deadly_trial_is_set_aside_with_its_last_words(launch: Launch, store: Store) -> None:
+    """A trial that kills its gang three times is set aside with the rank's last words; the others are trained; exit 1."""
+    code, events, _ = launch([[FINE, {"crash": 1}, FINE]]).end()
+    assert code == 1
+    assert store.statuses() == ["COMPLETE", "INCOMPLETE", "COMPLETE"]
+    attempts, reason, message = store.rows(
+        "SELECT attempts, stop_reason, message FROM trials WHERE number = 1"
+    )[0]
+    assert (attempts, reason) == (3, "failed")
+    assert message.startswith("rank 0: exit code 1\nTraceback")
+    assert message.endswith("RuntimeError: trial 1 crashed on purpose")
+    assert store.one("SELECT state FROM sweeps") == "FAILED"
+    end = of(events, "end")[0]
+    assert [(trial["number"], trial["message"]) for trial in end["set_aside"]] == [(1, message)]
+
+
+def test_set_aside_trials_are_left_alone_unless_asked_for(launch: Launch, store: Store) -> None:
+    """The next launch does not repeat a set-aside trial (exit 1 again); --retry-incomplete does."""
+    once = [[{"crash_until": 1}, FINE]]
+    assert launch(once, max_attempts=1).end()[0] == 1
+    code, events, _ = launch(once, max_attempts=1).end()
+    assert code == 1
+    assert of(events, "gang") == []
+    # `recover` forgets the attempts, so the same trial crashes once more, and has a second attempt now.
+    assert launch(once, max_attempts=2, retry_incomplete=True).end()[0] == 0
+    assert store.statuses() == ["COMPLETE"] * 2
+
+
+def test_a_hung_gang_is_ended(launch: Launch, store: Store) -> None:
+    """A gang that gives no sign of life is killed after the timeout; after three such attempts the trial is set aside."""
+    code, events, _ = launch(
+        [[{"freeze": 1}, FINE]], hang_timeout=0.7, start_timeout=20, max_attempts=2
+    ).end()
+    assert code == 1
+    assert store.statuses() == ["INCOMPLETE", "COMPLETE"]
+    assert "no sign of life" in store.one("SELECT message FROM trials WHERE number = 0")
+    assert len([event for event in of(events, "gang") if event["state"] == "DEAD"]) == 2
+    assert store.processes() == []
+
+
+def test_a_broken_environment_ends_the_run(launch: Launch, store: Store) -> None:
+    """Gangs that die before their first sign of life end the run after three, with the log's last lines; no trial pays."""
+    code, events, _ = launch([[FINE] * 3], environment={"FAKE_GANG": "stillborn"}).end()
+    assert code == 1
+    assert store.one("SELECT count(*) FROM gangs") == 3
+    assert "libfake.so: cannot open shared object file" in of(events, "end")[0]["message"]
+    assert store.statuses() == ["PENDING"] * 3
+    assert store.rows("SELECT DISTINCT attempts FROM trials") == [(0,)]
+
+
+def test_a_sweep_of_deadly_trials_ends_early(launch: Launch, store: Store) -> None:
+    """When trial after trial has to be set aside and none ends well, the run ends instead of trying them all."""
+    code, _, _ = launch([[{"crash": 1}] * 6], max_attempts=1, max_set_aside=2).end()
+    assert code == 1
+    assert store.statuses() == ["INCOMPLETE"] * 2 + ["PENDING"] * 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Signals) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal: the running trial goes back uncounted and empty, the sweep is IDLE, exit 130."""
+    launched = launch([[FINE, {"seconds": 20}, FINE]])
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+    begun = time.monotonic()
+    launched.send(number)
+    code, _, _ = launched.end()
+    assert time.monotonic() - begun < 10
+    assert code == 130
+    assert store.statuses() == ["COMPLETE", "PENDING", "PENDING"]
+    assert store.rows("SELECT attempts, steps FROM trials WHERE number = 1") == [(0, 0)]
+    assert store.one("SELECT count(*) FROM losses WHERE trial_id = 2") == 0
+    assert store.rows("SELECT state, request FROM sweeps") == [("IDLE", None)]
+    assert store.processes() == []
+
+
+def test_a_request_in_the_store_stops_cleanly(launch: Launch, store: Store) -> None:
+    """`sweeps.request = 'stop'`, written by anybody, stops the run like Ctrl-C."""
+    launched = launch([[{"seconds": 20}]])
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    import sqlite3
+
+    with sqlite3.connect(store.path, timeout=30) as conn:
+        conn.execute("UPDATE sweeps SET request = 'stop'")
+    conn.close()
+    assert launched.end(20)[0] == 130
+    assert store.statuses() == ["PENDING"]
+    assert store.processes() == []
+
+
+def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch, store: Store) -> None:
+    """A gang stuck in a long step is terminated; its trial goes back without counting an attempt."""
+    launched = launch([[{"seconds": 2400, "stubborn": 1}]])
+    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
+    begun = time.monotonic()
+    launched.send(signal.SIGINT)
+    code, _, _ = launched.end(30)
+    assert time.monotonic() - begun < 10
+    assert code == 130
+    assert store.rows("SELECT status, attempts FROM trials") == [("PENDING", 0)]
+    assert store.processes() == []
+
+
+def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
+    """The second Ctrl-C does not wait for a gang that does not answer."""
+    launched = launch([[{"seconds": 2400, "stubborn": 1}]])
+    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
+    launched.send(signal.SIGINT)
+    wait_for(lambda: store.one("SELECT request FROM sweeps") == "stop")
+    begun = time.monotonic()
+
+    def gone() -> bool:
+        # Signals in quick succession count as one, so it is sent until it has been heard.
+        launched.send(signal.SIGINT)
+        time.sleep(0.6)
+        return launched.process.poll() is not None
+
+    wait_for(gone, 20)
+    assert time.monotonic() - begun < 4
+    assert launched.end()[0] == 130
+    assert store.statuses() == ["PENDING"]
+    assert store.processes() == []
+
+
+def test_a_killed_supervisor_leaves_no_process_and_no_lost_trial(launch: Launch, store: Store) -> None:
+    """SIGKILL of the supervisor ends its gang too; the next launch goes on, and the result is that of an undisturbed sweep."""
+    studies = [[{"seconds": 0.5}] * 3, [{"seconds": 0.5}] * 2]
+    launched = launch(studies)
+    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'COMPLETE'"))
+    launched.send(signal.SIGKILL)
+    launched.end()
+    wait_for(lambda: not store.processes(), 10, "the gang to follow its supervisor")
+    assert launch(studies).end()[0] == 0
+    disturbed = store.results()
+    assert [row[2] for row in disturbed] == ["COMPLETE"] * 5
+    assert store.rows("SELECT count(*) FROM losses GROUP BY trial_id") == [(20,)] * 5
+    store.path.unlink()
+    assert launch(studies).end()[0] == 0
+    assert store.results() == disturbed
+
+
+def test_what_an_earlier_supervisor_left_is_cleared_away(launch: Launch, store: Store) -> None:
+    """Processes that outlive a killed supervisor (own session, SIGTERM ignored) are ended by the next launch of the sweep."""
+    launched = launch([[{"seconds": 20}]], environment={"FAKE_GANG": "child"})
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    wait_for(lambda: len(store.processes()) == 2)
+    # Stopped, the gang cannot follow its supervisor.
+    for pid in store.processes():
+        os.kill(pid, signal.SIGSTOP)
+    left = store.processes()
+    launched.send(signal.SIGKILL)
+    launched.end()
+    again = launch([[{"seconds": 20}]])
+    wait_for(lambda: store.one("SELECT count(*) FROM gangs") == 2)
+    assert not set(left) & set(store.processes())
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    again.send(signal.SIGINT)
+    assert again.end()[0] == 130
+
+
+def test_no_grandchild_outlives_a_run(launch: Launch, store: Store) -> None:
+    """What a rank has started, even in a session of its own and deaf to SIGTERM, ends with the run."""
+    launched = launch([[FINE, {"seconds": 1}]], environment={"FAKE_GANG": "child"})
+    wait_for(lambda: len(store.processes()) == 2)
+    assert launched.end()[0] == 0
+    assert store.processes() == []
+
+
+def test_two_supervisors_never_train_one_sweep(launch: Launch, store: Store) -> None:
+    """The second is refused politely (exit 1, naming the first), and the first goes on undisturbed."""
+    first = launch([[{"seconds": 20}]])
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    code, events, err = launch([[{"seconds": 20}]]).end()
+    assert (code, events) == (1, [])
+    assert f"process {first.process.pid} on " in err
+    assert "being trained already" in err
+    assert store.statuses() == ["RUNNING"]
+    first.send(signal.SIGINT)
+    assert first.end()[0] == 130
+
+
+def test_resuming_trains_only_what_is_left(launch: Launch, store: Store) -> None:
+    """After a stop, the same launch trains the rest; finished trials keep their rows and times."""
+    launched = launch([[FINE, {"seconds": 1.0}, FINE]])
+    wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+    launched.send(signal.SIGTERM)
+    assert launched.end()[0] == 130
+    before = store.rows("SELECT id, started, ended FROM trials WHERE number = 0")
+    assert launch([[FINE, {"seconds": 1.0}, FINE]]).end()[0] == 0
+    assert store.statuses() == ["COMPLETE"] * 3
+    assert store.rows("SELECT id, started, ended FROM trials WHERE number = 0") == before
