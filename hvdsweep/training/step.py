@@ -20,6 +20,7 @@ from hvdsweep.training.algorithms import descend, has_velocity, learning_rate
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks
 from workloads import stateless
+from workloads.layers import apply_auxiliary
 
 DEFAULTS = {
     "learning_rate": 0.0,
@@ -30,6 +31,10 @@ DEFAULTS = {
     "weight_decay": 0.0,
 }
 """What a metaparameter is when a trial does not set it: a constant schedule, no smoothing, no decay."""
+
+
+Sums = tuple[list[Any], list[Any], Any]
+"""Summed over rows: gradients; what layers want summed beside them (ghost statistics); [losses, weights]."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +178,11 @@ class TrainStep:
         self, features: Any, labels: Any, rows: Any, seed: Any, step: Any, named: dict[str, Any], words: Any
     ) -> tuple[Any, Any, Any]:
         network = self.network
-        gradients, sums = self._local_sums(features, labels, rows, seed, step, named)
-        *gradients, told = self.ranks.sum_in_graph(
-            [*gradients, tf.concat([sums, words], 0)], name="gradients"
+        gradients, statistics, sums = self._local_sums(features, labels, rows, seed, step, named)
+        *reduced, told = self.ranks.sum_in_graph(
+            [*gradients, *statistics, tf.concat([sums, words], 0)], name="gradients"
         )
+        gradients, statistics = reduced[: len(gradients)], reduced[len(gradients) :]
         loss, weight, heard = told[0], told[1], told[2:]
         eta = learning_rate(named, tf.cast(step, tf.float32))
         loss = loss / weight
@@ -188,19 +194,21 @@ class TrainStep:
                 velocity.assign(new_velocity)
             variable.assign(new)
             ok &= tf.reduce_all(tf.math.is_finite(new))
+        if statistics:
+            apply_auxiliary(network.model, [total / float(self.batch_size) for total in statistics])
         return loss, ok, heard
 
     def _local_sums(
         self, features: Any, labels: Any, rows: Any, seed: Any, step: Any, named: dict[str, Any]
-    ) -> tuple[list[Any], Any]:
-        """Sums over this rank's rows: gradients, and [losses, weights]; not yet divided, not yet reduced."""
+    ) -> Sums:
+        """Sums over this rank's rows; not yet divided, not yet reduced."""
         share = self.share
         layout = (share.passes, share.per_pass)
         positions = tf.constant(share.rows.reshape(layout), tf.int32)
         real = tf.constant(share.real.reshape(layout))
         rows = tf.reshape(rows, layout)
 
-        def one(number: Any) -> tuple[list[Any], Any]:
+        def one(number: Any) -> Sums:
             return self._pass(
                 features, labels, rows[number], positions[number], real[number], seed, step, named
             )
@@ -208,15 +216,19 @@ class TrainStep:
         if share.passes == 1:
             return one(0)
 
-        def add(number: Any, gradients: list[Any], sums: Any) -> Any:
-            more, more_sums = one(number)
-            return number + 1, [a + b for a, b in zip(gradients, more, strict=True)], sums + more_sums
+        model, weights = self.network.model, self.network.weights
+        zeros = [tf.zeros_like(weight) for weight in weights]
+        zeros += [tf.zeros([2, layer.gamma.shape[0]]) for layer in model.auxiliary]
 
-        zeros = [tf.zeros_like(weight) for weight in self.network.weights]
-        _, gradients, sums = tf.while_loop(
-            lambda number, *_: number < share.passes, add, (0, zeros, tf.zeros([2]))
+        def add(number: Any, *totals: Any) -> Any:
+            gradients, statistics, sums = one(number)
+            more = [*gradients, *statistics, sums]
+            return (number + 1, *(a + b for a, b in zip(totals, more, strict=True)))
+
+        _, *flat, sums = tf.while_loop(
+            lambda number, *_: number < share.passes, add, (0, *zeros, tf.zeros([2]))
         )
-        return gradients, sums
+        return flat[: len(weights)], flat[len(weights) :], sums
 
     def _pass(
         self,
@@ -228,7 +240,7 @@ class TrainStep:
         seed: Any,
         step: Any,
         named: dict[str, Any],
-    ) -> tuple[list[Any], Any]:
+    ) -> Sums:
         network, dataset = self.network, self.network.dataset
         inputs, targets = tf.gather(features, rows), tf.gather(labels, rows)
         rates = {name: named[name] for name in self.names if name not in DEFAULTS}
@@ -242,4 +254,5 @@ class TrainStep:
         weight = tf.reduce_sum(tf.where(real, weights, 0.0))
         gradients = tape.gradient(total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # Embeddings give sparse gradients, which Horovod would exchange by two gathers.
-        return [tf.convert_to_tensor(gradient) for gradient in gradients], tf.stack([total, weight])
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return dense, list(scope.aux), tf.stack([total, weight])
