@@ -1,0 +1,31 @@
+"""The app itself: places, keys, updates and troubles, on an injected source."""
+
+from __future__ import annotations
+
+from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
+from tui.snapshot import Snapshot
+from tui.source import Trouble
+
+EMPTY = Snapshot(
+    database="/data/hvdsweep.db", time=0.0, sweeps=(), workloads=(), gangs=(), events=(), metrics=()
+)
+
+
+async def test_a_trouble_is_said_in_place_and_goes_when_data_come() -> None:
+    """A missing database is a message with a remedy; the next snapshot takes its place."""
+    source = FakeSource(Trouble("No database yet", "It does not exist.", gone=True))
+    async with pilot_of(source, size=(80, 24)) as pilot:
+        assert "No database yet" in screen_text(pilot)
+        source.put(EMPTY)
+        await settle(pilot)
+        assert "No database yet" not in screen_text(pilot)
+        assert "No sweep yet" in screen_text(pilot)
+
+
+async def test_help_is_made_from_the_table() -> None:
+    """`?` shows the screen's keys, and goes away again."""
+    async with pilot_of(FakeSource(EMPTY), size=(80, 40)) as pilot:
+        await pilot.press("question_mark")
+        assert "Delete the selected sweep" in screen_text(pilot)
+        await pilot.press("escape")
+        assert "Delete the selected sweep" not in screen_text(pilot)

@@ -1,0 +1,296 @@
+"""The one table of what a person can do. Key bindings, footer, help screen and command palette are all made from it.
+
+An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `where` says whose:
+"app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that have the
+keyboard. `when` names an attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do."""
+
+    id: str
+    keys: tuple[str, ...]
+    """Textual's names of the keys; no alt, no ctrl+shift: many terminals swallow them."""
+    label: str
+    """One or two words for the footer."""
+    help: str
+    """One sentence for the help screen and the palette."""
+    where: tuple[str, ...]
+    when: str = ""
+    """Attribute of the screen (of the app for "app") that must be true; "" always."""
+    footer: bool = True
+    """Whether the footer shows it where there is room."""
+    palette: bool = True
+    """Whether the palette offers it; movements of a cursor are not worth it."""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The keys as people write them."""
+        return tuple(KEY_NAMES.get(key, key) for key in self.keys)
+
+
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "escape": "esc",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "delete": "del",
+    "f1": "F1",
+    "ctrl+p": "^p",
+    "ctrl+q": "^q",
+    "shift+tab": "⇧tab",
+    "space": "space",
+}
+"""Textual's name of a key -> what the footer and the help say."""
+
+APP = (
+    Action("help", ("question_mark", "f1"), "Help", "All keys of this screen.", ("app",)),
+    Action(
+        "palette",
+        ("ctrl+p",),
+        "Commands",
+        "Search all commands; go to a study, trial or sweep.",
+        ("app",),
+        palette=False,
+    ),
+    Action(
+        "leave",
+        ("escape",),
+        "Back",
+        "Leave what is open: a filter, a full-screen pane, a trial.",
+        ("app",),
+        when="can_go_back",
+        palette=False,
+    ),
+    Action(
+        "full",
+        ("f",),
+        "Full",
+        "Give the whole screen to the pane with the keyboard, or take it back.",
+        ("app",),
+        when="can_fill",
+    ),
+    Action("theme", ("T",), "Theme", "Change the colours; remembered.", ("app",), footer=False),
+    Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps that are being trained go on.", ("app",)),
+)
+
+SWEEPS = (
+    Action(
+        "open",
+        ("enter",),
+        "Watch",
+        "Watch the selected sweep on the Live screen.",
+        ("sweeps",),
+        when="has_sweep",
+        palette=False,
+    ),
+    Action(
+        "run",
+        ("r",),
+        "Start",
+        "Start or resume the selected sweep as a process of its own.",
+        ("sweeps",),
+        when="can_run",
+    ),
+    Action(
+        "stop",
+        ("x",),
+        "Stop",
+        "Ask the selected sweep to stop; its finished trials stay.",
+        ("sweeps",),
+        when="can_stop",
+    ),
+    Action(
+        "extend",
+        ("t",),
+        "Extend",
+        "Add trials or batch sizes to the selected sweep.",
+        ("sweeps",),
+        when="can_extend",
+    ),
+    Action(
+        "delete",
+        ("d", "delete"),
+        "Delete",
+        "Delete the selected sweep and all it recorded; asks first.",
+        ("sweeps",),
+        when="can_delete",
+    ),
+    Action("new", ("n",), "New", "Compose a new sweep.", ("sweeps",), when="can_compose"),
+    Action(
+        "copy",
+        ("c",),
+        "Copy",
+        "Copy the command that trains the selected sweep.",
+        ("sweeps",),
+        when="has_sweep",
+        footer=False,
+    ),
+)
+
+LIVE = (
+    Action(
+        "open", ("enter",), "Open", "Open the selected trial.", ("live",), when="has_trial", palette=False
+    ),
+    Action(
+        "filter",
+        ("slash",),
+        "Filter",
+        "Filter the trials: learning_rate>=0.01 status=INFEASIBLE batch_size=64..512.",
+        ("live",),
+    ),
+    Action("sort", ("s",), "Sort", "Sort the trials by the next column; S turns the order round.", ("live",)),
+    Action("reverse", ("S",), "Reverse", "Turn the order of the trials round.", ("live",), footer=False),
+    Action("jump", ("colon",), "Jump", "Jump to a trial by its number.", ("live",), footer=False),
+    Action("copy", ("c",), "Copy", "Copy the selected trial.", ("live",), when="has_trial", footer=False),
+    Action(
+        "pane(1)",
+        ("right_square_bracket",),
+        "Next pane",
+        "The next of trials, logs and events.",
+        ("live",),
+        footer=False,
+    ),
+    Action(
+        "pane(-1)",
+        ("left_square_bracket",),
+        "Previous pane",
+        "The previous of trials, logs and events.",
+        ("live",),
+        footer=False,
+    ),
+)
+
+CHART = (
+    Action("chart_log", ("y",), "Log", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
+    Action(
+        "chart_zoom(1)",
+        ("plus", "equals_sign"),
+        "Zoom in",
+        "Zoom the chart in; the view then stays while data arrive.",
+        ("chart",),
+        when="has_chart",
+        footer=False,
+    ),
+    Action(
+        "chart_zoom(-1)",
+        ("minus",),
+        "Zoom out",
+        "Zoom the chart out.",
+        ("chart",),
+        when="has_chart",
+        footer=False,
+    ),
+    Action(
+        "chart_reset",
+        ("0",),
+        "Fit",
+        "Show the whole chart again and follow the data.",
+        ("chart",),
+        when="is_zoomed",
+    ),
+    Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", ("chart",), when="has_chart"),
+)
+
+TABLE = (
+    Action("cursor_up", ("up", "k"), "Up", "One row up.", ("table",), footer=False, palette=False),
+    Action("cursor_down", ("down", "j"), "Down", "One row down.", ("table",), footer=False, palette=False),
+    Action(
+        "cursor_left", ("left", "h"), "Left", "Scroll to the left.", ("table",), footer=False, palette=False
+    ),
+    Action(
+        "cursor_right",
+        ("right", "l"),
+        "Right",
+        "Scroll to the right.",
+        ("table",),
+        footer=False,
+        palette=False,
+    ),
+    Action("scroll_top", ("g", "home"), "First", "First row.", ("table",), footer=False, palette=False),
+    Action("scroll_bottom", ("G", "end"), "Last", "Last row.", ("table",), footer=False, palette=False),
+    Action(
+        "page_up", ("pageup", "ctrl+b"), "Page up", "One page up.", ("table",), footer=False, palette=False
+    ),
+    Action(
+        "page_down",
+        ("pagedown", "ctrl+f"),
+        "Page down",
+        "One page down.",
+        ("table",),
+        footer=False,
+        palette=False,
+    ),
+)
+
+LOG = (
+    Action(
+        "scroll_up",
+        ("up", "k"),
+        "Up",
+        "One line up; the log then stays where it is.",
+        ("log",),
+        footer=False,
+        palette=False,
+    ),
+    Action("scroll_down", ("down", "j"), "Down", "One line down.", ("log",), footer=False, palette=False),
+    Action("scroll_home", ("g", "home"), "First", "First line.", ("log",), footer=False, palette=False),
+    Action(
+        "follow",
+        ("G", "end"),
+        "Follow",
+        "Last line, and follow what comes.",
+        ("log",),
+        footer=False,
+        palette=False,
+    ),
+)
+
+ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + CHART + TABLE + LOG
+"""Every action of the interface."""
+
+WIDGETS = {"plot": "In a chart", "table": "In a table", "log": "In a log"}
+"""Owners that are widgets, with the heading the help gives them."""
+
+
+def actions_of(*owners: str) -> tuple[Action, ...]:
+    """The actions of these owners, in the table's order."""
+    return tuple(action for action in ACTIONS if set(owners) & set(action.where))
+
+
+def bindings(*owners: str) -> list[Binding]:
+    """Textual's bindings for these owners."""
+    return [
+        Binding(
+            ",".join(action.keys),
+            action.id,
+            action.label,
+            show=action.footer,
+            key_display=action.key_names[0],
+            tooltip=action.help,
+        )
+        for action in actions_of(*owners)
+    ]
+
+
+def conditions(*owners: str) -> dict[str, str]:
+    """Action without its arguments -> the attribute that allows it; only those that have a condition."""
+    return {action.id.partition("(")[0]: action.when for action in actions_of(*owners) if action.when}

@@ -1,0 +1,221 @@
+"""The app: one source, one snapshot, one selection, and a screen per place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.message import Message
+
+from hvdsweep.errors import HvdsweepError
+from tui import themes
+from tui.actions import Action, actions_of, bindings, conditions
+from tui.memory import Memory, remember, remembered
+from tui.screens import offered
+from tui.screens.base import Place
+from tui.selection import Selection
+from tui.snapshot import Snapshot
+from tui.source import Source, Trouble
+from tui.widgets.header import Header
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart
+
+CONDITIONS = conditions("app")
+
+
+class Updated(Message):
+    """The source has seen something new."""
+
+    def __init__(self, update: Snapshot | Trouble) -> None:
+        super().__init__()
+        self.update = update
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Updated)
+
+
+class Done(Message):
+    """A job in a thread has ended."""
+
+    def __init__(self, text: str, failed: bool) -> None:
+        super().__init__()
+        self.text = text
+        self.failed = failed
+
+
+class HvdsweepApp(App[None]):
+    """The interface over one source."""
+
+    TITLE = "hvdsweep"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[Any]] = [
+        *bindings("app"),
+        *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in offered()),
+    ]
+    CSS = """
+    Toast { max-width: 70; }
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        memory_file: Path | None = None,
+        place: str = "sweeps",
+        selection: Selection | None = None,
+    ) -> None:
+        """`memory_file` None: nothing is remembered."""
+        self.source = source
+        self.places = offered()
+        self.selection = selection or Selection()
+        self.latest: Snapshot | Trouble | None = None
+        """What the source said last."""
+        self.snapshot: Snapshot | None = None
+        """The last one; it stays while a trouble may pass."""
+        self._memory_file = memory_file
+        self.memory = Memory() if memory_file is None else remembered(memory_file)
+        self._first = place
+        super().__init__()
+        for theme in themes.OURS:
+            self.register_theme(theme)
+        known = self.memory.theme in self.available_themes
+        self.theme = self.memory.theme if self.memory.theme is not None and known else themes.DEFAULT
+
+    def on_mount(self) -> None:
+        self.source.listen(lambda update: self.post_message(Updated(update)))
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.go(self._first)
+
+    def on_unmount(self) -> None:
+        self.source.close()
+
+    @property
+    def place(self) -> Place | None:
+        """The screen in view, or the one under a dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """What the header says of the database, and in which style."""
+        name = self.source.path.name
+        if isinstance(self.latest, Trouble):
+            return f"{name} ✗ {'none' if self.latest.gone else 'trouble'}", "bold $error"
+        if self.snapshot is None:
+            return f"{name} …", "$foreground-muted"
+        running = sum(sweep.live for sweep in self.snapshot.sweeps)
+        if running:
+            return f"{name} ● {running} training", "bold $success"
+        return f"{name} ○ at rest", "$foreground-muted"
+
+    def on_updated(self, message: Updated) -> None:
+        self.latest = message.update
+        if isinstance(message.update, Snapshot):
+            self.snapshot = message.update
+        elif message.update.gone:
+            self.snapshot = None
+        for screen in self.screen_stack:
+            if isinstance(screen, Place):
+                screen.receive()
+
+    def go(self, name: str, selection: Selection | None = None) -> None:
+        """Show a place, with something selected there if given."""
+        spec = next((place for place in self.places if place.name == name), None)
+        if spec is None:
+            return
+        if selection is not None:
+            self.selection = selection
+        if not self.is_screen_installed(name):
+            self.install_screen(spec.load()(), name)
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, Place):
+            self.pop_screen()
+        if not isinstance(self.screen, Place):
+            self.push_screen(name)
+        elif name != self.screen.PLACE:
+            self.switch_screen(name)
+        else:
+            self.screen.receive()
+
+    def action_go(self, name: str) -> None:
+        self.go(name)
+
+    def select(self, selection: Selection) -> None:
+        """Remember what the reader looks at, for the other screens."""
+        self.selection = selection
+
+    @property
+    def possible_actions(self) -> tuple[Action, ...]:
+        """What can be done everywhere now."""
+        return tuple(action for action in actions_of("app") if not action.when or getattr(self, action.when))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        when = CONDITIONS.get(action)
+        return bool(getattr(self, when)) if when else True
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether `esc` would do something."""
+        return self.place is not None and self.place.can_go_back
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether a pane could have the whole screen."""
+        return self.place is not None and self.place.can_fill
+
+    def action_leave(self) -> None:
+        if self.place is not None:
+            self.place.go_back()
+
+    def action_full(self) -> None:
+        if self.place is not None:
+            self.place.fill()
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        if self.place is not None:
+            self.push_screen(HelpScreen(self.place))
+
+    def action_palette(self) -> None:
+        self.action_command_palette()
+
+    def action_theme(self) -> None:
+        self.search_themes()
+
+    def do(self, job: Callable[[], str]) -> None:
+        """Run `job` in a thread, tell the sentence it returns, and look at the store anew."""
+        self.run_worker(partial(self._work, job), thread=True, group="jobs")
+
+    def _work(self, job: Callable[[], str]) -> None:
+        try:
+            done = Done(job(), False)
+        except HvdsweepError as error:
+            done = Done(str(error), True)
+        self.post_message(done)
+
+    def on_done(self, message: Done) -> None:
+        self.source.nudge()
+        self.notify(message.text, severity="error" if message.failed else "information", markup=False)
+
+    def on_header_picked(self, message: Header.Picked) -> None:
+        self.go(message.place)
+
+    def remember(self, *, theme: str | None = None, layout: tuple[str, str] | None = None) -> None:
+        """Keep a choice for the next start."""
+        new = self.memory
+        if (theme is not None and theme != themes.DEFAULT) or new.theme is not None:
+            new = replace(new, theme=theme or new.theme)
+        if layout is not None:
+            new = new.with_layout(*layout)
+        if new != self.memory:
+            self.memory = new
+            if self._memory_file is not None:
+                remember(self._memory_file, new)
+
+    def export(self, chart: Chart, name: str) -> None:
+        """Write a chart beside the database, as files."""

@@ -1,0 +1,85 @@
+"""The screens, listed by name and imported only when they are first shown.
+
+How to add a screen:
+ 1. Write `tui/screens/<name>.py` with one class derived from `tui.screens.base.Place`; its line in PLACES below names both.
+    A place whose module is not there is not offered: no tab, no key, nothing in help or palette.
+ 2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
+    Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
+    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from Place.
+ 3. Actions: add lines to the table in `tui/actions.py` and write `action_<id>` in the screen. `when="can_x"` names a
+    property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_bindings()` when it may
+    have changed (after every snapshot this is done for you).
+ 4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes
+    visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
+    the chart differs. What was selected elsewhere is `self.app.selection` (sweep, workload, batch size, trial); set it
+    with `self.app.select(...)`.
+ 5. Everything else that is read: `self.ask("table", about, question)` runs `question(reader)` in a thread, one at a time by
+    name; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)` on the
+    interface's thread, if `about` is still what was last asked about. Errors come to `failed("table", about, text)`.
+    Never call the reader from a handler.
+ 6. To change the world (launch, stop, ...): `self.app.do("what", job)`: `job()` runs in a thread and returns the sentence to
+    notify (or raises HvdsweepError); then the store is looked at anew. `tui/launching.py` starts `hvdsweep launch`.
+ 7. Export: give `self.chart` (the ChartView that has the reader's attention, or None); keys y + - 0 e then work.
+ 8. Test with `tests/tui/conftest.py`: `pilot_of(source, place=..., size=...)`, `FakeSource`, and `screen_text` goldens.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.screens.base import Place
+
+
+@dataclass(frozen=True)
+class PlaceSpec:
+    """A screen, before it is imported."""
+
+    name: str
+    """Also the module's name."""
+    key: str
+    title: str
+    short: str
+    """The title where there is little room."""
+    kind: str
+    """The class in the module."""
+    help: str
+
+    @property
+    def module(self) -> str:
+        return f"tui.screens.{self.name}"
+
+    def load(self) -> type[Place]:
+        """The class; imports the module."""
+        place: type[Place] = getattr(importlib.import_module(self.module), self.kind)
+        return place
+
+
+PLACES = (
+    PlaceSpec(
+        "sweeps", "1", "Sweeps", "Sweeps", "SweepsScreen", "Every sweep: progress, start, stop, extend."
+    ),
+    PlaceSpec("compose", "2", "Compose", "Compose", "ComposeScreen", "Put a sweep together and launch it."),
+    PlaceSpec("live", "3", "Live", "Live", "LiveScreen", "Gangs, losses as they fall, trials, logs, events."),
+    PlaceSpec("scaling", "4", "Scaling", "Scaling", "ScalingScreen", "Steps to the goal against batch size."),
+    PlaceSpec(
+        "metaparameters",
+        "5",
+        "Metaparameters",
+        "Metaparams",
+        "MetaparametersScreen",
+        "The best metaparameters, and what failed where.",
+    ),
+    PlaceSpec(
+        "throughput", "6", "Throughput", "Speed", "ThroughputScreen", "Examples per second against ranks."
+    ),
+)
+"""In the order of their keys."""
+
+
+def offered() -> tuple[PlaceSpec, ...]:
+    """The places whose module exists."""
+    return tuple(place for place in PLACES if importlib.util.find_spec(place.module) is not None)

@@ -1,0 +1,244 @@
+"""What all screens share: header, footer, the message in place of missing data, narrow layouts, questions to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+
+from hvdsweep.errors import HvdsweepError
+from tui.actions import Action, actions_of, conditions
+from tui.source import Trouble
+from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar
+from tui.widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from tui.app import HvdsweepApp
+    from tui.snapshot import Snapshot
+    from tui.widgets.chart import ChartView
+
+PINNED = ("help", "quit")
+"""Actions whose keys stay at the right end of the footer."""
+
+
+class Answered(Message):
+    """The store has answered a question of a screen."""
+
+    def __init__(self, name: str, about: object, value: object, error: str | None) -> None:
+        super().__init__()
+        self.name = name
+        self.about = about
+        self.value = value
+        self.error = error
+
+
+class Place(Screen[None]):
+    """A screen that one of the keys 1 to 6 opens. See the package's docstring for how to write one."""
+
+    PLACE: ClassVar[str] = ""
+    """Its name in `tui.screens.PLACES`."""
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    Place { layout: vertical; background: $background; overflow: hidden; }
+    Place > #body { height: 1fr; width: 100%; overflow: hidden; }
+    Place > #notice { display: none; }
+    Place.-trouble > #notice { display: block; }
+    Place.-trouble > #body { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+        self._conditions = conditions(self.PLACE, "chart")
+        self._asked: dict[str, object] = {}
+        self._running: set[str] = set()
+        self._waiting: dict[str, tuple[object, Callable[[Reader], Any]]] = {}
+
+    @property
+    def interface(self) -> HvdsweepApp:
+        """The app, by its own type."""
+        return cast("HvdsweepApp", self.app)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The latest one; None while nothing could be read."""
+        return self.interface.snapshot
+
+    @property
+    def chart(self) -> ChartView | None:
+        """The chart that the chart keys are about; None where there is none now."""
+        return None
+
+    @property
+    def has_chart(self) -> bool:
+        chart = self.chart
+        return chart is not None and chart.chart is not None
+
+    @property
+    def is_zoomed(self) -> bool:
+        chart = self.chart
+        return chart is not None and not chart.view.follows
+
+    def compose(self) -> ComposeResult:
+        yield Header(self.interface.places, self.PLACE)
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield Notice(id="notice")
+        yield KeyBar()
+
+    def compose_body(self) -> ComposeResult:
+        """The panes between header and footer."""
+        yield from ()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring the panes up to date."""
+
+    def go_back(self) -> bool:
+        """Leave what is open inside this screen; whether there was anything."""
+        return False
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether `go_back` would do something."""
+        return False
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether `fill` would do something."""
+        return False
+
+    def fill(self) -> None:
+        """Give the whole screen to the pane with the keyboard, or take it back."""
+
+    def receive(self) -> None:
+        """Show the app's latest update, if it is not shown yet."""
+        update = self.interface.latest
+        if update is None or update is self._shown or not self.is_mounted:
+            return
+        self._shown = update
+        snapshot = self.snapshot
+        header = self.query_one(Header)
+        header.state, header.state_style = self.interface.state
+        self.set_class(snapshot is None, "-trouble")
+        if snapshot is not None and snapshot is not update:
+            return self.refresh_keys()
+        with self.app.batch_update():
+            if snapshot is not None:
+                self.show(snapshot)
+            elif isinstance(update, Trouble):
+                self.query_one(Notice).say(update.heading, update.text, self.hint(update))
+        self.refresh_keys()
+
+    def hint(self, trouble: Trouble) -> str:
+        """What to do here about a trouble."""
+        if not trouble.gone:
+            return "This screen comes back by itself."
+        compose = any(place.name == "compose" for place in self.interface.places)
+        start = "Press 2 to compose a sweep, or run" if compose else "Run"
+        return f"{start} `hvdsweep launch` in another terminal; this screen fills by itself."
+
+    def ask(self, name: str, about: object, question: Callable[[Reader], Any]) -> None:
+        """Have `question` answered in a thread: `answer_<name>(about, value)` follows, or `failed(name, about, text)`.
+
+        One question by `name` at a time; of those asked meanwhile only the latest is kept.
+        """
+        self._asked[name] = about
+        if name in self._running:
+            self._waiting[name] = (about, question)
+            return
+        self._running.add(name)
+        self.run_worker(
+            partial(self._work, name, about, question), thread=True, group=name, exit_on_error=True
+        )
+
+    def _work(self, name: str, about: object, question: Callable[[Reader], Any]) -> None:
+        try:
+            answered = Answered(name, about, self.interface.source.ask(question), None)
+        except HvdsweepError as error:
+            answered = Answered(name, about, None, str(error))
+        self.post_message(answered)
+
+    def on_answered(self, message: Answered) -> None:
+        message.stop()
+        name = message.name
+        self._running.discard(name)
+        waiting = self._waiting.pop(name, None)
+        if waiting is not None:
+            self.ask(name, *waiting)
+        if message.about != self._asked.get(name):
+            return
+        if message.error is not None:
+            self.failed(name, message.about, message.error)
+        else:
+            getattr(self, f"answer_{name}")(message.about, message.value)
+        self.refresh_keys()
+
+    def failed(self, name: str, about: object, text: str) -> None:
+        """A question could not be answered. The watching thread tells of troubles with the store itself."""
+        if self.snapshot is not None:
+            self.notify(text, severity="error", markup=False)
+
+    def on_mount(self) -> None:
+        self.receive()
+        self.refresh_keys()
+
+    def on_screen_resume(self) -> None:
+        self.receive()
+        self.refresh_keys()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_keys()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        when = self._conditions.get(action)
+        return bool(getattr(self, when)) if when else True
+
+    def refresh_keys(self) -> None:
+        """Let footer and bindings follow what can be done now."""
+        if not self.is_mounted:
+            return
+        bar = self.query_one(KeyBar)
+        mine = [action for action in self.possible_actions if action.footer]
+        ours = [action for action in self.interface.possible_actions if action.footer]
+        bar.actions = (*mine, *(action for action in ours if action.id not in PINNED))
+        bar.pinned = tuple(action for action in ours if action.id in PINNED)
+        self.refresh_bindings()
+
+    @property
+    def possible_actions(self) -> tuple[Action, ...]:
+        """What can be done on this screen now."""
+        owners = (self.PLACE, *(("chart",) if self.chart is not None else ()))
+        return tuple(
+            action for action in actions_of(*owners) if not action.when or getattr(self, action.when)
+        )
+
+    def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
+        message.stop()
+        self.call_later(self.run_action, message.action)
+
+    def action_chart_log(self) -> None:
+        if self.chart is not None:
+            self.chart.toggle_log()
+
+    def action_chart_zoom(self, way: int) -> None:
+        if self.chart is not None:
+            self.chart.zoom(2.0 if way > 0 else 0.5)
+            self.refresh_keys()
+
+    def action_chart_reset(self) -> None:
+        if self.chart is not None:
+            self.chart.fit()
+            self.refresh_keys()
+
+    def action_export(self) -> None:
+        chart = self.chart
+        if chart is not None and chart.chart is not None:
+            self.interface.export(chart.chart, f"{self.PLACE}")

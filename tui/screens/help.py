@@ -1,0 +1,78 @@
+"""All keys of the screen one comes from, and what they do, made from the table of actions."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.actions import WIDGETS, Action, actions_of, bindings
+from tui.screens import PLACES
+from tui.screens.base import Place
+
+
+class HelpScreen(ModalScreen[None]):
+    """A list of keys by where they work; any of its own keys closes it."""
+
+    BINDINGS = [("escape,q,question_mark,f1,enter", "dismiss", "Close"), *bindings("log")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        width: 84; max-width: 100%; height: auto; max-height: 100%;
+        background: $surface; border: round $primary; padding: 0 1;
+        border-title-color: $primary; border-subtitle-color: $foreground-muted;
+    }
+    HelpScreen Static { width: 1fr; height: auto; }
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc closes"
+            yield Static(self._text())
+
+    def _text(self) -> Content:
+        spec = next(place for place in PLACES if place.name == self._place.PLACE)
+        groups: list[tuple[str, list[tuple[str, str]]]] = [
+            (
+                "Screens",
+                [(place.key, f"{place.title}: {place.help}") for place in self._place.interface.places],
+            ),
+            (spec.title, [_line(action) for action in actions_of(spec.name)]),
+        ]
+        if self._place.chart is not None:
+            groups.append(("Chart", [_line(action) for action in actions_of("chart")]))
+            groups.append((WIDGETS["plot"], [_line(action) for action in actions_of("plot")]))
+        groups.append((WIDGETS["table"], [_line(action) for action in actions_of("table")]))
+        groups.append((WIDGETS["log"], [_line(action) for action in actions_of("log")]))
+        groups.append(("Everywhere", [_line(action) for action in actions_of("app")]))
+        lines: list[Content] = []
+        for title, rows in groups:
+            if rows:
+                lines.append(Content.styled(title, "bold $primary"))
+                for keys, words in rows:
+                    lines.append(Content.assemble((f"  {keys:<12}", "bold $footer-key-foreground"), words))
+                lines.append(Content(""))
+        return Content("\n").join(lines[:-1])
+
+    def action_scroll_up(self) -> None:
+        self.query_one(VerticalScroll).scroll_up(animate=False)
+
+    def action_scroll_down(self) -> None:
+        self.query_one(VerticalScroll).scroll_down(animate=False)
+
+    def action_scroll_home(self) -> None:
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def action_follow(self) -> None:
+        self.query_one(VerticalScroll).scroll_end(animate=False)
+
+
+def _line(action: Action) -> tuple[str, str]:
+    return " ".join(action.key_names), action.help

@@ -1,0 +1,15 @@
+"""What the reader looks at, shared by all screens, so that going to another screen stays with the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The narrowest thing selected; what is None was not chosen."""
+
+    sweep: int | None = None
+    workload: str | None = None
+    batch_size: int | None = None
+    trial: int | None = None

@@ -1,0 +1,198 @@
+"""Where the interface gets what it shows: one thread that watches the store, and answers to single questions.
+
+Nothing here knows Textual, so that the first look at the store happens while Textual is still being imported.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from hvdsweep.errors import HvdsweepError
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from tui.snapshot import Snapshot
+
+Answer = TypeVar("Answer")
+
+LOOK_SECONDS = 0.25
+"""Least time between two looks at the store: at most four repaints a second."""
+
+LOOK_SHARE = 40
+"""A look that takes t seconds is followed by 40 t of rest: watching costs a training machine at most 2.5 % of a core."""
+
+LIFE_SECONDS = 3.0
+"""While a sweep runs it is read so often even if nothing was written: a killed supervisor writes nothing."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing can be read now, and what to do about it."""
+
+    heading: str
+    text: str
+    """A sentence or two, with the remedy."""
+    gone: bool = False
+    """Whether there is nothing (any more), so that what was shown before must go as well."""
+
+
+class Source(Protocol):
+    """What the app is given; tests inject their own."""
+
+    @property
+    def path(self) -> Path:
+        """The database, whether it exists or not."""
+
+    def listen(self, tell: Callable[[Snapshot | Trouble], None]) -> None:
+        """Call `tell`, from any thread, with the latest snapshot or trouble now (if any) and with every later one."""
+
+    def ask(self, question: Callable[[Reader], Answer]) -> Answer:
+        """The answer to one question; blocks, so never on the interface's thread. UserError as the reader says."""
+
+    def nudge(self) -> None:
+        """Look at once: something was just changed from here."""
+
+    def close(self) -> None:
+        """Stop watching."""
+
+
+class StoreSource:
+    """The source over a real store file, which may be missing, locked, replaced or deleted at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tell: Callable[[Snapshot | Trouble], None] | None = None
+        self._latest: Snapshot | Trouble | None = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._watch = Watch(path)
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+
+    def start(self) -> StoreSource:
+        """Begin to watch; returns at once."""
+        self._thread.start()
+        return self
+
+    def listen(self, tell: Callable[[Snapshot | Trouble], None]) -> None:
+        with self._lock:
+            self._tell = tell
+            if self._latest is not None:
+                tell(self._latest)
+
+    def ask(self, question: Callable[[Reader], Answer]) -> Answer:
+        from hvdsweep.store.reader import open_reader
+
+        with open_reader(self.path) as reader:
+            return question(reader)
+
+    def nudge(self) -> None:
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        while not self._closed:
+            begun = time.monotonic()
+            update = self._watch.look()
+            if update is not None:
+                with self._lock:
+                    self._latest = update
+                    if self._tell is not None and not self._closed:
+                        self._tell(update)
+            self._wake.wait(max(LOOK_SECONDS, LOOK_SHARE * (time.monotonic() - begun)))
+            self._wake.clear()
+        self._watch.close()
+
+
+class Watch:
+    """One look after another at a store file: what is new since the last one."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._reader: Reader | None = None
+        self._identity: tuple[int, int] | None = None
+        self._version: int | None = None
+        self._read_at = float("-inf")
+        self._running = False
+        self._number = 0
+        self._trouble: Trouble | None = None
+
+    def look(self) -> Snapshot | Trouble | None:
+        """A new snapshot, a new trouble, or None where all is as it was at the last look."""
+        try:
+            snapshot = self._snapshot()
+        except (HvdsweepError, sqlite3.Error, OSError, ValueError, KeyError) as error:
+            self.close()
+            trouble = trouble_of(self._path, error)
+            if trouble == self._trouble:
+                return None
+            self._trouble = trouble
+            return trouble
+        if snapshot is not None:
+            self._trouble = None
+        return snapshot
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+        self._version = None
+
+    def _snapshot(self) -> Snapshot | None:
+        from tui.snapshot import read_snapshot
+
+        # A connection to a file that was deleted or replaced goes on reading the old one without a word.
+        stat = self._path.stat() if self._path.exists() else None
+        identity = None if stat is None else (stat.st_dev, stat.st_ino)
+        if identity != self._identity:
+            self.close()
+            self._identity = identity
+        if self._reader is None:
+            from hvdsweep.store.reader import open_reader
+
+            self._reader = open_reader(self._path)
+        version = self._reader.data_version()
+        now = self._clock()
+        if version == self._version and not (self._running and now - self._read_at >= LIFE_SECONDS):
+            return None
+        self._number += 1
+        snapshot = read_snapshot(self._reader, self._number)
+        self._version, self._read_at = version, now
+        self._running = any(sweep.live for sweep in snapshot.sweeps)
+        return snapshot
+
+
+def trouble_of(path: Path, error: Exception) -> Trouble:
+    """An error of reading `path` as people should see it."""
+    text = str(error).removeprefix(f"{path}: ")
+    text = text[:1].upper() + text[1:]
+    try:
+        missing, empty = not path.exists(), path.is_file() and path.stat().st_size == 0
+    except OSError:
+        missing = empty = False
+    if missing:
+        return Trouble(
+            "No database yet", f"{path} does not exist. It is made when a sweep is launched.", gone=True
+        )
+    if empty or "holds nothing yet" in text:
+        return Trouble(
+            "The database is empty",
+            f"{path} holds nothing yet. It fills when a sweep is launched.",
+            gone=True,
+        )
+    if not isinstance(error, HvdsweepError):
+        text = f"{type(error).__name__}: {text}"
+    return Trouble("The database cannot be read", f"{path}\n{text}")

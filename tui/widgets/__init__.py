@@ -1,0 +1,1 @@
+"""Small widgets, each with its own style and messages; none of them reads the store."""

@@ -1,0 +1,88 @@
+"""The first line of every screen: tabs to the other screens, and what is open and how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.screens import PlaceSpec
+
+
+class Header(Widget):
+    """Tabs that a click opens, and at the right the database with its state."""
+
+    DEFAULT_CSS = """
+    Header {
+        dock: top; height: 1; width: 100%; background: $panel; color: $foreground;
+    }
+    """
+
+    state: reactive[str] = reactive("")
+    """Words at the right end, such as "digits.db ● 2 training"."""
+    state_style: reactive[str] = reactive("$foreground-muted")
+    hovered: reactive[str] = reactive("")
+
+    class Picked(Message):
+        """A tab was clicked."""
+
+        def __init__(self, place: str) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self, places: Sequence[PlaceSpec], active: str) -> None:
+        super().__init__()
+        self._places = places
+        self._active = active
+        self._cells: list[tuple[int, int, str]] = []
+
+    def render(self) -> Content:
+        width = self.size.width
+        parts, used = self._tabs(width)
+        if len(self.state) + 2 <= width - used:
+            parts.append(Content(" " * (width - used - len(self.state) - 1)))
+            parts.append(Content.styled(self.state + " ", self.state_style))
+        return Content("").join(parts)
+
+    def _tabs(self, width: int) -> tuple[list[Content], int]:
+        """The longest way to say all tabs that fits, and its width; remembers where each lies."""
+        ways = (
+            [f" {place.key} {place.title} " for place in self._places],
+            [f" {place.key} {place.short} " for place in self._places],
+            [
+                f" {place.key} {place.short} " if place.name == self._active else f" {place.key} "
+                for place in self._places
+            ],
+            [f"{place.key}" for place in self._places],
+        )
+        roomy = [way for way in ways if sum(map(len, way)) + len(self.state) + 2 <= width]
+        fits = [way for way in ways if sum(map(len, way)) <= width]
+        # Words of tabs matter more than the state, except for the difference of long and short titles.
+        texts = roomy[0] if roomy and roomy[0] in ways[:2] else (fits or ways[-1:])[0]
+        parts, self._cells, at = [], [], 0
+        for place, text in zip(self._places, texts, strict=True):
+            self._cells.append((at, at + len(text), place.name))
+            at += len(text)
+            style = "bold $background on $primary" if place.name == self._active else "$foreground-muted"
+            if place.name == self.hovered and place.name != self._active:
+                style = "underline $foreground"
+            parts.append(Content.styled(text, style))
+        return parts, at
+
+    def _place_at(self, x: int) -> str:
+        return next((name for start, end, name in self._cells if start <= x < end), "")
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hovered = self._place_at(event.x)
+
+    def on_leave(self) -> None:
+        self.hovered = ""
+
+    def on_click(self, event: events.Click) -> None:
+        place = self._place_at(event.x)
+        if place:
+            self.post_message(self.Picked(place))

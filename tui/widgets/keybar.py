@@ -1,0 +1,91 @@
+"""The last line of every screen: the keys that do something now, as many as fit; each can be clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.actions import Action
+
+
+class KeyBar(Widget):
+    """Keys at the left in the table's order; the last ones (help, quit) keep their place at the right."""
+
+    DEFAULT_CSS = """
+    KeyBar {
+        dock: bottom; height: 1; width: 100%; background: $panel; color: $foreground-muted;
+    }
+    """
+
+    actions: reactive[tuple[Action, ...]] = reactive(())
+    """Those that do something now."""
+    pinned: reactive[tuple[Action, ...]] = reactive(())
+    """Shown at the right, before all others get a place."""
+    hovered: reactive[str] = reactive("")
+
+    class Picked(Message):
+        """A key was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cells: list[tuple[int, int, str]] = []
+
+    def render(self) -> Content:
+        width = self.size.width
+        pinned = self._fitting(self.pinned, width)
+        room = width - sum(_width(action) for action in pinned)
+        left = self._fitting(self.actions, room)
+        self._cells = []
+        parts = self._said(left, 0)
+        parts.append(Content(" " * (room - sum(_width(action) for action in left))))
+        parts += self._said(pinned, room)
+        return Content("").join(parts)
+
+    @staticmethod
+    def _fitting(actions: Sequence[Action], room: int) -> list[Action]:
+        kept: list[Action] = []
+        for action in actions:
+            if _width(action) > room:
+                break
+            room -= _width(action)
+            kept.append(action)
+        return kept
+
+    def _said(self, actions: Sequence[Action], at: int) -> list[Content]:
+        parts = []
+        for action in actions:
+            label = "underline $foreground" if self.hovered == action.id else "$foreground-muted"
+            key = action.key_names[0]
+            parts.append(
+                Content.assemble((f" {key}", "bold $footer-key-foreground"), " ", (action.label, label), " ")
+            )
+            self._cells.append((at, at + _width(action), action.id))
+            at += _width(action)
+        return parts
+
+    def _action_at(self, x: int) -> str:
+        return next((name for start, end, name in self._cells if start <= x < end), "")
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hovered = self._action_at(event.x)
+
+    def on_leave(self) -> None:
+        self.hovered = ""
+
+    def on_click(self, event: events.Click) -> None:
+        action = self._action_at(event.x)
+        if action:
+            self.post_message(self.Picked(action))
+
+
+def _width(action: Action) -> int:
+    return len(action.key_names[0]) + len(action.label) + 3

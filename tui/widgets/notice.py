@@ -1,0 +1,43 @@
+"""A few words in place of data that are not there: what is the matter, and what to do."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+
+class Notice(Vertical):
+    """A heading, a text and a hint, in the middle of whatever room there is."""
+
+    DEFAULT_CSS = """
+    Notice {
+        width: 1fr; height: 1fr; align: center middle; overflow: hidden;
+        & > Vertical { width: auto; max-width: 76; height: auto; }
+        & Static { width: auto; max-width: 76; }
+        & .heading { text-style: bold; color: $foreground; }
+        & .text { color: $foreground-muted; margin-top: 1; }
+        & .hint { color: $primary; margin-top: 1; }
+    }
+    .-low Notice .text, .-low Notice .hint { margin-top: 0; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._said: tuple[str, str, str] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(classes="heading", markup=False)
+            yield Static(classes="text", markup=False)
+            yield Static(classes="hint", markup=False)
+
+    def say(self, heading: str, text: str = "", hint: str = "") -> None:
+        """Show these words."""
+        if self._said == (heading, text, hint):
+            return
+        self._said = (heading, text, hint)
+        for name, words in (("heading", heading), ("text", text), ("hint", hint)):
+            line = self.query_one(f".{name}", Static)
+            line.update(words)
+            line.display = bool(words)

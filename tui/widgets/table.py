@@ -1,0 +1,442 @@
+"""A table of any length: only the rows in view are rendered, and only those in view need to be known.
+
+Small tables are handed over whole with `put`; long ones by pages with `put_page`, asked for by the message `Wanted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+
+from tui.actions import bindings
+
+GAP = 2
+"""Cells between two columns."""
+
+PAGE = 200
+"""Rows asked for at a time."""
+
+KEPT = 2000
+"""Rows of a paged table that are kept at most."""
+
+Cell = str | Content
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; those further to the left matter more, and stay where there is little room."""
+
+    name: str
+    title: str
+    width: int
+    """Cells; the least number where it grows."""
+    right: bool = False
+    """Numbers go to the right."""
+    grow: bool = False
+    """Takes the room that is left."""
+    fixed: bool = False
+    """Stays when the reader scrolls to further columns."""
+    sort: str = ""
+    """What a click on the title sorts by; "" does not sort."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row."""
+
+    key: str
+    cells: tuple[Cell, ...]
+
+
+class Table(ScrollView, can_focus=True):
+    """Rows under a header that stays, with a cursor that stays on its row's key while rows come, go and change."""
+
+    BINDINGS = [*bindings("table")]  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--header",
+        "table--header-hover",
+        "table--cursor",
+        "table--hover",
+        "table--loading",
+    }
+    DEFAULT_CSS = """
+    Table {
+        height: 1fr; width: 1fr; background: $background; color: $foreground;
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+        & > .table--header { color: $foreground-muted; text-style: bold; }
+        & > .table--header-hover { color: $foreground; text-style: bold underline; }
+        & > .table--cursor { background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground; }
+        & > .table--hover { background: $boost; }
+        & > .table--loading { color: $foreground-disabled; }
+        &:focus > .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
+        &:focus > .table--header { color: $primary; }
+    }
+    Table:nocolor > .table--cursor { text-style: underline; }
+    Table:nocolor:focus > .table--cursor { text-style: reverse; }
+    """
+
+    cursor: reactive[int] = reactive(0)
+    """Index of the selected row."""
+    hovered: reactive[int] = reactive(-1)
+    """Index of the row under the mouse; -2 - i for the title of the visible column i; -1 for none."""
+    shift: reactive[int] = reactive(0)
+    """How many columns that are not fixed are scrolled out at the left."""
+    sorted_by: reactive[tuple[str, bool]] = reactive(("", False))
+    """What the rows are sorted by (a column's `sort`), and whether descending."""
+
+    class Highlighted(Message):
+        """The cursor came to another row; None where there is none."""
+
+        def __init__(self, table: Table, key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> Table:
+            return self.table
+
+    class Opened(Message):
+        """A row was opened: a click on the selected row, or a second click."""
+
+        def __init__(self, table: Table, key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> Table:
+            return self.table
+
+    class SortAsked(Message):
+        """A title was clicked."""
+
+        def __init__(self, table: Table, by: str) -> None:
+            super().__init__()
+            self.table = table
+            self.by = by
+
+        @property
+        def control(self) -> Table:
+            return self.table
+
+    class Wanted(Message):
+        """Rows that are in view are not known: `limit` of them from `offset` on would help."""
+
+        def __init__(self, table: Table, offset: int, limit: int) -> None:
+            super().__init__()
+            self.table = table
+            self.offset = offset
+            self.limit = limit
+
+        @property
+        def control(self) -> Table:
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, Table.Wanted)
+
+    def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
+        """`empty` is said where there are no rows."""
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self.empty = empty
+        self.total = 0
+        """Rows, known or not."""
+        self._rows: dict[int, Row] = {}
+        self._places: dict[str, int] = {}
+        self._key: str | None = None
+        self._widths: tuple[tuple[int, int], ...] = ()
+        self._lines: dict[tuple[object, ...], Strip] = {}
+        self._asked: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The selected row's key; None where there is none or it is not known yet."""
+        row = self._rows.get(self.cursor)
+        return None if row is None else row.key
+
+    def row(self, index: int) -> Row | None:
+        """The row at an index, where it is known."""
+        return self._rows.get(index)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """(offset, limit) of a page around what is in view."""
+        first = max(0, int(self.scroll_y) - PAGE // 4)
+        return first, max(PAGE, self.size.height + PAGE // 2)
+
+    def put_columns(self, columns: Sequence[Column]) -> None:
+        """Change the columns; rows must be put anew where their cells change."""
+        if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
+            self._lay_out()
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """These are all rows, in this order. Cells that did not change are not rendered again."""
+        self._take(dict(enumerate(rows)), len(rows))
+
+    def put_page(self, offset: int, rows: Sequence[Row], total: int, *, fresh: bool = False) -> None:
+        """These are the rows from `offset` on, of `total`. `fresh`: what was known before no longer holds."""
+        known = {} if fresh or total != self.total else dict(self._rows)
+        if len(known) > KEPT:
+            known = {}
+        known.update({offset + place: row for place, row in enumerate(rows)})
+        self._asked = None
+        self._take(known, total)
+
+    def clear(self) -> None:
+        """No rows."""
+        self._take({}, 0)
+
+    def move_to(self, key: str) -> bool:
+        """Put the cursor on the row with that key; whether it is known."""
+        place = self._places.get(key)
+        if place is None:
+            self._key = key
+            return False
+        self.cursor = place
+        return True
+
+    def _take(self, rows: Mapping[int, Row], total: int) -> None:
+        before = self._rows
+        self._rows = dict(rows)
+        self._places = {row.key: place for place, row in rows.items()}
+        resized = total != self.total
+        self.total = total
+        followed = self._places.get(self._key) if self._key is not None else None
+        with self.prevent(Table.Highlighted):
+            if followed is not None:
+                self.cursor = followed
+            elif self.cursor >= total:
+                self.cursor = max(0, total - 1)
+        if resized:
+            self.virtual_size = Size(self.size.width, total + 1)
+            self.refresh()
+        else:
+            first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
+            for place in range(first, last):
+                if before.get(place) != self._rows.get(place):
+                    self.refresh(Region(0, place + 1 - first, self.size.width, 1))
+        if self.key != self._key:
+            self._key = self.key
+            self.post_message(self.Highlighted(self, self._key))
+
+    # What is seen
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Which columns are shown, and how wide."""
+        self._widths = self._fitted(self.scrollable_content_region.width or self.size.width)
+        self.virtual_size = Size(self.size.width, self.total + 1)
+        self._lines.clear()
+        self.refresh()
+
+    def _fitted(self, width: int) -> tuple[tuple[int, int], ...]:
+        """(column, cells) of the shown columns, in their order."""
+        moving = [place for place, column in enumerate(self.columns) if not column.fixed]
+        hidden = set(moving[: self.shift])
+        room, shown = width - 1, []
+        order = sorted(range(len(self.columns)), key=lambda place: (not self.columns[place].fixed, place))
+        for place in order:
+            if place in hidden:
+                continue
+            need = self.columns[place].width + (GAP if shown else 0)
+            if need > room and shown:
+                break
+            room -= need
+            shown.append(place)
+        growing = [place for place in shown if self.columns[place].grow]
+        extra = max(0, room)
+        widths = []
+        for place in sorted(shown):
+            more = extra // len(growing) if place in growing else 0
+            widths.append((place, max(1, min(self.columns[place].width + more, width))))
+        return tuple(widths)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        index = int(self.scroll_y) + y - 1
+        if index >= self.total:
+            if self.total == 0 and self.empty and y == 2:
+                style = self.get_visual_style("table--loading")
+                return self._strip(Content(" " + self.empty), width, style)
+            return Strip.blank(width, self.rich_style)
+        row = self._rows.get(index)
+        if row is None:
+            self._want(index)
+            return self._strip(Content(" …"), width, self.get_visual_style("table--loading"))
+        name = "table--cursor" if index == self.cursor else "table--hover" if index == self.hovered else ""
+        key = (row, name, self.has_focus, width, self.app.theme)
+        strip = self._lines.get(key)
+        if strip is None:
+            if len(self._lines) > 1000:
+                self._lines.clear()
+            style = self.get_visual_style(name) if name else self.visual_style
+            strip = self._lines[key] = self._strip(self._said(row.cells), width, style)
+        return strip
+
+    def _said(self, cells: Sequence[Cell]) -> Content:
+        parts: list[Content] = [Content(" ")]
+        for number, (place, width) in enumerate(self._widths):
+            if number:
+                parts.append(Content(" " * GAP))
+            cell = cells[place] if place < len(cells) else ""
+            parts.append(
+                _fit(cell if isinstance(cell, Content) else Content(cell), width, self.columns[place].right)
+            )
+        return Content("").join(parts)
+
+    def _header(self, width: int) -> Strip:
+        by, descending = self.sorted_by
+        parts: list[Content] = [Content(" ")]
+        for number, (place, cells) in enumerate(self._widths):
+            column = self.columns[place]
+            sign = (" ↓" if descending else " ↑") if by and column.sort == by else ""
+            title = Content(column.title[: max(0, cells - len(sign))] + sign)
+            if self.hovered == -2 - number and column.sort:
+                title = title.stylize("underline")
+            if number:
+                parts.append(Content(" " * GAP))
+            parts.append(_fit(title, cells, column.right))
+        return self._strip(Content("").join(parts), width, self.get_visual_style("table--header"))
+
+    def _strip(self, content: Content, width: int, style: Style) -> Strip:
+        strips = Visual.to_strips(self, content.truncate(width), width, 1, style, pad=True)
+        strip = strips[0] if strips else Strip([Segment("")])
+        return strip.adjust_cell_length(width, style.rich_style)
+
+    def _want(self, index: int) -> None:
+        offset, limit = self.window
+        if not offset <= index < offset + limit:
+            offset = max(0, index - PAGE // 4)
+        if self._asked != (offset, limit):
+            self._asked = (offset, limit)
+            self.post_message(self.Wanted(self, offset, limit))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        for index in (old, new):
+            self._refresh_row(index)
+        self._scroll_into_view()
+        if self.key != self._key:
+            self._key = self.key
+            self.post_message(self.Highlighted(self, self._key))
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, self.total - 1))
+
+    def validate_shift(self, shift: int) -> int:
+        moving = sum(not column.fixed for column in self.columns)
+        return max(0, min(shift, moving - 1))
+
+    def watch_shift(self) -> None:
+        self._lay_out()
+
+    def watch_hovered(self, old: int, new: int) -> None:
+        for index in (old, new):
+            if index >= 0:
+                self._refresh_row(index)
+            elif index < -1:
+                self.refresh(Region(0, 0, self.size.width, 1))
+
+    def watch_sorted_by(self) -> None:
+        self.refresh(Region(0, 0, self.size.width, 1))
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def _refresh_row(self, index: int) -> None:
+        line = index + 1 - int(self.scroll_y)
+        if 1 <= line < self.size.height:
+            self.refresh(Region(0, line, self.size.width, 1))
+
+    def _scroll_into_view(self) -> None:
+        rows = max(1, self.size.height - 1)
+        top = int(self.scroll_y)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + rows:
+            self.scroll_to(y=self.cursor - rows + 1, animate=False, immediate=True)
+
+    # What the reader does
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hovered = self._under(event.x, event.y)
+
+    def on_leave(self) -> None:
+        self.hovered = -1
+
+    def _under(self, x: int, y: int) -> int:
+        if y > 0:
+            index = int(self.scroll_y) + y - 1
+            return index if index < self.total else -1
+        at = 1
+        for number, (_, width) in enumerate(self._widths):
+            if at <= x < at + width + GAP:
+                return -2 - number
+            at += width + GAP
+        return -1
+
+    def on_click(self, event: events.Click) -> None:
+        index = self._under(event.x, event.y)
+        if index < -1:
+            by = self.columns[self._widths[-2 - index][0]].sort
+            if by:
+                self.post_message(self.SortAsked(self, by))
+        elif index >= 0:
+            again = index == self.cursor and event.chain > 1
+            self.cursor = index
+            if again and self.key is not None:
+                self.post_message(self.Opened(self, self.key))
+
+    def action_cursor_up(self) -> None:
+        self.cursor -= 1
+
+    def action_cursor_down(self) -> None:
+        self.cursor += 1
+
+    def action_cursor_left(self) -> None:
+        self.shift -= 1
+
+    def action_cursor_right(self) -> None:
+        if self._widths and self._widths[-1][0] < len(self.columns) - 1:
+            self.shift += 1
+
+    def action_scroll_top(self) -> None:
+        self.cursor = 0
+
+    def action_scroll_bottom(self) -> None:
+        self.cursor = self.total - 1
+
+    def action_page_up(self) -> None:
+        self.cursor -= max(1, self.size.height - 2)
+
+    def action_page_down(self) -> None:
+        self.cursor += max(1, self.size.height - 2)
+
+
+def _fit(content: Content, width: int, right: bool) -> Content:
+    """Exactly `width` cells."""
+    if content.cell_length > width:
+        content = content.truncate(width, ellipsis=True)
+    missing = width - content.cell_length
+    return content.pad_left(missing) if right else content.pad_right(missing)

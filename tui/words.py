@@ -1,0 +1,85 @@
+"""Times, numbers and states as short words, symbols and colours; the same on every screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from textual.content import Content
+
+CONDITIONS: Mapping[str, tuple[str, str, str]] = {
+    "RUNNING": ("●", "running", "$success"),
+    "STOPPING": ("◐", "stopping", "$warning"),
+    "LOST": ("✗", "lost", "$error"),
+    "IDLE": ("○", "stopped", "$foreground-muted"),
+    "DONE": ("✓", "done", "$primary"),
+    "FAILED": ("✗", "failed", "$error"),
+    "IMPORTED": ("▣", "imported", "$secondary"),
+}
+"""State of a sweep -> symbol, word, colour."""
+
+STATUSES: Mapping[str, tuple[str, str, str]] = {
+    "PENDING": ("·", "pending", "$foreground-muted"),
+    "RUNNING": ("●", "running", "$success"),
+    "COMPLETE": ("✓", "complete", "$primary"),
+    "INFEASIBLE": ("▲", "infeasible", "$warning"),
+    "INCOMPLETE": ("✗", "incomplete", "$error"),
+}
+"""Status of a trial -> symbol, word, colour."""
+
+GANGS: Mapping[str, tuple[str, str, str]] = {
+    "STARTING": ("◌", "starting", "$warning"),
+    "IDLE": ("○", "idle", "$foreground-muted"),
+    "TRAINING": ("●", "training", "$success"),
+    "STOPPED": ("■", "stopped", "$foreground-muted"),
+    "DEAD": ("✗", "dead", "$error"),
+}
+"""State of a gang -> symbol, word, colour."""
+
+
+def sign(states: Mapping[str, tuple[str, str, str]], state: str) -> Content:
+    """Symbol and word of a state, in its colour."""
+    symbol, word, colour = states.get(state, ("?", state.lower(), ""))
+    return Content.styled(f"{symbol} {word}", colour)
+
+
+def bar(fraction: float, width: int, colour: str = "$success") -> Content:
+    """A bar of `width` cells, filled to an eighth of a cell."""
+    filled = max(0.0, min(1.0, fraction)) * width
+    whole = int(filled)
+    part = "▏▎▍▌▋▊▉"[int((filled - whole) * 8) - 1] if whole < width and int((filled - whole) * 8) else ""
+    return Content.assemble(
+        ("█" * whole + part, colour), ("·" * (width - whole - len(part)), "$foreground-disabled")
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units: 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number as short as it may be, with so many significant digits."""
+    if value is None:
+        return "–"
+    if math.isnan(value):
+        return "nan"
+    if value == int(value) and abs(value) < 1e6 if math.isfinite(value) else False:
+        return str(int(value))
+    return f"{value:.{digits}g}"
+
+
+def count(value: int) -> str:
+    """A whole number with thin groups of three."""
+    return f"{value:,}".replace(",", " ")
