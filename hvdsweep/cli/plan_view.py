@@ -57,8 +57,9 @@ def render_summary(summary: PlanSummary) -> RenderableType:
 
 def totals(summary: PlanSummary) -> str:
     """The plan in one sentence."""
-    studies = f"{summary.workloads} workload{_s(summary.workloads)}, {len(summary.studies)} stud{'y' if len(summary.studies) == 1 else 'ies'}"
-    text = f"{summary.name}: {studies}, {summary.trials:,} trials, {summary.steps:,} steps, {summary.examples:,} examples"
+    studies = f"{len(summary.studies)} stud{'y' if len(summary.studies) == 1 else 'ies'}"
+    text = f"{summary.name}: {summary.workloads} workload{_s(summary.workloads)}, {studies}, {summary.trials:,} trials"
+    text += f", {summary.steps:,} steps, {summary.examples:,} examples"
     text += f"; {summary.gangs} gang{_s(summary.gangs)} of {summary.np} rank{_s(summary.np)}"
     if summary.hours is not None:
         text += f"; about {_duration(summary.hours)} of training"

@@ -48,11 +48,24 @@ def sweep_schema() -> dict[str, Any]:
     schema["anyOf"] = [{"required": ["algorithms"]}, {"required": ["algorithm"]}]
     for table in ("Budget", "BudgetOverride"):
         schema["$defs"][table]["oneOf"] = [{"required": [key]} for key in ("steps", "examples", "epochs")]
-    return {
-        "$schema": DIALECT,
-        "title": "hvdsweep sweep file",
-        **{k: v for k, v in schema.items() if k != "title"},
-    }
+    del schema["title"]
+    return {"$schema": DIALECT, "title": "hvdsweep sweep file", **_tidy(schema)}
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without pydantic's titles, which repeat the key, and with descriptions on one line."""
+    tidy: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key == "description" and isinstance(value, str):
+            value = " ".join(value.split())
+        elif isinstance(value, dict):
+            value = _tidy(value)
+        elif isinstance(value, list):
+            value = [_tidy(entry) if isinstance(entry, dict) else entry for entry in value]
+        tidy[key] = value
+    return tidy
 
 
 def _names(property_schema: dict[str, Any], alternatives: list[dict[str, Any]]) -> None:
