@@ -125,15 +125,13 @@ def best_of(
     chosen = np.arange(1, n + 1) if k is None else np.asarray(k, np.int64)
     if len(chosen) and not (int(chosen.min()) >= 1 and int(chosen.max()) <= n):
         raise ValueError(f"k: must be between 1 and the number of trials, {n}")
-    log_factorial = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, n + 1)))))
-    beyond = np.arange(n, -1, -1)  # after the i least are left out, n - i remain; i = 0..n
-    left, drawn = beyond[None, :], chosen[:, None]
-    rest = np.maximum(left - drawn, 0)
-    logs = log_factorial[left] - log_factorial[rest] - log_factorial[n] + log_factorial[n - drawn]
-    survival = np.where(left >= drawn, np.exp(logs), 0.0)  # P(min of k > s_i) = C(n - i, k) / C(n, k)
+    # P(min of k > s_i) = C(n - i, k) / C(n, k), each from the one before: no large factorials, no cancellation.
+    left = n - np.arange(n)
+    ratios = np.maximum(left[None, :] - chosen[:, None], 0) / left[None, :]
+    survival = np.concatenate((np.ones((len(chosen), 1)), np.cumprod(ratios, axis=1)), axis=1)
     weights = survival[:, :-1] - survival[:, 1:]  # P(min of k = s_i)
     finite = np.isfinite(ordered)
-    probability = weights[:, finite].sum(axis=1)
+    probability = np.minimum(weights[:, finite].sum(axis=1), 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = (weights[:, finite] @ ordered[finite]) / probability
     cumulative = 1.0 - survival[:, 1:]

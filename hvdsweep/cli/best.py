@@ -1,0 +1,261 @@
+"""`hvdsweep best`: the best metaparameters of every batch size, how they scale with it, and why they may not be the best."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.questions import answer, question_of, question_options, searches_of
+from hvdsweep.cli.workload_choice import choose
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from hvdsweep.curves import BestOf, Curve, PowerLaw
+
+EFFECTIVE = "effective_learning_rate"
+
+
+@click.command()
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@db_option
+@question_options
+@click.option(
+    "--goal", type=float, metavar="X", help="Reached strictly below (above).  [default: the sweep's]"
+)
+@json_option
+def best(
+    workloads: tuple[str, ...],
+    db: Path,
+    sweep: int | None,
+    metric: str | None,
+    maximize: bool | None,
+    step_budget: int | None,
+    example_budget: int | None,
+    num_trials: int | None,
+    statuses: tuple[str, ...],
+    goal: float | None,
+    as_json: bool,
+) -> None:
+    """The best metaparameters of every batch size, with warnings.
+
+    They are those of the trial that reached the goal first; where none did, of the trial that came nearest.
+    WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
+    """
+    from hvdsweep.store.reader import open_reader
+
+    question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
+    found: list[tuple[int, Curve]] = []
+    problems: list[str] = []
+    with open_reader(db) as reader, reader.snapshot():
+        choice = choose(reader, workloads, sweep)
+        searches = searches_of(reader)
+        for workload in choice.workloads:
+            try:
+                (curve,) = answer(
+                    reader, workload, question, [] if goal is None else [goal], searches.get(workload.id, {})
+                )
+            except UserError as error:
+                problems += error.problems
+                continue
+            found.append((workload.sweep_id, curve))
+    if problems and (workloads or not found):
+        raise UserError(*problems)
+    for note in (*choice.notes, *problems):
+        click.echo(note, err=True)
+    if as_json:
+        print_json([_json(sweep_id, curve) for sweep_id, curve in found])
+    else:
+        click.echo("\n\n".join("\n".join(_lines(curve)) for _, curve in found))
+
+
+def _values(curve: Curve, name: str) -> npt.NDArray[np.float64]:
+    """[S], a metaparameter of each batch size's best trial where the goal was reached; NaN elsewhere (section 8.6)."""
+    import numpy as np
+
+    chosen = [
+        (point.effective_learning_rate if name == EFFECTIVE else point.parameters.get(name))
+        if point.reached
+        else None
+        for point in curve.points
+    ]
+    return np.array([math.nan if value is None else value for value in chosen], np.float64)
+
+
+def _laws(curve: Curve) -> dict[str, PowerLaw]:
+    """How the learning rates of the best trials grow with batch size."""
+    from hvdsweep.curves import fit_exponent
+
+    laws = {
+        name: fit_exponent(curve.batch_sizes, _values(curve, name)) for name in ("learning_rate", EFFECTIVE)
+    }
+    return {name: law for name, law in laws.items() if law is not None}
+
+
+def _best_of(curve: Curve, index: int) -> BestOf | None:
+    """Steps of the best of k trials of one study, k doubling up to all of them."""
+    import numpy as np
+
+    from hvdsweep.curves import NEVER, best_of
+
+    result = curve.result
+    trials = result.counted & (result.table.study == index)
+    steps = np.where(result.trial_steps[trials] == NEVER, np.inf, result.trial_steps[trials])
+    n = len(steps)
+    if n == 0:
+        return None
+    return best_of(steps, sorted({*(2**i for i in range(n.bit_length()) if 2**i <= n), max(n // 2, 1), n}))
+
+
+def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
+    from hvdsweep.curves import heuristics
+
+    linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
+    kept = [
+        *(
+            "batch_size",
+            "steps",
+            "trial",
+            "trial_id",
+            "reached",
+            "budget",
+            "trials",
+            "trials_reached",
+            "infeasible",
+        ),
+        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "leans_on_stopped", "warnings"),
+    ]
+    points = []
+    for index, point in enumerate(curve.points):
+        plain = point.to_json()
+        points.append(
+            {name: plain[name] for name in kept}
+            | {
+                "linear_heuristic": _finite(linear[index]),
+                "square_root_heuristic": _finite(root[index]),
+                "best_of": _best_of_json(_best_of(curve, index)),
+            }
+        )
+    return {
+        "workload": curve.workload,
+        "metric": curve.metric,
+        "goal": _finite(curve.goal),
+        "maximize": curve.maximize,
+        "sweep": sweep_id,
+        "points": points,
+        "scaling": {name: _law_json(law) for name, law in _laws(curve).items()},
+    }
+
+
+def _best_of_json(found: BestOf | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "k": found.k.tolist(),
+        "expected_steps": [_finite(value) for value in found.expected],
+        "median_steps": [_finite(value) for value in found.quantiles[:, 1]],
+        "probability": found.probability.tolist(),
+    }
+
+
+def _law_json(law: PowerLaw) -> dict[str, Any]:
+    return {
+        "exponent": law.exponent,
+        "standard_error": law.standard_error,
+        "low": law.low,
+        "high": law.high,
+        "coefficient": law.coefficient,
+        "points": law.points,
+        "linear_misfit": law.linear_misfit,
+        "square_root_misfit": law.square_root_misfit,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _lines(curve: Curve) -> list[str]:
+    from hvdsweep.cli.columns import short, table, whole
+    from hvdsweep.cli.curve_text import conditions, warning_lines
+    from hvdsweep.curves import heuristics
+    from hvdsweep.curves.chart import goal_text
+
+    head = f"{curve.workload}   {goal_text(curve)}{conditions(curve)}"
+    names = sorted({name for point in curve.points for name in point.parameters})
+    momentum = "momentum" in names
+    linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
+    header = [
+        "batch size",
+        "steps",
+        "trial",
+        *names,
+        *(["effective lr"] if momentum else []),
+        "linear",
+        "square root",
+        "best",
+        "half search",
+    ]
+    rows = []
+    for index, point in enumerate(curve.points):
+        shown = point.trial if point.reached else point.best_trial
+        effective = point.effective_learning_rate
+        rows.append(
+            (
+                whole(point.batch_size),
+                whole(point.steps) if point.reached else f"> {whole(point.budget)}",
+                "" if shown is None else str(shown),
+                *(_number(point.parameters.get(name)) for name in names),
+                *(["" if effective is None else short(effective)] if momentum else []),
+                "" if math.isnan(linear[index]) else short(float(linear[index])),
+                "" if math.isnan(root[index]) else short(float(root[index])),
+                short(point.best_value),
+                _half(curve, index),
+            )
+        )
+    if not rows:
+        return [head, "", "No studies yet."]
+    lines = [head, "", *table(header, rows), ""]
+    lines += [
+        f"{name.replace('_', ' ')} of the best trials grows as {_law(law)}"
+        for name, law in _laws(curve).items()
+    ]
+    lines.append(
+        "linear, square root: the smallest batch size's effective learning rate, scaled by these heuristics"
+    )
+    lines.append(
+        "half search: how many more steps the best of half as many trials takes on average, or how often it fails"
+    )
+    warnings = warning_lines(curve)
+    return [*lines, *(["", *warnings] if warnings else [])]
+
+
+def _half(curve: Curve, index: int) -> str:
+    steps, found = curve.points[index].steps, _best_of(curve, index)
+    if not steps or found is None or curve.points[index].trials < 2:
+        return ""
+    row = int((found.k == curve.points[index].trials // 2).argmax())
+    if found.probability[row] < 0.995:
+        return f"fails in {100 * (1 - found.probability[row]):.0f} %"
+    return f"{100 * (float(found.expected[row]) / steps - 1):+.0f} %"
+
+
+def _law(law: PowerLaw) -> str:
+    spread = "" if law.low is None or law.high is None else f" ({law.low:.2f} to {law.high:.2f})"
+    return (
+        f"B^{law.exponent:.2f}{spread}; linear scaling is off by a factor of {math.exp(law.linear_misfit):.2g}, "
+        f"square root by {math.exp(law.square_root_misfit):.2g} (rms)"
+    )
+
+
+def _number(value: float | None) -> str:
+    # Momentum close to 1 needs the digits of 1 - momentum.
+    if value is None:
+        return ""
+    return f"{value:.6g}" if 0.9 < value < 1 else f"{value:.4g}"

@@ -1,0 +1,53 @@
+"""Plain text tables with aligned columns, and numbers as people read them. No library: `curve` must start at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> list[str]:
+    """Lines of a table, two blanks between columns; columns named in `left` are set to the left, the others right.
+
+    A column without any entry is left out.
+    """
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    widths = [max(len(header[i]), *(len(row[i]) for row in rows)) for i in kept]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = [
+            cells[i].ljust(width) if header[i] in left else cells[i].rjust(width)
+            for i, width in zip(kept, widths, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    return [line(header), *(line(row) for row in rows)]
+
+
+def whole(value: float | None) -> str:
+    """12,345; nothing for None."""
+    return "" if value is None else f"{round(value):,}"
+
+
+def short(value: float | None) -> str:
+    """Three digits and a suffix: 12.3k, 4.56M, 0.012; nothing for None."""
+    if value is None:
+        return ""
+    if not math.isfinite(value) or abs(value) < 1000:
+        return f"{value:.3g}"
+    power = min(int(math.log10(abs(value)) / 3), 5)
+    if abs(value) / 1000**power >= 999.5 and power < 5:
+        power += 1
+    digits = abs(value) / 1000**power
+    text = f"{digits:.0f}" if digits >= 99.95 else f"{digits:.1f}" if digits >= 9.995 else f"{digits:.2f}"
+    return f"{'-' if value < 0 else ''}{text}{('', 'k', 'M', 'G', 'T', 'P')[power]}"
+
+
+def between(low: float | None, high: float | None, say: object = None) -> str:
+    """`12 to 34`, `12 or more`, `up to 34`."""
+    word = say if callable(say) else short
+    if low is None and high is None:
+        return "anything"
+    if low is None:
+        return f"up to {word(high)}"
+    return f"{word(low)} or more" if high is None else f"{word(low)} to {word(high)}"

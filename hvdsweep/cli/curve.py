@@ -1,0 +1,197 @@
+"""`hvdsweep curve`: steps to the goal against batch size, as table and chart, JSON or CSV."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.questions import answer, question_of, question_options, searches_of
+from hvdsweep.cli.workload_choice import choose
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Costs, Curve, Throughput
+    from hvdsweep.store.reader import Reader
+
+SHOWN_IN_FULL = 4
+"""With more workloads than this, and none named, there is one line for each."""
+
+
+@click.command()
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@db_option
+@question_options
+@click.option(
+    "--goal",
+    "goals",
+    type=float,
+    multiple=True,
+    metavar="X",
+    help="Reached strictly below (above); may be repeated.  [default: the sweep's]",
+)
+@click.option(
+    "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
+)
+@click.option(
+    "--useful-tolerance",
+    type=click.FloatRange(min=0),
+    default=0.1,
+    show_default=True,
+    metavar="X",
+    help="Max. useful batch size: the smallest within this share of the fewest steps.",
+)
+@click.option(
+    "--overhead",
+    type=click.FloatRange(min=0),
+    default=0.2,
+    show_default=True,
+    metavar="X",
+    help="Perfect scaling and critical batch size: up to this share of extra examples.",
+)
+@click.option(
+    "--level",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    metavar="X",
+    help="Level of the intervals.",
+)
+@click.option("--examples", is_flag=True, help="Show training examples instead of steps.")
+@click.option("--ascii", "only_ascii", is_flag=True, help="Draw the chart without braille and Unicode.")
+@click.option("--chart/--no-chart", default=True, help="Draw the chart.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per batch size.")
+@json_option
+def curve(
+    workloads: tuple[str, ...],
+    db: Path,
+    sweep: int | None,
+    metric: str | None,
+    maximize: bool | None,
+    step_budget: int | None,
+    example_budget: int | None,
+    num_trials: int | None,
+    statuses: tuple[str, ...],
+    goals: tuple[float, ...],
+    normalise: int | None,
+    useful_tolerance: float,
+    overhead: float,
+    level: float,
+    examples: bool,
+    only_ascii: bool,
+    chart: bool,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Steps to the goal against batch size: table and chart.
+
+    WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
+    """
+    from hvdsweep.curves import Rules, to_csv
+    from hvdsweep.store.reader import open_reader
+
+    question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
+    rules = Rules(useful_tolerance=useful_tolerance, overhead=overhead)
+    found: list[tuple[int, Curve, Costs]] = []
+    problems: list[str] = []
+    with open_reader(db) as reader, reader.snapshot():
+        choice = choose(reader, workloads, sweep)
+        searches = searches_of(reader)
+        speeds = _speeds(reader)
+        for workload in choice.workloads:
+            try:
+                answers = answer(
+                    reader,
+                    workload,
+                    question,
+                    goals,
+                    searches.get(workload.id, {}),
+                    normalise=normalise,
+                    rules=rules,
+                    level=level,
+                )
+            except UserError as error:
+                problems += error.problems
+                continue
+            found += [(workload.sweep_id, one, _costs(one, speeds)) for one in answers]
+    # A workload that was named must have an answer; of all there are, those that have one are shown.
+    if problems and (workloads or not found):
+        raise UserError(*problems)
+    for note in (*choice.notes, *problems):
+        click.echo(note, err=True)
+    curves = [one for _, one, _ in found]
+    if as_json:
+        print_json([_json(sweep_id, one, costs) for sweep_id, one, costs in found])
+    elif as_csv:
+        click.echo(to_csv(curves), nl=False)
+    else:
+        _print(curves, [costs for _, _, costs in found], bool(workloads), examples, only_ascii, chart)
+
+
+def _speeds(reader: Reader) -> dict[str, list[Throughput]]:
+    """Workload -> its measured speeds, the ones to believe last."""
+    from hvdsweep.curves import Throughput
+
+    # What was measured on purpose counts more than what trials happened to run at.
+    rows = sorted(reader.throughput(), key=lambda row: (row.source == "scale", row.time))
+    found: dict[str, list[Throughput]] = {}
+    for row in rows:
+        found.setdefault(row.workload, []).append(Throughput(row.batch_size, row.np, row.steps_per_second))
+    return found
+
+
+def _costs(one: Curve, speeds: Mapping[str, list[Throughput]]) -> Costs:
+    from hvdsweep.curves import time_to_goal
+
+    return time_to_goal({point.batch_size: point.steps for point in one.points}, speeds.get(one.workload, []))
+
+
+def _json(sweep_id: int, one: Curve, costs: Costs) -> dict[str, Any]:
+    choices = [
+        {
+            "batch_size": choice.batch_size,
+            "np": choice.np,
+            "steps_per_second": choice.steps_per_second,
+            "seconds": choice.seconds,
+            "worker_seconds": choice.worker_seconds,
+        }
+        for choice in costs.choices
+    ]
+    return {**one.to_json(), "sweep": sweep_id, "time_to_goal": choices}
+
+
+def _print(
+    curves: list[Curve], costs: list[Costs], named: bool, examples: bool, only_ascii: bool, chart: bool
+) -> None:
+    from hvdsweep.cli.curve_text import curve_lines, overview_lines
+
+    if len(curves) > SHOWN_IN_FULL and not named:
+        click.echo("\n".join([*overview_lines(curves), "", "`hvdsweep curve WORKLOAD` shows one in full."]))
+        return
+    for index, (one, cost) in enumerate(zip(curves, costs, strict=True)):
+        click.echo(("\n" if index else "") + "\n".join(curve_lines(one, cost, examples=examples)))
+    if chart and any(one.points for one in curves):
+        click.echo()
+        draw(curves, examples=examples, only_ascii=only_ascii)
+
+
+def draw(curves: list[Curve], *, examples: bool = False, only_ascii: bool = False) -> None:
+    """The chart of these curves on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    from hvdsweep.curves.chart import curve_chart
+
+    size = shutil.get_terminal_size((100, 32))
+    width, height = max(40, min(size.columns, 160)), max(14, min(size.lines - 4, 30))
+    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    canvas = curve_chart(curves, examples=examples).render(width, height, ascii=only_ascii, color=colored)
+    if colored:
+        from rich.console import Console
+
+        Console().print(canvas.text())
+    else:
+        click.echo(canvas.plain())

@@ -1,0 +1,179 @@
+"""A curve for people: one table row per batch size, then what the curve says and why it may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hvdsweep.cli.columns import between, short, table, whole
+from hvdsweep.curves.chart import goal_text
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Costs, Curve, Point
+
+
+def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = False) -> list[str]:
+    """Headline, table, findings and warnings of one curve."""
+    lines = [f"{curve.workload}   {goal_text(curve)}{conditions(curve)}", ""]
+    if not curve.points:
+        return [*lines, "No studies yet."]
+    lines += [*_table(curve, examples), ""]
+    lines += findings(curve)
+    if costs is not None and costs.fastest is not None and costs.cheapest is not None:
+        lines += _cost_lines(costs)
+    warnings = warning_lines(curve)
+    return [*lines, *(["", *warnings] if warnings else [])]
+
+
+def conditions(curve: Curve) -> str:
+    parts = [
+        f"within {curve.step_budget:,.0f} steps" if curve.step_budget is not None else "",
+        f"within {curve.example_budget:,.0f} examples" if curve.example_budget is not None else "",
+        f"first {curve.num_trials} trials" if curve.num_trials is not None else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f"   ({said})" if said else ""
+
+
+def _table(curve: Curve, examples: bool) -> list[str]:
+    header = (
+        "batch size",
+        "examples" if examples else "steps",
+        f"{100 * curve.level:g} % interval",
+        "steps" if examples else "examples",
+        f"/ B={curve.normalise}",
+        "overhead",
+        "region",
+        "reached",
+        "diverged",
+        "best",
+    )
+    rows = []
+    for point in curve.points:
+        unit = point.batch_size if examples else 1
+        steps, count = whole(point.steps), short(point.examples)
+        if not point.reached:
+            steps, count = f"> {whole(point.budget)}", f"> {short(point.budget * point.batch_size)}"
+        rows.append(
+            (
+                whole(point.batch_size),
+                count if examples else steps,
+                _interval(point, unit),
+                steps if examples else count,
+                "" if point.normalised is None else f"{point.normalised:.3g}",
+                "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
+                "not reached" if point.region is None else str(point.region),
+                f"{point.trials_reached}/{point.trials}",
+                whole(point.infeasible) if point.infeasible else "",
+                short(point.best_value),
+            )
+        )
+    return table(header, rows, left=("region",))
+
+
+def _interval(point: Point, unit: int) -> str:
+    if point.interval is None:
+        return ""
+    low, high = point.interval
+    return between(
+        None if low is None else low * unit,
+        None if high is None else high * unit,
+        whole if unit == 1 else short,
+    )
+
+
+def findings(curve: Curve) -> list[str]:
+    """Maximum useful and critical batch size and the fit, each with the rule it was found by."""
+    if curve.useful is None:
+        return [f"The goal was not reached at any batch size; the best is {short(_best(curve))}."]
+    level = f"{100 * curve.level:g} %"
+    interval = curve.useful_interval
+    spread = "" if interval is None else f" ({level}: {between(*interval, whole)})"
+    more = "at least " if curve.useful.at_least else ""
+    lines = [
+        f"maximum useful batch size  {more}{whole(curve.useful.batch_size)}{spread}",
+        f"    {curve.rules.useful}" + (", and no larger batch size tried took as long" if more else ""),
+    ]
+    if curve.critical is not None:
+        more = "at least " if curve.critical.at_least else ""
+        lines += [
+            f"critical batch size        {more}{short(curve.critical.batch_size)}",
+            f"    {curve.rules.critical}",
+        ]
+    if curve.fit is not None:
+        named = (("B_crit", curve.fit.b_crit), ("S_min", curve.fit.s_min), ("E_min", curve.fit.e_min))
+        values = ", ".join(f"{name} {short(e.value)} ({between(e.low, e.high)})" for name, e in named)
+        lines += [
+            f"fit                        {values}",
+            f"    S = S_min (1 + B_crit / B), lack of fit {curve.fit.lack_of_fit_percent:.2g} % (rms), {level} intervals",
+        ]
+    return lines
+
+
+def _best(curve: Curve) -> float | None:
+    values = [point.best_value for point in curve.points if point.best_value is not None]
+    return (max(values) if curve.maximize else min(values)) if values else None
+
+
+def _cost_lines(costs: Costs) -> list[str]:
+    assert costs.fastest is not None
+    assert costs.cheapest is not None
+    said = [
+        f"{word:<27}batch size {whole(choice.batch_size)} on {choice.np} {'rank' if choice.np == 1 else 'ranks'}: "
+        f"{span(choice.seconds)} to the goal, {span(choice.worker_seconds)} of one rank"
+        for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest))
+    ]
+    return said[:1] if costs.fastest == costs.cheapest else said
+
+
+def span(seconds: float) -> str:
+    """Seconds in the largest unit that leaves at least one: 0.12 s, 3.4 min, 5.6 h, 7.8 d."""
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def warning_lines(curve: Curve) -> list[str]:
+    """One line per warning, with the batch sizes that share it."""
+    said: dict[str, list[str]] = {}
+    for point in curve.points:
+        for caution in point.warnings:
+            said.setdefault(caution.message, []).append(whole(point.batch_size))
+    return [
+        f"warning: batch size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}: {message}"
+        for message, sizes in said.items()
+    ]
+
+
+def overview_lines(curves: Sequence[Curve]) -> list[str]:
+    """One row per curve: what matters when there are many."""
+    header = (
+        "workload",
+        "goal",
+        "batch sizes",
+        "reached",
+        "fewest steps",
+        "max useful",
+        "B_crit",
+        "lack of fit",
+    )
+    rows = []
+    for curve in curves:
+        reached = [point for point in curve.points if point.reached]
+        more = "≥ " if curve.useful is not None and curve.useful.at_least else ""
+        rows.append(
+            (
+                curve.workload,
+                goal_text(curve),
+                f"{whole(curve.points[0].batch_size)} to {whole(curve.points[-1].batch_size)}"
+                if curve.points
+                else "",
+                f"{len(reached)}/{len(curve.points)}",
+                whole(min((point.steps or 0 for point in reached), default=None)),
+                "" if curve.useful is None else more + whole(curve.useful.batch_size),
+                "" if curve.fit is None else short(curve.fit.b_crit.value),
+                "" if curve.fit is None else f"{curve.fit.lack_of_fit_percent:.2g} %",
+            )
+        )
+    return table(header, rows, left=("workload", "goal"))

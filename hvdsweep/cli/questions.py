@@ -1,0 +1,131 @@
+"""The question that `curve` and `best` put to a workload: metric, goal, budgets and trials, as options and as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hvdsweep.states import Status
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Curve, Rules
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of each workload; None leaves what the workload says itself."""
+
+    metric: str | None = None
+    maximize: bool | None = None
+    step_budget: int | None = None
+    example_budget: int | None = None
+    num_trials: int | None = None
+    statuses: tuple[Status, ...] = (Status.COMPLETE,)
+
+
+def question_options(command: Command) -> Command:
+    """The options of a question; `question_of` makes it from the arguments they pass."""
+    words = click.Choice([status.name.lower() for status in Status if status is not Status.PENDING])
+    for option in reversed(
+        [
+            click.option(
+                "--sweep",
+                type=int,
+                metavar="ID",
+                help="Take workloads from this sweep.  [default: the newest]",
+            ),
+            click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]"),
+            click.option(
+                "--maximize/--minimize",
+                default=None,
+                help="Whether more is better.  [default: the metric's direction]",
+            ),
+            click.option(
+                "--step-budget", type=click.IntRange(min=0), metavar="N", help="Only steps up to N count."
+            ),
+            click.option(
+                "--example-budget",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Only batch size x steps up to N counts.",
+            ),
+            click.option(
+                "--num-trials",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Only the first N trials of each study.",
+            ),
+            click.option(
+                "--status",
+                "statuses",
+                type=words,
+                multiple=True,
+                help="Trials that count, may be repeated; `running` counts what they have shown so far."
+                "  [default: complete]",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def question_of(
+    metric: str | None,
+    maximize: bool | None,
+    step_budget: int | None,
+    example_budget: int | None,
+    num_trials: int | None,
+    statuses: Sequence[str],
+) -> Question:
+    """The question that the options ask."""
+    counted = tuple(Status[word.upper()] for word in statuses) or (Status.COMPLETE,)
+    return Question(metric, maximize, step_budget, example_budget, num_trials, counted)
+
+
+def searches_of(reader: Reader) -> dict[int, dict[int, Mapping[str, Any]]]:
+    """Workload id -> batch size -> search space as the store keeps it."""
+    found: dict[int, dict[int, Mapping[str, Any]]] = {}
+    for study in reader.studies():
+        found.setdefault(study.workload_id, {})[study.batch_size] = study.search
+    return found
+
+
+def answer(
+    reader: Reader,
+    workload: WorkloadRow,
+    question: Question,
+    goals: Sequence[float],
+    searches: Mapping[int, Mapping[str, Any]],
+    *,
+    normalise: int | None = None,
+    rules: Rules | None = None,
+    level: float | None = None,
+) -> list[Curve]:
+    """One curve per goal (none given: the workload's own). UserError where the question has no answer."""
+    from hvdsweep.curves import curve
+    from hvdsweep.curves.resampling import LEVEL
+
+    asked: Sequence[float | None] = goals or [None]
+    table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
+    return [
+        curve(
+            table,
+            goal,
+            step_budget=question.step_budget,
+            example_budget=question.example_budget,
+            num_trials=question.num_trials,
+            statuses=question.statuses,
+            normalise=normalise,
+            rules=rules,
+            searches=searches,
+            level=LEVEL if level is None else level,
+        )
+        for goal in asked
+    ]

@@ -1,0 +1,97 @@
+"""Which workloads of a database a command is about: by name, by part of a name, or by the sweep file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The workloads that are meant, and what the person should know about how they were found."""
+
+    workloads: tuple[WorkloadRow, ...]
+    notes: tuple[str, ...]
+    """For stderr, one sentence each."""
+
+
+def choose(reader: Reader, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
+    """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
+
+    Nothing asked: all there are. A workload that several sweeps hold is taken from the newest, unless `sweep_id` says
+    otherwise. UserError: an empty database, no such sweep, no such workload, a part that fits several.
+    """
+    sweeps = reader.sweeps()
+    if not sweeps:
+        raise UserError(f"{reader.path}: holds no sweep yet. `hvdsweep launch WORKLOAD` makes one.")
+    if sweep_id is not None and sweep_id not in {sweep.id for sweep in sweeps}:
+        known = ", ".join(f"{sweep.id} ({sweep.name})" for sweep in sweeps)
+        raise UserError(f"{reader.path}: --sweep {sweep_id}: no such sweep; there are {known}")
+    held: dict[str, list[WorkloadRow]] = {}
+    for row in reader.workloads(sweep_id):
+        held.setdefault(row.name, []).append(row)
+    chosen: dict[int, WorkloadRow] = {}
+    notes: list[str] = []
+    if not asked:
+        chosen = {rows[-1].id: rows[-1] for rows in held.values()}
+    for text in asked:
+        if _is_file(text) and text not in held:
+            chosen |= {row.id: row for row in _of_file(reader, text, sweep_id, held)}
+            continue
+        rows = held[_named(reader, text, held)]
+        if len(rows) > 1:
+            others = ", ".join(str(row.sweep_id) for row in rows)
+            notes.append(
+                f"{rows[-1].name}: is in sweeps {others}; this is the newest, {rows[-1].sweep_id} (--sweep ID chooses)"
+            )
+        chosen[rows[-1].id] = rows[-1]
+    return Choice(tuple(chosen.values()), tuple(notes))
+
+
+def _is_file(text: str) -> bool:
+    return text.endswith(".toml") or Path(text).is_file()
+
+
+def _of_file(
+    reader: Reader, text: str, sweep_id: int | None, held: dict[str, list[WorkloadRow]]
+) -> list[WorkloadRow]:
+    """The workloads of the newest sweep that was launched from this file; else those that the file describes."""
+    path = str(Path(text).absolute())
+    same = [s.id for s in reader.sweeps() if s.file == path and sweep_id in (None, s.id)]
+    if same:
+        return reader.workloads(same[-1])
+    from hvdsweep.plan import workload_name
+    from hvdsweep.sweep import load_sweep
+
+    sweep = load_sweep(text).sweep
+    names = [workload_name(sweep, algorithm) for algorithm in sweep.algorithms]
+    found = [held[name][-1] for name in names if name in held]
+    if not found:
+        raise UserError(
+            f"{reader.path}: {text}: none of its workloads is in the database ({', '.join(names)}). "
+            f"`hvdsweep launch {text}` trains them."
+        )
+    return found
+
+
+def _named(reader: Reader, text: str, held: dict[str, list[WorkloadRow]]) -> str:
+    if text in held:
+        return text
+    fitting = [name for name in held if name.startswith(text)] or [name for name in held if text in name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UserError(f"{reader.path}: workload: {text}: fits several: {', '.join(sorted(fitting))}")
+    from difflib import get_close_matches
+
+    close = get_close_matches(text, held, n=3, cutoff=0.4) or sorted(held)[:10]
+    there = f"There is {', '.join(close)}." if close else "It holds no workload yet."
+    raise UserError(f"{reader.path}: workload: {text}: is not in the database. {there}")

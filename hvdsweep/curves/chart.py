@@ -1,0 +1,160 @@
+"""Scaling curves as a chart: steps (or examples) against batch size, with what they are to be compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series
+from hvdsweep.curves.scaling import Region
+from hvdsweep.curves.scaling_curve import Curve, Point
+
+_SHORT = {
+    Region.PERFECT: "perfect scaling",
+    Region.DIMINISHING: "diminishing returns",
+    Region.MAXIMAL: "maximal parallelism",
+}
+
+
+def curve_chart(
+    curves: Sequence[Curve], names: Sequence[str] | None = None, *, examples: bool = False
+) -> Chart:
+    """Log-log chart of one curve with regions, fit and maximum useful batch size, or of several beside each other.
+
+    `examples` shows training examples to the goal instead of steps; curves normalised at a batch size show that
+    ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to what tells
+    the curves apart: workload, metric or goal.
+    """
+    names = curve_names(curves) if names is None else names
+    series: list[Series] = []
+    references: list[Reference] = []
+    for curve, name in zip(curves, names, strict=True):
+        series.append(_series(curve, name, examples))
+        line = _perfect(curve, examples)
+        if line:
+            references.append(Reference("perfect scaling" if not references else "", points=line))
+    bands: tuple[Band, ...] = ()
+    notes: tuple[Annotation, ...] = ()
+    if len(curves) == 1:
+        (curve,) = curves
+        bands, notes = region_bands(curve), _notes(curve, examples)
+        if curve.fit is not None:
+            label = f"fit, off by {curve.fit.lack_of_fit_percent:.2g} %"
+            references.append(Reference(label, points=_fitted(curve, examples), color="annotation"))
+    return Chart(
+        series=tuple(series),
+        x=Axis("log2", title="batch size"),
+        y=Axis("log10", title=_measure(curves, examples)),
+        title=_title(curves),
+        references=tuple(references),
+        bands=bands,
+        annotations=notes,
+        empty="the goal was not reached",
+    )
+
+
+def goal_text(curve: Curve) -> str:
+    """The goal in words: `val/classification_error < 0.05`."""
+    return f"{curve.metric} {'>' if curve.maximize else '<'} {curve.goal:g}"
+
+
+def curve_names(curves: Sequence[Curve]) -> list[str]:
+    """What tells these curves apart: workload and goal, each only where it differs."""
+    parts = [[curve.workload for curve in curves], [goal_text(curve) for curve in curves]]
+    telling = [part for part in parts if len(set(part)) > 1] or parts[:1]
+    return [", ".join(words) for words in zip(*telling, strict=True)]
+
+
+def region_bands(curve: Curve) -> tuple[Band, ...]:
+    """The regions as intervals of batch size, meeting halfway (on a log axis) between neighbours."""
+    points = [point for point in curve.points if point.region is not None]
+    bands: list[Band] = []
+    start: float | None = None
+    for index, point in enumerate(points):
+        following = points[index + 1] if index + 1 < len(points) else None
+        if following is not None and following.region is point.region:
+            continue
+        end = None if following is None else math.sqrt(point.batch_size * following.batch_size)
+        assert point.region is not None
+        bands.append(Band(start, end, _SHORT[point.region]))
+        start = end
+    return tuple(bands)
+
+
+def _series(curve: Curve, name: str, examples: bool) -> Series:
+    y, low, high = ([_shown(curve, point, which, examples) for point in curve.points] for which in range(3))
+    return Series(
+        name,
+        curve.batch_sizes,
+        y,
+        y_low=low,
+        y_high=high,
+        censored=[not point.reached for point in curve.points],
+    )
+
+
+def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
+    """The value (0), or the lower (1) or upper (2) end of its interval, in the chart's measure; NaN for none."""
+    if not point.reached:
+        # Nothing below its budget reached the goal; without any trained step there is nothing to show.
+        return point.budget * _unit(curve, point, examples) if which == 0 and point.budget else math.nan
+    low, high = point.interval or (None, None)
+    steps = (point.steps, low, high)[which]
+    # An upper end that nobody knows reaches the edge of the chart.
+    return math.inf if steps is None else steps * _unit(curve, point, examples)
+
+
+def _unit(curve: Curve, point: Point, examples: bool) -> float:
+    if examples:
+        return float(point.batch_size)
+    if curve.normalise is None:
+        return 1.0
+    base = next(other.steps for other in curve.points if other.batch_size == curve.normalise)
+    return 1.0 / base if base else math.nan
+
+
+def _perfect(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:
+    corners = [
+        (float(point.batch_size), point.perfect_scaling * _unit(curve, point, examples))
+        for point in curve.points
+        if point.perfect_scaling
+    ]
+    return (corners[0], corners[-1]) if len(corners) > 1 else ()
+
+
+def _fitted(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:
+    assert curve.fit is not None
+    sizes = np.geomspace(curve.points[0].batch_size, curve.points[-1].batch_size, 60)
+    unit = sizes if examples else np.full_like(sizes, _unit(curve, curve.points[0], False))
+    return tuple(zip(sizes.tolist(), (curve.fit.steps(sizes) * unit).tolist(), strict=True))
+
+
+def _notes(curve: Curve, examples: bool) -> tuple[Annotation, ...]:
+    useful = curve.useful
+    if useful is None:
+        return ()
+    point = next(point for point in curve.points if point.batch_size == useful.batch_size)
+    sign = "≥ " if useful.at_least else ""
+    return (
+        Annotation(
+            point.batch_size, _shown(curve, point, 0, examples), f"max useful {sign}{useful.batch_size:,}"
+        ),
+    )
+
+
+def _measure(curves: Sequence[Curve], examples: bool) -> str:
+    if examples:
+        return "examples to the goal"
+    sizes = {curve.normalise for curve in curves}
+    if len(sizes) == 1 and None not in sizes:
+        return f"steps to the goal / those at {sizes.pop()}"
+    return "steps to the goal"
+
+
+def _title(curves: Sequence[Curve]) -> str:
+    workloads = list(dict.fromkeys(curve.workload for curve in curves))
+    goals = list(dict.fromkeys(goal_text(curve) for curve in curves))
+    parts = [part[0] for part in (workloads, goals) if len(part) == 1]
+    return "  ".join(parts) or "Steps to the goal against batch size"
