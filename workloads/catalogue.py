@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,16 @@ _DATASETS = {
 }
 
 
+_OPTIONS = {
+    "python_source": ("length",),
+    "noisy_quadratic": ("dimension", "examples"),
+    "lm1b": ("length", "vocabulary"),
+    "common_crawl": ("length", "vocabulary"),
+}
+"""The keys of `dataset_options` that each data set takes, all whole numbers."""
+_SMALLEST_VOCABULARY = 258
+
+
 def is_user_code(name: str) -> bool:
     """Whether `name` is `module:function` of the user's own rather than a built-in name."""
     return ":" in name
@@ -144,13 +154,15 @@ def check_dataset(name: str, options: Mapping[str, Any]) -> str | None:
         return None
     if name not in _DATASETS:
         return str(UnknownName("data set", name, dataset_names()))
-    known = {"python_source": ("length",), "noisy_quadratic": ("dimension", "examples")}.get(name, ())
+    known = _OPTIONS.get(name, ())
     for key, value in options.items():
         if key not in known:
             return f"{key}: {name} has no such option (it has {', '.join(known) or 'none'})"
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             return f"{key}: {value!r} is not a whole number of at least 1"
-        if key == "length" and value > PYTHON_SOURCE_TOKENS["val"]:
+        if key == "vocabulary" and value < _SMALLEST_VOCABULARY:
+            return f"vocabulary: {value} is below {_SMALLEST_VOCABULARY}: every byte needs a token of its own"
+        if name == "python_source" and value > PYTHON_SOURCE_TOKENS["val"]:
             return f"length: {value} is above {PYTHON_SOURCE_TOKENS['val']}, the tokens of the validation set"
     return None
 
@@ -163,6 +175,12 @@ def dataset_info(name: str, options: Mapping[str, Any] | None = None) -> Dataset
     if problem := check_dataset(name, options or {}):
         raise ValueError(problem)
     info, options = _DATASETS[name], options or {}
+    if name in ("lm1b", "common_crawl"):
+        length, vocabulary = (
+            options.get("length", info.input_shape[0]),
+            options.get("vocabulary", info.classes),
+        )
+        return replace(info, input_shape=(length,), classes=vocabulary)
     if name == "python_source":
         length = options.get("length", PYTHON_SOURCE_LENGTH)
         sizes = {split: tokens // length for split, tokens in PYTHON_SOURCE_TOKENS.items()}

@@ -93,7 +93,8 @@ class GhostBatchNormalization(keras.layers.Layer):
         # A ghost batch without a real row has only zeros to sum; dividing by one row keeps them finite.
         values = tf.maximum(rows, 1.0) * pixels
         mean = tf.reduce_sum(x * weights, (1, 2), keepdims=True) / values
-        # Padding leaves as beta, like a row at the mean: unscaled it could grow through many layers to infinity.
+        # Padding leaves as beta, like a row at the mean: unscaled it could grow through many layers to
+        # infinity.
         centred = (x - mean) * weights
         variance = tf.reduce_sum(tf.square(centred), (1, 2), keepdims=True) / values
         statistics = tf.stop_gradient(tf.concat([mean, variance], 2) * rows)

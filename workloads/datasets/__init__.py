@@ -3,6 +3,7 @@ and how to get it."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,16 +28,23 @@ def load_dataset(name: str, options: Mapping[str, Any] | None = None, source: st
         return user.load(name, options, source)
     if problem := catalogue.check_dataset(name, options):
         raise UserError(f"dataset: {problem}")
-    if name == "digits":
-        from workloads.datasets import digits
+    loader = importlib.import_module(f"workloads.datasets.{_MODULES[name.rpartition('/')[2]]}")
+    return loader.load(catalogue.dataset_info(name, options))  # type: ignore[no-any-return]
 
-        return digits.load()
-    if name == "python_source":
-        from workloads.datasets import python_source
 
-        return python_source.load(**options)
-    if name == "noisy_quadratic":
-        from workloads.datasets import noisy_quadratic
-
-        return noisy_quadratic.load(options)
-    raise UserError(f"dataset: {name} has no loader")
+_MODULES = {
+    "digits": "digits",
+    "python_source": "python_source",
+    "noisy_quadratic": "noisy_quadratic",
+    "mnist": "mnist",
+    "fashion_mnist": "mnist",
+    **{f"mnist_{n}": "mnist" for n in (55_000, 27_500, 13_750, 6_875)},
+    "cifar_10": "cifar_10",
+    "imagenet": "imagenet",
+    "imagenet_half_images": "imagenet",
+    "imagenet_half_classes": "imagenet",
+    "open_images_v4": "open_images_v4",
+    "lm1b": "sentences",
+    "common_crawl": "sentences",
+}
+"""Last part of a data set's name -> the module that loads it."""

@@ -19,9 +19,17 @@ class Stream(Protocol):
 
     def __len__(self) -> int: ...
 
-    def blocks(self, rows: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each array of indices int64 [n]: features [n, ...] and labels [n, ...], in the asked order.
-        Reads ahead in the background, so `rows` is consumed some blocks before they are wanted."""
+    def blocks(
+        self, rows: Iterable[np.ndarray], keys: Iterable[np.ndarray] | None = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """For each array of example numbers int64 [n]: features [n, ...] and labels [n, ...] (arrays or eager
+        tensors), in the asked order. All blocks have the same n, but for a shorter last one.
+
+        To train, give as many `keys`, uint32 [n] for each block: `stateless.row_keys(scope,
+        stateless.AUGMENTATION, np)` of the step that the block is for. Examples are then augmented as a
+        function of their key; without keys they are prepared for evaluation. Reads ahead in the background,
+        so both are consumed some blocks before they are wanted.
+        """
         ...
 
 

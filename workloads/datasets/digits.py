@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from workloads import stateless
-from workloads.catalogue import dataset_info
+from workloads.catalogue import DatasetInfo
 from workloads.datasets.dataset import Dataset, Split
 from workloads.tasks import task
 
 
-def load() -> Dataset:
+def load(info: DatasetInfo) -> Dataset:
     """1,297 / 250 / 250 images float32 [n, 8, 8, 1] in [0, 1], labels int32 [n]; the split is a fixed
     permutation."""
     from sklearn.datasets import load_digits
@@ -19,7 +19,6 @@ def load() -> Dataset:
     features = (images / 16.0).astype(np.float32).reshape(-1, 8, 8, 1)
     # Sorting hashes of the index is a permutation that no numpy release can change.
     order = np.argsort(stateless.mix(np.arange(len(features)), np), kind="stable")
-    info = dataset_info("digits")
     parts = np.split(order, [info.train, info.train + info.val])
     splits = [Split(features[part], labels[part].astype(np.int32)) for part in parts]
-    return Dataset("digits", task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)
+    return Dataset(info.name, task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hvdsweep.errors import UserError
-from workloads.catalogue import PYTHON_SOURCE_LENGTH, PYTHON_SOURCE_TOKENS, dataset_info
+from workloads.catalogue import PYTHON_SOURCE_TOKENS, DatasetInfo
 from workloads.datasets.dataset import Dataset, Split
 
 FILES = {
@@ -35,12 +35,12 @@ FILES = {
 """The modules of each split, as paths below the standard library, in the order they are read."""
 
 
-def load(length: int = PYTHON_SOURCE_LENGTH) -> Dataset:
+def load(info: DatasetInfo) -> Dataset:
     """Sequences of `length` bytes: features int32 [n, length], labels int32 [n, length], the byte that
     follows each."""
     from workloads.tasks import task
 
-    info = dataset_info("python_source", {"length": length})
+    (length,) = info.input_shape
     splits = {}
     for name, tokens in PYTHON_SOURCE_TOKENS.items():
         text = np.frombuffer(read(name), np.uint8).astype(np.int32)
@@ -48,7 +48,7 @@ def load(length: int = PYTHON_SOURCE_LENGTH) -> Dataset:
         features = text[: count * length].reshape(count, length)
         splits[name] = Split(features.copy(), text[1 : count * length + 1].reshape(count, length).copy())
     return Dataset(
-        "python_source",
+        info.name,
         task(info.task),
         **splits,
         input_shape=info.input_shape,
