@@ -34,8 +34,44 @@ def case(batch_size, micro_batch, model="fc_64", options=None):
     return {"definition": study, "trial": {"seed": 11, "metaparameters": META}}
 
 
+GENTLE = {"learning_rate": 0.002, "momentum": 0.5}
+"""Small nets with few pixels per ghost batch are chaotic at larger rates: rounding alone then doubles with every step."""
+
+
+def family(dataset, model, options, batch_size, micro_batch, metric="val/cross_entropy_error"):
+    study = definition(
+        dataset=dataset,
+        dataset_options={"dimension": 50} if dataset == "noisy_quadratic" else {},
+        model=model,
+        model_options=options,
+        algorithm="nesterov_momentum",
+        batch_size=batch_size,
+        micro_batch=micro_batch,
+        steps=10,
+        evaluation={"every": 5, "splits": ["val"], "at_start": True},
+        goal={"metric": metric, "value": 0.05, "maximize": False},
+    )
+    return {"definition": study, "trial": {"seed": 11, "metaparameters": GENTLE}}
+
+
 CASES = [case(batch_size, micro) for batch_size in (1, 2, 7, 30, 64) for micro in (None, 8)]
 CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN), case(30, None, "simple_cnn_narrow", SMALL_CNN)]
+
+
+FAMILIES = [
+    family(
+        "digits",
+        "resnet_50",
+        {"width": 4, "blocks": [1, 1, 1, 1], "stem": "small", "ghost_batch": 16},
+        40,
+        32,
+    ),
+    family("digits", "resnet_8", {}, 7, 3),
+    family("digits", "vgg_11", {"filters": [2, 4, 4, 4, 4, 4, 4, 4], "hidden": 8}, 30, 8),
+    family("python_source", "transformer_base", {"layers": 2, "width": 16, "heads": 2, "filter": 32}, 7, 3),
+    family("python_source", "lstm", {"embedding": 8, "hidden": 16, "projection": 8}, 7, None),
+    family("noisy_quadratic", "noisy_quadratic", {}, 16, 4, metric="val/loss"),
+]
 
 
 def run(np, folder, cases, tag=""):
@@ -44,8 +80,11 @@ def run(np, folder, cases, tag=""):
     given.write_text(json.dumps(cases))
     variables = gang_environment(os.environ, size=np, threads=1, mark="test").variables
     ran = subprocess.run(
-        [*horovodrun_program(), "--gloo", "--disable-cache", "-np", str(np), "-H", f"localhost:{np}"]
-        + [sys.executable, str(PROGRAM), str(out), str(given)],
+        [
+            *horovodrun_program(),
+            *("--gloo", "--disable-cache", "-np", str(np), "-H", f"localhost:{np}"),
+            *(sys.executable, str(PROGRAM), str(out), str(given)),
+        ],
         env={**variables, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -59,7 +98,7 @@ def run(np, folder, cases, tag=""):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
-    return {np: run(np, folder, CASES) for np in (1, 2, 3)}
+    return {np: run(np, folder, CASES + FAMILIES) for np in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: "-".join(map(str, label(CASES[i]))))
@@ -79,6 +118,18 @@ def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index, np_):
         )
 
 
+@pytest.mark.parametrize("index", range(len(FAMILIES)), ids=lambda i: FAMILIES[i]["definition"]["model"])
+@pytest.mark.parametrize("np_", [2, 3])
+def test_no_family_depends_on_the_number_of_ranks(recorded, index, np_):
+    """Ghost normalisation and its moving statistics, attention, recurrence, noise: ten losses and all measurements."""
+    alone, together = recorded[1][len(CASES) + index], recorded[np_][len(CASES) + index]
+    np.testing.assert_allclose(together["losses"], alone["losses"], rtol=1e-4)
+    for (_, values), (_, others) in zip(together["measurements"], alone["measurements"], strict=True):
+        for name, value in values.items():
+            assert value == pytest.approx(others[name], rel=1e-3, abs=0.01 if "classification" in name else 0)
+    assert len(set(alone["losses"])) == 10
+
+
 def label(case):
     study = case["definition"]
     return study["model"], study["batch_size"], study["micro_batch"]
@@ -95,4 +146,4 @@ def test_training_went_somewhere(recorded):
 def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit."""
     again = run(2, tmp_path, CASES, tag="again")
-    assert again == recorded[2]
+    assert again == recorded[2][: len(CASES)]

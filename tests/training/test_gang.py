@@ -1,0 +1,116 @@
+"""A gang of one on a real store: what it leaves there, and how it hears that it should stop."""
+
+import numpy as np
+import pytest
+
+from hvdsweep.plan import make_plan
+from hvdsweep.store import TrialWriter, connect, save_plan
+from hvdsweep.store.reader import open_reader
+from hvdsweep.store.runs import new_gang, request_stop
+from hvdsweep.sweep import load_sweep
+from hvdsweep.training.gang import Gang
+from hvdsweep.training.ranks import Ranks
+
+TOML = """
+dataset = "{dataset}"
+model = "fc_16"
+algorithm = "momentum"
+[goal]
+metric = "val/classification_error"
+value = 0.3
+[budget]
+steps = {steps}
+[evaluation]
+every = 20
+[studies]
+batch_sizes = [16, 64]
+trials = 2
+[search]
+learning_rate = {learning_rate}
+momentum = 0.9
+"""
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Make a store with a small sweep and a gang; returns (path, sweep id, writer)."""
+    writers = []
+
+    def prepare(*, dataset="digits", steps=60, learning_rate='{ scale = "log", min = 0.01, max = 0.1 }'):
+        toml, path = tmp_path / "small.toml", tmp_path / "small.db"
+        toml.write_text(TOML.format(dataset=dataset, steps=steps, learning_rate=learning_rate))
+        conn = connect(path, create=True)
+        sweep = save_plan(conn, make_plan(load_sweep(toml))).sweep_id
+        writer = TrialWriter(path, new_gang(conn, sweep, np=1))
+        writers.append(writer)
+        writers.append(conn)
+        return path, sweep, writer
+
+    yield prepare
+    for writer in writers:
+        writer.close()
+
+
+def work(path, sweep, writer, *, stop_at_commit=None):
+    """Let the gang work until nothing is left (or until a given commit), then ask it to stop."""
+    commit, seen = writer.commit, [0]
+
+    def committing(update, *, claim, **more):
+        seen[0] += 1
+        if seen[0] == stop_at_commit:
+            request_stop(connect(path), sweep)
+        reply = commit(update, claim=claim, **more)
+        if claim and reply.claim is None and not reply.stop:
+            request_stop(connect(path), sweep)
+        return reply
+
+    writer.commit = committing
+    Gang(Ranks(), writer).work()
+
+
+def test_every_step_of_every_trial_is_in_the_store(prepared):
+    """Four trials of 60 steps: 60 losses each, measurements at 0, 20, 40, 60, COMPLETE by their budget."""
+    path, sweep, writer = prepared()
+    work(path, sweep, writer)
+    with open_reader(path) as store:
+        trials = store.trials().rows
+        assert [trial.status.name for trial in trials] == ["COMPLETE"] * 4
+        for trial in trials:
+            steps, losses = store.losses(trial.id)
+            assert steps.tolist() == list(range(1, 61))
+            assert np.isfinite(losses).all()
+            assert store.measurements(trial.id).steps.tolist() == [0, 20, 40, 60]
+
+
+def test_a_diverged_trial_keeps_its_losses_up_to_the_step(prepared):
+    """INFEASIBLE with its step and reason; the losses up to it are there, no later ones."""
+    path, sweep, writer = prepared(learning_rate="1e20")
+    work(path, sweep, writer)
+    with open_reader(path) as store:
+        for trial in store.trials().rows:
+            assert (trial.status.name, trial.stop_reason.name) == ("INFEASIBLE", "DIVERGED")
+            assert len(store.losses(trial.id)[0]) == trial.steps < 60
+
+
+def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp_path):
+    """A data set whose code raises: every trial INCOMPLETE, with the error's own words, and the gang lives on."""
+    (tmp_path / "broken_data.py").write_text(
+        "def load():\n    raise RuntimeError('the disk is on the moon')\n"
+    )
+    path, sweep, writer = prepared(dataset="broken_data:load")
+    work(path, sweep, writer)
+    with open_reader(path) as store:
+        trials = store.trials().rows
+        assert {trial.status.name for trial in trials} == {"INCOMPLETE"}
+        assert all("the disk is on the moon" in trial.message for trial in trials)
+
+
+def test_a_request_to_stop_gives_the_running_trial_back(prepared, monkeypatch):
+    """Asked in the middle of a long trial: the trial is PENDING again, without a trace of what it had done."""
+    monkeypatch.setattr("hvdsweep.training.gang.FLUSH_SECONDS", 0.0)
+    path, sweep, writer = prepared(steps=100_000)
+    work(path, sweep, writer, stop_at_commit=5)
+    with open_reader(path) as store:
+        trials = store.trials().rows
+        assert [trial.status.name for trial in trials] == ["PENDING"] * 4
+        assert all(len(store.losses(trial.id)[0]) == 0 for trial in trials)
