@@ -88,9 +88,13 @@ class HvdsweepApp(App[None]):
         self.theme = self.memory.theme if self.memory.theme is not None and known else themes.DEFAULT
 
     def on_mount(self) -> None:
-        self.source.listen(lambda update: self.post_message(Updated(update)))
+        self.source.listen(self._tell)
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.go(self._first)
+
+    def _tell(self, update: Snapshot | Trouble) -> None:
+        """From any thread."""
+        self.post_message(Updated(update))
 
     def on_unmount(self) -> None:
         self.source.close()

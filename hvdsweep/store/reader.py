@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-import numpy.typing as npt
-
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.store.connection import checked_version, missing, told
@@ -34,6 +31,8 @@ from hvdsweep.store.runs import gang_is_live
 from hvdsweep.store.schema import metric_columns, quoted
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from hvdsweep.curves.table import WorkloadTable
@@ -95,6 +94,8 @@ class Reader:
 
     def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
         """The rows of a SELECT as a structured array; NULL becomes NaN in a float field."""
+        import numpy as np
+
         try:
             return np.fromiter(self._conn.execute(sql, values), np.dtype(dtype))
         except sqlite3.DatabaseError as error:
@@ -176,6 +177,8 @@ class Reader:
 
     def losses(self, trial_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """(steps [n], losses [n]) of a trial, ascending; NaN where the loss was not a number."""
+        import numpy as np
+
         rows = self.array(
             [("step", "i8"), ("loss", "f8")],
             "SELECT step, loss FROM losses WHERE trial_id = ? ORDER BY step",
@@ -185,6 +188,8 @@ class Reader:
 
     def measurements(self, trial_id: int) -> Measurements:
         """All evaluations of a trial."""
+        import numpy as np
+
         names = self.metrics()
         columns = ", ".join(["step", *map(quoted, names)])
         rows = self.rows(f"SELECT {columns} FROM measurements WHERE trial_id = ? ORDER BY step", (trial_id,))

@@ -59,7 +59,7 @@ class Place(Screen[None]):
         self._shown: object = None
         self._conditions = conditions(self.PLACE, "chart")
         self._asked: dict[str, object] = {}
-        self._running: set[str] = set()
+        self._busy: set[str] = set()
         self._waiting: dict[str, tuple[object, Callable[[Reader], Any]]] = {}
 
     @property
@@ -151,10 +151,10 @@ class Place(Screen[None]):
         One question by `name` at a time; of those asked meanwhile only the latest is kept.
         """
         self._asked[name] = about
-        if name in self._running:
+        if name in self._busy:
             self._waiting[name] = (about, question)
             return
-        self._running.add(name)
+        self._busy.add(name)
         self.run_worker(
             partial(self._work, name, about, question), thread=True, group=name, exit_on_error=True
         )
@@ -169,7 +169,7 @@ class Place(Screen[None]):
     def on_answered(self, message: Answered) -> None:
         message.stop()
         name = message.name
-        self._running.discard(name)
+        self._busy.discard(name)
         waiting = self._waiting.pop(name, None)
         if waiting is not None:
             self.ask(name, *waiting)

@@ -250,7 +250,8 @@ class Table(ScrollView, can_focus=True):
         """(column, cells) of the shown columns, in their order."""
         moving = [place for place, column in enumerate(self.columns) if not column.fixed]
         hidden = set(moving[: self.shift])
-        room, shown = width - 1, []
+        room = width - 1
+        shown: list[int] = []
         order = sorted(range(len(self.columns)), key=lambda place: (not self.columns[place].fixed, place))
         for place in order:
             if place in hidden:
