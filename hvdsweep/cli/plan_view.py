@@ -34,8 +34,8 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         )
         for name in ("batch size", "trials", "steps", "measured"):
             table.add_column(name, justify="right")
-        table.add_column("examples per rank")
-        table.add_column("passes per step")
+        table.add_column("per rank")
+        table.add_column("passes")
         if timed:
             table.add_column("hours", justify="right")
         for study in rows:

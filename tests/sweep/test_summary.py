@@ -108,10 +108,10 @@ def test_equal_neighbours_are_counted():
 GOLDEN = """\
 digits/fc_128/momentum
 
-batch size         trials   steps   measured   examples per rank   passes per step   hours
-──────────────────────────────────────────────────────────────────────────────────────────
-7   24 (max. 96)   2,000       101x   3, 2x 2             1                 ~0.27
-512   24 (max. 96)   2,000       101x   2x 171, 170         3: 3x 57           0.27
+batch size         trials   steps   measured   per rank      passes     hours
+─────────────────────────────────────────────────────────────────────────────
+7   24 (max. 96)   2,000       101x   3, 2x 2       1          ~0.27
+512   24 (max. 96)   2,000       101x   2x 171, 170   3: 3x 57    0.27
 
 good: 1 workload, 2 studies, 48 trials, 96,000 steps, 24,912,000 examples; 2 gangs of 3 ranks; about
 16.0 minutes of training.
