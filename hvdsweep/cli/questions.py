@@ -109,23 +109,38 @@ def answer(
     level: float | None = None,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own). UserError where the question has no answer."""
-    from hvdsweep.curves import curve
+    from hvdsweep.curves.measurements import best_measurements
+    from hvdsweep.curves.outcomes import steps_to_result
     from hvdsweep.curves.resampling import LEVEL
+    from hvdsweep.curves.scaling_curve import curve_of
+    from hvdsweep.store.goal_answers import answer_at_goal
 
-    asked: Sequence[float | None] = goals or [None]
-    table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
+    asked: dict[str, Any] = {
+        "step_budget": question.step_budget,
+        "example_budget": question.example_budget,
+        "num_trials": question.num_trials,
+        "statuses": question.statuses,
+    }
+    answers = []
+    if len(goals) < 2:
+        # One goal is answered inside SQLite; for several, loading the table once pays.
+        goal = goals[0] if goals else None
+        found = answer_at_goal(
+            reader, workload, goal, metric=question.metric, maximize=question.maximize, **asked
+        )
+        answers = [] if found is None else [found]
+    if not answers:
+        table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
+        best = best_measurements(table, **asked)
+        answers = [(steps_to_result(table, goal, **asked), best) for goal in (goals or (None,))]
     return [
-        curve(
-            table,
-            goal,
-            step_budget=question.step_budget,
-            example_budget=question.example_budget,
-            num_trials=question.num_trials,
-            statuses=question.statuses,
+        curve_of(
+            result,
+            best,
             normalise=normalise,
             rules=rules,
             searches=searches,
             level=LEVEL if level is None else level,
         )
-        for goal in asked
+        for result, best in answers
     ]

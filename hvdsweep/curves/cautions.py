@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hvdsweep.curves.measurements import BestMeasurements, is_improving
+from hvdsweep.curves.measurements import BestMeasurements
 from hvdsweep.curves.outcomes import NEVER, StepsToResult
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.search import Space
@@ -87,7 +87,7 @@ def cautions(
         if trial != NEVER:
             space = space_from((searches or {}).get(size))
             here += [] if space is None else _boundary(table, trial, space, limits)
-            here += _budget(result, index, trial, limits)
+            here += _budget(result, best, index, trial, limits)
         if counted[index] and (
             reached[index] < limits.min_reached or reached[index] < limits.min_share_reached * counted[index]
         ):
@@ -131,7 +131,9 @@ def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) ->
     return found
 
 
-def _budget(result: StepsToResult, index: int, trial: int, limits: Limits) -> list[Caution]:
+def _budget(
+    result: StepsToResult, best: BestMeasurements, index: int, trial: int, limits: Limits
+) -> list[Caution]:
     table = result.table
     # A trial told to stop at its goal has done few steps, but was allowed the study's budget; some run longer.
     planned = max(int(table.train_steps[index]), int(table.steps[trial]))
@@ -142,7 +144,7 @@ def _budget(result: StepsToResult, index: int, trial: int, limits: Limits) -> li
         if end > 0 and steps > (1 - limits.last_steps) * end:
             return [Caution(Doubt.BUDGET, f"reached at step {steps} of {end}: a longer budget may do better")]
         return []
-    if is_improving(table, trial, planned, limit, limits.last_steps):
+    if int(best.step[index]) >= max((1 - limits.last_steps) * end, 1):
         return [
             Caution(
                 Doubt.BUDGET,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,14 +69,19 @@ def _best(table: WorkloadTable, counted: Bools, limit: Ints) -> BestMeasurements
     present, first = np.unique(table.study[usable], return_index=True)
     best[present] = usable[first]
     found = best != NEVER
-    stopped = counted & np.isin(table.stop_reason, STOPPED) & (table.steps < limit[table.study])
     return BestMeasurements(
         table,
         np.where(found, value[best], np.nan) if len(value) else np.full(studies, np.nan),
         np.where(found, step[best], NEVER) if len(step) else np.full(studies, NEVER),
         best,
-        np.bincount(table.study[stopped], minlength=studies).astype(np.int64),
+        stopped_below(table, counted, limit),
     )
+
+
+def stopped_below(table: WorkloadTable, counted: Bools, limit: Ints) -> Ints:
+    """[S], counted trials that were cut off because of the sweep's goal before `limit` [S] steps."""
+    stopped = counted & np.isin(table.stop_reason, STOPPED) & (table.steps < limit[table.study])
+    return np.bincount(table.study[stopped], minlength=len(limit)).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +140,3 @@ def best_under_budgets(
         np.array([value for value, _ in rows]).reshape(shape),
         np.array([trial for _, trial in rows], np.int64).reshape(shape),
     )
-
-
-def is_improving(
-    table: WorkloadTable, trial: int, planned: int, limit: int = NO_LIMIT, share: float = 0.05
-) -> bool:
-    """Whether a trial found its best within the last `share` of its `planned` steps (both within `limit`)."""
-    end = min(planned, limit)
-    start, stop = int(table.offsets[trial]), int(table.offsets[trial + 1])
-    steps = table.record_step[start:stop]
-    last = int(np.searchsorted(steps, limit, side="right")) - 1
-    return last >= 0 and end > 0 and int(steps[last]) > 0 and int(steps[last]) >= math.ceil((1 - share) * end)

@@ -40,6 +40,10 @@ class StepsToResult:
     """[S], the least of them, or NEVER."""
     trial: Ints
     """[S], index of the trial that holds it, the smallest number on ties, or NEVER."""
+    step_budget: float | None = None
+    """As asked; so are the next two."""
+    example_budget: float | None = None
+    num_trials: int | None = None
 
     @cached_property
     def reached(self) -> Bools:
@@ -123,8 +127,10 @@ def steps_to_result(
     trial, step = trial[valid], step[valid]
     trial_steps = np.full(len(table.study), NEVER)
     trial_steps[trial] = step
-    steps, best = _first_of_each(table, trial, step)
-    return StepsToResult(table, goal, counted, limit, trial_steps, steps, best)
+    steps, best = first_of_each(table, trial, step)
+    return StepsToResult(
+        table, goal, counted, limit, trial_steps, steps, best, step_budget, example_budget, num_trials
+    )
 
 
 def resolve_goal(table: WorkloadTable, goal: float | None) -> float:
@@ -152,8 +158,9 @@ def step_limits(table: WorkloadTable, step_budget: float | None, example_budget:
     return limit
 
 
-def _first_of_each(table: WorkloadTable, trial: Ints, step: Ints) -> tuple[Ints, Ints]:
-    """Per study: the least step and the first trial that has it; `trial` ascends, so the first is the smallest."""
+def first_of_each(table: WorkloadTable, trial: Ints, step: Ints) -> tuple[Ints, Ints]:
+    """Per study: the least step and the first trial that has it, NEVER where none; `trial` ascends, so that is the
+    smallest number."""
     studies = len(table.batch_sizes)
     steps, best = np.full(studies, NEVER), np.full(studies, NEVER)
     if len(trial):

@@ -262,22 +262,42 @@ def curve(
     of the paper's protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise`
     batch size that did not reach the goal.
     """
+    question: dict[str, Any] = {
+        "step_budget": step_budget,
+        "example_budget": example_budget,
+        "num_trials": num_trials,
+        "statuses": statuses,
+    }
+    result = steps_to_result(table, goal, **question)
+    best = best_measurements(table, **question)
+    return curve_of(
+        result,
+        best,
+        normalise=normalise,
+        rules=rules,
+        limits=limits,
+        searches=searches,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def curve_of(
+    result: StepsToResult,
+    best: BestMeasurements,
+    *,
+    normalise: int | None = None,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+    searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Curve:
+    """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`."""
     rules = rules or Rules()
-    result = steps_to_result(
-        table,
-        goal,
-        step_budget=step_budget,
-        example_budget=example_budget,
-        num_trials=num_trials,
-        statuses=statuses,
-    )
-    best = best_measurements(
-        table,
-        step_budget=step_budget,
-        example_budget=example_budget,
-        num_trials=num_trials,
-        statuses=statuses,
-    )
+    table = result.table
     sizes = table.batch_sizes
     steps = np.where(result.reached, result.steps, np.nan)
     # A study bounded by wall time, or not finished, is not known to have failed for any number of steps.
@@ -303,9 +323,9 @@ def curve(
         critical=scaling.critical_batch_size(sizes, steps, rules),
         rules=rules,
         level=level,
-        step_budget=step_budget,
-        example_budget=example_budget,
-        num_trials=num_trials,
+        step_budget=result.step_budget,
+        example_budget=result.example_budget,
+        num_trials=result.num_trials,
         normalise=normalise,
         result=result,
     )
