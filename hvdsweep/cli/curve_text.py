@@ -92,7 +92,7 @@ def findings(curve: Curve) -> list[str]:
     more = "at least " if curve.useful.at_least else ""
     lines = [
         f"maximum useful batch size  {more}{whole(curve.useful.batch_size)}{spread}",
-        f"    {curve.rules.useful}" + (", and no larger batch size tried took as long" if more else ""),
+        f"    {curve.rules.useful}" + ("; no larger batch size shows where scaling ends" if more else ""),
     ]
     if curve.critical is not None:
         more = "at least " if curve.critical.at_least else ""
