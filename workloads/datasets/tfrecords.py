@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,10 @@ def kept(kind: str, paths: list[Path], make: Callable[[], tuple[np.ndarray, ...]
         digest.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     place = files.root() / ".index" / f"{kind}-{digest.hexdigest()[:32]}.npz"
     # A damaged index is made again: it holds nothing that the data do not.
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(place) as saved:
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
+        np.load(place) as saved,
+    ):
         return tuple(saved[f"arr_{i}"] for i in range(len(saved.files)))
     made = make()
     with contextlib.suppress(OSError), files.written_whole(place) as temporary:
