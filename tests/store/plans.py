@@ -1,0 +1,145 @@
+"""Plans made by hand, as simple as the store allows, and a gang that trains them by drawing numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvdsweep.states import Status, StopReason
+from hvdsweep.store import (
+    Claim,
+    Final,
+    TrialUpdate,
+    TrialWriter,
+    begin_run,
+    connect,
+    end_run,
+    new_gang,
+    save_plan,
+)
+
+GOAL = {"metric": "val/error", "value": 0.2, "maximize": False}
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int
+    key: str
+    seed: int
+    metaparameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Study:
+    batch_size: int
+    target_trials: int = 3
+    max_trials: int = 6
+    steps: int = 40
+    seed: int = 1
+    search: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": {"scale": "log"}})
+    goal: Mapping[str, Any] = field(default_factory=lambda: GOAL)
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        return {"workload": "w", "batch_size": self.batch_size, "steps": self.steps, "goal": self.goal}
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        return self.trial_range(0, self.target_trials)
+
+    def trial_range(self, start: int, count: int) -> Sequence[Trial]:
+        return [
+            Trial(
+                n,
+                f"{self.batch_size}/{self.steps}/{n}",
+                100 + n,
+                {"learning_rate": 10.0 ** -(n % 4), "momentum": n / 10},
+            )
+            for n in range(start, start + count)
+        ]
+
+
+@dataclass(frozen=True)
+class Workload:
+    studies: Sequence[Study]
+    name: str = "set/net/sgd"
+    dataset: str = "set"
+    model: str = "net"
+    algorithm: str = "sgd"
+    metric: str = GOAL["metric"]
+    goal: float | None = GOAL["value"]
+    maximize: bool = GOAL["maximize"]
+    train_examples: int | None = 1000
+    parameters: int | None = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    workloads: Sequence[Workload]
+    key: str = "key"
+    name: str = "sweep"
+    file: str | None = "sweep.toml"
+    definition: Mapping[str, Any] = field(default_factory=lambda: {"seed": 1})
+
+
+def plan(batch_sizes: Sequence[int] = (8, 16), trials: int = 3, **changes: Any) -> Plan:
+    """One workload with these studies."""
+    studies = {name: changes.pop(name) for name in ("max_trials", "steps", "goal") if name in changes}
+    return Plan([Workload([Study(size, trials, **studies) for size in batch_sizes])], **changes)
+
+
+def gang(path: Path, sweep_id: int = 1) -> TrialWriter:
+    """A new gang of the sweep, and its writer."""
+    conn = connect(path)
+    gang_id = new_gang(conn, sweep_id, np=2)
+    conn.close()
+    return TrialWriter(path, gang_id)
+
+
+def outcome(claim: Claim, status: Status = Status.COMPLETE) -> TrialUpdate:
+    """A whole trial, its numbers drawn from its seed and batch size: losses, and an evaluation every 4 steps."""
+    random = np.random.default_rng([claim.seed, claim.definition["batch_size"]])
+    steps = claim.definition["steps"]
+    measurements = [
+        (step, {"val/error": float(random.random()), "val/accuracy": float(random.random())})
+        for step in range(0, steps + 1, 4)
+    ]
+    reason = StopReason.BUDGET if status is Status.COMPLETE else StopReason.DIVERGED
+    losses = random.random(steps, np.float32)
+    return TrialUpdate(
+        claim.trial_id,
+        losses,
+        steps,
+        measurements=measurements,
+        final=Final(status, reason, train_seconds=2.0),
+    )
+
+
+def train_all(path: Path, sweep_id: int = 1, diverging: Sequence[int] = ()) -> dict[int, TrialUpdate]:
+    """Train the whole sweep with one gang; trials of the numbers `diverging` diverge. Returns what was written."""
+    conn = connect(path)
+    begin_run(conn, sweep_id, np=2, gangs=1, versions={"hvdsweep": "1"})
+    conn.close()
+    written = {}
+    with gang(path, sweep_id) as writer:
+        claim = writer.commit(None, claim=True).claim
+        while claim is not None:
+            update = outcome(claim, Status.INFEASIBLE if claim.number in diverging else Status.COMPLETE)
+            written[claim.trial_id] = update
+            claim = writer.commit(update, claim=True).claim
+    conn = connect(path)
+    end_run(conn, sweep_id, "DONE")
+    conn.close()
+    return written
+
+
+def small_store(path: Path, **changes: Any) -> int:
+    """A store with one saved plan; the sweep's id."""
+    conn = connect(path, create=True)
+    saved = save_plan(conn, plan(**changes))
+    conn.close()
+    return saved.sweep_id

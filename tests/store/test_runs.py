@@ -1,0 +1,214 @@
+"""Supervisors and gangs come, beat and go; what they leave behind when killed is put back."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.store import beat as beat_run
+from hvdsweep.store import (
+    begin_run,
+    connect,
+    end_run,
+    gang_state,
+    is_live,
+    new_gang,
+    open_reader,
+    record_throughput,
+    recover,
+    request_stop,
+    requeue,
+)
+from hvdsweep.store.maintenance import check
+from hvdsweep.store.runs import SILENT_SECONDS, gang_is_live, process_started
+
+from .plans import gang, outcome, small_store, train_all
+
+HERE = platform.node()
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
+    """The sweep's row follows its supervisor, and a request to stop is heard once and forgotten by the next run."""
+    assert not is_live(look, 1)
+    begin_run(look, 1, np=2, gangs=3, versions={"horovod": "0.28.1"})
+    assert is_live(look, 1)
+    assert beat_run(look, 1) is False
+    request_stop(look, 1)
+    assert beat_run(look, 1) is True
+    with open_reader(planned) as reader:
+        row = reader.sweeps()[0]
+    assert (row.state, row.np, row.gangs, row.versions, row.live) == (
+        "STOPPING",
+        2,
+        3,
+        {"horovod": "0.28.1"},
+        True,
+    )
+    end_run(look, 1, "IDLE", "stopped by request")
+    assert not is_live(look, 1)
+    begin_run(look, 1, np=1, gangs=1)
+    assert beat_run(look, 1) is False
+    with pytest.raises(ValueError, match="cannot end RUNNING"):
+        end_run(look, 1, "RUNNING")
+
+
+def test_life_on_this_host_is_a_process_and_elsewhere_a_heartbeat(dead_pid: int):
+    """A pid counts only here, and only if that process began before it was registered; else the last sign of life."""
+    now = time.time()
+    fresh, stale = now - SILENT_SECONDS / 2, now - 2 * SILENT_SECONDS
+    assert gang_is_live(os.getpid(), HERE, now, stale, now)
+    assert not gang_is_live(os.getpid(), HERE, process_started(os.getpid()) - 60, fresh, now), (
+        "a reused number"
+    )
+    assert not gang_is_live(dead_pid, HERE, now, fresh, now)
+    assert gang_is_live(dead_pid, "elsewhere", stale, fresh, now)
+    assert not gang_is_live(os.getpid(), "elsewhere", stale, stale, now)
+    assert gang_is_live(None, HERE, fresh, None, now), "no pid yet: it is being started"
+    assert not gang_is_live(None, HERE, None, None, now)
+
+
+def test_when_a_process_began():
+    """Within a second of the truth for a child started now; None for one that has ended but was not waited for."""
+    before = time.time()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert before - 1 < process_started(child.pid) < time.time() + 1
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert process_started(child.pid) is None, "a zombie"
+    child.wait()
+
+
+def test_requeue_erases_and_counts(planned: Path, look: sqlite3.Connection):
+    """Each counted attempt gives the trial back clean; the third sets it aside with its data and the last words."""
+    with gang(planned) as writer:
+        for attempt in range(1, 4):
+            claim = writer.commit(None, claim=True).claim
+            update = outcome(claim)
+            update.final = None
+            writer.commit(update, claim=False)
+            done = requeue(
+                look, [claim.trial_id], count_attempt=True, message=f"died {attempt}", max_attempts=3
+            )
+            assert done == (([claim.trial_id], []) if attempt < 3 else ([], [claim.trial_id]))
+            assert check(look) == []
+        assert requeue(look, [claim.trial_id], count_attempt=True, message="", max_attempts=3) == ([], [])
+    assert look.execute("SELECT status, attempts, message, steps FROM trials WHERE id = 1").fetchone() == (
+        "INCOMPLETE",
+        3,
+        "died 3",
+        40,
+    )
+    assert look.execute("SELECT count(*) FROM losses").fetchone() == (40,)
+
+
+def test_requeue_without_counting_is_for_trials_that_are_not_to_blame(
+    planned: Path, look: sqlite3.Connection
+):
+    """A stopped sweep gives its trials back as if they had never begun."""
+    with gang(planned) as writer:
+        for _ in range(5):
+            claim = writer.commit(None, claim=True).claim
+            requeue(look, [claim.trial_id], count_attempt=False, message=None, max_attempts=1)
+    assert look.execute("SELECT status, attempts FROM trials WHERE id = 1").fetchone() == ("PENDING", 0)
+
+
+def test_recover_spares_the_living(planned: Path, look: sqlite3.Connection, dead_pid: int):
+    """Trials of dead gangs start anew, those of a living gang go on; dead gangs are marked so."""
+    living, dead, remote = gang(planned), gang(planned), gang(planned)
+    claims = [writer.commit(None, claim=True).claim.trial_id for writer in (living, dead, remote)]
+    gang_state(look, living.gang_id, pid=os.getpid())
+    gang_state(look, dead.gang_id, pid=dead_pid)
+    look.execute(
+        "UPDATE gangs SET host = 'elsewhere', heartbeat = 0, started = 0 WHERE id = ?", (remote.gang_id,)
+    )
+    found = recover(look, 1)
+    assert (found.requeued, found.retried, found.living_gangs) == (2, 0, (living.gang_id,))
+    states = dict(look.execute("SELECT id, status FROM trials"))
+    assert [states[trial] for trial in claims] == ["RUNNING", "PENDING", "PENDING"]
+    gangs = [row[0] for row in look.execute("SELECT state FROM gangs ORDER BY id")]
+    assert gangs == ["TRAINING", "DEAD", "DEAD"]
+    assert look.execute("SELECT max(attempts) FROM trials").fetchone() == (0,)
+    assert check(look) == []
+
+
+def test_recover_leaves_other_sweeps_alone(planned: Path, look: sqlite3.Connection):
+    """Two sweeps in one file, each with a trial in training: recovering one does not touch the other."""
+    from hvdsweep.store import save_plan
+
+    from .plans import plan
+
+    other = save_plan(look, plan(batch_sizes=(2,), key="other")).sweep_id
+    with gang(planned, 1) as one, gang(planned, other) as two:
+        one.commit(None, claim=True)
+        trial = two.commit(None, claim=True).claim.trial_id
+        look.execute("UPDATE gangs SET started = 0, heartbeat = 0")
+        assert recover(look, 1).requeued == 1
+        assert look.execute("SELECT id FROM trials WHERE status = 'RUNNING'").fetchall() == [(trial,)]
+
+
+def test_failed_trials_are_tried_again_when_asked(planned: Path, look: sqlite3.Connection):
+    """INCOMPLETE trials stay aside until the sweep is launched again; then they start without counted attempts."""
+    train_all(planned)
+    look.execute(
+        "UPDATE trials SET status = 'INCOMPLETE', attempts = 3, stop_reason = 'failed' WHERE number = 1"
+    )
+    assert recover(look, 1).retried == 0
+    assert recover(look, 1, retry_incomplete=True).retried == 2
+    assert look.execute("SELECT DISTINCT status, attempts FROM trials WHERE number = 1").fetchall() == [
+        ("PENDING", 0)
+    ]
+    assert check(look) == []
+    assert len(train_all(planned)) == 2
+
+
+def test_measured_speeds_are_kept(path: Path):
+    """`steps_per_second` and `examples_per_second` follow from steps, seconds and batch size."""
+    small_store(path)
+    conn = connect(path)
+    record_throughput(conn, workload="w", batch_size=32, np=4, gangs=2, steps=100, seconds=0.5, host="h")
+    with open_reader(path) as reader:
+        (row,) = reader.throughput()
+    assert (row.steps_per_second, row.examples_per_second, row.source, row.host) == (
+        200.0,
+        6400.0,
+        "scale",
+        "h",
+    )
+    with pytest.raises(ValueError, match="no speed"):
+        record_throughput(conn, workload="w", batch_size=32, np=4, gangs=2, steps=0, seconds=0.5)
+
+
+def test_a_gang_that_has_ended_says_why(path: Path):
+    """State, last words and time of the end; a state that does not exist is refused."""
+    small_store(path)
+    conn = connect(path)
+    gang_id = new_gang(conn, 1, np=2, log_dir="logs/1")
+    gang_state(conn, gang_id, pid=12)
+    gang_state(conn, gang_id, "DEAD", message="rank 1: Killed")
+    with open_reader(path) as reader:
+        (row,) = reader.gangs()
+    assert (row.state, row.pid, row.message, row.log_dir, row.trial_id) == (
+        "DEAD",
+        12,
+        "rank 1: Killed",
+        "logs/1",
+        None,
+    )
+    assert row.ended >= row.started
+    with pytest.raises(ValueError, match="no such state"):
+        gang_state(conn, gang_id, "SLEEPING")
