@@ -67,23 +67,19 @@ def definition_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
     if ("goal" in one) != ("goal" in other):
         # Only one of them ends trials at its goal: what differs is that, not the goal itself.
         one["goal"], other["goal"] = old["goal"], new["goal"]
-    before, after = _flat(one), _flat(other)
+    return _differences(one, other, "")
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:
     lines = []
-    for key in sorted(before.keys() | after.keys()):
-        if key not in before or key not in after or canonical_json(before[key]) != canonical_json(after[key]):
-            lines.append(f"{key}: {_shown(before, key)} -> {_shown(after, key)}")
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            lines += _differences(before, after, f"{prefix}{key}.")
+        elif _shown(before) != _shown(after):
+            lines.append(f"{prefix}{key}: {_shown(before)} -> {_shown(after)}")
     return lines
 
 
-def _shown(flat: Mapping[str, Any], key: str) -> str:
-    return json.dumps(flat[key], ensure_ascii=False) if key in flat else "(not set)"
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        if isinstance(entry, Mapping) and entry:
-            flat |= _flat(entry, f"{prefix}{key}.")
-        elif entry is not None and entry != {}:
-            flat[f"{prefix}{key}"] = entry
-    return flat
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value not in (None, {}) else "(not set)"

@@ -130,7 +130,7 @@ OTHER_TRIALS = [
     ("at_start", [("every = 20", "every = 20\nat_start = false")], "evaluation.at_start: true -> false"),
     ("seed", [("seed = 1", "seed = 2")], "studies.seed: 1 -> 2"),
     ("learning rate", [("max = 10.0", "max = 5.0")], "search.learning_rate.max: 10.0 -> 5.0"),
-    ("momentum fixed", [('{ scale = "reverse_log", min = 0.8, max = 0.999 }', "0.9")], "search.momentum: (not set) -> 0.9"),
+    ("momentum fixed", [('{ scale = "reverse_log", min = 0.8, max = 0.999 }', "0.9")], 'search.momentum: {"max": 0.999'),
     ("dropout", [("momentum = {", "dropout = 0.2\nmomentum = {")], "search.dropout: (not set) -> 0.2"),
     ("schedule", [("micro_batch = 256", 'micro_batch = 256\nschedule = "linear"')], 'training.schedule: "constant" -> "linear"'),
     ("stop", [("micro_batch = 256", 'micro_batch = 256\nstop = "goal"')], 'training.stop: "budget" -> "goal"'),
@@ -138,12 +138,12 @@ OTHER_TRIALS = [
     (
         "override of this batch size",
         [("[training]", "[[search.override]]\nbatch_sizes = [64]\nlearning_rate = 0.1\n[training]")],
-        "search.override.64.learning_rate: (not set) -> 0.1",
+        'search.override.64: (not set) -> {"learning_rate": 0.1}',
     ),
     (
         "budget of this batch size",
         [("steps = 2000", "steps = 2000\n[[budget.override]]\nbatch_sizes = [64]\nsteps = 100")],
-        "budget.override.64.steps: (not set) -> 100",
+        'budget.override.64: (not set) -> {"steps": 100}',
     ),
 ]  # fmt: skip
 
