@@ -1,6 +1,6 @@
 """A store of any size with planted curves, made in seconds: for benchmarks of everything that reads one.
 
-    python -m benchmarks.generate big.db --trials 168160 --rows 71638836
+    python benchmarks/generate.py big.db --trials 168160 --rows 71638836
 
 Every study follows steps-to-result = least * (1 + critical / batch size), with trials spread around it by their learning
 rate; a quarter of them diverge. Curves fall exponentially to a floor, under multiplicative noise.
