@@ -1,47 +1,53 @@
 """Analysis of scaling curves: pure functions on numpy arrays, from tables of running-best records.
 
 `WorkloadTable` is the input of all of them; `curve` answers most questions at once; the rest are its parts and the
-questions beside it. Importing this loads numpy and nothing heavier.
+questions beside it. Nothing here loads more than numpy, and names are imported when they are first used.
 """
 
-from hvdsweep.curves.cautions import Caution, Doubt, Limits, cautions
-from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
-from hvdsweep.curves.costs import Costs, Throughput, TimeToGoal, time_to_goal
-from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
-from hvdsweep.curves.measurements import (
-    BestMeasurements,
-    BudgetCurves,
-    best_measurements,
-    best_under_budgets,
-    trial_best,
-)
-from hvdsweep.curves.metaparameters import (
-    Outcome,
-    PowerLaw,
-    Scatter,
-    StabilityMap,
-    best_parameter,
-    fit_exponent,
-    heuristics,
-    scatter,
-    stability_map,
-)
-from hvdsweep.curves.noise import NoiseScale, gradient_noise_scale
-from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
-from hvdsweep.curves.resampling import BestOf, best_of, minimum_interval, resampled_minima
-from hvdsweep.curves.scaling import (
-    Critical,
-    Region,
-    Rules,
-    Useful,
-    critical_batch_size,
-    max_useful_batch_size,
-    overhead,
-    perfect_scaling,
-    regions,
-)
-from hvdsweep.curves.scaling_curve import Curve, Point, curve, to_csv
-from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
+    from hvdsweep.curves.costs import Costs, Throughput, TimeToGoal, time_to_goal
+    from hvdsweep.curves.doubts import Caution, Doubt, Limits, cautions
+    from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
+    from hvdsweep.curves.measurements import (
+        BestMeasurements,
+        BudgetCurves,
+        best_measurements,
+        best_under_budgets,
+        trial_best,
+    )
+    from hvdsweep.curves.metaparameters import (
+        Outcome,
+        PowerLaw,
+        Scatter,
+        StabilityMap,
+        best_parameter,
+        fit_exponent,
+        heuristics,
+        scatter,
+        stability_map,
+    )
+    from hvdsweep.curves.noise import NoiseScale, gradient_noise_scale
+    from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
+    from hvdsweep.curves.resampling import BestOf, best_of, minimum_interval, resampled_minima
+    from hvdsweep.curves.scaling import (
+        Critical,
+        Region,
+        Rules,
+        Useful,
+        critical_batch_size,
+        max_useful_batch_size,
+        overhead,
+        perfect_scaling,
+        regions,
+    )
+    from hvdsweep.curves.scaling_curve import Curve, Point, curve, curve_of, to_csv
+    from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
 
 __all__ = [
     "COMPLETE_ONLY",
@@ -81,6 +87,7 @@ __all__ = [
     "compare",
     "critical_batch_size",
     "curve",
+    "curve_of",
     "fit_exponent",
     "fit_hyperbola",
     "goal_sweep",
@@ -99,3 +106,58 @@ __all__ = [
     "to_csv",
     "trial_best",
 ]
+
+_HOME = {
+    "doubts": ("Caution", "Doubt", "Limits", "cautions"),
+    "comparison": ("Comparison", "GoalSweep", "compare", "goal_sweep"),
+    "costs": ("Costs", "Throughput", "TimeToGoal", "time_to_goal"),
+    "fit": ("Estimate", "HyperbolaFit", "fit_hyperbola"),
+    "measurements": (
+        "BestMeasurements",
+        "BudgetCurves",
+        "best_measurements",
+        "best_under_budgets",
+        "trial_best",
+    ),
+    "metaparameters": (
+        "Outcome",
+        "PowerLaw",
+        "Scatter",
+        "StabilityMap",
+        "best_parameter",
+        "fit_exponent",
+        "heuristics",
+        "scatter",
+        "stability_map",
+    ),
+    "noise": ("NoiseScale", "gradient_noise_scale"),
+    "outcomes": ("NEVER", "StepsToResult", "steps_to_result"),
+    "resampling": ("BestOf", "best_of", "minimum_interval", "resampled_minima"),
+    "scaling": (
+        "Critical",
+        "Region",
+        "Rules",
+        "Useful",
+        "critical_batch_size",
+        "max_useful_batch_size",
+        "overhead",
+        "perfect_scaling",
+        "regions",
+    ),
+    "scaling_curve": ("Curve", "curve", "curve_of", "Point", "to_csv"),
+    "table": ("COMPLETE_ONLY", "LIVE", "WorkloadTable"),
+}
+"""Module -> the public names it holds."""
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"hvdsweep.curves.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'hvdsweep.curves' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

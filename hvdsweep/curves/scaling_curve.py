@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hvdsweep.curves import scaling
-from hvdsweep.curves.cautions import Caution, Limits, cautions
+from hvdsweep.curves.doubts import Caution, Limits, cautions
 from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
