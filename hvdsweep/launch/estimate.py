@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
 class Pace:
-    """Time that one study has taken so far."""
+    """What the trials of one study have taken so far."""
 
-    seconds: float = 0.0
-    """Spent on ended trials, diverged ones included: they are part of the price of a study."""
     complete: int = 0
+    lost: float = 0.0
+    """Seconds spent on trials that diverged or failed: part of the price of those that did not."""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=99))
+    """Seconds of the latest COMPLETE trials."""
 
     def add(self, seconds: float, complete: bool) -> None:
         """Count an ended trial."""
-        self.seconds += max(0.0, seconds)
-        self.complete += complete
+        if complete:
+            self.complete += 1
+            self.recent.append(max(0.0, seconds))
+        else:
+            self.lost += max(0.0, seconds)
 
     @property
     def per_trial(self) -> float | None:
-        """Seconds per COMPLETE trial; None until there is one."""
-        return self.seconds / self.complete if self.complete else None
+        """Seconds per COMPLETE trial; None until there is one. By the median: the first trial of a gang also compiles."""
+        if not self.complete:
+            return None
+        return sorted(self.recent)[(len(self.recent) - 1) // 2] + self.lost / self.complete
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hvdsweep.errors import RunFailed
+from hvdsweep.launch.sweeps import refuse_if_live
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.runs import begin_run, gang_state, is_live
+from hvdsweep.store.runs import begin_run, gang_state
 
 OPEN = ("PENDING", "RUNNING")
 ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
@@ -118,16 +118,7 @@ class Ledger:
     def register(self, *, np: int, gangs: int, versions: Mapping[str, str]) -> None:
         """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
         with transaction(self.conn):
-            pid, host, state = self.conn.execute(
-                "SELECT supervisor_pid, supervisor_host, state FROM sweeps WHERE id = ?", (self.sweep,)
-            ).fetchone()
-            if is_live(self.conn, self.sweep):
-                where = f"process {pid} on {host}" if pid is not None else f"a process on {host}"
-                wait = "" if host == platform.node() else " (or was, until less than two minutes ago)"
-                raise RunFailed(
-                    f"Sweep {self.sweep} is being trained already, by {where}{wait}, {state.lower()}. "
-                    "Watch it with `hvdsweep status --watch`, or stop it there with Ctrl-C and launch again."
-                )
+            refuse_if_live(self.conn, self.sweep)
             now = time.time()
             self.conn.execute(
                 "UPDATE sweeps SET state = 'RUNNING', supervisor_pid = ?, supervisor_host = ?, started = ?, heartbeat = ?"

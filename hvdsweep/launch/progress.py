@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from hvdsweep.launch.events import (
     EndEvent,
@@ -22,10 +24,13 @@ from hvdsweep.launch.events import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 LINE_SECONDS = 5.0
-"""A plain progress line at most this often."""
+"""A plain progress line at most this often,"""
+QUIET_SECONDS = 60.0
+"""and this often where nothing has changed."""
 MOST_BARS = 8
 """Studies shown at once on a terminal."""
 
@@ -53,6 +58,11 @@ class _Writing(Reporter):
             self._stream.flush()
         except (OSError, ValueError):
             self._deaf = True
+            # Python would fail once more, on what is left in its buffer, when the process ends.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
 
     def _take(self, event: Event) -> None:
         raise AssertionError
@@ -72,6 +82,7 @@ class Lines(_Writing):
         super().__init__(stream)
         self._clock = clock
         self._told = float("-inf")
+        self._said = ""
         self._finished: set[tuple[str, int]] | None = None
 
     def _take(self, event: Event) -> None:
@@ -89,11 +100,12 @@ class Lines(_Writing):
                 if (study.workload, study.batch_size) in finished - self._finished:
                     self._line(_study_line(study))
         self._finished = finished
+        working = [_study_line(study) for study in event.studies if study.running]
+        said = "; ".join([_overall(event), *working[:3]])
         now = self._clock()
-        if now - self._told >= LINE_SECONDS:
-            self._told = now
-            working = [_study_line(study) for study in event.studies if study.running]
-            self._line("; ".join([_overall(event), *working[:3]]))
+        if now - self._told >= (LINE_SECONDS if said != self._said else QUIET_SECONDS):
+            self._told, self._said = now, said
+            self._line(said)
 
     def _line(self, text: str) -> None:
         self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
@@ -104,9 +116,7 @@ class Bars(_Writing):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        from rich.console import Console
-
-        self._console = Console(file=stream)
+        self._console = _console(stream)
         self._bars: Progress | None = None
         self._whole: TaskID | None = None
         self._tasks: dict[tuple[str, int], TaskID] = {}
@@ -175,7 +185,18 @@ class Bars(_Writing):
             self._end_bars()
 
 
-def _bars(console: Any) -> Progress:
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            # rich would end the process.
+            raise BrokenPipeError
+
+    return Ours(file=stream)
+
+
+def _bars(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     # Without a refreshing thread: horovodrun is forked from this process.

@@ -212,6 +212,7 @@ class Supervisor:
 
     def _finish(self, view: View) -> Outcome:
         """Nothing is left to train: send the gangs home."""
+        self._announce.report(self._outlook.progress(view, len(self._slots.living())))
         self._slots.dismiss()
         self._wait_for_gangs()
         for study in self._ledger.short(view):

@@ -56,13 +56,23 @@ class Store:
     def statuses(self) -> list[str]:
         return [row[0] for row in self.rows("SELECT status FROM trials ORDER BY study_id, number")]
 
-    def results(self) -> list[tuple[Any, ...]]:
-        """Everything about the result of every trial, independent of ids and times."""
-        return self.rows(
-            "SELECT s.batch_size, t.number, t.status, t.stop_reason, t.steps, group_concat(l.step || ':' || l.loss)"
-            " FROM trials t JOIN studies s ON s.id = t.study_id LEFT JOIN losses l ON l.trial_id = t.id"
-            " GROUP BY t.id ORDER BY s.batch_size, t.number"
-        )
+    def results(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything about the result of every trial, to the last bit, independent of ids, times and gangs."""
+        conn = sqlite3.connect(self.path, timeout=30)
+        try:
+            metrics = [row[1] for row in conn.execute("PRAGMA table_info(measurements)")][2:]
+            trial = "w.name, s.batch_size, t.number"
+            tables = "workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
+            columns = ", ".join(f'm."{name}"' for name in sorted(metrics))
+            queries = {
+                "trials": f"SELECT {trial}, t.status, t.stop_reason, t.steps, t.seed, t.parameters FROM {tables}",
+                "losses": f"SELECT {trial}, l.step, l.loss FROM {tables} JOIN losses l ON l.trial_id = t.id",
+                "measurements": f"SELECT {trial}, m.step, {columns} FROM {tables} JOIN measurements m ON m.trial_id = t.id",
+                "records": f"SELECT {trial}, b.step, b.metric, b.value FROM {tables} JOIN running_best b ON b.trial_id = t.id",
+            }
+            return {name: sorted(conn.execute(query).fetchall()) for name, query in queries.items()}
+        finally:
+            conn.close()
 
     def processes(self) -> list[int]:
         """Living processes of gangs that work on this store."""

@@ -1,0 +1,78 @@
+"""`hvdsweep doctor`: whether this machine can train, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from hvdsweep.launch.checks import Check
+
+MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAILED", "red")}
+
+
+@click.command()
+@db_option
+@click.option(
+    "-H",
+    "--hosts",
+    metavar="HOSTS",
+    help="Let the ranks of the test run here too (a:1,b:1), this machine first.",
+)
+@click.option("--quick", is_flag=True, help="Start no ranks: leave the allreduce out.")
+@json_option
+def doctor(db: Path, hosts: str | None, quick: bool, as_json: bool) -> None:
+    """Check this machine: versions, Horovod, a real allreduce, the database's disk, cores, memory, GPUs.
+
+    Exit code 1 if something fails without which nothing can be trained.
+    """
+    from hvdsweep.launch.checks import light_checks
+    from hvdsweep.launch.hosts import Host, check_first_is_here, parse_hosts
+
+    machines: tuple[Host, ...] = (Host("localhost", 2),)
+    if hosts is not None:
+        machines = parse_hosts(hosts)
+        check_first_is_here(machines)
+    checks: list[Check] = []
+    for check in light_checks(db):
+        checks.append(check)
+        if not as_json:
+            _print(check)
+    if not quick:
+        from hvdsweep.launch.allreduce import allreduce_checks
+
+        if not as_json:
+            click.echo("Starting ranks (this takes some seconds) ...", err=True)
+        for check in allreduce_checks(machines):
+            checks.append(check)
+            if not as_json:
+                _print(check)
+    failed = sum(check.status == "failed" for check in checks)
+    warnings = sum(check.status == "warning" for check in checks)
+    if as_json:
+        print_json({"ok": not failed, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        click.echo(_verdict(failed, warnings))
+    sys.exit(1 if failed else 0)
+
+
+def _print(check: Check) -> None:
+    mark, colour = MARKS[check.status]
+    head = click.style(f"{mark:>6}", fg=colour)
+    click.echo(f"{head}  {check.name}: {check.found}".replace("\n", "\n        "))
+    if check.remedy:
+        click.echo(f"        -> {check.remedy}")
+
+
+def _verdict(failed: int, warnings: int) -> str:
+    if failed:
+        return f"{failed} check{'s' if failed > 1 else ''} failed: nothing can be trained like this."
+    if warnings:
+        return f"Ready to train, with {warnings} warning{'s' if warnings > 1 else ''}."
+    return "Ready to train."

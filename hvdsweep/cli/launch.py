@@ -1,0 +1,233 @@
+"""`hvdsweep launch`: train sweeps, or go on with them where they stopped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import DEFAULT_DATABASE, db_option, json_option, print_json
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.launch.events import Reporter
+    from hvdsweep.launch.hosts import Host
+    from hvdsweep.launch.settings import Settings
+    from hvdsweep.plan import Plan
+    from hvdsweep.sweep import Overrides
+
+AT_LEAST_1 = click.IntRange(min=1)
+SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+@click.command()
+@click.argument("workloads", metavar="WORKLOAD...", nargs=-1, required=True)
+@click.option("--np", type=AT_LEAST_1, default=1, metavar="N", show_default=True, help="Ranks per trial.")
+@click.option(
+    "--gangs", type=AT_LEAST_1, default=1, metavar="G", show_default=True, help="Trials side by side."
+)
+@click.option("-H", "--hosts", metavar="HOSTS", help="Machines and their slots (a:4,b:4), this one first.")
+@click.option(
+    "--hostfile", type=click.Path(path_type=Path), metavar="FILE", help="The same in a file: `a slots=4`."
+)
+@db_option
+@click.option("--trials", type=AT_LEAST_1, metavar="N", help="Trials per study, instead of the file's.")
+@click.option(
+    "--batch-sizes", metavar="LIST", help='Batch sizes (8,16,32 or "2^3..2^9"), instead of the file\'s.'
+)
+@click.option("--steps", type=AT_LEAST_1, metavar="N", help="Steps per trial, instead of the file's budget.")
+@click.option(
+    "--stop",
+    type=click.Choice(["budget", "goal", "beaten"]),
+    help="End trials at their budget, at the goal, or once another trial was there in fewer steps.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", help="The sweep's seed, instead of the file's."
+)
+@click.option("--threads", type=AT_LEAST_1, metavar="N", help="Threads per rank. [default: cores / ranks]")
+@click.option(
+    "--hang-timeout",
+    type=SECONDS,
+    default=300.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="Silence after which a gang counts as hung.",
+)
+@click.option(
+    "--start-timeout",
+    type=SECONDS,
+    default=600.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="The same while a gang starts or compiles.",
+)
+@click.option(
+    "--max-attempts",
+    type=AT_LEAST_1,
+    default=3,
+    metavar="N",
+    show_default=True,
+    help="Set a trial aside after so many gangs died of it.",
+)
+@click.option(
+    "--max-set-aside",
+    type=click.IntRange(min=0),
+    default=5,
+    metavar="N",
+    show_default=True,
+    help="End the run when so many trials in a row were set aside; 0: never.",
+)
+@click.option("--retry-incomplete", is_flag=True, help="Try trials again that were set aside.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
+@json_option
+def launch(
+    workloads: tuple[str, ...],
+    np: int,
+    gangs: int,
+    hosts: str | None,
+    hostfile: Path | None,
+    db: Path,
+    trials: int | None,
+    batch_sizes: str | None,
+    steps: int | None,
+    stop: str | None,
+    seed: int | None,
+    threads: int | None,
+    hang_timeout: float,
+    start_timeout: float,
+    max_attempts: int,
+    max_set_aside: int,
+    retry_incomplete: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train WORKLOADs: sweep files (TOML) or presets, one after the other.
+
+    The same command again goes on where it stopped; more trials or batch sizes extend the sweep. Ctrl-C stops cleanly. Exit
+    code: 0 everything is trained, 1 some trials could not be, 2 bad input (nothing written), 130 stopped before the end.
+    """
+    from hvdsweep.launch.settings import Settings
+    from hvdsweep.sweep import Overrides
+
+    plans, machines = _checked(workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile)
+    if dry_run:
+        _show(plans, np, gangs, db, as_json)
+        return
+    settings = Settings(
+        np=np,
+        gangs=gangs,
+        hosts=machines,
+        threads=threads,
+        hang_timeout=hang_timeout,
+        start_timeout=start_timeout,
+        max_attempts=max_attempts,
+        max_set_aside=max_set_aside,
+        retry_incomplete=retry_incomplete,
+    )
+    # Not ctx.exit(): outside click's standalone mode it would only be a return value.
+    sys.exit(_train(plans, settings, db, as_json))
+
+
+def _checked(
+    workloads: tuple[str, ...], overrides: Overrides, hosts: str | None, hostfile: Path | None
+) -> tuple[list[Plan], tuple[Host, ...] | None]:
+    """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
+    from hvdsweep.launch.hosts import check_first_is_here, parse_hostfile, parse_hosts
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import load_sweep
+
+    problems: list[str] = []
+    machines: tuple[Host, ...] | None = None
+    try:
+        if hosts is not None and hostfile is not None:
+            raise UserError("-H and --hostfile: both name the hosts. Give one of them.")
+        if hosts is not None:
+            machines = parse_hosts(hosts)
+        elif hostfile is not None:
+            machines = parse_hostfile(hostfile)
+        if machines is not None:
+            check_first_is_here(machines)
+    except UserError as error:
+        problems += error.problems
+    plans: dict[str, Plan] = {}
+    for workload in workloads:
+        try:
+            plan = make_plan(load_sweep(workload, overrides))
+        except UserError as error:
+            problems += error.problems
+        else:
+            # The same sweep twice on one command line is trained once.
+            plans.setdefault(plan.key, plan)
+    if problems:
+        raise UserError(*problems)
+    return list(plans.values()), machines
+
+
+def _show(plans: list[Plan], np: int, gangs: int, db: Path, as_json: bool) -> None:
+    """The plans, with expected hours where this database knows speeds."""
+    from hvdsweep.plan_summary import summarize
+
+    speeds: list[Any] = []
+    if db.exists():
+        from hvdsweep.store.reader import open_reader
+
+        with open_reader(db) as reader:
+            speeds = reader.throughput()
+    summaries = [summarize(plan, np, gangs, speeds) for plan in plans]
+    if as_json:
+        print_json([summary.to_json() for summary in summaries])
+        return
+    from rich.console import Console
+
+    from hvdsweep.cli.plan_view import render_summary
+
+    console = Console(highlight=False)
+    for summary in summaries:
+        console.print(render_summary(summary))
+
+
+def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool) -> int:
+    """Train one sweep after the other; the exit code."""
+    from contextlib import closing
+
+    from hvdsweep.launch.events import NoteEvent
+    from hvdsweep.launch.progress import reporter
+    from hvdsweep.launch.supervisor import STOPPED, Supervisor
+    from hvdsweep.launch.sweeps import introduce, save
+    from hvdsweep.store.connection import connect
+
+    report = reporter(as_json=as_json)
+    worst = 0
+    try:
+        with closing(connect(db, create=True)) as conn:
+            saved = [save(conn, plan) for plan in plans]
+        for number, plan in enumerate(plans):
+            with closing(connect(db)) as conn:
+                if number:
+                    # Trials that an earlier sweep of this command has trained meanwhile need not be trained again.
+                    save(conn, plan)
+                report(introduce(conn, plan, saved[number], db))
+            for warning in plan.warnings:
+                report(NoteEvent(level="warning", message=warning))
+            outcome = Supervisor(db, saved[number].sweep_id, plan, settings, report).run()
+            worst = max(worst, outcome.exit_code)
+            _hint(report, plan, db)
+            if outcome.exit_code == STOPPED:
+                break
+    finally:
+        report.close()
+    return worst
+
+
+def _hint(report: Reporter, plan: Plan, db: Path) -> None:
+    """How to see what was trained."""
+    from hvdsweep.launch.events import NoteEvent
+
+    command = ["hvdsweep", "curve"]
+    if len(plan.workloads) == 1:
+        command.append(plan.workloads[0].name)
+    if db != Path(DEFAULT_DATABASE):
+        command += ["--db", str(db)]
+    report(NoteEvent(level="info", message=f"See the scaling curve: {' '.join(command)}"))

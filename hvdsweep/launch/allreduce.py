@@ -1,0 +1,120 @@
+"""The check that counts: two ranks, started exactly as gangs are, add up known vectors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hvdsweep.errors import HvdsweepError
+from hvdsweep.launch.checks import Check, check_build, size
+from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
+from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.lastwords import death_of
+from hvdsweep.launch.machine import cores, gpus
+from hvdsweep.launch.processes import Mark, ProcessId, end_with_parent, kill_marked
+
+MODULE = "hvdsweep.training.probe"
+REMEDY = (
+    "Compile Horovod anew against the installed TensorFlow (`make clean install`). Where ranks cannot reach each other, "
+    "look for a firewall on the loopback interface."
+)
+
+
+def allreduce_checks(
+    hosts: Sequence[Host] = (Host("localhost", 2),),
+    *,
+    seconds: float = 180.0,
+    environment: Mapping[str, str] | None = None,
+    build: CommandBuilder = gang_command,
+) -> list[Check]:
+    """Start a rank on every slot of `hosts`, have them add vectors up; report the sum, the speed and Horovod's build.
+
+    No process is left.
+    """
+    me = ProcessId.current()
+    inherited = os.environ if environment is None else environment
+    ranks = sum(host.slots for host in hosts)
+    with tempfile.TemporaryDirectory(prefix="hvdsweep-doctor-") as folder:
+        out = Path(folder) / "probe.json"
+        mark = Mark(me, 0, 0, folder)
+        begun = time.monotonic()
+        try:
+            variables = gang_environment(
+                inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
+            ).variables
+            command = build(hosts, MODULE, ["--out", str(out)])
+            with (Path(folder) / "horovodrun.log").open("wb") as log:
+                process = subprocess.Popen(
+                    command,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=end_with_parent(os.getpid()),
+                )
+        except (OSError, HvdsweepError) as error:
+            return [Check("allreduce", "failed", str(error), REMEDY)]
+        try:
+            code: int | None = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            kill_marked(lambda found: found == mark)
+            process.wait()
+        taken = time.monotonic() - begun
+        if code == 0 and out.exists():
+            return judged(json.loads(out.read_text(encoding="utf-8")), taken, with_gpus=bool(gpus(inherited)))
+        what = str(death_of(Path(folder), code)) if code is not None else f"no answer within {seconds:.0f} s"
+        if out.exists() and not json.loads(out.read_text(encoding="utf-8"))["sum_is_right"]:
+            what = "the ranks' sum is wrong"
+    built = check_build()
+    return [Check("allreduce", "failed", what, REMEDY, {"horovod_build": built})]
+
+
+def judged(probe: Mapping[str, Any], seconds: float, *, with_gpus: bool) -> list[Check]:
+    """The checks that a probe's answer makes; `seconds` from start to end, `with_gpus`: this machine has some."""
+    found = (
+        f"{probe['ranks']} ranks: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "
+        f"{size(probe['large_bytes'])}; started, asked and ended in {seconds:.1f} s"
+    )
+    details = {**probe, "seconds": seconds}
+    checks = [
+        Check("allreduce", "ok", found, details=details)
+        if probe["sum_is_right"]
+        else Check("allreduce", "failed", "the ranks' sum is wrong", REMEDY, details)
+    ]
+    built = probe["built"]
+    parts = ", ".join(
+        f"{name} {'yes' if built[key] else 'no'}"
+        for name, key in (("Gloo", "gloo"), ("NCCL", "nccl"), ("MPI", "mpi"))
+    )
+    details = {
+        "built": built,
+        "tensorflow_gpus": probe["tensorflow_gpus"],
+        "tensorflow_cuda": probe["tensorflow_cuda"],
+    }
+    if not built["gloo"]:
+        checks.append(
+            Check("horovod build", "failed", parts, "Compile Horovod with HOROVOD_WITH_GLOO=1.", details)
+        )
+    elif with_gpus and not built["nccl"]:
+        remedy = "Gradients travel through main memory. Compile Horovod with HOROVOD_GPU_OPERATIONS=NCCL (docs/launching.md)."
+        checks.append(Check("horovod build", "warning", parts, remedy, details))
+    else:
+        checks.append(Check("horovod build", "ok", parts, details=details))
+    if with_gpus and not probe["tensorflow_gpus"]:
+        remedy = "Install TensorFlow's CUDA libraries (the `gpu` extra), or check the driver."
+        checks.append(
+            Check(
+                "TensorFlow's GPUs", "warning", "TensorFlow sees none of this machine's GPUs", remedy, details
+            )
+        )
+    return checks

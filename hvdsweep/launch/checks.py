@@ -1,0 +1,284 @@
+"""What `hvdsweep doctor` looks at: each check says what it found and, where something is wrong, what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import resource
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from hvdsweep.errors import HvdsweepError
+from hvdsweep.launch.horovodrun import horovodrun_program
+from hvdsweep.launch.machine import cores, gpus, memory
+
+LEAST_DISK = 100 << 20
+ENOUGH_DISK = 2 << 30
+MEMORY_PER_RANK = 1 << 30
+"""Bytes that TensorFlow, Horovod and a small model take per rank, roughly."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    """`failed`: training cannot work like this."""
+    found: str
+    remedy: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """The same for programs."""
+
+
+def light_checks(db: Path) -> Iterator[Check]:
+    """Everything that needs no rank to be started."""
+    yield python()
+    yield from packages()
+    yield horovodrun()
+    yield names()
+    yield shared_memory()
+    yield processors()
+    yield ram()
+    yield open_files()
+    yield graphics()
+    yield from database(db)
+
+
+def python() -> Check:
+    """Python's version, on Linux."""
+    version = platform.python_version()
+    found = f"Python {version} on {platform.system()} {platform.machine()}"
+    details = {"python": version, "system": platform.system(), "machine": platform.machine()}
+    if platform.system() != "Linux":
+        return Check("python", "failed", found, "hvdsweep runs on Linux only.", details)
+    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
+        return Check("python", "failed", found, "TensorFlow 2.18 needs Python 3.11 or 3.12.", details)
+    return Check("python", "ok", found, details=details)
+
+
+def packages() -> Iterator[Check]:
+    """The packages whose versions have to fit each other."""
+    remedy = "Install the versions hvdsweep pins: `make install` (it compiles Horovod against TensorFlow)."
+    for name, wanted in (("tensorflow", "2.18."), ("horovod", "0.28."), ("keras", "3."), ("numpy", None)):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Check(name, "failed", "not installed", remedy, {"version": None})
+            continue
+        right = version.startswith(wanted) if wanted else _numbers(version) < (2, 1)
+        found = version if right else f"{version}, not {wanted + 'x' if wanted else 'below 2.1'}"
+        yield Check(name, "ok" if right else "failed", found, None if right else remedy, {"version": version})
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def horovodrun() -> Check:
+    """The launcher of this very environment."""
+    try:
+        program = horovodrun_program()[-1]
+    except HvdsweepError as error:
+        return Check(
+            "horovodrun",
+            "failed",
+            str(error),
+            "Install Horovod into the environment that runs hvdsweep: `make install`.",
+        )
+    return Check("horovodrun", "ok", program, details={"path": program})
+
+
+def names() -> Check:
+    """Whether `localhost` means this machine: horovodrun would use ssh otherwise."""
+    try:
+        address = socket.gethostbyname("localhost")
+    except OSError as error:
+        return Check(
+            "localhost", "failed", f"cannot be resolved ({error})", "Add `127.0.0.1 localhost` to /etc/hosts."
+        )
+    if not address.startswith("127."):
+        return Check(
+            "localhost", "failed", f"resolves to {address}", "Make /etc/hosts say `127.0.0.1 localhost`."
+        )
+    return Check("localhost", "ok", address, details={"address": address})
+
+
+def shared_memory(path: Path = Path("/dev/shm")) -> Check:
+    """horovodrun's helpers share semaphores there, NCCL its buffers."""
+    if not (path.is_dir() and os.access(path, os.W_OK)):
+        return Check(
+            "shared memory",
+            "failed",
+            f"{path} cannot be written",
+            f"Mount a tmpfs on {path} (docker: --shm-size=1g).",
+        )
+    free = shutil.disk_usage(path).free
+    found, details = f"{path}, {size(free)} free", {"path": str(path), "free_bytes": free}
+    if free < 32 << 20:
+        return Check(
+            "shared memory",
+            "warning",
+            found,
+            "Give it at least 1 GiB before using several GPUs (docker: --shm-size=1g).",
+            details,
+        )
+    return Check("shared memory", "ok", found, details=details)
+
+
+def processors() -> Check:
+    """Cores that ranks may use."""
+    count = cores()
+    found = f"{count} usable of {os.cpu_count()}"
+    return Check("cores", "ok", found, details={"usable": count, "all": os.cpu_count()})
+
+
+def ram() -> Check:
+    """Memory for two ranks at least."""
+    total, available = memory()
+    found = f"{size(available)} available of {size(total)}"
+    details = {"total_bytes": total, "available_bytes": available}
+    if available < 2 * MEMORY_PER_RANK:
+        remedy = f"A rank takes about {size(MEMORY_PER_RANK)}: close other programs, or train with --np 1 --gangs 1."
+        return Check("memory", "warning", found, remedy, details)
+    return Check("memory", "ok", found, details=details)
+
+
+def open_files() -> Check:
+    """Every rank holds some dozens of files and sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    details = {"soft": soft, "hard": hard}
+    if soft != resource.RLIM_INFINITY and soft < 512:
+        return Check(
+            "open files", "warning", f"at most {soft}", "Raise the limit: `ulimit -n 4096`.", details
+        )
+    return Check(
+        "open files", "ok", "no limit" if soft == resource.RLIM_INFINITY else f"up to {soft}", details=details
+    )
+
+
+def graphics(environment: Mapping[str, str] = os.environ) -> Check:
+    """GPUs, as nvidia-smi shows them. None is no fault: ranks train on cores."""
+    found = gpus(environment)
+    details = {
+        "gpus": [{"index": gpu.index, "name": gpu.name, "memory_mib": gpu.memory_mib} for gpu in found]
+    }
+    if not found:
+        return Check("GPUs", "ok", "none; ranks train on cores", details=details)
+    words = ", ".join(f"{gpu.index}: {gpu.name} ({gpu.memory_mib} MiB)" for gpu in found)
+    return Check("GPUs", "ok", words, details=details)
+
+
+def database(db: Path) -> Iterator[Check]:
+    """The file system the database is on: WAL or not, room, whether one may write there."""
+    from hvdsweep.store.filesystem import file_system_of
+
+    folder = db.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    kind = file_system_of(db)
+    mode = "rollback journal (WAL needs a local file system)" if kind.network else "WAL"
+    found = f"{db.absolute()} on {kind.type}{' (network)' if kind.network else ''}: {mode}"
+    details: dict[str, Any] = {
+        "path": str(db.absolute()),
+        "file_system": kind.type,
+        "network": kind.network,
+        "wal": not kind.network,
+        "exists": db.exists(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+    problem = _unwritable(db, folder)
+    if problem:
+        yield Check(
+            "database",
+            "failed",
+            f"{found}; {problem}",
+            "Name another file with --db, or mend its permissions.",
+            details,
+        )
+    elif kind.network:
+        remedy = (
+            "It works, more slowly. A local disk (--db) is better: train there and copy the file when done."
+        )
+        yield Check("database", "warning", found, remedy, details)
+    else:
+        yield Check("database", "ok", found, details=details)
+    free = shutil.disk_usage(folder).free
+    details = {"path": str(folder), "free_bytes": free}
+    words = f"{size(free)} free in {folder}"
+    if free < LEAST_DISK:
+        yield Check(
+            "disk", "failed", words, "Free some space, or name a file on another disk with --db.", details
+        )
+    elif free < ENOUGH_DISK:
+        remedy = "A million recorded steps take about 25 MB: enough for a small sweep only."
+        yield Check("disk", "warning", words, remedy, details)
+    else:
+        yield Check("disk", "ok", words, details=details)
+
+
+def _unwritable(db: Path, folder: Path) -> str | None:
+    """Why the database cannot be written, by trying (nothing of it stays)."""
+    from hvdsweep.store.connection import connect
+
+    if db.exists():
+        try:
+            connect(db).close()
+        except HvdsweepError as error:
+            return str(error)
+        return None
+    if folder != db.absolute().parent:
+        return f"the folder {db.absolute().parent} does not exist"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".hvdsweep-"):
+            return None
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror})"
+
+
+def parse_check_build(text: str) -> dict[str, dict[str, bool]]:
+    """`horovodrun --check-build` as {"Available Controllers": {"MPI": False, "Gloo": True}, ...}."""
+    found: dict[str, dict[str, bool]] = {}
+    section: dict[str, bool] | None = None
+    for line in text.splitlines():
+        if match := re.fullmatch(r"\s*(Available [\w ]+):\s*", line):
+            section = found.setdefault(match[1], {})
+        elif (match := re.fullmatch(r"\s+\[([X ])\] (\w+)\s*", line)) and section is not None:
+            section[match[2]] = match[1] == "X"
+    return found
+
+
+def check_build(seconds: float = 180.0) -> dict[str, dict[str, bool]]:
+    """What horovodrun says of Horovod's build; empty where it says nothing. Slow: it imports TensorFlow for every question."""
+    try:
+        run = subprocess.run(
+            [*horovodrun_program(), "--check-build"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+    except (OSError, subprocess.SubprocessError, HvdsweepError):
+        return {}
+    return parse_check_build(run.stdout)
+
+
+def size(number: int) -> str:
+    """Bytes for people: `1.5 GiB`."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"

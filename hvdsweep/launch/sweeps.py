@@ -1,0 +1,94 @@
+"""From a plan to a sweep in the store, and the sentence that says whether it is new, goes on, or grows."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+
+from hvdsweep.errors import RunFailed
+from hvdsweep.identity import definition_diff
+from hvdsweep.launch.events import SweepEvent
+from hvdsweep.plan import Plan
+from hvdsweep.store.plans import SavedSweep, save_plan
+from hvdsweep.store.runs import is_live
+
+
+def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
+    """Make the store hold the plan. RunFailed where a supervisor is training this very sweep: its trials must not change now."""
+    row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
+    if row is not None:
+        refuse_if_live(conn, row[0])
+    return save_plan(conn, plan)
+
+
+def refuse_if_live(conn: sqlite3.Connection, sweep: int) -> None:
+    """RunFailed, naming the process, where a supervisor is at work on the sweep."""
+    if not is_live(conn, sweep):
+        return
+    pid, host = conn.execute(
+        "SELECT supervisor_pid, supervisor_host FROM sweeps WHERE id = ?", (sweep,)
+    ).fetchone()
+    where = f"process {pid} on {host}" if pid is not None else f"a process on {host}"
+    doubt = "" if host == platform.node() else " (or was, until less than two minutes ago)"
+    raise RunFailed(
+        f"Sweep {sweep} is being trained already, by {where}{doubt}. "
+        "Watch it with `hvdsweep status --watch`; to train it from here, stop it there first (Ctrl-C)."
+    )
+
+
+def introduce(
+    conn: sqlite3.Connection, plan: Plan, saved: SavedSweep, store: str | os.PathLike[str]
+) -> SweepEvent:
+    """What a person wants to know of a sweep before its training begins."""
+    target = sum(study.target_trials for study in plan.studies)
+    wanted = {(study.workload, study.batch_size) for study in plan.studies}
+    done = sum(
+        count
+        for workload, batch_size, count in conn.execute(
+            "SELECT w.name, s.batch_size, count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id"
+            " JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' WHERE w.sweep_id = ? GROUP BY s.id",
+            (saved.sweep_id,),
+        )
+        if (workload, batch_size) in wanted
+    )
+    changed = definition_diff(saved.previous, plan.definition) if saved.previous is not None else []
+    return SweepEvent(
+        sweep=saved.sweep_id,
+        name=plan.name,
+        file=plan.file,
+        store=os.path.realpath(store),
+        outcome=saved.outcome,
+        message=message(saved, plan.name, done, target, changed),
+        trials=target,
+        done=done,
+        new=saved.new_trials,
+        adopted=saved.adopted,
+        withdrawn=saved.withdrawn,
+        changed=changed,
+    )
+
+
+def message(saved: SavedSweep, name: str, done: int, target: int, changed: list[str]) -> str:
+    """One line about the sweep; further lines name the keys whose change made it a new one."""
+    head = f"sweep {saved.sweep_id} ({name}): "
+    if saved.outcome == "created":
+        text = f"new, {_trials(target)}"
+    elif done >= target:
+        text = f"all {_trials(target)} done already"
+    elif saved.outcome == "extended":
+        text = f"extended by {_trials(saved.new_trials)}; {done} of {_trials(target)} done, going on"
+    else:
+        text = f"{done} of {_trials(target)} done, going on" if done else f"{_trials(target)}, none done yet"
+    if saved.adopted:
+        text += f"; results of {_trials(saved.adopted)} taken over from another sweep of this database"
+    if saved.withdrawn:
+        text += f"; {_trials(saved.withdrawn)} not begun withdrawn"
+    if saved.outcome == "created" and changed:
+        text += ". Not the sweep launched from here before, since its trials differ:"
+        text += "".join(f"\n  {line}" for line in changed)
+    return head + text
+
+
+def _trials(number: int) -> str:
+    return "1 trial" if number == 1 else f"{number} trials"

@@ -1,0 +1,208 @@
+"""Real ranks through horovodrun, killed, stopped and interrupted at random moments: nothing is lost, doubled or left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launch.conftest import Store, wait_for
+
+pytestmark = pytest.mark.horovod
+
+PATIENCE = 240.0
+"""Seconds for anything that starts ranks, on a machine that has other things to do."""
+
+SWEEP = """
+dataset = "digits"
+model = "fc_16"
+algorithm = "sgd"
+goal = { metric = "val/classification_error", value = 0.05 }
+budget = { steps = 1500 }
+evaluation = { every = 100 }
+studies = { batch_sizes = [16, 64], trials = 3, seed = 1 }
+[search]
+learning_rate = { scale = "log", min = 0.03, max = 1.0 }
+"""
+
+DEADLY = """
+import os
+import signal
+
+import keras
+
+
+def build(info, **options):
+    if os.environ.get("HOROVOD_RANK") == "1":
+        print("rank 1 says farewell", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return keras.Sequential([keras.Input(info.input_shape), keras.layers.Flatten(), keras.layers.Dense(info.classes)])
+"""
+
+
+class Sweep:
+    """A sweep file and its database, launched as a person would."""
+
+    def __init__(self, folder: Path, text: str = SWEEP) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.file = folder / "killed.toml"
+        self.file.write_text(text)
+        self.store = Store(folder / "sweep.db")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        code = "from hvdsweep.cli import main; main()"
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "launch",
+            str(self.file),
+            "--db",
+            str(self.store.path),
+            "--json",
+        ]
+        with (self.folder / "launch.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, "--np", "2", *options], stdout=log, stderr=log, text=True, cwd=self.folder
+            )
+        return self.process
+
+    def events(self) -> list[dict[str, Any]]:
+        lines = (self.folder / "launch.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def training(self) -> bool:
+        """Whether a trial has been training long enough to have reached the store."""
+        return bool(self.store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING' AND steps > 0"))
+
+    def ranks(self) -> list[int]:
+        """Pids of the rank processes themselves, by rank."""
+        found = {}
+        for pid in self.store.processes():
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            ranks = [
+                entry.removeprefix(b"HOROVOD_RANK=")
+                for entry in environment
+                if entry.startswith(b"HOROVOD_RANK=")
+            ]
+            if ranks and b"python" in os.path.basename(words[0]):
+                found[int(ranks[0])] = pid
+        return [found[rank] for rank in sorted(found)]
+
+    def horovodrun(self) -> int:
+        return int(self.store.one("SELECT pid FROM gangs ORDER BY id DESC LIMIT 1"))
+
+    def done(self) -> int:
+        return int(self.store.one("SELECT count(*) FROM trials WHERE status = 'COMPLETE'") or 0)
+
+    def clear(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in self.store.processes():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Iterator[Callable[..., Sweep]]:
+    made: list[Sweep] = []
+
+    def make(name: str, text: str = SWEEP) -> Sweep:
+        made.append(Sweep(tmp_path / name, text))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.clear()
+
+
+def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callable[..., Sweep]) -> None:
+    """SIGKILL of a rank, of horovodrun and of the supervisor, a frozen rank and a Ctrl-C, in random order at random moments.
+
+    After each, no process is left that should not be; in the end every trial is COMPLETE once, and every loss, measurement
+    and record equals those of an undisturbed sweep, bit for bit.
+    """
+    undisturbed = sweep("undisturbed")
+    assert undisturbed.start().wait(PATIENCE) == 0, undisturbed.events()[-1]
+    assert undisturbed.store.processes() == []
+
+    seed = int.from_bytes(os.urandom(4), "little")
+    chance = random.Random(seed)
+    disturbances = ["rank", "horovodrun", "freeze", "supervisor", "interrupt"]
+    chance.shuffle(disturbances)
+    story = f"seed {seed}: {disturbances}"
+    disturbed = sweep("disturbed")
+
+    def start() -> subprocess.Popen[str]:
+        return disturbed.start("--max-attempts", "9", "--hang-timeout", "5", "--start-timeout", "120")
+
+    process = start()
+    for number, what in enumerate(disturbances):
+        # One trial in between at most, so that there is something left to disturb.
+        wait_for(lambda: disturbed.training() or disturbed.done() == 6, PATIENCE, f"training ({story})")
+        assert disturbed.done() < 6, story
+        end_of_delay = time.monotonic() + chance.uniform(0.0, 0.5)
+        wait_for(lambda end=end_of_delay: time.monotonic() >= end)
+        gangs = disturbed.store.one("SELECT count(*) FROM gangs")
+        if what == "rank":
+            os.kill(chance.choice(disturbed.ranks()), signal.SIGKILL)
+        elif what == "freeze":
+            os.kill(chance.choice(disturbed.ranks()), signal.SIGSTOP)
+        elif what == "horovodrun":
+            os.kill(disturbed.horovodrun(), signal.SIGKILL)
+        elif what == "supervisor":
+            process.kill()
+            process.wait()
+            wait_for(
+                lambda: not disturbed.store.processes(), 20, f"the gang to follow its supervisor ({story})"
+            )
+            process = start()
+        else:
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130, story
+            assert time.monotonic() - begun < 10, story
+            assert disturbed.store.processes() == [], story
+            assert not disturbed.store.rows("SELECT id FROM trials WHERE status = 'RUNNING'"), story
+            process = start()
+        wait_for(
+            lambda gangs=gangs: disturbed.store.one("SELECT count(*) FROM gangs") > gangs,
+            PATIENCE,
+            f"another gang after disturbance {number} ({story})",
+        )
+    assert process.wait(PATIENCE) == 0, (story, disturbed.events()[-1])
+    assert disturbed.store.processes() == [], story
+    expected, found = undisturbed.store.results(), disturbed.store.results()
+    assert [row[3] for row in found["trials"]] == ["COMPLETE"] * 6, story
+    assert len(found["losses"]) == 6 * 1500, story
+    for table in expected:
+        assert found[table] == expected[table], (story, table)
+    # Only failures count as attempts: a killed rank, a killed horovodrun, a frozen rank; not what was asked for.
+    assert disturbed.store.one("SELECT sum(attempts) FROM trials") == 3, story
+
+
+def test_the_failing_rank_has_the_last_word(sweep: Callable[..., Sweep]) -> None:
+    """A model that kills rank 1: the trial is set aside naming that rank, the signal and its last line; exit code 1."""
+    deadly = sweep("deadly", SWEEP.replace('"fc_16"', '"deadly:build"').replace("trials = 3", "trials = 1"))
+    (deadly.folder / "deadly.py").write_text(DEADLY)
+    assert deadly.start("--max-attempts", "1", "--batch-sizes", "16").wait(PATIENCE) == 1
+    status, message = deadly.store.rows("SELECT status, message FROM trials")[0]
+    assert status == "INCOMPLETE", deadly.events()
+    assert message.startswith("rank 1: killed by SIGKILL")
+    assert message.endswith("rank 1 says farewell")
+    assert deadly.store.processes() == []

@@ -1,0 +1,66 @@
+"""What this machine offers, read from what the system tells."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.launch.machine import Gpu, cores, gpus, memory, seen
+
+LISTING = "0, GPU-aaa1, NVIDIA H200, 143771\n1, GPU-bbb2, NVIDIA H200, 143771\n"
+
+
+def test_a_container_s_quota_limits_the_cores(tmp_path: Path) -> None:
+    """The smaller of affinity and quota counts, at least 1."""
+    here = len(os.sched_getaffinity(0))
+    assert cores(tmp_path) == here
+    for text, expected in (
+        ("max 100000", here),
+        ("150000 100000", 1),
+        ("50000 100000", 1),
+        ("99900000 100000", here),
+    ):
+        (tmp_path / "cpu.max").write_text(text)
+        assert cores(tmp_path) == expected
+
+
+def test_a_container_s_limit_bounds_the_memory(tmp_path: Path) -> None:
+    """The limit replaces the machine's total, and what is used is subtracted from it."""
+    total, available = memory(tmp_path)
+    assert 0 < available <= total
+    (tmp_path / "memory.max").write_text("1000000")
+    (tmp_path / "memory.current").write_text("400000")
+    assert memory(tmp_path) == (1_000_000, 600_000)
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        (None, ["0", "1"]),
+        ("1,0", ["1", "0"]),
+        ("1", ["1"]),
+        ("GPU-bbb2", ["GPU-bbb2"]),
+        ("GPU-b", ["GPU-b"]),
+        ("0,7,1", ["0"]),
+    ],
+)
+def test_visible_gpus(visible: str | None, expected: list[str]) -> None:
+    """CUDA_VISIBLE_DEVICES chooses and orders, by number or UUID; what follows an unknown one does not count."""
+    found = seen(LISTING, visible)
+    assert [gpu.index for gpu in found] == expected
+    assert {gpu.name for gpu in found} == {"NVIDIA H200"}
+
+
+def test_no_gpus_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without the program has none; one whose environment hides them has none either."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus({}) == ()
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING}END\n".replace("cat", "/bin/cat"))
+    program.chmod(0o755)
+    assert gpus({}) == (Gpu("0", "NVIDIA H200", 143771), Gpu("1", "NVIDIA H200", 143771))
+    assert gpus({"CUDA_VISIBLE_DEVICES": ""}) == ()
+    program.write_text("#!/bin/sh\nexit 9\n")
+    assert gpus({}) == ()

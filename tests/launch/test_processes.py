@@ -1,0 +1,137 @@
+"""Processes told apart, found by their mark, and ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.launch.processes import (
+    MARK,
+    Mark,
+    ProcessId,
+    catches,
+    end_with_parent,
+    kill_marked,
+    marked,
+    send,
+)
+from tests.launch.conftest import wait_for
+
+WAIT = "import time; time.sleep(600)"
+
+
+def mark_for(path: Path, gang: int = 1) -> Mark:
+    return Mark(ProcessId.current(), 1, gang, str(path))
+
+
+def start(code: str, mark: Mark | None = None, **options: object) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **({MARK: str(mark)} if mark else {})}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_an_identity_survives_being_written() -> None:
+    """PID:START@HOST is read back as it was; anything else is refused."""
+    me = ProcessId.current()
+    assert ProcessId.parse(str(me)) == me
+    for wrong in ("", "12@host", "12:13", "a:b@host", "12:13@"):
+        with pytest.raises(ValueError, match=r".+"):
+            ProcessId.parse(wrong)
+
+
+def test_a_process_is_not_mistaken_for_its_successor() -> None:
+    """The same pid with another start time is another process; an ended one and a zombie are not alive."""
+    me = ProcessId.current()
+    assert me.alive()
+    assert not ProcessId(me.pid, me.start + 1, me.host).alive()
+    process = start("")
+    child = ProcessId.of(process.pid)
+    # Not waited for, the ended child stays a zombie.
+    wait_for(lambda: not child.alive())
+    process.wait()
+    assert not child.alive()
+    with pytest.raises(ProcessLookupError):
+        ProcessId.of(process.pid)
+
+
+def test_a_mark_survives_being_written(tmp_path: Path) -> None:
+    """Also where the database's path has spaces."""
+    mark = mark_for(tmp_path / "a b.db")
+    assert Mark.parse(str(mark)) == mark
+
+
+def test_marked_processes_are_found_with_all_they_start(tmp_path: Path) -> None:
+    """A child that leaves session and environment behind is found through its parent; other gangs' processes are not."""
+    mark, other = mark_for(tmp_path, 1), mark_for(tmp_path, 2)
+    run = f"[sys.executable, '-c', {WAIT!r}], env={{}}, start_new_session=True"
+    child = f"import subprocess, sys; subprocess.Popen({run}); {WAIT}"
+    one, two = start(child, mark), start(WAIT, other)
+    try:
+        wait_for(lambda: len(marked(lambda found: found == mark)) == 2)
+        found = marked(lambda found: found == mark)
+        assert one.pid in found
+        assert two.pid not in found
+        assert kill_marked(lambda found: found == mark) == []
+        assert marked(lambda found: found == mark) == []
+        assert two.poll() is None
+    finally:
+        send([one.pid, two.pid], signal.SIGKILL)
+        kill_marked(lambda found: found in (mark, other))
+        one.wait()
+        two.wait()
+
+
+def test_stopped_and_deaf_processes_are_ended(tmp_path: Path) -> None:
+    """SIGKILL reaches what is stopped and what ignores SIGTERM."""
+    mark = mark_for(tmp_path)
+    deaf = start(
+        f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); {WAIT}",
+        mark,
+        stdout=subprocess.PIPE,
+    )
+    assert deaf.stdout is not None
+    deaf.stdout.readline()
+    deaf.send_signal(signal.SIGSTOP)
+    assert kill_marked(lambda found: found == mark) == []
+    assert deaf.wait() == -signal.SIGKILL
+
+
+def test_a_child_follows_its_parent() -> None:
+    """Whatever ends the parent, SIGKILL included, the child prepared with `end_with_parent` gets its signal."""
+    code = (
+        "import os, subprocess, sys; from hvdsweep.launch.processes import end_with_parent;"
+        "follow = dict(preexec_fn=end_with_parent(os.getpid()), start_new_session=True);"
+        f"child = subprocess.Popen([sys.executable, '-c', {WAIT!r}], **follow); print(child.pid, flush=True); {WAIT}"
+    )
+    parent = start(code, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    child = ProcessId.of(int(parent.stdout.readline()))
+    assert child.alive()
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not child.alive(), 10)
+
+
+def test_a_child_whose_parent_is_gone_does_not_start() -> None:
+    """The parent may die before the child has asked for the signal."""
+    process = subprocess.Popen([sys.executable, "-c", WAIT], preexec_fn=end_with_parent(os.getpid() + 1))
+    assert process.wait(timeout=30) == 1
+
+
+def test_handlers_are_seen_from_outside() -> None:
+    """A process with a handler for SIGUSR1 is told from one that the signal would kill."""
+    process = start(
+        f"import faulthandler, signal; faulthandler.register(signal.SIGUSR1); print(flush=True); {WAIT}",
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert catches(process.pid, signal.SIGUSR1)
+    assert not catches(process.pid, signal.SIGUSR2)
+    process.kill()
+    process.wait()
+    assert not catches(process.pid, signal.SIGUSR1)

@@ -1,0 +1,232 @@
+"""What a person, a log file and a program get to see of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from hvdsweep.launch.events import (
+    EndEvent,
+    Event,
+    GangEvent,
+    NoteEvent,
+    PlanEvent,
+    ProgressEvent,
+    StudyProgress,
+    SweepEvent,
+    TrialEvent,
+)
+from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, spoken
+
+SWEEP = SweepEvent(
+    sweep=1,
+    name="n",
+    file=None,
+    store="/s.db",
+    outcome="created",
+    message="sweep 1 (n): new, 4 trials",
+    trials=4,
+    done=0,
+    new=4,
+    adopted=0,
+    withdrawn=0,
+    changed=[],
+)
+PLAN = PlanEvent(sweep=1, np=2, gangs=1, hosts=["localhost:2"], threads=1, studies=[])
+
+
+def trial(status: str, **changes: Any) -> TrialEvent:
+    fields: dict[str, Any] = {
+        "sweep": 1,
+        "trial": 5,
+        "workload": "w",
+        "batch_size": 8,
+        "number": 3,
+        "stop_reason": None,
+        "steps": 0,
+        "seconds": None,
+        "attempts": 0,
+        "message": None,
+    }
+    return TrialEvent(status=status, **{**fields, **changes})
+
+
+def progress(
+    done: int, running: int = 1, pending: int = 1, batch_size: int = 8, **changes: Any
+) -> ProgressEvent:
+    study = StudyProgress(
+        workload="w",
+        batch_size=batch_size,
+        target=4,
+        done=done,
+        infeasible=1,
+        set_aside=0,
+        running=running,
+        pending=pending,
+        fraction=done / 4,
+        eta_seconds=65.0,
+    )
+    return ProgressEvent(
+        sweep=1, done=done, target=4, fraction=done / 4, eta_seconds=65.0, gangs=1, studies=[study], **changes
+    )
+
+
+def end(**changes: Any) -> EndEvent:
+    fields: dict[str, Any] = {
+        "sweep": 1,
+        "state": "DONE",
+        "exit_code": 0,
+        "message": "every study has its trials",
+        "seconds": 83.0,
+        "done": 4,
+        "target": 4,
+        "infeasible": 1,
+        "set_aside": [],
+    }
+    return EndEvent(**{**fields, **changes})
+
+
+def lines(*events: Event, clock: list[float] | None = None) -> list[str]:
+    out = io.StringIO()
+    now = clock or [0.0]
+    report = Lines(out, clock=lambda: now[0])
+    for event in events:
+        report(event)
+    return [line[len("00:00:00 ") :] for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SWEEP,
+        PLAN,
+        trial("COMPLETE"),
+        progress(1),
+        end(),
+        NoteEvent(level="info", message="ä"),
+        GangEvent(sweep=1, gang=2, state="READY", pid=7, logs="/l"),
+    ],
+)
+def test_every_event_is_one_line_of_json(event: Event) -> None:
+    """Name, time and all fields, on one line that any JSON reader takes."""
+    out = io.StringIO()
+    JsonLines(out)(event)
+    assert out.getvalue().count("\n") == 1
+    record = json.loads(out.getvalue())
+    assert record["event"] == event.event
+    assert set(record) == {"event", *(field for field in event.__dataclass_fields__ if field != "event")}
+
+
+def test_plain_lines_tell_changes_of_state() -> None:
+    """Start, trouble and end are lines; trials that end as they should are not."""
+    said = lines(
+        SWEEP,
+        PLAN,
+        trial("COMPLETE"),
+        trial("INFEASIBLE"),
+        trial("PENDING", attempts=1),
+        trial("INCOMPLETE", attempts=3, message="rank 0: exit code 1\nboom"),
+        end(exit_code=1),
+    )
+    assert said[0] == "sweep 1 (n): new, 4 trials"
+    assert said[1].startswith("1 gang of 2 ranks, 1 thread per rank;")
+    assert said[2] == "w, batch size 8, trial 3 goes back to the queue (failed attempts: 1)"
+    assert said[3] == "w, batch size 8, trial 3 set aside after 3 failed attempts: rank 0: exit code 1"
+
+
+def test_plain_progress_is_not_repeated() -> None:
+    """A changed progress at most every 5 s, an unchanged one every minute, a finished study at once."""
+    now = [0.0]
+    out = io.StringIO()
+    report = Lines(out, clock=lambda: now[0])
+    for second in range(130):
+        now[0] = float(second)
+        report(progress(min(3, second // 4)))
+    report(progress(4, running=0, pending=0))
+    said = [line[9:] for line in out.getvalue().splitlines()]
+    assert said[:3] == [
+        "0 of 4 trials (0 %), about 1 min 5 s left; w, batch size 8: 0 of 4, 1 diverged",
+        "1 of 4 trials (25 %), about 1 min 5 s left; w, batch size 8: 1 of 4, 1 diverged",
+        "2 of 4 trials (50 %), about 1 min 5 s left; w, batch size 8: 2 of 4, 1 diverged",
+    ]
+    assert len(said) == 4 + 1 + 2
+    assert said[-2] == "w, batch size 8: 4 of 4, 1 diverged"
+    assert said[-1].startswith("4 of 4 trials (100 %)")
+
+
+def test_the_end_groups_equal_failures() -> None:
+    """Seven trials with the same last words are one entry; their names are cut short."""
+    aside = [
+        {"trial": i, "workload": "w", "batch_size": 8, "number": i, "message": "same\nwords"}
+        for i in range(7)
+    ]
+    said = "\n".join(lines(end(exit_code=1, state="FAILED", set_aside=aside)))
+    assert said.count("same") == 1
+    assert "w 8 #0, w 8 #1, w 8 #2, w 8 #3, w 8 #4, w 8 #5 and 1 more" in said
+
+
+def test_a_closed_pipe_does_not_end_a_run() -> None:
+    """Where nobody reads any more the reporter falls silent instead of raising."""
+
+    class Closed(io.StringIO):
+        written = 0
+
+        def write(self, text: str) -> int:
+            self.written += 1
+            raise BrokenPipeError
+
+    for kind in (JsonLines, Lines, Bars):
+        stream = Closed()
+        report = kind(stream)
+        for _ in range(3):
+            report(SWEEP)
+            report(progress(1))
+        report.close()
+        assert stream.written <= 1
+
+
+def test_bars_show_what_is_trained() -> None:
+    """The bars name sweep and study with numbers and times; the end is a sentence below them."""
+    out = io.StringIO()
+    report = Bars(out)
+    for event in (SWEEP, PLAN, progress(1), trial("COMPLETE"), progress(2), end()):
+        report(event)
+    report.close()
+    said = out.getvalue()
+    assert "all studies" in said
+    assert "1 min 5 s left" in said
+    assert said.rstrip().endswith(
+        "sweep 1 DONE: 4 of 4 trials done, 1 more diverged, 1 min 23 s: every study has its trials"
+    )
+
+
+def test_the_reporter_fits_the_stream() -> None:
+    """--json: JSON on stdout; a terminal: bars; anything else: lines on stderr."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert isinstance(reporter(as_json=True, err=Terminal()), JsonLines)
+    assert isinstance(reporter(as_json=False, err=Terminal()), Bars)
+    assert isinstance(reporter(as_json=False, err=io.StringIO()), Lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (7800, "2 h 10 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_durations_are_spoken(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert spoken(seconds) == text
