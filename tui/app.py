@@ -43,10 +43,22 @@ class Updated(Message):
 class Done(Message):
     """A job in a thread has ended."""
 
-    def __init__(self, text: str, failed: bool) -> None:
+    def __init__(self, text: str, failed: Callable[[], object] | None) -> None:
         super().__init__()
         self.text = text
         self.failed = failed
+        """What to do about its failure; None where it went well."""
+
+
+class LaunchEnded(Message):
+    """A launch that was started from here has ended."""
+
+    def __init__(self, sweep: int, name: str, code: int, words: str) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.name = name
+        self.code = code
+        self.words = words
 
 
 class HvdsweepApp(App[None]):
@@ -136,14 +148,15 @@ class HvdsweepApp(App[None]):
             self.selection = selection
         if not self.is_screen_installed(name):
             self.install_screen(spec.load()(), name)
-        while len(self.screen_stack) > 1 and not isinstance(self.screen, Place):
+        # Above the place lie only dialogs and details of it.
+        while len(self.screen_stack) > 2:
             self.pop_screen()
-        if not isinstance(self.screen, Place):
+        if len(self.screen_stack) == 1:
             self.push_screen(name)
-        elif name != self.screen.PLACE:
+        elif self.screen is not self.get_screen(name):
             self.switch_screen(name)
-        else:
-            self.screen.receive()
+        elif isinstance(self.screen, Place):
+            self.screen.receive(again=True)
 
     def action_go(self, name: str) -> None:
         self.go(name)
@@ -191,20 +204,46 @@ class HvdsweepApp(App[None]):
     def action_theme(self) -> None:
         self.search_themes()
 
-    def do(self, job: Callable[[], str]) -> None:
-        """Run `job` in a thread, tell the sentence it returns, and look at the store anew."""
-        self.run_worker(partial(self._work, job), thread=True, group="jobs")
+    def do(self, job: Callable[[], str], failed: Callable[[], object] | None = None) -> None:
+        """Run `job` in a thread, tell the sentence it returns, and look at the store anew; `failed` first where it raises."""
+        self.run_worker(partial(self._work, job, failed), thread=True, group="jobs")
 
-    def _work(self, job: Callable[[], str]) -> None:
+    def _work(self, job: Callable[[], str], failed: Callable[[], object] | None) -> None:
         try:
-            done = Done(job(), False)
+            done = Done(job(), None)
         except HvdsweepError as error:
-            done = Done(str(error), True)
+            done = Done(str(error), failed or (lambda: None))
         self.post_message(done)
+
+    def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
+        """From the thread that waits for a launch: it has ended. What the store tells needs no repeating."""
+        if self.is_running:
+            self.post_message(LaunchEnded(sweep, name, code, words))
+
+    def on_launch_ended(self, message: LaunchEnded) -> None:
+        self.source.nudge()
+        if message.code == 0:
+            self.notify(f"{message.name}: every study has its trials.", markup=False)
+        elif message.code == 130:
+            self.notify(f"{message.name} has stopped.", markup=False)
+        else:
+            self.notify(
+                message.words or f"exit code {message.code}",
+                title=f"{message.name} ended badly",
+                severity="error",
+                timeout=30,
+                markup=False,
+            )
 
     def on_done(self, message: Done) -> None:
         self.source.nudge()
-        self.notify(message.text, severity="error" if message.failed else "information", markup=False)
+        if message.failed is not None:
+            message.failed()
+            self.notify(message.text, severity="error", timeout=15, markup=False)
+            if self.place is not None:
+                self.place.refresh_keys()
+        else:
+            self.notify(message.text, markup=False)
 
     def on_header_picked(self, message: Header.Picked) -> None:
         self.go(message.place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 
 from textual.content import Content
@@ -10,7 +11,7 @@ from textual.content import Content
 CONDITIONS: Mapping[str, tuple[str, str, str]] = {
     "RUNNING": ("●", "running", "$success"),
     "STOPPING": ("◐", "stopping", "$warning"),
-    "LOST": ("✗", "lost", "$error"),
+    "LOST": ("✗", "killed", "$error"),
     "IDLE": ("○", "stopped", "$foreground-muted"),
     "DONE": ("✓", "done", "$primary"),
     "FAILED": ("✗", "failed", "$error"),
@@ -81,5 +82,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def count(value: int) -> str:
-    """A whole number with thin groups of three."""
+    """A whole number in groups of three."""
     return f"{value:,}".replace(",", " ")
+
+
+def plural(value: int, one: str, several: str = "") -> str:
+    """`1 trial`, `2 trials`, `3 studies`."""
+    return f"{count(value)} {one if value == 1 else several or one + 's'}"
+
+
+def clock(when: float, *, day: bool = False) -> str:
+    """A unix time as the wall clock here says it."""
+    return time.strftime("%Y-%m-%d %H:%M" if day else "%H:%M:%S", time.localtime(when))

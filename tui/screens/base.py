@@ -43,7 +43,9 @@ class Place(Screen[None]):
     """A screen that one of the keys 1 to 6 opens. See the package's docstring for how to write one."""
 
     PLACE: ClassVar[str] = ""
-    """Its name in `tui.screens.PLACES`."""
+    """Its name in the table of actions; for what a key opens also in `tui.screens.PLACES`."""
+    TAB: ClassVar[str] = ""
+    """The tab it belongs to, where it is a detail of a place."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
@@ -88,7 +90,7 @@ class Place(Screen[None]):
         return chart is not None and not chart.view.follows
 
     def compose(self) -> ComposeResult:
-        yield Header(self.interface.places, self.PLACE)
+        yield Header(self.interface.places, self.TAB or self.PLACE)
         with Container(id="body"):
             yield from self.compose_body()
         yield Notice(id="notice")
@@ -118,10 +120,10 @@ class Place(Screen[None]):
     def fill(self) -> None:
         """Give the whole screen to the pane with the keyboard, or take it back."""
 
-    def receive(self) -> None:
-        """Show the app's latest update, if it is not shown yet."""
+    def receive(self, *, again: bool = False) -> None:
+        """Show the app's latest update, if it is not shown yet (or, with `again`, even so)."""
         update = self.interface.latest
-        if update is None or update is self._shown or not self.is_mounted:
+        if update is None or not self.is_mounted or ((update is self._shown) and not again):
             return
         self._shown = update
         snapshot = self.snapshot

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+from pathlib import Path
+
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -14,11 +18,11 @@ from tui.selection import Selection
 from tui.snapshot import Snapshot, StudyView, SweepView
 from tui.widgets.notice import Notice
 from tui.widgets.table import Column, Row, Table
-from tui.words import CONDITIONS, bar, count, duration, sign
+from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
 SWEEPS = (
-    Column("id", "#", 4, right=True, fixed=True),
-    Column("name", "sweep", 16, grow=True, fixed=True),
+    Column("id", "#", 3, right=True, fixed=True),
+    Column("name", "sweep", 14, grow=True, fixed=True),
     Column("state", "state", 10, fixed=True),
     Column("progress", "progress", 17, fixed=True),
     Column("trials", "trials", 15, right=True, fixed=True),
@@ -26,53 +30,67 @@ SWEEPS = (
     Column("gangs", "gangs × ranks", 13, right=True),
     Column("workloads", "workloads", 9, right=True),
     Column("studies", "studies", 7, right=True),
+    Column("started", "started", 16),
 )
 
 STUDIES = (
-    Column("workload", "workload", 24, grow=True, fixed=True),
+    Column("workload", "workload", 22, grow=True, fixed=True),
     Column("batch_size", "batch size", 10, right=True, fixed=True),
     Column("progress", "progress", 17, fixed=True),
     Column("done", "complete", 11, right=True),
-    Column("infeasible", "diverged", 8, right=True),
     Column("running", "running", 7, right=True),
-    Column("steps", "steps each", 10, right=True),
+    Column("infeasible", "diverged", 8, right=True),
     Column("seconds", "time each", 12, right=True),
     Column("left", "work left", 12, right=True),
+    Column("steps", "steps each", 10, right=True),
     Column("incomplete", "failed", 6, right=True),
 )
 
+EVENTS = 5
+"""How many of a sweep's last events are shown where there is room."""
+
 
 class SweepsScreen(Place):
-    """Sweeps above, the studies of the selected one below."""
+    """Sweeps above, the studies of the selected one below, and what happened to it last."""
 
     PLACE = "sweeps"
     BINDINGS = [*bindings("sweeps")]  # noqa: RUF012
     DEFAULT_CSS = """
-    SweepsScreen #sweeps { height: auto; max-height: 50%; min-height: 3; }
-    SweepsScreen #facts { height: 1; width: 1fr; padding: 0 1; background: $surface; color: $foreground; margin-top: 1; }
     SweepsScreen #none { display: none; }
     SweepsScreen.-no-sweep #none { display: block; }
     SweepsScreen.-no-sweep #sweeps, SweepsScreen.-no-sweep #detail { display: none; }
-    SweepsScreen.-low #facts { margin-top: 0; }
-    SweepsScreen #detail { height: 1fr; }
+    SweepsScreen #sweeps { height: auto; max-height: 45%; min-height: 2; }
+    SweepsScreen #detail { height: 1fr; margin-top: 1; }
+    SweepsScreen.-low #detail { margin-top: 0; }
+    SweepsScreen #facts { height: 1; padding: 0 1; background: $surface; color: $foreground; }
+    SweepsScreen #events { height: auto; padding: 0 1; border-top: solid $border; border-title-color: $primary; display: none; }
+    SweepsScreen.-tall #events { display: block; }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: set[int] = set()
+        """Sweeps asked to run whose supervisor has not signed in yet."""
 
     def compose_body(self) -> ComposeResult:
         yield Table(SWEEPS, id="sweeps")
         with Vertical(id="detail"):
             yield Static(id="facts")
-            with Horizontal():
-                yield Table(STUDIES, empty="no studies", id="studies")
+            yield Table(STUDIES, empty="no studies", id="studies")
+            yield Static(id="events")
         yield Notice(id="none")
 
     def on_mount(self) -> None:
         self.query_one("#sweeps", Table).focus()
+        self.query_one("#events", Static).border_title = "What happened"
 
     @property
     def sweep(self) -> SweepView | None:
         """The selected one."""
+        if self.snapshot is None or not self.is_mounted:
+            return None
         key = self.query_one("#sweeps", Table).key
-        return None if self.snapshot is None or key is None else self.snapshot.sweep(int(key))
+        return None if key is None else self.snapshot.sweep(int(key))
 
     @property
     def has_sweep(self) -> bool:
@@ -80,39 +98,50 @@ class SweepsScreen(Place):
 
     @property
     def can_run(self) -> bool:
-        return False
+        sweep = self.sweep
+        return (
+            sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in self._begun
+        )
 
     @property
     def can_stop(self) -> bool:
-        return False
+        sweep = self.sweep
+        return sweep is not None and sweep.live and sweep.request != "stop"
 
     @property
     def can_extend(self) -> bool:
-        return False
+        return self.can_run
 
     @property
     def can_delete(self) -> bool:
-        return False
+        sweep = self.sweep
+        return sweep is not None and not sweep.live and sweep.id not in self._begun
 
     @property
     def can_compose(self) -> bool:
         return any(place.name == "compose" for place in self.interface.places)
 
     def show(self, snapshot: Snapshot) -> None:
+        self._begun -= {sweep.id for sweep in snapshot.sweeps if sweep.live}
         self.set_class(not snapshot.sweeps, "-no-sweep")
         if not snapshot.sweeps:
-            self.query_one("#none", Notice).say("No sweep yet", f"{snapshot.database} holds no sweep.", "")
+            press = "Press n to compose one, or run" if self.can_compose else "Run"
+            self.query_one("#none", Notice).say(
+                "No sweep yet",
+                f"{snapshot.database} holds no sweep.",
+                f"{press} `hvdsweep launch examples/digits.toml`; it shows here by itself.",
+            )
             return
         table = self.query_one("#sweeps", Table)
         table.put([_row(sweep) for sweep in snapshot.sweeps])
         wanted = self.interface.selection.sweep
-        if wanted is not None:
+        if wanted is not None and table.key != str(wanted):
             table.move_to(str(wanted))
         self._show_sweep()
 
     @on(Table.Highlighted, "#sweeps")
     def _selected(self, message: Table.Highlighted) -> None:
-        if message.key is not None:
+        if message.key is not None and self.interface.selection.sweep != int(message.key):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
         self.refresh_keys()
@@ -121,36 +150,150 @@ class SweepsScreen(Place):
     def _opened(self) -> None:
         self.action_open()
 
-    def action_open(self) -> None:
-        if self.sweep is not None:
-            self.interface.go("live", Selection(sweep=self.sweep.id))
+    @on(Table.Opened, "#studies")
+    def _study_opened(self) -> None:
+        self.action_open()
 
-    def _show_sweep(self) -> None:
+    def action_open(self) -> None:
         sweep = self.sweep
         if sweep is None:
             return
-        facts = [f"{sweep.name}", f"{len(sweep.studies)} studies"]
-        self.query_one("#facts", Static).update(Content(" · ".join(facts)))
+        selection = Selection(sweep=sweep.id)
+        studies = self.query_one("#studies", Table)
+        if studies.has_focus:
+            study = next((study for study in sweep.studies if str(study.id) == studies.key), None)
+            if study is not None:
+                selection = Selection(sweep.id, study.workload, study.batch_size)
+        self.interface.go("live", selection)
+
+    def action_new(self) -> None:
+        self.interface.go("compose", Selection())
+
+    def action_run(self) -> None:
+        self._ask_extent(extend=False)
+
+    def action_extend(self) -> None:
+        self._ask_extent(extend=True)
+
+    def action_stop(self) -> None:
+        sweep = self.sweep
+        if sweep is None:
+            return
+        path, sweep_id, name = self.interface.source.path, sweep.id, sweep.name
+
+        def job() -> str:
+            from tui.launching import stop
+
+            stop(path, sweep_id)
+            return f"{name} is asked to stop; its running trials go back to the queue."
+
+        self.interface.do(job)
+
+    def action_delete(self) -> None:
+        sweep = self.sweep
+        if sweep is None:
+            return
+        from tui.screens.dialogs import Confirm
+
+        text = (
+            f"Sweep {sweep.id} ({sweep.name}) and all it recorded: {plural(sweep.total, 'trial')}, "
+            f"{count(sweep.done)} of them complete, with their losses and measurements. This cannot be undone."
+        )
+        self.app.push_screen(Confirm("Delete?", text, "Delete"), partial(self._delete, sweep.id, sweep.name))
+
+    def _delete(self, sweep_id: int, name: str, sure: bool | None) -> None:
+        if not sure:
+            return
+        path = self.interface.source.path
+
+        def job() -> str:
+            from tui.launching import delete
+
+            return f"{name} is deleted, with {plural(delete(path, sweep_id), 'trial')}."
+
+        self.interface.do(job)
+
+    def action_copy(self) -> None:
+        sweep = self.sweep
+        if sweep is not None:
+            import shlex
+
+            words = ["hvdsweep", "launch", sweep.file or sweep.name, "--db", str(self.interface.source.path)]
+            command = shlex.join(words)
+            self.app.copy_to_clipboard(command)
+            self.notify(f"Copied: {command}", markup=False)
+
+    def _ask_extent(self, *, extend: bool) -> None:
+        """What the sweep asks for now; the dialog opens with the answer."""
+        sweep = self.sweep
+        if sweep is not None:
+            self.ask("extent", (sweep.id, extend), partial(_extent, sweep.id))
+
+    def answer_extent(self, about: tuple[int, bool], value: tuple[int, tuple[int, ...]]) -> None:
+        from tui.screens.dialogs import Extent, LaunchDialog
+
+        sweep = None if self.snapshot is None else self.snapshot.sweep(about[0])
+        if sweep is not None:
+            extent = Extent(sweep.name, sweep.np or 1, sweep.gangs or 1, *value)
+            self.app.push_screen(
+                LaunchDialog(extent, extend=about[1]), partial(self._launch, sweep.id, sweep.name)
+            )
+
+    def _launch(self, sweep_id: int, name: str, changes: object) -> None:
+        from tui.launching import Changes
+
+        if not isinstance(changes, Changes):
+            return
+        path, told = self.interface.source.path, self.interface.launch_ended
+        self._begun.add(sweep_id)
+        self.refresh_keys()
+
+        def job() -> str:
+            from tui.launching import go_on
+
+            launched = go_on(path, sweep_id, changes, partial(told, sweep_id, name))
+            return f"{name} starts as process {launched.pid}; it says what it does in {launched.log}."
+
+        self.interface.do(job, failed=partial(self._begun.discard, sweep_id))
+
+    def _show_sweep(self) -> None:
+        sweep, snapshot = self.sweep, self.snapshot
+        if sweep is None or snapshot is None:
+            return
+        self.query_one("#facts", Static).update(_facts(sweep, snapshot))
         self.query_one("#studies", Table).put([_study(study) for study in sweep.studies])
+        events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
+        lines = [
+            Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])
+            for event in reversed(events)
+        ]
+        self.query_one("#events", Static).update(Content("\n").join(lines) if lines else "nothing yet")
+
+
+def _extent(sweep_id: int, reader: object) -> tuple[int, tuple[int, ...]]:
+    from hvdsweep.store.reader import Reader
+    from tui.launching import extent_of
+
+    assert isinstance(reader, Reader)
+    return extent_of(reader, sweep_id)
 
 
 def _row(sweep: SweepView) -> Row:
-    trials = (
-        f"{count(sweep.done)}/{count(sum(study.target_trials for study in sweep.studies) or sweep.total)}"
-    )
-    gangs = f"{sweep.gangs} × {sweep.np}" if sweep.gangs else ""
+    target = sum(study.target_trials for study in sweep.studies)
+    colour = CONDITIONS[sweep.condition][2]
     return Row(
         str(sweep.id),
         (
             str(sweep.id),
             sweep.name,
             sign(CONDITIONS, sweep.condition),
-            Content.assemble(bar(sweep.fraction, 12), f" {int(sweep.fraction * 100):3d}%"),
-            trials,
+            _progress(sweep.fraction, colour),
+            f"{count(sweep.done)}/{count(target)}" if target else count(sweep.done),
             duration(sweep.eta_seconds) if sweep.live else "",
-            gangs,
+            f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
             str(len({study.workload for study in sweep.studies})),
             str(len(sweep.studies)),
+            "" if sweep.started is None else clock(sweep.started, day=True),
         ),
     )
 
@@ -162,13 +305,48 @@ def _study(study: StudyView) -> Row:
         (
             study.workload,
             count(study.batch_size),
-            Content.assemble(bar(study.fraction, 12), f" {int(study.fraction * 100):3d}%"),
-            f"{trials['COMPLETE']}/{study.target_trials}",
-            str(trials["INFEASIBLE"] or ""),
+            _progress(study.fraction, "$success" if trials["RUNNING"] else "$primary"),
+            f"{count(study.done)}/{count(study.target_trials)}" if study.target_trials else count(study.done),
             str(trials["RUNNING"] or ""),
-            count(study.train_steps),
+            Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
             duration(study.seconds_per_trial) if study.seconds_per_trial is not None else "",
             duration(study.work_seconds) if study.work_seconds else "",
-            str(trials["INCOMPLETE"] or ""),
+            count(study.train_steps) if study.train_steps else "by time",
+            Content.styled(str(trials["INCOMPLETE"] or ""), "$error"),
         ),
+    )
+
+
+def _progress(fraction: float, colour: str) -> Content:
+    return Content.assemble(bar(fraction, 12, colour), f" {int(fraction * 100):3d}%")
+
+
+def _facts(sweep: SweepView, snapshot: Snapshot) -> Content:
+    """One line about the selected sweep: what to do with it where something is wrong, else where it comes from."""
+    words = [plural(len(sweep.studies), "study", "studies")]
+    gangs = snapshot.gangs_of(sweep.id)
+    if sweep.condition == "LOST":
+        words.append("its supervisor was killed; r goes on from what is recorded")
+    elif sweep.condition == "FAILED":
+        last = next(
+            (
+                event
+                for event in reversed(snapshot.events)
+                if event.sweep_id == sweep.id and event.kind == "run"
+            ),
+            None,
+        )
+        words.append(last.message.split("\n")[0] if last is not None else "see its events")
+    elif sweep.live:
+        training = sum(gang.state == "TRAINING" for gang in gangs)
+        words.append(f"{training} of {plural(len(gangs), 'gang')} training")
+    if sweep.trials["INCOMPLETE"]:
+        words.append(f"{plural(sweep.trials['INCOMPLETE'], 'trial')} failed")
+    if sweep.file:
+        words.append(Path(sweep.file).name)
+    elapsed = (sweep.ended or time.time()) - sweep.started if sweep.started and sweep.ended else None
+    if elapsed is not None and not sweep.live:
+        words.append(f"last run took {duration(elapsed)}")
+    return Content.assemble(
+        (sweep.name, "bold"), " · ", sign(CONDITIONS, sweep.condition), " · ", " · ".join(words)
     )
