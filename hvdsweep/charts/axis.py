@@ -23,6 +23,7 @@ _LEAST_LOG_PADDING = 0.1  # decades, on each side
 _SMALLEST, _LARGEST = 1e-300, 1e300  # of data that limits follow: keeps spans and padding inside float64
 _LOWEST, _HIGHEST = 1e-307, 1e307  # of limits
 _FINEST = 1e-12  # shortest span, relative to the numbers themselves, that ticks and dots can resolve
+_MOST_TICKS = 200  # no terminal is wider
 _SUFFIXES = ("", "k", "M", "G", "T")
 _EXACT_DIGITS = 18  # a float64 needs 17
 
@@ -121,11 +122,14 @@ class Axis:
         return self.ticks_that(limits or self.fit(math.nan, math.nan), lambda ticks: len(ticks) <= most)
 
     def ticks_that(self, limits: Limits, fit: Callable[[Sequence[Tick]], bool]) -> tuple[Tick, ...]:
-        """The densest set of ticks inside `limits` for which `fit` answers true; none if no set does."""
+        """The densest set of ticks inside `limits` for which `fit` answers true; where none does, a single tick out of
+        the sparsest; nothing if not even one fits."""
+        sparsest: tuple[Tick, ...] = ()
         for ticks in self._from_dense_to_sparse(*limits):
             if ticks and fit(ticks):
                 return ticks
-        return ()
+            sparsest = ticks or sparsest
+        return next(((tick,) for tick in sparsest if fit((tick,))), ())
 
     def parse(self, label: str) -> float:
         """The value a label stands for. A `k` is 1024 on log2 axes and 1000 elsewhere, as in the labels."""
@@ -182,6 +186,8 @@ def _powers_of_two(low: float, high: float) -> Iterator[tuple[Tick, ...]]:
         chosen = [power for power in powers if power % step == 0]
         if not chosen:
             return
+        if len(chosen) > _MOST_TICKS:
+            continue
         yield tuple(Tick(2.0**power, _power_label(power)) for power in chosen)
 
 
@@ -235,7 +241,7 @@ def _round_numbers(low: float, high: float, *, suffixes: bool) -> Iterator[tuple
         digit, exponent = (1, 2, 5)[step % 3], power + step // 3
         size = Decimal(digit).scaleb(exponent)
         first, last = math.ceil(below / size), math.floor(above / size)
-        if last - first > 200 or last < first:
+        if last - first > _MOST_TICKS or last < first:
             continue
         counts = [n * digit for n in range(first, last + 1)]
         ticks = _linear_ticks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,12 +22,18 @@ _PLAIN = dict(zip("·…×−–—αμ√─│┤┬┴└┊╌↑∞★☆�
 _PLAIN |= {"≤": "<=", "≥": ">=", "±": "+-"}
 """Look-alikes of characters that have none by Unicode decomposition."""
 
+_UNSETTLED = re.compile(
+    "[\u1160-\u11ff\u2028\u2029\u2630-\u2637\u268a-\u268f\u3164\u4dc0-\u4dff\ud7b0-\ud7fb\uffa0"
+    "\U0001d300-\U0001d376\U0001f3fb-\U0001f3ff]"
+)
+"""Characters that terminals give different widths; shown as question marks."""
+
 
 def cells_of(text: str, *, ascii: bool = False) -> list[str]:
     """The text as terminal cells: one character each, "" for the second cell of a wide one; control, combining and
     other characters without a cell of their own are left out. With `ascii`, look-alikes or a question mark."""
     cells: list[str] = []
-    for char in unicodedata.normalize("NFC", text):
+    for char in text if text.isascii() else _UNSETTLED.sub("?", unicodedata.normalize("NFC", text)):
         if " " <= char <= "~":
             cells.append(char)
         elif char in "\t\n\xa0":

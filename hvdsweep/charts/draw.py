@@ -213,26 +213,24 @@ def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
 
 
 def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
-    """First cell and the one after the last, along the band's axis on the canvas; those whose centre it covers."""
-    ends = [-np.inf if band.low is None else band.low, np.inf if band.high is None else band.high]
-    if band.axis == "x":
-        places = [
-            0.0 if end == -np.inf else frame.dot_columns if end == np.inf else float(frame.across(end))
-            for end in ends
-        ]
-        count, start, dots = frame.columns, frame.left, DOTS_ACROSS
-    else:
-        places = [
-            0.0 if end == np.inf else frame.dot_rows if end == -np.inf else float(frame.down(end))
-            for end in ends[::-1]
-        ]
-        count, start, dots = frame.rows, frame.top, DOTS_DOWN
-    # A logarithm has no place for what is not positive: the band then reaches the edge.
-    places = [
-        edge if np.isnan(place) else place for place, edge in zip(places, (0.0, count * dots), strict=True)
-    ]
-    first, last = (int(np.clip(np.floor(place / dots + 0.5), 0, count)) for place in places)
-    return start + first, start + last
+    """First cell and the one after the last, along the band's axis on the canvas, from the cell that holds its one edge
+    up to the cell that holds the other; at least one cell of a band that is in sight."""
+    upright = band.axis == "x"
+    axis, place = (frame.x_axis, frame.across) if upright else (frame.y_axis, frame.down)
+    count, dots = (frame.columns, DOTS_ACROSS) if upright else (frame.rows, DOTS_DOWN)
+    start = frame.left if upright else frame.top
+    # An end without a place, such as zero on a log axis, is out of sight like an open one.
+    low, high = (
+        place(end) / dots if end is not None and axis.holds(end) else None for end in (band.low, band.high)
+    )
+    if band.high is not None and axis.log and band.high <= 0:
+        return start, start
+    near, far = (low, high) if upright else (high, low)
+    first, last = 0.0 if near is None else float(near), float(count) if far is None else float(far)
+    if last < 0 or first > count or last < first:
+        return start, start
+    begin = min(max(int(first), 0), count - 1)
+    return start + begin, start + max(begin + 1, count if far is None else min(int(last), count))
 
 
 def _draw_crossings(pen: Pen, layout: Layout) -> None:

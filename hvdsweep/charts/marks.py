@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -63,7 +63,7 @@ class Series:
     """A style key of the theme or any colour; `None` chooses one by name."""
     visible: bool
     """False keeps the name, its colour and its marker (dimmed in the legend) but draws nothing."""
-    _masks: dict[tuple[bool, bool], BoolArray]
+    _masks: dict[tuple[bool, bool], BoolArray] = field(repr=False)
 
     def __init__(
         self,

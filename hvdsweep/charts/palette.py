@@ -34,7 +34,7 @@ DARK: Theme = MappingProxyType(
     {
         "title": "bold #f2f4f8", "subtitle": "#9aa5b1", "axis": "#5c6773", "tick": "#b8c2cc",
         "axis_title": "italic #9aa5b1", "legend": "#d5dce3", "legend_off": "strike #5c6773", "grid": "#47515c",
-        "band_label": "#aab6c2", "band_edge": "#55606c", "annotation": "bold #f2f4f8", "reference": "#8b97a3",
+        "band_label": "#aab6c2", "band_edge": "#55606c", "annotation": "bold #f2f4f8", "reference": "#a3b1bf",
         "goal": "bold #ff6b6b", "empty": "italic #7b8794", "cursor": "reverse",
         "s0": "#4ea8ff", "s1": "#ffb347", "s2": "#3ddc97", "s3": "#ff7ac6",
         "s4": "#56d4e8", "s5": "#ff6f59", "s6": "#c3e34d", "s7": "#b490ff",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,15 +75,15 @@ def follow(chart: Chart, frame: Frame, reading: Reading, columns: int) -> Readin
 def sentence(reading: Reading, x_title: str = "x", y_title: str = "y") -> str:
     """The point in words, for a status line: `resnet_8  batch size 256  steps 1204 [1100, 1400]`."""
     value = f"{'at least ' if reading.censored else ''}{number(reading.y)}"
-    if reading.y_low is not None or reading.y_high is not None:
-        ends = [number(end) if end is not None else "" for end in (reading.y_low, reading.y_high)]
-        value += f" [{ends[0]}, {ends[1]}]"
+    ends = [None if end is None or math.isnan(end) else end for end in (reading.y_low, reading.y_high)]
+    if ends != [None, None]:
+        value += f" [{', '.join('?' if end is None else number(end) for end in ends)}]"
     return f"{reading.series}  {x_title or 'x'} {number(reading.x)}  {y_title or 'y'} {value}"
 
 
 def number(value: float) -> str:
     """A value for reading: whole numbers in full up to 15 digits, others with five significant digits."""
-    if value == round(value, 0) and abs(value) < 1e15:
+    if abs(value) < 1e15 and value == round(value):
         return f"{value:.0f}"
     return f"{value:.5g}"
 

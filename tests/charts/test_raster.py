@@ -2,6 +2,7 @@
 
 import unicodedata
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -14,7 +15,9 @@ from hvdsweep.charts.raster import ASCII, BRAILLE, clip, decimate, draw_segments
 coordinates = st.integers(0, 30)
 corners = st.tuples(coordinates, coordinates, coordinates, coordinates)
 values = st.one_of(
-    st.floats(-3, 13), st.integers(0, 10).map(float), st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e300, -1e300])
+    st.floats(-3, 13),
+    st.integers(0, 10).map(float),
+    st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e300, -1e300]),
 )
 
 
@@ -24,7 +27,10 @@ def slow_line(column0, row0, column1, row1):
     share = [Fraction(step, length) if length else Fraction(0) for step in range(length + 1)]
     half = Fraction(1, 2)
     return [
-        ((column0 + s * (column1 - column0) + half).__floor__(), (row0 + s * (row1 - row0) + half).__floor__())
+        (
+            (column0 + s * (column1 - column0) + half).__floor__(),
+            (row0 + s * (row1 - row0) + half).__floor__(),
+        )
         for s in share
     ]
 
@@ -86,7 +92,7 @@ def test_dashes_go_on_along_the_whole_path(corners):
     x, y = np.array(corners, float).T + 0.5
     draw_segments(grid, x[:-1], y[:-1], x[1:], y[1:], dash=(3, 2))
     expected, travelled = set(), 0
-    for start, end in zip(corners, corners[1:], strict=False):
+    for start, end in pairwise(corners):
         line = slow_line(*start, *end)
         expected |= {dot for step, dot in enumerate(line) if (travelled + step) % 5 < 3}
         travelled += len(line) - 1
@@ -109,7 +115,14 @@ def test_ascii_shapes_lean_the_way_the_dots_do():
     """Every pattern has a printable ASCII character; only an empty cell is blank; plain strokes look as they should."""
     assert all(len(char) == 1 and "!" <= char <= "~" for char in ASCII[1:])
     assert ASCII[0] == " "
-    shapes = {"|": 0x47, "_": 0xC0, "-": 0x12, "'": 0x09, "\\": 0x01 | 0x10 | 0x20 | 0x02 | 0x80, "/": 0x40 | 0x04 | 0x10 | 0x08}
+    shapes = {
+        "|": 0x47,
+        "_": 0xC0,
+        "-": 0x12,
+        "'": 0x09,
+        "\\": 0x01 | 0x10 | 0x20 | 0x02 | 0x80,
+        "/": 0x40 | 0x04 | 0x10 | 0x08,
+    }
     for char, code in shapes.items():
         assert ASCII[code] == char
 
@@ -137,7 +150,9 @@ def test_decimation_keeps_first_lowest_highest_and_last_of_every_run(points, wid
     x, y = np.array(points).T
     if ascending:
         x = np.sort(x)
-    breaks = sorted(data.draw(st.sets(st.integers(1, max(1, len(x) - 1)), max_size=5)) & set(range(1, len(x))))
+    breaks = sorted(
+        data.draw(st.sets(st.integers(1, max(1, len(x) - 1)), max_size=5)) & set(range(1, len(x)))
+    )
 
     def column_of(some):
         return snap(some * width, width)
@@ -163,7 +178,12 @@ def slow_grid(x, y, frame):
             ends = [np.array([part]) for part in (across[i - 1], down[i - 1], across[i], down[i])]
             a, b, c, d, kept = clip(*ends, frame.dot_columns, frame.dot_rows)
             if len(kept):
-                ends = snap(a, frame.dot_columns), snap(b, frame.dot_rows), snap(c, frame.dot_columns), snap(d, frame.dot_rows)
+                ends = (
+                    snap(a, frame.dot_columns),
+                    snap(b, frame.dot_rows),
+                    snap(c, frame.dot_columns),
+                    snap(d, frame.dot_rows),
+                )
                 for column, row in slow_line(*(int(end[0]) for end in ends)):
                     grid[row, column] = True
     return grid
@@ -174,7 +194,9 @@ points = st.lists(st.tuples(values, values), min_size=0, max_size=40)
 
 
 @given(points, st.booleans(), axes, axes, st.integers(1, 12), st.integers(1, 8))
-def test_a_decimated_line_covers_the_same_dots_as_drawing_every_segment(raw, ascending, x_axis, y_axis, columns, rows):
+def test_a_decimated_line_covers_the_same_dots_as_drawing_every_segment(
+    raw, ascending, x_axis, y_axis, columns, rows
+):
     """Dot for dot, with gaps, infinities, points outside the window and x that jumps: decimation is invisible."""
     x, y = np.array([p for p, _ in raw], float), np.array([q for _, q in raw], float)
     if ascending:

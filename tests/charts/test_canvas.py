@@ -1,0 +1,212 @@
+"""The forms of one drawing agree: legend, text, runs, colours, cursor, CSV; and it is drawn only once."""
+
+import csv
+import io
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.style import Style
+
+from hvdsweep.charts import (
+    DARK,
+    LIGHT,
+    MONO,
+    TERMINAL,
+    Chart,
+    Series,
+    View,
+    chart_csv,
+    style_of,
+)
+from hvdsweep.charts.canvas import cells_of
+from hvdsweep.charts.palette import MARKERS, SLOTS, marker_of, slots
+
+from .drawn import bare, charts, plot, tame
+
+
+@given(st.lists(st.text(max_size=8), max_size=30, unique=True), st.text(max_size=8))
+def test_looks_are_stable_by_name_and_differ(names, another):
+    """Appending a series changes no other's look; colour and marker are a pair of one's own; eight differ in both."""
+    found = slots(names)
+    assert {name: slot for name, slot in slots([*names, another]).items() if name in found} == found
+    pairs = {(slot % SLOTS, marker_of(slot)) for slot in found.values()}
+    assert len(pairs) == len(names)
+    assert len({marker_of(slot) for slot in found.values()}) == min(len(names), len(MARKERS))
+    assert len({slot % SLOTS for slot in found.values()}) == min(len(names), SLOTS)
+
+
+def test_a_hidden_series_keeps_its_look_and_leaves_the_window():
+    """Hiding the first series changes neither look of the second; the axes follow what is visible."""
+    a, b = Series("a", [0.0, 1000.0], [0.0, 9.0]), Series("b", [0.0, 1.0], [0.0, 1.0])
+    hidden = Series("a", a.x, a.y, visible=False)
+    shown, less = Chart((a, b)).render(80, 24), Chart((hidden, b)).render(80, 24)
+    entries = [entry for entry in less.legend if entry[0] == "b"]
+    assert [name for name, *_ in less.legend] == ["a", "b"]
+    assert entries == [entry for entry in shown.legend if entry[0] == "b"]
+    assert less.frame.x_limits == Chart((b,)).frame(80, 24).x_limits
+    marker = marker_of(slots(["a", "b"])["b"])
+    assert (plot(less) == marker).sum() == 2
+
+
+def test_the_legend_names_every_series_and_is_clickable():
+    """Each entry's cells answer with its series; others with None; shortened names still answer in full."""
+    names = [f"workload number {n}/sgd with momentum" for n in range(4)]
+    chart = Chart(tuple(Series(name, [1.0, 2.0], [1.0, n]) for n, name in enumerate(names)))
+    for width, height in [(160, 40), (60, 12)]:
+        canvas = chart.render(width, height)
+        assert {name for name, *_ in canvas.legend} <= set(names)
+        for name, row, start, end in canvas.legend:
+            assert canvas.legend_at(start, row) == canvas.legend_at(end - 1, row) == name
+            assert canvas.legend_at(end, row) is None
+    assert len(chart.render(160, 40).legend) == 4
+
+
+def test_legend_entries_without_room_are_counted():
+    """Twelve long names on 40 columns: as many as fit, and the number of the others."""
+    chart = Chart(tuple(Series(f"workload {n}", [1.0, 2.0], [1.0, n]) for n in range(12)))
+    canvas = chart.render(40, 10)
+    shown = len(canvas.legend)
+    assert 0 < shown < 12
+    assert f"+{12 - shown} more" in canvas.plain()
+
+
+def test_names_shortened_by_their_ends_where_their_beginnings_agree():
+    """What tells two series apart survives the shortening."""
+    chart = Chart(
+        tuple(Series(f"a_long_common_beginning/{end}", [1.0], [1.0]) for end in ("sgd", "adam", "lars"))
+    )
+    plain = chart.render(40, 10).plain()
+    assert all(end in plain for end in ("sgd", "adam", "lars"))
+
+
+@given(charts(tame), st.integers(1, 90), st.integers(1, 30), st.booleans())
+def test_runs_text_and_plain_say_the_same(chart, width, height, color):
+    """Three forms of one drawing; every style key resolves in every theme."""
+    canvas = chart.render(width, height, color=color)
+    rows = ["".join(text for text, _ in canvas.runs(row)) for row in range(canvas.height)]
+    assert [row.rstrip() for row in rows] == canvas.plain().split("\n")
+    assert canvas.text().plain == "\n".join(rows)
+    for theme in (TERMINAL, DARK, LIGHT, MONO):
+        for row in range(canvas.height):
+            for _, key in canvas.runs(row):
+                Style.parse(style_of(key, theme))
+
+
+@pytest.mark.parametrize("theme", [TERMINAL, DARK, LIGHT, MONO])
+def test_themes_know_every_key_and_mono_no_colour(theme):
+    """The four themes style the same keys; MONO uses attributes only."""
+    assert set(theme) == set(TERMINAL)
+    if theme is MONO:
+        assert all(Style.parse(style).color is None for style in theme.values())
+
+
+def test_an_unchanged_chart_is_drawn_once():
+    """The same arguments give the very same canvas; another size, window or charset another; old ones are dropped."""
+    chart = bare(Series("a", [1.0, 2.0], [3.0, 4.0]))
+    first = chart.render(80, 24)
+    assert chart.render(80, 24) is first
+    assert chart.render(80, 24, View(x=(0.0, 9.0))) is not first
+    assert chart.render(80, 24, ascii=True) is not first
+    for width in range(40, 60):
+        chart.render(width, 24)
+    assert chart.render(80, 24) is not first
+    assert len(chart._renderings) <= 4
+
+
+def test_charts_that_show_the_same_are_equal():
+    """Equality goes by content, NaN included, so that a widget can tell that nothing changed."""
+
+    def make(last):
+        return bare(Series("a", [1.0, 2.0], [math.nan, last], censored=[False, True]))
+
+    assert make(4.0) == make(4.0)
+    assert hash(make(4.0)) == hash(make(4.0))
+    assert make(4.0) != make(5.0)
+    assert make(4.0) != bare(Series("a", [1.0, 2.0], [math.nan, 4.0]))
+
+
+def test_series_refuse_shapes_that_do_not_match():
+    """Lengths and dimensions are checked when a series is made."""
+    with pytest.raises(ValueError, match="y: shape"):
+        Series("a", [1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="x: shape"):
+        Series("a", [[1.0]], [[1.0]])
+    with pytest.raises(ValueError, match="y_low: shape"):
+        Series("a", [1.0], [1.0], y_low=[1.0, 2.0])
+
+
+def test_the_cursor_marks_a_cell_and_leaves_the_drawing_as_it_was():
+    """The data cell and its places on both axes are styled; no character of the data changes; the original stays."""
+    canvas = bare(Series("a", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])).render(60, 20)
+    before = canvas.plain()
+    column, row = canvas.frame.cell(2.0, 2.0)
+    marked = canvas.with_cursor(column, row)
+    keys = np.array(marked.keys, object)[marked.ink]
+    frame = canvas.frame
+    assert keys[row, column] == keys[frame.top + frame.rows, column] == keys[row, frame.left - 1] == "cursor"
+    inked = canvas.chars != " "
+    assert (marked.chars[inked] == canvas.chars[inked]).all()
+    assert canvas.plain() == before
+    assert canvas.with_cursor(0, 0) is canvas
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("loss", 4),
+        ("学习率", 6),
+        ("e\u0301", 1),
+        ("a\x1b[31m\u200bb", 6),
+        ("≤ 0.05", 6),
+        ("\ttab", 4),
+        ("☰\u1160\u2028x", 4),
+    ],
+)
+def test_text_takes_the_cells_a_terminal_gives_it(text, cells):
+    """Wide characters two, combining and control characters none."""
+    found = cells_of(text)
+    assert len(found) == cells
+    assert cell_len("".join(found)) == cells
+    assert "".join(cells_of(text, ascii=True)).isascii()
+
+
+def test_text_takes_the_cells_that_rich_counts():
+    """Every character of Unicode, so that what is drawn and what Textual measures never part ways."""
+    for code in [*range(0x20, 0xD800), *range(0xE000, 0x20000), 0x20000, 0xE0001, 0x10FFFF]:
+        cells = cells_of(chr(code))
+        assert cell_len("".join(cells)) == len(cells)
+
+
+def test_csv_keeps_every_digit_and_every_visible_point():
+    """Reading it back gives the arrays, gaps included; hidden series are left out."""
+    rng = np.random.default_rng(1)
+    y = np.append(rng.lognormal(size=20), [math.nan, math.inf])
+    one = Series("a, b", np.arange(22.0), y, y_low=y / 2, y_high=y * 2, censored=y > 1)
+    rows = list(
+        csv.DictReader(
+            io.StringIO(chart_csv(Chart((one, Series("c", [1], [2]), Series("d", [1], [2], visible=False)))))
+        )
+    )
+    assert [row["series"] for row in rows] == ["a, b"] * 22 + ["c"]
+    for name, values in (("x", one.x), ("y", y), ("y_low", y / 2), ("y_high", y * 2)):
+        assert np.array_equal([float(row[name]) for row in rows[:22]], values, equal_nan=True)
+    assert [row["censored"] == "1" for row in rows[:22]] == (y > 1).tolist()
+    assert rows[22]["y_low"] == rows[22]["censored"] == ""
+
+
+def test_drawing_needs_numpy_and_nothing_heavier():
+    """Importing, rendering and printing plain text loads neither rich nor textual nor any plotting or data package."""
+    program = (
+        "import sys; from hvdsweep.charts import *; Chart((Series('a', [1, 2], [3, 4]),)).render(80, 24).plain();"
+        "print(sorted({'rich', 'textual', 'matplotlib', 'pandas', 'scipy', 'tensorflow', 'pydantic'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
