@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.records import strict_records
+from hvdsweep.store.records import imports_keep, strict_records
 from hvdsweep.store.schema import metric_columns, metric_id, naturally_maximised, quoted
 
 CHUNK = 1000
@@ -66,6 +66,7 @@ def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
 def rebuild_running_best(conn: sqlite3.Connection) -> int:
     """Make all of `best_records` anew from `measurements`, in the direction of the goal or else the natural one.
 
+    Imported trials get those of `imports_keep` alone.
     Chunk by chunk, each in a transaction of its own: running trials go on meanwhile. Returns the number of
     records.
     """
@@ -106,8 +107,8 @@ def _by_direction(conn: sqlite3.Connection, trials: list[int], metric: str) -> d
     rows = conn.execute(
         "SELECT t.id, CASE WHEN w.metric = ?1 THEN w.maximize ELSE ?2 END FROM json_each(?3) AS wanted"
         " JOIN trials t ON t.id = wanted.value JOIN studies s ON s.id = t.study_id"
-        " JOIN workloads w ON w.id = s.workload_id",
-        (metric, int(naturally_maximised(metric)), json.dumps(trials)),
+        " JOIN workloads w ON w.id = s.workload_id WHERE t.key IS NOT NULL OR ?4",
+        (metric, int(naturally_maximised(metric)), json.dumps(trials), imports_keep(metric)),
     )
     found: dict[bool, list[int]] = {}
     for trial, maximize in rows:
@@ -148,7 +149,15 @@ def _wrong_records(conn: sqlite3.Connection, trials: list[int]) -> list[int]:
         # A trial whose goal turned the metric round keeps records in that direction only.
         due = _records(conn, sorted(kept), name, bool(maximize)) if name in columns and kept else []
         wrong |= {row[0] for row in set(stored) ^ set(due)}
+    trained = {
+        row[0]
+        for row in conn.execute(
+            "SELECT t.id FROM json_each(?) AS wanted JOIN trials t ON t.id = wanted.value AND t.key IS NOT NULL",
+            (marks,),
+        )
+    }
     for name in columns:
+        due_here = set(trials) if imports_keep(name) else trained
         have = {
             row[0]
             for row in conn.execute(
@@ -157,7 +166,7 @@ def _wrong_records(conn: sqlite3.Connection, trials: list[int]) -> list[int]:
                 (marks, name),
             )
         }
-        measured = {row[0] for row in _records(conn, sorted(set(trials) - have), name, False)}
+        measured = {row[0] for row in _records(conn, sorted(due_here - have), name, False)}
         wrong |= measured
     return sorted(wrong)
 

@@ -85,6 +85,15 @@ def records_of(
                 yield record
 
 
+def imports_keep(metric: str) -> bool:
+    """Whether an imported trial must keep records of this metric: of the validation set's, on which goals are set.
+
+    Those of the other splits would add a third to the published database (71.6 million measurements); a question
+    about them is answered exactly from `measurements`.
+    """
+    return metric.startswith(("val/", "validation/")) or "/" not in metric
+
+
 def strict_records(group: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """[N] which `values` lie strictly below all earlier ones of the same `group`; groups are contiguous, values finite."""
     n = len(values)

@@ -1,0 +1,18 @@
+"""The published database's layout: importing an archive of it into a store, and writing any sweep as one."""
+
+from hvdsweep.archive.counts import StudyCount, study_counts
+from hvdsweep.archive.exporting import ExportReport, export_studies
+from hvdsweep.archive.importing import ImportReport, import_archive
+from hvdsweep.archive.messages import Problem
+from hvdsweep.archive.published import SHA256
+
+__all__ = [
+    "SHA256",
+    "ExportReport",
+    "ImportReport",
+    "Problem",
+    "StudyCount",
+    "export_studies",
+    "import_archive",
+    "study_counts",
+]

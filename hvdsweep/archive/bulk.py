@@ -1,0 +1,286 @@
+"""The writing half of an import: whole batches of finished trials into the store, each batch one transaction.
+
+A trial, its measurements and its running best appear together or not at all, so the table of trials is the ledger by
+which an interrupted import goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from hvdsweep.archive.goals import Question, question_of
+from hvdsweep.archive.layout import OURS, StudyFile
+from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
+from hvdsweep.archive.registry import canonical
+from hvdsweep.states import Status, StopReason
+from hvdsweep.store.connection import transaction
+from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id, quoted
+
+STOP_REASONS = {
+    Status.COMPLETE.name: StopReason.BUDGET.word,
+    Status.INFEASIBLE.name: StopReason.DIVERGED.word,
+    Status.INCOMPLETE.name: None,
+}
+"""The layout tells no reasons; these follow from the status."""
+
+MOST_METRICS = 1000
+"""Columns of `measurements`; SQLite allows 2,000."""
+
+WAL_PAGES = 16_384
+"""Pages after which the write-ahead log is moved into the database: 64 MB, so that the disk is seldom waited for."""
+
+CACHE_KIB = 65_536
+
+LATER = 9
+"""One row in so many waits for a second pass over its batch. Rows appended in the order of their keys leave every page
+of SQLite's index trees 7/8 full; the late ones fill them to 97 %, which makes the database a tenth smaller."""
+
+
+class BulkWriter:
+    """Writes the studies and trials of one import into one sweep."""
+
+    def __init__(self, conn: sqlite3.Connection, sweep_id: int) -> None:
+        self._conn = conn
+        self._sweep = sweep_id
+        conn.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._columns = set(metric_columns(conn))
+        self._studies: dict[int, int] = {}
+        """Index in this reading -> row."""
+        self._measured: dict[int, tuple[str, ...]] = {}
+        """Study's row -> the metrics that its definition names."""
+        self.stop = False
+        """Somebody asked the sweep to stop."""
+
+    def known(self) -> Known:
+        """What the sweep has already."""
+        found = Known()
+        keys: dict[int, tuple[str, int]] = {}
+        for study, workload, batch_size, definition in self._conn.execute(
+            "SELECT s.id, w.name, s.batch_size, s.definition FROM studies s JOIN workloads w ON w.id = s.workload_id"
+            " WHERE w.sweep_id = ?",
+            (self._sweep,),
+        ):
+            keys[study] = (workload, batch_size)
+            found.studies[keys[study]] = (canonical(json.loads(definition)["imported"]), set())
+        for study, number in self._conn.execute(
+            "SELECT t.study_id, t.number FROM workloads w JOIN studies s ON s.workload_id = w.id"
+            " JOIN trials t ON t.study_id = s.id WHERE w.sweep_id = ?",
+            (self._sweep,),
+        ):
+            found.studies[keys[study]][1].add(number)
+        return found
+
+    def add_study(self, study: Study) -> bool:
+        """The study's row, and its workload's; True where the study is new."""
+        file = study.file
+        with transaction(self._conn) as conn:
+            workload = self._workload(conn, file)
+            row = conn.execute(
+                "SELECT id, definition FROM studies WHERE workload_id = ? AND batch_size = ?",
+                (workload, file.batch_size),
+            ).fetchone()
+            new = row is None
+            if new:
+                definition = _definition(file)
+                cursor = conn.execute(
+                    "INSERT INTO studies (workload_id, batch_size, train_steps, target_trials, max_trials, seed,"
+                    " definition, search) VALUES (?, ?, ?, 0, 0, NULL, ?, ?)",
+                    (
+                        workload,
+                        file.batch_size,
+                        file.train_steps,
+                        json.dumps(definition),
+                        json.dumps(file.search),
+                    ),
+                )
+                assert cursor.lastrowid is not None
+                row = (cursor.lastrowid, json.dumps(definition))
+            self._studies[study.index] = row[0]
+            self._measured[row[0]] = tuple(json.loads(row[1]).get("columns", ()))
+        return new
+
+    def _workload(self, conn: sqlite3.Connection, file: StudyFile) -> int:
+        row = conn.execute(
+            "SELECT id FROM workloads WHERE sweep_id = ? AND name = ?", (self._sweep, file.workload)
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        question = question_of(file)
+        cursor = conn.execute(
+            "INSERT INTO workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
+            " parameters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._sweep,
+                file.workload,
+                file.dataset,
+                file.model,
+                file.algorithm,
+                question.metric,
+                question.goal,
+                int(question.maximize),
+                question.train_examples,
+                question.parameters,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def add_trials(self, batch: Trials) -> tuple[int, int, int, list[Problem]]:
+        """One transaction. Returns how many trials, rows and records were written, and what was not.
+
+        Columns whose names the database cannot take are a problem of the trials that have them.
+        """
+        problems: list[Problem] = []
+        rows = records = 0
+        with transaction(self._conn) as conn:
+            groups = []
+            for group in batch.groups:
+                problem = self._make_columns(conn, group)
+                if problem is None:
+                    groups.append(group)
+                else:
+                    problems += [
+                        Problem(batch.trials[position].path, problem, trials=1)
+                        for position in group.trials.tolist()
+                    ]
+            kept = np.sort(np.concatenate([group.trials for group in groups] or [np.empty(0, np.int64)]))
+            first = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM trials").fetchone()[0]
+            ids = np.zeros(len(batch.trials), np.int64)
+            ids[kept] = first + np.arange(len(kept))
+            conn.executemany(
+                "INSERT INTO trials (id, study_id, number, status, parameters, steps, stop_reason)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                self._trial_rows(batch, ids, kept.tolist()),
+            )
+            for group in groups:
+                rows += self._insert_rows(conn, group, ids)
+            for group in groups:
+                records += self._insert_records(conn, group, ids)
+                self._name_columns(conn, batch, group)
+            self.stop = self._beat(conn)
+        self._columns = set(metric_columns(self._conn))
+        return len(kept), rows, records, problems
+
+    def _trial_rows(
+        self, batch: Trials, ids: np.ndarray[Any, np.dtype[np.int64]], kept: list[int]
+    ) -> Iterator[tuple[Any, ...]]:
+        for position in kept:
+            trial = batch.trials[position]
+            yield (
+                int(ids[position]),
+                self._studies[trial.study],
+                trial.number,
+                trial.status,
+                trial.parameters,
+                trial.steps,
+                STOP_REASONS[trial.status],
+            )
+
+    def _make_columns(self, conn: sqlite3.Connection, group: Group) -> str | None:
+        """None where every metric has its column now; else why that cannot be."""
+        new = [name for name in group.metrics if name not in self._columns]
+        if not new:
+            return None
+        present = metric_columns(conn)
+        missing = [name for name in new if name not in present]
+        if len(present) + len(missing) > MOST_METRICS:
+            return f"its metrics would make more than {MOST_METRICS} columns"
+        # Two names of one file may clash with each other, so none is made before all are known to fit.
+        taken = {name.lower() for name in ("trial_id", "step", *present)}
+        for name in missing:
+            if name.lower() in taken:
+                return f"the metric {name!r} differs from another column by case alone, or is one of the database's own"
+            taken.add(name.lower())
+        for name in missing:
+            ensure_metric_column(conn, name)
+        return None
+
+    def _insert_rows(
+        self, conn: sqlite3.Connection, group: Group, ids: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> int:
+        if not len(group.steps):
+            return 0
+        columns = ", ".join(["trial_id", "step", *map(quoted, group.metrics)])
+        marks = ", ".join("?" * (2 + len(group.metrics)))
+        trials = np.repeat(ids[group.trials], group.lengths)
+        late = np.arange(len(trials)) % LATER == LATER // 2
+        for part in (~late, late):
+            conn.executemany(
+                f"INSERT INTO measurements ({columns}) VALUES ({marks})",
+                zip(
+                    trials[part].tolist(),
+                    group.steps[part].tolist(),
+                    *(column[part].tolist() for column in group.values),
+                    strict=True,
+                ),
+            )
+        return len(trials)
+
+    def _insert_records(
+        self, conn: sqlite3.Connection, group: Group, ids: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> int:
+        written = 0
+        owners = ids[group.trials]
+        for kept in group.records:
+            if not len(kept.step):
+                continue
+            metric = metric_id(conn, group.metrics[kept.column], kept.maximise)
+            conn.executemany(
+                "INSERT INTO best_records VALUES (?, ?, ?, ?)",
+                zip(
+                    repeat(metric),
+                    owners[kept.trial].tolist(),
+                    kept.step.tolist(),
+                    kept.value.tolist(),
+                    strict=False,
+                ),
+            )
+            written += len(kept.step)
+        return written
+
+    def _name_columns(self, conn: sqlite3.Connection, batch: Trials, group: Group) -> None:
+        """Note in each study's definition which columns its files have, in their order: an export writes the same."""
+        for position in np.unique([batch.trials[position].study for position in group.trials]).tolist():
+            study = self._studies[position]
+            present = self._measured[study]
+            missing = tuple(name for name in group.metrics if name not in present)
+            if missing:
+                columns = self._measured[study] = present + missing
+                conn.execute(
+                    "UPDATE studies SET definition = json_set(definition, '$.columns', json(?)) WHERE id = ?",
+                    (json.dumps(columns), study),
+                )
+
+    def _beat(self, conn: sqlite3.Connection) -> bool:
+        row = conn.execute(
+            "UPDATE sweeps SET heartbeat = ? WHERE id = ? RETURNING request", (time.time(), self._sweep)
+        ).fetchone()
+        return bool(row[0] == "stop")
+
+
+def _definition(file: StudyFile) -> Mapping[str, Any]:
+    question: Question = question_of(file)
+    goal = None
+    if question.goal is not None:
+        goal = {"metric": question.metric, "value": question.goal, "maximize": question.maximize}
+    document = {key: value for key, value in file.document.items() if key != OURS}
+    ours = file.document.get(OURS)
+    return {
+        "workload": file.workload,
+        "dataset": file.dataset,
+        "model": file.model,
+        "algorithm": file.algorithm,
+        "batch_size": file.batch_size,
+        "steps": file.train_steps,
+        "goal": goal,
+        "stop": "budget",
+        "imported": document if ours is None else {**document, OURS: ours},
+    }

@@ -1,0 +1,155 @@
+"""Reading an unpacked archive, or any folder of it: studies in the order of their paths, trials in that of their
+numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvdsweep.archive.batches import Batches
+from hvdsweep.archive.layout import (
+    MEASUREMENTS,
+    METADATA,
+    STUDY,
+    parse_study,
+    parse_trial,
+    trial_number,
+)
+from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
+from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
+from hvdsweep.archive.registry import Registry
+
+DEEPEST = 16
+"""Folders below the given one that are looked into."""
+
+EVERY = 500
+"""Trials between two signs of progress."""
+
+
+@dataclass
+class _Found:
+    """A study's folder and the trials in it."""
+
+    path: str
+    parts: tuple[str, ...]
+    above: tuple[str, ...]
+    trials: list[tuple[int, str]] = field(default_factory=list)
+    """(number, name of the folder), by number."""
+
+
+def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+    """Every study at or below `path`. What is already `known` is not even opened."""
+    root = Path(os.path.abspath(path))
+    studies: list[_Found] = []
+    if (root / METADATA).is_file() and not (root / STUDY).exists() and (root.parent / STUDY).is_file():
+        study = _Found(str(root.parent), (), root.parent.parts[1:])
+        number = trial_number(root.name)
+        if number is not None:
+            study.trials = [(number, root.name)]
+        studies.append(study)
+    else:
+        yield from _walk(root, (), root.parts[1:], studies)
+    total, done = sum(len(study.trials) for study in studies), 0
+    yield Progress(0, total, "trials")
+    registry, batches = Registry(known), Batches(all_records)
+    for study in studies:
+        text = _read(f"{study.path}/{STUDY}", LARGEST_JSON)
+        if isinstance(text, Problem):
+            yield Problem(text.path, text.message, trials=len(study.trials), studies=1)
+            done += len(study.trials)
+            continue
+        try:
+            found = registry.add(study.path, parse_study(text, study.parts, study.above))
+        except ValueError as error:
+            yield Problem(shown(f"{study.path}/{STUDY}"), str(error), trials=len(study.trials), studies=1)
+            done += len(study.trials)
+            continue
+        yield found
+        for number, name in study.trials:
+            yield from _trial(registry, batches, found, f"{study.path}/{name}", number)
+            done += 1
+            if done % EVERY == 0:
+                yield Progress(done, total, "trials", registry.present)
+    yield from batches.flush()
+    yield Progress(done, total, "trials", registry.present)
+    yield Finished(registry.present)
+
+
+def _trial(registry: Registry, batches: Batches, study: Study, path: str, number: int) -> Iterator[Message]:
+    try:
+        if not registry.wants(study.index, number):
+            return
+    except ValueError as error:
+        yield Problem(shown(path), str(error), trials=1)
+        return
+    metadata = _read(f"{path}/{METADATA}", LARGEST_JSON)
+    measurements = _read(f"{path}/{MEASUREMENTS}", LARGEST_CSV)
+    for text in (metadata, measurements):
+        if isinstance(text, Problem):
+            yield text
+            return
+    assert isinstance(metadata, bytes)
+    assert isinstance(measurements, bytes)
+    try:
+        file = parse_trial(metadata, number)
+    except ValueError as error:
+        yield Problem(shown(f"{path}/{METADATA}"), str(error), trials=1)
+        return
+    yield from batches.add(study, number, shown(path), file, measurements, shown(f"{path}/{MEASUREMENTS}"))
+
+
+def _walk(
+    folder: Path, parts: tuple[str, ...], above: tuple[str, ...], studies: list[_Found]
+) -> Iterator[Problem]:
+    """Collects the studies at or below `folder`, sorted; yields what looks like one and is none."""
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted((entry for entry in entries), key=lambda entry: entry.name)
+    except OSError as error:
+        yield Problem(shown(str(folder)), f"cannot be read: {error.strerror}")
+        return
+    names = {entry.name for entry in inside}
+    if STUDY in names:
+        study = _Found(str(folder), parts, above)
+        for entry in inside:
+            if hidden(entry.name) or not entry.is_dir():
+                continue
+            number = trial_number(entry.name)
+            if number is None:
+                yield Problem(shown(entry.path), "is not the number of a trial", trials=1)
+            else:
+                study.trials.append((number, entry.name))
+        study.trials.sort()
+        studies.append(study)
+        return
+    if METADATA in names or MEASUREMENTS in names:
+        yield Problem(shown(str(folder)), f"is a trial without a {STUDY} in the folder above", trials=1)
+        return
+    for entry in inside:
+        if hidden(entry.name) or not entry.is_dir(follow_symlinks=False):
+            continue
+        if len(parts) >= DEEPEST:
+            yield Problem(shown(entry.path), f"lies more than {DEEPEST} folders deep")
+            return
+        yield from _walk(Path(entry.path), (*parts, entry.name), above, studies)
+
+
+def hidden(name: str) -> bool:
+    """Folders that other programs leave behind: .git, __MACOSX, .ipynb_checkpoints."""
+    return name.startswith((".", "__"))
+
+
+def _read(path: str, limit: int) -> bytes | Problem:
+    try:
+        with open(path, "rb") as file:
+            text = file.read(limit + 1)
+    except FileNotFoundError:
+        return Problem(shown(path), "is missing", trials=1)
+    except OSError as error:
+        return Problem(shown(path), f"cannot be read: {error.strerror}", trials=1)
+    if len(text) > limit:
+        return Problem(shown(path), f"is longer than the {limit} bytes allowed", trials=1)
+    return text

@@ -1,0 +1,279 @@
+"""Importing an archive into a store: resumable at any instant, and a second time a look that changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hvdsweep.archive.bulk import BulkWriter
+from hvdsweep.archive.layout import METADATA, ROOT, STUDY
+from hvdsweep.archive.limits import shown
+from hvdsweep.archive.messages import Finished, Problem, Progress, Study, Trials
+from hvdsweep.archive.process import open_archive, read_aside
+from hvdsweep.archive.published import FILE_NAME, NAME, SHA256, sha256_of
+from hvdsweep.archive.tars import is_archive
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.connection import connect, transaction
+from hvdsweep.store.runs import event, is_live
+
+SUFFIXES = (".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tbz", ".tgz", ".txz", ".tar")
+
+
+@dataclass
+class ImportReport:
+    """What an import did, and while it goes on: has done so far."""
+
+    path: str
+    database: str
+    sweep: str
+    """Name of the sweep."""
+    sweep_id: int = 0
+    studies_new: int = 0
+    studies_met: int = 0
+    """Well-formed studies in the archive, new or not."""
+    trials_imported: int = 0
+    trials_present: int = 0
+    """Trials that the store had already."""
+    trials_skipped: int = 0
+    """Trials left out because something is wrong with them or with their study."""
+    studies_skipped: int = 0
+    rows: int = 0
+    """Measurements (evaluations of all metrics) written."""
+    records: int = 0
+    """Rows of running best written."""
+    seconds: float = 0.0
+    stopped: bool = False
+    """It was asked to stop before the end."""
+    sha256: str | None = None
+    """Of the archive file, once all of it was read."""
+    checksum: str = ""
+    """What the checksum says, in words."""
+    problems: list[Problem] = field(default_factory=list)
+    progress: Progress = field(default_factory=lambda: Progress(0, 0, "trials"))
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds left at the speed so far; None before anything can be said."""
+        done = self.progress.done
+        if not done or not self.progress.total:
+            return None
+        return self.seconds * max(self.progress.total - done, 0) / done
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        hidden = {"problems", "progress"}
+        problems = [
+            {"path": one.path, "message": one.message, "trials": one.trials, "studies": one.studies}
+            for one in self.problems
+        ]
+        return {key: value for key, value in vars(self).items() if key not in hidden} | {"problems": problems}
+
+
+Watcher = Callable[[ImportReport, Problem | None], None]
+"""Told of every batch, sign of progress and problem (the latter as second argument)."""
+
+
+def import_archive(
+    path: str | os.PathLike[str],
+    database: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    all_records: bool = False,
+    aside: bool = True,
+    watch: Watcher | None = None,
+) -> ImportReport:
+    """Import the archive at `path` (a folder in the published layout, any folder of it, or a tar file of it).
+
+    `name`: of the sweep (default: "published" for the published archive or a part of it, else the file's own name).
+    `sha256`: what the file must have. `all_records`: keep the running best of every metric, not of the validation
+    metrics alone. `aside`: read in a process of its own. What is malformed is in the report's `problems`.
+
+    UserError: no such archive, another checksum, not a store. RunFailed: another import of it is at work.
+    """
+    where = Path(path)
+    begun = time.monotonic()
+    if not where.exists():
+        raise UserError(f"{path}: no such folder or archive")
+    if where.is_file():
+        _check(where, sha256)
+    elif sha256 is not None:
+        raise UserError(f"{path}: --sha256 is of an archive file, and this is a folder")
+    where = Path(os.path.abspath(where))
+    report = ImportReport(str(where), str(database), name or sweep_name(where))
+    with closing(connect(database, create=True)) as conn:
+        report.sweep_id = _begin(conn, report)
+        state = "IDLE"
+        try:
+            ended = _run(conn, report, where, all_records, aside, begun, watch)
+            state = "DONE" if ended else "IDLE"
+        finally:
+            report.seconds = time.monotonic() - begun
+            _end(conn, report, state)
+    return report
+
+
+def _check(where: Path, sha256: str | None) -> None:
+    problem = is_archive(where)
+    if problem is not None:
+        raise UserError(
+            f"{where}: is neither a folder nor a tar archive (.tar, .tar.bz2, .tar.gz, .tar.xz): {problem}"
+        )
+    if sha256 is not None:
+        found = sha256_of(where)
+        if found != sha256.strip().lower():
+            raise UserError(
+                f"{where}: --sha256: {sha256}: the file has {found}. Nothing was imported; get the file again."
+            )
+
+
+def sweep_name(path: Path) -> str:
+    """The name of the sweep that the archive at an absolute `path` becomes."""
+    if path.is_dir():
+        if ROOT in path.parts or (path / ROOT).is_dir():
+            return NAME
+        folder = path
+        while (folder / STUDY).is_file() or (folder / METADATA).is_file():
+            folder = folder.parent
+        return folder.name or NAME
+    if path.name == FILE_NAME:
+        return NAME
+    stem = next((path.name[: -len(end)] for end in SUFFIXES if path.name.endswith(end)), path.stem)
+    return NAME if stem.startswith(ROOT) else stem
+
+
+def _begin(conn: sqlite3.Connection, report: ImportReport) -> int:
+    """The sweep of that name, made where it is new, marked as being imported by this process."""
+    from importlib.metadata import version
+
+    now = time.time()
+    key = f"import/{report.sweep}"
+    with transaction(conn):
+        row = conn.execute("SELECT id, supervisor_pid FROM sweeps WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            cursor = conn.execute(
+                "INSERT INTO sweeps (name, key, source, file, definition, state, created)"
+                " VALUES (?, ?, 'import', ?, ?, 'IDLE', ?)",
+                (report.sweep, key, report.path, json.dumps({"imports": []}), now),
+            )
+            assert cursor.lastrowid is not None
+            sweep = cursor.lastrowid
+        else:
+            sweep = int(row[0])
+            if is_live(conn, sweep):
+                raise RunFailed(
+                    f"{report.path}: the sweep {report.sweep!r} is being imported by process {row[1]}; "
+                    "wait for it, or stop it"
+                )
+        conn.execute(
+            "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
+            " supervisor_pid = ?, supervisor_host = ?, versions = ?, file = ? WHERE id = ?",
+            (
+                now,
+                now,
+                os.getpid(),
+                platform.node(),
+                json.dumps({"hvdsweep": version("hvdsweep")}),
+                report.path,
+                sweep,
+            ),
+        )
+    return sweep
+
+
+def _run(
+    conn: sqlite3.Connection,
+    report: ImportReport,
+    where: Path,
+    all_records: bool,
+    aside: bool,
+    begun: float,
+    watch: Watcher | None,
+) -> bool:
+    """Everything between `_begin` and `_end`; True where the end of the archive was reached."""
+
+    def tell(problem: Problem | None = None) -> None:
+        if problem is not None:
+            report.problems.append(problem)
+            report.trials_skipped += problem.trials
+            report.studies_skipped += problem.studies
+        report.seconds = time.monotonic() - begun
+        if watch is not None:
+            watch(report, problem)
+
+    writer = BulkWriter(conn, report.sweep_id)
+    read = read_aside if aside else open_archive
+    with closing(read(where, writer.known(), all_records)) as messages:  # type: ignore[type-var]
+        for message in messages:
+            match message:
+                case Study():
+                    report.studies_met += 1
+                    report.studies_new += writer.add_study(message)
+                case Trials():
+                    trials, rows, records, problems = writer.add_trials(message)
+                    report.trials_imported += trials
+                    report.rows += rows
+                    report.records += records
+                    for problem in problems:
+                        tell(problem)
+                    tell()
+                    if writer.stop:
+                        report.stopped = True
+                        return False
+                case Problem():
+                    tell(message)
+                case Progress():
+                    report.progress, report.trials_present = message, message.present
+                    tell()
+                case Finished():
+                    report.trials_present = message.present
+                    report.sha256 = message.sha256
+                    report.checksum = _verdict(where, message.sha256)
+    if not report.studies_met and not report.problems:
+        tell(Problem(shown(str(where)), f"holds no {STUDY}: not an archive in the published layout"))
+    return True
+
+
+def _verdict(where: Path, sha256: str | None) -> str:
+    if sha256 is None:
+        return "a folder has no checksum"
+    if sha256 == SHA256:
+        return "the published file"
+    if where.name == FILE_NAME:
+        return f"NOT the published file, whose sha256 is {SHA256}"
+    return "not the published file"
+
+
+def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
+    """Leave the sweep `state`, note the import in its definition, and tell what happened."""
+    now = time.time()
+    words = f"{report.trials_imported} trials imported, {report.trials_present} already there"
+    if report.problems:
+        words += f", {report.trials_skipped} left out, {len(report.problems)} problems"
+    noted = {
+        "path": report.path,
+        "sha256": report.sha256,
+        "time": now,
+        "trials": report.trials_imported,
+        "skipped": report.trials_skipped,
+        "problems": len(report.problems),
+    }
+    with transaction(conn):
+        conn.execute(
+            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor_pid = NULL WHERE id = ?",
+            (state, now, now, report.sweep_id),
+        )
+        if report.trials_imported or report.studies_new:
+            conn.execute(
+                "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",
+                (json.dumps(noted), report.sweep_id),
+            )
+        event(conn, "import", f"{report.path}: {words}", sweep_id=report.sweep_id)

@@ -1,0 +1,15 @@
+"""How large a file of an archive may be before it is taken for damage, and how its path is shown."""
+
+from __future__ import annotations
+
+LARGEST_JSON = 4 << 20
+"""Bytes of a study.json or metadata.json; the published ones have a thousand."""
+
+LARGEST_CSV = 64 << 20
+"""Bytes of a measurements.csv: half a million evaluations of six metrics."""
+
+
+def shown(path: str) -> str:
+    """A path that any terminal and any database can take: bytes that are no text are escaped."""
+    text = path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

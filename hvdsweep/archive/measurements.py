@@ -1,0 +1,236 @@
+"""A trial's measurements.csv as numbers, exactly: many trials are parsed in one pass of numpy's C reader, and whatever
+that does not take goes through a slow reader that either understands it or says what is wrong, and on which line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.archive.layout import LARGEST
+
+MISSING = frozenset(
+    ["", "nan", "-nan", "+nan", "na", "n/a", "<na>", "#n/a", "null", "none", "#na", "-1.#ind", "1.#qnan"]
+)
+"""Words for a value that was not measured, as pandas reads them; compared without case."""
+
+MOST_COLUMNS = 200
+LONGEST_NAME = 200
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The measurements of one trial."""
+
+    steps: Ints
+    """[N], strictly ascending."""
+    values: Floats
+    """[K, N], one row per metric; NaN where missing or not a number."""
+
+
+@dataclass(frozen=True)
+class CsvText:
+    """A file split where the fast reader needs it: the columns, and the lines below with every gap filled."""
+
+    columns: tuple[str, ...]
+    """The header, `step` included."""
+    body: bytes
+    """Lines that all end in a line feed."""
+
+    @property
+    def lines(self) -> int:
+        return self.body.count(b"\n")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(name for name in self.columns if name != "step")
+
+
+class Headers:
+    """Header lines already understood: the archive has a handful of different ones and very many files."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, ...]] = {}
+
+    def columns(self, line: bytes) -> tuple[str, ...]:
+        """The columns that a header line names. ValueError where they make no table of measurements."""
+        found = self._known.get(line)
+        if found is None:
+            found = _columns(line)
+            if len(self._known) < 1000:
+                self._known[line] = found
+        return found
+
+
+def split(text: bytes, headers: Headers) -> CsvText:
+    """Any line end, any gap. ValueError: no header, or one that makes no sense."""
+    if text.startswith(b"\xef\xbb\xbf"):
+        text = text[3:]
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    header, _, body = text.lstrip(b"\n").partition(b"\n")
+    columns = headers.columns(header)
+    if body and not body.endswith(b"\n"):
+        body += b"\n"
+    if b",," in body or b",\n" in body:
+        # Twice, since the middle of ",,," belongs to two gaps.
+        body = body.replace(b",,", b",nan,").replace(b",,", b",nan,").replace(b",\n", b",nan\n")
+    return CsvText(columns, body)
+
+
+def _columns(line: bytes) -> tuple[str, ...]:
+    try:
+        names = next(csv.reader([line.decode("utf-8")]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"line 1: the header is not readable: {error}") from None
+    names = [name.strip() for name in names]
+    if "step" not in names:
+        raise ValueError(f"line 1: no column named step; there is {', '.join(names)[:100] or 'nothing'}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"line 1: the column {twice[:100]!r} is there twice")
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"line 1: {len(names)} columns are more than the {MOST_COLUMNS} allowed")
+    for name in names:
+        if not name or len(name) > LONGEST_NAME or not name.isprintable():
+            raise ValueError(
+                f"line 1: {name[:60]!r} is no name for a metric: 1 to {LONGEST_NAME} printable characters"
+            )
+    return tuple(names)
+
+
+def parse(texts: Sequence[CsvText]) -> list[Table | ValueError]:
+    """The tables of several files, in their order; a ValueError in the place of one that is malformed."""
+    found: list[Table | ValueError] = [_NOTHING] * len(texts)
+    by_columns: dict[tuple[str, ...], list[int]] = {}
+    for index, text in enumerate(texts):
+        by_columns.setdefault(text.columns, []).append(index)
+    for columns, members in by_columns.items():
+        group = [texts[index] for index in members]
+        rows = _together(group, len(columns))
+        tables = (_each(text) for text in group) if rows is None else _cut(group, rows)
+        for index, table in zip(members, tables, strict=True):
+            found[index] = table
+    return found
+
+
+_NOTHING = Table(np.empty(0, np.int64), np.empty((0, 0)))
+
+
+def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
+    """[N, width] of all files at once; None where any of them needs a closer look."""
+    body = b"".join(text.body for text in texts)
+    if not body:
+        return np.empty((0, width))
+    try:
+        # Correctly rounded, unlike pandas' default: what is exported again is what was read.
+        rows = np.loadtxt(io.BytesIO(body), delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if rows.shape != (body.count(b"\n"), width):
+        return None
+    return np.asarray(rows, np.float64)
+
+
+def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Table | ValueError]:
+    """The rows of all files as one table each."""
+    place = texts[0].columns.index("step")
+    whole = rows[:, place]
+    ends = np.cumsum([text.lines for text in texts])
+    starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        fine = (whole >= 0) & (whole <= LARGEST) & (whole == np.floor(whole))
+    steps = np.where(fine, whole, 0).astype(np.int64)
+    fine[1:] &= steps[1:] > steps[:-1]
+    # The first row of a file has no row before it, but its own checks still hold.
+    first = starts[np.flatnonzero(ends > starts)]
+    with np.errstate(invalid="ignore"):
+        fine[first] = (
+            (whole[first] >= 0) & (whole[first] <= LARGEST) & (whole[first] == np.floor(whole[first]))
+        )
+    columns = [index for index in range(rows.shape[1]) if index != place]
+    values = np.ascontiguousarray(rows[:, columns].T)
+    bad = np.concatenate(([0], np.cumsum(~fine)))
+    tables: list[Table | ValueError] = []
+    for text, start, end in zip(texts, starts.tolist(), ends.tolist(), strict=True):
+        if bad[end] == bad[start]:
+            tables.append(Table(steps[start:end], values[:, start:end]))
+        else:
+            tables.append(_each(text))
+    return tables
+
+
+def _each(text: CsvText) -> Table | ValueError:
+    """One file on its own: quotes, blanks, rows out of order; or what is wrong with it."""
+    try:
+        return _slowly(text)
+    except ValueError as error:
+        return error
+
+
+def _slowly(text: CsvText) -> Table:
+    try:
+        decoded = text.body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    place = text.columns.index("step")
+    rows: dict[int, tuple[float, ...]] = {}
+    reader = csv.reader(io.StringIO(decoded, newline=""))
+    try:
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            line = reader.line_num + 1
+            if len(fields) != len(text.columns):
+                raise ValueError(
+                    f"line {line}: {len(fields)} fields, but the header has {len(text.columns)} columns"
+                )
+            numbers = [_number(field, name, line) for field, name in zip(fields, text.columns, strict=True)]
+            step = numbers.pop(place)
+            if not (0 <= step <= LARGEST and step == int(step)):
+                raise ValueError(f"line {line}: step: {fields[place][:40]!r} is not a whole number from 0")
+            known = rows.setdefault(int(step), tuple(numbers))
+            if not _same(known, numbers):
+                raise ValueError(f"line {line}: step {int(step)} is there twice, with other values")
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num + 1}: {error}") from None
+    steps = sorted(rows)
+    values = np.array([rows[step] for step in steps], np.float64).reshape(len(steps), len(text.columns) - 1)
+    return Table(np.array(steps, np.int64), np.ascontiguousarray(values.T))
+
+
+def _number(field: str, column: str, line: int) -> float:
+    word = field.strip()
+    if word.lower() in MISSING:
+        return math.nan
+    try:
+        if "_" in word:
+            raise ValueError(word)
+        return float(word)
+    except ValueError:
+        raise ValueError(f"line {line}: {column}: {field[:40]!r} is not a number") from None
+
+
+def _same(first: Sequence[float], second: Sequence[float]) -> bool:
+    return all(a == b or (a != a and b != b) for a, b in itertools.zip_longest(first, second))
+
+
+def records(values: Floats, maximised: Sequence[bool]) -> npt.NDArray[np.bool_]:
+    """[K, N], which values of one trial beat all earlier finite ones of their metric; only finite values can."""
+    best = np.where(np.isfinite(values), values, np.inf)
+    for row, maximise in enumerate(maximised):
+        if maximise:
+            best[row] = np.where(np.isfinite(values[row]), -values[row], np.inf)
+    beats: npt.NDArray[np.bool_] = np.isfinite(best)
+    np.logical_and(beats[:, 1:], best[:, 1:] < np.minimum.accumulate(best, axis=1)[:, :-1], out=beats[:, 1:])
+    return beats

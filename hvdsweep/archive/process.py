@@ -1,0 +1,48 @@
+"""Reading an archive, whatever kind it is: here, or in a process of its own."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hvdsweep.archive.folders import read_folder
+from hvdsweep.archive.messages import Finished, Known, Message
+from hvdsweep.archive.tars import read_tar
+from hvdsweep.errors import RunFailed
+
+
+def open_archive(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+    """The messages of a folder or an archive file. `NotAnArchive` where a file is none."""
+    return read_folder(path, known, all_records) if path.is_dir() else read_tar(path, known, all_records)
+
+
+def read_aside(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+    """The same from a process of its own, which ends with this generator. RunFailed where it dies."""
+    command = [sys.executable, "-m", "hvdsweep.archive.child"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            try:
+                pickle.dump((path, known, all_records), child.stdin, protocol=5)
+                child.stdin.close()
+            except BrokenPipeError:
+                pass  # it died at once; the read below says so
+            while True:
+                try:
+                    message: Message = pickle.load(child.stdout)
+                except (EOFError, pickle.UnpicklingError) as error:
+                    code = child.wait()
+                    raise RunFailed(
+                        f"{path}: reading it ended with exit status {code}; what was imported so far is kept, "
+                        "run the same import again to go on"
+                    ) from error
+                yield message
+                if isinstance(message, Finished):
+                    return
+        finally:
+            child.stdout.close()
+            child.terminate()

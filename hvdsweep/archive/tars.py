@@ -1,0 +1,244 @@
+"""Reading an archive file as it streams by: members in any order, bounded memory, nothing is ever unpacked to disk.
+
+A member that would leave the folder it is unpacked into, and any link or device, is refused.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from hvdsweep.archive.batches import Batches
+from hvdsweep.archive.folders import hidden
+from hvdsweep.archive.layout import (
+    MEASUREMENTS,
+    METADATA,
+    STUDY,
+    parse_study,
+    parse_trial,
+    trial_number,
+)
+from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
+from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
+from hvdsweep.archive.registry import Registry
+from hvdsweep.archive.spill import Shelf
+from hvdsweep.archive.stream import Stream
+
+EVERY = 500
+"""Members between two signs of progress."""
+
+LIMITS = {STUDY: LARGEST_JSON, METADATA: LARGEST_JSON, MEASUREMENTS: LARGEST_CSV}
+
+
+@dataclass
+class _Folder:
+    """What is known of a study's folder so far."""
+
+    study: Study | None = None
+    refused: bool = False
+    """Its study.json is malformed, so its trials are passed over."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Trials' folder -> number, for those that lack a file or whose study.json has not come yet."""
+    broken: set[str] = field(default_factory=set)
+    """Trials that a problem was told of."""
+    taken: set[str] = field(default_factory=set)
+    """Trials that were read, or that the store has."""
+
+
+class NotAnArchive(Exception):
+    """The file is no tar archive, compressed or not."""
+
+
+def read_tar(
+    path: Path, known: Known, all_records: bool, *, in_memory: int | None = None
+) -> Iterator[Message]:
+    """Every study in the archive file. NotAnArchive where it is none.
+
+    A trial is handed on as soon as its study and both of its files have come by; until then its files wait, at most
+    `in_memory` bytes of them in memory.
+    """
+    stream = Stream(path)
+    shelf = Shelf() if in_memory is None else Shelf(in_memory)
+    try:
+        yield from _Reading(stream, shelf, path, known, all_records).messages()
+    finally:
+        shelf.close()
+        stream.close()
+
+
+class _Reading:
+    def __init__(self, stream: Stream, shelf: Shelf, path: Path, known: Known, all_records: bool) -> None:
+        self._stream, self._shelf, self._path = stream, shelf, path
+        self._registry = Registry(known)
+        self._batches = Batches(all_records)
+        self._folders: dict[str, _Folder] = {}
+
+    def messages(self) -> Iterator[Message]:
+        for count, step in enumerate(self._members()):
+            if isinstance(step, Problem):
+                yield step
+            else:
+                yield from self._member(*step)
+            if count % EVERY == 0:
+                yield self._progress()
+        yield from self._batches.flush()
+        yield from self._left_over()
+        try:
+            sha256 = self._stream.drain()
+        except EOFError:
+            sha256 = self._stream.drain()
+        yield self._progress()
+        yield Finished(self._registry.present, sha256)
+
+    def _progress(self) -> Progress:
+        return Progress(self._stream.consumed, self._stream.total, "bytes", self._registry.present)
+
+    def _members(self) -> Iterator[tuple[tuple[str, ...], bytes] | Problem]:
+        """(path, content) of every file of the layout, in the order of the archive."""
+        broken = shown(str(self._path))
+        try:
+            # The stream outlives it, and is closed by `read_tar`.
+            archive = tarfile.open(fileobj=cast(IO[bytes], self._stream), mode="r:", errorlevel=2)  # noqa: SIM115
+        except (tarfile.TarError, EOFError) as error:
+            raise NotAnArchive(str(error)) from error
+        while True:
+            try:
+                member = archive.next()
+                if member is None:
+                    break
+                # The list of members would grow with the archive.
+                archive.members = []  # type: ignore[attr-defined]
+                found = self._content(member)
+            except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+                yield Problem(broken, f"is cut off or damaged: {error}")
+                return
+            if found is not None:
+                yield found
+        # A file that was cut off at the edge of a member looks like one that has ended, but lacks the final zeros.
+        if self._stream.last != bytes(tarfile.BLOCKSIZE):
+            yield Problem(broken, "is cut off or damaged: the archive does not end where it should")
+
+    def _content(self, member: tarfile.TarInfo) -> tuple[tuple[str, ...], bytes] | Problem | None:
+        name = member.name
+        path = shown(name)
+        if name.startswith("/") or ".." in name.split("/") or "\x00" in name:
+            return Problem(path, "refused: it would leave the folder it is unpacked into")
+        parts = tuple(part for part in name.split("/") if part not in ("", "."))
+        if member.isdir() or not parts or any(hidden(part) for part in parts):
+            return None
+        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            return Problem(path, "refused: it is a link or a device, not a file")
+        limit = LIMITS.get(parts[-1])
+        if limit is None:
+            return None
+        if member.size > limit:
+            return Problem(path, f"is longer than the {limit} bytes allowed", trials=int(parts[-1] != STUDY))
+        content = self._stream.read(member.size)
+        if len(content) < member.size:
+            raise EOFError(f"{path} ends after {len(content)} of {member.size} bytes")
+        return parts, content
+
+    def _member(self, parts: tuple[str, ...], content: bytes) -> Iterator[Message]:
+        if parts[-1] == STUDY:
+            yield from self._study(parts[:-1], content)
+            return
+        if len(parts) < 2:
+            yield Problem(parts[-1], f"is a trial without a {STUDY} in the folder above", trials=1)
+            return
+        where, trial = "/".join(parts[:-2]), "/".join(parts[:-1])
+        folder = self._folders.setdefault(where, _Folder())
+        if folder.refused or trial in folder.broken or trial in folder.taken:
+            if trial in folder.taken and trial not in folder.broken:
+                folder.broken.add(trial)
+                yield Problem(shown("/".join(parts)), "is there twice: the later one is passed over")
+            return
+        number = trial_number(parts[-2])
+        if number is None:
+            folder.broken.add(trial)
+            yield Problem(shown(trial), "is not the number of a trial", trials=1)
+            return
+        key = "/".join(parts)
+        if key in self._shelf:
+            folder.broken.add(trial)
+            yield Problem(shown(key), "is there twice: the later one is passed over")
+            return
+        folder.waiting[trial] = number
+        self._shelf.put(key, content)
+        if folder.study is not None:
+            yield from self._try(folder, folder.study, trial)
+
+    def _study(self, parts: tuple[str, ...], content: bytes) -> Iterator[Message]:
+        where = "/".join(parts)
+        folder = self._folders.setdefault(where, _Folder())
+        path = shown("/".join((*parts, STUDY)))
+        if folder.study is not None or folder.refused:
+            yield Problem(path, "is there twice: the later one is passed over")
+            return
+        try:
+            folder.study = self._registry.add(where, parse_study(content, parts))
+        except ValueError as error:
+            folder.refused = True
+            yield Problem(path, str(error), trials=len(folder.waiting), studies=1)
+            for trial in list(folder.waiting):
+                self._drop(folder, trial)
+            return
+        yield folder.study
+        for trial in sorted(folder.waiting, key=folder.waiting.__getitem__):
+            yield from self._try(folder, folder.study, trial)
+
+    def _try(self, folder: _Folder, study: Study, trial: str) -> Iterator[Message]:
+        """Hand the trial on if both of its files are here."""
+        number = folder.waiting[trial]
+        files = [f"{trial}/{name}" for name in (METADATA, MEASUREMENTS)]
+        if not all(file in self._shelf for file in files):
+            return
+        del folder.waiting[trial]
+        folder.taken.add(trial)
+        metadata, measurements = (self._shelf.take(file) for file in files)
+        place = trial
+        try:
+            if not self._registry.wants(study.index, number):
+                return
+            place = files[0]
+            file = parse_trial(metadata, number)
+        except ValueError as error:
+            yield Problem(shown(place), str(error), trials=1)
+            return
+        yield from self._batches.add(study, number, shown(trial), file, measurements, shown(files[1]))
+
+    def _drop(self, folder: _Folder, trial: str) -> None:
+        del folder.waiting[trial]
+        for name in (METADATA, MEASUREMENTS):
+            if f"{trial}/{name}" in self._shelf:
+                self._shelf.take(f"{trial}/{name}")
+
+    def _left_over(self) -> Iterator[Problem]:
+        """At the end of the archive: what still waits, waits in vain."""
+        for where, folder in self._folders.items():
+            if folder.study is None and not folder.refused:
+                count = len(folder.waiting)
+                if count:
+                    path = shown("/".join(filter(None, (where, STUDY))))
+                    yield Problem(path, f"is missing: {count} trials are passed over", count, 1)
+                continue
+            for trial in folder.waiting:
+                missing = next(
+                    name for name in (METADATA, MEASUREMENTS) if f"{trial}/{name}" not in self._shelf
+                )
+                if trial not in folder.broken:
+                    yield Problem(shown(f"{trial}/{missing}"), "is missing", trials=1)
+
+
+def is_archive(path: Path) -> str | None:
+    """None where the file begins as a tar archive does, compressed or not; else what is wrong with it."""
+    stream = Stream(path)
+    try:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:"):
+            return None
+    except (tarfile.TarError, EOFError) as error:
+        return str(error) or "is not a tar archive"
+    finally:
+        stream.close()

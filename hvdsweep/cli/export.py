@@ -1,0 +1,64 @@
+"""`hvdsweep export`: sweeps in the layout of the published database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from hvdsweep.archive import ExportReport
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@db_option
+@click.option(
+    "--sweep", type=int, metavar="ID", help="Take workloads from this sweep.  [default: the newest]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace studies that are there already.")
+@json_option
+def export(
+    folder: Path, workloads: tuple[str, ...], db: Path, sweep: int | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write studies below FOLDER as dataset/model/optimizer/batch_size/..., the layout of the published database.
+
+    WORKLOAD is a workload's name or a part of it that fits no other; without it, all in the database. Losses of single
+    steps have no place in the layout.
+    """
+    from hvdsweep.archive import export_studies
+    from hvdsweep.cli.workload_choice import choose
+    from hvdsweep.store.reader import open_reader
+
+    def watch(report: ExportReport) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{report.studies:,} studies, {report.trials:,} trials", nl=False, err=True)
+
+    with open_reader(db) as reader:
+        choice = choose(reader, workloads, sweep)
+        for note in choice.notes:
+            click.echo(note, err=True)
+        report = export_studies(
+            reader,
+            folder,
+            [workload.name for workload in choice.workloads],
+            sweep=sweep,
+            overwrite=overwrite,
+            watch=watch,
+        )
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    if as_json:
+        print_json(report.to_json())
+        return
+    click.echo(
+        f"{folder}: {len(report.workloads):,} workloads, {report.studies:,} studies, {report.trials:,} trials, "
+        f"{report.rows:,} measurements"
+    )
+    if report.unfinished:
+        click.echo(f"{report.unfinished:,} trials that have not ended were left out", err=True)

@@ -1,0 +1,160 @@
+"""`hvdsweep import`: the published database, or anything in its layout, into the store."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from hvdsweep.archive import ImportReport, Problem
+    from hvdsweep.archive.importing import Watcher
+
+EVERY_SECONDS = 10.0
+"""Between two lines of progress where there is no terminal."""
+
+SHOWN = 50
+"""Problems shown as they are met; all of them are counted, and in `--json`."""
+
+
+@click.command(name="import")
+@click.argument("archive", type=click.Path(path_type=Path))
+@db_option
+@click.option(
+    "--name", metavar="NAME", help="Of the sweep.  [default: published, or the name of the archive]"
+)
+@click.option("--sha256", metavar="HEX", help="Refuse an archive file with another checksum.")
+@click.option(
+    "--records",
+    type=click.Choice(["validation", "all"]),
+    default="validation",
+    show_default=True,
+    help="Metrics whose running best is kept ready; the others are read from the full table when asked for.",
+)
+@json_option
+def command(
+    archive: Path, db: Path, name: str | None, sha256: str | None, records: str, as_json: bool
+) -> None:
+    """Bring the published database into the store: ARCHIVE is its .tar.bz2 (or .tar, .tar.gz, .tar.xz), the folder it
+    unpacks into, or any folder below that.
+
+    Runs again where it was stopped, and changes nothing where all is there. What is malformed is named, left out and
+    counted; the exit code is then 1.
+    """
+    from hvdsweep.archive import import_archive
+
+    with _watching() as watch:
+        report = import_archive(
+            archive, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo("\n".join(_summary(report)))
+    if report.problems or report.stopped:
+        sys.exit(1)
+
+
+globals()["import"] = command  # the name of the command, which no statement can give
+
+
+def _summary(report: ImportReport) -> list[str]:
+    rate = report.rows / report.seconds if report.seconds else 0.0
+    lines = [
+        f"{report.path} -> {report.database}, sweep {report.sweep_id} ({report.sweep})",
+        f"{report.studies_met:,} studies, {report.studies_new:,} of them new",
+        f"{report.trials_imported:,} trials imported, {report.trials_present:,} already there",
+        f"{report.rows:,} measurements in {_clock(report.seconds)} ({rate:,.0f} a second)",
+    ]
+    if report.sha256:
+        lines.append(f"sha256 {report.sha256}: {report.checksum}")
+    if report.problems:
+        lines.append(
+            f"left out: {report.trials_skipped:,} trials, {report.studies_skipped:,} studies; "
+            f"{len(report.problems):,} problems, named above"
+        )
+    if report.stopped:
+        lines.append("stopped as asked; run the same import again to go on")
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _words(report: ImportReport) -> str:
+    eta = report.eta_seconds
+    left = f", {_clock(eta)} left" if eta is not None else ""
+    return f"{report.trials_imported:,} trials, {report.rows:,} measurements{left}"
+
+
+@contextmanager
+def _watching() -> Iterator[Watcher]:
+    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+    with _bar() if sys.stderr.isatty() else _lines() as watch:
+        yield watch
+
+
+@contextmanager
+def _lines() -> Iterator[Watcher]:
+    last = time.monotonic()
+    told = 0
+
+    def watch(report: ImportReport, problem: Problem | None) -> None:
+        nonlocal last, told
+        if problem is not None:
+            told += 1
+            if told <= SHOWN:
+                click.echo(f"{problem.path}: {problem.message}", err=True)
+            elif told == SHOWN + 1:
+                click.echo("more problems follow; --json lists them all", err=True)
+        elif time.monotonic() - last > EVERY_SECONDS:
+            last = time.monotonic()
+            share = report.progress.done / report.progress.total if report.progress.total else 0.0
+            click.echo(f"{share:4.0%}  {_words(report)}", err=True)
+
+    yield watch
+
+
+@contextmanager
+def _bar() -> Iterator[Watcher]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    told = 0
+    with Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading the archive", total=None)
+
+        def watch(report: ImportReport, problem: Problem | None) -> None:
+            nonlocal told
+            if problem is not None:
+                told += 1
+                if told <= SHOWN:
+                    bar.console.print(
+                        f"{problem.path}: {problem.message}", markup=False, highlight=False, soft_wrap=True
+                    )
+                elif told == SHOWN + 1:
+                    bar.console.print("more problems follow; --json lists them all")
+            bar.update(
+                task,
+                description=_words(report),
+                completed=report.progress.done,
+                total=report.progress.total or None,
+            )
+
+        yield watch
