@@ -68,6 +68,8 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
             if kind.network:
                 raise
     conn.execute("PRAGMA synchronous = NORMAL")
+    # Looking up a parent row for every loss would cost more than storing the loss; `maintenance.check` looks instead.
+    conn.execute("PRAGMA foreign_keys = OFF")
     conn.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     if version < VERSION:
         with transaction(conn):
@@ -84,21 +86,27 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
 
 def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:
     """The schema version of an open file; UserError where it is no store, or one of a newer program."""
-    application = conn.execute("PRAGMA application_id").fetchone()[0]
-    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+    # One snapshot: another process may be making the tables at this moment.
+    conn.execute("BEGIN")
+    try:
+        application = conn.execute("PRAGMA application_id").fetchone()[0]
+        version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+        empty = not conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        conn.rollback()
     if application != APPLICATION_ID:
-        if conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            if may_be_empty:
-                return 0
+        if not empty:
+            raise UserError(
+                f"{path}: is an SQLite database of another program, not a store of hvdsweep."
+                " Name another file with --db."
+            )
+        if not may_be_empty:
             raise UserError(f"{path}: holds nothing yet. `hvdsweep launch --db {path} WORKLOAD` fills it.")
-        raise UserError(
-            f"{path}: is an SQLite database of another program, not a store of hvdsweep. Name another file"
-            f" with --db."
-        )
+        return 0
     if version > VERSION:
         raise UserError(
-            f"{path}: was written by a newer hvdsweep (schema {version}; this one knows {VERSION}). Upgrade"
-            f" hvdsweep to open it."
+            f"{path}: was written by a newer hvdsweep (schema {version}; this one knows {VERSION})."
+            " Upgrade hvdsweep to open it."
         )
     return version
 
@@ -143,13 +151,18 @@ def told(path: Path, error: sqlite3.Error) -> Exception:
 
 @contextmanager
 def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One write transaction: all of the block or nothing of it. Waits for other writers; RunFailed when that is in vain."""
+    """One write transaction: all of the block or nothing of it. Waits for other writers.
+
+    RunFailed, with the remedy, where the wait is in vain, the disk full or the file out of reach.
+    """
     begin(conn)
     try:
         yield conn
-    except BaseException:
+    except BaseException as error:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise _failed(conn, error) from error
         raise
     commit(conn)
 
@@ -174,9 +187,16 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
         try:
             conn.execute(statement)
             return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise
-            if attempt == ATTEMPTS - 1:
-                path = Path(conn.execute("PRAGMA database_list").fetchone()[2])
-                raise RunFailed(str(told(path, error))) from error
+        except sqlite3.Error as error:
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            )
+            if not busy or attempt == ATTEMPTS - 1:
+                raise _failed(conn, error) from error
+
+
+def _failed(conn: sqlite3.Connection, error: sqlite3.Error) -> Exception:
+    """The error of a write that could not be done, for people; itself where it is a bug."""
+    explained = told(Path(conn.execute("PRAGMA database_list").fetchone()[2]), error)
+    return RunFailed(str(explained)) if isinstance(explained, UserError) else explained

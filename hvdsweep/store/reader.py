@@ -175,14 +175,21 @@ class Reader:
             )
         return rows[0]
 
-    def losses(self, trial_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """(steps [n], losses [n]) of a trial, ascending; NaN where the loss was not a number."""
+    def parameter_names(self) -> list[str]:
+        """Every metaparameter that the first trial of some study has, sorted."""
+        rows = self.rows(
+            "SELECT DISTINCT j.key FROM trials t, json_each(t.parameters) j WHERE t.number = 0 ORDER BY 1"
+        )
+        return [row[0] for row in rows]
+
+    def losses(self, trial_id: int, after: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """(steps [n], losses [n]) of a trial beyond step `after`, ascending; NaN where the loss was not a number."""
         import numpy as np
 
         rows = self.array(
             [("step", "i8"), ("loss", "f8")],
-            "SELECT step, loss FROM losses WHERE trial_id = ? ORDER BY step",
-            (trial_id,),
+            "SELECT step, loss FROM losses WHERE trial_id = ? AND step > ? ORDER BY step",
+            (trial_id, after),
         )
         return np.ascontiguousarray(rows["step"]), np.ascontiguousarray(rows["loss"])
 

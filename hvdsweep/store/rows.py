@@ -113,6 +113,10 @@ class TrialPage:
     """Rows in the whole list."""
 
 
+Intervals = tuple[tuple[float, float], ...]
+"""(lowest, highest), both included; any of them may hold the value."""
+
+
 @dataclass(frozen=True)
 class TrialFilter:
     """Which trials; what is left at its default filters nothing. Ranges hold both ends."""
@@ -126,6 +130,12 @@ class TrialFilter:
     steps: tuple[float, float] | None = None
     parameters: tuple[tuple[str, float, float], ...] = ()
     """(metaparameter, lowest, highest); a trial without it does not match."""
+    ranges: tuple[tuple[str, Intervals], ...] = ()
+    """(what, intervals): anything a list of trials can be sorted by, also "sweep", "study" and "gang"; a trial without a
+    value does not match."""
+    stop_reasons: tuple[StopReason, ...] = ()
+    words: tuple[str, ...] = ()
+    """All must occur in the workload's name, in capitals or not."""
 
 
 @dataclass(frozen=True)

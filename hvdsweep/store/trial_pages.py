@@ -41,18 +41,16 @@ SORTS = {
 }
 """What a list of trials can be sorted by, besides "parameters.NAME"; trials without a value come last."""
 
+OWNERS = {"sweep": "w.sweep_id", "study": "t.study_id", "gang": "t.gang_id"}
+"""What trials can be filtered by besides."""
+
 
 def trial_page(
     reader: Reader, where: TrialFilter, sort: str, descending: bool, offset: int, limit: int | None
 ) -> TrialPage:
     """See `Reader.trials`."""
     conditions, values = _conditions(where)
-    if sort.startswith("parameters."):
-        order, bound = "json_extract(t.parameters, ?)", [_path(sort.removeprefix("parameters."))]
-    elif sort in SORTS:
-        order, bound = SORTS[sort], []
-    else:
-        raise UserError(f"sort: {sort}: no such column. Sort by {', '.join(SORTS)} or parameters.NAME.")
+    order, bound = _expression(sort)
     turn = "DESC" if descending else "ASC"
     with reader.snapshot():
         if conditions:
@@ -106,7 +104,30 @@ def _conditions(where: TrialFilter) -> tuple[str, list[Any]]:
     for name, low, high in where.parameters:
         parts.append("json_extract(t.parameters, ?) BETWEEN ? AND ?")
         values += [_path(name), low, high]
+    for what, intervals in where.ranges:
+        expression, bound = _expression(what)
+        parts.append(f"({' OR '.join([f'{expression} BETWEEN ? AND ?'] * len(intervals))})")
+        for low, high in intervals:
+            values += [*bound, low, high]
+    if where.stop_reasons:
+        marks = ", ".join("?" * len(where.stop_reasons))
+        parts.append(f"coalesce(t.stop_reason, 'none') IN ({marks})")
+        values += [reason.word or "none" for reason in where.stop_reasons]
+    for word in where.words:
+        parts.append("instr(lower(w.name), ?)")
+        values.append(word.lower())
     return " AND ".join(parts), values
+
+
+def _expression(what: str) -> tuple[str, list[Any]]:
+    """The SQL of what trials are sorted and filtered by, and the values of its marks."""
+    if what.startswith("parameters."):
+        return "json_extract(t.parameters, ?)", [_path(what.removeprefix("parameters."))]
+    if what in SORTS:
+        return SORTS[what], []
+    if what in OWNERS:
+        return OWNERS[what], []
+    raise UserError(f"sort: {what}: no such column. Sort by {', '.join(SORTS)} or parameters.NAME.")
 
 
 def _path(name: str) -> str:

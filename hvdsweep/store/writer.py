@@ -205,11 +205,12 @@ class TrialWriter:
         return live
 
     def _asked_to_stop(self, conn: sqlite3.Connection) -> bool:
-        request, state = conn.execute(
+        row = conn.execute(
             "SELECT s.request, g.state FROM gangs g JOIN sweeps s ON s.id = g.sweep_id WHERE g.id = ?",
             (self.gang_id,),
         ).fetchone()
-        return request == "stop" or state in ("STOPPED", "DEAD")
+        # No row: the sweep was deleted under a gang that nobody knew of.
+        return row is None or row[0] == "stop" or row[1] in ("STOPPED", "DEAD")
 
     def _beat(self, conn: sqlite3.Connection, state: str, trial_id: int | None, now: float) -> None:
         conn.execute(

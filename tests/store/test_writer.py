@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hvdsweep.errors import RunFailed
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
     Final,
@@ -21,6 +22,7 @@ from hvdsweep.store import (
     request_stop,
     requeue,
 )
+from hvdsweep.store.erase import delete_sweep
 from hvdsweep.store.maintenance import check
 
 from .plans import gang, outcome, small_store, train_all
@@ -356,6 +358,31 @@ def test_a_trial_cannot_end_in_a_state_that_is_no_end(planned: Path):
             writer.commit(
                 TrialUpdate(trial, np.ones(1), 1, final=Final(Status.RUNNING, StopReason.NONE)), claim=False
             )
+
+
+def test_a_full_disk_is_said_and_loses_only_the_commit_it_stopped(planned: Path, look: sqlite3.Connection):
+    """What was committed before stays; the message says what to do; with space again the trial goes on."""
+    with gang(planned) as writer:
+        trial = writer.commit(None, claim=True).claim.trial_id
+        writer.commit(TrialUpdate(trial, np.ones(5), 5), claim=False)
+        writer._conn.execute("PRAGMA max_page_count = 1").fetchall()
+        with pytest.raises(RunFailed, match="disk is full"):
+            writer.commit(TrialUpdate(trial, np.ones(50_000), 50_005, first_step=6), claim=False)
+        assert check(look) == []
+        assert look.execute("SELECT count(*), max(step) FROM losses").fetchone() == (5, 5)
+        writer._conn.execute("PRAGMA max_page_count = 1000000").fetchall()
+        writer.commit(TrialUpdate(trial, np.ones(35), 40, first_step=6, final=DONE), claim=False)
+    assert check(look) == []
+
+
+def test_a_gang_whose_sweep_is_gone_stops(planned: Path, look: sqlite3.Connection):
+    """Deleted while a forgotten gang trained: it writes nothing and leaves."""
+    with gang(planned) as writer:
+        claim = writer.commit(None, claim=True).claim
+        delete_sweep(look, 1)
+        assert writer.commit(outcome(claim), claim=True).stop
+        assert writer.commit(None, claim=True).stop
+    assert check(look) == []
 
 
 def test_an_unknown_gang_is_refused(planned: Path):
