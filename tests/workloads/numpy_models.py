@@ -187,7 +187,8 @@ def lstm(weights: Iterator[Array], tokens: Array, options: Any, masks: Masks) ->
 
 
 def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:
-    """Per position, with the target distribution written out: 1 - eps on the label, eps / (K - 1) elsewhere."""
+    """Per position, with the target distribution written out: 1 - eps on the label, eps / (K - 1)
+    elsewhere."""
     classes = logits.shape[-1]
     targets = np.full(logits.shape, smoothing / (classes - 1))
     np.put_along_axis(targets, labels[..., None], 1.0 - smoothing, axis=-1)

@@ -1,4 +1,5 @@
-"""Every model family against an independent numpy implementation: outputs, loss, gradient and one training step."""
+"""Every model family against an independent numpy implementation: outputs, loss, gradient and one training
+step."""
 
 from __future__ import annotations
 
@@ -208,8 +209,8 @@ def test_a_language_model_never_sees_the_future() -> None:
 
 
 def test_ghost_statistics_do_not_depend_on_how_a_batch_is_split() -> None:
-    """Logits and the summed statistics of 10 rows in ghost batches of 4 are the same computed at once, in parts
-    at multiples of 4, and with padded rows; the moving averages follow the closed form."""
+    """Logits and the summed statistics of 10 rows in ghost batches of 4 are the same computed at once, in
+    parts at multiples of 4, and with padded rows; the moving averages follow the closed form."""
     dataset = small_dataset("classification")
     options = {"width": 2, "blocks": [1, 1, 1, 1], "stem": "small", "ghost_batch": 4, "moving_average": 0.8}
     model = build_model("resnet_50", dataset, options)

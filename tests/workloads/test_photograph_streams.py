@@ -79,8 +79,8 @@ def numbers_and_labels(stream: Any, rows: list[list[int]], **more: Any) -> list[
 
 @pytest.mark.parametrize("as_folders", [False, True], ids=["records", "folders"])
 def test_imagenet_streams_by_number_in_the_asked_order(as_folders: bool, data: Path) -> None:
-    """Every example is found by its number, repeatedly and in any order, with its own label; train and test part
-    the training images, the validation set is the official one."""
+    """Every example is found by its number, repeatedly and in any order, with its own label; train and
+    test part the training images, the validation set is the official one."""
     write_imagenet(data / "imagenet", as_folders)
     dataset = imagenet.load(INFO, INFO)
     assert [len(split) for split in dataset.splits.values()] == [17, 6, 3]
@@ -98,7 +98,8 @@ def test_imagenet_streams_by_number_in_the_asked_order(as_folders: bool, data: P
 
 @pytest.mark.parametrize("as_folders", [False, True], ids=["records", "folders"])
 def test_halves_of_imagenet(as_folders: bool, data: Path) -> None:
-    """Half the images: nested in the whole, other splits unchanged. Half the classes: only those, in every split."""
+    """Half the images: nested in the whole, other splits unchanged. Half the classes: only those, in every
+    split."""
     write_imagenet(data / "imagenet", as_folders)
     whole = imagenet.load(INFO, INFO)
     half = imagenet.load(replace(INFO, name="imagenet_subsets/imagenet_half_images", train=8), INFO)
@@ -141,7 +142,8 @@ def bilinear(image: np.ndarray, side: int) -> np.ndarray:
 @pytest.mark.parametrize("key", [None, 1, 77, 4_000_000_000])
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
 def test_cutting_is_the_papers(key: int | None, kind: str) -> None:
-    """Centre cut at 256 without a key; with one, jitter in [256, 512], position and mirror as numpy draws them."""
+    """Centre cut at 256 without a key; with one, jitter in [256, 512], position and mirror as numpy draws
+    them."""
     rng = np.random.default_rng(3)
     smooth = np.kron(rng.integers(0, 256, (7, 9, 3)), np.ones((40, 40, 1))).astype(np.uint8)
     encoded = tf.io.encode_png(smooth) if kind == "png" else tf.io.encode_jpeg(smooth, quality=95)
@@ -181,18 +183,21 @@ def test_keys_decide_the_augmentation_and_nothing_else_does(data: Path) -> None:
     assert (first[0] != first[1]).any()
 
 
-def test_blocks_must_be_of_one_size(data: Path) -> None:
-    """Only the last block may be shorter; no block at all is no error."""
-    write_imagenet(data / "imagenet", as_folders=True)
+def test_blocks_may_differ_in_size(data: Path) -> None:
+    """Blocks come back whole and in order whatever their sizes; no block at all is no error."""
+    write_imagenet(data / "imagenet", as_folders=False)
     stream = imagenet.load(INFO, INFO).train.features
     assert list(stream.blocks([])) == []
-    with pytest.raises(Exception, match="same number of rows"):
-        list(stream.blocks([np.array([0]), np.array([1, 2])]))
+    asked = [[3], [1, 2, 0, 4, 5], [6, 7], [8], [9, 10, 11], [12, 13, 14, 15, 16]]
+    every = numbers_and_labels(stream, [list(range(17))])[0][0]
+    got = numbers_and_labels(stream, asked)
+    assert [numbers for numbers, _ in got] == [[every[row] for row in block] for block in asked]
 
 
 @pytest.mark.parametrize("how", ["cut in data", "cut in frame", "zeros", "empty", "text"])
 def test_damaged_shards_are_found_when_indexed(how: str, data: Path) -> None:
-    """Truncated shards, zero bytes, empty files and foreign files: the message names the shard, nothing is kept."""
+    """Truncated shards, zero bytes, empty files and foreign files: the message names the shard, nothing is
+    kept."""
     write_imagenet(data / "imagenet", as_folders=False)
     path = data / "imagenet" / "train-00001-of-00003"
     content = path.read_bytes()
@@ -210,7 +215,8 @@ def test_damaged_shards_are_found_when_indexed(how: str, data: Path) -> None:
 
 
 def test_a_flipped_byte_is_found_by_reading_and_by_verifying(data: Path) -> None:
-    """A record whose frame is right and whose data are not: streaming stops with a message, verifying names it."""
+    """A record whose frame is right and whose data are not: streaming stops with a message, verifying
+    names it."""
     write_imagenet(data / "imagenet", as_folders=False)
     path = data / "imagenet" / "validation-00000-of-00002"
     content = bytearray(path.read_bytes())

@@ -33,7 +33,8 @@ def followed(steps: int, rate: float, batch: float, dimension: int) -> list[floa
 @pytest.mark.parametrize("rate", [0.01, 0.5, 1.0, 1.7, 2.0, 2.1])
 @pytest.mark.parametrize("batch", [1, 64])
 def test_the_closed_form_is_the_recursion(rate: float, batch: int) -> None:
-    """E[loss] after t steps equals t applications of s <- (1 - eta h)^2 s + eta^2 h / B, also where it diverges."""
+    """E[loss] after t steps equals t applications of s <- (1 - eta h)^2 s + eta^2 h / B, also where it
+    diverges."""
     expected = followed(40, rate, batch, 30)
     np.testing.assert_allclose(expected_loss(np.arange(41), rate, batch, 30), expected, rtol=1e-10)
 
@@ -42,7 +43,8 @@ def test_the_closed_form_is_the_recursion(rate: float, batch: int) -> None:
 @pytest.mark.parametrize("batch", [1, 3, 50, 1e6])
 @pytest.mark.parametrize("goal", [3.0, 1.6, 1.2, 0.7, 0.3, 0.05])
 def test_steps_to_a_loss_are_the_first_of_the_recursion(rate: float, batch: float, goal: float) -> None:
-    """Bisection finds the first step below the goal that following the recursion finds, or that there is none."""
+    """Bisection finds the first step below the goal that following the recursion finds, or that there is
+    none."""
     dimension, horizon = 12, 3000
     losses = followed(horizon, rate, batch, dimension)
     first = next((t for t, loss in enumerate(losses) if loss < goal), None)
@@ -65,7 +67,8 @@ def test_more_parallelism_helps_until_it_does_not() -> None:
 
 
 def test_the_noise_is_signs_of_unit_variance() -> None:
-    """Graph and numpy draw the same signs; mean, variance and neighbouring correlations are those of fair coins."""
+    """Graph and numpy draw the same signs; mean, variance and neighbouring correlations are those of fair
+    coins."""
     scope = stateless.Scope(np.uint32(1), np.uint32(2), np.arange(300, dtype=np.uint32), {})
     keys = stateless.row_keys(scope, 1, np)
     signs = random_signs(keys, 70, np)
@@ -78,8 +81,8 @@ def test_the_noise_is_signs_of_unit_variance() -> None:
 
 
 def test_trained_losses_agree_with_the_closed_form_within_their_sampling_error() -> None:
-    """200 independent runs of plain SGD: the mean loss after t steps is the expected one within 5 standard errors,
-    and the gradient's noise has variance h / B."""
+    """200 independent runs of plain SGD: the mean loss after t steps is the expected one within 5 standard
+    errors, and the gradient's noise has variance h / B."""
     dimension, batch, rate, steps, runs = 40, 4, 0.4, 30, 200
     dataset = load_dataset("noisy_quadratic", {"dimension": dimension, "examples": 64})
     model = build_model("noisy_quadratic", dataset)

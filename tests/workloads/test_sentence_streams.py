@@ -51,8 +51,8 @@ def sentence_of(vocabulary: subwords.Vocabulary, labels: np.ndarray) -> str:
 
 
 def test_lm1b_reads_its_shards(data: Path) -> None:
-    """Training lines by number over both shards, the first two held-out shards to validate and test; every label
-    is the next input, -1 after the end."""
+    """Training lines by number over both shards, the first two held-out shards to validate and test; every
+    label is the next input, -1 after the end."""
     shards = list(write_lm1b(data).values())
     dataset = load_dataset("lm1b", OPTIONS)
     assert [len(split) for split in dataset.splits.values()] == [214, 7, 5]

@@ -1,4 +1,5 @@
-"""Sets that are always there, MNIST's IDX files and CIFAR-10's batches: splits, values, and every kind of damage."""
+"""Sets that are always there, MNIST's IDX files and CIFAR-10's batches: splits, values, and every kind of
+damage."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def numpy_mask(seed: int, step: int, rows: list[int], stream: int, units: int, r
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("rows", [[0, 1, 2], [7, 3, 3, 900_000]])
 def test_a_mask_is_the_scalar_definitions(xla: bool, rows: list[int]) -> None:
-    """Dropout keeps exactly the units that a plain Python loop over rows and units keeps, whatever the backend."""
+    """Dropout keeps exactly the units that a plain Python loop over rows and units keeps, whatever the
+    backend."""
     layer = layers.Dropout(0.5)
     layer.stream_number = 3
     x = np.random.default_rng(0).standard_normal((len(rows), 4, 5)).astype(np.float32)
@@ -74,8 +75,8 @@ def test_a_layer_called_twice_draws_twice() -> None:
 
 
 def test_the_rate_is_met_and_rows_are_independent() -> None:
-    """Over 200,000 units the kept share is 1 - rate within five standard errors, and masks of neighbouring rows,
-    steps and layers agree as often as independent ones do."""
+    """Over 200,000 units the kept share is 1 - rate within five standard errors, and masks of neighbouring
+    rows, steps and layers agree as often as independent ones do."""
     layer, units, rate = layers.Dropout(0.4), 50_000, 0.4
     with stateless.scope(9, 5, tf.range(4)):
         kept = layer(tf.ones((4, units))).numpy() != 0
@@ -143,7 +144,8 @@ def test_attention_with_dropout_is_made_stateless() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_layers_that_depend_on_the_number_of_ranks_are_refused(layer: keras.layers.Layer, word: str) -> None:
-    """Batch statistics and other random layers would make a trial depend on np; the message names the layer."""
+    """Batch statistics and other random layers would make a trial depend on np; the message names the
+    layer."""
     with pytest.raises(UserError, match=word):
         user.make_stateless("mine:model", finished(layer))
 

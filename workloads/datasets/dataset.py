@@ -23,7 +23,7 @@ class Stream(Protocol):
         self, rows: Iterable[np.ndarray], keys: Iterable[np.ndarray] | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """For each array of example numbers int64 [n]: features [n, ...] and labels [n, ...] (arrays or eager
-        tensors), in the asked order. All blocks have the same n, but for a shorter last one.
+        tensors), in the asked order. A block has at least one row.
 
         To train, give as many `keys`, uint32 [n] for each block: `stateless.row_keys(scope,
         stateless.AUGMENTATION, np)` of the step that the block is for. Examples are then augmented as a

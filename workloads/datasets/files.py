@@ -223,6 +223,16 @@ def shards(home: Home, part: int) -> list[Path]:
     raise UserError(f"{home.folder}: no {looked}\n{instructions(home)}")
 
 
+def present(home: Home) -> list[Path]:
+    """Every file of a data set that is there, packed or unpacked. Raises `UserError` where some part is
+    missing."""
+    if home.folder == "cifar_10" and (unpacked := folder_of(home) / "cifar-10-batches-bin").is_dir():
+        return sorted(unpacked.glob("*.bin"))
+    found = [path for part in range(len(home.patterns)) for path in shards(home, part)]
+    # Where patterns say what is needed, the published archive is only the way there.
+    return found or [locate(home, file) for file in home.files]
+
+
 def check(path: Path, file: File) -> None:
     """Compare a published file with its size and checksum. Raises `UserError` for a damaged one; an
     unpacked file has neither."""

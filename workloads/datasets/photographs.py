@@ -3,7 +3,6 @@ by tf.data."""
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -139,32 +138,33 @@ class PhotographStream:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See `Stream.blocks`. With `keys` images are cut at random (jitter, position, flip), else at the
         centre."""
-        first, rest = _peek(rows)
-        if first is None:
-            return iter(())
-        size = len(first)
-        drawn = iter(keys) if keys is not None else itertools.repeat(np.zeros(size, np.uint32))
+        unkeyed = keys is None
 
         def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            ended = False
-            for block, own in zip(rest, drawn, strict=False):
-                if ended or len(block) > size:
-                    raise ValueError(
-                        "all blocks must have the same number of rows, but for a shorter last one"
-                    )
-                ended = len(block) < size
-                yield np.asarray(block, np.int64), np.asarray(own, np.uint32)[: len(block)]
+            drawn = iter(keys) if keys is not None else None
+            for block in rows:
+                own = np.zeros(len(block), np.uint32) if drawn is None else next(drawn)
+                yield np.asarray(block, np.int64), np.asarray(own, np.uint32)
 
         def decode(encoded: Any, label: Any, key: Any) -> tuple[Any, Any]:
-            return photograph(encoded, key if keys is not None else None, self.side), label
+            return photograph(encoded, None if unkeyed else key, self.side), label
+
+        def block(numbers: Any, own: Any) -> tf.data.Dataset:
+            examples = self.source.examples(tf.data.Dataset.from_tensor_slices((numbers, own)))
+            decoded = examples.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            return decoded.batch(tf.size(numbers, tf.int64))
 
         spec = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.uint32))
-        numbered = tf.data.Dataset.from_generator(pairs, output_signature=spec).unbatch()
-        decoded = self.source.examples(numbered).map(
-            decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        numbered = tf.data.Dataset.from_generator(pairs, output_signature=spec)
+        # Every block is a pipeline of one element, so interleaving keeps their order and overlaps their work.
+        blocks = numbered.interleave(
+            block,
+            cycle_length=BLOCKS_AHEAD,
+            block_length=1,
+            num_parallel_calls=BLOCKS_AHEAD,
+            deterministic=True,
         )
-        blocks = decoded.batch(size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return self._guarded(blocks.prefetch(BLOCKS_AHEAD))
+        return self._guarded(blocks.prefetch(1))
 
     def _guarded(self, blocks: tf.data.Dataset) -> Iterator[tuple[Any, Any]]:
         try:
@@ -174,13 +174,6 @@ class PhotographStream:
             raise UserError(
                 f"{self.source.place}: an example cannot be read: {what}; `hvdsweep datasets NAME --verify` names the file"
             ) from error
-
-
-def _peek(rows: Iterable[np.ndarray]) -> tuple[np.ndarray | None, Iterator[np.ndarray]]:
-    """The first block, and all blocks with it."""
-    iterator = iter(rows)
-    first = next(iterator, None)
-    return first, itertools.chain([] if first is None else [first], iterator)
 
 
 def photograph(encoded: Any, key: Any | None, side: int = SIDE) -> Any:

@@ -1,0 +1,131 @@
+"""`hvdsweep datasets`: which data sets are here, where they are looked for, how to get them, and whether
+they are whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.columns import short, table
+from hvdsweep.cli.options import json_option, print_json
+from hvdsweep.errors import RunFailed, UserError
+
+if TYPE_CHECKING:
+    from workloads.datasets.files import Home
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--verify", is_flag=True, help="Read everything, checksums included; damage is exit code 1.")
+@json_option
+def datasets(name: str | None, verify: bool, as_json: bool) -> None:
+    """What data sets are here, where they belong, and how to get them.
+
+    Data are looked for below $HVDSWEEP_DATA, else ~/.cache/hvdsweep/data. Nothing is downloaded.
+    """
+    from workloads import catalogue
+    from workloads.datasets import files
+
+    names = catalogue.dataset_names()
+    if name is not None:
+        if name not in names:
+            raise UserError(str(catalogue.UnknownName("data set", name, names)))
+        names = [name]
+    entries = [_entry(each, verify) for each in names]
+    if as_json:
+        print_json(entries if name is None else entries[0])
+    elif name is None:
+        for line in _lines(entries):
+            click.echo(line)
+        click.echo(
+            f"\nLooked for below {files.root()} (HVDSWEEP_DATA). How to get one: hvdsweep datasets NAME"
+        )
+    else:
+        for line in _details(entries[0]):
+            click.echo(line)
+    damaged = [f"{entry['name']}: {problem}" for entry in entries for problem in entry["problems"]]
+    if verify and name is not None and entries[0]["missing"]:
+        damaged = [f"{name}: is missing, so there is nothing to verify"]
+    if damaged:
+        raise RunFailed("\n".join(damaged))
+
+
+def _entry(name: str, verify: bool) -> dict[str, Any]:
+    from workloads import catalogue
+    from workloads.datasets import files
+
+    info = catalogue.dataset_info(name)
+    home = files.home_of(name)
+    entry: dict[str, Any] = {
+        "name": name,
+        "task": info.task,
+        "train": info.train,
+        "val": info.val,
+        "test": info.test,
+        "input_shape": list(info.input_shape),
+        "classes": info.classes,
+        "state": "built in",
+        "folder": None,
+        "bytes": 0,
+        "missing": None,
+        "problems": [],
+        "how": None,
+    }
+    if home is None:
+        if name == "python_source":
+            from workloads.datasets import python_source
+
+            entry["how"] = f"always there: {python_source.describe()}"
+        return entry
+    entry["folder"] = str(files.folder_of(home))
+    entry["how"] = files.instructions(home)
+    try:
+        present = files.present(home)
+    except UserError as missing:
+        entry["state"] = "missing"
+        # The first line names what was looked for; the rest are the instructions that `how` holds.
+        entry["missing"] = str(missing).splitlines()[0]
+        return entry
+    entry["state"] = "present"
+    entry["bytes"] = sum(path.stat().st_size for path in present)
+    if verify:
+        entry["problems"] = _damage(home, present)
+        entry["state"] = "damaged" if entry["problems"] else "verified"
+    return entry
+
+
+def _damage(home: Home, present: list[Path]) -> list[str]:
+    from workloads.datasets import verification
+
+    return verification.damage(home, present)
+
+
+def _lines(entries: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            entry["name"],
+            entry["task"].replace("_", " "),
+            short(entry["train"]),
+            short(entry["val"]),
+            short(entry["test"]),
+            "x".join(map(str, entry["input_shape"])),
+            short(entry["classes"]),
+            entry["state"],
+        ]
+        for entry in entries
+    ]
+    header = ["data set", "task", "train", "val", "test", "example", "classes", "state"]
+    return table(header, rows, left=("data set", "task", "state"))
+
+
+def _details(entry: dict[str, Any]) -> list[str]:
+    shape = " x ".join(map(str, entry["input_shape"]))
+    lines = [
+        f"{entry['name']}: {entry['task'].replace('_', ' ')}, {entry['classes']:,} classes, examples of {shape}",
+        f"train {entry['train']:,}, validation {entry['val']:,}, test {entry['test']:,} examples",
+        f"state: {entry['state']}"
+        + (f", {entry['bytes']:,} bytes in {entry['folder']}" if entry["bytes"] else ""),
+    ]
+    return lines + [entry[key] for key in ("missing", "how") if entry[key]]

@@ -1,0 +1,117 @@
+"""`hvdsweep workloads`: the presets with their sizes, one of them as the sweep file that it is, and what
+models and data sets a sweep file of one's own may name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.columns import short, table, whole
+from hvdsweep.cli.options import json_option, print_json
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.sweep import LoadedSweep
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--counts", is_flag=True, help="Also how many studies, trials and steps each preset has.")
+@json_option
+def workloads(name: str | None, counts: bool, as_json: bool) -> None:
+    """What can be trained: presets with sizes; with NAME, the preset's sweep file.
+
+    Save one to start from it: hvdsweep workloads small/fc > my.toml. A preset's name is also what `launch`
+    takes.
+    """
+    from workloads import catalogue
+
+    presets = catalogue.presets()
+    if name is not None:
+        if name not in presets:
+            raise UserError(str(catalogue.UnknownName("preset", name, list(presets))))
+        if as_json:
+            print_json(_entry(name, counts=True))
+        else:
+            click.echo(presets[name].read_text(encoding="utf-8"), nl=False)
+        return
+    entries = [_entry(preset, counts) for preset in presets]
+    if as_json:
+        print_json(entries)
+        return
+    for line in _lines(entries, counts):
+        click.echo(line)
+
+
+def _entry(name: str, counts: bool) -> dict[str, Any]:
+    """One preset as JSON: one or, for several algorithms, a few workloads that share everything else."""
+    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.resolve import dataset_info, maximizes
+    from workloads import catalogue
+
+    loaded = load_sweep(name)
+    sweep = loaded.sweep
+    info = dataset_info(sweep)
+    goal = sweep.goal
+    entry: dict[str, Any] = {
+        "name": name,
+        "dataset": sweep.dataset,
+        "model": sweep.model,
+        "algorithms": list(sweep.algorithms),
+        "parameters": info and catalogue.parameter_count(sweep.model, info, sweep.model_options),
+        "batch_sizes": list(sweep.studies.batch_sizes),
+        "goal": {"metric": goal.metric, "value": goal.value, "maximize": maximizes(goal)},
+    }
+    return entry | _totals(loaded) if counts else entry
+
+
+def _totals(loaded: LoadedSweep) -> dict[str, int]:
+    """What a preset would train, were no trial to diverge."""
+    from hvdsweep.sweep.resolve import dataset_info, steps_for, target_trials
+
+    sweep = loaded.sweep
+    info = dataset_info(sweep)
+    train = info.train if info else None
+    steps = [steps_for(sweep, size, train) for size in sweep.studies.batch_sizes]
+    copies = len(sweep.algorithms) * target_trials(sweep)
+    examples = sum(n * size for n, size in zip(steps, sweep.studies.batch_sizes, strict=True))
+    return {
+        "train_examples": train or 0,
+        "studies": len(sweep.algorithms) * len(steps),
+        "trials": copies * len(steps),
+        "steps": copies * sum(steps),
+        "examples": copies * examples,
+    }
+
+
+def _lines(entries: list[dict[str, Any]], counts: bool) -> list[str]:
+    from hvdsweep.sweep import format_batch_sizes
+    from workloads import catalogue
+
+    rows = []
+    for entry in entries:
+        sizes, goal = entry["batch_sizes"], entry["goal"]
+        sign = ">" if goal["maximize"] else "<"
+        row = [
+            entry["name"],
+            short(entry["parameters"]),
+            format_batch_sizes(sizes) or f"{sizes[0]}..{sizes[-1]} ({len(sizes)})",
+            f"{goal['metric']} {sign} {goal['value']:g}",
+        ]
+        if counts:
+            row += [
+                whole(entry["studies"]),
+                whole(entry["trials"]),
+                short(entry["steps"]),
+                short(entry["examples"]),
+            ]
+        rows.append(row)
+    header = ["workload", "parameters", "batch sizes", "goal"]
+    header += ["studies", "trials", "steps", "examples"] if counts else []
+    return [
+        *table(header, rows, left=("workload", "batch sizes", "goal")),
+        "",
+        f"Models: {', '.join(catalogue.model_names())}",
+        f"Data sets: {', '.join(catalogue.dataset_names())} (hvdsweep datasets)",
+    ]
