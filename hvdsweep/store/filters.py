@@ -12,10 +12,13 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import TypeVar
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import Intervals, TrialFilter
+
+Word = TypeVar("Word")
 
 NUMBERS = {
     "trial": "id",
@@ -93,7 +96,7 @@ def _with(
     return replace(found, ranges=(*found.ranges, (column, _intervals(operator, value))))
 
 
-def _both[Word](before: tuple[Word, ...], now: list[Word], name: str) -> tuple[Word, ...]:
+def _both(before: tuple[Word, ...], now: list[Word], name: str) -> tuple[Word, ...]:
     kept = tuple(word for word in now if not before or word in before)
     if not kept:
         raise ValueError(f"nothing has such a {name}")
