@@ -183,8 +183,8 @@ def _measurements(
     step = (place * np.repeat(budget / np.maximum(counts - 1, 1), counts)).astype(np.int64)
     # The best learning rate is 10^-1; others are slower by the square of the distance.
     slowness = np.repeat(1 + 0.5 * (log_rate + 1) ** 2, counts)
-    decay = np.log((0.9 - FLOOR) / (GOAL - FLOOR)) / steps_to_goal
-    error = FLOOR + (0.9 - FLOOR) * np.exp(-decay * step / slowness)
+    scale = steps_to_goal / ((0.9 - FLOOR) / (GOAL - FLOOR) - 1)
+    error = FLOOR + (0.9 - FLOOR) / (1 + step / scale / slowness)
     values = np.empty((total, len(METRICS)))
     for i in range(len(METRICS)):
         noisy = error * random.normal(1, NOISE, total)
