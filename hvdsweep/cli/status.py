@@ -77,9 +77,12 @@ def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], 
 def _console() -> Console:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    # Names come from files: square brackets in them are no markup.
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        return console
     # A pipe has no width; whoever reads it wants whole rows.
-    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+    return Console(highlight=False, markup=False, width=max(console.width, 120))
 
 
 def rendered(state: dict[str, Any], now: float, *, every_study: bool = False) -> RenderableType:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,18 @@ def test_a_sweep_of_many_studies_is_shown_by_workload(path: Path):
     assert len(brief.splitlines()) < 10
     assert [line.split()[:2] for line in brief.splitlines()][2] == ["set/net/sgd", str(STUDIES_SHOWN + 1)]
     assert len(full.splitlines()) > STUDIES_SHOWN
+
+
+def test_names_are_printed_as_they_are(path: Path):
+    """Square brackets in a sweep's or workload's name are no markup, and nothing is lost."""
+    conn = connect(path, create=True)
+    odd = replace(
+        plan(name="a [bold] sweep"), workloads=[replace(plan().workloads[0], name="my[/]:data/[red]net/sgd")]
+    )
+    save_plan(conn, odd)
+    text = run("--db", str(path))
+    assert "a [bold] sweep" in text
+    assert "my[/]:data/[red]net/sgd" in text
 
 
 def test_an_unknown_sweep_is_explained(trained: Path):
