@@ -45,7 +45,7 @@ class Evaluator:
             if not len(features):  # a rank without examples computes one that counts for nothing
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
-        self._sums = tf.function(self._local_sums, jit_compile=True, autograph=network.autograph)
+        self._sums = tf.function(self._local_sums, jit_compile=network.compiles, autograph=network.autograph)
         self._exchange = tf.function(
             lambda sums: ranks.sum_in_graph([sums], name=f"evaluation.{split}")[0], autograph=False
         )

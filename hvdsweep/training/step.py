@@ -101,7 +101,8 @@ class TrainStep:
         self.share = Share.of(batch_size, ranks, micro_batch, network.granule)
         self.names = (*DEFAULTS, *sorted(set(metaparameters) - set(DEFAULTS)))
         # The allreduce does not compile under XLA on CPUs; with one rank the whole loop does.
-        self._xla = ranks.size == 1 if compile_with_xla is None else compile_with_xla
+        wanted = ranks.size == 1 and network.compiles
+        self._xla = wanted if compile_with_xla is None else compile_with_xla
         self._call = tf.function(self._updates, jit_compile=self._xla, autograph=self.network.autograph)
         self._called = False
 
