@@ -75,6 +75,7 @@ class _Reading:
         self._registry = Registry(known)
         self._batches = Batches(all_records)
         self._folders: dict[str, _Folder] = {}
+        self._cut_off = False
 
     def messages(self) -> Iterator[Message]:
         for count, step in enumerate(self._members()):
@@ -88,7 +89,9 @@ class _Reading:
         yield from self._left_over()
         try:
             sha256 = self._stream.drain()
-        except EOFError:
+        except EOFError as error:
+            if not self._cut_off:
+                yield Problem(shown(str(self._path)), f"is cut off or damaged after its last file: {error}")
             sha256 = self._stream.drain()
         yield self._progress()
         yield Finished(self._registry.present, sha256)
@@ -113,12 +116,14 @@ class _Reading:
                 archive.members = []  # type: ignore[attr-defined]
                 found = self._content(member)
             except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+                self._cut_off = True
                 yield Problem(broken, f"is cut off or damaged: {error}")
                 return
             if found is not None:
                 yield found
         # A file that was cut off at the edge of a member looks like one that has ended, but lacks the final zeros.
         if self._stream.last != bytes(tarfile.BLOCKSIZE):
+            self._cut_off = True
             yield Problem(broken, "is cut off or damaged: the archive does not end where it should")
 
     def _content(self, member: tarfile.TarInfo) -> tuple[tuple[str, ...], bytes] | Problem | None:
@@ -135,11 +140,16 @@ class _Reading:
         if limit is None:
             return None
         if member.size > limit:
+            if parts[-1] != STUDY and len(parts) > 1:
+                self._folder(parts[:-2]).broken.add("/".join(parts[:-1]))
             return Problem(path, f"is longer than the {limit} bytes allowed", trials=int(parts[-1] != STUDY))
         content = self._stream.read(member.size)
         if len(content) < member.size:
             raise EOFError(f"{path} ends after {len(content)} of {member.size} bytes")
         return parts, content
+
+    def _folder(self, parts: tuple[str, ...]) -> _Folder:
+        return self._folders.setdefault("/".join(parts), _Folder())
 
     def _member(self, parts: tuple[str, ...], content: bytes) -> Iterator[Message]:
         if parts[-1] == STUDY:
@@ -148,8 +158,8 @@ class _Reading:
         if len(parts) < 2:
             yield Problem(parts[-1], f"is a trial without a {STUDY} in the folder above", trials=1)
             return
-        where, trial = "/".join(parts[:-2]), "/".join(parts[:-1])
-        folder = self._folders.setdefault(where, _Folder())
+        trial = "/".join(parts[:-1])
+        folder = self._folder(parts[:-2])
         if folder.refused or trial in folder.broken or trial in folder.taken:
             if trial in folder.taken and trial not in folder.broken:
                 folder.broken.add(trial)
@@ -172,7 +182,7 @@ class _Reading:
 
     def _study(self, parts: tuple[str, ...], content: bytes) -> Iterator[Message]:
         where = "/".join(parts)
-        folder = self._folders.setdefault(where, _Folder())
+        folder = self._folder(parts)
         path = shown("/".join((*parts, STUDY)))
         if folder.study is not None or folder.refused:
             yield Problem(path, "is there twice: the later one is passed over")
