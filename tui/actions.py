@@ -43,6 +43,7 @@ KEY_NAMES = {
     "plus": "+",
     "minus": "-",
     "equals_sign": "=",
+    "colon": ":",
     "escape": "esc",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
@@ -177,6 +178,34 @@ LIVE = (
         ("live",),
         footer=False,
     ),
+    Action(
+        "log_file",
+        ("o",),
+        "Other log",
+        "The next log of the gang: another rank, or horovodrun.",
+        ("live",),
+        when="has_logs",
+    ),
+)
+
+TRIAL = (
+    Action("copy", ("c",), "Copy", "Copy the metaparameters of this trial.", ("trial",)),
+    Action(
+        "neighbour(1)",
+        ("right_square_bracket",),
+        "Next",
+        "The next trial of its study.",
+        ("trial",),
+        footer=False,
+    ),
+    Action(
+        "neighbour(-1)",
+        ("left_square_bracket",),
+        "Previous",
+        "The previous trial of its study.",
+        ("trial",),
+        footer=False,
+    ),
 )
 
 CHART = (
@@ -264,7 +293,7 @@ LOG = (
     ),
 )
 
-ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + CHART + TABLE + LOG
+ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + CHART + TABLE + LOG
 """Every action of the interface."""
 
 WIDGETS = {"plot": "In a chart", "table": "In a table", "log": "In a log"}

@@ -24,9 +24,17 @@ from tui.source import Source, Trouble
 from tui.widgets.header import Header
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from hvdsweep.charts import Chart
 
 CONDITIONS = conditions("app")
+
+
+def _commands() -> type[Provider]:
+    from tui.palette import Commands
+
+    return Commands
 
 
 class Updated(Message):
@@ -66,12 +74,15 @@ class HvdsweepApp(App[None]):
 
     TITLE = "hvdsweep"
     ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {_commands}  # noqa: RUF012
     BINDINGS: ClassVar[list[Any]] = [
         *bindings("app"),
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in offered()),
     ]
     CSS = """
     Toast { max-width: 70; }
+    SearchIcon { display: none; }
     """
 
     def __init__(
@@ -157,6 +168,14 @@ class HvdsweepApp(App[None]):
             self.switch_screen(name)
         elif isinstance(self.screen, Place):
             self.screen.receive(again=True)
+
+    def open_trial(self, trial: int) -> None:
+        """Show one trial, over the Live screen."""
+        from tui.screens.trial import TrialScreen
+
+        if self.place is None or self.place.PLACE not in ("live", "trial"):
+            self.go("live")
+        self.push_screen(TrialScreen(trial))
 
     def action_go(self, name: str) -> None:
         self.go(name)

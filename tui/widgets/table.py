@@ -51,6 +51,11 @@ class Column:
     sort: str = ""
     """What a click on the title sorts by; "" does not sort."""
 
+    @property
+    def least(self) -> int:
+        """Cells that it needs, the arrow of a sorted column included."""
+        return max(self.width, len(self.title) + 2) if self.sort else self.width
+
 
 @dataclass(frozen=True)
 class Row:
@@ -256,7 +261,7 @@ class Table(ScrollView, can_focus=True):
         for place in order:
             if place in hidden:
                 continue
-            need = self.columns[place].width + (GAP if shown else 0)
+            need = self.columns[place].least + (GAP if shown else 0)
             if need > room and shown:
                 break
             room -= need
@@ -266,7 +271,7 @@ class Table(ScrollView, can_focus=True):
         widths = []
         for place in sorted(shown):
             more = extra // len(growing) if place in growing else 0
-            widths.append((place, max(1, min(self.columns[place].width + more, width))))
+            widths.append((place, max(1, min(self.columns[place].least + more, width))))
         return tuple(widths)
 
     def render_line(self, y: int) -> Strip:
@@ -275,7 +280,7 @@ class Table(ScrollView, can_focus=True):
             return self._header(width)
         index = int(self.scroll_y) + y - 1
         if index >= self.total:
-            if self.total == 0 and self.empty and y == 2:
+            if self.total == 0 and self.empty and y == 1:
                 style = self.get_visual_style("table--loading")
                 return self._strip(Content(" " + self.empty), width, style)
             return Strip.blank(width, self.rich_style)

@@ -1,0 +1,548 @@
+"""Live: the gangs and what each trains now, losses as they fall, trials, logs of ranks, and events."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal
+from textual.content import Content
+
+from hvdsweep.errors import UserError
+from hvdsweep.store.rows import GangRow, TrialFilter, TrialPage
+from tui.actions import bindings
+from tui.screens.base import Place
+from tui.selection import Selection
+from tui.snapshot import Snapshot, SweepView
+from tui.trial_rows import columns_of, parameters_of, row_of, short_names
+from tui.widgets.chart import ChartView
+from tui.widgets.logview import LogView
+from tui.widgets.prompt import Prompt
+from tui.widgets.table import Column, Row, Table
+from tui.widgets.tabline import TabLine
+from tui.words import CONDITIONS, GANGS, bar, clock, count, duration, plural, sign
+
+if TYPE_CHECKING:
+    from hvdsweep.launch.logs import LogPart
+    from hvdsweep.store.reader import Reader
+    from tui.losses import Curve, Wanted
+
+GANG_COLUMNS = (
+    Column("gang", "gang", 4, right=True, fixed=True),
+    Column("state", "state", 10, fixed=True),
+    Column("trains", "trains", 18, grow=True, fixed=True),
+    Column("progress", "progress", 13, fixed=True),
+    Column("heard", "heard", 10, right=True),
+    Column("np", "ranks", 5, right=True),
+    Column("host", "host", 12),
+)
+EVENT_COLUMNS = (
+    Column("time", "time", 8, fixed=True),
+    Column("kind", "kind", 8, fixed=True),
+    Column("message", "what happened", 20, grow=True, fixed=True),
+)
+PANES = ("trials", "logs", "events")
+
+CURVES = 6
+"""Trials whose losses are drawn together, at most."""
+
+REST = 20
+"""A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
+
+LOG_SECONDS = 0.5
+"""How often the log in view is looked at."""
+
+
+class LiveScreen(Place):
+    """Gangs and chart above; trials, logs or events below."""
+
+    PLACE = "live"
+    BINDINGS = [*bindings("live", "chart")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    LiveScreen #top { height: 40%; min-height: 6; }
+    LiveScreen #gangs { width: 46%; border-right: solid $border; }
+    LiveScreen #curves { width: 1fr; }
+    LiveScreen #panes { height: 1fr; }
+    LiveScreen #panes > * { display: none; }
+    LiveScreen #panes > .-front { display: block; }
+    LiveScreen.-narrow #top, LiveScreen.-tiny #top { layout: vertical; height: 50%; }
+    LiveScreen.-narrow #gangs, LiveScreen.-tiny #gangs { width: 100%; height: auto; max-height: 4; border-right: none; }
+    LiveScreen.-low #curves { display: none; }
+    LiveScreen.-low #top { height: auto; max-height: 4; min-height: 2; }
+    LiveScreen.-tiny.-low #top { display: none; }
+    LiveScreen.-full #top, LiveScreen.-full TabLine, LiveScreen.-full #panes { display: none; }
+    LiveScreen.-full #top.-filled { display: block; height: 1fr; max-height: 100%; }
+    LiveScreen.-full #top.-filled > * { display: none; }
+    LiveScreen.-full #top.-filled > .-filled { display: block; width: 100%; height: 1fr; max-height: 100%; border: none; }
+    LiveScreen.-full #panes.-filled { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pane = "trials"
+        self._selection: Selection | None = None
+        self._filter = TrialFilter()
+        self._filter_text = ""
+        self._parameters: tuple[str, ...] = ()
+        self._names: dict[str, str] = {}
+        self._page_cost = 0.0
+        self._page_at = float("-inf")
+        self._log: tuple[int, int] = (0, 0)
+        """(gang, place of the log among the gang's)."""
+        self._log_files: list[Any] = []
+        self._log_offset: int | None = None
+        self._moved = False
+        """Whether the reader has chosen a trial; until then only those in training are drawn."""
+        self._curves: Any = None
+        self._wanted: tuple[Wanted, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
+            yield ChartView(id="curves")
+        yield TabLine([(name, name.capitalize()) for name in PANES], id="tabs")
+        yield Prompt(id="prompt")
+        with Container(id="panes"):
+            yield Table(columns_of(()), empty="no trials", id="trials")
+            yield LogView(empty="no log", id="logs")
+            yield Table(EVENT_COLUMNS, empty="nothing happened yet", id="events")
+
+    def on_mount(self) -> None:
+        from tui.losses import LossCurves
+
+        self._curves = LossCurves()
+        sort = self.interface.memory.layout.get("live.sort", "id")
+        self.query_one("#trials", Table).sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
+        self._front("trials")
+        self.query_one("#trials", Table).focus()
+        self.set_interval(LOG_SECONDS, self._look_at_log)
+
+    # What is asked about
+
+    @property
+    def sweep(self) -> SweepView | None:
+        """The selected sweep, else the newest that is trained, else the newest."""
+        if self.snapshot is None:
+            return None
+        chosen = self.snapshot.sweep(self.interface.selection.sweep)
+        if chosen is not None:
+            return chosen
+        sweeps = [sweep for sweep in self.snapshot.sweeps if sweep.live] or self.snapshot.sweeps
+        return sweeps[-1] if sweeps else None
+
+    @property
+    def chart(self) -> ChartView | None:
+        return self.query_one("#curves", ChartView) if self.is_mounted else None
+
+    @property
+    def has_trial(self) -> bool:
+        return self._pane == "trials" and self.is_mounted and self.query_one("#trials", Table).key is not None
+
+    @property
+    def has_logs(self) -> bool:
+        return len(self._log_files) > 1 and self._pane == "logs"
+
+    def show(self, snapshot: Snapshot) -> None:
+        sweep = self.sweep
+        tabs = self.query_one("#tabs", TabLine)
+        if sweep is None:
+            self.query_one("#trials", Table).clear()
+            self.query_one("#gangs", Table).clear()
+            self.query_one("#curves", ChartView).chart = None
+            tabs.note = "no sweep yet"
+            return
+        selection = self.interface.selection
+        if selection != self._selection:
+            self._select(selection)
+        self._names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
+        self.query_one("#gangs", Table).put(
+            [_gang(gang, snapshot.time, self._names) for gang in snapshot.gangs_of(sweep.id)]
+        )
+        self.query_one("#events", Table).put(
+            [_event(event) for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id)]
+        )
+        self._note()
+        self._ask_page(again=True)
+        self._ask_losses()
+
+    def _select(self, selection: Selection) -> None:
+        """Something else was selected on another screen."""
+        before, self._selection = self._selection, selection
+        terms = []
+        if selection.workload is not None:
+            terms.append(f"workload={selection.workload}")
+        if selection.batch_size is not None:
+            terms.append(f"batch_size={selection.batch_size}")
+        if terms or (before is not None and before.sweep != selection.sweep):
+            self._set_filter(" ".join(terms))
+        if selection.trial is not None:
+            self.call_after_refresh(self._open_trial, selection.trial)
+
+    def _note(self) -> None:
+        """What the tab line says at its right end."""
+        sweep = self.sweep
+        tabs = self.query_one("#tabs", TabLine)
+        if sweep is None:
+            return
+        words: list[Content | str] = []
+        if self._pane == "logs" and self._log_files:
+            path = self._log_files[self._log[1] % len(self._log_files)]
+            words.append(
+                f"gang {self._log[0]}: {path.name}" + (" · o for another" if len(self._log_files) > 1 else "")
+            )
+        elif self._filter_text and self._pane == "trials":
+            total = self.query_one("#trials", Table).total
+            words.append(Content.styled(f"/{self._filter_text}", "$accent"))
+            words.append(f" {plural(total, 'trial')}")
+        else:
+            words.append(
+                Content.assemble((f"{sweep.name} ", "$foreground"), sign(CONDITIONS, sweep.condition))
+            )
+            words.append(f" {count(sweep.done)} of {count(sweep.total)} trials complete")
+            if sweep.live and sweep.eta_seconds is not None:
+                words.append(f" · {duration(sweep.eta_seconds)} left")
+        tabs.note = Content.assemble(
+            *((word, "$foreground-muted") if isinstance(word, str) else word for word in words)
+        )
+
+    # Panes
+
+    def _front(self, name: str) -> None:
+        """Bring a pane to the front."""
+        self._pane = name
+        for pane in PANES:
+            self.query_one(f"#{pane}").set_class(pane == name, "-front")
+        self.query_one("#tabs", TabLine).active = name
+        if name == "logs":
+            self._choose_log()
+        self._note()
+        self.refresh_keys()
+
+    @on(TabLine.Picked)
+    def _tab_picked(self, message: TabLine.Picked) -> None:
+        self._front(message.name)
+        self.query_one(f"#{message.name}").focus()
+
+    def action_pane(self, way: int) -> None:
+        name = PANES[(PANES.index(self._pane) + way) % len(PANES)]
+        self._front(name)
+        self.query_one(f"#{name}").focus()
+
+    @property
+    def can_fill(self) -> bool:
+        return True
+
+    def fill(self) -> None:
+        if self.has_class("-full"):
+            self.remove_class("-full")
+            return
+        filled = self.focused if self.focused is not None and self.focused.id in ("gangs", "curves") else None
+        for name in ("top", "panes", "gangs", "curves"):
+            inside = name == "panes" if filled is None else name in ("top", filled.id)
+            self.query_one(f"#{name}").set_class(inside, "-filled")
+        self.add_class("-full")
+        self.refresh_keys()
+
+    @property
+    def can_go_back(self) -> bool:
+        return bool(
+            self.is_mounted and (self._prompt.purpose or self.has_class("-full") or self._filter_text)
+        )
+
+    def go_back(self) -> bool:
+        if self._prompt.purpose:
+            self._prompt.close()
+            self.query_one("#trials", Table).focus()
+        elif self.has_class("-full"):
+            self.remove_class("-full")
+        elif self._filter_text:
+            self._set_filter("")
+        else:
+            return False
+        self.refresh_keys()
+        return True
+
+    # Trials
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one("#prompt", Prompt)
+
+    def _ask_page(self, *, again: bool = False, fresh: bool = False) -> None:
+        """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
+        sweep = self.sweep
+        if sweep is None or (again and time.monotonic() - self._page_at < REST * self._page_cost):
+            return
+        from dataclasses import replace
+
+        table = self.query_one("#trials", Table)
+        where = replace(self._filter, sweep_id=sweep.id)
+        offset, limit = table.window
+        about = (where, table.sorted_by, offset, fresh)
+        self.ask("page", about, partial(_page, where, *table.sorted_by, offset, limit))
+
+    def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
+        page, self._page_cost = value
+        self._page_at = time.monotonic()
+        parameters = parameters_of(page.rows) or self._parameters
+        table = self.query_one("#trials", Table)
+        if parameters != self._parameters:
+            self._parameters = parameters
+            table.put_columns(columns_of(parameters))
+        rows = [row_of(trial, parameters, self._names) for trial in page.rows]
+        table.put_page(page.offset, rows, page.total, fresh=about[3])
+        table.empty = "no trial matches the filter" if self._filter_text else "no trials"
+        self._note()
+
+    @on(Table.Wanted, "#trials")
+    def _wanted_rows(self) -> None:
+        self._ask_page()
+
+    @on(Table.Highlighted, "#trials")
+    def _trial_selected(self) -> None:
+        self._moved = self.query_one("#trials", Table).has_focus
+        self.refresh_keys()
+        self._ask_losses()
+
+    @on(Table.Opened, "#trials")
+    def _trial_opened(self, message: Table.Opened) -> None:
+        self._open_trial(int(message.key))
+
+    def action_open(self) -> None:
+        key = self.query_one("#trials", Table).key
+        if key is not None and self._pane == "trials":
+            self._open_trial(int(key))
+
+    def _open_trial(self, trial: int) -> None:
+        self.interface.open_trial(trial)
+
+    @on(Table.SortAsked, "#trials")
+    def _sort_asked(self, message: Table.SortAsked) -> None:
+        by, descending = self.query_one("#trials", Table).sorted_by
+        self._sort(message.by, not descending if message.by == by else False)
+
+    def action_sort(self) -> None:
+        table = self.query_one("#trials", Table)
+        names = [column.sort for column in table.columns]
+        place = names.index(table.sorted_by[0]) if table.sorted_by[0] in names else -1
+        self._sort(names[(place + 1) % len(names)], False)
+
+    def action_reverse(self) -> None:
+        by, descending = self.query_one("#trials", Table).sorted_by
+        self._sort(by, not descending)
+
+    def _sort(self, by: str, descending: bool) -> None:
+        self.query_one("#trials", Table).sorted_by = (by, descending)
+        self.interface.remember(layout=("live.sort", f"{'-' if descending else ''}{by}"))
+        self._ask_page(fresh=True)
+
+    def action_filter(self) -> None:
+        self._front("trials")
+        self._prompt.open(
+            "filter", "filter", self._filter_text, "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
+        )
+        self.refresh_keys()
+
+    def action_jump(self) -> None:
+        self._prompt.open("jump", "go to trial", "", "its number in the first column")
+        self.refresh_keys()
+
+    @on(Prompt.Typed)
+    def _typed(self, message: Prompt.Typed) -> None:
+        if message.purpose == "filter":
+            self._set_filter(message.text)
+        elif message.text and not message.text.strip().isdigit():
+            self._prompt.wrong(f"{message.text}: give a trial's number")
+        else:
+            self._prompt.wrong("")
+
+    @on(Prompt.Entered)
+    def _entered(self, message: Prompt.Entered) -> None:
+        message.stop()
+        if message.purpose == "jump":
+            if not message.text.strip().isdigit():
+                return
+            self._prompt.close()
+            self._open_trial(int(message.text))
+        elif not self._prompt.has_class("-wrong"):
+            self._prompt.close()
+        self.query_one("#trials", Table).focus()
+        self.refresh_keys()
+
+    def _set_filter(self, text: str) -> None:
+        """Filter by `text` as far as it can be understood; what cannot is said under the line."""
+        from hvdsweep.store.filters import parse_filter
+
+        try:
+            self._filter = parse_filter(text, self._parameters or None)
+        except UserError as error:
+            self._prompt.wrong("\n".join(problem.removeprefix("filter: ") for problem in error.problems))
+            return
+        self._prompt.wrong("")
+        self._filter_text = text.strip()
+        self._note()
+        self._ask_page(fresh=True)
+        self.refresh_keys()
+
+    def action_copy(self) -> None:
+        table = self.query_one("#trials", Table)
+        row = table.row(table.cursor)
+        if row is not None:
+            pairs = zip(table.columns, row.cells, strict=False)
+            text = " ".join(
+                f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell)
+            )
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied trial {row.key}", markup=False)
+
+    # Losses
+
+    def _ask_losses(self) -> None:
+        """The losses of the trials in training, and of the selected one."""
+        from tui.losses import Wanted, read_losses
+
+        snapshot, sweep = self.snapshot, self.sweep
+        if snapshot is None or sweep is None or self._curves is None:
+            return
+        wanted = [
+            Wanted(gang.trial_id, _trained(gang, self._names), gang.steps)
+            for gang in snapshot.gangs_of(sweep.id)
+            if gang.trial_id is not None and gang.workload is not None
+        ][:CURVES]
+        key = self.query_one("#trials", Table).key
+        chosen = key is not None and (self._moved or not wanted)
+        if key is not None and chosen and int(key) not in {trial.trial for trial in wanted}:
+            wanted.append(Wanted(int(key), f"trial {key}", None))
+        self._wanted = tuple(wanted)
+        known = self._curves.known_to(wanted)
+        self.ask("losses", tuple(known), partial(read_losses, known))
+
+    def answer_losses(self, about: object, value: dict[int, Curve]) -> None:
+        self._curves.take(value)
+        running = sum(trial.steps is not None for trial in self._wanted)
+        title = "Loss of trials in training" if running else "Loss of the selected trial"
+        self.query_one("#curves", ChartView).chart = self._curves.chart(self._wanted, title)
+
+    # Logs
+
+    @on(Table.Highlighted, "#gangs")
+    def _gang_selected(self) -> None:
+        if self._pane == "logs":
+            self._choose_log()
+
+    def _choose_log(self) -> None:
+        """The logs of the selected gang, or of the newest there was."""
+        sweep = self.sweep
+        if sweep is None:
+            return
+        key = self.query_one("#gangs", Table).key
+        self.ask("files", (sweep.id, key), partial(_files, sweep.id, None if key is None else int(key)))
+
+    def answer_files(self, about: object, value: tuple[int, list[Any]] | None) -> None:
+        if value is None:
+            self._log_files = []
+            self.query_one("#logs", LogView).clear("no gang has worked on this sweep yet")
+            return
+        gang, files = value
+        if (gang, files) == (self._log[0], self._log_files):
+            return
+        self._log, self._log_files = (gang, 0), files
+        self._begin_log()
+
+    def action_log_file(self) -> None:
+        self._log = (self._log[0], (self._log[1] + 1) % max(1, len(self._log_files)))
+        self._begin_log()
+
+    def _begin_log(self) -> None:
+        self._log_offset = None
+        where = (
+            f"the logs of gang {self._log[0]} are not on this machine"
+            if not self._log_files
+            else "nothing said yet"
+        )
+        self.query_one("#logs", LogView).clear(where)
+        self._note()
+        self._look_at_log()
+        self.refresh_keys()
+
+    def _look_at_log(self) -> None:
+        if self._pane != "logs" or not self.is_current or not self._log_files:
+            return
+        path = self._log_files[self._log[1]]
+        self.ask("log", path, partial(_read_log, path, self._log_offset))
+
+    def answer_log(self, about: object, value: LogPart | None) -> None:
+        if value is None:
+            return
+        view = self.query_one("#logs", LogView)
+        if value.anew and self._log_offset is not None:
+            view.clear()
+        if value.offset != self._log_offset:
+            self._log_offset = value.offset
+            view.extend(value.lines)
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        # A filter that was left by a click elsewhere stays as far as it was understood.
+        if self._prompt.purpose and event.widget in self._prompt.query("Input"):
+            self._prompt.close()
+
+
+def _page(
+    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, reader: Reader
+) -> tuple[TrialPage, float]:
+    begun = time.monotonic()
+    page = reader.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
+    return page, time.monotonic() - begun
+
+
+def _files(sweep: int, gang: int | None, reader: Reader) -> tuple[int, list[Any]] | None:
+    from hvdsweep.launch.logs import log_files
+
+    gangs = reader.gangs(sweep)
+    chosen = next((row for row in gangs if row.id == gang), gangs[-1] if gangs else None)
+    return None if chosen is None else (chosen.id, log_files(chosen.log_dir))
+
+
+def _read_log(path: Any, offset: int | None, reader: Reader) -> LogPart | None:
+    from hvdsweep.launch.logs import read_log
+
+    try:
+        return read_log(path, offset)
+    except OSError:
+        return None
+
+
+def _trained(gang: GangRow, names: dict[str, str]) -> str:
+    """What a gang trains, in few words."""
+    workload = names.get(gang.workload or "", gang.workload or "")
+    return f"{workload} {gang.batch_size} #{gang.number}"
+
+
+def _gang(gang: GangRow, now: float, names: dict[str, str]) -> Row:
+    trains = progress = Content("")
+    if gang.workload is not None:
+        trains = Content(_trained(gang, names))
+        share = (gang.steps or 0) / gang.train_steps if gang.train_steps else 0.0
+        progress = Content.assemble(bar(share, 8), f" {int(share * 100):3d}%")
+    elif gang.message:
+        trains = Content.styled(gang.message.split("\n")[0], "$foreground-muted")
+    heard = "" if gang.heartbeat is None else f"{duration(max(0.0, now - gang.heartbeat))}"
+    return Row(
+        str(gang.id),
+        (str(gang.id), sign(GANGS, gang.state), trains, progress, heard, str(gang.np), gang.host or ""),
+    )
+
+
+def _event(event: Any) -> Row:
+    colour = "$error" if event.kind in ("death", "failed") else "$foreground-muted"
+    return Row(
+        str(event.id),
+        (
+            Content.styled(clock(event.time), "$foreground-muted"),
+            Content.styled(event.kind, colour),
+            event.message.split("\n")[0],
+        ),
+    )

@@ -1,0 +1,310 @@
+"""One trial: what it is, all its metaparameters and metrics with a chart of each, and why it failed if it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from hvdsweep.states import Status
+from hvdsweep.store.rows import TrialRow, WorkloadRow
+from tui.actions import bindings
+from tui.screens.base import Place
+from tui.selection import Selection
+from tui.snapshot import Snapshot
+from tui.trial_rows import outcome
+from tui.widgets.chart import ChartView
+from tui.widgets.notice import Notice
+from tui.widgets.table import Column, Row, Table
+from tui.words import clock, count, duration, number
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import Measurements
+    from tui.losses import Curve
+
+LOSS = "training loss"
+
+METRICS = (
+    Column("metric", "metric", 26, grow=True, fixed=True),
+    Column("best", "best", 9, right=True, fixed=True),
+    Column("at", "at step", 8, right=True, fixed=True),
+    Column("last", "last", 9, right=True),
+    Column("points", "points", 8, right=True),
+)
+
+LOG_LINES = 12
+"""Last lines of the rank's log that are shown of a failed trial."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is recorded of a trial."""
+
+    trial: TrialRow
+    workload: WorkloadRow | None
+    losses: Curve
+    measurements: Measurements
+    log: tuple[str, ...]
+    """The end of rank 0's log, where the trial failed and the log is on this machine."""
+
+
+class TrialScreen(Place):
+    """A detail of the Live screen; `esc` goes back."""
+
+    PLACE = "trial"
+    TAB = "live"
+    BINDINGS = [*bindings("trial", "chart")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    TrialScreen #facts { width: 40; height: 1fr; border-right: solid $border; padding: 0 1; scrollbar-size-vertical: 1; }
+    TrialScreen #facts Static { width: 1fr; height: auto; }
+    TrialScreen #right { width: 1fr; height: 1fr; }
+    TrialScreen #metrics { height: auto; max-height: 35%; min-height: 3; }
+    TrialScreen #curve { height: 1fr; margin-top: 1; }
+    TrialScreen #words {
+        height: auto; max-height: 45%; padding: 0 1; border-top: solid $error; border-title-color: $error; display: none;
+        scrollbar-size-vertical: 1;
+    }
+    TrialScreen #words Static { width: 1fr; height: auto; }
+    TrialScreen.-failed #words { display: block; }
+    TrialScreen #unknown { display: none; }
+    TrialScreen.-unknown #unknown { display: block; }
+    TrialScreen.-unknown #trial { display: none; }
+    TrialScreen.-narrow #trial, TrialScreen.-tiny #trial { layout: vertical; }
+    TrialScreen.-narrow #facts, TrialScreen.-tiny #facts { width: 1fr; height: auto; max-height: 6; border-right: none; }
+    TrialScreen.-low #curve { display: none; }
+    """
+
+    def __init__(self, trial: int) -> None:
+        super().__init__()
+        self._trial = trial
+        self._findings: Findings | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="trial"):
+            with VerticalScroll(id="facts", can_focus=False):
+                yield Static(markup=False)
+            with Vertical(id="right"):
+                yield Table(METRICS, empty="nothing measured yet", id="metrics")
+                yield ChartView(id="curve")
+                with VerticalScroll(id="words"):
+                    yield Static(markup=False)
+        yield Notice(id="unknown")
+
+    def on_mount(self) -> None:
+        self.query_one("#metrics", Table).focus()
+        self.query_one("#words").border_title = "Why it failed"
+
+    @property
+    def chart(self) -> ChartView | None:
+        return self.query_one("#curve", ChartView) if self.is_mounted else None
+
+    @property
+    def can_go_back(self) -> bool:
+        return True
+
+    def go_back(self) -> bool:
+        self.app.pop_screen()
+        return True
+
+    def show(self, snapshot: Snapshot) -> None:
+        if self._findings is None or self._findings.trial.status in (Status.PENDING, Status.RUNNING):
+            self._ask()
+
+    def _ask(self) -> None:
+        self.ask("trial", self._trial, partial(_find, self._trial))
+
+    def failed(self, name: str, about: object, text: str) -> None:
+        self.add_class("-unknown")
+        self.query_one("#unknown", Notice).say(f"No trial {about}", text, "esc goes back.")
+
+    def answer_trial(self, about: object, found: Findings) -> None:
+        self.remove_class("-unknown")
+        self._findings = found
+        trial = found.trial
+        self.interface.select(Selection(trial.sweep_id, trial.workload, trial.batch_size))
+        self._show_facts()
+        table = self.query_one("#metrics", Table)
+        table.put(_metrics(found))
+        said = "\n".join(filter(None, (trial.message or "", *found.log)))
+        failed = bool(said) and trial.status is not Status.COMPLETE
+        self.set_class(failed, "-failed")
+        self.query_one("#words").border_title = (
+            "Why it failed" if trial.status is Status.INCOMPLETE else "What was said"
+        )
+        self.query_one("#words Static", Static).update(said)
+        self._draw()
+
+    def _show_facts(self) -> None:
+        if self._findings is not None:
+            narrow = self.has_class("-narrow") or self.has_class("-tiny")
+            self.query_one("#facts Static", Static).update((_sentence if narrow else _facts)(self._findings))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_facts)
+
+    @on(Table.Highlighted, "#metrics")
+    def _draw(self) -> None:
+        found, key = self._findings, self.query_one("#metrics", Table).key
+        if found is None or key is None:
+            return
+        self.query_one("#curve", ChartView).chart = _chart(found, key)
+
+    def action_neighbour(self, way: int) -> None:
+        if self._findings is not None:
+            trial = self._findings.trial
+            self.ask("next", (trial.id, way), partial(_neighbour, trial.study_id, trial.number, way))
+
+    def answer_next(self, about: object, value: int | None) -> None:
+        if value is None:
+            self.notify("This is the study's last trial on that side.", timeout=2)
+            return
+        self._trial, self._findings = value, None
+        self._ask()
+
+    def action_copy(self) -> None:
+        if self._findings is not None:
+            pairs = self._findings.trial.parameters.items()
+            self.app.copy_to_clipboard(", ".join(f"{name} = {value!r}" for name, value in pairs))
+            self.notify("Copied the metaparameters.")
+
+
+def _find(trial_id: int, reader: Reader) -> Findings:
+    from hvdsweep.launch.logs import log_files, read_log
+
+    with reader.snapshot():
+        trial = reader.trial(trial_id)
+        workload = next((row for row in reader.workloads(trial.sweep_id) if row.name == trial.workload), None)
+        losses, measurements = reader.losses(trial_id), reader.measurements(trial_id)
+        gangs = reader.gangs(trial.sweep_id) if trial.status is Status.INCOMPLETE else []
+    log: tuple[str, ...] = ()
+    for gang in gangs:
+        files = log_files(gang.log_dir) if gang.id == trial.gang_id and not trial.message else []
+        if files:
+            log = read_log(files[0]).lines[-LOG_LINES:]
+    return Findings(trial, workload, losses, measurements, log)
+
+
+def _neighbour(study: int, place: int, way: int, reader: Reader) -> int | None:
+    compare, order = (">", "ASC") if way > 0 else ("<", "DESC")
+    rows = reader.rows(
+        f"SELECT id FROM trials WHERE study_id = ? AND number {compare} ? ORDER BY number {order} LIMIT 1",
+        (study, place),
+    )
+    return rows[0][0] if rows else None
+
+
+def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple[str, str | Content]]]:
+    """(what the trial is, its metaparameters), as (name, value)."""
+    trial = found.trial
+    share = f" of {count(trial.train_steps)}" if trial.train_steps else ""
+    facts: list[tuple[str, str | Content]] = [
+        ("workload", trial.workload),
+        ("batch size", count(trial.batch_size)),
+        ("number", f"{trial.number} of its study"),
+        ("status", outcome(trial)),
+        ("steps", f"{count(trial.steps)}{share}"),
+    ]
+    if trial.goal_step is not None:
+        facts.append(("goal at", f"step {count(trial.goal_step)}"))
+    if trial.started is not None:
+        facts.append(("started", clock(trial.started, day=True)))
+        if trial.ended is not None:
+            facts.append(("took", duration(trial.ended - trial.started)))
+    if trial.attempts:
+        facts.append(("failures", str(trial.attempts)))
+    if trial.gang_id is not None:
+        facts.append(("gang", str(trial.gang_id)))
+    if trial.seed is not None:
+        facts.append(("seed", str(trial.seed)))
+    parameters: list[tuple[str, str | Content]] = [
+        (name.replace("_", " "), f"{value:.6g}") for name, value in trial.parameters.items()
+    ]
+    rate, momentum = trial.parameters.get("learning_rate"), trial.parameters.get("momentum")
+    if rate is not None and momentum is not None and momentum < 1:
+        parameters.append(("effective rate", f"{rate / (1 - momentum):.6g}"))
+    return facts, parameters
+
+
+def _facts(found: Findings) -> Content:
+    """One fact a line."""
+    facts, parameters = _named(found)
+    width = max(len(name) for name, _ in (*facts, *parameters)) + 2
+    lines = [Content.styled(f"Trial {found.trial.id}", "bold $primary")]
+    lines += [Content.assemble((f"{name:<{width}}", "$foreground-muted"), value) for name, value in facts]
+    lines += [Content(""), Content.styled("Metaparameters", "bold $primary")]
+    lines += [
+        Content.assemble((f"{name:<{width}}", "$foreground-muted"), value) for name, value in parameters
+    ]
+    return Content("\n").join(lines)
+
+
+def _sentence(found: Findings) -> Content:
+    """The same in running text, where there is little room."""
+    facts, parameters = _named(found)
+    parts = [Content.styled(f"Trial {found.trial.id}", "bold $primary")]
+    parts += [
+        Content.assemble((f"{name} ", "$foreground-muted"), value) for name, value in (*facts, *parameters)
+    ]
+    return Content(" · ").join(parts)
+
+
+def _metrics(found: Findings) -> list[Row]:
+    import numpy as np
+
+    rows = []
+    steps, losses = found.losses
+    everything = {LOSS: (steps, losses)} if len(steps) else {}
+    everything |= {
+        name: (found.measurements.steps, values) for name, values in found.measurements.values.items()
+    }
+    goal = found.workload.metric if found.workload is not None else None
+    for name, (at, values) in everything.items():
+        finite = np.flatnonzero(np.isfinite(values))
+        best = step = last = ""
+        if len(finite):
+            place = finite[(np.argmax if _maximised(found, name) else np.argmin)(values[finite])]
+            best, step, last = (
+                number(float(values[place])),
+                count(int(at[place])),
+                number(float(values[finite[-1]])),
+            )
+        title = Content.assemble(name, (" goal", "$accent")) if name == goal else name
+        rows.append(Row(name, (title, best, step, last, count(len(values)))))
+    return rows
+
+
+def _maximised(found: Findings, name: str) -> bool:
+    from hvdsweep.store.schema import naturally_maximised
+
+    workload = found.workload
+    return (
+        workload.maximize if workload is not None and workload.metric == name else naturally_maximised(name)
+    )
+
+
+def _chart(found: Findings, name: str) -> Any:
+    from hvdsweep.charts import Axis, Chart, Reference, Series
+
+    if name == LOSS:
+        steps, values = found.losses
+    else:
+        steps, values = found.measurements.steps, found.measurements.values[name]
+    references = []
+    workload = found.workload
+    if workload is not None and workload.metric == name and workload.goal is not None:
+        references.append(Reference(f"goal {number(workload.goal)}", horizontal=workload.goal, color="goal"))
+    return Chart(
+        (Series(name, steps, values),),
+        x=Axis("linear", title="step"),
+        y=Axis("log10", title=name),
+        references=tuple(references),
+        legend=False,
+        empty="nothing measured yet",
+    )

@@ -1,0 +1,147 @@
+"""Lines of a log: it follows the end until the reader scrolls up, then says how many lines came since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
+
+from tui.actions import bindings
+
+MOST_LINES = 5000
+"""Older lines are forgotten."""
+
+
+class LogView(ScrollView, can_focus=True):
+    """Plain lines, the last ones in view while `following`."""
+
+    BINDINGS = [*bindings("log")]  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--badge", "log--empty", "log--error"}
+    DEFAULT_CSS = """
+    LogView {
+        height: 1fr; width: 1fr; background: $background; color: $foreground;
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .log--badge { background: $accent; color: $background; text-style: bold; }
+        & > .log--empty { color: $foreground-disabled; }
+        & > .log--error { color: $error; }
+    }
+    """
+
+    following: reactive[bool] = reactive(True)
+    """Whether the view stays at the end as lines come."""
+    unread: reactive[int] = reactive(0)
+    """Lines that came while the reader looked further up."""
+
+    def __init__(self, *, empty: str = "", id: str | None = None) -> None:
+        """`empty` is said where there are no lines."""
+        super().__init__(id=id)
+        self.empty = empty
+        self._lines: list[str] = []
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """All lines that are kept."""
+        return self._lines
+
+    def clear(self, empty: str | None = None) -> None:
+        """Forget all lines."""
+        self._lines = []
+        self.unread = 0
+        self.following = True
+        if empty is not None:
+            self.empty = empty
+        self._lay_out()
+
+    def extend(self, lines: Sequence[str]) -> None:
+        """More lines at the end."""
+        if not lines:
+            return
+        self._lines += lines
+        forgotten = max(0, len(self._lines) - MOST_LINES)
+        if forgotten:
+            del self._lines[:forgotten]
+        self._lay_out()
+        if self.following:
+            self._to_end()
+        else:
+            self.unread += len(lines)
+            if forgotten:
+                self.scroll_to(y=max(0, self.scroll_y - forgotten), animate=False, immediate=True)
+
+    def _lay_out(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.refresh()
+
+    def _to_end(self) -> None:
+        self.scroll_to(y=max(0, len(self._lines) - self.size.height), animate=False, immediate=True)
+
+    def on_resize(self) -> None:
+        self._lay_out()
+        if self.following:
+            self._to_end()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        index = int(self.scroll_y) + y
+        if not self._lines and y == 0 and self.empty:
+            return self._strip(" " + self.empty, "log--empty")
+        text = self._lines[index] if index < len(self._lines) else ""
+        strip = self._strip(" " + text, "")
+        if self.unread and y == self.size.height - 1:
+            words = f" ↓ {self.unread} new line{'s' if self.unread > 1 else ''} · G follows "[:width]
+            badge = self._strip(words, "log--badge", len(words))
+            strip = Strip.join([strip.crop(0, width - len(words)), badge])
+        return strip
+
+    def _strip(self, text: str, name: str, width: int | None = None) -> Strip:
+        width = self.size.width if width is None else width
+        style = self.get_visual_style(name) if name else self.visual_style
+        strips = Visual.to_strips(self, Content(text).truncate(width), width, 1, style, pad=True)
+        return (strips[0] if strips else Strip.blank(width)).adjust_cell_length(width, style.rich_style)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        at_end = new_value >= len(self._lines) - self.size.height
+        if at_end:
+            self.following = True
+        elif new_value < old_value:
+            self.following = False
+
+    def watch_following(self, following: bool) -> None:
+        if following:
+            self.unread = 0
+
+    def watch_unread(self) -> None:
+        self.refresh(Region(0, max(0, self.size.height - 1), self.size.width, 1))
+
+    def on_click(self, event: events.Click) -> None:
+        if self.unread and event.y == self.size.height - 1:
+            self.action_follow()
+
+    def action_follow(self) -> None:
+        self.following = True
+        self._to_end()
+        self.refresh()
+
+    def action_scroll_up(self) -> None:
+        self.scroll_to(y=self.scroll_y - 1, animate=False, immediate=True)
+
+    def action_scroll_down(self) -> None:
+        self.scroll_to(y=self.scroll_y + 1, animate=False, immediate=True)
+
+    def action_page_up(self) -> None:
+        self.scroll_to(y=self.scroll_y - self.size.height + 1, animate=False, immediate=True)
+
+    def action_page_down(self) -> None:
+        self.scroll_to(y=self.scroll_y + self.size.height - 1, animate=False, immediate=True)
+
+    def action_scroll_home(self) -> None:
+        self.following = False
+        self.scroll_to(y=0, animate=False, immediate=True)

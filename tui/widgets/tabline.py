@@ -1,0 +1,71 @@
+"""One line that names the panes behind one another, the one in front and what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+class TabLine(Widget):
+    """Names at the left, each opened by a click; `note` at the right."""
+
+    DEFAULT_CSS = """
+    TabLine { height: 1; width: 1fr; background: $surface; color: $foreground; }
+    """
+
+    active: reactive[str] = reactive("")
+    names: reactive[tuple[tuple[str, str], ...]] = reactive(())
+    """(name, words) of each pane."""
+    note: reactive[str | Content] = reactive("")
+    hovered: reactive[str] = reactive("")
+
+    class Picked(Message):
+        """A name was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, names: Sequence[tuple[str, str]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.set_reactive(TabLine.names, tuple(names))
+        self.set_reactive(TabLine.active, names[0][0])
+        self._cells: list[tuple[int, int, str]] = []
+
+    def render(self) -> Content:
+        parts: list[Content] = []
+        self._cells, at = [], 0
+        for name, words in self.names:
+            text = f" {words} "
+            style = "bold $primary" if name == self.active else "$foreground-muted"
+            if name == self.hovered and name != self.active:
+                style = "underline $foreground"
+            parts.append(Content.styled(text, style))
+            self._cells.append((at, at + len(text), name))
+            at += len(text)
+        note = self.note if isinstance(self.note, Content) else Content.styled(self.note, "$foreground-muted")
+        room = self.size.width - at - 2
+        if room > 8 and note.cell_length:
+            note = note.truncate(room, ellipsis=True)
+            parts.append(Content(" " * (room + 1 - note.cell_length)))
+            parts.append(note)
+        return Content("").join(parts)
+
+    def _name_at(self, x: int) -> str:
+        return next((name for start, end, name in self._cells if start <= x < end), "")
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hovered = self._name_at(event.x)
+
+    def on_leave(self) -> None:
+        self.hovered = ""
+
+    def on_click(self, event: events.Click) -> None:
+        name = self._name_at(event.x)
+        if name:
+            self.post_message(self.Picked(name))
