@@ -19,30 +19,34 @@ _SHORT = {
 
 
 def curve_chart(
-    curves: Sequence[Curve], names: Sequence[str] | None = None, *, examples: bool = False
+    curves: Sequence[Curve],
+    names: Sequence[str] | None = None,
+    *,
+    examples: bool = False,
+    focus: int | None = None,
 ) -> Chart:
-    """Log-log chart of one curve with regions, fit and maximum useful batch size, or of several beside each other.
+    """Log-log chart of steps to the goal against batch size. Of one curve also its regions, hyperbola with B_crit and
+    maximum useful batch size; of several that of number `focus`, if given.
 
     `examples` shows training examples to the goal instead of steps; curves normalised at a batch size show that
     ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to what tells
     the curves apart: workload, metric or goal.
     """
     names = curve_names(curves) if names is None else names
-    series: list[Series] = []
+    focus = 0 if len(curves) == 1 else focus
+    series = [_series(curve, name, examples) for curve, name in zip(curves, names, strict=True)]
     references: list[Reference] = []
-    for curve, name in zip(curves, names, strict=True):
-        series.append(_series(curve, name, examples))
+    # Beside the curve that is looked at, lines of the others would be more than an eye can tell apart.
+    for curve in curves if focus is None else [curves[focus]]:
         line = _perfect(curve, examples)
         if line:
             references.append(Reference("perfect scaling" if not references else "", points=line))
     bands: tuple[Band, ...] = ()
     notes: tuple[Annotation, ...] = ()
-    if len(curves) == 1:
-        (curve,) = curves
+    if focus is not None:
+        curve = curves[focus]
         bands, notes = region_bands(curve), _notes(curve, examples)
-        if curve.fit is not None:
-            label = f"fit, off by {curve.fit.lack_of_fit_percent:.2g} %"
-            references.append(Reference(label, points=_fitted(curve, examples), color="annotation"))
+        references += _fit_lines(curve, examples)
     return Chart(
         series=tuple(series),
         x=Axis("log2", title="batch size"),
@@ -122,6 +126,18 @@ def _perfect(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:
         if point.perfect_scaling
     ]
     return (corners[0], corners[-1]) if len(corners) > 1 else ()
+
+
+def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
+    """The hyperbola, and its B_crit where batch sizes are near it."""
+    if curve.fit is None:
+        return []
+    label = f"fit, off by {curve.fit.lack_of_fit_percent:.2g} %"
+    lines = [Reference(label, points=_fitted(curve, examples), color="annotation")]
+    b_crit = curve.fit.b_crit.value
+    if curve.points[0].batch_size <= b_crit <= curve.points[-1].batch_size:
+        lines.append(Reference(f"B_crit {b_crit:.3g}", vertical=b_crit, color="annotation"))
+    return lines
 
 
 def _fitted(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:

@@ -1,0 +1,155 @@
+"""How fast training goes on N ranks: the measurement to believe of each setting, its efficiency, and the chart of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from hvdsweep.charts import Axis, Chart, Reference, Series
+from hvdsweep.curves.costs import Throughput
+
+if TYPE_CHECKING:
+    from hvdsweep.store.rows import ThroughputRow
+
+Measure = Literal["examples", "steps", "efficiency"]
+
+TITLES: dict[Measure, str] = {
+    "examples": "examples per second",
+    "steps": "steps per second",
+    "efficiency": "efficiency",
+}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The speed of one workload at one batch size on so many ranks."""
+
+    workload: str
+    batch_size: int
+    np: int
+    examples_per_second: float
+    steps_per_second: float
+    efficiency: float | None
+    """Speed per rank over that of the fewest ranks measured at this batch size; None where they are all there is."""
+    base: int
+    """Those fewest ranks."""
+    source: str
+    """"scale" (measured on purpose) or "trial" (by the way, in training)."""
+    steps: int
+    seconds: float
+    host: str | None
+    time: float
+    """Unix seconds of the measurement."""
+
+    @property
+    def times(self) -> float | None:
+        """How many times as fast as on `base` ranks."""
+        return None if self.efficiency is None else self.efficiency * self.np / self.base
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "workload": self.workload,
+            "batch_size": self.batch_size,
+            "np": self.np,
+            "examples_per_second": self.examples_per_second,
+            "steps_per_second": self.steps_per_second,
+            "efficiency": self.efficiency,
+            "efficiency_base_np": self.base,
+            "source": self.source,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "host": self.host,
+            "time": self.time,
+        }
+
+
+def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[Speed]:
+    """One speed per (workload, batch size, ranks), ascending: measured on purpose before by the way, a gang alone on the
+    machine before one among others, then the latest."""
+    chosen: dict[tuple[str, int, int], ThroughputRow] = {}
+    for row in rows:
+        if workload is not None and row.workload != workload:
+            continue
+        key = (row.workload, row.batch_size, row.np)
+        if key not in chosen or _worth(row) >= _worth(chosen[key]):
+            chosen[key] = row
+    base: dict[tuple[str, int], ThroughputRow] = {}
+    for key in sorted(chosen):
+        base.setdefault(key[:2], chosen[key])
+    found = []
+    for key in sorted(chosen):
+        row, first = chosen[key], base[key[:2]]
+        efficiency = None
+        if row.np > first.np and first.examples_per_second > 0:
+            efficiency = (row.examples_per_second / row.np) / (first.examples_per_second / first.np)
+        found.append(
+            Speed(
+                row.workload,
+                row.batch_size,
+                row.np,
+                row.examples_per_second,
+                row.steps_per_second,
+                efficiency,
+                first.np,
+                row.source,
+                row.steps,
+                row.seconds,
+                row.host,
+                row.time,
+            )
+        )
+    return found
+
+
+def _worth(row: ThroughputRow) -> tuple[bool, bool, float]:
+    return row.source == "scale", row.gangs == 1, row.time
+
+
+def throughputs(found: Iterable[Speed], workload: str) -> list[Throughput]:
+    """What time and cost to the goal are computed from."""
+    return [
+        Throughput(speed.batch_size, speed.np, speed.steps_per_second)
+        for speed in found
+        if speed.workload == workload
+    ]
+
+
+def speed_chart(
+    found: Sequence[Speed], *, measure: Measure = "examples", focus: int | None = None, title: str = ""
+) -> Chart:
+    """Speed against ranks, a series per batch size, with the ideal line: in proportion to the ranks.
+
+    The ideal of every batch size is drawn, or of batch size `focus` alone.
+    """
+    series: list[Series] = []
+    references: list[Reference] = []
+    sizes = sorted({speed.batch_size for speed in found})
+    for size in sizes:
+        mine = [speed for speed in found if speed.batch_size == size]
+        values = [_value(speed, measure) for speed in mine]
+        series.append(Series(f"B={size:,}", [speed.np for speed in mine], values))
+        last = max(speed.np for speed in found)
+        first = mine[0]
+        if measure != "efficiency" and last > first.np and focus in (None, size):
+            ideal = ((float(first.np), values[0]), (float(last), values[0] * last / first.np))
+            references.append(Reference("ideal" if not references else "", points=ideal))
+    if measure == "efficiency" and found:
+        references.append(Reference("ideal", horizontal=1.0))
+    return Chart(
+        series=tuple(series),
+        x=Axis("log2", title="ranks"),
+        y=Axis("linear" if measure == "efficiency" else "log10", title=TITLES[measure]),
+        title=title,
+        references=tuple(references),
+        legend=True if series else None,
+        empty="no speed was measured yet",
+    )
+
+
+def _value(speed: Speed, measure: Measure) -> float:
+    if measure == "examples":
+        return speed.examples_per_second
+    if measure == "steps":
+        return speed.steps_per_second
+    return 1.0 if speed.efficiency is None else speed.efficiency
