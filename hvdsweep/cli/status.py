@@ -22,8 +22,14 @@ POLL_SECONDS = 0.25
 STALE_SECONDS = 5.0
 """After so long --watch reads anew even if nothing was written: a killed supervisor writes nothing."""
 
+PIPE_WIDTH = 160
+"""Columns where there is no terminal to say how many it has."""
+
 STUDIES_SHOWN = 64
 """A sweep of more studies is shown by workload, unless --sweep names it."""
+
+COUNTS = {"running": "RUNNING", "pending": "PENDING", "diverged": "INFEASIBLE", "failed": "INCOMPLETE"}
+"""Column -> the state whose trials it counts."""
 
 
 @click.command()
@@ -82,7 +88,7 @@ def _console() -> Console:
     if console.is_terminal:
         return console
     # A pipe has no width; whoever reads it wants whole rows.
-    return Console(highlight=False, markup=False, width=max(console.width, 120))
+    return Console(highlight=False, markup=False, width=max(console.width, PIPE_WIDTH))
 
 
 def rendered(state: dict[str, Any], now: float, *, every_study: bool = False) -> RenderableType:
@@ -129,50 +135,46 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
 
 
 def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
+    """One row per study, or per workload where those are too many; columns without any entry are left out."""
     from rich.table import Table
 
     by_workload = len(sweep["studies"]) > STUDIES_SHOWN and not every_study
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("workload", overflow="fold")
-    numbers = (
-        "studies" if by_workload else "batch size",
-        "done",
-        "target",
-        "running",
-        "pending",
-        "diverged",
-        "failed",
-    )
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    if not by_workload:
-        table.add_column("s/trial", justify="right", no_wrap=True)
-        table.add_column("work left", justify="right", no_wrap=True)
     groups: dict[Any, list[dict[str, Any]]] = {}
     for study in sweep["studies"]:
         groups.setdefault(study["workload"] if by_workload else study["id"], []).append(study)
+    rows: list[dict[str, str]] = []
     shown = None
     for studies in groups.values():
         first = studies[0]
         trials = {name: sum(study["trials"][name] for study in studies) for name in first["trials"]}
         target = sum(study["target_trials"] for study in studies)
-        name = "" if first["workload"] == shown else first["workload"]
+        row = {"workload": "" if first["workload"] == shown else first["workload"]}
         shown = first["workload"]
-        counts = [trials[state] for state in ("RUNNING", "PENDING", "INFEASIBLE", "INCOMPLETE")]
-        row = [
-            name,
-            f"{len(studies) if by_workload else first['batch_size']:,}",
-            f"{trials['COMPLETE']:,}",
-            f"{target:,}" if target else "",
-            *(f"{count:,}" if count else "" for count in counts),
-            bar(trials["COMPLETE"], target or sum(trials.values())),
-        ]
+        if by_workload:
+            row["studies"] = f"{len(studies):,}"
+        else:
+            row["batch size"] = f"{first['batch_size']:,}"
+        row["done"] = f"{trials['COMPLETE']:,}"
+        row["target"] = f"{target:,}" if target else ""
+        for name, state in COUNTS.items():
+            row[name] = f"{trials[state]:,}" if trials[state] else ""
+        row[""] = bar(trials["COMPLETE"], target or sum(trials.values()))
         if not by_workload:
-            seconds, work = first["seconds_per_trial"], first["work_seconds"]
-            open_work = trials["PENDING"] or trials["RUNNING"]
-            row += ["" if seconds is None else f"{seconds:.3g}", duration(work) if open_work else ""]
-        table.add_row(*row)
+            seconds = first["seconds_per_trial"]
+            row["s/trial"] = "" if seconds is None else f"{seconds:.3g}"
+            row["work left"] = (
+                duration(first["work_seconds"]) if trials["PENDING"] or trials["RUNNING"] else ""
+            )
+        rows.append(row)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
+    for name in columns:
+        if name == "workload":
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
     return table
 
 
