@@ -58,6 +58,16 @@ KEY_NAMES = {
     "ctrl+p": "^p",
     "ctrl+q": "^q",
     "shift+tab": "⇧tab",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "shift+up": "⇧↑",
+    "shift+down": "⇧↓",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
     "space": "space",
 }
 """Textual's name of a key -> what the footer and the help say."""
@@ -237,6 +247,78 @@ CHART = (
         when="is_zoomed",
     ),
     Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", ("chart",), when="has_chart"),
+    Action(
+        "chart_plain",
+        ("A",),
+        "Plain",
+        "Draw charts with plain characters, for fonts without braille; remembered.",
+        ("chart",),
+        when="has_chart",
+        footer=False,
+    ),
+)
+
+PLOT = (
+    Action(
+        "move('left')",
+        ("left", "h"),
+        "Left",
+        "The point to the left.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "move('right')",
+        ("right", "l"),
+        "Right",
+        "The point to the right.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "move('up')",
+        ("up", "k"),
+        "Up",
+        "The point of the line above, or the next point above.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action("move('down')", ("down", "j"), "Down", "The same below.", ("plot",), footer=False, palette=False),
+    Action(
+        "pan(-1, 0)",
+        ("shift+left", "H"),
+        "Pan left",
+        "Move the window to the left; drag with the mouse.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "pan(1, 0)",
+        ("shift+right", "L"),
+        "Pan right",
+        "To the right.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action("pan(0, -1)", ("shift+up", "K"), "Pan up", "Up.", ("plot",), footer=False, palette=False),
+    Action("pan(0, 1)", ("shift+down", "J"), "Pan down", "Down.", ("plot",), footer=False, palette=False),
+    Action(
+        "hide",
+        ("space",),
+        "Hide",
+        "Hide the series under the cursor, or show all again; a click in the legend does it too.",
+        ("plot",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "fill", ("enter",), "Full", "The whole screen for the chart.", ("plot",), footer=False, palette=False
+    ),
 )
 
 TABLE = (
@@ -293,7 +375,7 @@ LOG = (
     ),
 )
 
-ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + CHART + TABLE + LOG
+ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + CHART + PLOT + TABLE + LOG
 """Every action of the interface."""
 
 WIDGETS = {"plot": "In a chart", "table": "In a table", "log": "In a log"}

@@ -26,7 +26,7 @@ from tui.widgets.header import Header
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from hvdsweep.charts import Chart
+    from hvdsweep.charts import Chart, View
 
 CONDITIONS = conditions("app")
 
@@ -279,5 +279,20 @@ class HvdsweepApp(App[None]):
             if self._memory_file is not None:
                 remember(self._memory_file, new)
 
-    def export(self, chart: Chart, name: str) -> None:
-        """Write a chart beside the database, as files."""
+    @property
+    def plain_charts(self) -> bool:
+        """Whether charts are to be drawn without braille."""
+        return self.memory.layout.get("charts.plain") == "yes"
+
+    def export(self, chart: Chart, name: str, view: View) -> None:
+        """Write a chart as it is seen through `view` beside the database: SVG, PNG and CSV."""
+        stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
+
+        def job() -> str:
+            from hvdsweep.charts.export import export_chart
+
+            paths = export_chart(chart, stem, view)
+            kinds = ", ".join(path.suffix for path in paths[1:])
+            return f"Written: {paths[0]}, {kinds}"
+
+        self.do(job)

@@ -242,5 +242,16 @@ class Place(Screen[None]):
 
     def action_export(self) -> None:
         chart = self.chart
-        if chart is not None and chart.chart is not None:
-            self.interface.export(chart.chart, f"{self.PLACE}")
+        if chart is not None and chart.shown is not None:
+            self.interface.export(chart.shown, self.PLACE, chart.view)
+
+    def action_chart_plain(self) -> None:
+        from tui.widgets.chart import ChartView
+
+        plain = not self.interface.plain_charts
+        self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
+        for chart in self.query(ChartView):
+            chart.refresh()
+
+    def on_chart_view_view_changed(self) -> None:
+        self.refresh_keys()
