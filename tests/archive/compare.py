@@ -42,6 +42,10 @@ def differences(database: Path, studies: list[Study]) -> list[str]:
                         column = measured.values.get(name)
                         got_value = math.nan if column is None else float(column[place])
                         wanted_value = math.nan if value is None else value
-                        if got_value != wanted_value and not (math.isnan(got_value) and math.isnan(wanted_value)):
-                            found.append(f"{key}/{trial.number} step {step} {name}: {got_value!r}, not {wanted_value!r}")
+                        if got_value != wanted_value and not (
+                            math.isnan(got_value) and math.isnan(wanted_value)
+                        ):
+                            found.append(
+                                f"{key}/{trial.number} step {step} {name}: {got_value!r}, not {wanted_value!r}"
+                            )
     return found

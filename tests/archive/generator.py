@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 METRICS = tuple(
-    f"{split}/{name}" for split in ("train", "val", "test") for name in ("cross_entropy_error", "classification_error")
+    f"{split}/{name}"
+    for split in ("train", "val", "test")
+    for name in ("cross_entropy_error", "classification_error")
 )
 PRECISION = ("train/average_precision", "val/average_precision", "test/average_precision")
 

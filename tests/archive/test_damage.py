@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import tarfile
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from hvdsweep.archive import ImportReport, import_archive
 from hvdsweep.archive.layout import parse_study, parse_trial
 from hvdsweep.archive.measurements import Headers, parse, split
+from hvdsweep.errors import UserError
 from hvdsweep.store import connect, open_reader
 from hvdsweep.store.maintenance import check
 from tests.archive.compare import differences
@@ -49,11 +51,26 @@ TRIAL_DAMAGE = {
     "metadata is a list": ("2/metadata.json", b"[]", "2/metadata.json", "must be a JSON object"),
     "metadata is no text": ("2/metadata.json", b"\xff\xfe{}", "2/metadata.json", "is not UTF-8 text"),
     "metadata is too deep": ("2/metadata.json", b"[" * 100_000, "2/metadata.json", "nested too deeply"),
-    "unknown status": ("2/metadata.json", b'{"status": "DONE", "steps": 1}', "2/metadata.json", "status: 'DONE'"),
+    "unknown status": (
+        "2/metadata.json",
+        b'{"status": "DONE", "steps": 1}',
+        "2/metadata.json",
+        "status: 'DONE'",
+    ),
     "no status": ("2/metadata.json", b'{"steps": 1}', "2/metadata.json", "status: None"),
     "no steps": ("2/metadata.json", b'{"status": "COMPLETE"}', "2/metadata.json", "steps: is missing"),
-    "steps below 0": ("2/metadata.json", b'{"status": "COMPLETE", "steps": -1}', "2/metadata.json", "steps: -1"),
-    "steps as text": ("2/metadata.json", b'{"status": "COMPLETE", "steps": "9"}', "2/metadata.json", "steps: '9'"),
+    "steps below 0": (
+        "2/metadata.json",
+        b'{"status": "COMPLETE", "steps": -1}',
+        "2/metadata.json",
+        "steps: -1",
+    ),
+    "steps as text": (
+        "2/metadata.json",
+        b'{"status": "COMPLETE", "steps": "9"}',
+        "2/metadata.json",
+        "steps: '9'",
+    ),
     "huge steps": (
         "2/metadata.json",
         b'{"status": "COMPLETE", "steps": 1' + b"0" * 400 + b"}",
@@ -66,8 +83,18 @@ TRIAL_DAMAGE = {
         "2/metadata.json",
         "is not JSON",
     ),
-    "steps as truth": ("2/metadata.json", b'{"status": "COMPLETE", "steps": true}', "2/metadata.json", "steps: True"),
-    "steps not a number": ("2/metadata.json", b'{"status": "COMPLETE", "steps": NaN}', "2/metadata.json", "steps: None"),
+    "steps as truth": (
+        "2/metadata.json",
+        b'{"status": "COMPLETE", "steps": true}',
+        "2/metadata.json",
+        "steps: True",
+    ),
+    "steps not a number": (
+        "2/metadata.json",
+        b'{"status": "COMPLETE", "steps": NaN}',
+        "2/metadata.json",
+        "steps: None",
+    ),
     "another trial's": (
         "2/metadata.json",
         b'{"status": "COMPLETE", "steps": 9, "trial_id": 3}',
@@ -89,9 +116,24 @@ TRIAL_DAMAGE = {
     "no metadata": ("2/metadata.json", None, "2/metadata.json", "is missing"),
     "no measurements": ("2/measurements.csv", None, "2/measurements.csv", "is missing"),
     "empty measurements": ("2/measurements.csv", b"", "2/measurements.csv", "line 1: no column named step"),
-    "no column step": ("2/measurements.csv", b"a,b\n1,2\n", "2/measurements.csv", "no column named step; there is a, b"),
-    "a column twice": ("2/measurements.csv", b"step,a,a\n", "2/measurements.csv", "the column 'a' is there twice"),
-    "a column without name": ("2/measurements.csv", b"step,,a\n", "2/measurements.csv", "'' is no name for a metric"),
+    "no column step": (
+        "2/measurements.csv",
+        b"a,b\n1,2\n",
+        "2/measurements.csv",
+        "no column named step; there is a, b",
+    ),
+    "a column twice": (
+        "2/measurements.csv",
+        b"step,a,a\n",
+        "2/measurements.csv",
+        "the column 'a' is there twice",
+    ),
+    "a column without name": (
+        "2/measurements.csv",
+        b"step,,a\n",
+        "2/measurements.csv",
+        "'' is no name for a metric",
+    ),
     "a column with NUL": ("2/measurements.csv", b"step,a\x00b\n1,2\n", "2/measurements.csv", "line 1:"),
     "too many columns": (
         "2/measurements.csv",
@@ -105,18 +147,48 @@ TRIAL_DAMAGE = {
         "simple_cnn_base/sgd/8/2",
         "differs from another column by case alone",
     ),
-    "the database's own column": ("2/measurements.csv", b"step,trial_id\n0,1\n", "sgd/8/2", "one of the database's own"),
+    "the database's own column": (
+        "2/measurements.csv",
+        b"step,trial_id\n0,1\n",
+        "sgd/8/2",
+        "one of the database's own",
+    ),
     "a short line": ("2/measurements.csv", HEAD + b"0,1\n5\n", "2/measurements.csv", "line 3: 1 fields"),
     "a long line": ("2/measurements.csv", HEAD + b"0,1,2\n", "2/measurements.csv", "line 2: 3 fields"),
-    "no number": ("2/measurements.csv", HEAD + b"0,1\n5,abc\n", "2/measurements.csv", "line 3: val/classification_error: 'abc'"),
-    "a step that is none": ("2/measurements.csv", HEAD + b"0.5,1\n", "2/measurements.csv", "line 2: step: '0.5'"),
+    "no number": (
+        "2/measurements.csv",
+        HEAD + b"0,1\n5,abc\n",
+        "2/measurements.csv",
+        "line 3: val/classification_error: 'abc'",
+    ),
+    "a step that is none": (
+        "2/measurements.csv",
+        HEAD + b"0.5,1\n",
+        "2/measurements.csv",
+        "line 2: step: '0.5'",
+    ),
     "a step below 0": ("2/measurements.csv", HEAD + b"-1,1\n", "2/measurements.csv", "line 2: step: '-1'"),
     "no step": ("2/measurements.csv", HEAD + b"0,1\n,2\n", "2/measurements.csv", "line 3: step: ''"),
     "a huge step": ("2/measurements.csv", HEAD + b"1e300,1\n", "2/measurements.csv", "line 2: step: '1e300'"),
-    "an infinite step": ("2/measurements.csv", HEAD + b"inf,1\n", "2/measurements.csv", "line 2: step: 'inf'"),
-    "a step twice": ("2/measurements.csv", HEAD + b"5,1\n5,2\n", "2/measurements.csv", "line 3: step 5 is there twice"),
+    "an infinite step": (
+        "2/measurements.csv",
+        HEAD + b"inf,1\n",
+        "2/measurements.csv",
+        "line 2: step: 'inf'",
+    ),
+    "a step twice": (
+        "2/measurements.csv",
+        HEAD + b"5,1\n5,2\n",
+        "2/measurements.csv",
+        "line 3: step 5 is there twice",
+    ),
     "no text": ("2/measurements.csv", HEAD + b"0,\xff\n", "2/measurements.csv", "is not UTF-8 text"),
-    "digits grouped": ("2/measurements.csv", HEAD + b"0,1_0\n", "2/measurements.csv", "'1_0' is not a number"),
+    "digits grouped": (
+        "2/measurements.csv",
+        HEAD + b"0,1_0\n",
+        "2/measurements.csv",
+        "'1_0' is not a number",
+    ),
 }
 
 
@@ -147,7 +219,10 @@ def test_one_trial(tmp_path: Path, damage: str, container: str) -> None:
 
 STUDY_DAMAGE = {
     "no JSON": (b"{", "is not JSON"),
-    "no batch size": (b'{"dataset": "a", "model": "b", "optimizer": "c", "train_steps": 1}', "batch_size: is missing"),
+    "no batch size": (
+        b'{"dataset": "a", "model": "b", "optimizer": "c", "train_steps": 1}',
+        "batch_size: is missing",
+    ),
     "batch size 0": (b'{"batch_size": 0}', "batch_size: 0: must be a whole number from 1"),
     "batch size as text": (b'{"batch_size": "8"}', "batch_size: '8'"),
     "half a batch size": (b'{"batch_size": 8.5}', "batch_size: 8.5"),
@@ -193,8 +268,14 @@ def test_one_study(tmp_path: Path, damage: str, container: str) -> None:
 REFUSED: dict[str, Callable[[tarfile.TarInfo], None]] = {
     "an absolute name": lambda member: setattr(member, "name", "/batch_science/x/study.json"),
     "a name that climbs": lambda member: setattr(member, "name", "batch_science/../../x/study.json"),
-    "a symbolic link": lambda member: (setattr(member, "type", tarfile.SYMTYPE), setattr(member, "linkname", "/etc/passwd"))[0],
-    "a hard link": lambda member: (setattr(member, "type", tarfile.LNKTYPE), setattr(member, "linkname", "x"))[0],
+    "a symbolic link": lambda member: (
+        setattr(member, "type", tarfile.SYMTYPE),
+        setattr(member, "linkname", "/etc/passwd"),
+    )[0],
+    "a hard link": lambda member: (
+        setattr(member, "type", tarfile.LNKTYPE),
+        setattr(member, "linkname", "x"),
+    )[0],
     "a device": lambda member: setattr(member, "type", tarfile.CHRTYPE),
     "a pipe": lambda member: setattr(member, "type", tarfile.FIFOTYPE),
 }
@@ -305,13 +386,14 @@ def test_bytes_at_random(tmp_path_factory: pytest.TempPathFactory, data: st.Data
             case "repeat":
                 content[place:place] = content[place : place + rng.randrange(1, 1500)]
             case "text":
-                content[place : place + 4] = rng.choice([b"NaN,", b"1e99", b"../.", b"\x00\x00\x00\x00", b"9999", b",,,,"])
+                content[place : place + 4] = rng.choice(
+                    [b"NaN,", b"1e99", b"../.", b"\x00\x00\x00\x00", b"9999", b",,,,"]
+                )
     (tmp_path / "a.tar").write_bytes(content)
     try:
         report = import_archive(tmp_path / "a.tar", tmp_path / "x.db", aside=False)
-    except Exception as error:
-        assert "is neither a folder nor a tar archive" in str(error)
-        return
+    except UserError:
+        return  # not even the beginning is a tar's
     with open_reader(tmp_path / "x.db") as reader:
         for trial in reader.trials().rows:
             assert trial.status.name in ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
@@ -326,10 +408,8 @@ def test_bytes_at_random(tmp_path_factory: pytest.TempPathFactory, data: st.Data
 def test_any_json(text: bytes, trial: int) -> None:
     """Any bytes as study.json or metadata.json are understood or refused with a ValueError, nothing else."""
     for reading in (lambda: parse_study(text, ("a", "b", "c", "8")), lambda: parse_trial(text, trial)):
-        try:
+        with contextlib.suppress(ValueError):
             reading()
-        except ValueError as error:
-            assert str(error)
 
 
 VALUES = st.recursive(
@@ -337,7 +417,17 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = ("batch_size", "train_steps", "dataset", "model", "optimizer", "parameter_configs", "status", "steps", "parameters")
+NAMES = (
+    "batch_size",
+    "train_steps",
+    "dataset",
+    "model",
+    "optimizer",
+    "parameter_configs",
+    "status",
+    "steps",
+    "parameters",
+)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
@@ -345,13 +435,13 @@ def test_wrong_types(document: dict[str, object]) -> None:
     """Any value in the place of any other is understood or refused with a ValueError, and what is understood is storable."""
     text = json.dumps(document).encode()
     for reading in (lambda: parse_study(text, ("8",)).search, lambda: parse_trial(text, 1).parameters):
-        try:
-            json.dumps(reading()).encode()
-        except ValueError as error:
-            assert str(error)
+        with contextlib.suppress(ValueError):
+            json.dumps(reading(), allow_nan=False).encode()
 
 
-FIELDS = st.sampled_from(["", " ", "0", "7", "1e3", "-1", "0.5", "nan", "NA", "inf", '"3"', "x", "1_0", "1e400", "\t4"])
+FIELDS = st.sampled_from(
+    ["", " ", "0", "7", "1e3", "-1", "0.5", "nan", "NA", "inf", '"3"', "x", "1_0", "1e400", "\t4"]
+)
 
 
 @given(st.lists(st.lists(FIELDS, min_size=1, max_size=4), max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
@@ -378,7 +468,10 @@ def test_fast_reader_agrees_with_the_slow_one(rows: list[list[str]], newline: st
 def test_a_file_beyond_all_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file longer than any trial could fill is not read into memory, but named."""
     monkeypatch.setattr("hvdsweep.archive.folders.LARGEST_CSV", 1000)
-    monkeypatch.setattr("hvdsweep.archive.tars.LIMITS", {"study.json": 10**6, "metadata.json": 10**6, "measurements.csv": 1000})
+    monkeypatch.setattr(
+        "hvdsweep.archive.tars.LIMITS",
+        {"study.json": 10**6, "metadata.json": 10**6, "measurements.csv": 1000},
+    )
     whole = study()
     contents = files([whole])
     contents[f"{whole.path}/2/measurements.csv"] += b"\n" * 2000

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.archive import import_archive
+from hvdsweep.archive.messages import Known, Trials
 from hvdsweep.archive.published import NAME
 from hvdsweep.archive.tars import read_tar
-from hvdsweep.archive.messages import Known, Trials
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store import connect, open_reader
 from hvdsweep.store.maintenance import check
@@ -164,7 +164,15 @@ def test_running_best(tmp_path: Path, folder: Path, studies: list[Study], all_re
 
 def test_every_digit(tmp_path: Path) -> None:
     """Numbers are read correctly rounded: 17 digits, subnormals, the largest, and far too many digits."""
-    texts = ["0.1", "0.30000000000000004", "5e-324", "1.7976931348623157e308", "9007199254740993", "1e400", "-0.0"]
+    texts = [
+        "0.1",
+        "0.30000000000000004",
+        "5e-324",
+        "1.7976931348623157e308",
+        "9007199254740993",
+        "1e400",
+        "-0.0",
+    ]
     texts += ["0." + "123456789" * 12, "2.2250738585072011e-308", "100000000000000000000000"]
     study = Study("mnist", "simple_cnn_base", "sgd", 8, 100, [Trial(1, "COMPLETE", 100, {}, [])], METRICS[:1])
     contents = files([study])
@@ -177,7 +185,9 @@ def test_every_digit(tmp_path: Path) -> None:
 
 def test_columns_differ_between_trials(tmp_path: Path) -> None:
     """Trials of one study with other columns, in other orders, each get what is theirs."""
-    study = Study("mnist", "simple_cnn_base", "sgd", 8, 100, [Trial(n, "COMPLETE", 9, {}, []) for n in (1, 2, 3)])
+    study = Study(
+        "mnist", "simple_cnn_base", "sgd", 8, 100, [Trial(n, "COMPLETE", 9, {}, []) for n in (1, 2, 3)]
+    )
     contents = files([study])
     contents[f"{study.path}/1/measurements.csv"] = b"val/a,step\n0.5,0\n0.25,9\n"
     contents[f"{study.path}/2/measurements.csv"] = b"step,val/b,val/a\n0,1,2\n9,,4\n"
@@ -238,7 +248,9 @@ def test_two_imports_at_once(tmp_path: Path, folder: Path) -> None:
     assert "is being imported by process" in refused[0]
 
 
-def test_asked_to_stop(tmp_path: Path, folder: Path, studies: list[Study], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asked_to_stop(
+    tmp_path: Path, folder: Path, studies: list[Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An import that is asked to stop, as a run of training would be, stops after its batch and goes on later."""
     monkeypatch.setattr("hvdsweep.archive.batches.BATCH_TRIALS", 5)
     database = tmp_path / "x.db"
