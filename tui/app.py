@@ -284,15 +284,15 @@ class HvdsweepApp(App[None]):
         """Whether charts are to be drawn without braille."""
         return self.memory.layout.get("charts.plain") == "yes"
 
-    def export(self, chart: Chart, name: str, view: View) -> None:
-        """Write a chart as it is seen through `view` beside the database: SVG, PNG and CSV."""
+    def export(self, chart: Chart, view: View, name: str) -> None:
+        """Write a chart as SVG, PNG and CSV beside the database."""
         stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
 
         def job() -> str:
             from hvdsweep.charts.export import export_chart
 
             paths = export_chart(chart, stem, view)
-            kinds = ", ".join(path.suffix for path in paths[1:])
-            return f"Written: {paths[0]}, {kinds}"
+            return f"Written: {', '.join(path.name for path in paths)} in {stem.parent}"
 
+        self.notify("Writing the chart …", timeout=1.5)
         self.do(job)

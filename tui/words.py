@@ -82,8 +82,8 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def count(value: int) -> str:
-    """A whole number in groups of three."""
-    return f"{value:,}".replace(",", " ")
+    """A whole number in groups of three: 1,234."""
+    return f"{value:,}"
 
 
 def plural(value: int, one: str, several: str = "") -> str:

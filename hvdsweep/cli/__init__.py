@@ -13,6 +13,9 @@ from hvdsweep.errors import HvdsweepError
 COMMANDS: dict[str, tuple[str, str]] = {
     "launch": ("hvdsweep.cli.launch", "Train a sweep, or go on with it where it stopped."),
     "status": ("hvdsweep.cli.status", "How far every sweep is, and what its gangs do."),
+    "trials": ("hvdsweep.cli.trials", "Trials by filter and order; one trial in full."),
+    "events": ("hvdsweep.cli.events", "What happened: runs, gangs, failures."),
+    "logs": ("hvdsweep.cli.logs", "What the ranks of a gang said last."),
     "tui": ("hvdsweep.cli.tui", "Compose, launch and watch sweeps in the terminal."),
     "curve": ("hvdsweep.cli.curve", "Steps to the goal against batch size: table and chart."),
     "best": ("hvdsweep.cli.best", "The best metaparameters of every batch size, with warnings."),

@@ -240,18 +240,12 @@ class Place(Screen[None]):
             self.chart.fit()
             self.refresh_keys()
 
+    @property
+    def export_name(self) -> str:
+        """What the files of an exported chart are called, after the database's name."""
+        return self.PLACE
+
     def action_export(self) -> None:
-        chart = self.chart
-        if chart is not None and chart.shown is not None:
-            self.interface.export(chart.shown, self.PLACE, chart.view)
-
-    def action_chart_plain(self) -> None:
-        from tui.widgets.chart import ChartView
-
-        plain = not self.interface.plain_charts
-        self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
-        for chart in self.query(ChartView):
-            chart.refresh()
-
-    def on_chart_view_view_changed(self) -> None:
-        self.refresh_keys()
+        view = self.chart
+        if view is not None and view.shown is not None:
+            self.interface.export(view.shown, view.view, self.export_name)

@@ -106,6 +106,10 @@ class TrialScreen(Place):
         return self.query_one("#curve", ChartView) if self.is_mounted else None
 
     @property
+    def export_name(self) -> str:
+        return f"trial-{self._trial}"
+
+    @property
     def can_go_back(self) -> bool:
         return True
 

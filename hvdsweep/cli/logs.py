@@ -1,0 +1,114 @@
+"""`hvdsweep logs`: what the ranks of a gang said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import GangRow
+
+LOOK_SECONDS = 0.3
+"""How often --follow looks at the file."""
+
+
+@click.command()
+@db_option
+@click.option("--sweep", type=int, metavar="ID", help="The newest gang of this sweep.")
+@click.option("--gang", type=int, metavar="ID", help="This gang.  [default: the newest]")
+@click.option(
+    "--rank",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Only this rank's log.  [default: all, and horovodrun's]",
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="The last N of each.",
+)
+@click.option(
+    "--follow", is_flag=True, help="Stay, and show what is written, until Ctrl-C; rank 0 if none is named."
+)
+@json_option
+def logs(
+    db: Path, sweep: int | None, gang: int | None, rank: int | None, lines: int, follow: bool, as_json: bool
+) -> None:
+    """The last lines that the ranks of a gang wrote. The logs lie on the machine that trains."""
+    from hvdsweep.launch.logs import log_files, read_log
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        chosen = _gang(reader, sweep, gang)
+    files = log_files(chosen.log_dir)
+    if rank is not None or follow:
+        files = [path for path in files if path.name == f"rank-{rank or 0}.log"]
+    if not files:
+        what = "no logs" if rank is None else f"no log of rank {rank}"
+        raise UserError(
+            f"gang {chosen.id}: {what} in {chosen.log_dir} on this machine; it trained on {chosen.host}."
+        )
+    parts = {path: read_log(path) for path in files}
+    if as_json and not follow:
+        print_json(
+            {
+                "gang": chosen.id,
+                "logs": [{"file": str(path), "lines": part.lines[-lines:]} for path, part in parts.items()],
+            }
+        )
+        return
+    for path, part in parts.items():
+        if len(parts) > 1:
+            click.secho(f"==> {path.name} <==", bold=True)
+        for line in part.lines[-lines:]:
+            _say(line, as_json)
+    if follow:
+        path, part = next(iter(parts.items()))
+        _follow(path, part.offset, lambda line: _say(line, as_json))
+
+
+def _say(line: str, as_json: bool) -> None:
+    if as_json:
+        print_json(line, line=True)
+    else:
+        click.echo(line)
+
+
+def _follow(path: Path, offset: int, say: Callable[[str], None]) -> None:
+    from hvdsweep.launch.logs import read_log
+
+    try:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            part = read_log(path, offset)
+            offset = part.offset
+            for line in part.lines:
+                say(line)
+    except (KeyboardInterrupt, FileNotFoundError):
+        # The ways this ends: the reader has seen enough, or the sweep's logs were removed.
+        return
+
+
+def _gang(reader: Reader, sweep: int | None, gang: int | None) -> GangRow:
+    gangs = reader.gangs(sweep)
+    if gang is not None:
+        gangs = [row for row in gangs if row.id == gang]
+    if not gangs:
+        where = (
+            f"gang {gang}" if gang is not None else f"sweep {sweep}" if sweep is not None else "the database"
+        )
+        raise UserError(
+            f"{reader.path}: {where}: no gang has worked here. `hvdsweep status` shows what there is."
+        )
+    return gangs[-1]

@@ -1,0 +1,233 @@
+"""`hvdsweep trials`: trials by filter and order, as a table or JSON; one trial in full by its number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.columns import table, whole
+from hvdsweep.cli.options import db_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import TrialRow
+
+
+@click.command()
+@click.argument("numbers", metavar="[TRIAL]...", nargs=-1, type=click.IntRange(min=1))
+@db_option
+@click.option("--sweep", type=int, metavar="ID", help="Only this sweep's.")
+@click.option(
+    "--filter",
+    "text",
+    default="",
+    metavar="TERMS",
+    help='Such as "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"; all terms must hold.',
+)
+@click.option(
+    "--sort", default="id", show_default=True, metavar="COLUMN", help="best, steps, parameters.momentum, ..."
+)
+@click.option("--descending", is_flag=True, help="The largest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="At most so many; 0: all.",
+)
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
+@json_option
+def trials(
+    numbers: tuple[int, ...],
+    db: Path,
+    sweep: int | None,
+    text: str,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
+    """List trials, or show TRIALs in full by their numbers: metaparameters, every metric, why they failed.
+
+    The filter's terms are NAME=VALUE with =, !=, <, <=, > or >=. Names: metaparameters, trial, number, batch_size, steps,
+    attempts, seconds, best, goal_step, sweep, study, gang, status, stop and workload. Values may be lists (64,128), ranges
+    (64..512) and powers (2^6). A bare word must occur in the workload's name.
+    """
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        if numbers:
+            _show(reader, numbers, as_json)
+        else:
+            _list(reader, sweep, text, sort, descending, limit, offset, as_json)
+
+
+def _list(
+    reader: Reader,
+    sweep: int | None,
+    text: str,
+    sort: str,
+    descending: bool,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
+    from dataclasses import replace
+
+    from hvdsweep.store.filters import parse_filter
+
+    where = replace(parse_filter(text, reader.parameter_names() or None), sweep_id=sweep)
+    page = reader.trials(where, sort=sort, descending=descending, offset=offset, limit=limit or None)
+    if as_json:
+        print_json(
+            {"total": page.total, "offset": page.offset, "trials": [trial_json(row) for row in page.rows]}
+        )
+        return
+    names = sorted({name for row in page.rows for name in row.parameters})
+    header = [
+        "trial",
+        "workload",
+        "batch size",
+        "number",
+        "status",
+        "steps",
+        "best",
+        "goal at",
+        "seconds",
+        *names,
+    ]
+    rows = [
+        [
+            str(row.id),
+            row.workload,
+            str(row.batch_size),
+            str(row.number),
+            _outcome(row),
+            whole(row.steps) if row.steps else "",
+            _value(row.best),
+            whole(row.goal_step),
+            _value(_seconds(row)),
+            *(_value(row.parameters.get(name)) for name in names),
+        ]
+        for row in page.rows
+    ]
+    if rows:
+        click.echo("\n".join(table(header, rows, left=("workload", "status"))))
+    shown = f"{len(rows):,} of {page.total:,} trials"
+    click.echo(shown + ("; --limit 0 shows all" if len(rows) < page.total and limit else ""), err=True)
+
+
+def _show(reader: Reader, numbers: Sequence[int], as_json: bool) -> None:
+    found = [trial_in_full(reader, number) for number in numbers]
+    if as_json:
+        print_json(found)
+        return
+    for number, trial in enumerate(found):
+        if number:
+            click.echo()
+        facts = {
+            "trial": trial["id"],
+            "workload": trial["workload"],
+            "batch size": trial["batch_size"],
+            "number": trial["number"],
+            "status": trial["status"] + (f" ({trial['stop_reason']})" if trial["stop_reason"] else ""),
+            "steps": f"{trial['steps']:,} of {trial['train_steps']:,}",
+            "goal at": trial["goal_step"],
+            "seconds": _value(trial["seconds"]),
+            "failures": trial["attempts"] or None,
+            **{name.replace("_", " "): f"{value!r}" for name, value in trial["parameters"].items()},
+        }
+        width = max(map(len, facts))
+        click.echo(
+            "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items() if value not in (None, ""))
+        )
+        rows = [
+            [
+                metric["metric"],
+                _value(metric["best"]),
+                whole(metric["best_step"]),
+                _value(metric["last"]),
+                whole(metric["points"]),
+            ]
+            for metric in trial["metrics"]
+        ]
+        if rows:
+            click.echo()
+            click.echo(
+                "\n".join(table(["metric", "best", "at step", "last", "points"], rows, left=("metric",)))
+            )
+        if trial["message"]:
+            click.echo(f"\n{trial['message']}")
+
+
+def trial_json(row: TrialRow) -> dict[str, Any]:
+    """A trial as JSON: its row, with words for status and stop reason; what is not finite becomes null."""
+    fields = {
+        **vars(row),
+        "status": row.status.name,
+        "stop_reason": row.stop_reason.word,
+        "seconds": _seconds(row),
+    }
+    fields["parameters"] = {name: _finite(value) for name, value in row.parameters.items()}
+    fields["best"] = _finite(row.best)
+    return fields
+
+
+def trial_in_full(reader: Reader, number: int) -> dict[str, Any]:
+    """A trial with a summary of its losses and of every metric."""
+    import numpy as np
+
+    from hvdsweep.store.schema import naturally_maximised
+
+    with reader.snapshot():
+        row = reader.trial(number)
+        goals: Mapping[str, tuple[str | None, bool]] = {
+            workload.name: (workload.metric, workload.maximize) for workload in reader.workloads(row.sweep_id)
+        }
+        steps, losses = reader.losses(number)
+        measurements = reader.measurements(number)
+    metric, maximize = goals[row.workload]
+    curves = [("training loss", steps, losses, False)] if len(steps) else []
+    curves += [
+        (name, measurements.steps, values, maximize if name == metric else naturally_maximised(name))
+        for name, values in measurements.values.items()
+    ]
+    metrics = []
+    for name, at, values, upward in curves:
+        finite = np.flatnonzero(np.isfinite(values))
+        best = finite[(np.argmax if upward else np.argmin)(values[finite])] if len(finite) else None
+        metrics.append(
+            {
+                "metric": name,
+                "maximize": upward,
+                "goal": name == metric,
+                "best": None if best is None else float(values[best]),
+                "best_step": None if best is None else int(at[best]),
+                "last": None if best is None else float(values[finite[-1]]),
+                "points": len(values),
+            }
+        )
+    return {**trial_json(row), "metrics": metrics}
+
+
+def _outcome(row: TrialRow) -> str:
+    reason = row.stop_reason.word
+    return f"{row.status.name} ({reason})" if reason in ("goal", "beaten") else row.status.name
+
+
+def _seconds(row: TrialRow) -> float | None:
+    return None if row.started is None or row.ended is None else row.ended - row.started
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

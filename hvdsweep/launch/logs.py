@@ -1,0 +1,61 @@
+"""The logs of a gang's ranks, read bit by bit while they are written."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_BYTES = 64 * 1024
+"""How much of the end of a log is read at first."""
+
+MOST_BYTES = 1024 * 1024
+"""How much is read at a time; of more, only the end."""
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """What a log said since it was last read."""
+
+    lines: tuple[str, ...]
+    """Whole lines, without control sequences; of a line that was written over (progress bars), what stands at its end."""
+    offset: int
+    """Where to go on reading."""
+    anew: bool
+    """Whether these lines do not follow those read before: the first part, a log that was replaced, or one too long."""
+
+
+def log_files(log_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """The logs of a gang: rank 0, rank 1, ..., then what horovodrun said. Empty where they are not on this machine."""
+    if log_dir is None:
+        return []
+    folder = Path(log_dir)
+    ranks = sorted(folder.glob("rank-*.log"), key=lambda path: (len(path.name), path.name))
+    launcher = folder / "horovodrun.log"
+    return [*ranks, launcher] if launcher.exists() else ranks
+
+
+def read_log(path: Path, offset: int | None = None) -> LogPart:
+    """The lines of `path` from byte `offset` on; None: its last FIRST_BYTES. OSError where it cannot be read."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        anew = offset is None or offset > size or size - offset > MOST_BYTES
+        start = offset if offset is not None and not anew else max(0, size - FIRST_BYTES)
+        file.seek(start)
+        data = file.read(size - start)
+    if anew and start > 0:
+        # The first line is cut in two.
+        cut = data.find(b"\n") + 1
+        start, data = start + cut, data[cut:]
+    whole = data.rfind(b"\n") + 1
+    text = data[:whole].decode("utf-8", "replace")
+    lines = tuple(_plain(line) for line in text.split("\n")[:-1])
+    return LogPart(lines, start + whole, anew)
+
+
+def _plain(line: str) -> str:
+    shown = line.rstrip("\r").rpartition("\r")[2]
+    return _CONTROL.sub("", shown.expandtabs(8)).rstrip()
