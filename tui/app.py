@@ -92,9 +92,11 @@ class HvdsweepApp(App[None]):
         memory_file: Path | None = None,
         place: str = "sweeps",
         selection: Selection | None = None,
+        plain_charts: bool = False,
     ) -> None:
-        """`memory_file` None: nothing is remembered."""
+        """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille."""
         self.source = source
+        self._plain_charts = plain_charts
         self.places = offered()
         self.selection = selection or Selection()
         self.latest: Snapshot | Trouble | None = None
@@ -282,7 +284,7 @@ class HvdsweepApp(App[None]):
     @property
     def plain_charts(self) -> bool:
         """Whether charts are to be drawn without braille."""
-        return self.memory.layout.get("charts.plain") == "yes"
+        return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"
 
     def export(self, chart: Chart, view: View, name: str) -> None:
         """Write a chart as SVG, PNG and CSV beside the database."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from tui.source import StoreSource
 
 
-def start(path: Path) -> None:
+def start(path: Path, *, plain_charts: bool = False) -> None:
     """Run the interface over the database at `path` until it is left."""
     # Collecting while modules load finds nothing and costs a tenth of the start.
     gc.disable()
@@ -16,6 +16,6 @@ def start(path: Path) -> None:
     from tui.app import HvdsweepApp
     from tui.memory import memory_file
 
-    app = HvdsweepApp(source, memory_file=memory_file())
+    app = HvdsweepApp(source, memory_file=memory_file(), plain_charts=plain_charts)
     app.call_after_refresh(gc.enable)
     app.run()

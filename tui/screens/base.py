@@ -104,13 +104,15 @@ class Place(Screen[None]):
         """Bring the panes up to date."""
 
     def go_back(self) -> bool:
-        """Leave what is open inside this screen; whether there was anything."""
-        return False
+        """Leave what is open inside this screen (here: the cursor of the chart); whether there was anything."""
+        left = self.chart is not None and self.chart.unread()
+        self.refresh_keys()
+        return left
 
     @property
     def can_go_back(self) -> bool:
         """Whether `go_back` would do something."""
-        return False
+        return self.chart is not None and self.chart.reading is not None
 
     @property
     def can_fill(self) -> bool:
@@ -221,6 +223,12 @@ class Place(Screen[None]):
         return tuple(
             action for action in actions_of(*owners) if not action.when or getattr(self, action.when)
         )
+
+    def on_chart_view_view_changed(self) -> None:
+        self.refresh_keys()
+
+    def on_chart_view_pointed(self) -> None:
+        self.refresh_keys()
 
     def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
         message.stop()

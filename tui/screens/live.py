@@ -256,6 +256,8 @@ class LiveScreen(Place):
         if self._prompt.purpose:
             self._prompt.close()
             self.query_one("#trials", Table).focus()
+        elif super().go_back():
+            return True
         elif self.has_class("-full"):
             self.remove_class("-full")
         elif self._filter_text:

@@ -114,7 +114,8 @@ class TrialScreen(Place):
         return True
 
     def go_back(self) -> bool:
-        self.app.pop_screen()
+        if not super().go_back():
+            self.app.pop_screen()
         return True
 
     def show(self, snapshot: Snapshot) -> None:
