@@ -15,7 +15,7 @@ from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.checks import Check, check_build, size
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
-from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.hosts import Host, as_started
 from hvdsweep.launch.lastwords import death_of
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.processes import Mark, ProcessId, end_with_parent, kill_marked
@@ -49,7 +49,7 @@ def allreduce_checks(
             variables = gang_environment(
                 inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
             ).variables
-            command = build(hosts, MODULE, ["--out", str(out)])
+            command = build(as_started(hosts), MODULE, ["--out", str(out)])
             with (Path(folder) / "horovodrun.log").open("wb") as log:
                 process = subprocess.Popen(
                     command,

@@ -91,23 +91,41 @@ def check_first_is_here(hosts: Sequence[Host]) -> None:
             f"-H: {first}: the first host must be this machine ({socket.gethostname()}), where the database is written. "
             f"Put this machine first, or start hvdsweep on {first}."
         )
+    if len(hosts) > 1 and _address(first).startswith("127."):
+        raise UserError(
+            f"-H: {first}: means {_address(first)} here, which the other hosts cannot reach. "
+            "Give this machine's IPv4 address, or a name that stands for it."
+        )
+
+
+def as_started(hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """The hosts as horovodrun is to see them: a single one is `localhost`.
+
+    Its own name may stand for 127.0.1.1 (Debian's /etc/hosts), which horovodrun would try to reach by ssh.
+    """
+    return (Host("localhost", hosts[0].slots),) if len(hosts) == 1 else tuple(hosts)
 
 
 def is_here(name: str) -> bool:
     """Whether a host name or IPv4 address means this machine, so that horovodrun starts ranks there without ssh."""
-    if name in ("localhost", "127.0.0.1", socket.gethostname()):
+    if name in ("localhost", socket.gethostname()):
         return True
-    try:
-        address = socket.gethostbyname(name)
-    except OSError:
-        return False
+    address = _address(name)
     # The kernel lets a socket be bound to this machine's own addresses only.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, 0))
         except OSError:
             return False
-    return True
+    return address != ""
+
+
+def _address(name: str) -> str:
+    """Its IPv4 address; empty where nobody knows it."""
+    try:
+        return socket.gethostbyname(name)
+    except OSError:
+        return ""
 
 
 def allot(hosts: Sequence[Host], np: int, gangs: int) -> list[tuple[Host, ...]]:

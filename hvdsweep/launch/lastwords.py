@@ -46,7 +46,7 @@ def death_of(logs: Path, exit_code: int | None) -> Death:
     launcher = tail(logs / "horovodrun.log")
     named = _FIRST.search(launcher)
     if named is None:
-        how = "horovodrun " + _how(exit_code) if exit_code is not None else "horovodrun did not end"
+        how = f"horovodrun: {_how(exit_code)}" if exit_code is not None else "horovodrun did not end"
         words = _words(launcher)
         if not words:
             words = _words(tail(logs / "rank-0.log"))

@@ -79,9 +79,17 @@ class Ended:
     status: str
     stop_reason: str | None
     steps: int
-    seconds: float | None
+    started: float | None
+    """Unix time."""
+    ended: float | None
     attempts: int
+    """Failed ones."""
     message: str | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None where it has not ended, or was never begun."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
 
 
 @dataclass
@@ -184,26 +192,20 @@ class Ledger:
 
     def newly_ended(self, view: View) -> list[Ended]:
         """Trials that have ended since the last call, in the order of their ends."""
-        ended = []
+        found: list[Ended] = []
         for study, counts in view.counts.items():
             reported = self._reported[study]
             if sum(counts.get(status, 0) for status in ENDED) == len(reported):
                 continue
-            for row in self.conn.execute(
-                "SELECT id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials"
-                " WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE', 'INCOMPLETE')",
+            # From the index alone, however many trials a study has.
+            ids = self.conn.execute(
+                "SELECT id FROM trials WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE', 'INCOMPLETE')",
                 (study,),
-            ).fetchall():
-                if row[0] not in reported:
-                    reported.add(row[0])
-                    seconds = row[6] - row[5] if row[5] is not None and row[6] is not None else None
-                    ended.append(
-                        (
-                            row[6] or 0.0,
-                            Ended(row[0], study, row[1], row[2], row[3], row[4], seconds, row[7], row[8]),
-                        )
-                    )
-        return [trial for _, trial in sorted(ended, key=lambda pair: pair[0])]
+            ).fetchall()
+            new = [trial for (trial,) in ids if trial not in reported]
+            reported.update(new)
+            found += [self.trial(trial) for trial in new]
+        return sorted(found, key=lambda trial: trial.ended or 0.0)
 
     def trial(self, trial: int) -> Ended:
         """One trial as it is now."""
@@ -211,8 +213,7 @@ class Ledger:
             "SELECT id, study_id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials WHERE id = ?",
             (trial,),
         ).fetchone()
-        seconds = row[7] - row[6] if row[6] is not None and row[7] is not None else None
-        return Ended(row[0], row[1], row[2], row[3], row[4], row[5], seconds, row[8], row[9])
+        return Ended(*row)
 
     def set_aside(self) -> list[Ended]:
         """The INCOMPLETE trials of the sweep."""

@@ -49,6 +49,7 @@ class _Writing(Reporter):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._deaf = False
+        self._last_words: set[str | None] = set()
 
     def __call__(self, event: Event) -> None:
         if self._deaf:
@@ -66,6 +67,14 @@ class _Writing(Reporter):
 
     def _take(self, event: Event) -> None:
         raise AssertionError
+
+    def _is_new(self, event: Event) -> bool:
+        """False for a trial set aside for a reason that was told already: a broken model sets all of them aside."""
+        if not isinstance(event, TrialEvent) or event.status != "INCOMPLETE":
+            return True
+        told = event.message in self._last_words
+        self._last_words.add(event.message)
+        return not told
 
 
 class JsonLines(_Writing):
@@ -90,7 +99,7 @@ class Lines(_Writing):
             self._progress(event)
             return
         text = sentence(event)
-        if text is not None:
+        if text is not None and self._is_new(event):
             self._line(text)
 
     def _progress(self, event: ProgressEvent) -> None:
@@ -131,7 +140,7 @@ class Bars(_Writing):
         if isinstance(event, GangEvent) and event.state != "DEAD":
             return
         text = sentence(event)
-        if text is not None:
+        if text is not None and self._is_new(event):
             trouble = (isinstance(event, NoteEvent) and event.level == "warning") or (
                 isinstance(event, EndEvent) and event.exit_code == 1
             )
@@ -232,7 +241,8 @@ def sentence(event: Event) -> str | None:
         case GangEvent():
             return _gang(event)
         case TrialEvent() if event.status == "INCOMPLETE":
-            return f"{_trial(event)} set aside after {event.attempts} failed attempts: {_indented(event.message)}"
+            after = f" after {event.attempts} failed attempts" if event.attempts else ""
+            return f"{_trial(event)} set aside{after}: {_indented(event.message)}"
         case TrialEvent() if event.status == "PENDING":
             return f"{_trial(event)} goes back to the queue (failed attempts: {event.attempts})"
         case NoteEvent():

@@ -9,12 +9,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
+from hvdsweep.errors import RunFailed
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.events import PlanEvent, Reporter
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
-from hvdsweep.launch.hosts import Host, allot, check_first_is_here, crowding, is_here
+from hvdsweep.launch.hosts import Host, allot, as_started, check_first_is_here, crowding, is_here
 from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.outlook import Outlook
@@ -22,7 +24,7 @@ from hvdsweep.launch.processes import ProcessId, kill_marked
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
-from hvdsweep.store.connection import connect
+from hvdsweep.store.connection import connect, told
 from hvdsweep.store.plans import Plan, recover, top_up
 from hvdsweep.store.runs import beat, end_run, event, request_stop
 
@@ -80,8 +82,8 @@ class Supervisor:
     def run(self) -> Outcome:
         """Train until every study is satisfied, nothing more can be done, or somebody asks to stop.
 
-        However it ends, no process of a gang is left and no trial is RUNNING. RunFailed: another supervisor trains this sweep.
-        UserError: the first host is not this machine.
+        However it ends, no process of a gang is left. RunFailed: another supervisor trains this sweep, or the store
+        cannot be written any more. UserError: the first host is not this machine.
         """
         settings = self._settings
         begun = time.monotonic()
@@ -91,19 +93,24 @@ class Supervisor:
                 check_first_is_here(settings.hosts)
             self._ledger.register(np=settings.np, gangs=settings.gangs, versions=_versions())
             try:
-                self._prepare()
-                outcome = self._train()
-            finally:
-                self._slots.end_all()
-                end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0])
-                if self._slots.immortal:
-                    self._announce.warn(
-                        f"Processes that could not be ended: {', '.join(map(str, self._slots.immortal))}."
-                    )
-                self._announce.end(
-                    outcome.state, outcome.exit_code, outcome.message, time.monotonic() - begun
-                )
+                try:
+                    self._prepare()
+                    outcome = self._train()
+                finally:
+                    self._end(outcome, time.monotonic() - begun)
+            except sqlite3.Error as error:
+                known = told(Path(self._store), error)
+                raise RunFailed(f"{self._store}: {error}." if known is error else str(known)) from error
         return outcome
+
+    def _end(self, outcome: Outcome, seconds: float) -> None:
+        """Leave nothing behind, and say how it ended."""
+        self._slots.end_all()
+        end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0])
+        if self._slots.immortal:
+            pids = ", ".join(map(str, self._slots.immortal))
+            self._announce.warn(f"Processes that could not be ended: {pids}.")
+        self._announce.end(outcome.state, outcome.exit_code, outcome.message, seconds)
 
     def _prepare(self) -> None:
         """Clear away what an earlier run left, and share this machine out."""
@@ -125,7 +132,7 @@ class Supervisor:
         count, devices = cores(), gpus(self._environment)
         for warning in crowding(settings.hosts, settings.np, settings.gangs, count, len(devices)):
             announce.warn(warning)
-        hosts = settings.hosts or (Host("localhost", settings.np * settings.gangs),)
+        hosts = as_started(settings.hosts or (Host("localhost", settings.np * settings.gangs),))
         alloted = allot(hosts, settings.np, settings.gangs)
         here = [sum(host.slots for host in gang if is_here(host.name)) for gang in alloted]
         # A single gang sees every GPU: its ranks choose by their local rank.

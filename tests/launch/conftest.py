@@ -91,6 +91,20 @@ class Launched:
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, [json.loads(line) for line in out.splitlines()], err
 
+    def until(self, condition: Callable[[], T]) -> T:
+        """Wait for what only a living supervisor brings about; fails at once, with its words, where it has ended."""
+
+        def look() -> T | bool:
+            ended = self.process.poll() is not None
+            found = condition()
+            if ended and not found:
+                pytest.fail(
+                    f"the supervisor ended with exit code {self.process.returncode}: {self.end()[1:]}"
+                )
+            return found
+
+        return wait_for(look)  # type: ignore[return-value]
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -13,6 +13,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.launch.hosts import (
     Host,
     allot,
+    as_started,
     check_first_is_here,
     crowding,
     is_here,
@@ -77,11 +78,28 @@ def test_a_missing_or_empty_hostfile_is_explained(tmp_path: Path) -> None:
 
 def test_the_first_host_must_be_here() -> None:
     """This machine by any of its names is accepted, another one refused by name."""
-    check_first_is_here([Host(socket.gethostname(), 1), Host("far-away.invalid", 1)])
+    check_first_is_here([Host(socket.gethostname(), 1)])
     check_first_is_here([Host("localhost", 1)])
     with pytest.raises(UserError, match=r"far-away\.invalid: the first host must be this machine"):
         check_first_is_here([Host("far-away.invalid", 1), Host("localhost", 1)])
     assert not is_here("192.0.2.1")
+
+
+def test_other_hosts_must_be_able_to_reach_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first host that stands for a loopback address is refused beside others; alone it is started as localhost."""
+    with pytest.raises(
+        UserError, match=r"localhost: means 127\.0\.0\.1 here, which the other hosts cannot reach"
+    ):
+        check_first_is_here([Host("localhost", 1), Host("far-away.invalid", 1)])
+    monkeypatch.setattr(socket, "gethostname", lambda: "me")
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: {"me": "127.0.1.1"}[name])
+    check_first_is_here([Host("me", 2)])
+    assert as_started([Host("me", 2)]) == (Host("localhost", 2),)
+    with pytest.raises(UserError, match=r"me: means 127\.0\.1\.1 here"):
+        check_first_is_here([Host("me", 2), Host("other", 2)])
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: "10.1.1.1")
+    check_first_is_here([Host("me", 2), Host("other", 2)])
+    assert as_started([Host("me", 2), Host("other", 2)]) == (Host("me", 2), Host("other", 2))
 
 
 @given(

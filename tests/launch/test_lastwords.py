@@ -57,7 +57,7 @@ def test_a_signal_is_named(tmp_path: Path) -> None:
 def test_a_killed_horovodrun_is_told_from_a_failed_rank(tmp_path: Path) -> None:
     """No rank is blamed where horovodrun itself was killed."""
     (tmp_path / "horovodrun.log").write_text("")
-    assert str(death_of(tmp_path, -9)) == "horovodrun killed by SIGKILL (out of memory?)"
+    assert str(death_of(tmp_path, -9)) == "horovodrun: killed by SIGKILL (out of memory?)"
 
 
 def test_a_launch_that_failed_quotes_horovodrun(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_launch_that_failed_quotes_horovodrun(tmp_path: Path) -> None:
     (tmp_path / "horovodrun.log").write_text("ssh: connect to host b port 22: Connection refused\n")
     assert (
         str(death_of(tmp_path, 1))
-        == "horovodrun exit code 1\nssh: connect to host b port 22: Connection refused"
+        == "horovodrun: exit code 1\nssh: connect to host b port 22: Connection refused"
     )
 
 

@@ -137,6 +137,18 @@ def test_plain_lines_tell_changes_of_state() -> None:
     assert said[3] == "w, batch size 8, trial 3 set aside after 3 failed attempts: rank 0: exit code 1"
 
 
+def test_the_same_last_words_are_told_once() -> None:
+    """A model that cannot be built sets every trial aside for the same reason: one line, not one per trial."""
+    said = lines(
+        *(trial("INCOMPLETE", number=i, message="no such layer") for i in range(5)),
+        trial("INCOMPLETE", message="other"),
+    )
+    assert said == [
+        "w, batch size 8, trial 0 set aside: no such layer",
+        "w, batch size 8, trial 3 set aside: other",
+    ]
+
+
 def test_plain_progress_is_not_repeated() -> None:
     """A changed progress at most every 5 s, an unchanged one every minute, a finished study at once."""
     now = [0.0]

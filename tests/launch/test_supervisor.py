@@ -70,7 +70,7 @@ def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, stor
         launched = launch([[FINE, {"crash_until": 1}, FINE]])
     else:
         launched = launch([[FINE, {"seconds": 1.5}, FINE]])
-        wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+        launched.until(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
         os.kill(store.one("SELECT pid FROM gangs"), signal.SIGKILL)
     code, _, _ = launched.end()
     assert code == 0
@@ -141,7 +141,7 @@ def test_a_sweep_of_deadly_trials_ends_early(launch: Launch, store: Store) -> No
 def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Signals) -> None:
     """Ctrl-C, SIGTERM and a closed terminal: the running trial goes back uncounted and empty, the sweep is IDLE, exit 130."""
     launched = launch([[FINE, {"seconds": 20}, FINE]])
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
     begun = time.monotonic()
     launched.send(number)
     code, _, _ = launched.end()
@@ -157,7 +157,7 @@ def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Sig
 def test_a_request_in_the_store_stops_cleanly(launch: Launch, store: Store) -> None:
     """`sweeps.request = 'stop'`, written by anybody, stops the run like Ctrl-C."""
     launched = launch([[{"seconds": 20}]])
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     import sqlite3
 
     with sqlite3.connect(store.path, timeout=30) as conn:
@@ -171,7 +171,7 @@ def test_a_request_in_the_store_stops_cleanly(launch: Launch, store: Store) -> N
 def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch, store: Store) -> None:
     """A gang stuck in a long step is terminated; its trial goes back without counting an attempt."""
     launched = launch([[{"seconds": 2400, "stubborn": 1}]])
-    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
     begun = time.monotonic()
     launched.send(signal.SIGINT)
     code, _, _ = launched.end(30)
@@ -184,9 +184,9 @@ def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch,
 def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
     """The second Ctrl-C does not wait for a gang that does not answer."""
     launched = launch([[{"seconds": 2400, "stubborn": 1}]])
-    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
     launched.send(signal.SIGINT)
-    wait_for(lambda: store.one("SELECT request FROM sweeps") == "stop")
+    launched.until(lambda: store.one("SELECT request FROM sweeps") == "stop")
     begun = time.monotonic()
 
     def gone() -> bool:
@@ -206,7 +206,7 @@ def test_a_killed_supervisor_leaves_no_process_and_no_lost_trial(launch: Launch,
     """SIGKILL of the supervisor ends its gang too; the next launch goes on, and the result is that of an undisturbed sweep."""
     studies = [[{"seconds": 0.5}] * 3, [{"seconds": 0.5}] * 2]
     launched = launch(studies)
-    wait_for(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'COMPLETE'"))
+    launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'COMPLETE'"))
     launched.send(signal.SIGKILL)
     launched.end()
     wait_for(lambda: not store.processes(), 10, "the gang to follow its supervisor")
@@ -222,7 +222,7 @@ def test_a_killed_supervisor_leaves_no_process_and_no_lost_trial(launch: Launch,
 def test_what_an_earlier_supervisor_left_is_cleared_away(launch: Launch, store: Store) -> None:
     """Processes that outlive a killed supervisor (own session, SIGTERM ignored) are ended by the next launch of the sweep."""
     launched = launch([[{"seconds": 20}]], environment={"FAKE_GANG": "child"})
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     wait_for(lambda: len(store.processes()) == 2)
     # Stopped, the gang cannot follow its supervisor.
     for pid in store.processes():
@@ -231,9 +231,9 @@ def test_what_an_earlier_supervisor_left_is_cleared_away(launch: Launch, store: 
     launched.send(signal.SIGKILL)
     launched.end()
     again = launch([[{"seconds": 20}]])
-    wait_for(lambda: store.one("SELECT count(*) FROM gangs") == 2)
+    again.until(lambda: store.one("SELECT count(*) FROM gangs") == 2)
     assert not set(left) & set(store.processes())
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    again.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     again.send(signal.SIGINT)
     assert again.end()[0] == 130
 
@@ -249,7 +249,7 @@ def test_no_grandchild_outlives_a_run(launch: Launch, store: Store) -> None:
 def test_two_supervisors_never_train_one_sweep(launch: Launch, store: Store) -> None:
     """The second is refused politely (exit 1, naming the first), and the first goes on undisturbed."""
     first = launch([[{"seconds": 20}]])
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    first.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     code, events, err = launch([[{"seconds": 20}]]).end()
     assert (code, events) == (1, [])
     assert f"process {first.process.pid} on " in err
@@ -259,10 +259,26 @@ def test_two_supervisors_never_train_one_sweep(launch: Launch, store: Store) -> 
     assert first.end()[0] == 130
 
 
+def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) -> None:
+    """Where the database is destroyed under a run, it ends with exit code 1 and one sentence, its gangs with it."""
+    launched = launch([[{"seconds": 20}]])
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    import sqlite3
+
+    with sqlite3.connect(store.path, timeout=30) as conn:
+        conn.execute("DROP TABLE trials")
+    conn.close()
+    code, _, err = launched.end()
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "no such table: trials" in err
+    assert store.processes() == []
+
+
 def test_resuming_trains_only_what_is_left(launch: Launch, store: Store) -> None:
     """After a stop, the same launch trains the rest; finished trials keep their rows and times."""
     launched = launch([[FINE, {"seconds": 1.0}, FINE]])
-    wait_for(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE number = 1 AND status = 'RUNNING'"))
     launched.send(signal.SIGTERM)
     assert launched.end()[0] == 130
     before = store.rows("SELECT id, started, ended FROM trials WHERE number = 0")
