@@ -203,7 +203,8 @@ class HvdsweepApp(App[None]):
     @property
     def can_fill(self) -> bool:
         """Whether a pane could have the whole screen."""
-        return self.place is not None and self.place.can_fill
+        place = self.place
+        return place is not None and place.can_fill and (self.snapshot is not None or not place.NEEDS_DATA)
 
     def action_leave(self) -> None:
         if self.place is not None:

@@ -178,7 +178,6 @@ class Watch:
 def trouble_of(path: Path, error: Exception) -> Trouble:
     """An error of reading `path` as people should see it."""
     text = str(error).removeprefix(f"{path}: ")
-    text = text[:1].upper() + text[1:]
     try:
         missing, empty = not path.exists(), path.is_file() and path.stat().st_size == 0
     except OSError:
@@ -194,5 +193,5 @@ def trouble_of(path: Path, error: Exception) -> Trouble:
             gone=True,
         )
     if not isinstance(error, HvdsweepError):
-        text = f"{type(error).__name__}: {text}"
-    return Trouble("The database cannot be read", f"{path}\n{text}")
+        text = f"cannot be read: {type(error).__name__}: {text}"
+    return Trouble("The database cannot be read", f"{path} {text}")

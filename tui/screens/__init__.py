@@ -5,20 +5,21 @@ How to add a screen:
     A place whose module is not there is not offered: no tab, no key, nothing in help or palette.
  2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
-    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from Place.
+    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from Place. A screen that is
+    of use without a database sets `NEEDS_DATA = False`.
  3. Actions: add lines to the table in `tui/actions.py` and write `action_<id>` in the screen. `when="can_x"` names a
-    property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_bindings()` when it may
-    have changed (after every snapshot this is done for you).
+    property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_keys()` when it may
+    have changed (after every snapshot and answer this is done for you).
  4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
-    the chart differs. What was selected elsewhere is `self.app.selection` (sweep, workload, batch size, trial); set it
-    with `self.app.select(...)`.
+    the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
+    set it with `self.interface.select(...)`.
  5. Everything else that is read: `self.ask("table", about, question)` runs `question(reader)` in a thread, one at a time by
     name; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)` on the
     interface's thread, if `about` is still what was last asked about. Errors come to `failed("table", about, text)`.
     Never call the reader from a handler.
- 6. To change the world (launch, stop, ...): `self.app.do("what", job)`: `job()` runs in a thread and returns the sentence to
-    notify (or raises HvdsweepError); then the store is looked at anew. `tui/launching.py` starts `hvdsweep launch`.
+ 6. To change the world (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to notify
+    (or raises HvdsweepError); then the store is looked at anew. `tui/launching.py` starts `hvdsweep launch`.
  7. Export: give `self.chart` (the ChartView that has the reader's attention, or None); keys y + - 0 e then work.
  8. Test with `tests/tui/conftest.py`: `pilot_of(source, place=..., size=...)`, `FakeSource`, and `screen_text` goldens.
 """

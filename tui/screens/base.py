@@ -44,6 +44,8 @@ class Place(Screen[None]):
 
     PLACE: ClassVar[str] = ""
     """Its name in the table of actions; for what a key opens also in `tui.screens.PLACES`."""
+    NEEDS_DATA: ClassVar[bool] = True
+    """Whether a message takes the place of the panes, and the keys do nothing, while no database can be read."""
     TAB: ClassVar[str] = ""
     """The tab it belongs to, where it is a detail of a place."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
@@ -60,6 +62,7 @@ class Place(Screen[None]):
         super().__init__()
         self._shown: object = None
         self._conditions = conditions(self.PLACE, "chart")
+        self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
         self._asked: dict[str, object] = {}
         self._busy: set[str] = set()
         self._waiting: dict[str, tuple[object, Callable[[Reader], Any]]] = {}
@@ -131,7 +134,7 @@ class Place(Screen[None]):
         snapshot = self.snapshot
         header = self.query_one(Header)
         header.state, header.state_style = self.interface.state
-        self.set_class(snapshot is None, "-trouble")
+        self.set_class(snapshot is None and self.NEEDS_DATA, "-trouble")
         if snapshot is not None and snapshot is not update:
             return self.refresh_keys()
         with self.app.batch_update():
@@ -144,7 +147,7 @@ class Place(Screen[None]):
     def hint(self, trouble: Trouble) -> str:
         """What to do here about a trouble."""
         if not trouble.gone:
-            return "This screen comes back by itself."
+            return "This screen fills by itself as soon as it can be read."
         compose = any(place.name == "compose" for place in self.interface.places)
         start = "Press 2 to compose a sweep, or run" if compose else "Run"
         return f"{start} `hvdsweep launch` in another terminal; this screen fills by itself."
@@ -202,6 +205,8 @@ class Place(Screen[None]):
         self.refresh_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self.snapshot is None and self.NEEDS_DATA and action in self._own:
+            return False
         when = self._conditions.get(action)
         return bool(getattr(self, when)) if when else True
 
@@ -219,6 +224,8 @@ class Place(Screen[None]):
     @property
     def possible_actions(self) -> tuple[Action, ...]:
         """What can be done on this screen now."""
+        if self.snapshot is None and self.NEEDS_DATA:
+            return ()
         owners = (self.PLACE, *(("chart",) if self.chart is not None else ()))
         return tuple(
             action for action in actions_of(*owners) if not action.when or getattr(self, action.when)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 GANG_COLUMNS = (
     Column("gang", "gang", 4, right=True, fixed=True),
     Column("state", "state", 10, fixed=True),
-    Column("trains", "trains", 18, grow=True, fixed=True),
+    Column("trains", "trains", 12, grow=True, fixed=True),
     Column("progress", "progress", 13, fixed=True),
     Column("heard", "heard", 10, right=True),
     Column("np", "ranks", 5, right=True),
@@ -42,7 +42,7 @@ GANG_COLUMNS = (
 EVENT_COLUMNS = (
     Column("time", "time", 8, fixed=True),
     Column("kind", "kind", 8, fixed=True),
-    Column("message", "what happened", 20, grow=True, fixed=True),
+    Column("message", "what happened", 20, grow=True, most=1000, fixed=True),
 )
 PANES = ("trials", "logs", "events")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from tui.actions import bindings
 from tui.screens.base import Place
 from tui.selection import Selection
 from tui.snapshot import Snapshot, StudyView, SweepView
+from tui.trial_rows import short_names
 from tui.widgets.notice import Notice
 from tui.widgets.table import Column, Row, Table
 from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
 SWEEPS = (
     Column("id", "#", 3, right=True, fixed=True),
-    Column("name", "sweep", 14, grow=True, fixed=True),
+    Column("name", "sweep", 8, grow=True, fixed=True),
     Column("state", "state", 10, fixed=True),
     Column("progress", "progress", 17, fixed=True),
     Column("trials", "trials", 15, right=True, fixed=True),
@@ -34,7 +36,7 @@ SWEEPS = (
 )
 
 STUDIES = (
-    Column("workload", "workload", 22, grow=True, fixed=True),
+    Column("workload", "workload", 10, grow=True, fixed=True),
     Column("batch_size", "batch size", 10, right=True, fixed=True),
     Column("progress", "progress", 17, fixed=True),
     Column("done", "complete", 11, right=True),
@@ -79,6 +81,9 @@ class SweepsScreen(Place):
             yield Table(STUDIES, empty="no studies", id="studies")
             yield Static(id="events")
         yield Notice(id="none")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_sweep)
 
     def on_mount(self) -> None:
         self.query_one("#sweeps", Table).focus()
@@ -261,7 +266,9 @@ class SweepsScreen(Place):
         if sweep is None or snapshot is None:
             return
         self.query_one("#facts", Static).update(_facts(sweep, snapshot))
-        self.query_one("#studies", Table).put([_study(study) for study in sweep.studies])
+        workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
+        names = {} if self.has_class("-wide") or self.has_class("-very-wide") else short_names(workloads)
+        self.query_one("#studies", Table).put([_study(study, names) for study in sweep.studies])
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])
@@ -298,12 +305,12 @@ def _row(sweep: SweepView) -> Row:
     )
 
 
-def _study(study: StudyView) -> Row:
+def _study(study: StudyView, names: Mapping[str, str]) -> Row:
     trials = study.trials
     return Row(
         str(study.id),
         (
-            study.workload,
+            names.get(study.workload, study.workload),
             count(study.batch_size),
             _progress(study.fraction, "$success" if trials["RUNNING"] else "$primary"),
             f"{count(study.done)}/{count(study.target_trials)}" if study.target_trials else count(study.done),

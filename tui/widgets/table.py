@@ -45,7 +45,8 @@ class Column:
     right: bool = False
     """Numbers go to the right."""
     grow: bool = False
-    """Takes the room that is left."""
+    """Takes the room that is left, up to `most` cells: columns that stand far apart are hard to read together."""
+    most: int = 44
     fixed: bool = False
     """Stays when the reader scrolls to further columns."""
     sort: str = ""
@@ -270,8 +271,9 @@ class Table(ScrollView, can_focus=True):
         extra = max(0, room)
         widths = []
         for place in sorted(shown):
-            more = extra // len(growing) if place in growing else 0
-            widths.append((place, max(1, min(self.columns[place].least + more, width))))
+            column = self.columns[place]
+            more = min(extra // len(growing), max(0, column.most - column.least)) if place in growing else 0
+            widths.append((place, max(1, min(column.least + more, width))))
         return tuple(widths)
 
     def render_line(self, y: int) -> Strip:
