@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hvdsweep.curves import (
@@ -96,7 +96,11 @@ def test_no_speed_no_cost():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([1, 2, 4]), st.integers(1, 4), st.floats(0.1, 100)),
+        st.tuples(
+            st.sampled_from([1, 2, 4]),
+            st.integers(1, 4),
+            st.sampled_from([2.0, 4.0, 8.0, 10.0]) | st.floats(0.1, 100),
+        ),
         max_size=12,
     )
 )

@@ -40,6 +40,13 @@ def test_three_regions_of_a_drawn_curve():
     assert regions(sizes, steps) == [P, P, P, D, M, M, None]
 
 
+def test_perfect_scaling_does_not_come_back():
+    """A lucky batch size after scaling has fallen behind is no second perfect region."""
+    steps = np.array([1000, 500, 350, 140, 120, 119.0])
+    P, D = Region.PERFECT, Region.DIMINISHING
+    assert regions(2 ** np.arange(6), steps)[:4] == [P, P, D, D]
+
+
 def test_the_rule_is_inclusive_and_an_option():
     """S = 110 is within 10 % of 100, 111 is not; 11 % lets it in."""
     sizes = np.array([1, 2, 4])
