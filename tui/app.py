@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -106,7 +107,8 @@ class HvdsweepApp(App[None]):
         self._memory_file = memory_file
         self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place
-        super().__init__()
+        # Textual's answer to NO_COLOR is grey; with the terminal's own colours asked for, it is no colour at all.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for theme in themes.OURS:
             self.register_theme(theme)
         known = self.memory.theme in self.available_themes

@@ -22,31 +22,41 @@ from tui.widgets.notice import Notice
 from tui.widgets.table import Column, Row, Table
 from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
-SWEEPS = (
-    Column("id", "#", 3, right=True, fixed=True),
-    Column("name", "sweep", 8, grow=True, fixed=True),
-    Column("state", "state", 10, fixed=True),
-    Column("progress", "progress", 17, fixed=True),
-    Column("trials", "trials", 15, right=True, fixed=True),
-    Column("eta", "left", 12, right=True),
-    Column("gangs", "gangs × ranks", 13, right=True),
-    Column("workloads", "workloads", 9, right=True),
-    Column("studies", "studies", 7, right=True),
-    Column("started", "started", 16),
-)
 
-STUDIES = (
-    Column("workload", "workload", 10, grow=True, fixed=True),
-    Column("batch_size", "batch size", 10, right=True, fixed=True),
-    Column("progress", "progress", 17, fixed=True),
-    Column("done", "complete", 11, right=True),
-    Column("running", "running", 7, right=True),
-    Column("infeasible", "diverged", 8, right=True),
-    Column("seconds", "time each", 12, right=True),
-    Column("left", "work left", 12, right=True),
-    Column("steps", "steps each", 10, right=True),
-    Column("incomplete", "failed", 6, right=True),
-)
+def sweep_columns(bar_width: int) -> tuple[Column, ...]:
+    """The columns of sweeps, with bars of so many cells."""
+    return (
+        Column("id", "#", 3, right=True, fixed=True),
+        Column("name", "sweep", 8, grow=True, fixed=True),
+        Column("state", "state", 10, fixed=True),
+        Column("progress", "progress", bar_width + 5, fixed=True),
+        Column("trials", "trials", 15, right=True, fixed=True),
+        Column("eta", "left", 12, right=True),
+        Column("gangs", "gangs × ranks", 13, right=True),
+        Column("workloads", "workloads", 9, right=True),
+        Column("studies", "studies", 7, right=True),
+        Column("started", "started", 16),
+    )
+
+
+def study_columns(bar_width: int) -> tuple[Column, ...]:
+    """The columns of studies."""
+    return (
+        Column("workload", "workload", 10, grow=True, fixed=True),
+        Column("batch_size", "batch size", 10, right=True, fixed=True),
+        Column("progress", "progress", bar_width + 5, fixed=True),
+        Column("done", "complete", 11, right=True),
+        Column("running", "running", 7, right=True),
+        Column("infeasible", "diverged", 8, right=True),
+        Column("seconds", "time each", 12, right=True),
+        Column("left", "work left", 12, right=True),
+        Column("steps", "steps each", 10, right=True),
+        Column("incomplete", "failed", 6, right=True),
+    )
+
+
+BAR = 12
+"""Cells of a bar, where there is room."""
 
 EVENTS = 5
 """How many of a sweep's last events are shown where there is room."""
@@ -75,15 +85,24 @@ class SweepsScreen(Place):
         """Sweeps asked to run whose supervisor has not signed in yet."""
 
     def compose_body(self) -> ComposeResult:
-        yield Table(SWEEPS, id="sweeps")
+        yield Table(sweep_columns(BAR), id="sweeps")
         with Vertical(id="detail"):
             yield Static(id="facts")
-            yield Table(STUDIES, empty="no studies", id="studies")
+            yield Table(study_columns(BAR), empty="no studies", id="studies")
             yield Static(id="events")
         yield Notice(id="none")
 
+    @property
+    def _bar(self) -> int:
+        return 4 if self.has_class("-tiny") else BAR
+
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_sweep)
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Columns for another size."""
+        if self.snapshot is not None:
+            self.show(self.snapshot)
 
     def on_mount(self) -> None:
         self.query_one("#sweeps", Table).focus()
@@ -138,7 +157,8 @@ class SweepsScreen(Place):
             )
             return
         table = self.query_one("#sweeps", Table)
-        table.put([_row(sweep) for sweep in snapshot.sweeps])
+        table.put_columns(sweep_columns(self._bar))
+        table.put([_row(sweep, self._bar) for sweep in snapshot.sweeps])
         wanted = self.interface.selection.sweep
         if wanted is not None and table.key != str(wanted):
             table.move_to(str(wanted))
@@ -268,7 +288,9 @@ class SweepsScreen(Place):
         self.query_one("#facts", Static).update(_facts(sweep, snapshot))
         workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
         names = {} if self.has_class("-wide") or self.has_class("-very-wide") else short_names(workloads)
-        self.query_one("#studies", Table).put([_study(study, names) for study in sweep.studies])
+        table = self.query_one("#studies", Table)
+        table.put_columns(study_columns(self._bar))
+        table.put([_study(study, names, self._bar) for study in sweep.studies])
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])
@@ -285,7 +307,7 @@ def _extent(sweep_id: int, reader: object) -> tuple[int, tuple[int, ...]]:
     return extent_of(reader, sweep_id)
 
 
-def _row(sweep: SweepView) -> Row:
+def _row(sweep: SweepView, bar_width: int) -> Row:
     target = sum(study.target_trials for study in sweep.studies)
     colour = CONDITIONS[sweep.condition][2]
     return Row(
@@ -294,7 +316,7 @@ def _row(sweep: SweepView) -> Row:
             str(sweep.id),
             sweep.name,
             sign(CONDITIONS, sweep.condition),
-            _progress(sweep.fraction, colour),
+            _progress(sweep.fraction, bar_width, colour),
             f"{count(sweep.done)}/{count(target)}" if target else count(sweep.done),
             duration(sweep.eta_seconds) if sweep.live else "",
             f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
@@ -305,14 +327,14 @@ def _row(sweep: SweepView) -> Row:
     )
 
 
-def _study(study: StudyView, names: Mapping[str, str]) -> Row:
+def _study(study: StudyView, names: Mapping[str, str], bar_width: int) -> Row:
     trials = study.trials
     return Row(
         str(study.id),
         (
             names.get(study.workload, study.workload),
             count(study.batch_size),
-            _progress(study.fraction, "$success" if trials["RUNNING"] else "$primary"),
+            _progress(study.fraction, bar_width, "$success" if trials["RUNNING"] else "$primary"),
             f"{count(study.done)}/{count(study.target_trials)}" if study.target_trials else count(study.done),
             str(trials["RUNNING"] or ""),
             Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
@@ -324,8 +346,8 @@ def _study(study: StudyView, names: Mapping[str, str]) -> Row:
     )
 
 
-def _progress(fraction: float, colour: str) -> Content:
-    return Content.assemble(bar(fraction, 12, colour), f" {int(fraction * 100):3d}%")
+def _progress(fraction: float, width: int, colour: str) -> Content:
+    return Content.assemble(bar(fraction, width, colour), f" {int(fraction * 100):3d}%")
 
 
 def _facts(sweep: SweepView, snapshot: Snapshot) -> Content:

@@ -67,7 +67,8 @@ class Header(Widget):
         for place, text in zip(self._places, texts, strict=True):
             self._cells.append((at, at + len(text), place.name))
             at += len(text)
-            style = "bold $background on $primary" if place.name == self._active else "$foreground-muted"
+            chosen = "bold reverse" if self.app.no_color else "bold $background on $primary"
+            style = chosen if place.name == self._active else "$foreground-muted"
             if place.name == self.hovered and place.name != self._active:
                 style = "underline $foreground"
             parts.append(Content.styled(text, style))

@@ -11,9 +11,9 @@ from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Visual
 
 from tui.actions import bindings
+from tui.widgets.lines import line_of
 
 MOST_LINES = 5000
 """Older lines are forgotten."""
@@ -23,15 +23,15 @@ class LogView(ScrollView, can_focus=True):
     """Plain lines, the last ones in view while `following`."""
 
     BINDINGS = [*bindings("log")]  # noqa: RUF012
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--badge", "log--empty", "log--error"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--badge", "log--empty"}
     DEFAULT_CSS = """
     LogView {
         height: 1fr; width: 1fr; background: $background; color: $foreground;
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .log--badge { background: $accent; color: $background; text-style: bold; }
         & > .log--empty { color: $foreground-disabled; }
-        & > .log--error { color: $error; }
     }
+    LogView:nocolor > .log--badge { text-style: bold reverse; }
     """
 
     following: reactive[bool] = reactive(True)
@@ -91,20 +91,14 @@ class LogView(ScrollView, can_focus=True):
         width = self.size.width
         index = int(self.scroll_y) + y
         if not self._lines and y == 0 and self.empty:
-            return self._strip(" " + self.empty, "log--empty")
+            return line_of(self, Content(" " + self.empty), width, "log--empty")
         text = self._lines[index] if index < len(self._lines) else ""
-        strip = self._strip(" " + text, "")
+        strip = line_of(self, Content(" " + text), width)
         if self.unread and y == self.size.height - 1:
             words = f" ↓ {self.unread} new line{'s' if self.unread > 1 else ''} · G follows "[:width]
-            badge = self._strip(words, "log--badge", len(words))
+            badge = line_of(self, Content(words), len(words), "log--badge")
             strip = Strip.join([strip.crop(0, width - len(words)), badge])
         return strip
-
-    def _strip(self, text: str, name: str, width: int | None = None) -> Strip:
-        width = self.size.width if width is None else width
-        style = self.get_visual_style(name) if name else self.visual_style
-        strips = Visual.to_strips(self, Content(text).truncate(width), width, 1, style, pad=True)
-        return (strips[0] if strips else Strip.blank(width)).adjust_cell_length(width, style.rich_style)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

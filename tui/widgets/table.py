@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -17,10 +16,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
-from textual.visual import Visual
 
 from tui.actions import bindings
+from tui.widgets.lines import line_of
 
 GAP = 2
 """Cells between two columns."""
@@ -283,21 +281,19 @@ class Table(ScrollView, can_focus=True):
         index = int(self.scroll_y) + y - 1
         if index >= self.total:
             if self.total == 0 and self.empty and y == 1:
-                style = self.get_visual_style("table--loading")
-                return self._strip(Content(" " + self.empty), width, style)
+                return line_of(self, Content(" " + self.empty), width, "table--loading")
             return Strip.blank(width, self.rich_style)
         row = self._rows.get(index)
         if row is None:
             self._want(index)
-            return self._strip(Content(" …"), width, self.get_visual_style("table--loading"))
+            return line_of(self, Content(" …"), width, "table--loading")
         name = "table--cursor" if index == self.cursor else "table--hover" if index == self.hovered else ""
         key = (row, name, self.has_focus, width, self.app.theme)
         strip = self._lines.get(key)
         if strip is None:
             if len(self._lines) > 1000:
                 self._lines.clear()
-            style = self.get_visual_style(name) if name else self.visual_style
-            strip = self._lines[key] = self._strip(self._said(row.cells), width, style)
+            strip = self._lines[key] = line_of(self, self._said(row.cells), width, name)
         return strip
 
     def _said(self, cells: Sequence[Cell]) -> Content:
@@ -323,12 +319,7 @@ class Table(ScrollView, can_focus=True):
             if number:
                 parts.append(Content(" " * GAP))
             parts.append(_fit(title, cells, column.right))
-        return self._strip(Content("").join(parts), width, self.get_visual_style("table--header"))
-
-    def _strip(self, content: Content, width: int, style: Style) -> Strip:
-        strips = Visual.to_strips(self, content.truncate(width), width, 1, style, pad=True)
-        strip = strips[0] if strips else Strip([Segment("")])
-        return strip.adjust_cell_length(width, style.rich_style)
+        return line_of(self, Content("").join(parts), width, "table--header")
 
     def _want(self, index: int) -> None:
         offset, limit = self.window

@@ -42,7 +42,8 @@ class TabLine(Widget):
         self._cells, at = [], 0
         for name, words in self.names:
             text = f" {words} "
-            style = "bold $primary" if name == self.active else "$foreground-muted"
+            chosen = "bold reverse" if self.app.no_color else "bold $primary"
+            style = chosen if name == self.active else "$foreground-muted"
             if name == self.hovered and name != self.active:
                 style = "underline $foreground"
             parts.append(Content.styled(text, style))

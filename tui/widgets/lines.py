@@ -1,0 +1,20 @@
+"""One line of a widget that draws itself line by line."""
+
+from __future__ import annotations
+
+from rich.style import Style as RichStyle
+from textual.content import Content
+from textual.strip import Strip
+from textual.visual import Visual
+from textual.widget import Widget
+
+
+def line_of(widget: Widget, content: Content, width: int, component: str = "") -> Strip:
+    """`content` on exactly `width` cells, in the style of one of the widget's component classes."""
+    style = widget.get_visual_style(component) if component else widget.visual_style
+    strips = Visual.to_strips(widget, content.truncate(width), width, 1, style, pad=True)
+    line = (strips[0] if strips else Strip.blank(width)).adjust_cell_length(width, style.rich_style)
+    # Textual's visual styles know no reverse, which is all that a cursor has without colours.
+    if component and widget.get_component_styles(component).text_style.reverse:
+        line = line.apply_style(RichStyle(reverse=True))
+    return line
