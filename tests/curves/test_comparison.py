@@ -104,6 +104,7 @@ def test_no_speed_no_cost():
         max_size=12,
     )
 )
+@example([(1, 1, 2.0), (1, 2, 4.0)])  # the same cost, one in half the time
 def test_the_frontier_by_its_definition(rows):
     """On the frontier: exactly the choices that no other beats in both time and cost."""
     costs = time_to_goal({1: 90, 2: 50, 4: 30}, [Throughput(*row) for row in rows])
