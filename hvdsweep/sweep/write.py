@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvdsweep.sweep.batch_sizes import format_batch_sizes
-from hvdsweep.sweep.models import Sweep
+
+if TYPE_CHECKING:
+    from hvdsweep.sweep.models import Sweep
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _TABLES = ("goal", "budget", "evaluation", "studies", "search", "training", "infeasible")
@@ -20,7 +22,7 @@ def sweep_toml(sweep: Sweep) -> str:
     written = sweep.model_dump(exclude_unset=True, exclude_none=True)
     written.pop("algorithm", None)
     written["algorithms"] = sweep.algorithms
-    top = {key: written[key] for key in Sweep.model_fields if key in written and key not in _TABLES}
+    top = {key: written[key] for key in type(sweep).model_fields if key in written and key not in _TABLES}
     blocks = ["\n".join(f"{key} = {toml_value(value)}" for key, value in top.items() if value != {})]
     for table in _TABLES:
         if table in written:
