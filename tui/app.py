@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from hvdsweep.errors import HvdsweepError
 from tui import themes
 from tui.actions import Action, actions_of, bindings, conditions
 from tui.memory import Memory, remember, remembered
-from tui.screens import offered
+from tui.screens import PlaceSpec, offered
 from tui.screens.base import Place
 from tui.selection import Selection
 from tui.snapshot import Snapshot
@@ -94,11 +94,13 @@ class HvdsweepApp(App[None]):
         place: str = "sweeps",
         selection: Selection | None = None,
         plain_charts: bool = False,
+        places: Sequence[PlaceSpec] | None = None,
     ) -> None:
-        """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille."""
+        """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille.
+        `places` None: those whose module is there."""
         self.source = source
         self._plain_charts = plain_charts
-        self.places = offered()
+        self.places = offered() if places is None else tuple(places)
         self.selection = selection or Selection()
         self.latest: Snapshot | Trouble | None = None
         """What the source said last."""

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import os
+import time
 
 # Textual reads these when it is imported.
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ.pop("NO_COLOR", None)
+os.environ["TZ"] = "UTC"
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from hvdsweep.store.reader import open_reader
+from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
+from tui.screens import PLACES
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Trouble
 
 Input.cursor_blink = False
+time.tzset()
 
 
 class FakeSource:
-    """A source that says what a test puts into it; questions go to `reader`, a real one or a stand-in."""
+    """A source that says what a test puts into it; questions are answered from the store at `store`."""
 
-    def __init__(self, update: Snapshot | Trouble | None = None, reader: Any = None) -> None:
-        self.path = Path("/data/hvdsweep.db")
+    def __init__(
+        self,
+        update: Snapshot | Trouble | None = None,
+        store: Path | None = None,
+        path: Path = Path("/data/hvdsweep.db"),
+    ) -> None:
+        self.path = path
         self.latest = update
-        self.reader = reader
+        self.store = store
         self.nudges = 0
         self.closed = False
         self.asked: list[Any] = []
@@ -50,7 +64,10 @@ class FakeSource:
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
         self.asked.append(question)
-        return question(self.reader)
+        if self.store is None:
+            return question(None)
+        with open_reader(self.store) as reader:
+            return question(reader)
 
     def nudge(self) -> None:
         self.nudges += 1
@@ -69,7 +86,8 @@ async def pilot_of(
     memory_file: Path | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """The app over `source`, settled."""
-    app = HvdsweepApp(source, place=place, selection=selection, memory_file=memory_file)
+    # All places, whichever modules are there: what one screen looks like must not depend on the others.
+    app = HvdsweepApp(source, place=place, selection=selection, memory_file=memory_file, places=PLACES)
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         yield pilot
@@ -87,3 +105,28 @@ def screen_text(pilot: Pilot[None]) -> str:
     # The one private call: Textual offers the screen as SVG only.
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+class TextGolden(SingleFileSnapshotExtension):
+    """One plain text file a golden, readable in a review."""
+
+    file_extension = "txt"
+    _write_mode = WriteMode.TEXT
+
+
+@pytest.fixture
+def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compares text with the file of the test's name; `pytest --snapshot-update` writes it."""
+    return snapshot.use_extension(TextGolden)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small store; not to be written to."""
+    return small_store(tmp_path_factory.mktemp("store") / "hvdsweep.db")
+
+
+@pytest.fixture
+def source(trained: Path) -> FakeSource:
+    """A source over the small store."""
+    return FakeSource(snapshot_of(trained), trained)

@@ -42,7 +42,7 @@ def sweep_columns(bar_width: int) -> tuple[Column, ...]:
 def study_columns(bar_width: int) -> tuple[Column, ...]:
     """The columns of studies."""
     return (
-        Column("workload", "workload", 10, grow=True, fixed=True),
+        Column("workload", "workload", 12, grow=True, fixed=True),
         Column("batch_size", "batch size", 10, right=True, fixed=True),
         Column("progress", "progress", bar_width + 5, fixed=True),
         Column("done", "complete", 11, right=True),
@@ -287,7 +287,7 @@ class SweepsScreen(Place):
             return
         self.query_one("#facts", Static).update(_facts(sweep, snapshot))
         workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
-        names = {} if self.has_class("-wide") or self.has_class("-very-wide") else short_names(workloads)
+        names = {} if self.has_class("-very-wide") else short_names(workloads)
         table = self.query_one("#studies", Table)
         table.put_columns(study_columns(self._bar))
         table.put([_study(study, names, self._bar) for study in sweep.studies])
