@@ -218,6 +218,153 @@ TRIAL = (
     ),
 )
 
+SCALING = (
+    Action(
+        "goal(-1)",
+        ("left_square_bracket",),
+        "Goal",
+        "A lower goal; { for five steps at once; drag the slider.",
+        ("scaling",),
+        when="has_curve",
+        palette=False,
+    ),
+    Action(
+        "goal(1)",
+        ("right_square_bracket",),
+        "Goal",
+        "A higher goal; } for five steps at once.",
+        ("scaling",),
+        when="has_curve",
+        palette=False,
+    ),
+    Action(
+        "goal(-5)",
+        ("left_curly_bracket",),
+        "Goal",
+        "A much lower goal.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "goal(5)",
+        ("right_curly_bracket",),
+        "Goal",
+        "A much higher goal.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+        palette=False,
+    ),
+    Action("type_goal", ("v",), "Type goal", "Type a goal.", ("scaling",), when="has_curve", footer=False),
+    Action(
+        "step_budget(-1)",
+        ("comma",),
+        "Fewer steps",
+        "As if trials had trained for fewer steps.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+    ),
+    Action(
+        "step_budget(1)",
+        ("full_stop",),
+        "More steps",
+        "As if trials had trained for more steps, up to all they have.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+    ),
+    Action(
+        "example_budget(-1)",
+        ("less_than_sign",),
+        "Fewer examples",
+        "As if trials had seen fewer examples.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+    ),
+    Action(
+        "example_budget(1)",
+        ("greater_than_sign",),
+        "More examples",
+        "As if trials had seen more examples, up to all they have.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+    ),
+    Action(
+        "reset",
+        ("r",),
+        "Reset",
+        "The sweep's own goal, and no budgets but its own.",
+        ("scaling",),
+        when="is_changed",
+    ),
+    Action(
+        "measure",
+        ("m",),
+        "Measure",
+        "Steps, examples, time or cost to the goal; the last two need measured speeds.",
+        ("scaling",),
+        when="has_curve",
+    ),
+    Action(
+        "normalise",
+        ("n",),
+        "Normalise",
+        "Divide by the steps of the smallest batch size that reached the goal.",
+        ("scaling",),
+        when="has_curve",
+    ),
+    Action("workload(1)", ("w",), "Workload", "The next workload.", ("scaling",), when="has_workloads"),
+    Action(
+        "workload(-1)",
+        ("W",),
+        "Workload before",
+        "The previous workload.",
+        ("scaling",),
+        when="has_workloads",
+        footer=False,
+    ),
+    Action(
+        "overlay",
+        ("a",),
+        "Keep",
+        "Keep the current workload in the chart beside others, or take it out.",
+        ("scaling",),
+        when="has_workloads",
+    ),
+    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back.", ("scaling",)),
+    Action(
+        "open",
+        ("o",),
+        "Trial",
+        "Open the trial behind the point or batch size.",
+        ("scaling",),
+        when="has_trial",
+    ),
+    Action(
+        "running",
+        ("i",),
+        "In training",
+        "Count trials that are still running, or only complete ones.",
+        ("scaling",),
+        when="is_live",
+        footer=False,
+    ),
+    Action(
+        "copy",
+        ("c",),
+        "Copy",
+        "Copy the command that prints this curve.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+    ),
+)
+
 CHART = (
     Action("chart_log", ("y",), "Log", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
     Action(
@@ -321,6 +468,13 @@ PLOT = (
     ),
 )
 
+SLIDER = (
+    Action("step(-1)", ("left", "h", "minus"), "Less", "Less.", ("slider",), footer=False, palette=False),
+    Action("step(1)", ("right", "l", "plus"), "More", "More.", ("slider",), footer=False, palette=False),
+    Action("first", ("g", "home"), "Least", "The least.", ("slider",), footer=False, palette=False),
+    Action("last", ("G", "end"), "Most", "The most.", ("slider",), footer=False, palette=False),
+)
+
 TABLE = (
     Action("cursor_up", ("up", "k"), "Up", "One row up.", ("table",), footer=False, palette=False),
     Action("cursor_down", ("down", "j"), "Down", "One row down.", ("table",), footer=False, palette=False),
@@ -375,10 +529,10 @@ LOG = (
     ),
 )
 
-ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + CHART + PLOT + TABLE + LOG
+ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + SCALING + CHART + PLOT + SLIDER + TABLE + LOG
 """Every action of the interface."""
 
-WIDGETS = {"plot": "In a chart", "table": "In a table", "log": "In a log"}
+WIDGETS = {"plot": "In a chart", "slider": "On a slider", "table": "In a table", "log": "In a log"}
 """Owners that are widgets, with the heading the help gives them."""
 
 

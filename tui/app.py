@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from hvdsweep.charts import Chart, View
+    from tui.curve_desk import CurveDesk
 
 CONDITIONS = conditions("app")
 
@@ -106,6 +107,8 @@ class HvdsweepApp(App[None]):
         """What the source said last."""
         self.snapshot: Snapshot | None = None
         """The last one; it stays while a trouble may pass."""
+        self.desk: CurveDesk | None = None
+        """Tables of workloads and the goals asked about; made by the first screen that needs it."""
         self._memory_file = memory_file
         self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place

@@ -136,7 +136,7 @@ def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
     lines = [Reference(label, points=_fitted(curve, examples), color="annotation")]
     b_crit = curve.fit.b_crit.value
     if curve.points[0].batch_size <= b_crit <= curve.points[-1].batch_size:
-        lines.append(Reference(f"B_crit {b_crit:.3g}", vertical=b_crit, color="annotation"))
+        lines.append(Reference(f"B_crit {b_crit:.3g}", vertical=b_crit))
     return lines
 
 

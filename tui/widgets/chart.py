@@ -1,4 +1,4 @@
-"""A chart of `hvdsweep.charts` as a widget: zoom, pan, a cursor that reads points out; drawn again only where something differs."""
+"""A chart of `hvdsweep.charts` as a widget: zoom, pan, a cursor that reads points out; drawn again only where it must be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textual.widget import Widget
 from tui.actions import bindings
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Canvas, Chart, Frame, Reading, View
+    from hvdsweep.charts import Canvas, Chart, Frame, Reading, Series, View
     from tui.widgets.chart_cursor import Way
 
 PAN = 0.2
@@ -84,6 +84,8 @@ class ChartView(Widget, can_focus=True):
         self.reading: Reading | None = None
         """The point that is read out."""
         self.describe = describe
+        self.preferred = ""
+        """The series on which the cursor begins."""
         self.drawn = 0
         """How often a canvas was turned into lines."""
         self._linear: bool | None = None
@@ -115,7 +117,7 @@ class ChartView(Widget, can_focus=True):
             self._wanted, self._shown = wanted, changed
         return self._shown
 
-    def _seen(self, chart: Chart) -> Iterable[object]:
+    def _seen(self, chart: Chart) -> Iterable[Series]:
         from hvdsweep.charts import Series
 
         for one in chart.series:
@@ -270,7 +272,7 @@ class ChartView(Widget, can_focus=True):
             return
         self._hovering = False
         if self.reading is None:
-            self._read(first_reading(chart, frame))
+            self._read(first_reading(chart, frame, self.preferred))
         else:
             self._read(moved(chart, frame, self.reading, way) or self.reading)
 
@@ -290,6 +292,17 @@ class ChartView(Widget, can_focus=True):
 
     async def action_fill(self) -> None:
         await self.run_action("app.full")
+
+    def read_point(self, series: str, index: int) -> None:
+        """Put the cursor on a point; nothing changes where it is outside the window."""
+        from tui.widgets.chart_cursor import reading_of
+
+        chart, frame = self.shown, self.frame()
+        if chart is not None and frame is not None:
+            found = reading_of(chart, frame, series, index)
+            if found is not None:
+                self._hovering = False
+                self._read(found)
 
     def unread(self) -> bool:
         """Take the cursor away; whether there was one."""

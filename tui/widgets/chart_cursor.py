@@ -12,9 +12,10 @@ from hvdsweep.charts.lines import points_inside
 Way = Literal["left", "right", "up", "down"]
 
 
-def first_reading(chart: Chart, frame: Frame) -> Reading | None:
-    """Where a cursor begins: the leftmost point in the window of the series drawn on top."""
-    for series in reversed([one for one in chart.series if one.visible and len(one)]):
+def first_reading(chart: Chart, frame: Frame, preferred: str = "") -> Reading | None:
+    """Where a cursor begins: the leftmost point in the window of the preferred series, else of the one drawn on top."""
+    there = [one for one in chart.series if one.visible and len(one)]
+    for series in sorted(reversed(there), key=lambda one: one.name != preferred):
         points = points_inside(series, frame)
         if len(points.index):
             return reading_of(chart, frame, series.name, int(points.index[np.argmin(points.across)]))

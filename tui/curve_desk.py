@@ -1,0 +1,207 @@
+"""Tables of workloads as they were read, what the reader asks of them, and the curves: every part is computed once.
+
+Knows no Textual. All screens share one desk, so that a goal chosen on one holds on the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.curves.doubts import space_from
+from hvdsweep.curves.ladders import budget_ladder, goal_ladder
+from hvdsweep.curves.measurements import BestMeasurements, best_measurements
+from hvdsweep.curves.outcomes import steps_to_result
+from hvdsweep.curves.scaling_curve import Curve, curve_of
+from hvdsweep.curves.table import WorkloadTable
+from hvdsweep.errors import UserError
+from hvdsweep.states import Status
+
+if TYPE_CHECKING:
+    from hvdsweep.search import Space
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import ThroughputRow
+    from tui.snapshot import Snapshot
+
+KEPT = 200
+"""Curves that are remembered."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A workload's table as it should be."""
+
+    workload: int
+    """Row of the store."""
+    name: str
+    sweep: int
+    stamp: object
+    """Differs where the table may have changed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A workload's table as it was read."""
+
+    table: WorkloadTable
+    searches: Mapping[int, Space]
+    """Batch size -> search space, where there is one."""
+    stamp: object
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one look at the store brought."""
+
+    loaded: Mapping[int, Loaded]
+    speeds: Sequence[ThroughputRow]
+    seconds: float
+    """What it took."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every curve alike."""
+
+    step_budget: float | None = None
+    example_budget: float | None = None
+    statuses: tuple[Status, ...] = field(default=(Status.COMPLETE,))
+
+
+def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
+    """The workloads with their stamps: the states of their trials, and of a sweep in training every snapshot."""
+    found = []
+    chosen = set(workloads)
+    for row in snapshot.workloads:
+        sweep = snapshot.sweep(row.sweep_id)
+        if row.id not in chosen or sweep is None:
+            continue
+        trials = tuple(
+            (study.id, tuple(study.trials.values())) for study in sweep.studies if study.workload == row.name
+        )
+        found.append(
+            Wanted(row.id, row.name, row.sweep_id, (trials, snapshot.number if sweep.live else None))
+        )
+    return found
+
+
+def read(wanted: Sequence[Wanted], reader: Reader) -> Answer:
+    """Read tables. Workloads that are gone meanwhile are left out."""
+    begun = time.monotonic()
+    loaded: dict[int, Loaded] = {}
+    with reader.snapshot():
+        present = {row.id for row in reader.workloads()}
+        searches: dict[int, dict[int, Space]] = {}
+        for sweep in {one.sweep for one in wanted}:
+            for study in reader.studies(sweep):
+                space = space_from(study.search)
+                if space is not None:
+                    searches.setdefault(study.workload_id, {})[study.batch_size] = space
+        for one in wanted:
+            if one.workload in present:
+                table = reader.workload_table(one.name, None, one.sweep)
+                loaded[one.workload] = Loaded(table, searches.get(one.workload, {}), one.stamp)
+        speeds = reader.throughput()
+    return Answer(loaded, speeds, time.monotonic() - begun)
+
+
+class CurveDesk:
+    """Answers at once from what was loaded."""
+
+    def __init__(self) -> None:
+        self.chosen: dict[tuple[Any, ...], float] = {}
+        """Goals that the reader has chosen, by `workload_place.group_of`."""
+        self.step_budget: int | None = None
+        self.example_budget: int | None = None
+        self.count_running = True
+        """Whether running trials of a sweep in training count as far as they are."""
+        self._loaded: dict[int, Loaded] = {}
+        self._best: dict[tuple[int, Question], BestMeasurements] = {}
+        self._curves: OrderedDict[tuple[Any, ...], Curve] = OrderedDict()
+        self._ladders: dict[tuple[Any, ...], tuple[float, ...]] = {}
+
+    def take(self, loaded: Mapping[int, Loaded]) -> None:
+        """Keep these; what was computed of their predecessors is forgotten."""
+        for workload, one in loaded.items():
+            self._loaded[workload] = one
+            self._best = {key: best for key, best in self._best.items() if key[0] != workload}
+            for key in [key for key in self._curves if key[0] == workload]:
+                del self._curves[key]
+        if loaded:
+            self._ladders.clear()
+
+    def missing(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+        """Those that are not loaded, or no longer as they are in the store."""
+        return [
+            one
+            for one in wanted
+            if one.workload not in self._loaded or self._loaded[one.workload].stamp != one.stamp
+        ]
+
+    def has(self, workload: int) -> bool:
+        return workload in self._loaded
+
+    def table(self, workload: int) -> WorkloadTable:
+        return self._loaded[workload].table
+
+    def space(self, workload: int, batch_size: int) -> Space | None:
+        """The search space of a study, where there is one."""
+        return self._loaded[workload].searches.get(batch_size)
+
+    def goals(self, workloads: Sequence[int], own: float | None) -> tuple[float, ...]:
+        """Goals worth stepping through for workloads that share a metric."""
+        return self._ladder(
+            ("goals", tuple(workloads), own),
+            lambda tables: goal_ladder(tables, () if own is None else (own,)),
+            workloads,
+        )
+
+    def budgets(self, workloads: Sequence[int], *, examples: bool) -> tuple[float, ...]:
+        """Budgets worth stepping through."""
+        key = ("examples" if examples else "steps", tuple(workloads))
+        return self._ladder(key, lambda tables: budget_ladder(tables, examples=examples), workloads)
+
+    def _ladder(self, key: tuple[Any, ...], made: Any, workloads: Sequence[int]) -> tuple[float, ...]:
+        if key not in self._ladders:
+            self._ladders[key] = tuple(made([self.table(workload) for workload in workloads]))
+        return self._ladders[key]
+
+    def curve(
+        self,
+        workload: int,
+        goal: float,
+        question: Question,
+        *,
+        normalise: int | None = None,
+        whole: bool = True,
+    ) -> Curve:
+        """The curve at a goal; without `whole` it lacks the warnings and the interval of the maximum useful batch size.
+
+        A batch size that did not reach the goal cannot be divided by: the curve is then as it is.
+        """
+        key = (workload, goal, question, normalise, whole)
+        if key in self._curves:
+            self._curves.move_to_end(key)
+            return self._curves[key]
+        loaded = self._loaded[workload]
+        asked: dict[str, Any] = {
+            "step_budget": question.step_budget,
+            "example_budget": question.example_budget,
+            "statuses": question.statuses,
+        }
+        result = steps_to_result(loaded.table, goal, **asked)
+        best = self._best.get((workload, question))
+        if best is None:
+            best = self._best[workload, question] = best_measurements(loaded.table, **asked)
+        more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0}
+        try:
+            found = curve_of(result, best, normalise=normalise, **more)
+        except UserError:
+            found = curve_of(result, best, **more)
+        self._curves[key] = found
+        if len(self._curves) > KEPT:
+            self._curves.popitem(last=False)
+        return found

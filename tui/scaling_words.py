@@ -1,0 +1,200 @@
+"""A scaling curve in the words and rows of the Scaling screen. Knows no widgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.widgets.table import Row
+from tui.words import count, duration, number, plural
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.costs import Costs, TimeToGoal
+    from hvdsweep.curves.scaling_curve import Curve, Point
+
+REGIONS: Mapping[str, tuple[str, str]] = {
+    "perfect scaling": ("perfect", "$success"),
+    "diminishing returns": ("diminishing", "$warning"),
+    "maximal data parallelism": ("maximal", "$error"),
+}
+"""Region -> short word and colour."""
+
+MOST_WARNINGS = 4
+"""Lines of warnings beside the chart; the rest are on the Metaparameters screen."""
+
+
+def value_title(curve: Curve, measure: str) -> str:
+    """What the column of values says."""
+    if measure == "steps" and curve.normalise is not None:
+        return f"/ {curve.normalise}"
+    return {"steps": "steps", "examples": "examples", "time": "time", "cost": "cost"}[measure]
+
+
+def short(value: float | None) -> str:
+    """Three digits and a suffix: 12.3k, 4.56M."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    for power, suffix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if abs(value) >= 0.9995 * 10**power:
+            scaled = value / 10**power
+            return f"{scaled:.3g}{suffix}" if abs(scaled) < 999.5 else f"{scaled:.0f}{suffix}"
+    return f"{value:.3g}"
+
+
+def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:
+    """A row per batch size."""
+    rows = []
+    for point in curve.points:
+        region = "not reached" if point.region is None else str(point.region)
+        word, colour = REGIONS.get(region, (region, "$foreground-muted"))
+        overhead = "" if point.overhead is None else f"{100 * point.overhead:+.0f} %"
+        reached = Content.styled(
+            f"{point.trials_reached}/{point.trials}", "" if point.trials_reached else "$foreground-muted"
+        )
+        value, spread = _value(curve, point, costs, measure)
+        rows.append(
+            Row(
+                str(point.batch_size),
+                (
+                    Content.assemble(count(point.batch_size), ("⚠", "$warning") if point.warnings else ""),
+                    Content.styled(value, "bold" if point.reached else "$foreground-muted"),
+                    Content.styled(spread, "$foreground-muted"),
+                    overhead,
+                    reached,
+                    Content.styled(word, colour),
+                    number(point.best_value, 3),
+                    "" if point.trial is None else str(point.trial),
+                ),
+            )
+        )
+    return rows
+
+
+def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str, str]:
+    """(the value, its interval) of one batch size."""
+    if measure in ("time", "cost"):
+        best = _best(costs, point.batch_size, measure)
+        if best is None:
+            return "", ""
+        ranks = plural(best.np, "rank")
+        return duration(best.seconds if measure == "time" else best.worker_seconds), ranks
+    unit = point.batch_size if measure == "examples" else 1
+    say = short if measure == "examples" else _whole
+    if not point.reached:
+        return f"> {say(point.budget * unit)}", ""
+    if measure == "steps" and curve.normalise is not None:
+        return "" if point.normalised is None else f"{point.normalised:.3g}", ""
+    assert point.steps is not None
+    low, high = point.interval or (None, None)
+    spread = "" if point.interval is None else f"{_end(low, unit, say)}–{_end(high, unit, say)}"
+    return say(point.steps * unit), spread
+
+
+def _best(costs: Costs, batch_size: int, measure: str) -> TimeToGoal | None:
+    mine = [choice for choice in costs.choices if choice.batch_size == batch_size]
+    return min(mine, key=lambda one: one.seconds if measure == "time" else one.worker_seconds, default=None)
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else count(round(value))
+
+
+def _end(value: float | None, unit: int, say: object) -> str:
+    assert callable(say)
+    return "?" if value is None else str(say(value * unit))
+
+
+def facts_of(curve: Curve, costs: Costs) -> Content:
+    """What the curve says, one line a fact, and why it may be wrong."""
+    lines: list[Content] = []
+
+    def fact(name: str, *words: str | tuple[str, str]) -> None:
+        lines.append(Content.assemble((f"{name:<12}", "$foreground-muted"), *words))
+
+    level = f"{100 * curve.level:g} %"
+    if curve.useful is None:
+        bests = [point.best_value for point in curve.points if point.best_value is not None]
+        best = (max(bests) if curve.maximize else min(bests)) if bests else None
+        fact("goal", ("not reached at any batch size", "$warning"), f"; best {number(best, 3)}")
+    else:
+        more = "≥ " if curve.useful.at_least else ""
+        spread = ""
+        if curve.useful_interval is not None:
+            low, high = curve.useful_interval
+            spread = f"  {level}: {_finite(low)} – {_finite(high)}"
+        fact("max useful", (f"{more}{count(curve.useful.batch_size)}", "bold"), (spread, "$foreground-muted"))
+    if curve.critical is not None:
+        more = "≥ " if curve.critical.at_least else ""
+        fact(
+            "critical",
+            (f"{more}{short(curve.critical.batch_size)}", "bold"),
+            (f"  {100 * curve.rules.overhead:.0f} % more examples", "$foreground-muted"),
+        )
+    if curve.fit is not None:
+        fit = curve.fit
+        named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
+        for name, estimate in named:
+            spread = f"  {short(estimate.low) if estimate.low else '?'} – {short(estimate.high) if estimate.high else '?'}"
+            fact(name, (short(estimate.value), "bold"), (spread, "$foreground-muted"))
+        fact(
+            "lack of fit",
+            (f"{fit.lack_of_fit_percent:.2g} %", "bold"),
+            ("  rms of the hyperbola", "$foreground-muted"),
+        )
+    for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest)):
+        if choice is None or (word == "cheapest" and costs.cheapest == costs.fastest):
+            continue
+        took = (
+            duration(choice.seconds)
+            if word == "fastest"
+            else f"{duration(choice.worker_seconds)} of one rank"
+        )
+        fact(
+            word,
+            (took, "bold"),
+            (f"  {count(choice.batch_size)} on {plural(choice.np, 'rank')}", "$foreground-muted"),
+        )
+    lines += _warnings(curve)
+    return Content("\n").join(lines)
+
+
+def _finite(value: float) -> str:
+    return count(round(value)) if math.isfinite(value) else "?"
+
+
+def _warnings(curve: Curve) -> list[Content]:
+    said: dict[str, list[str]] = {}
+    for point in curve.points:
+        for caution in point.warnings:
+            said.setdefault(caution.message, []).append(count(point.batch_size))
+    lines = [
+        Content.assemble(("⚠ ", "$warning"), (", ".join(sizes), "bold"), f": {message}")
+        for message, sizes in said.items()
+    ]
+    if len(lines) > MOST_WARNINGS:
+        rest = len(lines) - MOST_WARNINGS + 1
+        lines = [*lines[: MOST_WARNINGS - 1], Content.styled(f"⚠ and {rest} more: press 5", "$warning")]
+    return lines
+
+
+def point_words(name: str, point: Point, measure: str) -> str:
+    """One point of the chart, for the line that reads it out: what matters most comes first."""
+    head = f"{name} at {count(point.batch_size)}:"
+    if not point.reached:
+        return (
+            f"{head} not reached within {plural(point.budget, 'step')} · best {number(point.best_value, 3)}"
+        )
+    assert point.steps is not None
+    examples = measure == "examples"
+    words = (
+        f"{head} {short(point.examples)} examples" if examples else f"{head} {plural(point.steps, 'step')}"
+    )
+    if point.interval is not None:
+        unit = point.batch_size if examples else 1
+        say = short if examples else _whole
+        words += f" ({_end(point.interval[0], unit, say)}–{_end(point.interval[1], unit, say)})"
+    values = [f"{key.replace('_', ' ')} {value:.3g}" for key, value in sorted(point.parameters.items())]
+    return " · ".join([words, *values, f"trial {point.trial}"])

@@ -1,0 +1,197 @@
+"""What screens about workloads share: which one is current, its table as it is in the store, the goal asked about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.states import Status
+from tui.screens.panes import Paned
+from tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from hvdsweep.store.rows import WorkloadRow
+    from tui.curve_desk import Answer, CurveDesk, Question, Wanted
+
+REST = 20
+"""Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
+
+
+class WorkloadPlace(Paned):
+    """A screen that draws curves of workloads; `redraw` draws what is asked, once for all changes at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current: int | None = None
+        """The workload (its row in the store) that keys and the side pane are about."""
+        self.names: dict[int, str] = {}
+        """Workload -> a short name that no other has."""
+        self.speeds: Sequence[Any] = ()
+        """Rows of the store's throughput."""
+        self._chosen_from: object = None
+        self._read_seconds = 0.0
+        self._read_at = float("-inf")
+        self._dirty = False
+
+    @property
+    def desk(self) -> CurveDesk:
+        """Tables, curves and what the reader asks of them; shared by all screens."""
+        if self.interface.desk is None:
+            # Not with the app: the first screen is drawn without numpy.
+            from tui.curve_desk import CurveDesk
+
+            self.interface.desk = CurveDesk()
+        return self.interface.desk
+
+    @property
+    def has_workloads(self) -> bool:
+        return bool(self.snapshot is not None and len(self.snapshot.workloads) > 1)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the current workload's sweep is being trained."""
+        row = self.row(self.current)
+        sweep = None if self.snapshot is None or row is None else self.snapshot.sweep(row.sweep_id)
+        return sweep is not None and sweep.live
+
+    def row(self, workload: int | None) -> WorkloadRow | None:
+        """A workload of the snapshot."""
+        if self.snapshot is None:
+            return None
+        return next((row for row in self.snapshot.workloads if row.id == workload), None)
+
+    def listed(self) -> list[WorkloadRow]:
+        """All workloads: those of the newest sweep first."""
+        if self.snapshot is None:
+            return []
+        return sorted(self.snapshot.workloads, key=lambda row: (-row.sweep_id, row.id))
+
+    def wanted(self) -> set[int]:
+        """The workloads whose tables are needed."""
+        return set() if self.current is None else {self.current}
+
+    def redraw(self) -> None:
+        """Draw what is asked, from what is known."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.set_class(not snapshot.workloads, "-nothing")
+        if snapshot.workloads:
+            self._choose(snapshot)
+            self.names = _names(snapshot)
+            self.read_tables()
+            self.redraw_soon()
+
+    def _choose(self, snapshot: Snapshot) -> None:
+        """The one looked at before; what was selected elsewhere since; else the first of the newest sweep."""
+        if self.current not in {row.id for row in snapshot.workloads}:
+            self.current = None
+        selection = self.interface.selection
+        anew = selection != self._chosen_from
+        self._chosen_from = selection
+        if self.current is not None and not anew:
+            return
+        before = self.row(self.current)
+        known = snapshot.sweep(selection.sweep) is not None
+        mine = snapshot.workloads_of(selection.sweep) if known and selection.sweep is not None else ()
+        mine = mine or snapshot.workloads_of(snapshot.workloads[-1].sweep_id)
+        named = next((row for row in mine if row.name == selection.workload), None)
+        if before is not None and named is None and before in mine:
+            return
+        self.current = (named or mine[0]).id
+        self.chosen(before, list(mine))
+
+    def chosen(self, before: WorkloadRow | None, sweep: list[WorkloadRow]) -> None:
+        """Another workload became the current one because of what the store or another screen says."""
+
+    def read_tables(self) -> None:
+        """Ask for the tables that are missing or have changed."""
+        if self.snapshot is None:
+            return
+        from tui.curve_desk import read, wanted_of
+
+        missing = self.desk.missing(wanted_of(self.snapshot, self.wanted()))
+        known = [one for one in missing if self.desk.has(one.workload)]
+        if len(known) == len(missing) and time.monotonic() - self._read_at < REST * self._read_seconds:
+            return
+        if missing:
+            self.ask("tables", tuple(missing), partial(read, missing))
+
+    def answer_tables(self, about: tuple[Wanted, ...], value: Answer) -> None:
+        self._read_seconds, self._read_at = value.seconds, time.monotonic()
+        self.speeds = value.speeds
+        self.desk.take(value.loaded)
+        self.redraw_soon()
+
+    def question(self, row: WorkloadRow) -> Question:
+        """What is asked of a workload's curve; of a sweep in training running trials count as far as they are."""
+        from tui.curve_desk import Question
+
+        sweep = None if self.snapshot is None else self.snapshot.sweep(row.sweep_id)
+        counted: tuple[Status, ...] = (Status.COMPLETE,)
+        if self.desk.count_running and sweep is not None and sweep.live:
+            counted = (Status.COMPLETE, Status.RUNNING)
+        return Question(self.desk.step_budget, self.desk.example_budget, counted)
+
+    def goal(self, row: WorkloadRow) -> float | None:
+        """The goal that a workload is asked about: chosen by the reader, else its own, else one from what it measured."""
+        asked = self.desk.chosen.get(group_of(row))
+        if asked is not None or row.goal is not None:
+            return row.goal if asked is None else asked
+        ladder = self.desk.goals([row.id], None) if self.desk.has(row.id) else ()
+        return ladder[len(ladder) // 2] if ladder else None
+
+    def redraw_soon(self) -> None:
+        """Draw once for all that is asked until then."""
+        if not self._dirty:
+            self._dirty = True
+            self.call_later(self._redraw)
+
+    def _redraw(self) -> None:
+        self._dirty = False
+        if self.snapshot is not None and self.is_mounted and self.snapshot.workloads:
+            with self.app.batch_update():
+                self.redraw()
+            self.refresh_keys()
+
+    def make_current(self, workload: int) -> None:
+        """The reader goes to another workload."""
+        row = self.row(workload)
+        if workload == self.current or row is None:
+            return
+        self.current = workload
+        selection = dataclasses.replace(
+            self.interface.selection, sweep=row.sweep_id, workload=row.name, trial=None
+        )
+        self._chosen_from = selection
+        self.interface.select(selection)
+        self.read_tables()
+        self.redraw_soon()
+
+    def action_workload(self, way: int) -> None:
+        ids = [row.id for row in self.listed()]
+        if ids:
+            place = ids.index(self.current) if self.current in ids else 0
+            self.make_current(ids[(place + way) % len(ids)])
+
+
+def group_of(row: WorkloadRow) -> tuple[Any, ...]:
+    """Workloads with the same metric and the same goal of their own are asked about one goal."""
+    if row.goal is None:
+        return (row.metric, row.maximize, row.name)
+    return (row.metric, row.maximize, row.goal)
+
+
+def _names(snapshot: Snapshot) -> dict[int, str]:
+    from tui.trial_rows import short_names
+
+    short = short_names(list(dict.fromkeys(row.name for row in snapshot.workloads)))
+    sweeps: dict[str, int] = {}
+    for row in snapshot.workloads:
+        sweeps[row.name] = sweeps.get(row.name, 0) + 1
+    return {
+        row.id: short[row.name] if sweeps[row.name] == 1 else f"{short[row.name]} ({row.sweep_id})"
+        for row in snapshot.workloads
+    }
