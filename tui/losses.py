@@ -65,11 +65,9 @@ class LossCurves:
                 )
 
     def chart(self, wanted: Sequence[Wanted], title: str) -> Chart:
-        """All of them together, the loss on a log axis."""
-        series = []
-        for trial in wanted:
-            steps, losses = self._known.get(trial.trial, (np.empty(0, np.int64), np.empty(0)))
-            series.append(Series(trial.name, steps, losses))
+        """All that have begun together, the loss on a log axis."""
+        known = [(trial.name, *self._known.get(trial.trial, ((), ()))) for trial in wanted]
+        series = [Series(name, steps, losses) for name, steps, losses in known if len(steps)]
         return Chart(
             tuple(series),
             x=Axis("linear", title="step"),

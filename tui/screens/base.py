@@ -264,3 +264,11 @@ class Place(Screen[None]):
         view = self.chart
         if view is not None and view.shown is not None:
             self.interface.export(view.shown, view.view, self.export_name)
+
+    def action_chart_plain(self) -> None:
+        from tui.widgets.chart import ChartView
+
+        plain = not self.interface.plain_charts
+        self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
+        for chart in self.query(ChartView):
+            chart.refresh()

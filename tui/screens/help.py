@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -13,18 +15,22 @@ from tui.screens import PLACES
 from tui.screens.base import Place
 
 
+WIDTH = 84
+"""Cells of the window, where there is room."""
+
+
 class HelpScreen(ModalScreen[None]):
     """A list of keys by where they work; any of its own keys closes it."""
 
     BINDINGS = [("escape,q,question_mark,f1,enter", "dismiss", "Close"), *bindings("log")]  # noqa: RUF012
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen > VerticalScroll {
-        width: 84; max-width: 100%; height: auto; max-height: 100%;
+    DEFAULT_CSS = f"""
+    HelpScreen {{ align: center middle; }}
+    HelpScreen > VerticalScroll {{
+        width: {WIDTH}; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $primary; padding: 0 1;
         border-title-color: $primary; border-subtitle-color: $foreground-muted;
-    }
-    HelpScreen Static { width: 1fr; height: auto; }
+    }}
+    HelpScreen Static {{ width: 1fr; height: auto; }}
     """
 
     def __init__(self, place: Place) -> None:
@@ -35,9 +41,13 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll() as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes"
-            yield Static(self._text())
+            yield Static()
 
-    def _text(self) -> Content:
+    def on_resize(self) -> None:
+        self.query_one(Static).update(self._text(min(WIDTH, self.size.width) - 5))
+
+    def _text(self, width: int) -> Content:
+        """The lines, on so many cells; what does not fit goes on below what it belongs to."""
         spec = next(place for place in PLACES if place.name == self._place.PLACE)
         groups: list[tuple[str, list[tuple[str, str]]]] = [
             (
@@ -56,8 +66,13 @@ class HelpScreen(ModalScreen[None]):
         for title, rows in groups:
             if rows:
                 lines.append(Content.styled(title, "bold $primary"))
+                indent = max(len(keys) for keys, _ in rows) + 4
                 for keys, words in rows:
-                    lines.append(Content.assemble((f"  {keys:<12}", "bold $footer-key-foreground"), words))
+                    first, *more = wrap(words, max(20, width - indent)) or [""]
+                    lines.append(
+                        Content.assemble((f"  {keys:<{indent - 2}}", "bold $footer-key-foreground"), first)
+                    )
+                    lines += [Content(" " * indent + line) for line in more]
                 lines.append(Content(""))
         return Content("\n").join(lines[:-1])
 

@@ -34,7 +34,7 @@ GANG_COLUMNS = (
     Column("gang", "gang", 4, right=True, fixed=True),
     Column("state", "state", 10, fixed=True),
     Column("trains", "trains", 12, grow=True, fixed=True),
-    Column("progress", "progress", 13, fixed=True),
+    Column("progress", "progress", 11, fixed=True),
     Column("heard", "heard", 10, right=True),
     Column("np", "ranks", 5, right=True),
     Column("host", "host", 12),
@@ -528,7 +528,7 @@ def _gang(gang: GangRow, now: float, names: dict[str, str]) -> Row:
     if gang.workload is not None:
         trains = Content(_trained(gang, names))
         share = (gang.steps or 0) / gang.train_steps if gang.train_steps else 0.0
-        progress = Content.assemble(bar(share, 8), f" {int(share * 100):3d}%")
+        progress = Content.assemble(bar(share, 6), f" {int(share * 100):3d}%")
     elif gang.message:
         trains = Content.styled(gang.message.split("\n")[0], "$foreground-muted")
     heard = "" if gang.heartbeat is None else f"{duration(max(0.0, now - gang.heartbeat))}"

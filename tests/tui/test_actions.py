@@ -1,0 +1,125 @@
+"""The table of actions: whatever is in it works, and no two things lie under one key."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.conftest import pilot_of, screen_text
+from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
+from tui.app import HvdsweepApp
+from tui.screens import PLACES, offered
+from tui.widgets.chart import ChartView
+from tui.widgets.logview import LogView
+from tui.widgets.table import Table
+
+WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
+
+
+def owners() -> dict[str, type]:
+    """Owner -> the class whose methods its actions are."""
+    from tui.screens.base import Place
+    from tui.screens.trial import TrialScreen
+
+    places = {place.name: place.load() for place in offered()}
+    return {"app": HvdsweepApp, "chart": Place, "trial": TrialScreen, **places, **WIDGET_CLASSES}
+
+
+def cases() -> list[tuple[str, str, str]]:
+    there = {*owners(), *(place.name for place in offered())}
+    return [(owner, action.id, action.when) for action in ACTIONS for owner in action.where if owner in there]
+
+
+@pytest.mark.parametrize(("owner", "action", "when"), cases())
+def test_every_action_has_its_method_and_its_condition(owner, action, when):
+    """`action_<id>` and the attribute of `when` exist on the class that the action is about."""
+    kind = owners()[owner]
+    assert callable(getattr(kind, f"action_{action.partition('(')[0]}", None))
+    assert not when or hasattr(kind, when)
+
+
+def test_every_owner_is_known():
+    """An action belongs to the app, a screen, the charts or a widget."""
+    known = {"app", "chart", "trial", *(place.name for place in PLACES), *WIDGETS}
+    assert {owner for action in ACTIONS for owner in action.where} <= known
+
+
+@pytest.mark.parametrize("place", [place.name for place in offered()] + ["trial"])
+def test_no_key_means_two_things_on_a_screen(place):
+    """App, screen and chart share no key, and none of theirs is a digit of a screen; neither do actions of one widget."""
+    keys = [key for action in actions_of("app", place, "chart") for key in action.keys]
+    keys += [spec.key for spec in PLACES]
+    assert len(keys) == len(set(keys))
+    for widget in WIDGETS:
+        own = [key for action in actions_of(widget) for key in action.keys]
+        assert len(own) == len(set(own))
+
+
+def test_no_key_that_terminals_swallow():
+    """No alt, no ctrl+shift, no super: many terminals and tmux keep them for themselves."""
+    for action in ACTIONS:
+        for key in action.keys:
+            assert not {"alt", "super", "meta"} & set(key.split("+"))
+            assert not key.startswith("ctrl+shift")
+
+
+def test_every_key_reads_as_people_write_it():
+    """No key is shown by Textual's inner name (question_mark), and every help is a sentence."""
+    for action in ACTIONS:
+        for key, name in zip(action.keys, action.key_names, strict=True):
+            assert "_" not in name or key in KEY_NAMES
+        assert action.help.endswith(".")
+        assert len(action.label) <= 16
+
+
+def test_bindings_come_from_the_table():
+    """Textual's bindings of an owner are its actions, key for key."""
+    for owner in ("app", "sweeps", "live", "table"):
+        assert [(one.key, one.action) for one in bindings(owner)] == [
+            (",".join(action.keys), action.id) for action in actions_of(owner)
+        ]
+
+
+async def test_help_lists_every_action_of_the_screen(source):
+    """`?` and F1 show each action of app, screen, tables and logs with all its keys."""
+    async with pilot_of(source, size=(130, 90)) as pilot:
+        for key in ("question_mark", "f1"):
+            await pilot.press(key)
+            shown = screen_text(pilot)
+            for action in actions_of("app", "sweeps", "table", "log"):
+                assert action.help.split(";")[0].rstrip(".") in " ".join(shown.split())
+                assert " ".join(action.key_names) in shown
+            await pilot.press("escape")
+            assert "In a table" not in screen_text(pilot)
+
+
+async def test_keys_that_do_nothing_are_hidden(source):
+    """The footer offers Stop for a sweep in training and Start for one at rest, never both."""
+    async with pilot_of(source) as pilot:
+        footer = screen_text(pilot).splitlines()[-1]
+        assert "x Stop" in footer
+        assert "r Start" not in footer
+        await pilot.press("down")
+        footer = screen_text(pilot).splitlines()[-1]
+        assert "x Stop" not in footer
+        assert "r Start" in footer
+
+
+async def test_the_palette_goes_to_studies_trials_and_sweeps(source):
+    """ctrl+p finds actions, sweeps, studies by workload and batch size, and any trial by its number."""
+    from textual.command import CommandPalette
+
+    async with pilot_of(source) as pilot:
+        for query, reached in (("trial 4", "Trial 4"), ("nesterov 64", "batch_size=64"), ("sweep 2 short", "short")):
+            await pilot.press("ctrl+p")
+            await pilot.pause()
+            await pilot.press(*["space" if letter == " " else letter for letter in query])
+            palette = pilot.app.screen
+            assert isinstance(palette, CommandPalette)
+            await pilot.app.workers.wait_for_complete()
+            await pilot.pause()
+            await pilot.press("enter")
+            for _ in range(4):
+                await pilot.pause()
+                await pilot.app.workers.wait_for_complete()
+            assert reached in screen_text(pilot), query
+            await pilot.press("1")
