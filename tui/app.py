@@ -290,6 +290,11 @@ class HvdsweepApp(App[None]):
                 remember(self._memory_file, new)
 
     @property
+    def state_directory(self) -> Path | None:
+        """Where things are kept from one start to the next; None: nothing is."""
+        return None if self._memory_file is None else self._memory_file.parent
+
+    @property
     def plain_charts(self) -> bool:
         """Whether charts are to be drawn without braille."""
         return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"

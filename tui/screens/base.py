@@ -65,7 +65,7 @@ class Place(Screen[None]):
         self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
         self._asked: dict[str, object] = {}
         self._busy: set[str] = set()
-        self._waiting: dict[str, tuple[object, Callable[[Reader], Any]]] = {}
+        self._waiting: dict[str, tuple[object, Callable[[], Any]]] = {}
 
     @property
     def interface(self) -> HvdsweepApp:
@@ -157,18 +157,20 @@ class Place(Screen[None]):
 
         One question by `name` at a time; of those asked meanwhile only the latest is kept.
         """
+        self.work_out(name, about, partial(self.interface.source.ask, question))
+
+    def work_out(self, name: str, about: object, job: Callable[[], Any]) -> None:
+        """The same for what needs time but not the store."""
         self._asked[name] = about
         if name in self._busy:
-            self._waiting[name] = (about, question)
+            self._waiting[name] = (about, job)
             return
         self._busy.add(name)
-        self.run_worker(
-            partial(self._work, name, about, question), thread=True, group=name, exit_on_error=True
-        )
+        self.run_worker(partial(self._work, name, about, job), thread=True, group=name, exit_on_error=True)
 
-    def _work(self, name: str, about: object, question: Callable[[Reader], Any]) -> None:
+    def _work(self, name: str, about: object, job: Callable[[], Any]) -> None:
         try:
-            answered = Answered(name, about, self.interface.source.ask(question), None)
+            answered = Answered(name, about, job(), None)
         except HvdsweepError as error:
             answered = Answered(name, about, None, str(error))
         self.post_message(answered)
@@ -179,7 +181,7 @@ class Place(Screen[None]):
         self._busy.discard(name)
         waiting = self._waiting.pop(name, None)
         if waiting is not None:
-            self.ask(name, *waiting)
+            self.work_out(name, *waiting)
         if message.about != self._asked.get(name):
             return
         if message.error is not None:

@@ -1,0 +1,403 @@
+"""TOML edited in place: a key's value changes, and every comment, blank line and other key stays as it was typed.
+
+Every edit is checked by reading the new text back; what cannot be edited so is refused, never mangled.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hvdsweep.sweep.write import toml_key, toml_value
+
+Path = tuple[str | int, ...]
+"""Where a value stands: ("search", "override", 0, "learning_rate")."""
+
+REMOVED = object()
+"""As the value of a change: the key goes."""
+
+
+class CannotEdit(Exception):
+    """The text says this in a way that only a person can change."""
+
+
+class Literal(float):
+    """A number that remembers how it was written: 1e-3 stays 1e-3 where its neighbour is edited."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Literal:
+        number = super().__new__(cls, text.replace("_", ""))
+        number.text = text
+        return number
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value to write, or a key to remove."""
+
+    path: Path
+    value: Any
+    instead_of: Path | None = None
+    """A key of the same table that goes; where it stood, with its comment, the new one stands."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `key = value` of a text."""
+
+    path: Path
+    prefix: str
+    """What is written before the last part of its key: `search.` of `search.momentum`."""
+    start: int
+    """Of its first line."""
+    key_end: int
+    value_start: int
+    value_end: int
+    end: int
+    """Behind the end of its last line."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A `[table]`, or what stands before the first."""
+
+    path: Path
+    start: int
+    """Of the line of its header."""
+    body: int
+    """Behind that line."""
+    end: int
+    entries: tuple[Entry, ...]
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The tables of `text`, its floats as Literal. Raises TOMLDecodeError, or RecursionError where it is nested too deeply."""
+    return tomllib.loads(text, parse_float=Literal)
+
+
+def value_at(tables: Any, path: Path) -> Any:
+    """What stands at `path`; None where nothing does."""
+    for part in path:
+        try:
+            tables = tables[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tables
+
+
+def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[str]]) -> str:
+    """`text` with `changes` made, one after the other.
+
+    `order`: table ("" for the top) -> its keys and tables in the order in which new ones are put in. `text` must be TOML. Raises
+    CannotEdit where a change cannot be made without touching anything else.
+    """
+    wanted = parsed(text)
+    for change in changes:
+        before = value_at(wanted, change.path)
+        if change.instead_of is not None:
+            _put(wanted, change.instead_of, REMOVED)
+        _put(wanted, change.path, change.value)
+        same = before is not None and change.instead_of is None and _same(before, change.value)
+        if not same and not (before is None and change.value is REMOVED and change.instead_of is None):
+            text = _edit(text, change, order)
+    try:
+        found = parsed(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CannotEdit(str(error)) from error
+    if not _same(found, wanted, exactly=False):
+        raise CannotEdit("the text says it in another way")
+    return text
+
+
+def _same(one: Any, other: Any, *, exactly: bool = True) -> bool:
+    """Whether two values are alike; a table that holds nothing is as good as none. `exactly`: 1.0 and 1e0 are not the same."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        keys = {key for key, value in (*one.items(), *other.items()) if value != {}}
+        return all(_same(one.get(key), other.get(key), exactly=exactly) for key in keys)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(
+            _same(*pair, exactly=exactly) for pair in zip(one, other, strict=True)
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        return repr(one) == repr(other) if exactly else one == other or (one != one and other != other)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
+    holder: Any = tables
+    for part in path[:-1]:
+        if isinstance(part, str) and part not in holder:
+            if value is REMOVED:
+                return
+            holder[part] = {}
+        holder = holder[part]
+        if not isinstance(holder, dict | list):
+            raise CannotEdit(f"{part} is no table")
+    if value is REMOVED:
+        holder.pop(path[-1], None)
+    else:
+        holder[path[-1]] = value
+
+
+def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
+    """One change to the text, as good as its layout allows; the caller looks whether it came out right."""
+    sections = scanned(text)
+    entries = [entry for section in sections for entry in section.entries]
+    if change.instead_of is not None:
+        old = next((entry for entry in entries if entry.path == change.instead_of), None)
+        if old is not None and change.value is not REMOVED:
+            key = old.prefix + toml_key(str(change.path[-1]))
+            indent = re.match(r"[ \t]*", text[old.start :])
+            start = old.start + (indent.end() if indent else 0)
+            between = text[old.key_end : old.value_start]
+            return text[:start] + key + between + _written(change) + text[old.value_end :]
+        if old is not None:
+            return text[: old.start] + text[old.end :]
+    exact = next((entry for entry in entries if entry.path == change.path), None)
+    if exact is not None:
+        if change.value is REMOVED:
+            return _without(text, sections, exact)
+        return text[: exact.value_start] + _written(change) + text[exact.value_end :]
+    # Inside an inline table, which is written anew as a whole: it stands on one line, so it holds no comment of its own.
+    for entry in entries:
+        depth = len(entry.path)
+        if depth < len(change.path) and change.path[:depth] == entry.path:
+            table = parsed(f"it = {text[entry.value_start : entry.value_end]}")
+            _put(table, ("it", *change.path[depth:]), change.value)
+            if not table["it"]:
+                return _without(text, sections, entry)
+            return text[: entry.value_start] + toml_value(table["it"]) + text[entry.value_end :]
+    # A table that is replaced as a whole: whatever says parts of it goes.
+    depth = len(change.path)
+    for section in reversed(sections):
+        if section.path[:depth] == change.path:
+            text = text[: section.start] + text[section.end :]
+            continue
+        for entry in reversed(section.entries):
+            if entry.path[:depth] == change.path:
+                text = text[: entry.start] + text[entry.end :]
+    return text if change.value is REMOVED else _insert(text, change, order)
+
+
+def _written(change: Change) -> str:
+    return toml_value(change.value)
+
+
+def _without(text: str, sections: Sequence[Section], entry: Entry) -> str:
+    """The text without an entry, and without its table if that holds nothing else and need not be there."""
+    home = next(section for section in sections if entry in section.entries)
+    rest = text[home.body : entry.start] + text[entry.end : home.end]
+    if rest.strip() or not home.path or home.path[0] in ("goal", "budget", "studies", "search"):
+        return text[: entry.start] + text[entry.end :]
+    return text[: home.start] + text[home.end :]
+
+
+def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
+    """The text with a new key: behind the neighbour it belongs behind, in its table, or in a new table at its place."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if text and not text.endswith("\n"):
+        text += newline
+    sections = scanned(text)
+    table, key = change.path[:-1], str(change.path[-1])
+    names = list(order.get(".".join(part for part in table if isinstance(part, str)), ()))
+
+    def rank(name: object) -> int:
+        return names.index(str(name)) if name in names else len(names)
+
+    siblings = [
+        entry for section in sections for entry in section.entries if entry.path[:-1] == table and entry.path
+    ]
+    if siblings:
+        before = [entry for entry in siblings if rank(entry.path[-1]) <= rank(key)]
+        neighbour = before[-1] if before else siblings[0]
+        at = neighbour.end if before else _above(text, neighbour.start)
+        line = f"{neighbour.prefix}{toml_key(key)} = {_written(change)}{newline}"
+        return text[:at] + line + text[at:]
+    line = f"{toml_key(key)} = {_written(change)}{newline}"
+    home = next((section for section in sections if section.path == table), None)
+    if home is not None and table:
+        return text[: home.body] + line + text[home.body :]
+    if home is not None:
+        return _at_the_top(text, home.end, line, newline)
+    return _new_table(text, sections, table, line, order, newline)
+
+
+def _at_the_top(text: str, end: int, line: str, newline: str) -> str:
+    """The first key of all: behind the comment that opens the file, before the first table and what is said above it."""
+    end = _above(text, end)
+    head, tail = text[:end].rstrip("\r\n"), text[end:]
+    head = f"{head}{newline}{newline}" if head else ""
+    return head + line + (newline + tail if tail else "")
+
+
+def _new_table(
+    text: str,
+    sections: Sequence[Section],
+    table: Path,
+    line: str,
+    order: Mapping[str, Sequence[str]],
+    newline: str,
+) -> str:
+    tables = list(order.get("", ()))
+
+    def rank(name: object) -> int:
+        return tables.index(str(name)) if name in tables else len(tables)
+
+    header = ".".join(toml_key(str(part)) for part in table)
+    if any(isinstance(part, int) for part in table):
+        raise CannotEdit(f"{header} is one of a list of tables")
+    later = [section for section in sections if section.path and rank(section.path[0]) > rank(table[0])]
+    at = _above(text, later[0].start) if later else len(text)
+    head, tail = text[:at].rstrip("\r\n"), text[at:]
+    block = f"[{header}]{newline}{line}"
+    return (f"{head}{newline}{newline}" if head else "") + block + (newline + tail if tail else "")
+
+
+def _above(text: str, at: int) -> int:
+    """The start of the comment that stands right above the line at `at`; `at` itself where there is none."""
+    while at > 0:
+        start = text.rfind("\n", 0, at - 1) + 1
+        if not text[start:at].lstrip().startswith("#"):
+            break
+        at = start
+    return at
+
+
+# Reading a text that is known to be TOML: where everything stands.
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN = re.compile(r"[^,\]}#\r\n]*")
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_REST = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|$)")
+
+
+def scanned(text: str) -> list[Section]:
+    """The tables of `text`, in its order, beginning with what stands before the first."""
+    sections: list[Section] = []
+    counts: dict[Path, int] = {}
+    path: Path = ()
+    start = body = at = 0
+    entries: list[Entry] = []
+    while True:
+        blank = _BLANK.match(text, at)
+        at = blank.end() if blank else at
+        if at >= len(text):
+            sections.append(Section(path, start, body, len(text), tuple(entries)))
+            return sections
+        line = text.rfind("\n", 0, at) + 1
+        if text[at] == "[":
+            sections.append(Section(path, start, body, line, tuple(entries)))
+            path, at = _header(text, at, counts)
+            start, body, entries = line, at, []
+            continue
+        names, key_end = _key(text, at)
+        prefix = text[at:key_end].rstrip()
+        prefix = prefix[: len(prefix) - len(_last_name(prefix))]
+        value = _spaces(text, _spaces(text, key_end) + 1)
+        value_end = _value(text, value)
+        rest = _REST.match(text, value_end)
+        end = rest.end() if rest else value_end
+        entries.append(Entry((*path, *names), prefix, line, key_end, value, value_end, end))
+        at = end
+
+
+def _header(text: str, at: int, counts: dict[Path, int]) -> tuple[Path, int]:
+    """The path of the table whose header begins at `at`, and the offset behind its line. `counts`: list of tables -> how many."""
+    several = text.startswith("[[", at)
+    names, at = _key(text, _spaces(text, at + 1 + several))
+    path: Path = ()
+    for index, name in enumerate(names):
+        path = (*path, name)
+        if several and index == len(names) - 1:
+            counts[path] = counts.get(path, 0) + 1
+        if path in counts:
+            path = (*path, counts[path] - 1)
+    at = text.index("]", at) + 1 + several
+    rest = _REST.match(text, at)
+    return path, rest.end() if rest else at
+
+
+def _spaces(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t":
+        at += 1
+    return at
+
+
+def _key(text: str, at: int) -> tuple[tuple[str, ...], int]:
+    """The parts of a dotted key, and the offset behind it."""
+    names: list[str] = []
+    while True:
+        at = _spaces(text, at)
+        if text[at] in "\"'":
+            end = _string(text, at)
+            names.append(str(tomllib.loads(f"it = {text[at:end]}")["it"]))
+        else:
+            bare = _BARE.match(text, at)
+            if bare is None:
+                raise CannotEdit(f"a key was expected at {text[at : at + 20]!r}")
+            end = bare.end()
+            names.append(bare.group())
+        dot = _spaces(text, end)
+        if dot >= len(text) or text[dot] != ".":
+            return tuple(names), end
+        at = dot + 1
+
+
+def _last_name(key: str) -> str:
+    """The last part of a dotted key, as written."""
+    start = at = 0
+    while at < len(key):
+        if key[at] in "\"'":
+            at = _string(key, at)
+        elif key[at] == ".":
+            at = start = _spaces(key, at + 1)
+        else:
+            at += 1
+    return key[start:]
+
+
+def _value(text: str, at: int) -> int:
+    """The offset behind the value that begins at `at`."""
+    if text[at] in "\"'":
+        return _string(text, at)
+    if text[at] not in "[{":
+        plain = _PLAIN.match(text, at)
+        return at + len(plain.group().rstrip()) if plain else at
+    close = "]" if text[at] == "[" else "}"
+    inline = text[at] == "{"
+    at += 1
+    while True:
+        blank = _BLANK.match(text, at)
+        at = blank.end() if blank else at
+        if text[at] == close:
+            return at + 1
+        if text[at] == ",":
+            at += 1
+            continue
+        if inline:
+            _, at = _key(text, at)
+            at = _spaces(text, _spaces(text, at) + 1)
+        at = _value(text, at)
+
+
+def _string(text: str, at: int) -> int:
+    quote = text[at]
+    if text.startswith(quote * 3, at):
+        at += 3
+        while not text.startswith(quote * 3, at):
+            at += 2 if quote == '"' and text[at] == "\\" else 1
+        at += 3
+        while text.startswith(quote, at):
+            at += 1
+        return at
+    at += 1
+    while text[at] != quote:
+        at += 2 if quote == '"' and text[at] == "\\" else 1
+    return at + 1
