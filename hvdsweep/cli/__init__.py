@@ -60,7 +60,9 @@ def group() -> None:
 def main() -> None:
     """The console script: errors meant for people go to stderr as one clear text, with the exit code that says which kind."""
     try:
-        group.main(prog_name="hvdsweep", standalone_mode=False)
+        # A command that ends by `ctx.exit(code)` comes back with its code.
+        code = group.main(prog_name="hvdsweep", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.exceptions.Exit as end:

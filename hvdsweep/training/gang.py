@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import os
 import signal
 import socket
@@ -38,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point of a rank; returns its exit code."""
     options = _parse(argv)
     _redirect_output(options.logs)
+    # The supervisor asks a hung gang where it stands before it ends it: every thread's stack, into the log.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     if options.supervisor:
         threading.Thread(target=_watch_supervisor, args=(options.supervisor,), daemon=True).start()
     # horovodrun on other hosts, or an impatient terminal, may send SIGINT to the ranks; only the supervisor decides.
