@@ -186,6 +186,17 @@ def test_names_that_do_not_fit(run, db, command, name, message):
     assert message in err
 
 
+def test_the_beginning_of_a_name_counts_before_its_middle(run, tmp_path):
+    """`mnist/` is the beginning of one workload and inside another: the one that begins so is meant."""
+    path = database.write(
+        tmp_path / "n.db", {"fashion_mnist/fc_1/sgd": planted(), "mnist/fc_1/sgd": planted()}
+    )
+    assert [one["workload"] for one in plain(run, "curve", "--db", path, "mnist/")] == ["mnist/fc_1/sgd"]
+    assert [one["workload"] for one in plain(run, "curve", "--db", path, "fashion")] == [
+        "fashion_mnist/fc_1/sgd"
+    ]
+
+
 @pytest.mark.parametrize("command", ["curve", "best"])
 def test_no_database_and_no_data_yet(run, tmp_path, command):
     """A missing file and an empty store say what to do; studies without trials are shown as such."""
