@@ -1,0 +1,148 @@
+"""A figure as data: panels of charts with what could not be shown, ready to be drawn, printed or written as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.charts import Chart, Reference
+
+Floats = npt.NDArray[np.float64]
+
+STAR = "★"
+"""Marks the best point of a panel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """A field of values over cells of both axes: N intervals of y, S places of x."""
+
+    x: Floats
+    """[S], centres."""
+    y_edges: Floats
+    """[N + 1]"""
+    values: Floats
+    """[N, S], from 0 to 1; NaN where there is nothing to tell."""
+    label: str
+    """What a value says, for the colour bar."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One chart of a figure."""
+
+    chart: Chart
+    notes: tuple[str, ...] = ()
+    """What is missing and why, one clause each; where the chart is empty, why that is."""
+    heading: str = ""
+    """Which part of the figure it belongs to ("(a) one epoch"); else empty."""
+    workloads: tuple[str, ...] = ()
+    """Those it asked for."""
+    ordered: bool = False
+    """The series are steps of one quantity (goals, budgets): their colours run from dark to light."""
+    heat: Heat | None = None
+    """Drawn under the chart where there is ink enough; the chart's own series say the same in text."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether no series has a point to show."""
+        return not any(np.isfinite(series.y).any() for series in self.chart.series)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number shown; what is not finite becomes null."""
+        chart = self.chart
+        return {
+            "title": chart.title,
+            "part": self.heading or None,
+            "workloads": list(self.workloads),
+            "x": {"title": chart.x.title, "scale": chart.x.scale},
+            "y": {"title": chart.y.title, "scale": chart.y.scale},
+            "series": [
+                {
+                    "name": series.name,
+                    "x": _numbers(series.x),
+                    "y": _numbers(series.y),
+                    "y_low": None if series.y_low is None else _numbers(series.y_low),
+                    "y_high": None if series.y_high is None else _numbers(series.y_high),
+                    "censored": None if series.censored is None else series.censored.tolist(),
+                }
+                for series in chart.series
+            ],
+            "references": [
+                {"label": line.label, "points": points}
+                for line in chart.references
+                if (points := _points(line)) is not None
+            ],
+            "notes": list(self.notes),
+            "empty": self.empty,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """Panels side by side."""
+
+    name: str
+    """ "1" to "11", or the kind of one's own."""
+    title: str
+    columns: int
+    panels: tuple[Panel, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the panels that show something have to say; a note that several share is told once."""
+        together: dict[str, list[str]] = {}
+        for panel in self.panels:
+            for note in panel.notes if not panel.empty else ():
+                subject, colon, rest = note.rpartition(": ")
+                subjects = together.setdefault(rest if colon else note, [])
+                if colon and subject not in subjects:
+                    subjects.append(subject)
+        return [f"{', '.join(subjects)}: {note}" if subjects else note for note, subjects in together.items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `hvdsweep figure --json` prints."""
+        return {
+            "figure": self.name,
+            "title": self.title,
+            "panels": [panel.to_json() for panel in self.panels],
+        }
+
+
+def _numbers(values: npt.ArrayLike) -> list[float | int | None]:
+    found: list[float | int | None] = []
+    for value in np.asarray(values, np.float64).tolist():
+        if not math.isfinite(value):
+            found.append(None)
+        else:
+            found.append(int(value) if value.is_integer() and abs(value) < 2**53 else value)
+    return found
+
+
+def _points(line: Reference) -> list[list[float | int | None]] | None:
+    """The corners of a reference line; None for one that is a function."""
+    if line.points:
+        return [_numbers(point) for point in line.points]
+    if line.horizontal is not None:
+        return [[None, line.horizontal]]
+    if line.vertical is not None:
+        return [[line.vertical, None]]
+    return None
+
+
+def grid(panels: Sequence[Panel], columns: int) -> list[list[Panel | None]]:
+    """The panels in rows; a new part of the figure begins a new row, and short rows are filled with None."""
+    rows: list[list[Panel | None]] = []
+    heading: str | None = None
+    for panel in panels:
+        if not rows or len(rows[-1]) == columns or panel.heading != heading:
+            rows.append([])
+        rows[-1].append(panel)
+        heading = panel.heading
+    width = min(columns, max((len(row) for row in rows), default=1))
+    return [row + [None] * (width - len(row)) for row in rows]

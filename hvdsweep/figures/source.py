@@ -1,0 +1,98 @@
+"""What figures ask a store: each workload's curve, table and counts, asked once, with a sentence where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.curves import curve_of
+from hvdsweep.curves.measurements import best_measurements
+from hvdsweep.curves.outcomes import steps_to_result
+from hvdsweep.states import Status
+from hvdsweep.store.goal_answers import answer_at_goal
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Curve, Rules, WorkloadTable
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
+
+
+class Absent(Exception):
+    """There is nothing to show; the text says why, as a clause."""
+
+
+class Source:
+    """A store as a maker of figures sees it: the newest sweep that has a workload, or one sweep alone."""
+
+    def __init__(self, reader: Reader, sweep: int | None = None) -> None:
+        self.reader = reader
+        self.sweep = sweep
+        self._tables: dict[tuple[int, str | None, bool | None], WorkloadTable] = {}
+
+    @cached_property
+    def _rows(self) -> dict[str, WorkloadRow]:
+        return {row.name: row for row in self.reader.workloads(self.sweep)}
+
+    @cached_property
+    def _complete(self) -> dict[int, int]:
+        """Workload id -> the fewest COMPLETE trials that any of its studies has."""
+        counts = self.reader.counts()
+        fewest: dict[int, int] = {}
+        for study, workload in self.reader.rows("SELECT id, workload_id FROM studies"):
+            complete = counts.get(study, {}).get(Status.COMPLETE, 0)
+            fewest[workload] = min(complete, fewest.get(workload, complete))
+        return fewest
+
+    @cached_property
+    def _searches(self) -> dict[int, dict[int, Mapping[str, Any]]]:
+        found: dict[int, dict[int, Mapping[str, Any]]] = {}
+        for study in self.reader.studies(self.sweep):
+            found.setdefault(study.workload_id, {})[study.batch_size] = study.search
+        return found
+
+    def row(self, workload: str) -> WorkloadRow:
+        """Absent where the store does not have it."""
+        found = self._rows.get(workload)
+        if found is None:
+            raise Absent(f"no data of {workload}")
+        return found
+
+    def enough(self, row: WorkloadRow, trials: int | None) -> int | None:
+        """`trials` where every study has so many COMPLETE ones; else None, and all of them count."""
+        return trials if trials is not None and self._complete.get(row.id, 0) >= trials else None
+
+    def table(
+        self, row: WorkloadRow, metric: str | None = None, maximize: bool | None = None
+    ) -> WorkloadTable:
+        """Every trial and record of a workload."""
+        key = (row.id, metric, maximize)
+        found = self._tables.get(key)
+        if found is None:
+            found = self._tables[key] = self.reader.workload_table(row.name, metric, row.sweep_id, maximize)
+        return found
+
+    def curve(
+        self,
+        row: WorkloadRow,
+        goal: float | None = None,
+        *,
+        metric: str | None = None,
+        maximize: bool | None = None,
+        num_trials: int | None = None,
+        normalise: int | None = None,
+        rules: Rules | None = None,
+        cautious: bool = False,
+    ) -> Curve:
+        """Steps to `goal` (default: the workload's) against batch size. UserError: see `curves.curve`.
+
+        `cautious`: warn of metaparameters at the edge of their space, too.
+        """
+        asked: dict[str, Any] = {"num_trials": num_trials}
+        found = answer_at_goal(self.reader, row, goal, metric=metric, maximize=maximize, **asked)
+        if found is None:
+            table = self.table(row, metric, maximize)
+            found = steps_to_result(table, goal, **asked), best_measurements(table, **asked)
+        result, best = found
+        searches = self._searches.get(row.id, {}) if cautious else None
+        return curve_of(result, best, normalise=normalise, rules=rules, searches=searches)
