@@ -365,6 +365,79 @@ SCALING = (
     ),
 )
 
+METAPARAMETERS = (
+    Action(
+        "batch_size(-1)",
+        ("left_square_bracket",),
+        "Batch",
+        "The next smaller batch size.",
+        ("metaparameters",),
+        when="has_search",
+        palette=False,
+    ),
+    Action(
+        "batch_size(1)",
+        ("right_square_bracket",),
+        "Batch",
+        "The next larger batch size.",
+        ("metaparameters",),
+        when="has_search",
+        palette=False,
+    ),
+    Action(
+        "workload(1)", ("w",), "Workload", "The next workload.", ("metaparameters",), when="has_workloads"
+    ),
+    Action(
+        "workload(-1)",
+        ("W",),
+        "Workload before",
+        "The previous workload.",
+        ("metaparameters",),
+        when="has_workloads",
+        footer=False,
+    ),
+    Action(
+        "axis",
+        ("m",),
+        "Axis",
+        "What lies against the learning rate: 1 - momentum, the best measurement, steps, other metaparameters.",
+        ("metaparameters",),
+        when="has_search",
+    ),
+    Action(
+        "extend",
+        ("x",),
+        "Extend",
+        "Answer the selected warning: a wider range, a longer budget or more trials; shows what it does and asks.",
+        ("metaparameters",),
+        when="can_extend",
+    ),
+    Action(
+        "extend_all",
+        ("X",),
+        "Extend all",
+        "Answer all warnings of this workload at once.",
+        ("metaparameters",),
+        when="can_extend_all",
+        footer=False,
+    ),
+    Action(
+        "side",
+        ("t",),
+        "Table",
+        "Fold learning rates and warnings away, or bring them back.",
+        ("metaparameters",),
+    ),
+    Action(
+        "open",
+        ("o",),
+        "Trial",
+        "Open the trial under the cursor, or the best one.",
+        ("metaparameters",),
+        when="has_trial",
+    ),
+)
+
 CHART = (
     Action("chart_log", ("y",), "Log", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
     Action(
@@ -529,7 +602,9 @@ LOG = (
     ),
 )
 
-ACTIONS: tuple[Action, ...] = APP + SWEEPS + LIVE + TRIAL + SCALING + CHART + PLOT + SLIDER + TABLE + LOG
+ACTIONS: tuple[Action, ...] = (
+    APP + SWEEPS + LIVE + TRIAL + SCALING + METAPARAMETERS + CHART + PLOT + SLIDER + TABLE + LOG
+)
 """Every action of the interface."""
 
 WIDGETS = {"plot": "In a chart", "slider": "On a slider", "table": "In a table", "log": "In a log"}

@@ -15,7 +15,7 @@ Way = Literal["left", "right", "up", "down"]
 def first_reading(chart: Chart, frame: Frame, preferred: str = "") -> Reading | None:
     """Where a cursor begins: the leftmost point in the window of the preferred series, else of the one drawn on top."""
     there = [one for one in chart.series if one.visible and len(one)]
-    for series in sorted(reversed(there), key=lambda one: one.name != preferred):
+    for series in [*(one for one in there if one.name == preferred), *reversed(there)]:
         points = points_inside(series, frame)
         if len(points.index):
             return reading_of(chart, frame, series.name, int(points.index[np.argmin(points.across)]))

@@ -1,0 +1,118 @@
+"""Acting on the warnings of a curve: the changed sweep as a file beside the original, what it would train, and its launch.
+
+Nothing here knows Textual. All of it may take a while: call it from a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.doubts import Doubt
+    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.search import Space
+    from hvdsweep.store.reader import Reader
+    from tui.launching import Ended, Launched
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A changed sweep that is not written yet."""
+
+    sweep: int
+    name: str
+    changes: tuple[str, ...]
+    path: Path
+    """Where it would be written; nothing is there yet."""
+    text: str
+    trials: int
+    """That it asks for, all together."""
+    known: int
+    """Those among them that are trained already."""
+    extends: bool
+    """Whether it goes on with the same sweep; else it is a new one that takes over what both share."""
+    np: int
+    gangs: int
+
+
+def propose(
+    sweep: int,
+    curve: Curve,
+    spaces: Mapping[int, Space],
+    only: Collection[tuple[int, Doubt]] | None,
+    reader: Reader,
+) -> Proposal:
+    """The changed sweep that answers the cautions `only` of a curve (None: all). UserError where nothing can be changed."""
+    from hvdsweep.curves.remedies import remedy
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import check_text, sweep_toml
+    from hvdsweep.sweep.restore import sweep_of
+
+    rows = reader.rows(
+        "SELECT name, file, definition, key, source, np, gangs FROM sweeps WHERE id = ?", (sweep,)
+    )
+    if not rows:
+        raise UserError(f"{reader.path}: sweep {sweep}: is not in the database any more.")
+    name, file, definition, key, source, np, gangs = rows[0]
+    if source != "launch":
+        raise UserError(f"sweep {sweep}: was imported, so it cannot be extended from here.")
+    found = remedy(json.loads(definition), curve, spaces, only)
+    if found is None:
+        raise UserError(f"sweep {sweep}: no change of the sweep file answers this warning.")
+    path = _free_path(file, name, reader.path)
+    text = sweep_toml(sweep_of(found.definition))
+    folder = None if file is None else str(Path(file).parent)
+    checked = check_text(text, path.name, source=folder, name=name)
+    if checked.loaded is None:
+        raise UserError(*checked.problems)
+    plan = make_plan(checked.loaded)
+    keys = [trial.key for study in plan.studies for trial in study.trials]
+    ((known,),) = reader.rows(
+        "SELECT count(DISTINCT key) FROM trials WHERE status IN ('COMPLETE', 'INFEASIBLE')"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (json.dumps(keys),),
+    )
+    return Proposal(
+        sweep, name, found.changes, path, text, len(keys), known, plan.key == key, np or 1, gangs or 1
+    )
+
+
+def _free_path(file: str | None, name: str, db: Path) -> Path:
+    """Beside the sweep's file where that may be written, else beside the database; a name that is not taken."""
+    folder, stem = db.absolute().parent, name.replace("/", "_")
+    if file is not None:
+        stem = Path(file).stem
+        beside = Path(file).parent
+        # Presets lie inside the package.
+        if beside.is_dir() and os.access(beside, os.W_OK) and "presets" not in beside.parts:
+            folder = beside
+    path, number = folder / f"{stem}-extended.toml", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-extended-{number}.toml"
+    return path
+
+
+def write(proposal: Proposal) -> Path:
+    """Write the file, whole or not at all. UserError where it cannot be."""
+    temporary = proposal.path.with_name(f".{proposal.path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(proposal.text, encoding="utf-8")
+        temporary.replace(proposal.path)
+    except OSError as error:
+        raise UserError(f"{proposal.path}: cannot be written: {error.strerror or error}") from error
+    return proposal.path
+
+
+def launch(db: Path, path: Path, np: int, gangs: int, ended: Ended | None = None) -> Launched:
+    """Launch a written sweep as a process of its own."""
+    from tui.launching import spawn_launch
+
+    return spawn_launch(db, [str(path), "--np", str(np), "--gangs", str(gangs)], ended)

@@ -1,0 +1,118 @@
+"""The window that shows what a changed sweep would be and do, and asks before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from tui.remedying import Proposal
+from tui.screens.dialogs import WINDOW
+from tui.words import count
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with a proposal."""
+
+    launch: bool
+    np: int = 1
+    gangs: int = 1
+
+
+class RemedyDialog(ModalScreen[Decision | None]):
+    """Changes, file and consequences of a proposal; ranks and gangs to launch it with."""
+
+    BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
+    DEFAULT_CSS = f"""
+    RemedyDialog {{
+        {WINDOW}
+        & > Vertical {{ width: 84; }}
+        & .field {{ height: 1; margin-top: 1; }}
+        & .field Label {{ width: 22; color: $foreground; }}
+        & .field Input {{ width: 1fr; }}
+        & .problem {{ height: auto; min-height: 1; color: $error; }}
+    }}
+    """
+
+    def __init__(self, proposal: Proposal) -> None:
+        super().__init__()
+        self._proposal = proposal
+
+    def compose(self) -> ComposeResult:
+        proposal = self._proposal
+        with Vertical() as window:
+            window.border_title = f"Extend {proposal.name}"
+            yield Static(self._words(), classes="text")
+            for name, title, value in (
+                ("np", "ranks per trial", proposal.np),
+                ("gangs", "trials side by side", proposal.gangs),
+            ):
+                with Horizontal(classes="field"):
+                    yield Label(title)
+                    yield Input(str(value), id=name, compact=True)
+            yield Static(classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Only write", id="write", compact=True)
+                yield Button("Write and launch", id="launch", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#launch", Button).focus()
+
+    def _words(self) -> Content:
+        proposal = self._proposal
+        lines = [Content.assemble(("• ", "$accent"), change) for change in proposal.changes]
+        new = proposal.trials - proposal.known
+        kind = (
+            f"Goes on with sweep {proposal.sweep}."
+            if proposal.extends
+            else f"A new sweep beside sweep {proposal.sweep}, which stays as it is; trials that both share are taken over."
+        )
+        lines += [
+            Content(""),
+            Content.assemble(("file    ", "$foreground-muted"), str(proposal.path)),
+            Content.assemble(
+                ("trials  ", "$foreground-muted"),
+                (f"{count(new)} new", "bold"),
+                f", {count(proposal.known)} of {count(proposal.trials)} are trained already",
+            ),
+            Content(""),
+            Content.styled(kind, "$foreground-muted"),
+        ]
+        return Content("\n").join(lines)
+
+    def _decision(self) -> Decision | None:
+        """What is asked for; None where a number is wrong, which is then said."""
+        numbers = {}
+        for field in self.query(Input):
+            text = field.value.strip()
+            if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**6:
+                title = "ranks per trial" if field.id == "np" else "trials side by side"
+                self.query_one(".problem", Static).update(
+                    f"{title}: {text or 'nothing'}: give a whole number of at least 1"
+                )
+                return None
+            numbers[field.id] = int(text)
+        return Decision(True, numbers["np"], numbers["gangs"])
+
+    @on(Button.Pressed, "#launch")
+    @on(Input.Submitted)
+    def _launch(self) -> None:
+        decision = self._decision()
+        if decision is not None:
+            self.dismiss(decision)
+
+    @on(Button.Pressed, "#write")
+    def _write(self) -> None:
+        self.dismiss(Decision(False))
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
