@@ -139,15 +139,14 @@ class HvdsweepApp(App[None]):
     @property
     def state(self) -> tuple[str, str]:
         """What the header says of the database, and in which style."""
-        name = self.source.path.name
         if isinstance(self.latest, Trouble):
-            return f"{name} ✗ {'none' if self.latest.gone else 'trouble'}", "bold $error"
+            return "✗ no data" if self.latest.gone else "✗ unreadable", "bold $error"
         if self.snapshot is None:
-            return f"{name} …", "$foreground-muted"
+            return "…", "$foreground-muted"
         running = sum(sweep.live for sweep in self.snapshot.sweeps)
         if running:
-            return f"{name} ● {running} training", "bold $success"
-        return f"{name} ○ at rest", "$foreground-muted"
+            return f"● {running} training", "bold $success"
+        return "○ at rest", "$foreground-muted"
 
     def on_updated(self, message: Updated) -> None:
         self.latest = message.update

@@ -133,6 +133,7 @@ class Place(Screen[None]):
         self._shown = update
         snapshot = self.snapshot
         header = self.query_one(Header)
+        header.database = self.interface.source.path.name
         header.state, header.state_style = self.interface.state
         self.set_class(snapshot is None and self.NEEDS_DATA, "-trouble")
         if snapshot is not None and snapshot is not update:
@@ -200,7 +201,8 @@ class Place(Screen[None]):
         self.refresh_keys()
 
     def on_screen_resume(self) -> None:
-        self.receive()
+        # Another screen may have selected something else meanwhile.
+        self.receive(again=True)
         self.refresh_keys()
 
     def on_descendant_focus(self) -> None:

@@ -14,7 +14,6 @@ from tui.actions import WIDGETS, Action, actions_of, bindings
 from tui.screens import PLACES
 from tui.screens.base import Place
 
-
 WIDTH = 84
 """Cells of the window, where there is room."""
 

@@ -22,8 +22,10 @@ class Header(Widget):
     }
     """
 
+    database: reactive[str] = reactive("")
+    """Its name, at the right end where there is room."""
     state: reactive[str] = reactive("")
-    """Words at the right end, such as "digits.db ● 2 training"."""
+    """How it fares, right of its name: "● 2 training"."""
     state_style: reactive[str] = reactive("$foreground-muted")
     hovered: reactive[str] = reactive("")
 
@@ -42,27 +44,7 @@ class Header(Widget):
 
     def render(self) -> Content:
         width = self.size.width
-        parts, used = self._tabs(width)
-        if len(self.state) + 2 <= width - used:
-            parts.append(Content(" " * (width - used - len(self.state) - 1)))
-            parts.append(Content.styled(self.state + " ", self.state_style))
-        return Content("").join(parts)
-
-    def _tabs(self, width: int) -> tuple[list[Content], int]:
-        """The longest way to say all tabs that fits, and its width; remembers where each lies."""
-        ways = (
-            [f" {place.key} {place.title} " for place in self._places],
-            [f" {place.key} {place.short} " for place in self._places],
-            [
-                f" {place.key} {place.short} " if place.name == self._active else f" {place.key} "
-                for place in self._places
-            ],
-            [f"{place.key}" for place in self._places],
-        )
-        roomy = [way for way in ways if sum(map(len, way)) + len(self.state) + 2 <= width]
-        fits = [way for way in ways if sum(map(len, way)) <= width]
-        # Words of tabs matter more than the state, except for the difference of long and short titles.
-        texts = roomy[0] if roomy and roomy[0] in ways[:2] else (fits or ways[-1:])[0]
+        texts, words = self._said(width)
         parts, self._cells, at = [], [], 0
         for place, text in zip(self._places, texts, strict=True):
             self._cells.append((at, at + len(text), place.name))
@@ -72,7 +54,26 @@ class Header(Widget):
             if place.name == self.hovered and place.name != self._active:
                 style = "underline $foreground"
             parts.append(Content.styled(text, style))
-        return parts, at
+        if words:
+            parts.append(Content(" " * (width - at - len(words) - 1)))
+            parts.append(Content.styled(words + " ", self.state_style))
+        return Content("").join(parts)
+
+    def _said(self, width: int) -> tuple[list[str], str]:
+        """The tabs and the words at the right: the longest that fit, words of tabs before those of the database."""
+        long = [f" {place.key} {place.title} " for place in self._places]
+        short = [f" {place.key} {place.short} " for place in self._places]
+        one = [
+            text if place.name == self._active else f" {place.key} "
+            for place, text in zip(self._places, short, strict=True)
+        ]
+        digits = [place.key for place in self._places]
+        both = f"{self.database} {self.state}".strip()
+        for tabs in (long, short, one, digits):
+            for words in (both, self.state):
+                if sum(map(len, tabs)) + len(words) + 2 <= width:
+                    return tabs, words
+        return next((tabs for tabs in (long, short, one) if sum(map(len, tabs)) <= width), digits), ""
 
     def _place_at(self, x: int) -> str:
         return next((name for start, end, name in self._cells if start <= x < end), "")

@@ -70,6 +70,8 @@ class LogView(ScrollView, can_focus=True):
         self._lay_out()
         if self.following:
             self._to_end()
+            # How far one may scroll is known only once the new height is laid out.
+            self.call_after_refresh(self._keep_up)
         else:
             self.unread += len(lines)
             if forgotten:
@@ -81,6 +83,10 @@ class LogView(ScrollView, can_focus=True):
 
     def _to_end(self) -> None:
         self.scroll_to(y=max(0, len(self._lines) - self.size.height), animate=False, immediate=True)
+
+    def _keep_up(self) -> None:
+        if self.following:
+            self._to_end()
 
     def on_resize(self) -> None:
         self._lay_out()

@@ -327,7 +327,8 @@ class Table(ScrollView, can_focus=True):
             offset = max(0, index - PAGE // 4)
         if self._asked != (offset, limit):
             self._asked = (offset, limit)
-            self.post_message(self.Wanted(self, offset, limit))
+            # Not at once: a message that is posted while the screen draws ends at the screen.
+            self.call_later(lambda: self.post_message(self.Wanted(self, offset, limit)))
 
     def watch_cursor(self, old: int, new: int) -> None:
         for index in (old, new):

@@ -1,0 +1,204 @@
+"""The source: one snapshot per change, a clear trouble for every state a file may be in, and recovery by itself."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.store import connect, event, reader
+from hvdsweep.store.reader import open_reader
+from tui.snapshot import Snapshot
+from tui.source import LIFE_SECONDS, StoreSource, Trouble, Watch
+
+
+@pytest.fixture
+def path(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the small store that a test may change."""
+    with sqlite3.connect(trained) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(shutil.copy(trained, tmp_path / "hvdsweep.db"))
+
+
+def write(path: Path) -> None:
+    """Another process commits something."""
+    conn = connect(path)
+    event(conn, "note", "something happened")
+    conn.close()
+
+
+def test_a_look_tells_only_what_is_new(path):
+    """The first look reads a snapshot, the next nothing, one after a commit the next number."""
+    watch = Watch(path)
+    first = watch.look()
+    assert isinstance(first, Snapshot)
+    assert [sweep.name for sweep in first.sweeps] == ["digits", "short", "lost"]
+    assert watch.look() is None
+    write(path)
+    second = watch.look()
+    assert isinstance(second, Snapshot)
+    assert second.number == first.number + 1
+    assert second.events[-1].message == "something happened"
+    watch.close()
+
+
+def test_a_sweep_in_training_is_read_again_though_nothing_was_written(path, monkeypatch):
+    """A killed supervisor writes nothing: after LIFE_SECONDS its sweep is looked at again, and is killed."""
+    now = 0.0
+    watch = Watch(path, clock=lambda: now)
+    monkeypatch.setattr(reader, "gang_is_live", lambda *_: True)
+    first = watch.look()
+    assert isinstance(first, Snapshot)
+    assert first.sweeps[0].condition == "RUNNING"
+    monkeypatch.setattr(reader, "gang_is_live", lambda *_: False)
+    now = LIFE_SECONDS - 0.01
+    assert watch.look() is None
+    now = LIFE_SECONDS
+    second = watch.look()
+    assert isinstance(second, Snapshot)
+    assert second.sweeps[0].condition == "LOST"
+    now = 100.0
+    assert watch.look() is None
+    watch.close()
+
+
+def nothing(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def newer(path: Path) -> None:
+    with sqlite3.connect(path) as conn:
+        conn.execute("PRAGMA user_version = 99")
+    conn.close()
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as conn:
+        conn.execute("CREATE TABLE things (name)")
+    conn.close()
+
+
+def text(path: Path) -> None:
+    path.write_text("not a database at all\n" * 100)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+STATES = {
+    "nothing": (nothing, "No database yet", "does not exist", True),
+    "empty": (empty, "The database is empty", "holds nothing yet", True),
+    "newer": (newer, "The database cannot be read", "Upgrade hvdsweep", False),
+    "foreign": (foreign, "The database cannot be read", "of another program", False),
+    "text": (text, "The database cannot be read", "is not an SQLite database", False),
+    "folder": (folder, "The database cannot be read", "is a folder", False),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_of_a_file_is_told_once_and_passes(path, state):
+    """A file that is missing, empty, newer, foreign, broken or a folder: one trouble with a remedy, then data again."""
+    spoil, heading, words, gone = STATES[state]
+    good = path.read_bytes()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    spoil(path)
+    watch = Watch(path)
+    trouble = watch.look()
+    assert isinstance(trouble, Trouble)
+    assert (trouble.heading, trouble.gone) == (heading, gone)
+    assert words in trouble.text
+    assert str(path) in trouble.text
+    assert watch.look() is None
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    path.with_name("new").write_bytes(good)
+    path.with_name("new").rename(path)
+    assert isinstance(watch.look(), Snapshot)
+    watch.close()
+
+
+def test_a_file_deleted_while_it_is_open_is_noticed(path):
+    """SQLite would go on reading the deleted file; the watch sees that it is gone, and a new one in its place."""
+    watch = Watch(path)
+    assert isinstance(watch.look(), Snapshot)
+    good = path.read_bytes()
+    path.unlink()
+    trouble = watch.look()
+    assert isinstance(trouble, Trouble)
+    assert trouble.gone
+    path.write_bytes(good)
+    assert isinstance(watch.look(), Snapshot)
+    watch.close()
+
+
+def test_a_locked_file_is_told_and_passes(path, monkeypatch):
+    """A writer that holds the whole file: a trouble that says so and keeps what was shown; data again once it lets go."""
+    monkeypatch.setattr(reader, "WAIT_SECONDS", 0.01)
+    with sqlite3.connect(path) as conn:
+        conn.execute("PRAGMA journal_mode = DELETE")
+    conn.close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    watch = Watch(path)
+    trouble = watch.look()
+    assert isinstance(trouble, Trouble)
+    assert "is locked by another process" in trouble.text
+    assert not trouble.gone
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert isinstance(watch.look(), Snapshot)
+    watch.close()
+
+
+def test_the_thread_tells_what_was_seen_before_anybody_listened(path):
+    """The first look happens at once; who listens later hears of it, then of every change; closing ends the thread."""
+    source = StoreSource(path).start()
+    heard: list[Snapshot | Trouble] = []
+    told = threading.Semaphore(0)
+
+    def tell(update: Snapshot | Trouble) -> None:
+        heard.append(update)
+        told.release()
+
+    source.listen(tell)
+    assert told.acquire(timeout=20)
+    write(path)
+    source.nudge()
+    assert told.acquire(timeout=20)
+    assert [type(update) for update in heard] == [Snapshot, Snapshot]
+    source.close()
+    assert not source._thread.is_alive()
+
+
+def test_a_question_is_answered_from_the_file_of_now(path):
+    """Every question opens the file anew, so it is never answered from one that was replaced."""
+    source = StoreSource(path)
+    assert source.ask(lambda held: len(held.sweeps())) == 3
+    path.unlink()
+    other = connect(path, create=True)
+    other.close()
+    assert source.ask(lambda held: len(held.sweeps())) == 0
+
+
+def test_looking_never_writes(path):
+    """After many looks the file's bytes are the same."""
+    with open_reader(path):
+        pass
+    before = path.read_bytes()
+    watch = Watch(path)
+    for _ in range(20):
+        watch.look()
+    watch.close()
+    assert path.read_bytes() == before
