@@ -43,11 +43,11 @@ def read_log(path: Path, offset: int | None = None) -> LogPart:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         anew = offset is None or offset > size or size - offset > MOST_BYTES
-        start = offset if offset is not None and not anew else max(0, size - FIRST_BYTES)
+        # One byte more, to know whether the part begins a line.
+        start = offset if offset is not None and not anew else max(0, size - FIRST_BYTES - 1)
         file.seek(start)
         data = file.read(size - start)
     if anew and start > 0:
-        # The first line is cut in two.
         cut = data.find(b"\n") + 1
         start, data = start + cut, data[cut:]
     whole = data.rfind(b"\n") + 1
