@@ -113,8 +113,8 @@ class Axis:
     def bounded(self, start: float, end: float) -> Limits:
         """Limits in data units of a window in scale units, kept inside what float64 can hold."""
         bottom = self._forward_one(_LOWEST) if self.log else -_HIGHEST
-        top = self._forward_one(_HIGHEST)
-        return self._apart(self._inverse_one(max(start, bottom)), self._inverse_one(min(end, top)))
+        low, high = (self._inverse_one(min(max(place, bottom), self._top)) for place in (start, end))
+        return self._apart(low, high)
 
     def ticks(self, limits: Limits | None = None, *, most: int = 8) -> tuple[Tick, ...]:
         """At most `most` ticks inside `limits` (by default the axis's own, or those of an empty chart), ascending:
@@ -156,12 +156,19 @@ class Axis:
     def _inverse_one(self, place: float) -> float:
         return float(self.inverse(place))
 
+    @property
+    def _top(self) -> float:
+        return self._forward_one(_HIGHEST)
+
     def _apart(self, low: float, high: float) -> Limits:
-        """The same limits, or a window that starts at `low` where `high` is no place above it."""
-        if self.resolves(self._forward_one(low), self._forward_one(high)):
-            return low, high
+        """The same limits, or a window beside `low` where `high` is no place above it."""
         start = self._forward_one(low)
-        return low, self._inverse_one(start + (1.0 if self.log else abs(low) * 0.1 or 1.0))
+        if self.resolves(start, self._forward_one(high)):
+            return low, high
+        room = 1.0 if self.log else abs(low) * 0.1 or 1.0
+        if start + room <= self._top:
+            return low, self._inverse_one(start + room)
+        return self._inverse_one(start - room), low
 
     def _from_dense_to_sparse(self, low: float, high: float) -> Iterator[tuple[Tick, ...]]:
         """Sets of ticks, each sparser than the one before."""

@@ -189,11 +189,11 @@ class Pen:
         place = slice(max(0, start), min(end, self.width))
         return bool((self.chars[row, place] == " ").all() and not self.ink[row, place].any())
 
-    def fill(self, column: int, first: int, last: int, char: str, style: str) -> None:
-        """Sets the cells of a column from row `first` up to `last` in which nothing is drawn yet."""
-        blank = (self.chars[first:last, column] == " ") & (self.ink[first:last, column] == 0)
-        rows = first + np.flatnonzero(blank)
-        self.paint(rows, np.full_like(rows, column), char, style)
+    def fill(self, rows: IntArray, columns: IntArray, char: str, style: str) -> None:
+        """Sets those of some cells, broadcast rows and columns, in which nothing is drawn yet."""
+        rows, columns = np.broadcast_arrays(rows, columns)
+        blank = (self.chars[rows, columns] == " ") & (self.ink[rows, columns] == 0)
+        self.paint(rows[blank], columns[blank], char, style)
 
     def finish(self, frame: Frame, legend: tuple[tuple[str, int, int, int], ...], color: bool) -> Canvas:
         return Canvas(self.chars, self.ink, self.ground, tuple(self.keys), frame, legend, color, self.ascii)

@@ -56,8 +56,8 @@ def _draw_axes(pen: Pen, layout: Layout) -> None:
         return
     corner, bottom = frame.left - 1, frame.top + frame.rows
     upright, flat, y_tick, x_tick, angle = "|-+++" if pen.ascii else "│─┤┬└"
-    for row in range(frame.top, bottom):
-        pen.put(corner, row, upright, "axis")
+    rows = np.arange(frame.top, bottom)
+    pen.paint(rows, np.full_like(rows, corner), upright, "axis")
     pen.put(corner, bottom, angle + flat * frame.columns, "axis")
     for row, tick in layout.y_ticks:
         pen.put(corner, row, y_tick, "axis")
@@ -194,6 +194,7 @@ def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
     """Backgrounds of intervals, their edges where nothing else is drawn, and their names in the strip above."""
     frame = layout.frame
     right, bottom = frame.left + frame.columns, frame.top + frame.rows
+    rows = np.arange(frame.top, bottom)
     roomy = frame.columns >= _ROOM_FOR_LINES
     for number, band in enumerate(bands):
         first, last = _band_cells(band, frame)
@@ -207,7 +208,7 @@ def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
         pen.shade(slice(first, last), slice(top, bottom), style)
         for edge, at in ((band.low, first), (band.high, last)):
             if edge is not None and frame.left < at < right and roomy:
-                pen.fill(at, frame.top, frame.top + frame.rows, ":" if pen.ascii else "┊", "band_edge")
+                pen.fill(rows, np.full_like(rows, at), ":" if pen.ascii else "┊", "band_edge")
         if layout.strip is not None:
             draw_centred(pen, first + 1, last - first - 2, layout.strip, band.label, "band_label")
 
@@ -235,6 +236,6 @@ def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
 
 def _draw_crossings(pen: Pen, layout: Layout) -> None:
     """A faint dot where the ticks of both axes meet, to lead the eye without a full grid."""
-    for row, _ in layout.y_ticks:
-        for column, _, _ in layout.x_ticks:
-            pen.fill(column, row, row + 1, "." if pen.ascii else "·", "grid")
+    rows = np.array([row for row, _ in layout.y_ticks], np.int64)
+    columns = np.array([column for column, _, _ in layout.x_ticks], np.int64)
+    pen.fill(rows[:, None], columns, "." if pen.ascii else "·", "grid")

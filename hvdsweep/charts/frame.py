@@ -69,6 +69,11 @@ class Frame:
         the right of it. Never falls as x rises."""
         return _whole(self.across(x), self.dot_columns)
 
+    def edge(self, dots: npt.ArrayLike) -> FloatArray:
+        """x (data units) at so many dots from the left edge, any shape; `across` undone, up to rounding."""
+        low, high = self._x_places
+        return self.x_axis.inverse(low + np.asarray(dots, np.float64) / self.dot_columns * (high - low))
+
     def dot_row(self, y: FloatArray) -> IntArray:
         """Dot row of each y (which must have a place), [n] to [n]; -1 above the window, `dot_rows` below it."""
         return _whole(self.down(y), self.dot_rows)

@@ -35,7 +35,7 @@ def line_dots(series: Series, frame: Frame) -> tuple[BoolArray, Decimated | None
     x, y, breaks = _without_gaps(drawn, frame)
     if not len(x):
         return grid, None
-    runs = decimate(x, y, frame.dot_column, ascending=drawn.ascending, breaks=breaks)
+    runs = decimate(x, y, frame.dot_column, ascending=drawn.ascending, edge_of=frame.edge, breaks=breaks)
     _draw_upright(grid, runs, frame)
     to = np.flatnonzero(runs.joined)
     draw_segments(
@@ -74,9 +74,10 @@ class Points:
         return columns + frame.left, rows + frame.top
 
 
-def points_inside(series: Series, frame: Frame) -> Points:
-    """The points in the window, its edges included."""
-    start, stop = _reach(series, frame)
+def points_inside(series: Series, frame: Frame, between: tuple[float, float] | None = None) -> Points:
+    """The points in the window, its edges included; where x ascends only those about `between` two places (dots from
+    the left edge), which costs no more than there are."""
+    start, stop = _reach(series, frame, between or (0.0, frame.dot_columns))
     across, down = frame.across(series.x[start:stop]), frame.down(series.y[start:stop])
     inside = (across >= 0) & (across <= frame.dot_columns) & (down >= 0) & (down <= frame.dot_rows)
     if inside.all():
@@ -85,14 +86,12 @@ def points_inside(series: Series, frame: Frame) -> Points:
     return Points(across[kept], down[kept], start + kept)
 
 
-def _reach(series: Series, frame: Frame) -> tuple[int, int]:
-    """A slice of the series that holds all points in the window; short where x ascends."""
+def _reach(series: Series, frame: Frame, between: tuple[float, float]) -> tuple[int, int]:
+    """A slice of the series that holds all points between two places; short where x ascends."""
     if not series.ascending:
         return 0, len(series)
-    # A hair wider than the limits: rounding in `across` may count a value next to them as inside.
-    low, high = frame.x_limits
-    room = 1e-9 * max(abs(low), abs(high))
-    ends = np.searchsorted(series.x, [low - room, high + room])
+    # A dot wider: an axis and its inverse round differently.
+    ends = np.searchsorted(series.x, frame.edge([between[0] - 1, between[1] + 1]))
     return max(0, int(ends[0])), min(len(series), int(ends[1]) + 1)
 
 
@@ -132,7 +131,7 @@ def reference_dots(line: Reference, frame: Frame) -> BoolArray:
         across = frame.across([line.vertical] * 2)
         down = np.array([0.0, frame.dot_rows])
     elif line.function is not None:
-        x = np.array([frame.data(frame.left + dot / 2 - 0.25, 0)[0] for dot in range(frame.dot_columns)])
+        x = frame.edge(np.arange(frame.dot_columns) + 0.5)
         with np.errstate(all="ignore"):
             y = np.broadcast_to(np.asarray(line.function(x), np.float64), x.shape)
         across, down = frame.across(x), frame.down(np.where(np.isfinite(y), y, np.nan))

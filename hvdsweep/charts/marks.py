@@ -63,7 +63,7 @@ class Series:
     """A style key of the theme or any colour; `None` chooses one by name."""
     visible: bool
     """False keeps the name, its colour and its marker (dimmed in the legend) but draws nothing."""
-    _masks: dict[tuple[bool, bool], BoolArray] = field(repr=False)
+    _masks: dict[tuple[bool, bool], BoolArray] = field(init=False, repr=False)
 
     def __init__(
         self,

@@ -44,14 +44,19 @@ def nearest(chart: Chart, frame: Frame, column: int, row: int) -> Reading | None
     for series in chart.series:
         if not series.visible:
             continue
-        points = points_inside(series, frame)
-        if not len(points.index):
-            continue
-        # Dots are as wide as high in the usual cell of 1:2.
-        far = np.square(points.across - at_across) + np.square(points.down - at_down)
-        at = int(len(far) - 1 - np.argmin(far[::-1]))
-        if far[at] <= best:
-            best, found = float(far[at]), (series, int(points.index[at]))
+        # Nearby columns first: nothing beyond `reach` dots to either side can beat a point nearer than that.
+        reach = 4.0
+        while True:
+            points = points_inside(series, frame, (at_across - reach, at_across + reach))
+            # Dots are as wide as high in the usual cell of 1:2.
+            far = np.square(points.across - at_across) + np.square(points.down - at_down)
+            if len(far):
+                at = int(len(far) - 1 - np.argmin(far[::-1]))
+                if far[at] <= best:
+                    best, found = float(far[at]), (series, int(points.index[at]))
+            if not series.ascending or best <= reach**2 or reach > 2 * frame.dot_columns + abs(at_across):
+                break
+            reach *= 4
     return None if found is None else _read(*found, frame)
 
 

@@ -5,6 +5,7 @@ import io
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hvdsweep.charts import (
     LIGHT,
     MONO,
     TERMINAL,
+    Axis,
     Chart,
     Series,
     View,
@@ -129,6 +131,19 @@ def test_charts_that_show_the_same_are_equal():
     assert hash(make(4.0)) == hash(make(4.0))
     assert make(4.0) != make(5.0)
     assert make(4.0) != bare(Series("a", [1.0, 2.0], [math.nan, 4.0]))
+
+
+def test_series_and_charts_can_be_changed_into_others():
+    """`dataclasses.replace` hides a series or turns an axis, and the new chart is drawn anew."""
+    one = Series("a", [1.0, 2.0], [3.0, 4.0])
+    chart = bare(one)
+    first = chart.render(60, 20)
+    turned = replace(chart, y=Axis("log10"))
+    assert turned != chart
+    assert turned.render(60, 20) is not first
+    hidden = replace(one, visible=False)
+    assert (hidden.name, hidden.visible, one.visible) == ("a", False, True)
+    assert "no data yet" in replace(chart, series=(hidden,)).render(60, 20).plain()
 
 
 def test_series_refuse_shapes_that_do_not_match():

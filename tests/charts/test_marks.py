@@ -71,6 +71,15 @@ def test_censored_points_are_open_under_an_arrow():
     assert canvas.chars[tuple(reversed(canvas.frame.cell(2.0, 1.0)))] == "^"
 
 
+def test_an_arrow_never_leaves_the_plot():
+    """A bound in the topmost row goes without its arrow rather than overwriting what is above the plot."""
+    one = Series("a", [1.0, 2.0], [1.0, 10.0], censored=[True, True])
+    canvas = bare(one, y=Axis("linear", (0.0, 10.0)), title="a title above").render(40, 12)
+    assert canvas.frame.cell(2.0, 10.0)[1] == canvas.frame.top
+    assert "↑" not in canvas.chars[: canvas.frame.top].tolist()[-1]
+    assert canvas.plain().count("↑") == 1
+
+
 def test_censored_points_show_even_on_a_dense_line():
     """Where points are too dense for markers, those that are bounds still carry theirs."""
     x = np.arange(1000.0)

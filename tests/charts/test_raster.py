@@ -5,10 +5,11 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvdsweep.charts import Axis, Frame, Series, View
+from hvdsweep.charts import Axis, Chart, Frame, Series, View, raster
 from hvdsweep.charts.lines import line_dots, scattered_dots
 from hvdsweep.charts.raster import ASCII, BRAILLE, clip, decimate, draw_segments, fold, segment_dots, snap
 
@@ -97,6 +98,19 @@ def test_dashes_go_on_along_the_whole_path(corners):
         expected |= {dot for step, dot in enumerate(line) if (travelled + step) % 5 < 3}
         travelled += len(line) - 1
     assert {(c, r) for r, c in np.argwhere(grid).tolist()} == expected
+
+
+def test_long_paths_are_drawn_in_parts(monkeypatch):
+    """A path that must be cut up to bound memory gets the same dots and the same dashes."""
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(0, 40, 50), rng.uniform(0, 24, 50)
+    for dash in (None, (3, 2)):
+        whole, parts = np.zeros((24, 40), bool), np.zeros((24, 40), bool)
+        draw_segments(whole, x[:-1], y[:-1], x[1:], y[1:], dash=dash)
+        with monkeypatch.context() as patch:
+            patch.setattr(raster, "_DOTS_AT_ONCE", 200)
+            draw_segments(parts, x[:-1], y[:-1], x[1:], y[1:], dash=dash)
+        assert np.array_equal(whole, parts)
 
 
 @given(st.binary(min_size=24, max_size=24))
@@ -216,10 +230,15 @@ def test_a_long_line_covers_the_same_dots_as_drawing_every_segment(seed, count, 
     assert np.array_equal(line_dots(Series("a", x, y), frame)[0], slow_grid(x, y, frame))
 
 
-@given(points, axes, axes)
-def test_scattered_dots_are_the_points_in_the_window(raw, x_axis, y_axis):
-    """One dot for every point that lies in the window, none else."""
-    x, y = np.array([p for p, _ in raw], float), np.array([q for _, q in raw], float)
+@given(points, st.booleans(), axes, axes)
+def test_scattered_dots_are_the_points_in_the_window(raw, ascending, x_axis, y_axis):
+    """One dot for every point that lies in the window, none else; those at its very edges included."""
+    x, y = (
+        np.array([p for p, _ in raw] + [0.5, 9.5], float),
+        np.array([q for _, q in raw] + [0.75, 8.0], float),
+    )
+    if ascending:
+        x = np.sort(x)
     frame = Frame(0, 0, 8, 4, x_axis, y_axis, (0.5, 9.5), (0.75, 8.0))
     expected = set()
     for p, q in zip(x, y, strict=True):
@@ -238,6 +257,24 @@ def test_steps_hold_a_value_until_the_next(raw):
     frame = Frame(0, 0, 8, 4, Axis(), Axis(), (0.5, 9.5), (0.75, 8.0))
     plain = Series("a", [p for p, _ in corners], [q for _, q in corners])
     assert np.array_equal(line_dots(Series("a", x, y, steps=True), frame)[0], line_dots(plain, frame)[0])
+
+
+@pytest.mark.parametrize("scale", ["log2", "log10", "linear"])
+def test_a_long_line_costs_transforms_by_the_width_of_the_chart(monkeypatch, scale):
+    """A million ascending points take fewer transforms than a hundred for each dot column."""
+    transformed = 0
+    forward = Axis.forward
+
+    def counting(self, values):
+        nonlocal transformed
+        transformed += np.size(values)
+        return forward(self, values)
+
+    monkeypatch.setattr(Axis, "forward", counting)
+    x = np.arange(1.0, 1e6 + 1)
+    canvas = Chart((Series("a", x, np.sqrt(x)),), x=Axis(scale), y=Axis(scale)).render(120, 40)
+    assert 0 < transformed < 100 * 240
+    assert (canvas.chars > "⠀").sum() > 100
 
 
 def test_a_view_far_inside_the_data_still_draws_the_line_through_it():
