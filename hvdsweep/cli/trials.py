@@ -119,7 +119,7 @@ def _list(
     ]
     if rows:
         click.echo("\n".join(table(header, rows, left=("workload", "status"))))
-    shown = f"{len(rows):,} of {page.total:,} trials"
+    shown = f"{len(rows):,} of {page.total:,} trials" if page.total else "No trial matches."
     click.echo(shown + ("; --limit 0 shows all" if len(rows) < page.total and limit else ""), err=True)
 
 

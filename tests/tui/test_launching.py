@@ -1,0 +1,200 @@
+"""Starting sweeps from the interface: the right command line, a process of its own, and words when it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.plan import make_plan
+from hvdsweep.store import connect, save_plan
+from hvdsweep.store.reader import open_reader
+from hvdsweep.sweep import Overrides, load_sweep
+from tests.tui.stores import SWEEP
+from tui import launching
+from tui.launching import Changes, arguments_to_go_on, delete, extent_of, go_on, spawn_launch, stop
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A sweep file: 2 workloads, batch sizes 16, 64 and 256, 4 trials each."""
+    path = tmp_path / "digits.toml"
+    path.write_text(SWEEP)
+    return path
+
+
+def saved(db: Path, file: Path, overrides: Overrides | None = None) -> int:
+    """The id of the sweep that launching `file` with these options makes."""
+    with closing(connect(db, create=True)) as conn:
+        return save_plan(conn, make_plan(load_sweep(file, overrides))).sweep_id
+
+
+def launched(db: Path, arguments: list[str]) -> int:
+    """The id of the sweep that these arguments of `hvdsweep launch` mean, read by the command's own parser."""
+    import click
+
+    from hvdsweep.cli.launch import launch
+
+    given = launch.make_context("launch", [*arguments, "--db", str(db)], parent=click.Context(launch)).params
+    overrides = Overrides(given["trials"], given["batch_sizes"], given["steps"], given["stop"], given["seed"])
+    return saved(db, Path(given["workloads"][0]), overrides)
+
+
+CASES = {
+    "as the file says": Overrides(),
+    "fewer trials": Overrides(trials=2),
+    "other batch sizes": Overrides(batch_sizes="8,32"),
+    "another seed": Overrides(seed=5),
+    "other steps": Overrides(steps=50),
+    "another end": Overrides(stop="goal"),
+    "all of it": Overrides(trials=1, batch_sizes="8", steps=50, stop="goal", seed=3),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_going_on_means_the_very_same_sweep(tmp_path, file, case):
+    """However a sweep was launched, the arguments to go on lead to it again, and neither add nor withdraw a trial."""
+    db = tmp_path / "a.db"
+    sweep = saved(db, file, CASES[case])
+    with open_reader(db) as reader:
+        before = reader.trials().total
+    assert launched(db, arguments_to_go_on(db, sweep, Changes(np=2, gangs=3))) == sweep
+    with open_reader(db) as reader:
+        assert reader.trials().total == before
+
+
+def test_extending_adds_and_keeps(tmp_path, file):
+    """More trials and batch sizes are the same sweep, grown."""
+    db = tmp_path / "a.db"
+    sweep = saved(db, file, Overrides(trials=2))
+    arguments = arguments_to_go_on(db, sweep, Changes(trials=6, batch_sizes=(16, 64, 256, 512)))
+    assert launched(db, arguments) == sweep
+    with open_reader(db) as reader:
+        assert extent_of(reader, sweep) == (6, (16, 64, 256, 512))
+        assert reader.trials().total == 2 * 4 * 6
+
+
+def test_a_file_that_became_another_sweep_is_refused(tmp_path, file):
+    """The message names what has changed; nothing is started."""
+    db = tmp_path / "a.db"
+    sweep = saved(db, file)
+    file.write_text(SWEEP.replace("max = 10.0", "max = 3.0"))
+    with pytest.raises(
+        UserError, match=r"has changed since sweep 1 was made \(search.learning_rate.max: 10.0 -> 3.0\)"
+    ):
+        arguments_to_go_on(db, sweep, Changes())
+
+
+def test_a_file_that_is_gone_is_told(tmp_path, file):
+    """With what to do."""
+    db = tmp_path / "a.db"
+    sweep = saved(db, file)
+    file.unlink()
+    with pytest.raises(UserError, match=r"digits.toml is gone. Put it back"):
+        arguments_to_go_on(db, sweep, Changes())
+    with pytest.raises(UserError, match="not in the database any more"):
+        arguments_to_go_on(db, 99, Changes())
+
+
+def program(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let another program stand for `hvdsweep`."""
+    monkeypatch.setattr(launching, "command_of", lambda arguments: [sys.executable, "-c", code, *arguments])
+
+
+def test_a_launch_is_a_process_of_its_own(tmp_path, monkeypatch):
+    """It has its own session and no terminal, gets the arguments, writes to a log beside the database, and outlives a
+    SIGHUP or SIGINT to ours; its end is told with its last words."""
+    code = (
+        "import os, sys; print('session', os.getsid(0) == os.getpid(), sys.stdin.read() == '', *sys.argv[1:]);"
+        " print('TEXTUAL_X' in os.environ); sys.exit(3)"
+    )
+    program(monkeypatch, code)
+    monkeypatch.setenv("TEXTUAL_X", "1")
+    ended = threading.Event()
+    told: list[object] = []
+
+    def tell(exit_code: int, words: str) -> None:
+        told.extend((exit_code, words))
+        ended.set()
+
+    started = spawn_launch(tmp_path / "a.db", ["digits.toml", "--np", "2"], tell)
+    assert ended.wait(30)
+    said = started.log.read_text().splitlines()
+    assert said[1:] == [f"session True True launch --db {tmp_path}/a.db digits.toml --np 2", "False"]
+    assert said[0].startswith("$ ")
+    assert told == [3, "\n".join(said[1:])]
+    assert started.log.parent == Path(f"{tmp_path}/a.db.logs")
+
+
+def test_killing_the_interface_leaves_the_launch_running(tmp_path, monkeypatch):
+    """A process that starts a launch and is then killed: the launch still runs."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from tui import launching
+launching.command_of = lambda arguments: [sys.executable, "-c", "import sys, time; print('up', flush=True); time.sleep(60)"]
+print(launching.spawn_launch(Path({str(tmp_path / "a.db")!r}), []).pid, flush=True)
+sys.stdin.read()
+"""
+    import subprocess
+
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    try:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        os.kill(child, 0)
+        state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state in "SRD"
+    finally:
+        os.kill(child, signal.SIGKILL)
+    parent.stdin.close()
+    parent.stdout.close()
+
+
+def test_a_program_that_cannot_be_started_is_told(tmp_path, monkeypatch):
+    """RunFailed, not an OSError."""
+    monkeypatch.setattr(launching, "command_of", lambda arguments: [str(tmp_path / "nowhere")])
+    with pytest.raises(RunFailed, match="could not be started"):
+        spawn_launch(tmp_path / "a.db", [])
+
+
+def test_the_command_is_the_hvdsweep_that_runs_now():
+    """Beside this Python, so that a virtual environment need not be active."""
+    command = launching.command_of(["launch", "x.toml"])
+    assert command[0].startswith(str(Path(sys.executable).parent))
+    assert command[-2:] == ["launch", "x.toml"]
+
+
+def test_go_on_starts_what_the_arguments_say(tmp_path, file, monkeypatch):
+    """From sweep to process: file and options reach the command."""
+    program(monkeypatch, "import sys; print(*sys.argv[1:])")
+    db = tmp_path / "a.db"
+    sweep = saved(db, file)
+    ended = threading.Event()
+    started = go_on(db, sweep, Changes(np=2, gangs=1, trials=5), lambda code, words: ended.set())
+    assert ended.wait(30)
+    assert f"launch --db {db} {file} --trials 5 --np 2 --gangs 1" in started.log.read_text()
+
+
+def test_stop_and_delete_go_through_the_store(tmp_path, file):
+    """A request to stop stands in the store; a deleted sweep is gone with its trials."""
+    db = tmp_path / "a.db"
+    sweep = saved(db, file)
+    stop(db, sweep)
+    with open_reader(db) as reader:
+        assert reader.sweeps()[0].request == "stop"
+    assert delete(db, sweep) == 24
+    with open_reader(db) as reader:
+        assert reader.sweeps() == []
+        assert reader.trials().total == 0
