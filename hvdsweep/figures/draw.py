@@ -30,6 +30,9 @@ DPI = 160
 LETTERS_PER_INCH = 17
 """Of the notes under a figure."""
 
+TITLE_LETTERS = 44
+"""Of a panel's title, per line."""
+
 BESIDE = 7
 """With more entries than this the legend stands beside its panel."""
 
@@ -148,7 +151,8 @@ def _canvas(figure: Figure) -> Canvas:
 
 def _draw(canvas: Canvas, axes: Axes, panel: Panel) -> None:
     chart = panel.chart
-    axes.set_title(chart.title, pad=16 if chart.notes else 8)
+    title = "\n".join(textwrap.wrap(chart.title, TITLE_LETTERS, break_long_words=False))
+    axes.set_title(title, pad=16 if chart.notes else 8)
     if chart.notes:
         axes.text(
             0, 1.02, chart.notes, transform=axes.transAxes, fontsize=7.5, color=LIGHT["subtitle"].split()[-1]
@@ -187,11 +191,14 @@ def _draw(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         axes.plot(
             [note.x], [note.y], marker="*", color="#e8a200", mec="#5d4300", mew=0.7, ms=13, ls="", zorder=6
         )
+        # Written towards the middle, so that nothing leaves the panel.
+        right = math.log2(note.x) > np.mean(np.log2(limits.x_limits)) if chart.x.log else False
         axes.annotate(
             note.text,
             (note.x, note.y),
             textcoords="offset points",
-            xytext=(6, 9),
+            xytext=(-6 if right else 6, 10),
+            ha="right" if right else "left",
             fontsize=8,
             fontweight="bold",
             zorder=7,

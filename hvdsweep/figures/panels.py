@@ -94,7 +94,7 @@ def _without_crowd(series: Sequence[Series]) -> tuple[Series, ...]:
     """The same lines; without intervals where there are so many that nobody could tell whose they are."""
     if len(series) <= MOST_INTERVALS:
         return tuple(series)
-    return tuple(Series(one.name, one.x, one.y, censored=one.censored) for one in series)
+    return tuple(Series(one.name, one.x, one.y, marker=one.marker, censored=one.censored) for one in series)
 
 
 def own_steps_panel(
@@ -102,10 +102,12 @@ def own_steps_panel(
 ) -> Panel:
     """The chart of `hvdsweep curve`: with one curve also regions, fit and the maximum useful batch size."""
     chart = curve_chart(curves, names, examples=examples)
+    workloads = {curve.workload for curve in curves}
+    title = workloads.pop() if len(workloads) == 1 else f"{chart.y.title.capitalize()} against batch size"
     if len(curves) > 1:
         chart = replace(chart, references=tuple(_labelled(chart.references)))
     return Panel(
-        replace(chart, subtitle=_goals(curves)),
+        replace(chart, series=_without_crowd(chart.series), title=title, subtitle=_goals(curves)),
         tuple(notes),
         workloads=tuple(dict.fromkeys(curve.workload for curve in curves)),
     )
@@ -331,7 +333,7 @@ def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[s
         (Series(f"{names[1]} / {names[0]}", found.batch_sizes, ratio, y_low=found.low, y_high=found.high),),
         x=Axis("log2", title="batch size"),
         y=Axis("log2", title="ratio of steps"),
-        title=f"{names[1]} against {names[0]}",
+        title="Ratio of steps",
         references=(Reference("equal", horizontal=1.0),),
         empty="no batch size in which both reached their goals",
     )
@@ -352,11 +354,11 @@ def best_of_panel(result: StepsToResult, title: str) -> Panel:
         middle = np.where(np.isfinite(middle), middle, np.nan)
         series.append(Series(f"batch size {size:,}", found.k, middle, y_low=low, y_high=high, marker=""))
     chart = Chart(
-        tuple(series),
+        _without_crowd(series),
         x=Axis("log2", title="trials"),
         y=Axis("log2", title="steps to the goal, best of so many trials"),
         title=title,
-        subtitle=goal_words(table.metric, result.goal, table.maximize) + ", median and quartiles",
+        subtitle=goal_words(table.metric, result.goal, table.maximize) + ", median",
         empty="the goal was not reached",
     )
     return Panel(chart, workloads=(table.workload,), ordered=True)

@@ -79,6 +79,8 @@ class Source:
         *,
         metric: str | None = None,
         maximize: bool | None = None,
+        step_budget: float | None = None,
+        example_budget: float | None = None,
         num_trials: int | None = None,
         normalise: int | None = None,
         rules: Rules | None = None,
@@ -88,7 +90,11 @@ class Source:
 
         `cautious`: warn of metaparameters at the edge of their space, too.
         """
-        asked: dict[str, Any] = {"num_trials": num_trials}
+        asked: dict[str, Any] = {
+            "step_budget": step_budget,
+            "example_budget": example_budget,
+            "num_trials": num_trials,
+        }
         found = answer_at_goal(self.reader, row, goal, metric=metric, maximize=maximize, **asked)
         if found is None:
             table = self.table(row, metric, maximize)

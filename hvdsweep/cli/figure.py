@@ -1,0 +1,181 @@
+"""`hvdsweep figure`: the paper's figures and one's own, as files, text or numbers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.workload_choice import choose
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.figures.figure import Figure
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
+
+
+@click.command()
+@click.argument("name")
+@click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
+@db_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write FILE.png, .svg or .pdf.  [default: print it as text]",
+)
+@click.option("--text", "as_text", is_flag=True, help="Print it as text, beside --out too.")
+@click.option(
+    "--sweep", "sweeps", type=int, multiple=True, metavar="ID", help="From this sweep; may be repeated."
+)
+@click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
+@click.option("--maximize/--minimize", default=None, help="Whether more is better.")
+@click.option("--goal", "goals", type=float, multiple=True, metavar="X", help="Goal; may be repeated.")
+@click.option("--step-budget", type=click.IntRange(min=0), metavar="N", help="Only steps up to N count.")
+@click.option(
+    "--example-budget",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Only batch size x steps up to N counts.",
+)
+@click.option(
+    "--num-trials", type=click.IntRange(min=1), metavar="N", help="Only the first N trials of each study."
+)
+@click.option(
+    "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
+)
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="B",
+    help="scatter: which.",
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME",
+    help="metaparameters, stability, split: which.",
+)
+@click.option("--edge", "edges", type=float, multiple=True, metavar="X", help="split: ends of intervals.")
+@click.option(
+    "--steps", "step_budgets", type=float, multiple=True, metavar="N", help="best-error: step budgets."
+)
+@click.option(
+    "--epochs", "epoch_budgets", type=float, multiple=True, metavar="N", help="best-error: epoch budgets."
+)
+@click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
+@click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Of a PNG.")
+@click.option("--ascii", "only_ascii", is_flag=True, help="Text without braille and Unicode.")
+@json_option
+def figure(
+    name: str,
+    workloads: tuple[str, ...],
+    db: Path,
+    out: Path | None,
+    as_text: bool,
+    sweeps: tuple[int, ...],
+    metric: str | None,
+    maximize: bool | None,
+    goals: tuple[float, ...],
+    step_budget: int | None,
+    example_budget: int | None,
+    num_trials: int | None,
+    normalise: int | None,
+    batch_sizes: tuple[int, ...],
+    parameters: tuple[str, ...],
+    edges: tuple[float, ...],
+    step_budgets: tuple[float, ...],
+    epoch_budgets: tuple[float, ...],
+    examples: bool,
+    dpi: int,
+    only_ascii: bool,
+    as_json: bool,
+) -> None:
+    """Draw a figure: NAME is 1 to 11, as in the paper, or one of these kinds for any WORKLOAD.
+
+    \b
+    curve           steps to the goal against batch size
+    goals           the same at several goals
+    metaparameters  those of the best trials against batch size
+    scatter         learning rate against 1 - momentum, trial by trial
+    best-error      best error against batch size, under budgets if given
+    stability       share of diverged trials over a metaparameter
+    split           best error and steps, split by a metaparameter
+    compare         two workloads, or one in two sweeps
+    best-of         steps of the best of k trials against k
+
+    WORKLOAD is a workload's name, or a part of it that fits no other; without it, all in the database.
+    """
+    from hvdsweep.figures.own import Ask, own_figure
+    from hvdsweep.figures.published import names, paper_figure
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader, reader.snapshot():
+        if name in names():
+            if workloads:
+                raise UserError(
+                    f"figure {name}: is the paper's, with its own workloads; name a kind to draw others"
+                )
+            made = paper_figure(reader, name, sweeps[0] if sweeps else None)
+        else:
+            ask = Ask(
+                metric=metric,
+                maximize=maximize,
+                goals=goals,
+                step_budget=step_budget,
+                example_budget=example_budget,
+                num_trials=num_trials,
+                normalise=normalise,
+                batch_sizes=batch_sizes,
+                parameters=parameters,
+                edges=edges,
+                step_budgets=step_budgets,
+                epoch_budgets=epoch_budgets,
+                examples=examples,
+            )
+            made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
+    if out is not None:
+        from hvdsweep.figures.draw import save
+
+        save(made, out, dpi=dpi)
+        click.echo(f"{out}: written", err=True)
+    if as_json:
+        print_json(made.to_json())
+    elif as_text or out is None:
+        _print(made, only_ascii)
+
+
+def _chosen(reader: Reader, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
+    """The workloads that are meant, of each sweep named, or else of the newest that has them."""
+    found: list[WorkloadRow] = []
+    for sweep in sweeps or (None,):
+        choice = choose(reader, asked, sweep)
+        for note in choice.notes:
+            click.echo(note, err=True)
+        found += choice.workloads
+    return found
+
+
+def _print(made: Figure, only_ascii: bool) -> None:
+    from hvdsweep.figures.text import figure_lines
+
+    width = max(40, min(shutil.get_terminal_size((100, 32)).columns, 240))
+    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    lines = figure_lines(made, width, ascii=only_ascii, color=colored)
+    if colored:
+        from rich.console import Console
+
+        console = Console()
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    else:
+        click.echo("\n".join(str(line) for line in lines))

@@ -1,0 +1,261 @@
+"""Figures of one's own workloads: one kind per question, for any workloads of any sweeps of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.curves import curve as curve_of_table
+from hvdsweep.curves import steps_to_result
+from hvdsweep.errors import UserError
+from hvdsweep.figures import panels
+from hvdsweep.figures.figure import Figure, Panel
+from hvdsweep.figures.source import Source
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Curve, StepsToResult, WorkloadTable
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
+
+GOALS = (0.8, 0.9, 1.0, 1.25, 1.6)
+"""Goals of `goals` where none are given, as multiples of the workload's own (divided by, where it is maximised)."""
+
+OVERLAID = 8
+"""Workloads that share one panel of `curve`; more get one each."""
+
+SCATTERED = 9
+"""Batch sizes that `scatter` shows where none are named: as many, spread over all there are."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of each workload; None or empty leaves what the workload says itself."""
+
+    metric: str | None = None
+    maximize: bool | None = None
+    goals: tuple[float, ...] = ()
+    step_budget: float | None = None
+    example_budget: float | None = None
+    num_trials: int | None = None
+    normalise: int | None = None
+    batch_sizes: tuple[int, ...] = ()
+    parameters: tuple[str, ...] = ()
+    """Metaparameters to show, or to split by (the first)."""
+    edges: tuple[float, ...] = ()
+    """Ends of the intervals that a split makes of a metaparameter."""
+    step_budgets: tuple[float, ...] = ()
+    epoch_budgets: tuple[float, ...] = ()
+    examples: bool = False
+    """Training examples instead of steps."""
+
+    @property
+    def goal(self) -> float | None:
+        """The first goal given."""
+        return self.goals[0] if self.goals else None
+
+    @property
+    def budgets(self) -> dict[str, Any]:
+        """As the functions of `hvdsweep.curves` take them."""
+        return {
+            "step_budget": self.step_budget,
+            "example_budget": self.example_budget,
+            "num_trials": self.num_trials,
+        }
+
+
+def own_figure(reader: Reader, kind: str, rows: Sequence[WorkloadRow], ask: Ask | None = None) -> Figure:
+    """The figure `kind` of these workloads. UserError: no workload, no such kind, or a question without an answer."""
+    if kind not in KINDS:
+        raise UserError(
+            f"figure: {kind}: no such kind. There are {', '.join(KINDS)}, and 1 to 11 of the paper."
+        )
+    if not rows:
+        raise UserError(f"figure: {kind}: name at least one workload")
+    make, title, columns = KINDS[kind]
+    made = make(Source(reader), rows, ask or Ask())
+    return Figure(kind, title, columns, tuple(made))
+
+
+def names_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
+    """What tells the workloads apart: their names, and the sweep's where one name is there twice."""
+    names = [row.name for row in rows]
+    if len(set(names)) == len(names):
+        return names
+    sweeps = {sweep.id: sweep.name for sweep in reader.sweeps()}
+    if len({sweeps[row.sweep_id] for row in rows}) < len({row.sweep_id for row in rows}):
+        sweeps = {identity: f"sweep {identity}" for identity in sweeps}
+    return [f"{row.name} ({sweeps[row.sweep_id]})" for row in rows]
+
+
+def _table(source: Source, row: WorkloadRow, ask: Ask) -> WorkloadTable:
+    return source.table(row, ask.metric, ask.maximize)
+
+
+def _result(source: Source, row: WorkloadRow, ask: Ask) -> StepsToResult:
+    return steps_to_result(_table(source, row, ask), ask.goal, **ask.budgets)
+
+
+def _asked_curve(source: Source, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
+    return source.curve(
+        row, goal, metric=ask.metric, maximize=ask.maximize, normalise=ask.normalise, **ask.budgets
+    )
+
+
+def _curve(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    goals: Sequence[float | None] = ask.goals or (None,)
+    names = names_of(source.reader, rows)
+    lines = [
+        (
+            _asked_curve(source, row, ask, goal),
+            name if goal is None or len(goals) == 1 else f"{name}, {goal:g}",
+        )
+        for row, name in zip(rows, names, strict=True)
+        for goal in goals
+    ]
+    if len(lines) <= OVERLAID:
+        return [
+            panels.own_steps_panel(
+                [one for one, _ in lines], [name for _, name in lines], examples=ask.examples
+            )
+        ]
+    return [
+        replace(panel, chart=replace(panel.chart, title=name))
+        for one, name in lines
+        for panel in [panels.own_steps_panel([one], ["fewest steps"], examples=ask.examples)]
+    ]
+
+
+def _goals(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    made = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        table = _table(source, row, ask)
+        goals = ask.goals
+        if not goals:
+            if table.goal is None:
+                raise UserError(f"{row.name}: goals: the sweep names no goal; give some (--goal X --goal Y)")
+            own, turned = table.goal, table.maximize
+            goals = tuple(float(f"{own / share if turned else own * share:.3g}") for share in GOALS)
+        curves = [
+            curve_of_table(table, goal, resamples=0, normalise=ask.normalise, **ask.budgets) for goal in goals
+        ]
+        labels = [f"goal {goal:g}" for goal in goals]
+        made.append(panels.steps_panel(curves, labels, name, scaling=[], subtitle=table.metric, ordered=True))
+    return made
+
+
+def _metaparameters(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    made = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        result = _result(source, row, ask)
+        have = set(result.table.parameters)
+        asked = list(ask.parameters)
+        if not asked:
+            asked = [panels.EFFECTIVE] if {"learning_rate", "momentum"} <= have else []
+            asked += sorted(have - {"momentum"}) + ["one_minus_momentum"] * ("momentum" in have)
+        made += [panels.metaparameter_panel(result, one, name) for one in asked]
+    return made
+
+
+def _scatter(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    made: list[Panel] = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        table = _table(source, row, ask)
+        if ask.num_trials is not None:
+            raise UserError("scatter: --num-trials: it shows all trials that ended")
+        sizes = list(ask.batch_sizes) or _spread(table.batch_sizes.tolist(), SCATTERED)
+        for size in sizes:
+            panel = panels.scatter_panel(
+                table,
+                size,
+                ask.goal,
+                f"Batch size {size:,}",
+                step_budget=ask.step_budget,
+                example_budget=ask.example_budget,
+            )
+            legend = False if made else panel.chart.legend
+            made.append(replace(panel, heading=name, chart=replace(panel.chart, legend=legend)))
+    return made
+
+
+def _spread(values: list[int], most: int) -> list[int]:
+    """At most so many of the values, evenly over them, both ends included."""
+    if len(values) <= most:
+        return values
+    return [values[round(index * (len(values) - 1) / (most - 1))] for index in range(most)]
+
+
+def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    names = names_of(source.reader, rows)
+    tables = [_table(source, row, ask).restrict(num_trials=ask.num_trials) for row in rows]
+    if not ask.step_budgets and not ask.epoch_budgets:
+        return [panels.best_panel(tables, names, "Best error against batch size")]
+    made = []
+    for table, name in zip(tables, names, strict=True):
+        if ask.step_budgets:
+            made.append(panels.budgets_panel(table, name, steps=ask.step_budgets))
+        if ask.epoch_budgets:
+            made.append(panels.budgets_panel(table, name, epochs=ask.epoch_budgets))
+    return made
+
+
+def _stability(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    return [
+        panels.stability_panel(_table(source, row, ask), parameter, name)
+        for row, name in zip(rows, names_of(source.reader, rows), strict=True)
+        for parameter in ask.parameters or ("learning_rate",)
+    ]
+
+
+def _split(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    if len(ask.parameters) != 1:
+        raise UserError("split: name the metaparameter to split by, once (--parameter NAME)")
+    made = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        table = _table(source, row, ask).restrict(num_trials=ask.num_trials)
+        parts = table.split(ask.parameters[0], edges=ask.edges or None)
+        labels = [
+            f"{ask.parameters[0]} {value[0]:g} to {value[1]:g}"
+            if isinstance(value, tuple)
+            else f"{ask.parameters[0]} {value:g}"
+            for value in parts
+        ]
+        budgets: dict[str, Any] = {"step_budget": ask.step_budget, "example_budget": ask.example_budget}
+        made.append(panels.best_panel(list(parts.values()), labels, f"{name}: best"))
+        curves = [curve_of_table(part, ask.goal, resamples=0, **budgets) for part in parts.values()]
+        made.append(panels.steps_panel(curves, labels, f"{name}: steps", scaling=labels[:1]))
+    return made
+
+
+def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    if len(rows) < 2:
+        raise UserError("compare: name two workloads, or two sweeps that have one (--sweep A --sweep B)")
+    names = names_of(source.reader, rows)
+    curves = [_asked_curve(source, row, ask, ask.goal) for row in rows]
+    made = [panels.steps_panel(curves, names, "Steps to the goal")]
+    for curve, name in zip(curves[1:], names[1:], strict=True):
+        made.append(panels.comparison_panel(curves[0].result, curve.result, (names[0], name)))
+    return made
+
+
+def _best_of(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    return [
+        panels.best_of_panel(_result(source, row, ask), name)
+        for row, name in zip(rows, names_of(source.reader, rows), strict=True)
+    ]
+
+
+Maker = Callable[[Source, Sequence["WorkloadRow"], Ask], list[Panel]]
+
+KINDS: Mapping[str, tuple[Maker, str, int]] = {
+    "curve": (_curve, "Steps to the goal against batch size", 3),
+    "goals": (_goals, "Steps to several goals", 3),
+    "metaparameters": (_metaparameters, "Metaparameters of the best trials", 3),
+    "scatter": (_scatter, "Learning rate against 1 - momentum", 3),
+    "best-error": (_best_error, "Best error against batch size", 2),
+    "stability": (_stability, "Where trials diverge", 2),
+    "split": (_split, "Split by a metaparameter", 2),
+    "compare": (_compare, "Side by side", 2),
+    "best-of": (_best_of, "Whether the search was long enough", 2),
+}
+"""Kind -> (what makes its panels, title, panels beside each other)."""

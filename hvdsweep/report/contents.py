@@ -1,0 +1,163 @@
+"""What a report tells of a sweep, gathered once and as plain data: the page only sets it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
+from hvdsweep.curves.metaparameters import best_parameter
+from hvdsweep.errors import UserError
+from hvdsweep.figures import panels
+from hvdsweep.figures.figure import Figure, Panel
+from hvdsweep.figures.source import Source
+from hvdsweep.states import Status
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Costs, Curve, WorkloadTable
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import EventRow, StudyRow, SweepRow, ThroughputRow, WorkloadRow
+
+EVENTS = 40
+"""Last events of the sweep that are told."""
+
+
+@dataclass(frozen=True)
+class WorkloadPart:
+    """One workload."""
+
+    row: WorkloadRow
+    studies: tuple[StudyRow, ...]
+    counts: Mapping[int, Mapping[Status, int]]
+    """Study id -> status -> trials."""
+    curve: Curve | None
+    """None where there is no goal or nothing was measured."""
+    problem: str | None
+    """Why there is no curve."""
+    exponents: tuple[str, ...]
+    """How learning rates grow with batch size, one sentence each."""
+    costs: Costs | None
+    """Time to the goal by measured speeds; None without any."""
+    figure: Figure | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The whole report."""
+
+    sweep: SweepRow
+    database: str
+    definition: Mapping[str, Any]
+    workloads: tuple[WorkloadPart, ...]
+    hosts: tuple[str, ...]
+    """Machines that gangs and speeds name."""
+    gangs: int
+    """Gangs that ever worked on it."""
+    throughput: tuple[ThroughputRow, ...]
+    events: tuple[EventRow, ...]
+    searches: Mapping[int, Mapping[int, Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> dict[Status, int]:
+        """Trials of the sweep by status."""
+        found = dict.fromkeys(Status, 0)
+        for part in self.workloads:
+            for counts in part.counts.values():
+                for status, count in counts.items():
+                    found[status] += count
+        return found
+
+
+def gather(reader: Reader, sweep: SweepRow) -> Contents:
+    """Everything about `sweep`. A workload without an answer says why; nothing here fails for lack of data."""
+    source = Source(reader, sweep.id)
+    studies = reader.studies(sweep.id)
+    counts = reader.counts()
+    rows = reader.workloads(sweep.id)
+    names = {row.name for row in rows}
+    speeds = [speed for speed in reader.throughput() if speed.workload in names]
+    gangs = reader.gangs(sweep.id)
+    hosts = {gang.host for gang in gangs} | {speed.host for speed in speeds}
+    definition = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep.id,))[0][0]
+    parts = []
+    for row in rows:
+        mine = tuple(study for study in studies if study.workload_id == row.id)
+        parts.append(_part(source, row, mine, {study.id: counts.get(study.id, {}) for study in mine}, speeds))
+    return Contents(
+        sweep=sweep,
+        database=str(reader.path),
+        definition=json.loads(definition),
+        workloads=tuple(parts),
+        hosts=tuple(sorted(host for host in hosts if host)),
+        gangs=len(gangs),
+        throughput=tuple(speeds),
+        events=tuple(reader.events(sweep_id=sweep.id, latest=EVENTS)),
+    )
+
+
+def _part(
+    source: Source,
+    row: WorkloadRow,
+    studies: tuple[StudyRow, ...],
+    counts: Mapping[int, Mapping[Status, int]],
+    speeds: list[ThroughputRow],
+) -> WorkloadPart:
+    try:
+        curve = source.curve(row, cautious=True)
+    except UserError as error:
+        return WorkloadPart(row, studies, counts, None, str(error), (), None, None)
+    table = source.table(row)
+    # What was measured on purpose counts more than what trials happened to run at.
+    own = sorted((s for s in speeds if s.workload == row.name), key=lambda s: (s.source == "scale", s.time))
+    costs = None
+    if own:
+        costs = time_to_goal(
+            {point.batch_size: point.steps for point in curve.points},
+            [Throughput(speed.batch_size, speed.np, speed.steps_per_second) for speed in own],
+        )
+    return WorkloadPart(
+        row,
+        studies,
+        counts,
+        curve,
+        None,
+        _exponents(table),
+        costs,
+        Figure(row.name, "", 2, _panels(curve, table)),
+    )
+
+
+def _panels(curve: Curve, table: WorkloadTable) -> tuple[Panel, ...]:
+    """The curve, the best learning rates, where trials diverged, and whether the search was long enough."""
+    made = [panels.own_steps_panel([curve], ["fewest steps"])]
+    result = steps_to_result(table)
+    have = set(table.parameters)
+    if "learning_rate" in have:
+        name = panels.EFFECTIVE if "momentum" in have else "learning_rate"
+        made.append(panels.metaparameter_panel(result, name, "Best learning rate"))
+        made.append(panels.stability_panel(table, "learning_rate", "Where trials diverge"))
+    made.append(panels.best_of_panel(result, "Whether the search was long enough"))
+    return tuple(made)
+
+
+def _exponents(table: WorkloadTable) -> tuple[str, ...]:
+    """The fitted growth of learning rates with batch size beside the two heuristics (paper, section 8.6)."""
+    found = []
+    result = steps_to_result(table)
+    for name in ("learning_rate", panels.EFFECTIVE):
+        if "learning_rate" not in table.parameters or (
+            name == panels.EFFECTIVE and "momentum" not in table.parameters
+        ):
+            continue
+        law = fit_exponent(table.batch_sizes, best_parameter(result, name))
+        if law is None:
+            continue
+        interval = "" if law.low is None else f" (95 %: {law.low:.2f} to {law.high:.2f})"
+        found.append(
+            f"The best {panels.NAMES.get(name, 'learning rate')} grows as batch size to the power {law.exponent:.2f}"
+            f"{interval}; linear scaling misses it by {law.linear_misfit:.2f} in ln, square-root scaling by "
+            f"{law.square_root_misfit:.2f}."
+        )
+    return tuple(found)

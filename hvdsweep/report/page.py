@@ -1,0 +1,400 @@
+"""The report as HTML: one file, no script, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.figures.figure import Figure
+from hvdsweep.report.contents import Contents, WorkloadPart, gather
+from hvdsweep.states import Status
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Curve, Point
+    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import SweepRow
+
+MOST_POINTS = 200
+"""Rows of one table; a report is for people."""
+
+
+def report_page(reader: Reader, sweep: SweepRow) -> str:
+    """The whole page about `sweep`."""
+    with reader.snapshot():
+        contents = gather(reader, sweep)
+    parts = [_workload(part, index) for index, part in enumerate(contents.workloads)]
+    body = [
+        _head(contents),
+        _index(contents),
+        *parts,
+        _plan(contents),
+        _speeds(contents),
+        _provenance(contents),
+    ]
+    style = resources.files("hvdsweep.report").joinpath("style.css").read_text(encoding="utf-8")
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(sweep.name)}: hvdsweep report</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>\n{style}</style></head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
+    )
+
+
+def _head(contents: Contents) -> str:
+    sweep, trials = contents.sweep, contents.trials
+    ended = trials[Status.COMPLETE] + trials[Status.INFEASIBLE] + trials[Status.INCOMPLETE]
+    state = sweep.state.lower()
+    if sweep.state in ("RUNNING", "STOPPING") and not sweep.live:
+        state = "interrupted"
+    numbers = {
+        "workloads": len(contents.workloads),
+        "studies": sum(len(part.studies) for part in contents.workloads),
+        "complete trials": trials[Status.COMPLETE],
+        "diverged trials": trials[Status.INFEASIBLE],
+    }
+    if trials[Status.INCOMPLETE]:
+        numbers["trials that failed"] = trials[Status.INCOMPLETE]
+    left = trials[Status.PENDING] + trials[Status.RUNNING]
+    if left:
+        numbers["trials to come"] = left
+    cells = "".join(
+        f"<div><b>{value:,}</b><span>{escape(name)}</span></div>" for name, value in numbers.items()
+    )
+    return (
+        f"<header><h1>{escape(sweep.name)}</h1><p>{'Imported' if sweep.source == 'import' else 'Trained'} sweep "
+        f"{sweep.id}, {escape(state)}; {ended:,} of {sum(trials.values()):,} trials ended. Written {_moment(time.time())}."
+        f'</p><div class="numbers">{cells}</div></header>'
+    )
+
+
+def _index(contents: Contents) -> str:
+    if len(contents.workloads) < 3:
+        return ""
+    links = "".join(
+        f'<a href="#w{index}">{escape(part.row.name)}</a>' for index, part in enumerate(contents.workloads)
+    )
+    return f"<section><h2>Workloads</h2><nav>{links}</nav></section>"
+
+
+def _workload(part: WorkloadPart, index: int) -> str:
+    head = f'<section id="w{index}"><h2>{escape(part.row.name)}</h2>'
+    curve = part.curve
+    if curve is None:
+        return f'{head}<p class="note">{escape(part.problem or "")}</p>{_counts(part)}</section>'
+    direction = "above" if curve.maximize else "below"
+    text = [
+        head,
+        f"<p>Steps until {escape(curve.metric)} is {direction} {curve.goal:g}, the fewest over the complete trials of each"
+        " batch size.</p>",
+        _key_numbers(curve),
+        _svg(part.figure, f"w{index}-"),
+        _warnings(curve),
+        "<h3>Steps to the goal</h3>",
+        _points(curve),
+        "<h3>Metaparameters of the best trials</h3>",
+        "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in part.exponents),
+        _parameters(curve),
+        _costs(part),
+        _counts(part),
+        "</section>",
+    ]
+    return "\n".join(text)
+
+
+def _key_numbers(curve: Curve) -> str:
+    cells: list[tuple[str, str]] = []
+    if curve.useful is not None:
+        value = f"{'≥ ' if curve.useful.at_least else ''}{curve.useful.batch_size:,}"
+        interval = curve.useful_interval
+        span = f", {curve.level:.0%} interval {interval[0]:,.0f} to {interval[1]:,.0f}" if interval else ""
+        cells.append((value, f"maximum useful batch size: {curve.rules.useful}{span}"))
+    if curve.critical is not None:
+        value = f"{'≥ ' if curve.critical.at_least else ''}{curve.critical.batch_size:,.0f}"
+        cells.append((value, f"critical batch size: {curve.rules.critical}"))
+    if curve.fit is not None:
+        fit = curve.fit
+        ends = [f"{end:,.0f}" if end is not None else "?" for end in (fit.b_crit.low, fit.b_crit.high)]
+        cells.append(
+            (
+                f"{fit.b_crit.value:,.0f}",
+                f"B_crit of S = S_min (1 + B_crit / B), {fit.level:.0%} interval {ends[0]} to {ends[1]}; the fit is off by "
+                f"{fit.lack_of_fit_percent:.2g} %",
+            )
+        )
+    reached = [point for point in curve.points if point.steps is not None]
+    if reached:
+        best = min(reached, key=lambda point: (point.steps or 0, point.batch_size))
+        cells.append((f"{best.steps:,}", f"fewest steps, at batch size {best.batch_size:,}"))
+    return (
+        '<div class="numbers">'
+        + "".join(f"<div><b>{escape(value)}</b><span>{escape(words)}</span></div>" for value, words in cells)
+        + "</div>"
+    )
+
+
+def _svg(figure: Figure | None, prefix: str) -> str:
+    if figure is None:
+        return ""
+    from hvdsweep.figures.draw import svg
+
+    text = svg(figure)
+    # Several drawings on one page must not share names.
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", text)
+    return f'<figure role="img" aria-label="{escape(figure.name)}">{text}</figure>'
+
+
+def _warnings(curve: Curve) -> str:
+    items = [
+        f"<li>Batch size {point.batch_size:,}: {escape(caution.message)}.</li>"
+        for point in curve.points
+        for caution in point.warnings
+    ]
+    return f'<ul class="warnings">{"".join(items)}</ul>' if items else ""
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[tuple[str, Sequence[object]]], text: frozenset[int] = frozenset()
+) -> str:
+    """`rows`: (class of the row, cells); `text`: columns of words."""
+
+    def cell(tag: str, index: int, value: object) -> str:
+        kind = ' class="text"' if index in text else ""
+        return f"<{tag}{kind}>{escape(_shown(value))}</{tag}>"
+
+    lines = ["".join(cell("th", index, name) for index, name in enumerate(head))]
+    found = ["<tr>" + lines[0] + "</tr>"]
+    for number, (kind, cells) in enumerate(rows):
+        if number == MOST_POINTS:
+            found.append(f'<tr class="lost"><td colspan="{len(head)}">and more</td></tr>')
+            break
+        found.append(
+            f'<tr class="{kind}">'
+            + "".join(cell("td", index, value) for index, value in enumerate(cells))
+            + "</tr>"
+        )
+    return f'<div class="table"><table>{"".join(found)}</table></div>'
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _points(curve: Curve) -> str:
+    head = [
+        "batch size",
+        "steps",
+        "interval",
+        "examples",
+        "overhead",
+        "region",
+        "trial",
+        "reached",
+        "diverged",
+        "budget",
+    ]
+    return _table(head, (_point(point) for point in curve.points), frozenset({5}))
+
+
+def _point(point: Point) -> tuple[str, list[object]]:
+    interval = None
+    if point.interval is not None:
+        interval = " to ".join("?" if end is None else f"{end:,}" for end in point.interval)
+    overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
+    return "" if point.reached else "lost", [
+        point.batch_size,
+        point.steps if point.reached else "not reached",
+        interval,
+        point.examples,
+        overhead,
+        None if point.region is None else str(point.region),
+        point.trial,
+        f"{point.trials_reached:,} of {point.trials:,}",
+        point.infeasible,
+        point.budget,
+    ]
+
+
+def _parameters(curve: Curve) -> str:
+    names = sorted({name for point in curve.points for name in point.parameters})
+    momentum = "momentum" in names
+    head = [
+        "batch size",
+        "trial",
+        *names,
+        *(["learning rate / (1 - momentum)"] if momentum else []),
+        "best value",
+    ]
+    rows = []
+    for point in curve.points:
+        cells: list[object] = [point.batch_size, point.trial if point.reached else point.best_trial]
+        cells += [point.parameters.get(name) for name in names]
+        cells += [point.effective_learning_rate] if momentum else []
+        rows.append(("" if point.reached else "lost", [*cells, point.best_value]))
+    return (
+        _table(head, rows)
+        + '<p class="note">Grey: the goal was not reached; the trial that came nearest.</p>'
+    )
+
+
+def _costs(part: WorkloadPart) -> str:
+    if part.costs is None or not part.costs.choices:
+        return ""
+    frontier = set(part.costs.frontier)
+    rows: list[tuple[str, Sequence[object]]] = [
+        (
+            "" if choice in frontier else "lost",
+            [
+                choice.batch_size,
+                choice.np,
+                choice.steps,
+                choice.steps_per_second,
+                _duration(choice.seconds),
+                _duration(choice.worker_seconds),
+            ],
+        )
+        for choice in part.costs.choices
+    ]
+    head = ["batch size", "ranks", "steps", "steps / s", "time to the goal", "time x ranks"]
+    note = '<p class="note">By measured speeds. Grey: another choice is both faster and cheaper.</p>'
+    return f"<h3>Time to the goal</h3>{_table(head, rows)}{note}"
+
+
+def _counts(part: WorkloadPart) -> str:
+    head = ["batch size", "budget (steps)", "wanted", *(status.name.lower() for status in Status)]
+    rows: list[tuple[str, Sequence[object]]] = []
+    for study in part.studies:
+        counts = part.counts[study.id]
+        budget = study.train_steps or "wall time"
+        cells = [
+            study.batch_size,
+            budget,
+            study.target_trials or None,
+            *(counts.get(status, 0) for status in Status),
+        ]
+        rows.append(("", cells))
+    return f"<details><summary>Trials of every study</summary>{_table(head, rows)}</details>"
+
+
+def _plan(contents: Contents) -> str:
+    rows: list[tuple[str, Sequence[object]]] = []
+    for part in contents.workloads:
+        spaces = {_space(study.search) for study in part.studies}
+        seeds = {study.seed for study in part.studies if study.seed is not None}
+        goal = part.row.goal
+        rows.append(
+            (
+                "",
+                [
+                    part.row.name,
+                    ", ".join(f"{study.batch_size:,}" for study in part.studies),
+                    "none"
+                    if goal is None
+                    else f"{part.row.metric} {'>' if part.row.maximize else '<'} {goal:g}",
+                    spaces.pop() if len(spaces) == 1 else f"{len(spaces)} spaces",
+                    part.row.train_examples,
+                    part.row.parameters,
+                    ", ".join(map(str, sorted(seeds))) or None,
+                ],
+            )
+        )
+    head = ["workload", "batch sizes", "goal", "search", "training examples", "weights", "seed"]
+    document = escape(json.dumps(contents.definition, indent=2, ensure_ascii=False))
+    return (
+        f"<section><h2>Plan</h2>{_table(head, rows, frozenset({0, 1, 2, 3}))}"
+        f"<details><summary>The whole definition</summary><pre>{document}</pre></details></section>"
+    )
+
+
+def _space(search: Any) -> str:
+    words = []
+    for name, value in search.items():
+        match value:
+            case {"scale": "choice", "values": values}:
+                words.append(f"{name} in {', '.join(f'{one:g}' for one in values)}")
+            case {"scale": scale, "min": low, "max": high}:
+                words.append(f"{name} {low:g} to {high:g} ({str(scale).replace('_', ' ')})")
+            case int() | float():
+                words.append(f"{name} {value:g}")
+            case list():
+                words.append(f"{len(value)} listed points")
+    return "; ".join(words) or "none"
+
+
+def _speeds(contents: Contents) -> str:
+    if not contents.throughput:
+        return ""
+    rows: list[tuple[str, Sequence[object]]] = [
+        (
+            "",
+            [
+                row.workload,
+                row.batch_size,
+                row.np,
+                row.gangs,
+                row.host,
+                row.steps_per_second,
+                row.examples_per_second,
+                "measured on purpose" if row.source == "scale" else "mean over trials",
+            ],
+        )
+        for row in contents.throughput
+    ]
+    head = ["workload", "batch size", "ranks", "gangs", "host", "steps / s", "examples / s", "source"]
+    return f"<section><h2>Speed</h2>{_table(head, rows, frozenset({0, 7}))}</section>"
+
+
+def _provenance(contents: Contents) -> str:
+    from importlib.metadata import version
+
+    sweep = contents.sweep
+    entries: dict[str, object] = {
+        "database": contents.database,
+        "file": sweep.file,
+        "key": sweep.key,
+        "created": _moment(sweep.created),
+        "last run": _moment(sweep.started),
+        "ended": _moment(sweep.ended),
+        "ranks per gang (np)": sweep.np,
+        "gangs side by side": sweep.gangs,
+        "gangs in all": contents.gangs,
+        "hosts": ", ".join(contents.hosts) or None,
+        "versions": ", ".join(f"{name} {number}" for name, number in sweep.versions.items()) or None,
+        "report by": f"hvdsweep {version('hvdsweep')}",
+    }
+    terms = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(_shown(value))}</dd>" for name, value in entries.items()
+    )
+    rows: list[tuple[str, Sequence[object]]] = [
+        ("", [_moment(event.time), event.kind, event.message]) for event in contents.events
+    ]
+    events = _table(["time", "kind", "message"], rows, frozenset({1, 2})) if rows else ""
+    return (
+        f"<section><h2>Provenance</h2><dl>{terms}</dl>"
+        f"<details><summary>Last events</summary>{events}</details></section>"
+    )
+
+
+def _moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.1f} s"
