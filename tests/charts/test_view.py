@@ -178,13 +178,17 @@ def slow_nearest(chart, frame, column, row):
     return best
 
 
-values = st.one_of(tame, st.sampled_from([math.nan, math.inf, 0.0, -1.0]))
+values = st.one_of(
+    tame, st.sampled_from([1.0, 10.0, 100.0]), st.sampled_from([math.nan, math.inf, 0.0, -1.0])
+)
 point_lists = st.lists(st.tuples(values, values), max_size=15)
 
 
 @given(st.lists(point_lists, max_size=3), scales, scales, sizes, st.data())
 def test_the_nearest_point_is_the_nearest_of_all(points, x_scale, y_scale, size, data):
     """Against measuring every point, with gaps, several series and a window on part of the data."""
+    if data.draw(st.booleans()):
+        points = [sorted((x, y) for x, y in some if not math.isnan(x)) for some in points]
     chart = Chart(
         tuple(Series(str(n), [x for x, _ in some], [y for _, y in some]) for n, some in enumerate(points)),
         x=Axis(x_scale),
@@ -199,6 +203,26 @@ def test_the_nearest_point_is_the_nearest_of_all(points, x_scale, y_scale, size,
         return
     assert (found.series, found.index) == expected[1:]
     assert frame.cell(found.x, found.y) == (found.column, found.row)
+
+
+def test_of_points_in_one_place_the_last_is_read():
+    """The one drawn on top: the later series, and within a series the later point."""
+    x = [1.0, 2.0, 2.0, 3.0]
+    chart = Chart((Series("under", x, x), Series("over", x, x)))
+    frame = chart.frame(80, 24)
+    reading = nearest(chart, frame, *frame.cell(2.0, 2.0))
+    assert (reading.series, reading.index) == ("over", 2)
+
+
+@pytest.mark.parametrize("column", [0, 20, 40, 79])
+def test_the_nearest_point_is_found_however_far(column):
+    """In an ascending series with empty stretches, from cells with nothing near."""
+    x = np.append(np.linspace(1.0, 2.0, 500), 100.0)
+    chart = Chart((Series("a", x, x),))
+    frame = chart.frame(80, 24)
+    for row in (0, 12, 23):
+        reading = nearest(chart, frame, column, row)
+        assert (reading.series, reading.index) == slow_nearest(chart, frame, column, row)[1:]
 
 
 def test_the_cursor_walks_along_its_series():
