@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
-from hvdsweep.cli.questions import answer, question_of, question_options, searches_of
+from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
@@ -50,6 +50,7 @@ def best(
     """
     from hvdsweep.store.reader import open_reader
 
+    preload()
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
     found: list[tuple[int, Curve]] = []
     problems: list[str] = []

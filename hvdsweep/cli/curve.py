@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
-from hvdsweep.cli.questions import answer, question_of, question_options, searches_of
+from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
@@ -93,11 +93,12 @@ def curve(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
-    from hvdsweep.curves import Rules, to_csv
     from hvdsweep.store.reader import open_reader
 
+    preload()
+
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
-    rules = Rules(useful_tolerance=useful_tolerance, overhead=overhead)
+    rules = {"useful_tolerance": useful_tolerance, "overhead": overhead}
     found: list[tuple[int, Curve, Costs]] = []
     problems: list[str] = []
     with open_reader(db) as reader, reader.snapshot():
@@ -129,6 +130,8 @@ def curve(
     if as_json:
         print_json([_json(sweep_id, one, costs) for sweep_id, one, costs in found])
     elif as_csv:
+        from hvdsweep.curves import to_csv
+
         click.echo(to_csv(curves), nl=False)
     else:
         _print(curves, [costs for _, _, costs in found], bool(workloads), examples, only_ascii, chart)

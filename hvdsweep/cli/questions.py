@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Curve, Rules
+    from hvdsweep.curves import Curve
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
 
@@ -97,6 +100,16 @@ def searches_of(reader: Reader) -> dict[int, dict[int, Mapping[str, Any]]]:
     return found
 
 
+def preload() -> None:
+    """Import what an answer is made of in the background: SQLite works without the interpreter's lock meanwhile."""
+
+    def load() -> None:
+        for module in ("measurements", "scaling_curve", "chart"):
+            importlib.import_module(f"hvdsweep.curves.{module}")
+
+    threading.Thread(target=load).start()
+
+
 def answer(
     reader: Reader,
     workload: WorkloadRow,
@@ -105,16 +118,19 @@ def answer(
     searches: Mapping[int, Mapping[str, Any]],
     *,
     normalise: int | None = None,
-    rules: Rules | None = None,
+    rules: Mapping[str, float] | None = None,
     level: float | None = None,
 ) -> list[Curve]:
-    """One curve per goal (none given: the workload's own). UserError where the question has no answer."""
-    from hvdsweep.curves.measurements import best_measurements
-    from hvdsweep.curves.outcomes import steps_to_result
-    from hvdsweep.curves.resampling import LEVEL
-    from hvdsweep.curves.scaling_curve import curve_of
+    """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them.
+
+    UserError where the question has no answer.
+    """
     from hvdsweep.store.goal_answers import answer_at_goal
 
+    if not goals and workload.goal is None:
+        # Known before anything is loaded: a database of imported workloads names no goal at all.
+        metric = question.metric or workload.metric or "goal"
+        raise UserError(f"{workload.name}: {metric}: the sweep names no goal; give one (--goal X)")
     asked: dict[str, Any] = {
         "step_budget": question.step_budget,
         "example_budget": question.example_budget,
@@ -129,6 +145,13 @@ def answer(
             reader, workload, goal, metric=question.metric, maximize=question.maximize, **asked
         )
         answers = [] if found is None else [found]
+
+    from hvdsweep.curves.measurements import best_measurements
+    from hvdsweep.curves.outcomes import steps_to_result
+    from hvdsweep.curves.resampling import LEVEL
+    from hvdsweep.curves.scaling import Rules
+    from hvdsweep.curves.scaling_curve import curve_of
+
     if not answers:
         table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
         best = best_measurements(table, **asked)
@@ -138,7 +161,7 @@ def answer(
             result,
             best,
             normalise=normalise,
-            rules=rules,
+            rules=Rules(**(rules or {})),
             searches=searches,
             level=LEVEL if level is None else level,
         )

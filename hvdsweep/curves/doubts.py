@@ -78,7 +78,7 @@ def cautions(
     counted, reached, leaning = result.trials_counted, result.trials_reached, result.leans_on_stopped
     studies = len(table.batch_sizes)
     held = np.bincount(table.study[table.status == Status.COMPLETE], minlength=studies)
-    going_on = np.isin(table.status, (Status.PENDING, Status.RUNNING))
+    going_on = (table.status == Status.PENDING) | (table.status == Status.RUNNING)
     left = np.bincount(table.study[going_on], minlength=studies)
     found: list[tuple[Caution, ...]] = []
     for index, size in enumerate(table.batch_sizes.tolist()):

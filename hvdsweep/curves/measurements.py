@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvdsweep.curves.outcomes import NEVER, NO_LIMIT, step_limits
-from hvdsweep.curves.table import COMPLETE_ONLY, STOPPED, Bools, Floats, Ints, WorkloadTable
+from hvdsweep.curves.table import COMPLETE_ONLY, Bools, Floats, Ints, WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 
@@ -80,7 +80,7 @@ def _best(table: WorkloadTable, counted: Bools, limit: Ints) -> BestMeasurements
 
 def stopped_below(table: WorkloadTable, counted: Bools, limit: Ints) -> Ints:
     """[S], counted trials that were cut off because of the sweep's goal before `limit` [S] steps."""
-    stopped = counted & np.isin(table.stop_reason, STOPPED) & (table.steps < limit[table.study])
+    stopped = counted & table.stopped & (table.steps < limit[table.study])
     return np.bincount(table.study[stopped], minlength=len(limit)).astype(np.int64)
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hvdsweep.curves.table import COMPLETE_ONLY, STOPPED, Bools, Ints, WorkloadTable
+from hvdsweep.curves.table import COMPLETE_ONLY, Bools, Ints, WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 
@@ -88,7 +88,7 @@ class StepsToResult:
         (NEVER: no bound): had it gone on, the answer could be another.
         """
         table = self.table
-        stopped = np.isin(table.stop_reason, STOPPED) & self.counted & (self.trial_steps == NEVER)
+        stopped = table.stopped & self.counted & (self.trial_steps == NEVER)
         horizon = np.minimum(np.where(until == NEVER, NO_LIMIT, until), self.limit)
         early: Bools = stopped & (table.steps < horizon[table.study])
         return early

@@ -154,6 +154,11 @@ class WorkloadTable:
         return _frozen(np.searchsorted(self.study, np.arange(len(self.batch_sizes) + 1)))
 
     @cached_property
+    def stopped(self) -> Bools:
+        """[T], trials cut off before their budget because of the sweep's own goal."""
+        return _frozen((self.stop_reason == StopReason.GOAL) | (self.stop_reason == StopReason.BEATEN))
+
+    @cached_property
     def best_value(self) -> Floats:
         """[T], each trial's best measurement; NaN where it has none."""
         best = np.full(len(self.study), np.nan)
@@ -300,7 +305,3 @@ def _frozen(array: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
 def _require(condition: bool, problem: str) -> None:
     if not condition:
         raise ValueError(f"WorkloadTable: {problem}")
-
-
-STOPPED: tuple[StopReason, ...] = (StopReason.GOAL, StopReason.BEATEN)
-"""Ends that cut a trial off before its budget because of the sweep's own goal."""

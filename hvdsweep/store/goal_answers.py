@@ -3,32 +3,45 @@
 A workload table answers every later goal in milliseconds but takes a row of Python per record to load. Where a process
 asks once, as the command line does, SQLite finds each trial's first record beyond the goal itself and hands over one
 text of integers per study. The meaning of counted, limit and tie is that of `hvdsweep.curves`, by the same functions.
+
+numpy is imported only after the long queries, which run without the interpreter's lock: a caller may import it
+meanwhile in a thread.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from hvdsweep.curves.measurements import BestMeasurements, stopped_below
-from hvdsweep.curves.outcomes import NEVER, StepsToResult, first_of_each, resolve_goal, step_limits
-from hvdsweep.curves.table import COMPLETE_ONLY, Ints, WorkloadTable
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.schema import naturally_maximised
 
 if TYPE_CHECKING:
+    from hvdsweep.curves.measurements import BestMeasurements
+    from hvdsweep.curves.outcomes import StepsToResult
+    from hvdsweep.curves.table import Bools, Ints, WorkloadTable
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
 
-_UNMEASURED = -2
-"""Instead of a step: the trial keeps no record of this metric at all."""
+_NEVER, _UNMEASURED = -1, -2
+"""Instead of a step: the goal was not reached; the trial keeps no record of this metric at all."""
 
 _STATUS = "CASE t.status " + " ".join(f"WHEN '{s.name}' THEN {s.value}" for s in Status) + " END"
 _REASON = "CASE t.stop_reason " + " ".join(f"WHEN '{r.word}' THEN {r.value}" for r in StopReason if r.word)
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question as SQL needs it."""
+
+    metric_id: int
+    maximize: bool
+    goal: float
+    statuses: tuple[Status, ...]
 
 
 def answer_at_goal(
@@ -41,7 +54,7 @@ def answer_at_goal(
     step_budget: float | None = None,
     example_budget: float | None = None,
     num_trials: int | None = None,
-    statuses: Sequence[Status] = COMPLETE_ONLY,
+    statuses: Sequence[Status] = (Status.COMPLETE,),
 ) -> tuple[StepsToResult, BestMeasurements] | None:
     """What `steps_to_result` and `best_measurements` say of the workload's table; their tables hold no records, and
     metaparameters only of the trials that either names.
@@ -62,48 +75,126 @@ def answer_at_goal(
         "SELECT id, batch_size, train_steps, target_trials FROM studies WHERE workload_id = ? ORDER BY batch_size",
         (workload.id,),
     )
-    ids = [study[0] for study in studies]
-    empty = _table(
-        workload, metric, maximize, workload.goal if own and maximize == natural else None, studies
-    )
-    wanted = resolve_goal(empty, goal)
-    limit = step_limits(empty, step_budget, example_budget)
-    parts = [
-        _trials(reader, study, kept[0][0], wanted, maximize, int(last))
-        for study, last in zip(ids, limit, strict=True)
-    ]
-    columns = np.concatenate([np.empty((6, 0), np.int64), *parts], axis=1)
-    trials = dict(zip(("number", "trial_id", "status", "stop_reason", "steps"), columns, strict=False))
-    table = replace(
-        empty,
-        **trials,
-        study=np.repeat(np.arange(len(ids)), [part.shape[1] for part in parts]),
-        offsets=np.zeros(columns.shape[1] + 1, np.int64),
-    )
+    own_goal = workload.goal if own and maximize == natural else None
+    wanted = own_goal if goal is None else goal
+    # What makes no sense finds nothing here, and is refused below by the functions that say why.
+    asked = _Asked(kept[0][0], maximize, math.nan if wanted is None else wanted, tuple(statuses))
+    limits = [_limit(study[1], step_budget, example_budget) for study in studies]
+    texts = [_trials(reader, asked, study[0], last) for study, last in zip(studies, limits, strict=True)]
+    found: list[Any] = []
+    if num_trials is None:
+        found = [_best(reader, asked, study[0], last) for study, last in zip(studies, limits, strict=True)]
+
+    import numpy as np
+
+    from hvdsweep.curves.measurements import BestMeasurements, stopped_below
+    from hvdsweep.curves.outcomes import StepsToResult, first_of_each, resolve_goal, step_limits
+
+    table, reached = _table(workload, metric, maximize, own_goal, studies, texts)
+    value = resolve_goal(table, goal)
+    limit = step_limits(table, step_budget, example_budget)
     counted = table.counted(statuses, num_trials)
-    reached = columns[5]
     if bool((counted & (reached == _UNMEASURED) & (table.steps > 0)).any()):
         # Its evaluations may all have failed, or count in the other direction: the full table knows.
         return None
-    trial_steps = np.where(counted & (reached >= 0), reached, NEVER)
-    crossing = np.flatnonzero(trial_steps != NEVER)
+    if num_trials is not None:
+        last_numbers = _last_numbers(table, counted)
+        rows = zip(studies, limits, last_numbers, strict=True)
+        found = [_best(reader, asked, study[0], last, number) for study, last, number in rows]
+    trial_steps = np.where(counted & (reached >= 0), reached, _NEVER)
+    crossing = np.flatnonzero(trial_steps != _NEVER)
     steps, first = first_of_each(table, crossing, trial_steps[crossing])
-    best = _best(reader, table, ids, kept[0][0], counted, limit, statuses)
-    table = replace(
-        table, parameters=_parameters(reader, table, {*first.tolist(), *best.trial.tolist()} - {NEVER})
+    best = np.array(
+        [_NEVER if row is None else _place(table, index, row[0]) for index, row in enumerate(found)]
     )
+    named = {*first.tolist(), *best.tolist()} - {_NEVER}
+    table = replace(table, parameters=_parameters(reader, table, named))
     budgets = (step_budget, example_budget, num_trials)
-    result = StepsToResult(table, wanted, counted, limit, trial_steps, steps, first, *budgets)
-    return result, replace(best, table=table)
+    return StepsToResult(table, value, counted, limit, trial_steps, steps, first, *budgets), BestMeasurements(
+        table,
+        np.array([math.nan if row is None else row[2] for row in found], np.float64),
+        np.array([_NEVER if row is None else row[1] for row in found], np.int64),
+        best.astype(np.int64),
+        stopped_below(table, counted, limit),
+    )
+
+
+def _limit(batch_size: int, step_budget: float | None, example_budget: float | None) -> int:
+    """The last step inside both budgets, as `step_limits` has it; those without sense count as none."""
+    limit = _LARGEST
+    for budget, per_step in ((step_budget, 1), (example_budget, batch_size)):
+        if budget is not None and math.isfinite(budget):
+            limit = min(limit, math.floor(budget) // per_step)
+    return limit
+
+
+def _trials(reader: Reader, asked: _Asked, study: int, limit: int) -> tuple[str | None, ...]:
+    """Numbers, ids, statuses, reasons, steps and the step beyond the goal of a study's trials, each as one text."""
+    record = "FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id"
+    sign = ">" if asked.maximize else "<"
+    beyond = f"SELECT r.step {record} AND r.value {sign} ?2 AND r.step <= ?3 ORDER BY r.step LIMIT 1"
+    # coalesce asks the second question only where the first has no answer.
+    step = f"coalesce(({beyond}), CASE WHEN EXISTS (SELECT 1 {record}) THEN {_NEVER} ELSE {_UNMEASURED} END)"
+    fields = ("t.number", "t.id", _STATUS, f"{_REASON} ELSE 0 END", "t.steps", step)
+    columns = ", ".join(f"group_concat({field})" for field in fields)
+    (texts,) = reader.rows(
+        f"SELECT {columns} FROM trials t WHERE t.study_id = ?4", (asked.metric_id, asked.goal, limit, study)
+    )
+    return tuple(texts)
+
+
+def _best(reader: Reader, asked: _Asked, study: int, limit: int, last_number: int = _LARGEST) -> Any | None:
+    """(number, step, value) of a study's best record within the limit: earliest step, smallest number on ties."""
+    words = ", ".join(f"'{status.name}'" for status in asked.statuses)
+    last = "SELECT r.{} FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id AND r.step <= ?2"
+    last += " ORDER BY r.step DESC LIMIT 1"
+    rows = reader.rows(
+        f"SELECT t.number, t.id, ({last.format('value')}) AS best FROM trials t WHERE t.study_id = ?3"
+        f" AND t.status IN ({words}) AND t.number <= ?4 AND best IS NOT NULL"
+        f" ORDER BY best {'DESC' if asked.maximize else 'ASC'}, t.number LIMIT 2",
+        (asked.metric_id, limit, study, last_number),
+    )
+    if not rows:
+        return None
+    if len(rows) == 2 and rows[0][2] == rows[1][2]:
+        return reader.rows(
+            f"SELECT t.number, ({last.format('step')}) AS step, ?5 FROM trials t WHERE t.study_id = ?3"
+            f" AND t.status IN ({words}) AND t.number <= ?4 AND ({last.format('value')}) = ?5"
+            " ORDER BY step, t.number LIMIT 1",
+            (asked.metric_id, limit, study, last_number, rows[0][2]),
+        )[0]
+    number, trial, value = rows[0]
+    ((step,),) = reader.rows(
+        "SELECT max(step) FROM best_records WHERE metric_id = ? AND trial_id = ? AND step <= ?",
+        (asked.metric_id, trial, limit),
+    )
+    return number, step, value
 
 
 def _table(
-    workload: WorkloadRow, metric: str, maximize: bool, goal: float | None, studies: Sequence[Sequence[int]]
-) -> WorkloadTable:
-    """The table of these studies, without trials."""
+    workload: WorkloadRow,
+    metric: str,
+    maximize: bool,
+    goal: float | None,
+    studies: Sequence[Sequence[int]],
+    texts: Sequence[tuple[str | None, ...]],
+) -> tuple[WorkloadTable, Ints]:
+    """The table of these trials without their records, and [T] the step at which each got beyond the goal."""
+    import numpy as np
+
+    from hvdsweep.curves.table import WorkloadTable
+
+    parts = []
+    for study in texts:
+        numbers = [np.fromstring(text, np.int64, sep=",") for text in study if text is not None]
+        part = np.array(numbers, np.int64).reshape(6, -1)
+        # SQLite hands rows over in the order of whatever index served it.
+        parts.append(part[:, np.argsort(part[0], kind="stable")])
+    number, trial_id, status, reason, steps, reached = np.concatenate(
+        [np.empty((6, 0), np.int64), *parts], axis=1
+    )
     columns = np.array(studies, np.int64).reshape(-1, 4)
-    none = np.empty(0, np.int64)
-    return WorkloadTable(
+    table = WorkloadTable(
         workload=workload.name,
         metric=metric,
         maximize=maximize,
@@ -112,68 +203,36 @@ def _table(
         batch_sizes=columns[:, 1],
         train_steps=columns[:, 2],
         target_trials=columns[:, 3],
-        study=none,
-        trial_id=none,
-        number=none,
-        status=np.empty(0, np.uint8),
-        stop_reason=np.empty(0, np.uint8),
-        steps=none,
+        study=np.repeat(np.arange(len(studies)), [part.shape[1] for part in parts]),
+        trial_id=trial_id,
+        number=number,
+        status=status.astype(np.uint8),
+        stop_reason=reason.astype(np.uint8),
+        steps=steps,
         parameters={},
-        offsets=np.zeros(1, np.int64),
-        record_step=none,
+        offsets=np.zeros(len(number) + 1, np.int64),
+        record_step=np.empty(0, np.int64),
         record_value=np.empty(0),
     )
+    return table, reached
 
 
-def _trials(reader: Reader, study: int, metric: int, goal: float, maximize: bool, limit: int) -> Ints:
-    """[6, T] numbers, ids, statuses, reasons, steps and the step beyond the goal of a study's trials, by number."""
-    record = "FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id"
-    beyond = f"SELECT r.step {record} AND r.value {'>' if maximize else '<'} ?2 AND r.step <= ?3 ORDER BY r.step LIMIT 1"
-    # coalesce asks the second question only where the first has no answer; the order of rows is restored below.
-    step = f"coalesce(({beyond}), CASE WHEN EXISTS (SELECT 1 {record}) THEN {NEVER} ELSE {_UNMEASURED} END)"
-    fields = ("t.number", "t.id", _STATUS, f"{_REASON} ELSE 0 END", "t.steps", step)
-    texts = reader.rows(
-        f"SELECT {', '.join(f'group_concat({field})' for field in fields)} FROM trials t WHERE t.study_id = ?4",
-        (metric, goal, limit, study),
-    )[0]
-    if texts[0] is None:
-        return np.empty((6, 0), np.int64)
-    columns = np.array([np.fromstring(text, np.int64, sep=",") for text in texts])
-    ordered: Ints = columns[:, np.argsort(columns[0], kind="stable")]
-    return ordered
+def _last_numbers(table: WorkloadTable, counted: Bools) -> list[int]:
+    """[S], the number of each study's last counted trial; -1 where none counts."""
+    last = [table.number[(table.study == index) & counted] for index in range(len(table.batch_sizes))]
+    return [int(numbers[-1]) if len(numbers) else -1 for numbers in last]
 
 
-def _best(
-    reader: Reader,
-    table: WorkloadTable,
-    ids: Sequence[int],
-    metric: int,
-    counted: np.ndarray[Any, np.dtype[np.bool_]],
-    limit: Ints,
-    statuses: Sequence[Status],
-) -> BestMeasurements:
-    """Per study the best last record within the limit, earliest step, smallest number."""
-    value, step, trial = np.full(len(ids), np.nan), np.full(len(ids), NEVER), np.full(len(ids), NEVER)
-    words = ", ".join(f"'{status.name}'" for status in statuses)
-    for index, study in enumerate(ids):
-        mine = np.flatnonzero(counted & (table.study == index))
-        if len(mine) == 0:
-            continue
-        rows = reader.rows(
-            "SELECT t.number, r.step, r.value FROM trials t CROSS JOIN best_records r ON r.metric_id = ?1"
-            " AND r.trial_id = t.id AND r.step = (SELECT max(q.step) FROM best_records q WHERE q.metric_id = ?1"
-            " AND q.trial_id = t.id AND q.step <= ?2)"
-            f" WHERE t.study_id = ?3 AND t.status IN ({words}) AND t.number <= ?4"
-            f" ORDER BY r.value {'DESC' if table.maximize else 'ASC'}, r.step, t.number LIMIT 1",
-            (metric, int(limit[index]), study, int(table.number[mine[-1]])),
-        )
-        for number, step[index], value[index] in rows:
-            trial[index] = mine[np.searchsorted(table.number[mine], number)]
-    return BestMeasurements(table, value, step, trial, stopped_below(table, counted, limit))
+def _place(table: WorkloadTable, study: int, number: int) -> int:
+    """The index of a trial by its number."""
+    start, end = table.study_starts[study], table.study_starts[study + 1]
+    return int(start + table.number[start:end].searchsorted(number))
 
 
 def _parameters(reader: Reader, table: WorkloadTable, trials: set[int]) -> dict[str, Any]:
     """Metaparameter -> [T], NaN but for these trials."""
+    import numpy as np
+
     place = {int(table.trial_id[trial]): trial for trial in trials}
     found: dict[str, Any] = {}
     for trial_id, text in reader.rows(
