@@ -57,6 +57,11 @@ KEY_NAMES = {
     "f1": "F1",
     "ctrl+p": "^p",
     "ctrl+q": "^q",
+    "ctrl+l": "^l",
+    "ctrl+n": "^n",
+    "ctrl+o": "^o",
+    "ctrl+s": "^s",
+    "ctrl+t": "^t",
     "shift+tab": "⇧tab",
     "shift+left": "⇧←",
     "shift+right": "⇧→",
@@ -154,6 +159,60 @@ SWEEPS = (
         ("sweeps",),
         when="has_sweep",
         footer=False,
+    ),
+)
+
+COMPOSE = (
+    Action(
+        "launch",
+        ("ctrl+l",),
+        "Launch",
+        "Save the sweep and train it, as a process of its own; the Live screen follows it.",
+        ("compose",),
+    ),
+    Action("save", ("ctrl+s",), "Save", "Write the sweep to a file.", ("compose",)),
+    Action(
+        "start_from",
+        ("ctrl+o",),
+        "Start from",
+        "Begin with a preset, a sweep of the database, a file, a kept draft, a small example or nothing.",
+        ("compose",),
+    ),
+    Action("pane", ("ctrl+t",), "Pane", "The next of form, plan and TOML.", ("compose",)),
+    Action(
+        "mistake",
+        ("ctrl+n",),
+        "Mistake",
+        "Go to the first mistake.",
+        ("compose",),
+        when="has_mistake",
+    ),
+)
+
+FORM = (
+    Action("row(-1)", ("up",), "Up", "The field above.", ("form",), footer=False, palette=False),
+    Action(
+        "row(1)",
+        ("down",),
+        "Down",
+        "The field below; Tab and Enter go on too, Enter opens a list where there is one (▾).",
+        ("form",),
+        footer=False,
+        palette=False,
+    ),
+)
+
+CHOICE = (
+    Action("step(-1)", ("left", "h"), "Left", "The choice before.", ("choice",), footer=False, palette=False),
+    Action("step(1)", ("right", "l"), "Right", "The next choice.", ("choice",), footer=False, palette=False),
+    Action(
+        "take",
+        ("space", "enter"),
+        "Take",
+        "Take the choice; tick it or not.",
+        ("choice",),
+        footer=False,
+        palette=False,
     ),
 )
 
@@ -438,6 +497,35 @@ METAPARAMETERS = (
     ),
 )
 
+THROUGHPUT = (
+    Action("workload(1)", ("w",), "Workload", "The next workload.", ("throughput",), when="has_workloads"),
+    Action(
+        "workload(-1)",
+        ("W",),
+        "Workload before",
+        "The previous workload.",
+        ("throughput",),
+        when="has_workloads",
+        footer=False,
+    ),
+    Action(
+        "measure",
+        ("m",),
+        "Measure",
+        "Examples per second, steps per second, or efficiency.",
+        ("throughput",),
+        when="has_chart",
+    ),
+    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back.", ("throughput",)),
+    Action(
+        "copy",
+        ("c",),
+        "Copy command",
+        "Copy the command that measures speeds of this workload.",
+        ("throughput",),
+    ),
+)
+
 CHART = (
     Action("chart_log", ("y",), "Log", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
     Action(
@@ -603,11 +691,32 @@ LOG = (
 )
 
 ACTIONS: tuple[Action, ...] = (
-    APP + SWEEPS + LIVE + TRIAL + SCALING + METAPARAMETERS + CHART + PLOT + SLIDER + TABLE + LOG
+    APP
+    + SWEEPS
+    + COMPOSE
+    + FORM
+    + CHOICE
+    + LIVE
+    + TRIAL
+    + SCALING
+    + METAPARAMETERS
+    + THROUGHPUT
+    + CHART
+    + PLOT
+    + SLIDER
+    + TABLE
+    + LOG
 )
 """Every action of the interface."""
 
-WIDGETS = {"plot": "In a chart", "slider": "On a slider", "table": "In a table", "log": "In a log"}
+WIDGETS = {
+    "form": "In the form",
+    "choice": "At a choice",
+    "plot": "In a chart",
+    "slider": "On a slider",
+    "table": "In a table",
+    "log": "In a log",
+}
 """Owners that are widgets, with the heading the help gives them."""
 
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("hvdsweep.cli.report", "One HTML file that tells all about a sweep."),
     "import": ("hvdsweep.cli.import_", "Bring the published database into the store."),
     "export": ("hvdsweep.cli.export", "Write sweeps in the published database's layout."),
+    "scale": ("hvdsweep.cli.scale", "Examples per second against ranks, measured in short runs."),
     "workloads": ("hvdsweep.cli.workloads", "What can be trained; print a preset."),
     "schema": ("hvdsweep.cli.schema", "The JSON Schema of the sweep file."),
     "doctor": ("hvdsweep.cli.doctor", "Check this machine: versions, Horovod, allreduce, disk, GPUs."),

@@ -31,7 +31,7 @@ class Speed:
     examples_per_second: float
     steps_per_second: float
     efficiency: float | None
-    """Speed per rank over that of the fewest ranks measured at this batch size; None where they are all there is."""
+    """Speed per rank over that of the fewest ranks measured in the same way at this batch size; None for these."""
     base: int
     """Those fewest ranks."""
     source: str
@@ -74,12 +74,14 @@ def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[S
         key = (row.workload, row.batch_size, row.np)
         if key not in chosen or _worth(row) >= _worth(chosen[key]):
             chosen[key] = row
-    base: dict[tuple[str, int], ThroughputRow] = {}
+    # What trials ran at includes compilation: it must not be the measure of what was timed on purpose.
+    base: dict[tuple[str, int, str], ThroughputRow] = {}
     for key in sorted(chosen):
-        base.setdefault(key[:2], chosen[key])
+        base.setdefault((*key[:2], chosen[key].source), chosen[key])
     found = []
     for key in sorted(chosen):
-        row, first = chosen[key], base[key[:2]]
+        row = chosen[key]
+        first = base[(*key[:2], row.source)]
         efficiency = None
         if row.np > first.np and first.examples_per_second > 0:
             efficiency = (row.examples_per_second / row.np) / (first.examples_per_second / first.np)
@@ -125,26 +127,34 @@ def speed_chart(
     series: list[Series] = []
     references: list[Reference] = []
     sizes = sorted({speed.batch_size for speed in found})
+    limits = _rank_limits(found)
     for size in sizes:
         mine = [speed for speed in found if speed.batch_size == size]
         values = [_value(speed, measure) for speed in mine]
         series.append(Series(f"B={size:,}", [speed.np for speed in mine], values))
-        last = max(speed.np for speed in found)
-        first = mine[0]
-        if measure != "efficiency" and last > first.np and focus in (None, size):
-            ideal = ((float(first.np), values[0]), (float(last), values[0] * last / first.np))
+        first = float(mine[0].np)
+        if measure != "efficiency" and focus in (None, size):
+            ideal = ((first, values[0]), (limits[1], values[0] * limits[1] / first))
             references.append(Reference("ideal" if not references else "", points=ideal))
     if measure == "efficiency" and found:
         references.append(Reference("ideal", horizontal=1.0))
     return Chart(
         series=tuple(series),
-        x=Axis("log2", title="ranks"),
+        x=Axis("log2", limits=limits, title="ranks") if found else Axis("log2", title="ranks"),
         y=Axis("linear" if measure == "efficiency" else "log10", title=TITLES[measure]),
         title=title,
         references=tuple(references),
         legend=True if series else None,
         empty="no speed was measured yet",
     )
+
+
+def _rank_limits(found: Sequence[Speed]) -> tuple[float, float]:
+    """Ends of the axis of ranks: wide enough for three powers of two, so that no tick falls between whole ranks."""
+    if not found:
+        return 1.0, 8.0
+    low, high = min(speed.np for speed in found), max(speed.np for speed in found)
+    return low / 1.2, max(high * 1.2, low * 4.4)
 
 
 def _value(speed: Speed, measure: Measure) -> float:

@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hvdsweep.training.rank import join, redirect_output, watch_supervisor
+from hvdsweep.training.studies import Studies
+
 if TYPE_CHECKING:
     from hvdsweep.store.writer import Claim, Reply, TrialWriter
     from hvdsweep.training.ranks import Ranks
@@ -31,21 +33,19 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 0.15
 FLUSH_SECONDS = 1.0
 """How often a running trial reaches the store: what a kill may lose of a trial that is run again anyway."""
-KEPT_STUDIES = 8
-"""Compiled studies kept warm, since several gangs may hand a study's last trials around."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of a rank; returns its exit code."""
     options = _parse(argv)
-    _redirect_output(options.logs)
+    redirect_output(options.logs)
     # The supervisor asks a hung gang where it stands before it ends it: every thread's stack, into the log.
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     if options.supervisor:
-        threading.Thread(target=_watch_supervisor, args=(options.supervisor,), daemon=True).start()
+        watch_supervisor(options.supervisor)
     # horovodrun on other hosts, or an impatient terminal, may send SIGINT to the ranks; only the supervisor decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ranks = _join(options.threads)
+    ranks = join(options.threads)
     writer = None
     if ranks.is_first:
         from hvdsweep.store.writer import TrialWriter
@@ -74,69 +74,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _redirect_output(logs: Path) -> None:
-    """All output goes to a file of this rank: horovodrun hangs on a byte that is not UTF-8."""
-    logs.mkdir(parents=True, exist_ok=True)
-    log = os.open(
-        logs / f"rank-{os.environ.get('HOROVOD_RANK', '0')}.log",
-        os.O_WRONLY | os.O_CREAT | os.O_APPEND,
-        0o644,
-    )
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-
-
-def _watch_supervisor(identity: str) -> None:
-    """End this rank when the supervisor is gone, however it went (on its own host; elsewhere horovodrun's ssh does it)."""
-    process, _, host = identity.partition("@")
-    pid, _, started = process.partition(":")
-    if host != socket.gethostname():
-        return
-    while True:
-        time.sleep(0.5)
-        if start_time(int(pid)) != int(started):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def start_time(pid: int) -> int | None:
-    """When a process of this host started, in clock ticks since boot; None if there is none (or only its zombie)."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] == "Z" else int(fields[19])
-
-
-def _join(threads: int) -> Ranks:
-    import tensorflow as tf
-
-    from hvdsweep.training.ranks import Ranks
-
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    ranks = Ranks.join()
-    devices = tf.config.list_physical_devices("GPU")
-    if devices:
-        mine = devices[ranks.local_rank % len(devices)]
-        tf.config.set_visible_devices(mine, "GPU")
-        tf.config.experimental.set_memory_growth(mine, True)
-    return ranks
-
-
 class Gang:
     """The loop of one rank: hear what to do, do it, report."""
 
     def __init__(self, ranks: Ranks, writer: TrialWriter | None) -> None:
         self._ranks = ranks
         self._writer = writer
-        self._studies: dict[str, Any] = {}
-        self._networks: dict[str, Any] = {}
-        self._datasets: dict[str, Any] = {}
+        self._studies = Studies(ranks)
 
     def work(self) -> None:
         """Train claimed trials until the store asks to stop."""
@@ -155,10 +99,12 @@ class Gang:
     def _train(self, message: dict[str, Any], claim: Claim | None) -> Reply | None:
         from hvdsweep.states import Status, StopReason
 
-        study, failure = self._study(message["definition"], tuple(sorted(message["trial"]["metaparameters"])))
+        names = tuple(sorted(message["trial"]["metaparameters"]))
+        study, failure = self._studies.get(message["definition"], names)
         if self._ranks.any(failure is not None, name="built") if message["new"] else failure is not None:
             reason = failure or "another rank could not build this study; see its log"
             return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, reason, None)
+        assert study is not None
         recorder = Recorder(self._writer, claim) if self._writer and claim else None
         end = study.train(
             message["trial"],
@@ -203,46 +149,6 @@ class Gang:
         return lambda: writer.best_steps_to_goal(
             claim.study_id, goal["metric"], goal["value"], goal["maximize"]
         )
-
-    def _study(self, definition: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, str | None]:
-        """The compiled study, or the sentence that says why there is none. Failures are kept too: they would only repeat."""
-        key = _study_key(definition, names)
-        if key not in self._studies:
-            while len(self._studies) >= KEPT_STUDIES:
-                del self._studies[next(iter(self._studies))]
-            try:
-                from hvdsweep.training.study import Study
-
-                self._studies[key] = (Study(self._network(definition), self._ranks, definition, names), None)
-            except Exception as error:
-                traceback.print_exc()
-                sys.stderr.flush()
-                self._studies[key] = (None, f"{type(error).__name__}: {error}")
-        study: tuple[Any, str | None] = self._studies[key]
-        return study
-
-    def _network(self, definition: dict[str, Any]) -> Any:
-        import json
-
-        from hvdsweep.training.network import Network
-
-        source = definition.get("source")
-        dataset_key = json.dumps([definition["dataset"], definition.get("dataset_options"), source])
-        key = json.dumps([dataset_key, definition["model"], definition.get("model_options")])
-        if key not in self._networks:
-            if dataset_key not in self._datasets:
-                from workloads.datasets import load_dataset
-
-                self._datasets[dataset_key] = load_dataset(
-                    definition["dataset"], definition.get("dataset_options") or {}, source=source
-                )
-            self._networks[key] = Network(
-                self._datasets[dataset_key],
-                definition["model"],
-                definition.get("model_options") or {},
-                source,
-            )
-        return self._networks[key]
 
 
 class Recorder:
@@ -306,12 +212,6 @@ def _message(reply: Reply | None) -> dict[str, Any] | None:
         trial = {"seed": claim.seed, "metaparameters": claim.metaparameters}
         return {"do": "train", "definition": claim.definition, "trial": trial, "new": new}
     return {"do": "stop" if reply.stop else "wait"}
-
-
-def _study_key(definition: dict[str, Any], names: tuple[str, ...]) -> str:
-    import json
-
-    return json.dumps([definition, names], sort_keys=True)
 
 
 if __name__ == "__main__":

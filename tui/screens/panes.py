@@ -18,12 +18,12 @@ class Paned(Place):
     DEFAULT_CSS = """
     Paned #middle { height: 1fr; }
     Paned.-narrow .side, Paned.-tiny .side { display: none; }
-    Paned.-side-over .side { display: block; width: 1fr; border-left: none; }
+    Paned.-side-over .side { display: block; width: 1fr !important; border-left: none !important; }
     Paned.-side-over .main { display: none; }
     Paned.-side-off .side { display: none; }
     Paned.-full .aside { display: none; }
     Paned.-full .side, Paned.-full .main { display: none; }
-    Paned.-full .-filled { display: block; width: 1fr; height: 1fr; border-left: none; }
+    Paned.-full .-filled { display: block; width: 1fr !important; height: 1fr; border-left: none !important; }
     """
 
     @property

@@ -78,6 +78,8 @@ class ScalingScreen(WorkloadPlace):
     ScalingScreen #numbers { height: 1fr; min-height: 3; margin-top: 1; }
     ScalingScreen #facts { height: auto; max-height: 40%; padding: 0 1; border-top: solid $border; }
     ScalingScreen.-low #numbers { margin-top: 0; }
+    ScalingScreen.-usual #facts { max-height: 25%; }
+    ScalingScreen.-low #facts { display: none; }
     """
 
     def __init__(self) -> None:

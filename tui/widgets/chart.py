@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
@@ -252,6 +253,8 @@ class ChartView(Widget, can_focus=True):
             # Where the x axis says its name, else over the title.
             place = canvas.height - 1 if canvas.frame.top + canvas.frame.rows + 2 < canvas.height else 0
             style = base + RichStyle.parse(style_of("annotation", theme))
+            if cell_len(said) > canvas.width - 1:
+                said = set_cell_size(said, max(0, canvas.width - 2)).rstrip() + "…"
             strips[place] = Strip([Segment(f" {said}", style)]).adjust_cell_length(canvas.width, base)
         return strips
 

@@ -1,0 +1,374 @@
+"""`hvdsweep scale`: how fast a workload trains on 1, 2, ... ranks, measured in short runs and kept in the database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.speeds import Speed
+    from hvdsweep.launch.hosts import Host
+    from hvdsweep.launch.scale import Case, Failed, Now, Outcome, Scale, Timed
+    from hvdsweep.plan import Plan
+    from hvdsweep.store.rows import ThroughputRow
+
+STOPPED = 130
+
+
+@click.command()
+@click.argument("workloads", metavar="[WORKLOAD]...", nargs=-1)
+@click.option("--np", "ranks", metavar="LIST", help="Numbers of ranks to compare: 1,2,4.  [default: 1 and 2]")
+@click.option(
+    "--batch-sizes", metavar="LIST", help='Only these batch sizes of the sweep: 64,256 or "2^4..2^8".'
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    metavar="S",
+    show_default=True,
+    help="How long each is timed, after it is warm.",
+)
+@click.option("-H", "--hosts", metavar="HOSTS", help="Machines and their slots (a:4,b:4), this one first.")
+@click.option(
+    "--hostfile", type=click.Path(path_type=Path), metavar="FILE", help="The same in a file: `a slots=4`."
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads per rank. [default: cores / ranks]"
+)
+@click.option("--show", is_flag=True, help="Measure nothing; print what the database holds.")
+@click.option("--ascii", "only_ascii", is_flag=True, help="Draw the chart without braille and Unicode.")
+@click.option("--chart/--no-chart", default=True, help="Draw the chart.")
+@db_option
+@json_option
+def scale(
+    workloads: tuple[str, ...],
+    ranks: str | None,
+    batch_sizes: str | None,
+    seconds: float,
+    hosts: str | None,
+    hostfile: Path | None,
+    threads: int | None,
+    show: bool,
+    only_ascii: bool,
+    chart: bool,
+    db: Path,
+    as_json: bool,
+) -> None:
+    """How fast WORKLOADs train on so many ranks: examples per second and efficiency, as table and chart.
+
+    WORKLOAD is a sweep file or a preset; with --show also a workload's name, and all without one. Each batch size is trained
+    for some seconds on each number of ranks, without evaluation. Speeds go to the database, where `curve` takes time and cost
+    to the goal from.
+
+    Exit code: 0 all measured, 1 some could not be, 2 bad input, 130 stopped (what was measured is kept).
+    """
+    if show:
+        _show(db, workloads, only_ascii, chart, as_json)
+        return
+    if not workloads:
+        raise UserError("WORKLOAD: none given. Name a sweep file or a preset, or ask for --show.")
+    counts = _counts(ranks or "1,2")
+    plans, cases, machines = _checked(workloads, batch_sizes, hosts, hostfile, counts)
+    from hvdsweep.launch.scale import Scale
+
+    measure = Scale(cases, counts, seconds=seconds, hosts=machines, threads=threads)
+    outcome = _measure(measure, db)
+    rows = _rows(outcome)
+    if as_json:
+        print_json(
+            {
+                "speeds": [speed.to_json() for speed in rows],
+                "failed": [_failed_json(one) for one in outcome.failed],
+                "stopped": outcome.stopped,
+            }
+        )
+    else:
+        _print(rows, [workload.name for plan in plans for workload in plan.workloads], only_ascii, chart)
+    # Not ctx.exit(): outside click's standalone mode it would only be a return value.
+    sys.exit(STOPPED if outcome.stopped else 1 if outcome.failed else 0)
+
+
+def _counts(text: str) -> list[int]:
+    """The numbers of ranks, ascending. UserError for what is none."""
+    found = set()
+    for part in text.split(","):
+        word = part.strip()
+        if not word.isascii() or not word.isdigit() or not 0 < int(word) < 100_000:
+            raise UserError(
+                f"--np: {word or 'nothing'}: is not a number of ranks. Write a list such as 1,2,4."
+            )
+        found.add(int(word))
+    return sorted(found)
+
+
+def _checked(
+    workloads: Sequence[str],
+    batch_sizes: str | None,
+    hosts: str | None,
+    hostfile: Path | None,
+    counts: Sequence[int],
+) -> tuple[list[Plan], list[Case], tuple[Host, ...] | None]:
+    """Everything that can be wrong about the command line, all at once."""
+    from hvdsweep.launch.hosts import check_first_is_here, parse_hostfile, parse_hosts
+    from hvdsweep.launch.scale import cases_of
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import load_sweep, parse_batch_sizes
+
+    problems: list[str] = []
+    machines: tuple[Host, ...] | None = None
+    sizes: list[int] | None = None
+    try:
+        if hosts is not None and hostfile is not None:
+            raise UserError("-H and --hostfile: both name the hosts. Give one of them.")
+        if hosts is not None:
+            machines = parse_hosts(hosts)
+        elif hostfile is not None:
+            machines = parse_hostfile(hostfile)
+        if machines is not None:
+            check_first_is_here(machines)
+    except UserError as error:
+        problems += error.problems
+    if batch_sizes is not None:
+        try:
+            sizes = parse_batch_sizes(batch_sizes)
+        except ValueError as error:
+            problems.append(f"--batch-sizes: {batch_sizes}: {error}")
+    plans: list[Plan] = []
+    cases: list[Case] = []
+    for workload in workloads:
+        try:
+            plans.append(make_plan(load_sweep(workload)))
+            cases += cases_of(plans[-1], sizes)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(*problems)
+    return plans, cases, machines
+
+
+def _measure(measure: Scale, db: Path) -> Outcome:
+    """Time everything; each speed is stored as soon as it is known."""
+    from hvdsweep.launch.signals import StopSignals
+    from hvdsweep.store.connection import connect
+    from hvdsweep.store.throughput import record_throughput
+
+    talk = _Talk()
+    with closing(connect(db, create=True)) as conn, StopSignals() as signals:
+        for warning in [*measure.warnings(), *_busy(db)]:
+            talk.line(f"warning: {warning}")
+
+        def timed(one: Timed) -> None:
+            record_throughput(
+                conn,
+                workload=one.workload,
+                batch_size=one.batch_size,
+                np=one.np,
+                gangs=1,
+                steps=one.steps,
+                seconds=one.seconds,
+                host=one.host,
+            )
+            talk.timed(one)
+
+        outcome = measure.run(timed, talk.failed, talk.now, lambda: signals.gestures > 0)
+        talk.end()
+    return outcome
+
+
+def _busy(db: Path) -> list[str]:
+    """A sweep in training shares the cores: speeds will be too low."""
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        live = [sweep.name for sweep in reader.sweeps() if sweep.live]
+    return [f"sweep {', '.join(live)} is being trained now: speeds will come out too low."] if live else []
+
+
+class _Talk:
+    """What is said on stderr meanwhile: one line that changes on a terminal, a line per result elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._said = ""
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        self._wipe()
+        click.echo(text, err=True)
+
+    def timed(self, one: Timed) -> None:
+        self.line(
+            f"{one.workload}, batch size {one.batch_size:,} on {_ranks(one.np)}: "
+            f"{one.examples_per_second:,.0f} examples/s ({one.steps_per_second:.3g} steps/s)"
+        )
+
+    def failed(self, one: Failed) -> None:
+        what = "" if one.case is None else f"{one.case.workload}, batch size {one.case.batch_size:,} "
+        self.line(f"{what}on {_ranks(one.np)}: failed: {one.message}".replace("\n", "\n    "))
+
+    def now(self, now: Now) -> None:
+        """How far it is; only on a terminal."""
+        if not self._terminal:
+            return
+        from hvdsweep.launch.progress import spoken
+
+        doing = (
+            "starting" if now.doing is None else f"{now.doing.workload}, batch size {now.doing.batch_size:,}"
+        )
+        text = f"[{now.done}/{now.total}] {_ranks(now.np)}: {doing}; about {spoken(max(1.0, now.seconds_left))} left"
+        text = text[: shutil.get_terminal_size().columns - 1]
+        if text != self._said:
+            sys.stderr.write(f"\r{text}\x1b[K")
+            sys.stderr.flush()
+            self._said = text
+
+    def _wipe(self) -> None:
+        if self._said:
+            sys.stderr.write("\r\x1b[K")
+            self._said = ""
+
+    def end(self) -> None:
+        self._wipe()
+        sys.stderr.flush()
+
+
+def _ranks(np: int) -> str:
+    return "1 rank" if np == 1 else f"{np} ranks"
+
+
+def _rows(outcome: Outcome) -> list[Speed]:
+    """What was measured just now, each beside the fewest ranks of this very run."""
+    import time
+
+    from hvdsweep.curves.speeds import speeds
+    from hvdsweep.store.rows import ThroughputRow
+
+    now = time.time()
+    return speeds(
+        ThroughputRow(
+            0,
+            now,
+            one.workload,
+            one.batch_size,
+            one.np,
+            1,
+            one.host,
+            one.steps,
+            one.seconds,
+            one.steps_per_second,
+            one.examples_per_second,
+            "scale",
+        )
+        for one in outcome.timed
+    )
+
+
+def _failed_json(one: Failed) -> dict[str, Any]:
+    return {
+        "np": one.np,
+        "workload": None if one.case is None else one.case.workload,
+        "batch_size": None if one.case is None else one.case.batch_size,
+        "message": one.message,
+    }
+
+
+def _show(db: Path, workloads: Sequence[str], only_ascii: bool, chart: bool, as_json: bool) -> None:
+    """What the database holds."""
+    from hvdsweep.curves.speeds import speeds
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        rows: list[ThroughputRow] = reader.throughput()
+    known = list(dict.fromkeys(row.workload for row in rows))
+    names = _named(db, workloads, known) if workloads else known
+    found = [speed for speed in speeds(rows) if speed.workload in names]
+    if as_json:
+        print_json({"speeds": [speed.to_json() for speed in found], "failed": [], "stopped": False})
+        return
+    if not found:
+        click.echo(f"{db}: no speed was measured yet. `hvdsweep scale --np 1,2 WORKLOAD` measures some.")
+        return
+    _print(found, names, only_ascii, chart)
+
+
+def _named(db: Path, asked: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The workloads with speeds that are meant: by name, or by a part of one."""
+    names: list[str] = []
+    problems = []
+    for text in asked:
+        fitting = [name for name in known if name == text] or [name for name in known if text in name]
+        names += fitting
+        if not fitting:
+            there = f"There are speeds of {', '.join(known)}." if known else "No speed was measured yet."
+            problems.append(f"{db}: workload: {text}: has no speeds. {there}")
+    if problems:
+        raise UserError(*problems)
+    return list(dict.fromkeys(names))
+
+
+def _print(found: Sequence[Speed], names: Sequence[str], only_ascii: bool, chart: bool) -> None:
+    for place, name in enumerate(dict.fromkeys(names)):
+        mine = [speed for speed in found if speed.workload == name]
+        if not mine:
+            continue
+        click.echo(("\n" if place else "") + "\n".join(speed_lines(mine)))
+        if chart:
+            click.echo()
+            _draw(mine, only_ascii)
+
+
+def speed_lines(found: Sequence[Speed]) -> list[str]:
+    """A row per batch size, a column per number of ranks: examples per second, and efficiency beyond the first."""
+    from hvdsweep.cli.columns import short, table, whole
+
+    counts = sorted({speed.np for speed in found})
+    by_place = {(speed.batch_size, speed.np): speed for speed in found}
+    header = ["batch size"]
+    for np in counts:
+        header += [_ranks(np), "efficiency"]
+    header.append("")
+    rows = []
+    trials = False
+    for size in sorted({speed.batch_size for speed in found}):
+        cells = [whole(size)]
+        mark = ""
+        for np in counts:
+            speed = by_place.get((size, np))
+            cells.append("" if speed is None else f"{short(speed.examples_per_second)}/s")
+            share = None if speed is None else speed.efficiency
+            cells.append("" if share is None else f"{100 * share:.0f} %")
+            if speed is not None and speed.source == "trial":
+                mark, trials = "*", True
+        rows.append([*cells, mark])
+    lines = [f"{found[0].workload}   examples per second", "", *table(header, rows, left=("",))]
+    if trials:
+        lines += ["", "* measured in training, by the way: other batch sizes may have had other company"]
+    return lines
+
+
+def _draw(found: Sequence[Speed], only_ascii: bool) -> None:
+    """The chart on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    from hvdsweep.curves.speeds import speed_chart
+
+    size = shutil.get_terminal_size((100, 32))
+    width, height = max(40, min(size.columns, 120)), max(14, min(size.lines - 4, 24))
+    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    chart = speed_chart(found, title=found[0].workload)
+    canvas = chart.render(width, height, ascii=only_ascii, color=colored)
+    if colored:
+        from rich.console import Console
+
+        Console().print(canvas.text())
+    else:
+        click.echo(canvas.plain())

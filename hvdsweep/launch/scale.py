@@ -1,0 +1,311 @@
+"""Measuring how training speeds up with ranks: for every number of ranks a short-lived gang that times one study after another.
+
+Every speed is handed over as soon as it is known, so that what was measured stays when the rest is given up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.errors import HvdsweepError, UserError
+from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
+from hvdsweep.launch.hosts import Host, allot, as_started, crowding, is_here
+from hvdsweep.launch.lastwords import death_of, hang_of
+from hvdsweep.launch.machine import cores, gpus
+from hvdsweep.launch.processes import Mark, ProcessId, end_with_parent, kill_marked
+
+if TYPE_CHECKING:
+    from hvdsweep.plan import Plan
+
+MODULE = "hvdsweep.training.timing"
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 600.0
+"""Silence, beyond the seconds asked for, after which a gang counts as hung: it compiles between two answers."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time."""
+
+    workload: str
+    batch_size: int
+    definition: Mapping[str, Any]
+    """Of the study, as training reads it."""
+    metaparameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A measured speed."""
+
+    workload: str
+    batch_size: int
+    np: int
+    steps: int
+    seconds: float
+    host: str
+    """The first one."""
+
+    @property
+    def steps_per_second(self) -> float:
+        return self.steps / self.seconds
+
+    @property
+    def examples_per_second(self) -> float:
+        return self.steps * self.batch_size / self.seconds
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What could not be measured."""
+
+    np: int
+    case: Case | None
+    """None: everything that was left to do on so many ranks."""
+    message: str
+
+
+@dataclass(frozen=True)
+class Now:
+    """How far the whole measurement is."""
+
+    done: int
+    total: int
+    np: int
+    doing: Case | None
+    """None while ranks start."""
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All of it."""
+
+    timed: tuple[Timed, ...]
+    failed: tuple[Failed, ...]
+    stopped: bool
+
+
+def cases_of(plan: Plan, batch_sizes: Sequence[int] | None = None) -> list[Case]:
+    """The studies of a plan as things to time, all or those of some batch sizes. UserError for one it does not have.
+
+    Metaparameters are those of each study's first trial, but with a learning rate of 0: time must not depend on whether
+    training diverges.
+    """
+    have = sorted({study.batch_size for study in plan.studies})
+    unknown = sorted(set(batch_sizes or ()) - set(have))
+    if unknown:
+        known = ", ".join(map(str, have))
+        raise UserError(
+            f"--batch-sizes: {', '.join(map(str, unknown))}: not in {plan.file or plan.name}, which has {known}"
+        )
+    cases = []
+    for study in plan.studies:
+        if batch_sizes is None or study.batch_size in batch_sizes:
+            metaparameters = {**study.trial(0).metaparameters, "learning_rate": 0.0}
+            cases.append(Case(study.workload, study.batch_size, study.definition, metaparameters))
+    return cases
+
+
+@dataclass
+class Pace:
+    """What starting ranks and timing a case have taken so far, to tell how long the rest takes."""
+
+    seconds: float
+    """Asked for per case."""
+    starts: list[float] = field(default_factory=list)
+    cases: list[float] = field(default_factory=list)
+
+    def left(self, starts: float, cases: float) -> float:
+        """Seconds for so many starts of ranks and so many cases."""
+        start = sum(self.starts) / len(self.starts) if self.starts else 12.0
+        case = sum(self.cases) / len(self.cases) if self.cases else 1.2 * self.seconds + 3.0
+        return starts * start + cases * case
+
+
+class Scale:
+    """Times cases on one number of ranks after another."""
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        counts: Sequence[int],
+        *,
+        seconds: float,
+        hosts: Sequence[Host] | None = None,
+        threads: int | None = None,
+        patience: float = PATIENCE_SECONDS,
+        environment: Mapping[str, str] | None = None,
+        build: CommandBuilder = gang_command,
+    ) -> None:
+        self.cases = tuple(cases)
+        self.counts = tuple(counts)
+        self.seconds = seconds
+        self._hosts = None if hosts is None else tuple(hosts)
+        self._threads = threads
+        self._patience = patience
+        self._environment = os.environ if environment is None else environment
+        self._build = build
+        self._pace = Pace(seconds)
+        self._done = 0
+
+    def warnings(self) -> list[str]:
+        """What makes speeds lower than they could be: ranks that share slots, cores or GPUs."""
+        count, devices = cores(), len(gpus(self._environment))
+        found = [warning for np in self.counts for warning in crowding(self._hosts, np, 1, count, devices)]
+        return list(dict.fromkeys(found))
+
+    def run(
+        self,
+        timed: Callable[[Timed], None],
+        failed: Callable[[Failed], None],
+        told: Callable[[Now], None],
+        stop: Callable[[], bool],
+    ) -> Outcome:
+        """Measure all; `timed` and `failed` hear of each result at once, `told` ten times a second how far it is.
+
+        Once `stop` is true the ranks are ended and the rest is left. No process stays behind, whatever happens.
+        """
+        good: list[Timed] = []
+        bad: list[Failed] = []
+
+        def keep(result: Timed | Failed) -> None:
+            if isinstance(result, Timed):
+                good.append(result)
+                timed(result)
+            else:
+                bad.append(result)
+                failed(result)
+
+        for place, np in enumerate(self.counts):
+            if stop():
+                break
+            with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder:
+                self._time(np, Path(folder), len(self.counts) - place - 1, keep, told, stop)
+            self._done = (place + 1) * len(self.cases)
+        return Outcome(tuple(good), tuple(bad), stop())
+
+    def _time(
+        self,
+        np: int,
+        folder: Path,
+        later: int,
+        keep: Callable[[Timed | Failed], None],
+        told: Callable[[Now], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """All cases on `np` ranks; `later` numbers of ranks still follow."""
+        hosts = allot(as_started(self._hosts or (Host("localhost", np),)), np, 1)[0]
+        mark = Mark(ProcessId.current(), 0, 0, str(folder))
+        begun = time.monotonic()
+        try:
+            process = self._start(np, hosts, mark, folder)
+        except (OSError, HvdsweepError) as error:
+            keep(Failed(np, None, str(error)))
+            return
+        answers = _Answers(folder / "answers.jsonl")
+        heard, ready, answered = begun, False, 0
+        why: str | None = None
+        try:
+            while True:
+                ended = process.poll()
+                # Asked before the answers are read: what was written before the end is not missed.
+                for answer in answers.new():
+                    now = time.monotonic()
+                    if "ready" in answer:
+                        ready = True
+                        self._pace.starts.append(now - begun)
+                    else:
+                        answered = answer["case"] + 1
+                        self._pace.cases.append(now - heard)
+                        keep(self._result(np, hosts, answer))
+                    heard = now
+                if ended is not None:
+                    why = None if ended == 0 else str(death_of(folder, ended))
+                    break
+                if stop():
+                    return
+                silence = time.monotonic() - heard
+                if silence > self._patience + self.seconds:
+                    why = str(hang_of(folder, silence))
+                    break
+                told(self._now(np, ready, answered, later, silence))
+                time.sleep(POLL_SECONDS)
+        finally:
+            kill_marked(lambda found: found == mark)
+            process.wait()
+        if answered < len(self.cases):
+            keep(Failed(np, None, why or "the ranks ended before all was timed"))
+
+    def _start(self, np: int, hosts: Sequence[Host], mark: Mark, folder: Path) -> subprocess.Popen[bytes]:
+        here = sum(host.slots for host in hosts if is_here(host.name))
+        threads = self._threads or threads_per_rank(cores(), here)
+        given = folder / "cases.json"
+        written = [
+            {"definition": dict(case.definition), "metaparameters": dict(case.metaparameters)}
+            for case in self.cases
+        ]
+        given.write_text(json.dumps(written), encoding="utf-8")
+        arguments = [
+            *("--cases", str(given), "--out", str(folder / "answers.jsonl"), "--seconds", str(self.seconds)),
+            *("--logs", str(folder), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
+        ]
+        variables = gang_environment(self._environment, size=np, threads=threads, mark=str(mark)).variables
+        with (folder / "horovodrun.log").open("wb") as log:
+            return subprocess.Popen(
+                self._build(hosts, MODULE, arguments),
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent(os.getpid()),
+            )
+
+    def _result(self, np: int, hosts: Sequence[Host], answer: Mapping[str, Any]) -> Timed | Failed:
+        case = self.cases[answer["case"]]
+        if "error" in answer:
+            return Failed(np, case, answer["error"])
+        import platform
+
+        name = hosts[0].name
+        host = platform.node() if is_here(name) else name
+        return Timed(case.workload, case.batch_size, np, answer["steps"], answer["seconds"], host)
+
+    def _now(self, np: int, ready: bool, answered: int, later: int, silence: float) -> Now:
+        cases = len(self.cases)
+        doing = self.cases[answered] if ready and answered < cases else None
+        starts, left = later + (not ready), cases - answered + later * cases
+        # What is under way counts less the longer it has been.
+        seconds = self._pace.left(starts, left)
+        under_way = self._pace.left(0, 1) if ready else self._pace.left(1, 0)
+        seconds -= min(silence, 0.9 * under_way)
+        return Now(self._done + answered, cases * len(self.counts), np, doing, seconds)
+
+
+class _Answers:
+    """The lines that rank 0 has written since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                text = file.read()
+        except OSError:
+            return []
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]

@@ -1,0 +1,80 @@
+"""What every program on a rank does first: write to a log of its own, live and die with its supervisor, join the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hvdsweep.training.ranks import Ranks
+
+
+def redirect_output(logs: Path) -> None:
+    """All output goes to a file of this rank: horovodrun hangs on a byte that is not UTF-8."""
+    logs.mkdir(parents=True, exist_ok=True)
+    log = os.open(
+        logs / f"rank-{os.environ.get('HOROVOD_RANK', '0')}.log",
+        os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+        0o644,
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def watch_supervisor(identity: str) -> None:
+    """From now on end this rank when the supervisor (`PID:STARTTIME@HOST`) is gone, however it went.
+
+    On its own host; elsewhere horovodrun's ssh does it.
+    """
+    threading.Thread(target=_watch, args=(identity,), daemon=True).start()
+
+
+def _watch(identity: str) -> None:
+    process, _, host = identity.partition("@")
+    pid, _, started = process.partition(":")
+    if host != socket.gethostname():
+        return
+    while True:
+        time.sleep(0.5)
+        if start_time(int(pid)) != int(started):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_time(pid: int) -> int | None:
+    """When a process of this host started, in clock ticks since boot; None if there is none (or only its zombie)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def join(threads: int) -> Ranks:
+    """Join the gang that `horovodrun` started this process for; `threads` for TensorFlow, 0 leaves it to TensorFlow.
+
+    Each rank of a machine sees one of its GPUs.
+    """
+    import tensorflow as tf
+
+    from hvdsweep.training.ranks import Ranks
+
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    ranks = Ranks.join()
+    devices = tf.config.list_physical_devices("GPU")
+    if devices:
+        mine = devices[ranks.local_rank % len(devices)]
+        tf.config.set_visible_devices(mine, "GPU")
+        tf.config.experimental.set_memory_growth(mine, True)
+    return ranks
