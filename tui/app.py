@@ -303,7 +303,7 @@ class HvdsweepApp(App[None]):
         stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
 
         def job() -> str:
-            from hvdsweep.charts.export import export_chart
+            from hvdsweep.figures.export import export_chart
 
             paths = export_chart(chart, stem, view)
             return f"Written: {', '.join(path.name for path in paths)} in {stem.parent}"

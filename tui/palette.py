@@ -49,7 +49,7 @@ class Commands(Provider):
         for action in (*place.possible_actions, *self.interface.possible_actions):
             if action.palette:
                 words = f"{action.label}  ({action.key_names[0]})"
-                yield words, action.help, partial(place.run_action, action.id)
+                yield words, action.help, partial(place.perform, action.id)
 
     def _places(self) -> Iterator[Command]:
         app = self.interface

@@ -40,6 +40,9 @@ WORDS = ("status", "stop", "workload")
 
 FIELDS = (*NUMBERS, *WORDS)
 
+EXAMPLES = {"status": "COMPLETE", "stop": "goal", "workload": "sgd", "best": "..0.1"}
+"""Field -> a value, for messages; others hold whole numbers."""
+
 _TERM = re.compile(r'([A-Za-z_][\w./-]*)\s*(!=|>=|<=|=|<|>)\s*("[^"]*"|[^\s"]+)|(\S+)')
 _POWER = re.compile(r"(\d{1,3})\^(\d{1,3})")
 
@@ -71,6 +74,8 @@ def parse_filter(text: str, parameters: Collection[str] | None = None) -> TrialF
 def _with_word(found: TrialFilter, word: str) -> TrialFilter:
     if re.search(r"[=<>!]", word):
         raise ValueError("is not NAME=VALUE; write, for example, batch_size=64..512")
+    if word in FIELDS:
+        raise ValueError(f"say what it should be, such as {word}={EXAMPLES.get(word, '8..64')}")
     return replace(found, words=(*found.words, word))
 
 
@@ -173,3 +178,9 @@ def _number(text: str) -> float:
     if math.isnan(number):
         raise ValueError(f"{text or 'nothing'}: is not a number, such as 64, 1e-3 or 2^6")
     return number
+
+
+def finished_part(text: str, parameters: Collection[str] = ()) -> str:
+    """A filter while it is typed: without a last word that may still become the name of a field or a metaparameter."""
+    before, _, word = text.rpartition(" ")
+    return before if word and any(name.startswith(word) for name in (*FIELDS, *parameters)) else text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store.filters import parse_filter
+from hvdsweep.store.filters import finished_part, parse_filter
 from hvdsweep.store.reader import open_reader
 from hvdsweep.store.rows import TrialFilter
 
@@ -127,6 +127,8 @@ def test_readings(text, expected):
         ("batch_size=64..8", "write 8..64"),
         ("batch_size=", "is not NAME=VALUE"),
         (">=3", "is not NAME=VALUE"),
+        ("batch_size", "such as batch_size=8..64"),
+        ("status", "such as status=COMPLETE"),
         ("workload!=sgd", "can only be compared by ="),
         ("status=COMPLETE status=RUNNING", "nothing has such a status"),
         ("nonsense=3", "there is learning_rate, momentum"),
@@ -156,3 +158,20 @@ def test_no_text_breaks_it(store, text):
         return
     with open_reader(store) as reader:
         assert reader.trials(where).total <= reader.trials().total
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", ""),
+        ("s", ""),
+        ("stat", ""),
+        ("steps=1 mom", "steps=1"),
+        ("steps=1 sgd", "steps=1 sgd"),
+        ("steps=", "steps="),
+        ("sgd ", "sgd "),
+    ],
+)
+def test_a_word_that_may_become_a_name_waits(text, part):
+    """While `status` is typed, no workload is looked for that holds "stat"."""
+    assert finished_part(text, ["momentum"]) == part

@@ -88,7 +88,7 @@ async def pilot_of(
     """The app over `source`, settled."""
     # All places, whichever modules are there: what one screen looks like must not depend on the others.
     app = HvdsweepApp(source, place=place, selection=selection, memory_file=memory_file, places=PLACES)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         yield pilot
 

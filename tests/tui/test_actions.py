@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui.conftest import pilot_of, screen_text
+from tests.tui.conftest import pilot_of, screen_text, settle
 from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
 from tui.screens import PLACES, offered
@@ -109,7 +109,11 @@ async def test_the_palette_goes_to_studies_trials_and_sweeps(source):
     from textual.command import CommandPalette
 
     async with pilot_of(source) as pilot:
-        for query, reached in (("trial 4", "Trial 4"), ("nesterov 64", "batch_size=64"), ("sweep 2 short", "short")):
+        for query, reached in (
+            ("trial 4", "Trial 4"),
+            ("nesterov 64", "batch_size=64"),
+            ("sweep 2 short", "short"),
+        ):
             await pilot.press("ctrl+p")
             await pilot.pause()
             await pilot.press(*["space" if letter == " " else letter for letter in query])
@@ -123,3 +127,24 @@ async def test_the_palette_goes_to_studies_trials_and_sweeps(source):
                 await pilot.app.workers.wait_for_complete()
             assert reached in screen_text(pilot), query
             await pilot.press("1")
+
+
+async def test_keys_in_the_footer_and_commands_in_the_palette_work(source):
+    """Help by a click on its key and by the palette: the app's actions as well as the screen's."""
+    async with pilot_of(source) as pilot:
+        shown = screen_text(pilot).splitlines()
+        await pilot.click(offset=(shown[-1].index("Help"), len(shown) - 1))
+        await settle(pilot)
+        assert "In a table" in screen_text(pilot)
+        await pilot.press("escape", "ctrl+p")
+        await pilot.pause()
+        await pilot.press(*"help")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "In a table" in screen_text(pilot)
+        await pilot.press("escape")
+        await pilot.click(offset=(shown[-1].index("Quit"), len(shown) - 1))
+        await pilot.pause()
+        assert not pilot.app.is_running

@@ -243,7 +243,12 @@ class Place(Screen[None]):
 
     def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
         message.stop()
-        self.call_later(self.run_action, message.action)
+        self.call_later(self.perform, message.action)
+
+    async def perform(self, action: str) -> None:
+        """Do an action of the table as if its key were pressed."""
+        ours = any(one.id == action for one in actions_of("app"))
+        await self.run_action(f"app.{action}" if ours else action)
 
     def action_chart_log(self) -> None:
         if self.chart is not None:

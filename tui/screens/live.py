@@ -12,38 +12,24 @@ from textual.containers import Container, Horizontal
 from textual.content import Content
 
 from hvdsweep.errors import UserError
-from hvdsweep.store.rows import GangRow, TrialFilter, TrialPage
+from hvdsweep.store.rows import TrialFilter, TrialPage
 from tui.actions import bindings
-from tui.screens.base import Place
+from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
+from tui.screens.log_pane import LogPane
 from tui.selection import Selection
 from tui.snapshot import Snapshot, SweepView
 from tui.trial_rows import columns_of, parameters_of, row_of, short_names
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
-from tui.words import CONDITIONS, GANGS, bar, clock, count, duration, plural, sign
+from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:
-    from hvdsweep.launch.logs import LogPart
     from hvdsweep.store.reader import Reader
     from tui.losses import Curve, Wanted
 
-GANG_COLUMNS = (
-    Column("gang", "gang", 4, right=True, fixed=True),
-    Column("state", "state", 10, fixed=True),
-    Column("trains", "trains", 12, grow=True, fixed=True),
-    Column("progress", "progress", 11, fixed=True),
-    Column("heard", "heard", 10, right=True),
-    Column("np", "ranks", 5, right=True),
-    Column("host", "host", 12),
-)
-EVENT_COLUMNS = (
-    Column("time", "time", 8, fixed=True),
-    Column("kind", "kind", 8, fixed=True),
-    Column("message", "what happened", 20, grow=True, most=1000, fixed=True),
-)
 PANES = ("trials", "logs", "events")
 
 CURVES = 6
@@ -52,18 +38,15 @@ CURVES = 6
 REST = 20
 """A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
 
-LOG_SECONDS = 0.5
-"""How often the log in view is looked at."""
 
-
-class LiveScreen(Place):
+class LiveScreen(LogPane):
     """Gangs and chart above; trials, logs or events below."""
 
     PLACE = "live"
     BINDINGS = [*bindings("live", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
     LiveScreen #top { height: 40%; min-height: 6; }
-    LiveScreen #gangs { width: 46%; border-right: solid $border; }
+    LiveScreen #gangs { width: 48%; border-right: solid $border; }
     LiveScreen #curves { width: 1fr; }
     LiveScreen #panes { height: 1fr; }
     LiveScreen #panes > * { display: none; }
@@ -90,10 +73,6 @@ class LiveScreen(Place):
         self._names: dict[str, str] = {}
         self._page_cost = 0.0
         self._page_at = float("-inf")
-        self._log: tuple[int, int] = (0, 0)
-        """(gang, place of the log among the gang's)."""
-        self._log_files: list[Any] = []
-        self._log_offset: int | None = None
         self._moved = False
         """Whether the reader has chosen a trial; until then only those in training are drawn."""
         self._curves: Any = None
@@ -118,7 +97,6 @@ class LiveScreen(Place):
         self.query_one("#trials", Table).sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
         self._front("trials")
         self.query_one("#trials", Table).focus()
-        self.set_interval(LOG_SECONDS, self._look_at_log)
 
     # What is asked about
 
@@ -142,8 +120,8 @@ class LiveScreen(Place):
         return self._pane == "trials" and self.is_mounted and self.query_one("#trials", Table).key is not None
 
     @property
-    def has_logs(self) -> bool:
-        return len(self._log_files) > 1 and self._pane == "logs"
+    def logs_in_view(self) -> bool:
+        return self._pane == "logs"
 
     def show(self, snapshot: Snapshot) -> None:
         sweep = self.sweep
@@ -159,10 +137,10 @@ class LiveScreen(Place):
             self._select(selection)
         self._names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
         self.query_one("#gangs", Table).put(
-            [_gang(gang, snapshot.time, self._names) for gang in snapshot.gangs_of(sweep.id)]
+            [gang_row(gang, snapshot.time, self._names) for gang in snapshot.gangs_of(sweep.id)]
         )
         self.query_one("#events", Table).put(
-            [_event(event) for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id)]
+            [event_row(event) for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id)]
         )
         self._note()
         self._ask_page(again=True)
@@ -188,11 +166,9 @@ class LiveScreen(Place):
         if sweep is None:
             return
         words: list[Content | str] = []
-        if self._pane == "logs" and self._log_files:
-            path = self._log_files[self._log[1] % len(self._log_files)]
-            words.append(
-                f"gang {self._log[0]}: {path.name}" + (" · o for another" if len(self._log_files) > 1 else "")
-            )
+        if self._pane == "logs" and self.log_file is not None:
+            words.append(f"gang {self.log_gang}: {self.log_file.name}")
+            words.append(" · o for another" if self.has_logs else "")
         elif self._filter_text and self._pane == "trials":
             total = self.query_one("#trials", Table).total
             words.append(Content.styled(f"/{self._filter_text}", "$accent"))
@@ -304,8 +280,8 @@ class LiveScreen(Place):
         self._ask_page()
 
     @on(Table.Highlighted, "#trials")
-    def _trial_selected(self) -> None:
-        self._moved = self.query_one("#trials", Table).has_focus
+    def _trial_selected(self, message: Table.Highlighted) -> None:
+        self._moved = self._moved or message.by_reader
         self.refresh_keys()
         self._ask_losses()
 
@@ -355,7 +331,9 @@ class LiveScreen(Place):
     @on(Prompt.Typed)
     def _typed(self, message: Prompt.Typed) -> None:
         if message.purpose == "filter":
-            self._set_filter(message.text)
+            from hvdsweep.store.filters import finished_part
+
+            self._set_filter(finished_part(message.text, self._parameters))
         elif message.text and not message.text.strip().isdigit():
             self._prompt.wrong(f"{message.text}: give a trial's number")
         else:
@@ -369,7 +347,10 @@ class LiveScreen(Place):
                 return
             self._prompt.close()
             self._open_trial(int(message.text))
-        elif not self._prompt.has_class("-wrong"):
+        else:
+            self._set_filter(message.text)
+            if self._prompt.has_class("-wrong"):
+                return
             self._prompt.close()
         self.query_one("#trials", Table).focus()
         self.refresh_keys()
@@ -410,7 +391,7 @@ class LiveScreen(Place):
         if snapshot is None or sweep is None or self._curves is None:
             return
         wanted = [
-            Wanted(gang.trial_id, _trained(gang, self._names), gang.steps)
+            Wanted(gang.trial_id, f"trial {gang.trial_id}", gang.steps)
             for gang in snapshot.gangs_of(sweep.id)
             if gang.trial_id is not None and gang.workload is not None
         ][:CURVES]
@@ -431,60 +412,14 @@ class LiveScreen(Place):
     # Logs
 
     @on(Table.Highlighted, "#gangs")
-    def _gang_selected(self) -> None:
-        if self._pane == "logs":
-            self._choose_log()
-
     def _choose_log(self) -> None:
-        """The logs of the selected gang, or of the newest there was."""
-        sweep = self.sweep
-        if sweep is None:
-            return
-        key = self.query_one("#gangs", Table).key
-        self.ask("files", (sweep.id, key), partial(_files, sweep.id, None if key is None else int(key)))
+        """The logs of the selected gang."""
+        if self._pane == "logs" and self.sweep is not None:
+            key = self.query_one("#gangs", Table).key
+            self.choose_log(self.sweep.id, None if key is None else int(key))
 
-    def answer_files(self, about: object, value: tuple[int, list[Any]] | None) -> None:
-        if value is None:
-            self._log_files = []
-            self.query_one("#logs", LogView).clear("no gang has worked on this sweep yet")
-            return
-        gang, files = value
-        if (gang, files) == (self._log[0], self._log_files):
-            return
-        self._log, self._log_files = (gang, 0), files
-        self._begin_log()
-
-    def action_log_file(self) -> None:
-        self._log = (self._log[0], (self._log[1] + 1) % max(1, len(self._log_files)))
-        self._begin_log()
-
-    def _begin_log(self) -> None:
-        self._log_offset = None
-        where = (
-            f"the logs of gang {self._log[0]} are not on this machine"
-            if not self._log_files
-            else "nothing said yet"
-        )
-        self.query_one("#logs", LogView).clear(where)
+    def log_chosen(self) -> None:
         self._note()
-        self._look_at_log()
-        self.refresh_keys()
-
-    def _look_at_log(self) -> None:
-        if self._pane != "logs" or not self.is_current or not self._log_files:
-            return
-        path = self._log_files[self._log[1]]
-        self.ask("log", path, partial(_read_log, path, self._log_offset))
-
-    def answer_log(self, about: object, value: LogPart | None) -> None:
-        if value is None:
-            return
-        view = self.query_one("#logs", LogView)
-        if value.anew and self._log_offset is not None:
-            view.clear()
-        if value.offset != self._log_offset:
-            self._log_offset = value.offset
-            view.extend(value.lines)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         # A filter that was left by a click elsewhere stays as far as it was understood.
@@ -498,53 +433,3 @@ def _page(
     begun = time.monotonic()
     page = reader.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
     return page, time.monotonic() - begun
-
-
-def _files(sweep: int, gang: int | None, reader: Reader) -> tuple[int, list[Any]] | None:
-    from hvdsweep.launch.logs import log_files
-
-    gangs = reader.gangs(sweep)
-    chosen = next((row for row in gangs if row.id == gang), gangs[-1] if gangs else None)
-    return None if chosen is None else (chosen.id, log_files(chosen.log_dir))
-
-
-def _read_log(path: Any, offset: int | None, reader: Reader) -> LogPart | None:
-    from hvdsweep.launch.logs import read_log
-
-    try:
-        return read_log(path, offset)
-    except OSError:
-        return None
-
-
-def _trained(gang: GangRow, names: dict[str, str]) -> str:
-    """What a gang trains, in few words."""
-    workload = names.get(gang.workload or "", gang.workload or "")
-    return f"{workload} {gang.batch_size} #{gang.number}"
-
-
-def _gang(gang: GangRow, now: float, names: dict[str, str]) -> Row:
-    trains = progress = Content("")
-    if gang.workload is not None:
-        trains = Content(_trained(gang, names))
-        share = (gang.steps or 0) / gang.train_steps if gang.train_steps else 0.0
-        progress = Content.assemble(bar(share, 6), f" {int(share * 100):3d}%")
-    elif gang.message:
-        trains = Content.styled(gang.message.split("\n")[0], "$foreground-muted")
-    heard = "" if gang.heartbeat is None else f"{duration(max(0.0, now - gang.heartbeat))}"
-    return Row(
-        str(gang.id),
-        (str(gang.id), sign(GANGS, gang.state), trains, progress, heard, str(gang.np), gang.host or ""),
-    )
-
-
-def _event(event: Any) -> Row:
-    colour = "$error" if event.kind in ("death", "failed") else "$foreground-muted"
-    return Row(
-        str(event.id),
-        (
-            Content.styled(clock(event.time), "$foreground-muted"),
-            Content.styled(event.kind, colour),
-            event.message.split("\n")[0],
-        ),
-    )

@@ -168,7 +168,7 @@ class TrialScreen(Place):
 
     def answer_next(self, about: object, value: int | None) -> None:
         if value is None:
-            self.notify("This is the study's last trial on that side.", timeout=2)
+            self.notify("No further trial in this study.", timeout=2)
             return
         self._trial, self._findings = value, None
         self._ask()

@@ -103,10 +103,12 @@ class Table(ScrollView, can_focus=True):
     class Highlighted(Message):
         """The cursor came to another row; None where there is none."""
 
-        def __init__(self, table: Table, key: str | None) -> None:
+        def __init__(self, table: Table, key: str | None, by_reader: bool) -> None:
             super().__init__()
             self.table = table
             self.key = key
+            self.by_reader = by_reader
+            """False where the rows have changed under the cursor."""
 
         @property
         def control(self) -> Table:
@@ -236,7 +238,7 @@ class Table(ScrollView, can_focus=True):
                     self.refresh(Region(0, place + 1 - first, self.size.width, 1))
         if self.key != self._key:
             self._key = self.key
-            self.post_message(self.Highlighted(self, self._key))
+            self.post_message(self.Highlighted(self, self._key, by_reader=False))
 
     # What is seen
 
@@ -336,7 +338,7 @@ class Table(ScrollView, can_focus=True):
         self._scroll_into_view()
         if self.key != self._key:
             self._key = self.key
-            self.post_message(self.Highlighted(self, self._key))
+            self.post_message(self.Highlighted(self, self._key, by_reader=True))
 
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, self.total - 1))
