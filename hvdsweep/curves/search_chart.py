@@ -31,10 +31,10 @@ BEST = "best measurement"
 STEPS = "steps to the goal"
 
 OUTCOMES = (
-    (Outcome.INFEASIBLE, "diverged", "✕", "s5"),
-    (Outcome.NOT_REACHED, "not reached", "○", "axis_title"),
-    (Outcome.REACHED, "reached the goal", "●", "s2"),
-    (Outcome.BEST, "first to reach it", "★", "s1"),
+    (Outcome.INFEASIBLE, "diverged", "×", "reference"),
+    (Outcome.NOT_REACHED, "goal not reached", "▲", "s5"),
+    (Outcome.REACHED, "goal reached", "●", "s0"),
+    (Outcome.BEST, "fewest steps", "★", "s1"),
 )
 """Outcome, word, marker and style, in the order in which they are drawn."""
 
@@ -152,7 +152,7 @@ def _title(table: WorkloadTable, name: str) -> str:
     if name == BEST:
         return f"best {table.metric}"
     if name == STEPS:
-        return "steps to the goal (○ ✕: steps done)"
+        return "steps to the goal (▲ ×: steps done)"
     return name.replace("_", " ")
 
 

@@ -1,0 +1,70 @@
+"""One chart as files, as a key of the interface asks for them: SVG and PNG of what is seen, CSV of every point."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hvdsweep.charts import Axis, Chart, View, chart_csv
+from hvdsweep.errors import UserError
+from hvdsweep.figures.figure import Figure, Panel
+
+FORMATS = ("svg", "png", "csv")
+"""What one press of the key writes."""
+
+_FOLLOW = View()
+
+
+def export_chart(
+    chart: Chart, stem: Path, view: View = _FOLLOW, formats: Sequence[str] = FORMATS
+) -> tuple[Path, ...]:
+    """Write `stem`.svg, .png and .csv; where any of them exists all get the next free number: `stem`-2.svg, ...
+
+    Each file is written whole or not at all. UserError where that is not possible.
+    """
+    number, base = 1, stem
+    while any(_named(base, kind).exists() for kind in formats):
+        number += 1
+        base = stem.with_name(f"{stem.name}-{number}")
+    paths = tuple(_named(base, kind) for kind in formats)
+    figure = Figure("chart", chart.title, 1, (Panel(_seen(chart, view)),))
+    for path in paths:
+        _write(chart, figure, path)
+    return paths
+
+
+def _named(base: Path, kind: str) -> Path:
+    # Not with_suffix: the name itself may hold points.
+    return base.with_name(f"{base.name}.{kind}")
+
+
+def _seen(chart: Chart, view: View) -> Chart:
+    """The chart with the reader's window as the limits of its axes."""
+    if view.follows:
+        return chart
+    frame = chart.frame(120, 40, view)
+    return replace(chart, x=_limited(chart.x, frame.x_limits), y=_limited(chart.y, frame.y_limits))
+
+
+def _limited(axis: Axis, limits: tuple[float, float]) -> Axis:
+    return replace(axis, limits=limits)
+
+
+def _write(chart: Chart, figure: Figure, path: Path) -> None:
+    # matplotlib knows the format by the ending, so the temporary name must have it too.
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        if path.suffix == ".csv":
+            temporary.write_text(chart_csv(chart), encoding="utf-8")
+        else:
+            from hvdsweep.figures.draw import save
+
+            save(figure, temporary)
+        temporary.replace(path)
+    except (OSError, UserError) as error:
+        temporary.unlink(missing_ok=True)
+        cause = error if isinstance(error, OSError) else error.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else str(error)
+        raise UserError(f"{path}: cannot be written: {why}") from error
