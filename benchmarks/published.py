@@ -57,25 +57,42 @@ def planted(workload: str) -> Planted:
     return Planted(200.0 * 3 ** (index % 5), middle * 2 ** (index % 4 - 1), 0.01 * 2 ** (index % 6))
 
 
-def write_archive(root: Path, scale: float = 1.0, *, progress: bool = False, workloads: Sequence[str] = ()) -> tuple[int, int]:
+def write_archive(
+    root: Path, scale: float = 1.0, *, progress: bool = False, workloads: Sequence[str] = ()
+) -> tuple[int, int]:
     """Write it below `root`/batch_science; returns how many trials and measurements it has.
 
     `scale`: trials per study, as a share of the published counts (themselves scaled to the abstract's 168,160).
     """
     random = np.random.default_rng(7)
-    studies = [(w, s) for w, all_of in paper.published_studies().items() for s in all_of if not workloads or w in workloads]
-    everything = sum(s.complete + s.incomplete + s.infeasible for all_of in paper.published_studies().values() for s in all_of)
+    studies = [
+        (w, s)
+        for w, all_of in paper.published_studies().items()
+        for s in all_of
+        if not workloads or w in workloads
+    ]
+    everything = sum(
+        s.complete + s.incomplete + s.infeasible
+        for all_of in paper.published_studies().values()
+        for s in all_of
+    )
     share = scale * TRIALS / everything
     rows_per_trial = round(ROWS / TRIALS)
     trials = rows = 0
     begun = time.perf_counter()
     for count, (workload, study) in enumerate(studies):
-        numbers = [max(math.ceil(n * share), min(n, 1)) for n in (study.complete, study.incomplete, study.infeasible)]
+        numbers = [
+            max(math.ceil(n * share), min(n, 1)) for n in (study.complete, study.incomplete, study.infeasible)
+        ]
         made = _study(root, workload, study.batch_size, numbers, rows_per_trial, random)
         trials, rows = trials + sum(numbers), rows + made
         if progress and count % 10 == 0:
             seconds = time.perf_counter() - begun
-            print(f"\r{count + 1} studies, {trials:,} trials, {rows:,} rows, {seconds:.0f} s", end="", file=sys.stderr)
+            print(
+                f"\r{count + 1} studies, {trials:,} trials, {rows:,} rows, {seconds:.0f} s",
+                end="",
+                file=sys.stderr,
+            )
     if progress:
         print(file=sys.stderr)
     return trials, rows
@@ -90,9 +107,16 @@ def _study(
     folder = root / "batch_science" / workload / str(batch_size)
     folder.mkdir(parents=True)
     momentum = optimizer != "sgd"
-    configs = {"learning_rate": {"type": "DOUBLE", "min_value": 1e-4, "max_value": 10.0, "scale": "LOG_SCALE"}}
+    configs = {
+        "learning_rate": {"type": "DOUBLE", "min_value": 1e-4, "max_value": 10.0, "scale": "LOG_SCALE"}
+    }
     if momentum:
-        configs["momentum"] = {"type": "DOUBLE", "min_value": 0.0, "max_value": 0.9999, "scale": "REVERSE_LOG_SCALE"}
+        configs["momentum"] = {
+            "type": "DOUBLE",
+            "min_value": 0.0,
+            "max_value": 0.9999,
+            "scale": "REVERSE_LOG_SCALE",
+        }
     document = {
         "batch_size": batch_size,
         "dataset": dataset.rpartition("/")[2],
@@ -121,7 +145,11 @@ def _study(
         slow = int(np.argmin(np.abs(SLOWNESS - (1 + 2 * distance[trial] ** 2))))
         tails = pool[slow * REPLICAS + int(random.integers(REPLICAS))]
         # Evaluations are not evenly spaced.
-        steps = np.unique(even.round().astype(np.int64)) if trial % 3 else np.unique((even**1.1 / max(budget, 1) ** 0.1).astype(np.int64))
+        steps = (
+            np.unique(even.round().astype(np.int64))
+            if trial % 3
+            else np.unique((even**1.1 / max(budget, 1) ** 0.1).astype(np.int64))
+        )
         length = len(steps) if status[trial] == "COMPLETE" else max(1, int(len(steps) * random.random()))
         steps = steps[:length]
         parameters = {"learning_rate": float(rate[trial])}
@@ -160,7 +188,9 @@ def _texts(metric: str, goal: float, long: bool) -> tuple[str, list[list[str]]]:
     rows = round(ROWS / TRIALS)
     quantity = metric.rpartition("/")[2]
     second = quantity if quantity == "average_precision" else "classification_error"
-    names = [f"{split}/{name}" for split in ("train", "val", "test") for name in ("cross_entropy_error", second)]
+    names = [
+        f"{split}/{name}" for split in ("train", "val", "test") for name in ("cross_entropy_error", second)
+    ]
     progress = np.linspace(0, BUDGET * (25 if long else 1), rows)
     found = []
     for slowness in SLOWNESS:
@@ -190,7 +220,9 @@ def _texts(metric: str, goal: float, long: bool) -> tuple[str, list[list[str]]]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scale", type=float, default=0.01, help="share of the published trials")
     args = parser.parse_args()

@@ -33,6 +33,9 @@ LETTERS_PER_INCH = 17
 TITLE_LETTERS = 44
 """Of a panel's title, per line."""
 
+INCHES_A_LETTER = 0.062
+"""Of the names of regions; one that does not fit its region is left out."""
+
 BESIDE = 7
 """With more entries than this the legend stands beside its panel."""
 
@@ -101,7 +104,7 @@ def svg(figure: Figure) -> str:
     with _style():
         canvas = _canvas(figure)
         out = io.StringIO()
-        canvas.savefig(out, format="svg", metadata={"Date": None})
+        canvas.savefig(out, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))
     text = out.getvalue()
     return text[text.index("<svg") :]
 
@@ -167,16 +170,18 @@ def _draw(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         low, high = limits.x_limits
         axes.axvspan(band.low or low, band.high or high, color=_ground(band.color, chart, band.label), lw=0)
         start, end = math.log2(band.low or low), math.log2(band.high or high)
-        axes.text(
-            2 ** ((start + end) / 2),
-            0.985,
-            band.label,
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=7,
-            color=LIGHT["band_label"],
-        )
+        share = (end - start) / math.log2(high / low)
+        if share * PANEL[0] > len(band.label) * INCHES_A_LETTER:
+            axes.text(
+                2 ** ((start + end) / 2),
+                0.985,
+                band.label,
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=LIGHT["band_label"],
+            )
     for line in chart.references:
         _reference(axes, line, limits.x_limits)
     if panel.heat is not None:
@@ -202,6 +207,7 @@ def _draw(canvas: Canvas, axes: Axes, panel: Panel) -> None:
             fontsize=8,
             fontweight="bold",
             zorder=7,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
         )
     _legend(axes, chart)
 

@@ -137,6 +137,7 @@ def _panels(curve: Curve, table: WorkloadTable) -> tuple[Panel, ...]:
     if "learning_rate" in have:
         name = panels.EFFECTIVE if "momentum" in have else "learning_rate"
         made.append(panels.metaparameter_panel(result, name, "Best learning rate"))
+    if "learning_rate" in have and bool((table.status == Status.INFEASIBLE).any()):
         made.append(panels.stability_panel(table, "learning_rate", "Where trials diverge"))
     made.append(panels.best_of_panel(result, "Whether the search was long enough"))
     return tuple(made)

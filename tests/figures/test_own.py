@@ -1,0 +1,226 @@
+"""One's own figures show what `hvdsweep.curves` computes, for any workloads of any sweeps; the command draws them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from hvdsweep import curves
+from hvdsweep.archive import import_archive
+from hvdsweep.cli import group
+from hvdsweep.errors import UserError
+from hvdsweep.figures.own import KINDS, Ask, own_figure
+from hvdsweep.store import open_reader
+from hvdsweep.store.reader import Reader
+from hvdsweep.store.rows import WorkloadRow
+
+FIRST = "cifar_10/resnet_8/nesterov_momentum"
+SECOND = "cifar_10/resnet_8/sgd"
+
+
+def rows(reader: Reader, *names: str) -> list[WorkloadRow]:
+    found = {row.name: row for row in reader.workloads()}
+    return [found[name] for name in names]
+
+
+def lines(reader: Reader, kind: str, ask: Ask, *names: str) -> list[list[dict[str, Any]]]:
+    """The series of every panel."""
+    figure = own_figure(reader, kind, rows(reader, *names), ask)
+    return [panel.to_json()["series"] for panel in figure.panels]
+
+
+def test_curve(reader: Reader) -> None:
+    """Several workloads share a panel; each line is the curve's steps; one alone also has regions, fit and its best."""
+    (panel,) = lines(reader, "curve", Ask(), FIRST, SECOND)
+    for name, line in zip((FIRST, SECOND), panel, strict=True):
+        curve = curves.curve(reader.workload_table(name))
+        assert line["name"] == name
+        assert line["y"] == [point.steps if point.reached else point.budget for point in curve.points]
+    (alone,) = own_figure(reader, "curve", rows(reader, FIRST)).panels
+    assert alone.chart.bands
+    assert "max useful" in alone.chart.annotations[0].text
+
+
+def test_many_curves_get_a_panel_each(reader: Reader) -> None:
+    """All 35 workloads at once are 35 panels, titled by their names."""
+    figure = own_figure(reader, "curve", reader.workloads())
+    assert [panel.chart.title for panel in figure.panels] == [row.name for row in reader.workloads()]
+
+
+def test_goals(reader: Reader) -> None:
+    """The goals asked for; without any, multiples of the workload's own."""
+    (panel,) = lines(reader, "goals", Ask(goals=(0.5, 0.4)), FIRST)
+    found = curves.goal_sweep(reader.workload_table(FIRST), [0.5, 0.4])
+    for line, steps in zip(panel, found.steps, strict=True):
+        shown = [y for y, censored in zip(line["y"], line["censored"], strict=True) if not censored]
+        assert shown == steps[~np.isnan(steps)].tolist()
+    (panel,) = lines(reader, "goals", Ask(), FIRST)
+    assert [line["name"] for line in panel] == [
+        "goal 0.24",
+        "goal 0.27",
+        "goal 0.3",
+        "goal 0.375",
+        "goal 0.48",
+    ]
+    (panel,) = lines(reader, "goals", Ask(), "open_images_v4/resnet_50/nesterov_momentum")
+    assert [line["name"] for line in panel] == [
+        "goal 0.387",
+        "goal 0.344",
+        "goal 0.31",
+        "goal 0.248",
+        "goal 0.194",
+    ]
+
+
+def test_metaparameters(reader: Reader) -> None:
+    """One panel per metaparameter; 1 - momentum instead of the momentum."""
+    result = curves.steps_to_result(reader.workload_table(FIRST))
+    panels = own_figure(reader, "metaparameters", rows(reader, FIRST)).panels
+    titles = [panel.chart.y.title for panel in panels]
+    assert titles == ["learning rate / (1 - momentum)", "label smoothing", "learning rate", "1 - momentum"]
+    np.testing.assert_array_equal(panels[2].chart.series[0].y, curves.best_parameter(result, "learning_rate"))
+    np.testing.assert_array_equal(panels[3].chart.series[0].y, 1 - curves.best_parameter(result, "momentum"))
+
+
+def test_compare(reader: Reader) -> None:
+    """The ratio of steps with its intervals, at the batch sizes that both have."""
+    _, (line,) = lines(reader, "compare", Ask(), FIRST, SECOND)
+    first, second = (curves.steps_to_result(reader.workload_table(name)) for name in (FIRST, SECOND))
+    found = curves.compare(first, second)
+    assert line["x"] == found.batch_sizes.tolist()
+    assert [y for y in line["y"] if y is not None] == pytest.approx(
+        found.ratio[np.isfinite(found.ratio)].tolist()
+    )
+
+
+def test_best_error(reader: Reader) -> None:
+    """The best error, or one panel per kind of budget."""
+    (panel,) = lines(reader, "best-error", Ask(), FIRST)
+    best = curves.best_measurements(reader.workload_table(FIRST))
+    assert panel[0]["y"] == best.value.tolist()
+    figure = own_figure(
+        reader, "best-error", rows(reader, FIRST), Ask(step_budgets=(1000, 20_000), epoch_budgets=(1,))
+    )
+    assert [[series.name for series in panel.chart.series] for panel in figure.panels] == [
+        ["1k steps", "20k steps"],
+        ["1 epochs"],
+    ]
+
+
+def test_stability(reader: Reader) -> None:
+    """Every bin with a trial is one mark, by its share of diverged trials; the file shows the same shares."""
+    (panel,) = own_figure(reader, "stability", rows(reader, FIRST)).panels
+    found = curves.stability_map(reader.workload_table(FIRST))
+    assert sum(len(series) for series in panel.chart.series) == int((found.trials > 0).sum())
+    assert len(panel.chart.series[0]) == int((found.share == 0).sum())
+    assert panel.heat is not None
+    np.testing.assert_array_equal(panel.heat.values, found.share)
+
+
+def test_split(reader: Reader) -> None:
+    """By the values of a metaparameter, or by intervals of it."""
+    figure = own_figure(reader, "split", rows(reader, FIRST), Ask(parameters=("label_smoothing",)))
+    assert [series.name for series in figure.panels[0].chart.series] == [
+        f"label_smoothing {v:g}" for v in (0, 0.01, 0.1)
+    ]
+    figure = own_figure(
+        reader, "split", rows(reader, FIRST), Ask(parameters=("learning_rate",), edges=(1e-4, 1e-2, 1))
+    )
+    assert [series.name for series in figure.panels[1].chart.series] == [
+        "learning_rate 0.0001 to 0.01",
+        "learning_rate 0.01 to 1",
+    ]
+
+
+def test_best_of(reader: Reader) -> None:
+    """With all trials the best of k is the study's answer."""
+    (panel,) = own_figure(reader, "best-of", rows(reader, FIRST)).panels
+    result = curves.steps_to_result(reader.workload_table(FIRST))
+    last = {series.name: series.y[-1] for series in panel.chart.series}
+    for size, steps in zip(result.table.batch_sizes, result.steps, strict=True):
+        if steps != curves.NEVER:
+            assert last[f"batch size {size:,}"] == steps
+
+
+def test_mine_against_published(tmp_path: Path, folder: Path) -> None:
+    """Two sweeps that have the same workload are told apart by their names, overlaid and compared."""
+    database = tmp_path / "x.db"
+    for name in ("published", "mine"):
+        import_archive(folder / FIRST, database, name=name, aside=False)
+    found = run("compare", FIRST, "--sweep", "1", "--sweep", "2", "--json", database=database)
+    overlay, ratio = json.loads(found.stdout)["panels"]
+    assert [series["name"] for series in overlay["series"]] == [f"{FIRST} (published)", f"{FIRST} (mine)"]
+    assert set(ratio["series"][0]["y"]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "ask", "names", "message"),
+    [
+        ("nonsense", Ask(), (FIRST,), "nonsense: no such kind. There are curve, goals,"),
+        ("curve", Ask(), (), "name at least one workload"),
+        ("compare", Ask(), (FIRST,), "name two workloads"),
+        ("split", Ask(), (FIRST,), "name the metaparameter to split by"),
+        ("split", Ask(parameters=("nothing",)), (FIRST,), "'nothing': no trial has it"),
+        ("stability", Ask(parameters=("nothing",)), (FIRST,), "'nothing': no trial has it"),
+        ("scatter", Ask(batch_sizes=(3,)), (FIRST,), "batch size 3: no such study"),
+        ("scatter", Ask(num_trials=3), (FIRST,), "--num-trials"),
+        ("curve", Ask(metric="val/nothing"), (FIRST,), "was never measured"),
+        ("curve", Ask(num_trials=1000), (FIRST,), "there are only"),
+        ("curve", Ask(normalise=3), (FIRST,), "batch size 3 has no steps to divide by"),
+    ],
+)
+def test_questions_without_an_answer(
+    reader: Reader, kind: str, ask: Ask, names: tuple[str, ...], message: str
+) -> None:
+    """What cannot be drawn is refused in a sentence that says what is wrong."""
+    with pytest.raises(UserError, match=message.replace("(", r"\(")):
+        own_figure(reader, kind, rows(reader, *names), ask)
+
+
+def run(*arguments: str, database: Path) -> Result:
+    return CliRunner().invoke(group, ["figure", *arguments, "--db", str(database)], standalone_mode=False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_command(published: tuple[Path, Path], tmp_path: Path, kind: str) -> None:
+    """Every kind from the command line: text on stdout, a file, and JSON that holds the same series."""
+    database = published[1]
+    asked = [kind, FIRST, SECOND]
+    if kind == "split":
+        asked += ["--parameter", "momentum", "--edge", "0", "--edge", "0.5", "--edge", "1"]
+    out = tmp_path / "a.png"
+    found = run(*asked, "--out", str(out), "--dpi", "30", "--json", database=database)
+    assert found.exception is None
+    assert out.stat().st_size > 1000
+    document = json.loads(found.stdout)
+    assert document["figure"] == kind
+    text = run(*asked, database=database)
+    assert KINDS[kind][1] in text.stdout
+    for panel in document["panels"]:
+        assert panel["title"][:12] in text.stdout
+
+
+def test_command_of_the_paper(published: tuple[Path, Path]) -> None:
+    """`figure 1` has nine panels; workloads of one's own do not fit it; a part of a name is enough elsewhere."""
+    found = run("1", "--json", database=published[1])
+    assert len(json.loads(found.stdout)["panels"]) == 9
+    assert "is the paper's, with its own workloads" in str(run("1", FIRST, database=published[1]).exception)
+    found = run("curve", "lm1b/lstm", "--json", database=published[1])
+    assert json.loads(found.stdout)["panels"][0]["workloads"] == ["lm1b/lstm/nesterov_momentum"]
+
+
+def test_sweep_of_a_figure(tmp_path: Path, folder: Path) -> None:
+    """A figure of the paper from one sweep alone shows only what that sweep has."""
+    database = tmp_path / "x.db"
+    import_archive(folder / FIRST, database, name="one", aside=False)
+    import_archive(folder / SECOND, database, name="two", aside=False)
+    with open_reader(database) as reader:
+        from hvdsweep.figures.published import paper_figure
+
+        assert [len(p.chart.series) for p in paper_figure(reader, "4").panels][2] == 2
+        assert [len(p.chart.series) for p in paper_figure(reader, "4", 1).panels][2] == 1
