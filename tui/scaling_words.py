@@ -84,7 +84,7 @@ def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str,
     unit = point.batch_size if measure == "examples" else 1
     say = short if measure == "examples" else _whole
     if not point.reached:
-        return f"> {say(point.budget * unit)}", ""
+        return (f"> {say(point.budget * unit)}" if point.trials and point.budget else "–"), ""
     if measure == "steps" and curve.normalise is not None:
         return "" if point.normalised is None else f"{point.normalised:.3g}", ""
     assert point.steps is not None
@@ -117,8 +117,11 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
     level = f"{100 * curve.level:g} %"
     if curve.useful is None:
         bests = [point.best_value for point in curve.points if point.best_value is not None]
-        best = (max(bests) if curve.maximize else min(bests)) if bests else None
-        fact("goal", ("not reached at any batch size", "$warning"), f"; best {number(best, 3)}")
+        if bests:
+            best = max(bests) if curve.maximize else min(bests)
+            fact("goal", ("not reached yet", "$warning"), f"  best {number(best, 3)}")
+        else:
+            fact("goal", ("no trial has been measured yet", "$foreground-muted"))
     else:
         more = "≥ " if curve.useful.at_least else ""
         spread = ""

@@ -103,7 +103,8 @@ def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
     """The value (0), or the lower (1) or upper (2) end of its interval, in the chart's measure; NaN for none."""
     if not point.reached:
         # Nothing below its budget reached the goal; without any trained step there is nothing to show.
-        return point.budget * _unit(curve, point, examples) if which == 0 and point.budget else math.nan
+        tried = point.trials and point.budget
+        return point.budget * _unit(curve, point, examples) if which == 0 and tried else math.nan
     low, high = point.interval or (None, None)
     steps = (point.steps, low, high)[which]
     # An upper end that nobody knows reaches the edge of the chart.

@@ -65,13 +65,16 @@ class StepsToResult:
     def budget(self) -> Ints:
         """[S], the steps within which a study that did not reach the goal failed to.
 
-        The study's own budget, or the asked one where that is less. A study whose budget was wall time has the most
-        steps that any of its counted trials did.
+        The study's own budget, or the asked one where that is less. A study whose budget was wall time, or of which
+        only running trials count, has the most steps that any of its counted trials did.
         """
         table = self.table
         longest = np.zeros(len(table.batch_sizes), np.int64)
         np.maximum.at(longest, table.study[self.counted], table.steps[self.counted])
-        return np.minimum(self.limit, np.where(table.train_steps > 0, table.train_steps, longest))
+        ended = self.counted & (table.status != Status.RUNNING)
+        only_running = (_per_study(table, ended) == 0) & (self.trials_counted > 0)
+        known = (table.train_steps > 0) & ~only_running
+        return np.minimum(self.limit, np.where(known, table.train_steps, longest))
 
     @cached_property
     def ranked(self) -> tuple[Ints, Ints]:

@@ -31,14 +31,15 @@ def made(steps, *, goal=0.5, workload="digits/fc_128/sgd", train_steps=1000, **q
 
 
 def test_points_intervals_and_bounds():
-    """Steps with their interval; a batch size that did not reach is a bound at its budget."""
-    chart = curve_chart([made([[800, 900, 990], [400], []])])
+    """Steps with their interval; a batch size that did not reach is a bound at its budget; without trials it is none."""
+    chart = curve_chart([made([[800, 900, 990], [400], [5000], []], step_budget=1000)])
     (series,) = chart.series
-    assert series.x.tolist() == [1, 2, 4]
-    assert series.y.tolist() == [800, 400, 1000]
+    assert series.x.tolist() == [1, 2, 4, 8]
+    assert series.y.tolist()[:3] == [800, 400, 1000]
+    assert np.isnan(series.y[3])
     assert series.y_low.tolist()[:2] == [800, 400]
     assert series.y_high.tolist()[:2] == [990, 400]
-    assert series.censored.tolist() == [False, False, True]
+    assert series.censored.tolist() == [False, False, True, True]
     assert (chart.x.scale, chart.y.scale) == ("log2", "log10")
     assert chart.title == "digits/fc_128/sgd  val/classification_error < 0.5"
 
