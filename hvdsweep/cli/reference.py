@@ -1,0 +1,46 @@
+"""The reference of all commands as Markdown, from the commands themselves: `python -m hvdsweep.cli.reference > docs/commands.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from hvdsweep.cli import COMMANDS, group
+
+HEAD = """# Commands
+
+Every command and option, as `hvdsweep COMMAND --help` prints them. What reports also takes `--json`; errors go to stderr.
+Exit codes: 0 ok, 1 failed, 2 bad usage or input (nothing was changed), 130 interrupted.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    context = click.Context(group, info_name="hvdsweep")
+    parts = [HEAD]
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        assert command is not None
+        parts.append("\n".join(_section(command, click.Context(command, info_name=name, parent=context))))
+    return "\n".join(parts)
+
+
+def _section(command: click.Command, context: click.Context) -> Iterator[str]:
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"## {context.info_name}\n"
+    yield f"`{context.command_path} {usage}`\n"
+    for paragraph in (command.help or "").replace("\b\n", "").split("\n\n"):
+        yield f"{' '.join(paragraph.split())}\n"
+    yield "| option | meaning |"
+    yield "| --- | --- |"
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            option, meaning = (text.replace("|", "\\|") for text in record)
+            yield f"| `{option}` | {' '.join(meaning.split())} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)
