@@ -527,7 +527,7 @@ THROUGHPUT = (
 )
 
 CHART = (
-    Action("chart_log", ("y",), "Log", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
+    Action("chart_log", ("y",), "Log axis", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
     Action(
         "chart_zoom(1)",
         ("plus", "equals_sign"),

@@ -17,6 +17,7 @@ __all__ = [
     "check_model",
     "dataset_info",
     "dataset_names",
+    "dataset_option_names",
     "is_user_code",
     "metric_names",
     "model_names",
@@ -135,6 +136,11 @@ def is_user_code(name: str) -> bool:
 def dataset_names() -> list[str]:
     """All built-in data sets, small ones first."""
     return list(_DATASETS)
+
+
+def dataset_option_names(name: str) -> tuple[str, ...]:
+    """The keys of `dataset_options` that a built-in data set takes; none for unknown names."""
+    return _OPTIONS.get(name, ())
 
 
 def model_names() -> list[str]:

@@ -44,8 +44,8 @@ class Change:
 
     path: Path
     value: Any
-    instead_of: Path | None = None
-    """A key of the same table that goes; where it stood, with its comment, the new one stands."""
+    instead_of: tuple[Path, ...] = ()
+    """Keys of the same table that go; where the first of them stood, with its comment, the new one stands."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Entry:
     """What is written before the last part of its key: `search.` of `search.momentum`."""
     start: int
     """Of its first line."""
+    key_start: int
     key_end: int
     value_start: int
     value_end: int
@@ -100,13 +101,14 @@ def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[st
     """
     wanted = parsed(text)
     for change in changes:
-        before = value_at(wanted, change.path)
-        if change.instead_of is not None:
-            _put(wanted, change.instead_of, REMOVED)
-        _put(wanted, change.path, change.value)
-        same = before is not None and change.instead_of is None and _same(before, change.value)
-        if not same and not (before is None and change.value is REMOVED and change.instead_of is None):
-            text = _edit(text, change, order)
+        for step in _steps(wanted, change):
+            before = value_at(wanted, step.path)
+            for old in step.instead_of:
+                _put(wanted, old, REMOVED)
+            _put(wanted, step.path, step.value)
+            unchanged = before is None if step.value is REMOVED else _same(before, step.value)
+            if not unchanged or step.instead_of:
+                text = _edit(text, step, order)
     try:
         found = parsed(text)
     except tomllib.TOMLDecodeError as error:
@@ -130,6 +132,15 @@ def _same(one: Any, other: Any, *, exactly: bool = True) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+def _steps(tables: Any, change: Change) -> list[Change]:
+    """A change as single ones: at most one key is replaced by another, the rest is set or removed."""
+    there = [path for path in change.instead_of if value_at(tables, path) is not None]
+    if there and change.value is not REMOVED and value_at(tables, change.path) is None:
+        first = Change(change.path, change.value, (there[0],))
+        return [first, *(Change(path, REMOVED) for path in there[1:])]
+    return [*(Change(path, REMOVED) for path in there), Change(change.path, change.value)]
+
+
 def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
     holder: Any = tables
     for part in path[:-1]:
@@ -150,16 +161,13 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     """One change to the text, as good as its layout allows; the caller looks whether it came out right."""
     sections = scanned(text)
     entries = [entry for section in sections for entry in section.entries]
-    if change.instead_of is not None:
-        old = next((entry for entry in entries if entry.path == change.instead_of), None)
-        if old is not None and change.value is not REMOVED:
-            key = old.prefix + toml_key(str(change.path[-1]))
-            indent = re.match(r"[ \t]*", text[old.start :])
-            start = old.start + (indent.end() if indent else 0)
-            between = text[old.key_end : old.value_start]
-            return text[:start] + key + between + _written(change) + text[old.value_end :]
-        if old is not None:
-            return text[: old.start] + text[old.end :]
+    if change.instead_of:
+        old = next((entry for entry in entries if entry.path == change.instead_of[0]), None)
+        if old is None:
+            raise CannotEdit(f"{change.instead_of[0][-1]} stands inside another value")
+        key = old.prefix + toml_key(str(change.path[-1]))
+        between = text[old.key_end : old.value_start]
+        return text[: old.key_start] + key + between + _written(change) + text[old.value_end :]
     exact = next((entry for entry in entries if entry.path == change.path), None)
     if exact is not None:
         if change.value is REMOVED:
@@ -304,7 +312,7 @@ def scanned(text: str) -> list[Section]:
         value_end = _value(text, value)
         rest = _REST.match(text, value_end)
         end = rest.end() if rest else value_end
-        entries.append(Entry((*path, *names), prefix, line, key_end, value, value_end, end))
+        entries.append(Entry((*path, *names), prefix, line, at, key_end, value, value_end, end))
         at = end
 
 

@@ -1,0 +1,26 @@
+"""What each character of a line of TOML is, for colouring: keys, tables, text, numbers, comments. A line at a time, so that the
+text may be half-written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>\#.*)
+    | (?P<table>^\s*\[\[?[^\]\n]*\]?\]?)
+    | (?P<key>(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'))*(?=\s*=))
+    | (?P<string>\"\"\".*?(?:\"\"\"|$)|'''.*?(?:'''|$)|"(?:[^"\\]|\\.)*"?|'[^']*'?)
+    | (?P<word>\b(?:true|false)\b)
+    | (?P<number>[+-]?\b[0-9][0-9A-Za-z_.:+-]*|[+-]?\b(?:inf|nan)\b)
+    | (?P<mark>[=,{}\[\]])
+    """,
+    re.VERBOSE,
+)
+
+
+def coloured(line: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, what it is) of each part of a line: `comment`, `table`, `key`, `string`, `word`, `number` or `mark`."""
+    for match in _TOKEN.finditer(line):
+        yield match.start(), match.end(), str(match.lastgroup)

@@ -1,0 +1,116 @@
+"""The sweep that is being composed: one text, which both form and editor change, and where it comes from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tui.composing.start import Start
+from tui.composing.toml_text import CannotEdit, Change, edited, parsed
+
+ORDER = {
+    "": (
+        "name",
+        "description",
+        "dataset",
+        "dataset_options",
+        "model",
+        "model_options",
+        "algorithms",
+        "algorithm",
+        "goal",
+        "budget",
+        "evaluation",
+        "studies",
+        "search",
+        "training",
+        "infeasible",
+    ),
+    "goal": ("metric", "value", "maximize"),
+    "budget": ("steps", "examples", "epochs"),
+    "evaluation": ("every", "count", "splits", "at_start"),
+    "studies": ("batch_sizes", "trials", "max_trials", "seed"),
+    "search": (
+        "learning_rate",
+        "momentum",
+        "end_learning_rate_factor",
+        "learning_rate_decay_steps",
+        "label_smoothing",
+        "weight_decay",
+        "dropout",
+        "points",
+    ),
+    "training": ("micro_batch", "schedule", "stop"),
+}
+"""Where a key that is not there yet is put."""
+
+
+class Draft:
+    """A text and its tables. The text is the truth: the form shows what it says, and changes it place by place."""
+
+    def __init__(self, start: Start) -> None:
+        self.text = start.text
+        self.file = start.file
+        """The file it was read from or written to last; None where there is none."""
+        self.saved = start.text if start.draft is None else start.saved
+        """What needs no keeping: the text of `file`, or the one it began with."""
+        self.np = start.np
+        self.gangs = start.gangs
+        self.name = start.name
+        """The sweep's name where the text gives none."""
+        self.tables: dict[str, Any] | None = None
+        """The text read; None while it is not TOML."""
+        self._field = ""
+        self._before = self.text
+        self._read()
+
+    @property
+    def changed(self) -> bool:
+        """Whether something would be lost with it."""
+        return self.text != self.saved
+
+    @property
+    def directory(self) -> Path:
+        """Where `module:function` is looked for."""
+        return Path.cwd() if self.file is None else self.file.parent
+
+    def retype(self, text: str) -> None:
+        """The text was changed by hand."""
+        self.text = text
+        self._field = ""
+        self._read()
+
+    def edit(self, field: str, changes: Sequence[Change]) -> bool:
+        """A field says something else now; whether the text could follow.
+
+        Typing in one field begins anew from the text it found, so that a comment behind a value outlives a moment without it.
+        """
+        if self.tables is None:
+            return False
+        if field != self._field:
+            self._field, self._before = field, self.text
+        try:
+            self.text = edited(self._before, changes, ORDER)
+        except (CannotEdit, ValueError):
+            try:
+                self.text = edited(self.text, changes, ORDER)
+            except (CannotEdit, ValueError):
+                return False
+        self._read()
+        return True
+
+    def start(self) -> Start:
+        """All of it, to begin with again."""
+        return Start(self.text, self.name, self.file, self.np, self.gangs, draft="", saved=self.saved)
+
+    def written(self, file: Path, text: str) -> None:
+        """`text` is in `file` now."""
+        self.file, self.saved, self.name = file, text, file.stem
+
+    def _read(self) -> None:
+        try:
+            self.tables = parsed(self.text)
+        except (tomllib.TOMLDecodeError, RecursionError):
+            self.tables = None

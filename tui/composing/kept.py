@@ -1,0 +1,100 @@
+"""Drafts that were not saved, kept in the state directory until they are: nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.composing.start import Start
+
+VERSION = 1
+MOST = 30
+"""Drafts kept; the oldest go first."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft on disk."""
+
+    id: str
+    when: float
+    """Unix seconds of the last change."""
+    title: str
+    start: Start
+
+
+class Shelf:
+    """The drafts of one state directory. A directory that may not be written is no reason to complain."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """None: nothing is kept."""
+        self._directory = None if directory is None else directory / "drafts"
+        self._made = 0
+
+    def new_id(self) -> str:
+        """A name that no other draft has."""
+        self._made += 1
+        return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._made}"
+
+    def keep(self, name: str, draft: Start, title: str) -> None:
+        """Write a draft, whole or not at all."""
+        if self._directory is None:
+            return
+        content = {
+            "version": VERSION,
+            "when": time.time(),
+            "title": title,
+            "text": draft.text,
+            "saved": draft.saved,
+            "file": None if draft.file is None else str(draft.file),
+            "name": draft.name,
+            "np": draft.np,
+            "gangs": draft.gangs,
+        }
+        with contextlib.suppress(OSError):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            new = self._directory / f"{name}.{os.getpid()}"
+            new.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            new.replace(self._directory / f"{name}.json")
+
+    def drop(self, name: str) -> None:
+        """A draft is saved, or not wanted any more."""
+        if self._directory is not None:
+            with contextlib.suppress(OSError):
+                (self._directory / f"{name}.json").unlink(missing_ok=True)
+
+    def all(self) -> list[Kept]:
+        """The newest first; what cannot be read is passed over, what is too old is dropped."""
+        if self._directory is None:
+            return []
+        found = []
+        with contextlib.suppress(OSError):
+            for path in self._directory.glob("*.json"):
+                kept = _read(path)
+                if kept is not None:
+                    found.append(kept)
+        found.sort(key=lambda kept: kept.when, reverse=True)
+        for kept in found[MOST:]:
+            self.drop(kept.id)
+        return found[:MOST]
+
+
+def _read(path: Path) -> Kept | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["version"] != VERSION:
+            return None
+        texts = {key: str(found[key]) for key in ("text", "saved", "name", "np", "gangs")}
+        file = None if found["file"] is None else Path(found["file"])
+        return Kept(
+            path.stem,
+            float(found["when"]),
+            str(found["title"]),
+            Start(**texts, file=file, draft=path.stem),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,104 @@
+"""What the list of the Compose screen offers to begin with, and what each of it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.composing.kept import Shelf
+from tui.composing.start import Start, file_at, nothing, preset, template
+from tui.snapshot import Snapshot
+from tui.words import count, plural
+
+MOST_FILES = 40
+"""Files of the working directory that are offered."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a list; without a value it is a heading."""
+
+    value: str
+    words: str
+    about: str = ""
+
+
+def offers(shelf: Shelf, current: str, snapshot: Snapshot | None) -> list[Entry]:
+    """Everything, under headings: drafts but the `current` one, small things, sweeps of the database, files here, presets."""
+    from workloads import catalogue
+
+    drafts = [kept for kept in shelf.all() if kept.id != current]
+    entries = [Entry("", "Drafts that were not saved")] if drafts else []
+    for kept in drafts:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.when))
+        file = f", {kept.start.file.name}" if kept.start.file is not None else ""
+        entries.append(Entry(f"draft:{kept.id}", kept.title, f"{when}{file}, {_lines(kept.start.text)}"))
+    entries += [
+        Entry("", "Anew"),
+        Entry("template:", "a small example", "digits, trained in about a minute"),
+        Entry("nothing:", "nothing", "every field empty"),
+    ]
+    sweeps = [sweep for sweep in snapshot.sweeps if sweep.source == "launch"] if snapshot is not None else []
+    if sweeps:
+        entries.append(Entry("", "Sweeps of this database"))
+    for sweep in reversed(sweeps):
+        about = f"sweep {sweep.id}, {plural(len(sweep.studies), 'study', 'studies')}, {count(sweep.done)} trials trained"
+        entries.append(Entry(f"sweep:{sweep.id}", sweep.name, about))
+    files = _files()
+    if files:
+        entries.append(Entry("", f"Files in {Path.cwd()}"))
+    entries += [Entry(f"file:{path.absolute()}", str(path), "") for path in files]
+    entries.append(Entry("", "Presets"))
+    entries += [Entry(f"preset:{name}", name, "") for name in catalogue.presets()]
+    return entries
+
+
+def _lines(text: str) -> str:
+    return plural(len(text.splitlines()), "line")
+
+
+def _files() -> list[Path]:
+    """Sweep files in the working directory and in its `examples`."""
+    found: list[Path] = []
+    for folder in (Path(), Path("examples")):
+        try:
+            found += [path for path in sorted(folder.glob("*.toml")) if _is_sweep(path)]
+        except OSError:
+            continue
+    return found[:MOST_FILES]
+
+
+def _is_sweep(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(20_000)
+    except (OSError, ValueError):
+        return False
+    return "dataset" in text and "[search" in text
+
+
+def typed(text: str) -> Entry | None:
+    """What is typed, where it is a file."""
+    path = Path(text).expanduser()
+    try:
+        return Entry(f"file:{path.absolute()}", str(path), "open this file") if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def taken(shelf: Shelf, value: str) -> Start:
+    """What an entry begins with. UserError where it is gone."""
+    from hvdsweep.errors import UserError
+
+    kind, _, name = value.partition(":")
+    if kind == "draft":
+        for kept in shelf.all():
+            if kept.id == name:
+                return kept.start
+        raise UserError(f"The draft {name} is gone: it was saved, or opened elsewhere.")
+    if kind == "file":
+        return file_at(Path(name))
+    if kind == "preset":
+        return preset(name)
+    return template() if kind == "template" else nothing()

@@ -1,0 +1,274 @@
+"""What a text amounts to: the mistakes of its check by key, the plan on so many ranks, and facts to stand beside the fields.
+
+Nothing here knows Textual, and all of it may take a while (pydantic, scipy): call it from a thread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.composing.toml_text import parsed, value_at
+from tui.composing.words import ranks_of
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart
+    from hvdsweep.plan import Plan, StudyPlan
+    from hvdsweep.plan_summary import PlanSummary, Speed
+
+FILE = "sweep.toml"
+"""What the check calls the text; taken off its messages again."""
+
+MOST_PASSES = 200_000
+"""A plan whose steps are split into more passes than this in all is not laid out: nobody means it."""
+
+SHOWN_POINTS = 200
+"""Points of a study in the preview."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is asked about."""
+
+    text: str
+    directory: Path
+    """Where `module:function` is looked for."""
+    name: str
+    np: str
+    gangs: str
+    speeds: tuple[Speed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence of the check, and the key it is about; "" for the text as a whole."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The answer."""
+
+    inquiry: Inquiry
+    problems: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    place: tuple[int, int] | None = None
+    """Line and column (from 1) where the text stops being TOML."""
+    name: str = ""
+    """The sweep's name as it will be."""
+    max_trials: str = ""
+    """Trials of a study at most, as they will be."""
+    plan: Plan | None = None
+    summary: PlanSummary | None = None
+    """None where there are mistakes, or where ranks or gangs are no numbers."""
+    unplanned: str = ""
+    """Why a text without a mistake has no summary."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Key -> what is known about what it says, in a few words."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be launched."""
+        return self.plan is not None and self.summary is not None
+
+    def study(self, workload: str, batch_size: int) -> StudyPlan | None:
+        """A study of the plan."""
+        studies = self.plan.studies if self.plan is not None else iter(())
+        return next((s for s in studies if s.workload == workload and s.batch_size == batch_size), None)
+
+
+def look(inquiry: Inquiry) -> Outlook:
+    """Check a text and plan it."""
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import check_text
+
+    checked = check_text(inquiry.text, FILE, source=str(inquiry.directory), name=inquiry.name)
+    problems = tuple(
+        Remark(key, _sentence(text, key))
+        for text, key in zip(checked.problems, checked.locations, strict=True)
+    )
+    warnings = tuple(_warning(text) for text in checked.warnings)
+    facts = _facts(inquiry.text)
+    if checked.loaded is None:
+        place = _place(problems, inquiry.text)
+        return Outlook(inquiry, problems, warnings, place, facts=facts)
+    loaded = checked.loaded
+    plan = make_plan(loaded)
+    summary, unplanned = _summary(plan, inquiry)
+    facts |= _resolved(plan)
+    most = str(plan.definition["studies"]["max_trials"])
+    return Outlook(inquiry, (), warnings, None, loaded.name, most, plan, summary, unplanned, facts)
+
+
+def _sentence(text: str, key: str) -> str:
+    text = text.removeprefix(f"{FILE}: ")
+    return text.removeprefix(f"{key}: ") if key else text
+
+
+def _warning(text: str) -> Remark:
+    key, _, sentence = text.removeprefix(f"{FILE}: ").partition(": ")
+    return Remark(key, sentence)
+
+
+def _place(problems: Iterable[Remark], text: str) -> tuple[int, int] | None:
+    if not any(problem.key == "" for problem in problems):
+        return None
+    found = re.match(r"line (\d+), column (\d+)", next(iter(problems)).text)
+    if found:
+        return int(found[1]), int(found[2])
+    lines = text.split("\n")
+    return len(lines), len(lines[-1]) + 1
+
+
+def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
+    from hvdsweep.plan_summary import summarize
+
+    np, gangs = ranks_of(inquiry.np), ranks_of(inquiry.gangs)
+    if np is None or gangs is None:
+        return None, "Ranks per trial and trials side by side are whole numbers."
+    passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
+    if passes > MOST_PASSES:
+        return None, "Its steps fall into too many passes to be laid out: raise the micro-batch."
+    return summarize(plan, np, gangs, inquiry.speeds), ""
+
+
+def _facts(text: str) -> dict[str, str]:
+    """Sizes of the data set and of the model, whatever else is wrong with the text."""
+    from workloads import catalogue
+
+    try:
+        tables = parsed(text)
+    except (ValueError, RecursionError):
+        return {}
+    facts: dict[str, str] = {}
+    name, model = tables.get("dataset"), tables.get("model")
+    try:
+        info = catalogue.dataset_info(str(name), _table(tables, "dataset_options"))
+    except (KeyError, ValueError):
+        return facts
+    shape = "×".join(map(str, info.input_shape))
+    what, kinds = {
+        "language_model": (f"{shape} tokens", "words"),
+        "noisy_quadratic": ("noise", "dimensions"),
+    }.get(info.task, (shape, "classes"))
+    facts["dataset"] = f"{info.train:,} examples of {what}, {info.classes:,} {kinds}"
+    try:
+        options = _table(tables, "model_options")
+        if catalogue.check_model(str(model), options, info) is None:
+            weights = catalogue.parameter_count(str(model), info, options)
+            facts["model"] = "" if weights is None else f"{weights:,} weights"
+    except (KeyError, ValueError, TypeError):
+        pass
+    return facts
+
+
+def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = value_at(tables, (key,))
+    return found if isinstance(found, dict) else {}
+
+
+def _resolved(plan: Plan) -> dict[str, str]:
+    """What the keys that are left out come to."""
+    studies = list(plan.studies)
+    definition = plan.definition
+    facts = {
+        "goal.value": f"reached strictly {'above' if plan.workloads[0].maximize else 'below'}",
+        "studies.batch_sizes": _sizes(definition["studies"]["batch_sizes"]),
+    }
+    every = sorted({study.definition["evaluation"]["every"] for study in studies})
+    if "count" in definition["evaluation"]:
+        facts["evaluation"] = f"every {_span(every)} steps"
+    if "steps" not in definition["budget"] or definition["budget"]["override"]:
+        facts["budget"] = f"{_span(sorted({study.steps for study in studies}))} steps"
+    return facts
+
+
+def _sizes(sizes: list[int]) -> str:
+    if len(sizes) <= 2:
+        return ""
+    return f"{len(sizes)} from {sizes[0]:,} to {sizes[-1]:,}"
+
+
+def _span(values: list[int]) -> str:
+    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
+
+
+def points_chart(study: StudyPlan) -> Chart:
+    """The first trials of a study: the learning rate against 1 - momentum, or against whatever else is searched."""
+    from hvdsweep.charts import Axis, Chart, Series
+
+    trials = study.trial_range(0, min(study.target_trials, SHOWN_POINTS))
+    points = [trial.metaparameters for trial in trials]
+    searched = study.space.searched if study.space.listed is None else study.space.names
+    varied = [name for name in searched if len({point.get(name) for point in points}) > 1]
+    x = "learning_rate" if "learning_rate" in varied or not varied else varied[0]
+    others = [name for name in ("momentum", *varied) if name in varied and name != x]
+    xs = [point.get(x, float("nan")) for point in points]
+    if others:
+        y_axis, ys = _axis(study, others[0], [point.get(others[0], float("nan")) for point in points])
+    else:
+        y_axis, ys = Axis("linear", title="trial"), [float(trial.number) for trial in trials]
+    x_axis, xs = _axis(study, x, xs)
+    more = study.target_trials - len(trials)
+    title = f"the first {len(trials)} of {study.target_trials:,} trials" if more else f"{len(trials)} trials"
+    return Chart(
+        (Series(study.workload, xs, ys, line=False, marker="●"),),
+        x_axis,
+        y_axis,
+        title=f"{title} of {study.workload.rpartition('/')[2]} at batch size {study.batch_size:,}",
+        legend=False,
+    )
+
+
+def _axis(study: StudyPlan, name: str, values: list[float]) -> tuple[Any, list[float]]:
+    """The axis on which a metaparameter is searched evenly, and its values there."""
+    from hvdsweep.charts import Axis
+
+    dimension = study.space.dimensions.get(name)
+    scale = getattr(dimension, "scale", "linear")
+    if name == "momentum" or scale == "reverse_log":
+        return Axis("log10", title=f"1 - {name}"), [1.0 - value for value in values]
+    positive = all(value > 0 for value in values)
+    log = scale == "log" or getattr(dimension, "log", False) or name == "learning_rate"
+    return Axis("log10" if log and positive else "linear", title=name.replace("_", " ")), values
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What the reference of the sweep file says of a key."""
+
+    meaning: str
+    default: str
+    example: str
+
+
+def guides() -> dict[str, Guide]:
+    """Every key of the sweep file (`studies.trials`) -> its guide."""
+    from hvdsweep.sweep.models import TABLES
+    from hvdsweep.sweep.write import toml_value
+
+    found: dict[str, Guide] = {}
+    for table, model in TABLES.items():
+        for key, about in model.model_fields.items():
+            default, example = "", ""
+            if not about.is_required() and about.default not in (None, [], {}):
+                default = _plain(about.default, toml_value)
+            if about.examples:
+                example = _plain(about.examples[0], toml_value)
+            meaning = " ".join((about.description or "").split()).replace("`", "")
+            found[f"{table}.{key}" if table else key] = Guide(meaning, default, example)
+    return found
+
+
+def _plain(value: Any, write: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return str(write(value)).strip("[]")
+    except (ValueError, TypeError):
+        return ""

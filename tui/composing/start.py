@@ -1,0 +1,174 @@
+"""What a sweep can begin with: a small template, nothing, a preset, a file, or a sweep of the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.errors import HvdsweepError, UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+
+TEMPLATE = """\
+dataset = "digits"
+model = "fc_128"
+algorithms = ["sgd"]
+
+[goal]
+metric = "val/classification_error"
+value = 0.1
+
+[budget]
+steps = 300
+
+[evaluation]
+every = 10
+
+[studies]
+batch_sizes = "2^3..2^8"
+trials = 6
+seed = 1
+
+[search]
+learning_rate = { scale = "log", min = 0.01, max = 3.0 }
+"""
+"""Trains in about a minute on one core."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A text to begin with, and what belongs to it."""
+
+    text: str
+    name: str = "sweep"
+    """The sweep's name where the text gives none."""
+    file: Path | None = None
+    """Where the text is already."""
+    np: str = "1"
+    """Ranks per trial, as typed."""
+    gangs: str = "1"
+    """Trials side by side, as typed."""
+    draft: str | None = None
+    """The name of the kept draft that it is."""
+    saved: str = ""
+    """Of a draft: the text that needed no keeping."""
+    remark: str = ""
+    """What is to be said about it."""
+
+
+def template() -> Start:
+    """A small sweep that is complete."""
+    return Start(TEMPLATE, name="digits")
+
+
+def nothing() -> Start:
+    """Every field empty."""
+    return Start("")
+
+
+def preset(name: str) -> Start:
+    """A preset, as its file says it."""
+    from workloads import catalogue
+
+    return Start(catalogue.presets()[name].read_text(encoding="utf-8"), name=name)
+
+
+def file_at(path: Path) -> Start:
+    """A file. UserError where it cannot be read."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    return Start(text, name=path.stem, file=path.absolute())
+
+
+def stored(sweep_id: int, reader: Reader) -> Start:
+    """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
+    thread. UserError where there is no such sweep, or where it was imported."""
+    rows = reader.rows("SELECT name, key, file, definition, np, gangs FROM sweeps WHERE id = ?", (sweep_id,))
+    if not rows:
+        raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
+    name, key, file, written, np, gangs = rows[0]
+    definition = json.loads(written)
+    ranks = {"np": str(np or 1), "gangs": str(gangs or 1)}
+    start = _unchanged(file, key, definition)
+    if start is not None:
+        return Start(start.text, name=name, file=start.file, **ranks)
+    remark = f"From what the database keeps of sweep {sweep_id}" + (
+        f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
+    )
+    return Start(text_of(definition), name=name, **ranks, remark=remark)
+
+
+def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:
+    """The sweep's file, if launching it goes on with that very sweep as it is. A preset's file is only read."""
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import load_sweep
+    from workloads import catalogue
+
+    if file is None or not Path(file).is_file():
+        return None
+    try:
+        plan = make_plan(load_sweep(file))
+        start = file_at(Path(file))
+    except HvdsweepError:
+        return None
+    if plan.key != key or plan.definition["studies"] != definition.get("studies"):
+        return None
+    preset = Path(file) in catalogue.presets().values()
+    return Start(start.text, file=None if preset else start.file)
+
+
+def text_of(definition: Mapping[str, Any]) -> str:
+    """A sweep file that says what a stored definition says. UserError where it is no sweep that was planned here."""
+    from pydantic import ValidationError
+
+    from hvdsweep.sweep import Sweep, sweep_toml
+
+    if "dataset" not in definition:
+        raise UserError("It was imported: there is no search to begin with.")
+    tables = {key: value for key, value in definition.items() if key != "code"}
+    for table in ("budget", "search"):
+        tables[table] = {**tables[table], "override": _overrides(tables[table].get("override", {}))}
+        if not tables[table]["override"]:
+            del tables[table]["override"]
+    tables["search"] = {key: _metaparameter(value) for key, value in tables["search"].items()}
+    tables["search"]["override"] = [
+        {key: _metaparameter(value) for key, value in entry.items()}
+        for entry in tables["search"].get("override", [])
+    ]
+    try:
+        return sweep_toml(Sweep.model_validate(_said(tables)))
+    except (ValidationError, KeyError) as error:
+        raise UserError(f"What the database keeps of it cannot be read as a sweep file: {error}") from error
+
+
+def _overrides(by_size: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Batch size -> what holds for it, as one table for all batch sizes of which the same holds."""
+    grouped: dict[str, list[int]] = {}
+    for size, entry in by_size.items():
+        grouped.setdefault(json.dumps(entry, sort_keys=True), []).append(int(size))
+    return [{"batch_sizes": sizes, **json.loads(entry)} for entry, sizes in grouped.items()]
+
+
+def _metaparameter(value: Any) -> Any:
+    """Ends of a range over whole numbers are kept as decimals."""
+    if isinstance(value, Mapping) and value.get("scale") == "integer":
+        return {key: int(end) if key in ("min", "max") else end for key, end in value.items()}
+    return value
+
+
+def _said(value: Any) -> Any:
+    """Without the keys that say nothing: TOML has no null."""
+    if isinstance(value, Mapping):
+        kept = {key: _said(entry) for key, entry in value.items() if entry is not None}
+        return {key: entry for key, entry in kept.items() if entry not in ({}, [])}
+    return value

@@ -1,0 +1,659 @@
+"""Compose: a sweep as a form and as TOML, either of which changes the other; beside them the plan as it is typed; save, launch.
+
+The text is the truth. It is checked in a thread after every pause in typing, and kept in the state directory while it is unsaved.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static, TextArea
+
+from tui.actions import bindings
+from tui.composing.draft import Draft
+from tui.composing.kept import Shelf
+from tui.composing.outlook import Guide, Inquiry, Outlook, guides, look, points_chart
+from tui.composing.start import Start, template
+from tui.screens.base import Place
+from tui.selection import Selection
+from tui.snapshot import Snapshot, SweepView
+from tui.widgets.chart import ChartView
+from tui.widgets.form import Form
+from tui.widgets.form_editor import TomlEditor
+from tui.widgets.form_outlook import OutlookView
+from tui.widgets.form_rows import FormRow, LineRow, RanksRow
+from tui.widgets.tabline import TabLine
+from tui.words import count, plural
+
+if TYPE_CHECKING:
+    from hvdsweep.plan_summary import Speed
+    from hvdsweep.store.reader import Reader
+    from tui.composing.offers import Entry
+    from tui.widgets.form_dialogs import Target
+
+PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}
+"""Where there is room for one of them only, tabs name them."""
+
+
+class Saved(Message):
+    """From a thread: the text is in a file."""
+
+    def __init__(self, path: Path, text: str, launched: bool) -> None:
+        super().__init__()
+        self.path = path
+        self.text = text
+        self.launched = launched
+
+
+class ComposeScreen(Place):
+    """Form, plan and TOML, and a line with what can be done."""
+
+    PLACE = "compose"
+    NEEDS_DATA = False
+    BINDINGS = [*bindings("compose", "chart")]  # noqa: RUF012
+    REST = 0.2
+    """Seconds without a key before the text is checked."""
+    DEFAULT_CSS = """
+    ComposeScreen #tabs { display: none; }
+    ComposeScreen #panes { height: 1fr; }
+    ComposeScreen #form-pane { width: 61; height: 1fr; border-right: solid $border; }
+    ComposeScreen #kept { height: auto; padding: 0 1; background: $surface; color: $warning; display: none; }
+    ComposeScreen #kept.-said { display: block; }
+    ComposeScreen #kept.-said:hover { text-style: underline; }
+    ComposeScreen #guide { height: 2; padding: 0 1; color: $foreground-muted; background: $surface; }
+    ComposeScreen #others { width: 1fr; height: 1fr; }
+    ComposeScreen #plan-pane { height: 60%; }
+    ComposeScreen #toml-pane {
+        height: 1fr; border-top: solid $border; border-title-color: $primary; border-title-style: bold;
+        border-subtitle-color: $foreground-muted;
+    }
+    ComposeScreen #syntax { height: auto; padding: 0 1; background: $surface; color: $error; display: none; }
+    ComposeScreen #syntax.-said { display: block; }
+    ComposeScreen #bar { height: 1; background: $surface; }
+    ComposeScreen #standing { width: 1fr; padding: 0 1; height: 1; }
+    ComposeScreen #bar Button { margin: 0 0 0 1; min-width: 8; width: auto; padding: 0 1; }
+    ComposeScreen Form:disabled { opacity: 50%; }
+    ComposeScreen.-very-wide #others { layout: horizontal; }
+    ComposeScreen.-very-wide #plan-pane { height: 1fr; width: 1fr; }
+    ComposeScreen.-very-wide #toml-pane { height: 1fr; width: 1fr; border-top: none; border-left: solid $border; }
+
+    ComposeScreen.-narrow #tabs, ComposeScreen.-tiny #tabs { display: block; }
+    ComposeScreen.-narrow #form-pane, ComposeScreen.-tiny #form-pane, ComposeScreen.-full #form-pane,
+    ComposeScreen.-narrow #plan-pane, ComposeScreen.-tiny #plan-pane, ComposeScreen.-full #plan-pane,
+    ComposeScreen.-narrow #toml-pane, ComposeScreen.-tiny #toml-pane, ComposeScreen.-full #toml-pane {
+        display: none; width: 1fr; height: 1fr; border: none;
+    }
+    ComposeScreen.-narrow #others, ComposeScreen.-tiny #others, ComposeScreen.-full #others { layout: vertical; }
+    ComposeScreen.-narrow.-form #others, ComposeScreen.-tiny.-form #others, ComposeScreen.-full.-form #others {
+        display: none;
+    }
+    ComposeScreen.-narrow.-form #form-pane, ComposeScreen.-tiny.-form #form-pane, ComposeScreen.-full.-form #form-pane,
+    ComposeScreen.-narrow.-plan #plan-pane, ComposeScreen.-tiny.-plan #plan-pane, ComposeScreen.-full.-plan #plan-pane,
+    ComposeScreen.-narrow.-toml #toml-pane, ComposeScreen.-tiny.-toml #toml-pane, ComposeScreen.-full.-toml #toml-pane {
+        display: block;
+    }
+    ComposeScreen.-low #guide { display: none; }
+    ComposeScreen.-tiny #standing { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draft = Draft(template())
+        self.outlook: Outlook | None = None
+        """What the check said last; it may be about an earlier text."""
+        self._shelf = Shelf(None)
+        self._draft_id = ""
+        self._on_shelf = False
+        self._timer: Timer | None = None
+        self._speeds: tuple[Speed, ...] = ()
+        self._known: dict[str, int] = {}
+        """Key of a sweep of the store -> its id."""
+        self._seen: object = None
+        self._then = ""
+        """What was asked for while the check was under way: `launch`."""
+        self._left: Widget | None = None
+        """The field that `esc` left."""
+        self._front = "form"
+
+    def compose_body(self) -> ComposeResult:
+        yield TabLine(list(PANES.items()), id="tabs")
+        with Horizontal(id="panes"):
+            with Vertical(id="form-pane"):
+                yield Static(id="kept", markup=False)
+                yield Form(id="form")
+                yield Static(id="guide", markup=False)
+            with Vertical(id="others"):
+                yield OutlookView(id="plan-pane")
+                with Vertical(id="toml-pane"):
+                    yield TomlEditor(id="toml")
+                    yield Static(id="syntax", markup=False)
+        with Horizontal(id="bar"):
+            yield Static(id="standing", markup=False)
+            yield Button("Start from", id="start", compact=True)
+            yield Button("Save", id="save", compact=True)
+            yield Button("Launch", id="launch", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        self._shelf = Shelf(self.interface.state_directory)
+        self._bring("form")
+        self.begin(Start(self.draft.text, name=self.draft.name))
+        self.work_out("guides", None, guides)
+        self.work_out("kept", None, self._shelf.all)
+        first = next(self.query_one(Form).rows).first()
+        if first is not None:
+            first.focus()
+
+    def on_unmount(self) -> None:
+        self._keep_now()
+
+    # What is composed
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def editor(self) -> TomlEditor:
+        return self.query_one(TomlEditor)
+
+    def begin(self, start: Start) -> None:
+        """Compose from here on; what was composed before stays on the shelf if it was not saved."""
+        self._keep_now()
+        self.draft = Draft(start)
+        self._draft_id = start.draft or self._shelf.new_id()
+        self._on_shelf = start.draft is not None
+        self.editor.begin(self.draft.text)
+        self.query_one(OutlookView).clear()
+        for key, text in (("np", start.np), ("gangs", start.gangs)):
+            row = self.form.row(key)
+            if isinstance(row, RanksRow):
+                row.put(text)
+        self._follow()
+        self._check()
+        if start.remark:
+            self.notify(start.remark, markup=False)
+
+    def _follow(self, *, but: FormRow | None = None) -> None:
+        """The form says what the text says; `but` is the row that just changed it."""
+        readable = self.draft.tables is not None
+        self.form.disabled = not readable
+        if self.draft.tables is not None:
+            self.form.show(self.draft.tables, but=but)
+        self._entitle()
+
+    def _entitle(self) -> None:
+        """Say where the text is, and whether it is there as it stands."""
+        draft = self.draft
+        where = draft.file.name if draft.file is not None else "no file yet"
+        state = "not saved" if draft.changed and draft.file is not None else ""
+        pane = self.query_one("#toml-pane")
+        pane.border_title = "TOML"
+        pane.border_subtitle = where + (f" · {state}" if state else "")
+        self.query_one("#tabs", TabLine).note = pane.border_subtitle
+
+    @on(FormRow.Edited)
+    def _edited(self, message: FormRow.Edited) -> None:
+        message.stop()
+        message.row.pending -= 1
+        self._take_typed()
+        if self.draft.edit(message.field, message.changes):
+            self.editor.follow(self.draft.text)
+            self._follow(but=message.row)
+        else:
+            self.notify("The text says this in its own way: change it in the TOML.", severity="warning")
+            self._follow()
+        self._soon()
+
+    @on(RanksRow.Typed)
+    def _ranks(self, message: RanksRow.Typed) -> None:
+        message.stop()
+        setattr(self.draft, message.key, message.text)
+        self._soon()
+
+    @on(TextArea.Changed)
+    def _retyped(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if self._take_typed():
+            self._soon()
+
+    def _take_typed(self) -> bool:
+        """Whether something was typed into the editor that the form does not know yet."""
+        text = self.editor.text
+        if text == self.draft.text:
+            return False
+        self.draft.retype(text)
+        self._follow()
+        return True
+
+    # The check, in a thread
+
+    def _soon(self) -> None:
+        """Check once the reader pauses."""
+        if self._timer is not None:
+            self._timer.stop()
+        if self.REST > 0:
+            self._timer = self.set_timer(self.REST, self._check)
+        else:
+            self._check()
+
+    def _inquiry(self) -> Inquiry:
+        draft = self.draft
+        return Inquiry(draft.text, draft.directory, draft.name, draft.np, draft.gangs, self._speeds)
+
+    def _check(self) -> None:
+        inquiry = self._inquiry()
+        self.work_out("outlook", inquiry, partial(look, inquiry))
+        self._keep()
+
+    def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
+        self.outlook = value
+        self.form.mark(value.problems, value.warnings)
+        self.form.facts(value.facts)
+        for key, text in (
+            ("name", value.name),
+            ("studies.max_trials", value.max_trials),
+        ):
+            row = self.form.row(key)
+            if isinstance(row, LineRow) and text:
+                row.hint(text)
+        self.editor.mark(
+            [problem.key for problem in value.problems],
+            [remark.key for remark in value.warnings],
+            value.place,
+        )
+        syntax = self.query_one("#syntax", Static)
+        said = value.problems[0].text if value.place is not None else ""
+        syntax.update(said)
+        syntax.set_class(bool(said), "-said")
+        view = self.query_one(OutlookView)
+        view.show(value)
+        if view.study is not None:
+            self._draw(*view.study)
+        self._say_standing()
+        if self._then == "launch" and value.inquiry == self._inquiry():
+            self._then = ""
+            self.action_launch()
+
+    def answer_guides(self, about: object, value: dict[str, Guide]) -> None:
+        self.form.guide(value)
+        row = next((row for row in self.form.rows if row.has_focus_within), None)
+        self.query_one("#guide", Static).update("" if row is None else row.meaning)
+
+    @on(OutlookView.Wanted)
+    def _study_wanted(self, message: OutlookView.Wanted) -> None:
+        message.stop()
+        self._draw(message.workload, message.batch_size)
+
+    def _draw(self, workload: str, batch_size: int) -> None:
+        study = self.outlook.study(workload, batch_size) if self.outlook is not None else None
+        if study is not None:
+            self.work_out("points", study.key, partial(points_chart, study))
+
+    def answer_points(self, about: object, value: Any) -> None:
+        self.query_one(OutlookView).draw(value)
+
+    # What the store knows
+
+    def show(self, snapshot: Snapshot) -> None:
+        seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
+        if seen != self._seen:
+            self._seen = seen
+            self.ask("known", None, _known)
+        else:
+            self._say_standing()
+
+    def on_screen_resume(self) -> None:
+        if self.snapshot is not None:
+            self.ask("known", None, _known)
+
+    def answer_known(self, about: object, value: tuple[tuple[Speed, ...], dict[str, int]]) -> None:
+        speeds, self._known = value
+        if speeds != self._speeds:
+            self._speeds = speeds
+            self._check()
+        elif self.outlook is not None:
+            self._say_standing()
+
+    def _sweep(self, outlook: Outlook) -> SweepView | None:
+        """The sweep of the store that launching this would go on with."""
+        if outlook.plan is None or self.snapshot is None:
+            return None
+        return self.snapshot.sweep(self._known.get(outlook.plan.key))
+
+    def _standing(self, outlook: Outlook) -> tuple[str, bool]:
+        """What launching this would begin or go on with, and whether it can be launched now."""
+        if not outlook.sound or outlook.plan is None:
+            return "", False
+        sweep = self._sweep(outlook)
+        if sweep is None:
+            return "a new sweep", True
+        if sweep.live:
+            return f"sweep {sweep.id}, which is being trained now", False
+        wanted = sum(study.target_trials for study in outlook.plan.studies)
+        verb = "extends" if wanted > sum(study.target_trials for study in sweep.studies) else "goes on with"
+        return f"{verb} sweep {sweep.id}: {count(sweep.done)} of {plural(wanted, 'trial')} are trained", True
+
+    def _say_standing(self) -> None:
+        """The line beside the buttons."""
+        outlook = self.outlook
+        line = self.query_one("#standing", Static)
+        if outlook is None:
+            return line.update("")
+        standing, ready = self._standing(outlook)
+        if outlook.problems:
+            said = plural(len(outlook.problems), "mistake")
+            if outlook.place is not None:
+                said = f"not TOML at line {outlook.place[0]}, column {outlook.place[1]}"
+            line.update(
+                Content.assemble((f"✗ {said}", "bold $error"), ("  ^n goes there", "$foreground-muted"))
+            )
+        elif outlook.unplanned:
+            line.update(Content.styled(f"✗ {outlook.unplanned}", "$error"))
+        else:
+            line.update(
+                Content.assemble(("✓ " if ready else "● ", "bold $success"), (standing, "$foreground"))
+            )
+        self.refresh_keys()
+
+    # Panes
+
+    def _bring(self, name: str) -> None:
+        self._front = name
+        for pane in PANES:
+            self.set_class(pane == name, f"-{pane}")
+        self.query_one("#tabs", TabLine).active = name
+
+    def _target(self, name: str) -> Widget | None:
+        if name == "toml":
+            return self.editor
+        if name == "plan":
+            return self.query_one("#plan")
+        row = next((row for row in self.form.rows if row.display), None)
+        return None if row is None else row.first()
+
+    def _pane_of(self, widget: Widget | None) -> str:
+        """The pane that holds a widget."""
+        ids = (
+            []
+            if widget is None
+            else [node.id for node in widget.ancestors_with_self if isinstance(node, Widget)]
+        )
+        return next((name for name in PANES if f"{name}-pane" in ids), self._front)
+
+    def action_pane(self) -> None:
+        names = list(PANES)
+        self._open(names[(names.index(self._pane_of(self.focused)) + 1) % len(names)])
+
+    def _open(self, name: str) -> None:
+        self._bring(name)
+        self.call_after_refresh(self._enter, name)
+
+    def _enter(self, name: str) -> None:
+        target = self._target(name)
+        if target is not None:
+            target.focus()
+
+    @on(TabLine.Picked)
+    def _tab_picked(self, message: TabLine.Picked) -> None:
+        self._open(message.name)
+
+    @on(FormRow.Focused)
+    def _row_focused(self, message: FormRow.Focused) -> None:
+        message.stop()
+        self.query_one("#guide", Static).update(message.row.meaning)
+
+    @property
+    def chart(self) -> ChartView | None:
+        view = self.query_one("#points", ChartView) if self.is_mounted else None
+        return view if view is not None and view.has_focus else None
+
+    @property
+    def can_fill(self) -> bool:
+        return not (self.has_class("-narrow") or self.has_class("-tiny"))
+
+    def fill(self) -> None:
+        self._bring(self._pane_of(self.focused))
+        self.toggle_class("-full")
+        self.refresh_keys()
+
+    @property
+    def can_go_back(self) -> bool:
+        return self.is_mounted and (
+            self.has_class("-full")
+            or isinstance(self.focused, Input | TextArea)
+            or (self.chart is not None and self.chart.reading is not None)
+        )
+
+    def go_back(self) -> bool:
+        if self.chart is not None and self.chart.unread():
+            pass
+        elif self.has_class("-full"):
+            self.remove_class("-full")
+        elif isinstance(self.focused, Input | TextArea):
+            # The keys of the screen are letters and digits; Tab comes back to the field.
+            self._left = self.focused
+            self.set_focus(None)
+        else:
+            return False
+        self.refresh_keys()
+        return True
+
+    def focus_next(self, selector: Any = "*") -> Widget | None:
+        left, self._left = self._left, None
+        if self.focused is None and left is not None and left.focusable:
+            self.set_focus(left)
+            return left
+        return super().focus_next(selector)
+
+    @property
+    def has_mistake(self) -> bool:
+        return self.outlook is not None and bool(self.outlook.problems)
+
+    def action_mistake(self) -> None:
+        if self.draft.tables is None:
+            self._open("toml")
+            if self.outlook is not None and self.outlook.place is not None:
+                line, column = self.outlook.place
+                self.editor.move_cursor((line - 1, column - 1))
+            return
+        row = self.form.first_wrong()
+        widget = None if row is None else row.first()
+        if widget is None:
+            self._open("toml")
+        else:
+            self._bring("form")
+            self.call_after_refresh(widget.focus)
+
+    # Lists
+
+    @on(LineRow.Opened)
+    def _list_wanted(self, message: LineRow.Opened) -> None:
+        message.stop()
+        from tui.composing.offers import Entry
+        from tui.widgets.form_dialogs import ListDialog
+
+        row = message.row
+        if row.choices is None:
+            return
+        entries = [Entry(value, value, about) for value, about in row.choices()]
+        dialog = ListDialog(row.label.capitalize(), entries, current=row.text.strip())
+        self.app.push_screen(dialog, lambda value: row.take(value) if value is not None else None)
+
+    def action_start_from(self) -> None:
+        from tui.composing.offers import offers
+
+        self._take_typed()
+        self._keep_now()
+        self.work_out("offers", None, partial(offers, self._shelf, self._draft_id, self.snapshot))
+
+    def answer_offers(self, about: object, value: list[Entry]) -> None:
+        from tui.composing.offers import typed
+        from tui.widgets.form_dialogs import ListDialog
+
+        dialog = ListDialog(
+            "Start from", value, hint="type to narrow the list, or the path of a file", free=typed
+        )
+        self.app.push_screen(dialog, self._start_from)
+
+    def _start_from(self, value: str | None) -> None:
+        if value is None:
+            return
+        kind, _, name = value.partition(":")
+        if kind == "sweep":
+            from tui.composing.start import stored
+
+            self.ask("start", value, partial(stored, int(name)))
+        else:
+            from tui.composing.offers import taken
+
+            self.work_out("start", value, partial(taken, self._shelf, value))
+
+    def answer_start(self, about: object, value: Start) -> None:
+        self.begin(value)
+        self.query_one("#kept", Static).remove_class("-said")
+        self._open("form")
+
+    def failed(self, name: str, about: object, text: str) -> None:
+        if name != "known":
+            self.notify(text, severity="error", markup=False, timeout=15)
+
+    # The shelf
+
+    def _title(self) -> str:
+        outlook = self.outlook
+        return outlook.name if outlook is not None and outlook.name else self.draft.name
+
+    def _keep(self) -> None:
+        """Keep what is not saved, in a thread."""
+        if self.draft.changed:
+            self._on_shelf = True
+            self.work_out(
+                "keep", None, partial(self._shelf.keep, self._draft_id, self.draft.start(), self._title())
+            )
+        elif self._on_shelf:
+            self._on_shelf = False
+            self.work_out("keep", None, partial(self._shelf.drop, self._draft_id))
+
+    def answer_keep(self, about: object, value: None) -> None:
+        """Nothing is to be said of it."""
+
+    def _keep_now(self) -> None:
+        """Keep it before it goes out of view."""
+        if self._draft_id and self.draft.changed:
+            self._shelf.keep(self._draft_id, self.draft.start(), self._title())
+
+    def answer_kept(self, about: object, value: list[Any]) -> None:
+        drafts = [kept for kept in value if kept.id != self._draft_id]
+        line = self.query_one("#kept", Static)
+        line.update(f"{plural(len(drafts), 'unsaved draft')} from before: ^o opens the list")
+        line.set_class(bool(drafts), "-said")
+
+    def on_click(self, event: Any) -> None:
+        if event.widget is not None and event.widget.id == "kept":
+            self.action_start_from()
+
+    # Saving and launching
+
+    @on(Button.Pressed, "#start")
+    def _start_pressed(self) -> None:
+        self.action_start_from()
+
+    @on(Button.Pressed, "#save")
+    def _save_pressed(self) -> None:
+        self.action_save()
+
+    @on(Button.Pressed, "#launch")
+    def _launch_pressed(self) -> None:
+        self.action_launch()
+
+    def action_save(self) -> None:
+        self._take_typed()
+        self._ask_path(launch="")
+
+    def action_launch(self) -> None:
+        """Save, unless it is saved as it stands, and launch; where there is a mistake, go there instead."""
+        self._take_typed()
+        outlook = self.outlook
+        if outlook is None or outlook.inquiry != self._inquiry():
+            self._then = "launch"
+            return self._check()
+        if outlook.problems:
+            self.notify(f"{plural(len(outlook.problems), 'mistake')} to mend first.", severity="warning")
+            return self.action_mistake()
+        standing, ready = self._standing(outlook)
+        if not ready or outlook.summary is None:
+            return self.notify(outlook.unplanned or f"This is {standing}.", severity="warning", markup=False)
+        if self.draft.file is not None and not self.draft.changed:
+            return self._write(self.draft.file, replace=True, launch=True)
+        summary = outlook.summary
+        ranks = f"{plural(summary.gangs, 'trial')} at a time on {plural(summary.np, 'rank')} each"
+        self._ask_path(
+            launch=f"{standing[:1].upper()}{standing[1:]}; {plural(summary.trials, 'trial')}, {ranks}."
+        )
+
+    def _ask_path(self, *, launch: str) -> None:
+        from tui.widgets.form_dialogs import SaveDialog
+
+        outlook = self.outlook
+        path = self.draft.file or Path.cwd() / f"{_file_name(self._title())}.toml"
+        mistakes = 0 if outlook is None else len(outlook.problems)
+        dialog = SaveDialog(path, own=self.draft.file, launch=launch, mistakes=mistakes)
+        self.app.push_screen(dialog, partial(self._path_given, launch=bool(launch)))
+
+    def _path_given(self, target: Target | None, *, launch: bool) -> None:
+        if target is not None:
+            self._write(target.path, replace=target.replace, launch=launch)
+
+    def _write(self, path: Path, *, replace: bool, launch: bool) -> None:
+        """In a thread: write the text, then launch it."""
+        draft, text = self.draft, self.draft.text
+        before = draft.saved if path == draft.file else None
+        app, name = self.interface, self._title()
+        arguments = [str(path), "--np", draft.np.strip(), "--gangs", draft.gangs.strip()]
+
+        def job() -> str:
+            from tui.composing.files import write
+
+            write(path, text, replace=replace, before=before)
+            self.post_message(Saved(path, text, False))
+            if not launch:
+                return f"Saved: {path}"
+            from tui import launching
+
+            launched = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, name))
+            self.post_message(Saved(path, text, True))
+            return f"{name} starts as process {launched.pid}; it says what it does in {launched.log}."
+
+        app.do(job)
+
+    def on_saved(self, message: Saved) -> None:
+        message.stop()
+        if message.launched:
+            sweep = None if self.outlook is None else self._sweep(self.outlook)
+            return self.interface.go("live", Selection(sweep=None if sweep is None else sweep.id))
+        moved = self.draft.file != message.path
+        self.draft.written(message.path, message.text)
+        self._keep()
+        self._entitle()
+        if moved:
+            # The user's own modules are looked for beside the file.
+            self._check()
+
+
+def _known(reader: Reader) -> tuple[tuple[Speed, ...], dict[str, int]]:
+    return tuple(reader.throughput()), {sweep.key: sweep.id for sweep in reader.sweeps()}
+
+
+def _file_name(title: str) -> str:
+    """A name for a file from that of a sweep."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in title)
+    return kept.strip("._") or "sweep"

@@ -1,0 +1,259 @@
+"""Windows of the Compose screen: a list to choose from, and a path to save under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.composing.offers import Entry
+from tui.screens.dialogs import WINDOW
+
+
+class ListDialog(ModalScreen[str | None]):
+    """A list and a line that narrows it; arrows and Enter, or a click."""
+
+    BINDINGS: ClassVar = [
+        ("escape", "cancel", "Cancel"),
+        ("down", "move(1)", "Down"),
+        ("up", "move(-1)", "Up"),
+        ("pagedown", "move(10)", "Page down"),
+        ("pageup", "move(-10)", "Page up"),
+    ]
+    DEFAULT_CSS = f"""
+    ListDialog {{
+        {WINDOW}
+        & > Vertical {{ width: 84; height: 80%; min-height: 7; padding: 0 1; }}
+        & Input {{ margin-bottom: 1; background: $panel; padding: 0 1; }}
+        & OptionList {{
+            height: 1fr; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
+            text-wrap: nowrap; text-overflow: ellipsis;
+            &:focus {{ border: none; background-tint: $foreground 0%; }}
+        }}
+    }}
+    .-low ListDialog Input, ListDialog.-low Input {{ margin-bottom: 0; }}
+    """
+
+    def __init__(
+        self,
+        title: str,
+        entries: Sequence[Entry],
+        *,
+        current: str = "",
+        hint: str = "type to narrow the list",
+        free: Callable[[str], Entry | None] = lambda text: None,
+    ) -> None:
+        """`free` makes an entry of what is typed, where that is something by itself."""
+        super().__init__()
+        self._title = title
+        self._entries = tuple(entries)
+        self._current = current
+        self._hint = hint
+        self._free = free
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as window:
+            window.border_title = self._title
+            window.border_subtitle = "enter takes · esc leaves"
+            yield Input(placeholder=self._hint, compact=True)
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        self._fill("")
+        self.query_one(Input).focus()
+
+    def _fill(self, text: str) -> None:
+        """The entries in which every word of `text` occurs, under their headings."""
+        terms = text.lower().split()
+        shown: list[Entry] = []
+        for entry in self._entries:
+            if not entry.value or all(term in f"{entry.words} {entry.about}".lower() for term in terms):
+                shown.append(entry)
+        typed = self._free(text.strip()) if text.strip() else None
+        if typed is not None:
+            shown.insert(0, typed)
+        listed = [
+            entry
+            for index, entry in enumerate(shown)
+            if entry.value or (index + 1 < len(shown) and shown[index + 1].value)
+        ]
+        options = self.query_one(OptionList)
+        options.clear_options()
+        wide = max((len(entry.words) for entry in listed if entry.value), default=0)
+        for entry in listed:
+            if not entry.value:
+                options.add_option(Option(Content.styled(entry.words, "bold $primary"), disabled=True))
+                continue
+            words = Content.assemble(
+                (f"  {entry.words:<{min(wide, 34)}}", "$foreground"),
+                (f"  {entry.about}", "$foreground-muted"),
+            )
+            options.add_option(Option(words, id=entry.value))
+        values = [entry.value for entry in listed]
+        wanted = self._current if self._current in values and not terms else ""
+        first = next((index for index, value in enumerate(values) if value), None)
+        options.highlighted = values.index(wanted) if wanted else first
+
+    def action_move(self, way: int) -> None:
+        options = self.query_one(OptionList)
+        for _ in range(abs(way)):
+            if way > 0:
+                options.action_cursor_down()
+            else:
+                options.action_cursor_up()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        options = self.query_one(OptionList)
+        if options.highlighted is not None:
+            self.dismiss(options.get_option_at_index(options.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to save, and whether what is there may go."""
+
+    path: Path
+    replace: bool
+
+
+class SaveDialog(ModalScreen[Target | None]):
+    """A path. Another file that is there already is only replaced when that was asked for a second time."""
+
+    BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
+    DEFAULT_CSS = f"""
+    SaveDialog {{
+        {WINDOW}
+        & .field {{ height: 1; margin-top: 1; }}
+        & .field Label {{ width: 8; }}
+        & .field Input {{ width: 1fr; background: $panel; padding: 0 1; }}
+        & .outlook {{ height: auto; min-height: 2; margin-top: 1; color: $foreground-muted; }}
+        & .outlook.-wrong {{ color: $error; }}
+        & .outlook.-doubtful {{ color: $warning; }}
+    }}
+    """
+
+    def __init__(self, path: Path, *, own: Path | None, launch: str, mistakes: int) -> None:
+        """`own`: the file that holds an earlier state of this very text. `launch`: what follows, in words; "" nothing."""
+        super().__init__()
+        self._path = path
+        self._own = own
+        self._launch = launch
+        self._mistakes = mistakes
+        self._warned: Path | None = None
+        """The file of which it was said that it would be replaced."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as window:
+            window.border_title = "Save and launch" if self._launch else "Save"
+            with Horizontal(classes="field"):
+                yield Label("file")
+                yield Input(str(self._path), compact=True, select_on_focus=False)
+            yield Static(classes="outlook", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Save", id="ok", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        field = self.query_one(Input)
+        field.focus()
+        field.cursor_position = len(field.value)
+        self._look()
+
+    @property
+    def path(self) -> Path | None:
+        """What is typed, as an absolute path; None where it is none."""
+        text = self.query_one(Input).value.strip()
+        if not text:
+            return None
+        try:
+            path = Path(text).expanduser().absolute()
+        except RuntimeError:
+            return None
+        return path if path.suffix else path.with_suffix(".toml")
+
+    def _problem(self, path: Path | None) -> str:
+        """Why nothing can be saved there."""
+        try:
+            if path is None:
+                return "Give the name of a file, such as digits.toml."
+            if path.is_dir():
+                return f"{path} is a directory: add the name of a file."
+            if not path.parent.is_dir():
+                return f"There is no directory {path.parent}."
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        return ""
+
+    def _look(self) -> None:
+        path = self.path
+        problem = self._problem(path)
+        foreign = not problem and path is not None and path.exists() and path != self._own
+        line, button = self.query_one(".outlook", Static), self.query_one("#ok", Button)
+        if problem:
+            said = problem
+        elif foreign:
+            said = f"{path} is there already, and holds something else. It would be replaced."
+        else:
+            said = f"{path}{' is written anew' if path == self._own and path.exists() else ''}"
+            if self._launch:
+                said += f"\n{self._launch}"
+        if self._mistakes and not problem:
+            said += f"\nStill with {self._mistakes} mistake{'s' if self._mistakes > 1 else ''}: it can be saved, not launched."
+        line.update(said)
+        line.set_class(bool(problem), "-wrong")
+        line.set_class(foreign, "-doubtful")
+        button.disabled = bool(problem)
+        verb = "Replace" if foreign else "Save"
+        button.label = f"{verb} and launch" if self._launch else verb
+        button.variant = "warning" if foreign else "primary"
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._warned = None
+        self._look()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        path = self.path
+        if self._problem(path) or path is None:
+            return
+        if path.exists() and path != self._own and self._warned != path:
+            # Enter in the line is never the word that replaces somebody else's file: the button is.
+            self._warned = path
+            self.query_one("#ok", Button).focus()
+            return
+        self._finish()
+
+    @on(Button.Pressed, "#ok")
+    def _ok(self) -> None:
+        self._finish()
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+    def _finish(self) -> None:
+        path = self.path
+        if path is not None and not self._problem(path):
+            self.dismiss(Target(path, replace=path.exists()))

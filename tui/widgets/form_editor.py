@@ -1,0 +1,131 @@
+"""An editor for a sweep file: TOML in colours, and marks on the lines that the check speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual.color import Color
+from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
+
+from tui.composing.colours import coloured
+from tui.composing.toml_text import Path, parsed, scanned
+
+COLOURS = {
+    "comment": "foreground-muted",
+    "table": "primary",
+    "key": "secondary",
+    "string": "success",
+    "number": "accent",
+    "word": "accent",
+    "mark": "foreground-muted",
+}
+"""What a part of a line is -> a colour of the theme."""
+
+
+class TomlEditor(TextArea):
+    """The text as it will be written. It is also changed by the form, place by place, so that cursor and undo stay."""
+
+    DEFAULT_CSS = """
+    TomlEditor { height: 1fr; width: 1fr; background: $background; scrollbar-size: 1 1; }
+    TomlEditor .text-area--gutter { color: $foreground-disabled; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            compact=True,
+            show_line_numbers=True,
+            soft_wrap=True,
+            tab_behavior="focus",
+            # The style of the cursor's line would take the colours of its words.
+            highlight_cursor_line=False,
+        )
+        self._marks: dict[int, str] = {}
+        """Line -> `error` or `warning`."""
+
+    def follow(self, text: str) -> None:
+        """Say this text, changing only what differs: cursor, selection and undo stay."""
+        old = self.text
+        if text == old:
+            return
+        head = 0
+        while head < min(len(old), len(text)) and old[head] == text[head]:
+            head += 1
+        tail = 0
+        while tail < min(len(old), len(text)) - head and old[-1 - tail] == text[-1 - tail]:
+            tail += 1
+        start, end = self._location(old, head), self._location(old, len(old) - tail)
+        self.replace(text[head : len(text) - tail], start, end, maintain_selection_offset=True)
+
+    def begin(self, text: str) -> None:
+        """Another text altogether."""
+        self.load_text(text)
+        self.selection = Selection.cursor((0, 0))
+
+    @staticmethod
+    def _location(text: str, offset: int) -> tuple[int, int]:
+        before = text[:offset]
+        row = before.count("\n")
+        return row, offset - (before.rfind("\n") + 1)
+
+    def mark(self, wrong: Sequence[str], doubtful: Sequence[str], place: tuple[int, int] | None) -> None:
+        """Mark the lines of these keys, and the line where the text stops being TOML."""
+        marks: dict[int, str] = {}
+        if place is not None:
+            marks[place[0] - 1] = "error"
+        else:
+            marks |= dict.fromkeys(self._lines_of(doubtful), "warning")
+            marks |= dict.fromkeys(self._lines_of(wrong), "error")
+        if marks != self._marks:
+            self._marks = marks
+            self.notify_style_update()
+
+    def _lines_of(self, keys: Sequence[str]) -> list[int]:
+        lines: list[int] = []
+        if not keys:
+            return lines
+        text = self.text
+        try:
+            parsed(text)
+            sections = scanned(text)
+        except (ValueError, RecursionError):
+            return lines
+        places: list[tuple[str, int]] = []
+        for section in sections:
+            if section.path:
+                places.append((_written(section.path), section.start))
+            places += [(_written(entry.path), entry.value_start) for entry in section.entries]
+        for key in keys:
+            about = [
+                (len(name), at)
+                for name, at in places
+                if key == name or key.startswith((f"{name}.", f"{name}["))
+            ]
+            if about:
+                lines.append(text.count("\n", 0, max(about)[1]))
+        return lines
+
+    def get_line(self, line_index: int) -> Text:
+        line = super().get_line(line_index)
+        for start, end, kind in coloured(line.plain):
+            line.stylize(self._style(COLOURS[kind], bold=kind == "table"), start, end)
+        mark = self._marks.get(line_index)
+        if mark is not None:
+            line.stylize(self._style(mark) + Style(underline=True))
+        return line
+
+    def _style(self, name: str, *, bold: bool = False) -> Style:
+        if self.app.no_color:
+            return Style(bold=bold)
+        colour = self.background_colors[1] + Color.parse(self.app.theme_variables[name])
+        return Style(color=colour.rich_color, bold=bold)
+
+
+def _written(path: Path) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -1,0 +1,67 @@
+"""The options of a model or a data set: one row for each that it takes, and for each that the text gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.containers import Vertical
+
+from tui.composing.words import words_of
+from tui.widgets.form_rows import FormRow, LineRow, PickRow
+
+KINDS = {"count": "number", "counts": "numbers", "rate": "number"}
+"""Kind of a model's option -> kind of its field."""
+
+
+class OptionRows(Vertical):
+    """Rows that come and go with the name they belong to."""
+
+    DEFAULT_CSS = """
+    OptionRows { height: auto; width: 1fr; }
+    OptionRows FormRow .label { color: $foreground-disabled; padding-left: 3; }
+    """
+
+    def __init__(self, table: str) -> None:
+        """`table`: `model_options` or `dataset_options`."""
+        super().__init__(id=table)
+        self._table = table
+        self._made: tuple[object, ...] = ()
+
+    def show(self, tables: Mapping[str, Any]) -> None:
+        """Follow the text."""
+        owner = str(tables.get(self._table.removesuffix("_options"), ""))
+        given = tables.get(self._table)
+        options = self._options(owner)
+        known = dict(options)
+        others = tuple(name for name in given if name not in known) if isinstance(given, Mapping) else ()
+        if (options, others) == self._made:
+            return
+        self._made = (options, others)
+        rows = [self._row(name, *known.get(name, ("any", ""))) for name in (*known, *others)]
+        for row in self.query(FormRow):
+            row.gone = True
+        self.remove_children()
+        self.mount(*rows)
+        for row in rows:
+            self.call_after_refresh(row.show, tables)
+
+    def _row(self, name: str, kind: str, hint: str) -> FormRow:
+        key, label = f"{self._table}.{name}", name.replace("_", " ")
+        if kind == "flag":
+            return PickRow(key, label, ("true", "false"), default=hint, values={"true": True, "false": False})
+        if "|" in kind:
+            return PickRow(key, label, tuple(kind.split("|")), default=hint)
+        return LineRow(key, label, KINDS.get(kind, "any"), hint=hint, short=kind in ("count", "rate"))
+
+    def _options(self, owner: str) -> tuple[tuple[str, tuple[str, str]], ...]:
+        """Name -> (kind, default in words) of what is known of this model or data set."""
+        from workloads import architectures, catalogue
+
+        if self._table == "dataset_options":
+            return tuple((name, ("number", "")) for name in catalogue.dataset_option_names(owner))
+        try:
+            options = architectures.find(owner).options
+        except KeyError:
+            return ()
+        return tuple((name, (option.kind, words_of(option.default))) for name, option in options.items())

@@ -1,0 +1,173 @@
+"""What a sweep amounts to, as it is typed: totals, hours, advice, a row per study, and the points of one of them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from tui.widgets.chart import ChartView
+from tui.widgets.table import Column, Row, Table
+from tui.words import count, duration, plural
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart
+    from hvdsweep.plan_summary import PlanSummary, StudySummary
+    from tui.composing.outlook import Outlook
+
+STUDIES = (
+    Column("workload", "algorithm", 9, grow=True, fixed=True),
+    Column("batch_size", "batch", 7, right=True, fixed=True),
+    Column("steps", "steps", 8, right=True, fixed=True),
+    Column("ranks", "per rank", 8, right=True),
+    Column("passes", "passes", 6, right=True),
+    Column("hours", "time", 12, right=True),
+    Column("measurements", "measured", 8, right=True),
+)
+
+
+class OutlookView(Vertical):
+    """Follows `Outlook`s; the row with the cursor says whose points are drawn."""
+
+    DEFAULT_CSS = """
+    OutlookView { height: 1fr; width: 1fr; }
+    OutlookView #totals { height: auto; padding: 0 1; }
+    OutlookView #advice { height: auto; max-height: 5; padding: 0 1; color: $foreground-muted; }
+    OutlookView #plan { height: 1fr; min-height: 3; }
+    OutlookView #points { height: 1fr; min-height: 5; max-height: 14; }
+    OutlookView.-stale #plan, OutlookView.-stale #points { opacity: 50%; }
+    .-low OutlookView #advice, .-low OutlookView #points { display: none; }
+    .-usual.-wide OutlookView #advice { display: none; }
+    """
+
+    class Wanted(Message):
+        """The points of another study are to be drawn."""
+
+        def __init__(self, workload: str, batch_size: int) -> None:
+            super().__init__()
+            self.workload = workload
+            self.batch_size = batch_size
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._summary: PlanSummary | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="totals")
+        yield Static(id="advice", markup=False)
+        yield Table(STUDIES, empty="no plan yet", id="plan")
+        yield ChartView(id="points")
+
+    @property
+    def study(self) -> tuple[str, int] | None:
+        """(workload, batch size) under the cursor."""
+        key = self.query_one("#plan", Table).key
+        if key is None:
+            return None
+        workload, _, batch_size = key.rpartition(" ")
+        return workload, int(batch_size)
+
+    def show(self, outlook: Outlook) -> None:
+        """Follow an outlook."""
+        summary = outlook.summary
+        self.set_class(summary is None, "-stale")
+        self._summary = summary
+        table = self.query_one("#plan", Table)
+        if summary is None:
+            wrong = len(outlook.problems)
+            said = plural(wrong, "mistake") if wrong else outlook.unplanned
+            if outlook.place is not None:
+                said = "The text is not TOML"
+            if table.total:
+                said += "; this is the plan before" if wrong else " This is the plan before."
+            self.query_one("#totals", Static).update(Content.styled(said, "$error"))
+            self.query_one("#advice", Static).update("")
+            return
+        self.query_one("#totals", Static).update(_totals(summary, outlook))
+        said = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
+        self.query_one("#advice", Static).update(" ".join(said))
+        table.put([_row(study) for study in summary.studies])
+
+    def clear(self) -> None:
+        """Nothing is known."""
+        self.query_one("#totals", Static).update("")
+        self.query_one("#advice", Static).update("")
+        self.query_one("#plan", Table).clear()
+        self.query_one("#points", ChartView).chart = None
+
+    def draw(self, chart: Chart) -> None:
+        """The points of the study under the cursor."""
+        self.query_one("#points", ChartView).chart = chart
+
+    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+        message.stop()
+        if self.study is not None:
+            self.post_message(self.Wanted(*self.study))
+
+
+def _totals(summary: PlanSummary, outlook: Outlook) -> Content:
+    weights = next((w.parameters for w in outlook.plan.workloads), None) if outlook.plan is not None else None
+    lines = [
+        Content.assemble(
+            (outlook.name, "bold $foreground"),
+            f"  {plural(summary.workloads, 'workload')} · {plural(len(summary.studies), 'study', 'studies')} · "
+            f"{plural(summary.trials, 'trial')}",
+        ),
+        Content(f"{_large(summary.steps)} steps · {_large(summary.examples)} examples")
+        + (Content(f" · {count(weights)} weights") if weights else Content("")),
+        Content(f"{plural(summary.gangs, 'trial')} at a time on {plural(summary.np, 'rank')} each: ")
+        + _time(summary),
+    ]
+    return Content("\n").join(lines)
+
+
+def _time(summary: PlanSummary) -> Content:
+    if summary.hours is None:
+        known = sum(study.hours is not None for study in summary.studies)
+        said = f"speed known of {known} of {len(summary.studies)}" if known else "no speed measured yet"
+        return Content.styled(said, "$foreground-muted")
+    sure = all(study.measured for study in summary.studies)
+    time = f"{'' if sure else 'about '}{duration(summary.hours * 3600)}"
+    return Content.assemble((time, "bold $success"), (" of training", "$foreground-muted"))
+
+
+def _row(study: StudySummary) -> Row:
+    hours = ""
+    if study.hours is not None:
+        hours = f"{'' if study.measured else '~'}{duration(study.hours * 3600)}"
+    return Row(
+        f"{study.workload} {study.batch_size}",
+        (
+            study.workload.rpartition("/")[2],
+            count(study.batch_size),
+            count(study.steps),
+            _runs(study.ranks),
+            _passes(study),
+            hours,
+            f"{count(study.measurements)}×",
+        ),
+    )
+
+
+def _runs(sizes: tuple[int, ...]) -> str:
+    """3×22 2×21: equal neighbours counted."""
+    grouped = [(size, len(list(same))) for size, same in groupby(sizes)]
+    return " ".join(f"{several}×{count(size)}" if several > 1 else count(size) for size, several in grouped)
+
+
+def _passes(study: StudySummary) -> str:
+    """The passes of the busiest rank: 1, or 4×256."""
+    most = max(study.passes, key=len)
+    return "1" if len(most) <= 1 else _runs(most)
+
+
+def _large(value: int) -> str:
+    for limit, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
+        if value >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return count(value)
