@@ -210,7 +210,7 @@ def _lines(curve: Curve) -> list[str]:
         rows.append(
             (
                 whole(point.batch_size),
-                whole(point.steps) if point.reached else f"> {whole(point.budget)}",
+                whole(point.steps) if point.reached else f"> {whole(point.budget)}" if point.trials else "",
                 "" if shown is None else str(shown),
                 *(_number(point.parameters.get(name)) for name in names),
                 *(["" if effective is None else short(effective)] if momentum else []),

@@ -53,7 +53,9 @@ def _table(curve: Curve, examples: bool) -> list[str]:
         unit = point.batch_size if examples else 1
         steps, count = whole(point.steps), short(point.examples)
         if not point.reached:
-            steps, count = f"> {whole(point.budget)}", f"> {short(point.budget * point.batch_size)}"
+            tried = bool(point.trials and point.budget)
+            steps = f"> {whole(point.budget)}" if tried else ""
+            count = f"> {short(point.budget * point.batch_size)}" if tried else ""
         rows.append(
             (
                 whole(point.batch_size),
@@ -62,7 +64,7 @@ def _table(curve: Curve, examples: bool) -> list[str]:
                 steps if examples else count,
                 "" if point.normalised is None else f"{point.normalised:.3g}",
                 "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
-                "not reached" if point.region is None else str(point.region),
+                str(point.region) if point.reached else "not reached" if point.trials else "not tried yet",
                 f"{point.trials_reached}/{point.trials}",
                 whole(point.infeasible) if point.infeasible else "",
                 short(point.best_value),

@@ -211,6 +211,7 @@ def test_no_database_and_no_data_yet(run, tmp_path, command):
     code, out, _ = run(command, "--db", young)
     assert code == 0
     assert "0 of 4 trials complete" in out
+    assert "> " not in out
 
 
 def test_the_environment_names_the_database(run, db, monkeypatch):
