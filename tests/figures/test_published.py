@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from dataclasses import replace
@@ -63,9 +64,13 @@ def points(series: dict[str, Any]) -> dict[int, float]:
     }
 
 
+load = functools.cache(slow.load_workload)
+"""The slow reading, once per workload."""
+
+
 def steps(folder: Path, series: paper.PaperSeries, goal: float, trials: int | None) -> dict[int, int]:
     """Batch size -> steps, slowly."""
-    _, table = slow.load_workload(folder / series.workload, num_trials=trials if series.trials else None)
+    _, table = load(folder / series.workload, num_trials=trials if series.trials else None)
     return {
         size: step
         for size, (step, _) in slow.steps_to_result(table, series.metric, goal, series.maximize).items()
@@ -112,7 +117,7 @@ def test_split(reader: Reader, folder: Path, trials: int | None) -> None:
     """Figure 7: label smoothing, 0 where a trial has none; best error on the left, steps on the right."""
     best, fewest = drawn(reader, "7")
     series = paper.figures()["7"].panels[0].series[0]
-    documents, table = slow.load_workload(folder / series.workload, num_trials=trials)
+    documents, table = load(folder / series.workload, num_trials=trials)
     for value, left, right in zip((0.0, 0.01, 0.1), best["series"], fewest["series"], strict=True):
         chosen = [
             documents[size]["trials"][trial]["parameters"].get("label_smoothing", 0.0) == value
@@ -133,7 +138,7 @@ def test_learning_rates(reader: Reader, folder: Path, trials: int | None) -> Non
     for panel, shown in zip(paper.figures()["8"].panels, drawn(reader, "8"), strict=True):
         series = panel.series[0]
         assert series.goal is not None
-        documents, table = slow.load_workload(folder / series.workload, num_trials=trials)
+        documents, table = load(folder / series.workload, num_trials=trials)
         wanted = {}
         for size, (_, trial) in slow.steps_to_result(
             table, series.metric, series.goal, series.maximize
@@ -156,7 +161,7 @@ def test_scatter(reader: Reader, folder: Path, name: str) -> None:
     for panel, shown in zip(paper.figures()[name].panels, drawn(reader, name), strict=True):
         series, size = panel.series[0], panel.options["batch_size"]
         assert series.goal is not None
-        documents, table = slow.load_workload(folder / series.workload, STATUSES)
+        documents, table = load(folder / series.workload, STATUSES)
         found = documents[size]["trials"]
         mine = slow.within(
             table[table["batch_size"] == size],
@@ -182,7 +187,7 @@ def test_budgets(reader: Reader, folder: Path) -> None:
     compared = 0
     for panel, shown in zip(paper.figures()["11"].panels, drawn(reader, "11"), strict=True):
         series, options = panel.series[0], panel.options
-        documents, table = slow.load_workload(folder / series.workload)
+        documents, table = load(folder / series.workload)
         for line, budget in zip(shown["series"], options.get("steps") or options["epochs"], strict=True):
             in_steps = "steps" in options
             inside = (
@@ -247,7 +252,7 @@ def test_never_reached(reader: Reader, folder: Path, monkeypatch: pytest.MonkeyP
     first, second = drawn(reader, "1")
     (line,) = first["series"]
     assert all(line["censored"])
-    documents, _ = slow.load_workload(folder / panel.series[0].workload)
+    documents, _ = load(folder / panel.series[0].workload)
     assert line["y"] == [document["train_steps"] for document in documents.values()]
     assert second["empty"]
     assert "batch size 2 has no steps to divide by" in second["notes"][0]
