@@ -1,4 +1,7 @@
-"""The reference of all commands as Markdown, from the commands themselves: `python -m hvdsweep.cli.reference > docs/commands.md`."""
+"""The reference of all commands as Markdown, from the commands themselves.
+
+`python -m hvdsweep.cli.reference > docs/commands.md` writes it; a test holds it current.
+"""
 
 from __future__ import annotations
 
