@@ -3,6 +3,7 @@ models and data sets a sweep file of one's own may name."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--counts", is_flag=True, help="Also how many studies, trials and steps each preset has.")
+@click.option(
+    "--db",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="With --counts: count the trials of every study in this database instead.",
+)
 @json_option
-def workloads(name: str | None, counts: bool, as_json: bool) -> None:
+def workloads(name: str | None, counts: bool, db: Path | None, as_json: bool) -> None:
     """What can be trained: presets with sizes; with NAME, the preset's sweep file.
 
     Save one to start from it: hvdsweep workloads small/fc > my.toml. A preset's name is also what `launch`
@@ -27,6 +34,13 @@ def workloads(name: str | None, counts: bool, as_json: bool) -> None:
     """
     from workloads import catalogue
 
+    if db is not None:
+        from hvdsweep.cli.study_counts import show_counts
+
+        if not counts or name is not None:
+            raise UserError("workloads: --db goes with --counts, and without NAME")
+        show_counts(db, as_json)
+        return
     presets = catalogue.presets()
     if name is not None:
         if name not in presets:

@@ -6,7 +6,10 @@ import json
 import tarfile
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from hvdsweep.archive import import_archive, study_counts
+from hvdsweep.cli import group
 from hvdsweep.figures import paper
 from hvdsweep.store import open_reader
 from tests.archive.generator import add
@@ -67,6 +70,20 @@ def test_counts_of_every_study(tmp_path: Path) -> None:
     with open_reader(tmp_path / "x.db") as reader:
         found = study_counts(reader)
         by_status = reader.rows("SELECT status, count(*) FROM trials GROUP BY 1 ORDER BY 1")
+    command = CliRunner().invoke(
+        group, ["workloads", "--counts", "--json", "--db", str(tmp_path / "x.db")], standalone_mode=False
+    )
+    printed = {(one["workload"], one["batch_size"]): one for one in json.loads(command.stdout)}
+    for workload, rows in planted.items():
+        for size, *numbers in rows:
+            assert [printed[workload, size][status.lower()] for status in STATUSES] == numbers
+    text = (
+        CliRunner()
+        .invoke(group, ["workloads", "--counts", "--db", str(tmp_path / "x.db")], standalone_mode=False)
+        .stdout
+    )
+    assert "35 workloads, 454 studies" in text
+    assert " of 454 have as many trials of each outcome as the published study." in text
     assert {
         workload: [
             (one.batch_size, *(one.trials[status] for status in STATUSES))
