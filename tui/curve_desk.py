@@ -178,7 +178,8 @@ class CurveDesk:
         normalise: int | None = None,
         whole: bool = True,
     ) -> Curve:
-        """The curve at a goal; without `whole` it lacks the warnings and the interval of the maximum useful batch size.
+        """The curve at a goal; without `whole` it lacks hyperbola, warnings and the interval of the maximum useful batch
+        size.
 
         A batch size that did not reach the goal cannot be divided by: the curve is then as it is.
         """
@@ -196,7 +197,7 @@ class CurveDesk:
         best = self._best.get((workload, question))
         if best is None:
             best = self._best[workload, question] = best_measurements(loaded.table, **asked)
-        more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0}
+        more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0, "whole": False}
         try:
             found = curve_of(result, best, normalise=normalise, **more)
         except UserError:

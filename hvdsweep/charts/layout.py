@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class Entry:
     label: str
     visible: bool
 
-    @property
+    @cached_property
     def width(self) -> int:
         return len(cells_of(f"{self.glyph} {self.label}"))
 
@@ -165,7 +166,8 @@ def _wrapped(entries: Sequence[Entry], width: int, most: int) -> tuple[list[list
     lines = _lines(entries, width)
     if len(lines) <= most:
         return lines, ""
-    for share in range(width, _LEAST_LABEL, -1):
+    longest = max((len(cells_of(entry.label)) for entry in entries), default=0)
+    for share in range(min(width, longest), _LEAST_LABEL, -1):
         lines = _lines(_shortened(entries, share), width)
         if len(lines) <= most:
             return lines, ""
@@ -180,11 +182,14 @@ def _wrapped(entries: Sequence[Entry], width: int, most: int) -> tuple[list[list
 
 def _lines(entries: Sequence[Entry], width: int) -> list[list[Entry]]:
     lines: list[list[Entry]] = []
+    used = 0
     for entry in entries:
-        if lines and _line_width([*lines[-1], entry]) <= width:
+        used += _GAP + entry.width
+        if lines and used <= width:
             lines[-1].append(entry)
         else:
             lines.append([entry])
+            used = entry.width
     return lines
 
 

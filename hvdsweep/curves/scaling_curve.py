@@ -294,8 +294,12 @@ def curve_of(
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    whole: bool = True,
 ) -> Curve:
-    """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`."""
+    """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`.
+
+    Not `whole`: without hyperbola and warnings, which nobody asks for where many curves are drawn together.
+    """
     rules = rules or Rules()
     table = result.table
     sizes = table.batch_sizes
@@ -309,15 +313,16 @@ def curve_of(
     if useful is not None and resamples > 0:
         minima = resampled_minima(result, resamples, seed)
         useful_interval = percentile_interval(scaling.resampled_max_useful(sizes, minima, rules), level)
+    warnings: list[tuple[Caution, ...]] = [()] * len(sizes)
+    if whole:
+        warnings = cautions(result, best, searches, limits)
     return Curve(
         workload=table.workload,
         metric=table.metric,
         goal=result.goal,
         maximize=table.maximize,
-        points=_points(
-            result, best, steps, rules, useful, normalise, level, cautions(result, best, searches, limits)
-        ),
-        fit=fit_hyperbola(sizes, steps, level),
+        points=_points(result, best, steps, rules, useful, normalise, level, warnings),
+        fit=fit_hyperbola(sizes, steps, level) if whole else None,
         useful=useful,
         useful_interval=useful_interval,
         critical=scaling.critical_batch_size(sizes, steps, rules),
