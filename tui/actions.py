@@ -190,13 +190,44 @@ COMPOSE = (
 )
 
 FORM = (
-    Action("row(-1)", ("up",), "Up", "The field above.", ("form",), footer=False, palette=False),
+    Action(
+        "row(-1)", ("up",), "Up", "The field above.", ("form",), when="in_form", footer=False, palette=False
+    ),
     Action(
         "row(1)",
         ("down",),
         "Down",
-        "The field below; Tab and Enter go on too, Enter opens a list where there is one (▾).",
+        "The field below.",
         ("form",),
+        when="in_form",
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "field(1)",
+        ("tab",),
+        "Next",
+        "What comes next, within a row too.",
+        ("form",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "field(-1)",
+        ("shift+tab",),
+        "Previous",
+        "What comes before.",
+        ("form",),
+        footer=False,
+        palette=False,
+    ),
+    Action(
+        "confirm",
+        ("enter",),
+        "Next, or list",
+        "The list of a field that has one (▾); in other fields what comes next.",
+        ("form",),
+        when="in_line",
         footer=False,
         palette=False,
     ),

@@ -50,7 +50,7 @@ def bar(fraction: float, width: int, colour: str = "$success") -> Content:
     whole = int(filled)
     part = "▏▎▍▌▋▊▉"[int((filled - whole) * 8) - 1] if whole < width and int((filled - whole) * 8) else ""
     return Content.assemble(
-        ("█" * whole + part, colour), ("·" * (width - whole - len(part)), "$foreground-disabled")
+        ("█" * whole + part, colour), ("·" * (width - whole - len(part)), "$foreground-muted 60%")
     )
 
 

@@ -197,6 +197,9 @@ class Place(Screen[None]):
             self.notify(text, severity="error", markup=False)
 
     def on_mount(self) -> None:
+        if self.interface.latest is None and self.NEEDS_DATA:
+            self.add_class("-trouble")
+            self.query_one(Notice).say(f"Reading {self.interface.source.path.name} …")
         self.receive()
         self.refresh_keys()
 

@@ -238,7 +238,9 @@ class ChartView(Widget, can_focus=True):
         theme = dict(MONO if self.app.no_color else DARK if self.app.current_theme.dark else LIGHT)
         if self.has_focus:
             # The frame of the chart that the keys are for.
-            theme["axis"] = "bold" if self.app.no_color else self.app.theme_variables["primary"]
+            theme["axis"] = (
+                "bold" if self.app.no_color else self.app.theme_variables["primary"].removeprefix("ansi_")
+            )
         strips = [
             Strip(
                 [

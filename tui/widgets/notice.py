@@ -13,8 +13,8 @@ class Notice(Vertical):
     DEFAULT_CSS = """
     Notice {
         width: 1fr; height: 1fr; align: center middle; overflow: hidden;
-        & > Vertical { width: auto; max-width: 76; height: auto; }
-        & Static { width: auto; max-width: 76; }
+        & > Vertical { width: 76; max-width: 100%; height: auto; padding: 0 1; }
+        & Static { width: 100%; }
         & .heading { text-style: bold; color: $foreground; }
         & .text { color: $foreground-muted; margin-top: 1; }
         & .hint { color: $primary; margin-top: 1; }

@@ -78,12 +78,12 @@ class Table(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     Table {
         height: 1fr; width: 1fr; background: $background; color: $foreground;
-        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .table--header { color: $foreground-muted; text-style: bold; }
         & > .table--header-hover { color: $foreground; text-style: bold underline; }
         & > .table--cursor { background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground; }
         & > .table--hover { background: $boost; }
-        & > .table--loading { color: $foreground-disabled; }
+        & > .table--loading { color: $foreground-muted 60%; }
         &:focus > .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
         &:focus > .table--header { color: $primary; }
     }
@@ -165,6 +165,7 @@ class Table(ScrollView, can_focus=True):
         self._places: dict[str, int] = {}
         self._key: str | None = None
         self._widths: tuple[tuple[int, int], ...] = ()
+        self._fitted_to = 0
         self._lines: dict[tuple[object, ...], Strip] = {}
         self._asked: tuple[int, int] | None = None
 
@@ -231,6 +232,8 @@ class Table(ScrollView, can_focus=True):
         if resized:
             self.virtual_size = Size(self.size.width, total + 1)
             self.refresh()
+            # More rows than fit bring a scroll bar, which takes its cells from the columns.
+            self.call_after_refresh(self._refit)
         else:
             first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
             for place in range(first, last):
@@ -245,9 +248,19 @@ class Table(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         self._lay_out()
 
+    def _refit(self) -> None:
+        if self._room != self._fitted_to:
+            self._lay_out()
+
+    @property
+    def _room(self) -> int:
+        """Cells for the columns."""
+        return self.scrollable_content_region.width or self.size.width
+
     def _lay_out(self) -> None:
         """Which columns are shown, and how wide."""
-        self._widths = self._fitted(self.scrollable_content_region.width or self.size.width)
+        self._fitted_to = self._room
+        self._widths = self._fitted(self._fitted_to)
         self.virtual_size = Size(self.size.width, self.total + 1)
         self._lines.clear()
         self.refresh()

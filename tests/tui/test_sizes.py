@@ -1,0 +1,93 @@
+"""Every screen at every size, with and without colours, in every theme: never a crash, and no colour where none is wanted."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
+from tui.screens import offered
+from tui.selection import Selection
+from tui.source import Trouble
+
+PLACES = [place.name for place in offered()]
+SIZES = [(1, 1), (2, 1), (1, 3), (10, 2), (20, 5), (40, 10), (80, 24), (200, 60)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_no_size_crashes(source, place):
+    """From 1x1 to 200x60, down to 1x1 and back in one run; at 40x10 and above there is something to read."""
+    async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:
+        for size in (*SIZES, (1, 1), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            lines = screen_text(pilot).split("\n")
+            assert len(lines) == size[1]
+            assert all(len(line) <= size[0] for line in lines)
+            if size >= (40, 10):
+                assert sum(bool(line.strip()) for line in lines) >= 4
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_screen_may_begin_at_1x1_without_data(place):
+    """No room and no data: still no crash."""
+    async with pilot_of(FakeSource(Trouble("None", "none", gone=True)), place=place, size=(1, 1)) as pilot:
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert len(screen_text(pilot).split("\n")) == 24
+
+
+async def test_a_trial_at_every_size(source):
+    """The detail screen too."""
+    async with pilot_of(source, place="live", size=(80, 24)) as pilot:
+        pilot.app.open_trial(8)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert len(screen_text(pilot).split("\n")) == size[1]
+
+
+@pytest.mark.parametrize("place", ["sweeps", "live"])
+async def test_no_color_means_none(source, monkeypatch, place):
+    """With NO_COLOR not one cell has a colour; the cursor and the open tab are told by reverse video."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with pilot_of(source, place=place, selection=Selection(sweep=1)) as pilot:
+        reversed_lines = []
+        for y, strip in enumerate(pilot.app.screen._compositor.render_strips()):
+            for segment in pilot.app._filters[-1].apply(list(strip), pilot.app.screen.background_colors[1]):
+                style = segment.style
+                assert style is None or style.color is None or style.color.is_default
+                assert style is None or style.bgcolor is None or style.bgcolor.is_default
+                if style is not None and style.reverse:
+                    reversed_lines.append(y)
+        assert 0 in reversed_lines
+        assert any(y > 0 for y in reversed_lines)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_every_theme_draws(source, place):
+    """Themes of Textual, those in the terminal's own colours too, and the two of the house: the same words."""
+    async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:
+        before = screen_text(pilot)
+        for theme in ("ansi-dark", "ansi-light", "textual-light", "gruvbox", "hvdsweep-light", "hvdsweep-dark"):
+            pilot.app.theme = theme
+            await pilot.pause()
+            assert screen_text(pilot) == before
+
+
+@pytest.mark.parametrize("theme", ["hvdsweep-dark", "hvdsweep-light"])
+async def test_pictures(source, snapshot, theme):
+    """The Live screen as SVG in both themes of the house: layout and colours."""
+    from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+    class Picture(SingleFileSnapshotExtension):
+        file_extension = "svg"
+        _write_mode = WriteMode.TEXT
+
+    async with pilot_of(source, place="live", selection=Selection(sweep=1), size=(100, 30)) as pilot:
+        pilot.app.theme = theme
+        await settle(pilot)
+        picture = pilot.app.export_screenshot()
+    # The id of the terminal is drawn anew every time.
+    assert re.sub(r"terminal-\d+", "terminal", picture) == snapshot(extension_class=Picture)
