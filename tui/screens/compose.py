@@ -5,6 +5,8 @@ The text is the truth. It is checked in a thread after every pause in typing, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
-from tui.actions import bindings
+from tui.actions import bindings, conditions
 from tui.composing.draft import Draft
 from tui.composing.kept import Shelf
 from tui.composing.outlook import Guide, Inquiry, Outlook, guides, look, points_chart
@@ -59,7 +61,11 @@ class ComposeScreen(Place):
 
     PLACE = "compose"
     NEEDS_DATA = False
-    BINDINGS = [*bindings("compose", "chart")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        *bindings("compose", "chart"),
+        # Before the widgets: keys that arrive in a burst must reach the field that the key before went to.
+        *(replace(binding, priority=True) for binding in bindings("form")),
+    ]
     REST = 0.2
     """Seconds without a key before the text is checked."""
     DEFAULT_CSS = """
@@ -107,6 +113,7 @@ class ComposeScreen(Place):
 
     def __init__(self) -> None:
         super().__init__()
+        self._conditions |= conditions("form")
         self.draft = Draft(template())
         self.outlook: Outlook | None = None
         """What the check said last; it may be about an earlier text."""
@@ -150,7 +157,7 @@ class ComposeScreen(Place):
         self.work_out("kept", None, self._shelf.all)
         first = next(self.query_one(Form).rows).first()
         if first is not None:
-            first.focus()
+            self.set_focus(first)
 
     def on_unmount(self) -> None:
         self._keep_now()
@@ -216,7 +223,8 @@ class ComposeScreen(Place):
     @on(RanksRow.Typed)
     def _ranks(self, message: RanksRow.Typed) -> None:
         message.stop()
-        setattr(self.draft, message.key, message.text)
+        message.row.pending -= 1
+        setattr(self.draft, message.row.key, message.text)
         self._soon()
 
     @on(TextArea.Changed)
@@ -285,8 +293,7 @@ class ComposeScreen(Place):
 
     def answer_guides(self, about: object, value: dict[str, Guide]) -> None:
         self.form.guide(value)
-        row = next((row for row in self.form.rows if row.has_focus_within), None)
-        self.query_one("#guide", Static).update("" if row is None else row.meaning)
+        self._say_guide()
 
     @on(OutlookView.Wanted)
     def _study_wanted(self, message: OutlookView.Wanted) -> None:
@@ -395,12 +402,16 @@ class ComposeScreen(Place):
 
     def _open(self, name: str) -> None:
         self._bring(name)
-        self.call_after_refresh(self._enter, name)
+        if self.can_fill and not self.has_class("-full"):
+            self._enter(name)
+        else:
+            # A pane that was away can have the keyboard once it is there.
+            self.call_after_refresh(self._enter, name)
 
     def _enter(self, name: str) -> None:
         target = self._target(name)
         if target is not None:
-            target.focus()
+            self.set_focus(target)
 
     @on(TabLine.Picked)
     def _tab_picked(self, message: TabLine.Picked) -> None:
@@ -409,7 +420,12 @@ class ComposeScreen(Place):
     @on(FormRow.Focused)
     def _row_focused(self, message: FormRow.Focused) -> None:
         message.stop()
-        self.query_one("#guide", Static).update(message.row.meaning)
+        self._say_guide()
+
+    def _say_guide(self) -> None:
+        """What the reference says of the field with the keyboard."""
+        row = self.form.current
+        self.query_one("#guide", Static).update("" if row is None else row.meaning)
 
     @property
     def chart(self) -> ChartView | None:
@@ -447,12 +463,32 @@ class ComposeScreen(Place):
         self.refresh_keys()
         return True
 
-    def focus_next(self, selector: Any = "*") -> Widget | None:
+    @property
+    def in_form(self) -> bool:
+        """Whether the keyboard is in a field."""
+        return self.is_mounted and self.form.current is not None
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it is in one that is typed into."""
+        return isinstance(self.focused, Input) and self.in_form
+
+    def action_row(self, way: int) -> None:
+        self.form.move(way)
+
+    def action_field(self, way: int) -> None:
         left, self._left = self._left, None
         if self.focused is None and left is not None and left.focusable:
             self.set_focus(left)
-            return left
-        return super().focus_next(selector)
+        elif way > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+    def action_confirm(self) -> None:
+        row = self.form.current
+        if row is None or not row.confirm():
+            self.focus_next()
 
     @property
     def has_mistake(self) -> bool:
@@ -471,7 +507,7 @@ class ComposeScreen(Place):
             self._open("toml")
         else:
             self._bring("form")
-            self.call_after_refresh(widget.focus)
+            self.call_after_refresh(self.set_focus, widget)
 
     # Lists
 
@@ -491,7 +527,8 @@ class ComposeScreen(Place):
     def action_start_from(self) -> None:
         from tui.composing.offers import offers
 
-        self._take_typed()
+        if not self._settled(self.action_start_from):
+            return
         self._keep_now()
         self.work_out("offers", None, partial(offers, self._shelf, self._draft_id, self.snapshot))
 
@@ -575,13 +612,23 @@ class ComposeScreen(Place):
     def _launch_pressed(self) -> None:
         self.action_launch()
 
-    def action_save(self) -> None:
+    def _settled(self, then: Callable[[], object]) -> bool:
+        """Whether all that was typed has come into the text; else `then` follows once it has."""
+        if self.form.typed_on:
+            self.call_after_refresh(then)
+            return False
         self._take_typed()
+        return True
+
+    def action_save(self) -> None:
+        if not self._settled(self.action_save):
+            return
         self._ask_path(launch="")
 
     def action_launch(self) -> None:
         """Save, unless it is saved as it stands, and launch; where there is a mistake, go there instead."""
-        self._take_typed()
+        if not self._settled(self.action_launch):
+            return None
         outlook = self.outlook
         if outlook is None or outlook.inquiry != self._inquiry():
             self._then = "launch"

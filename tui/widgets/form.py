@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from tui.actions import bindings
 from tui.composing.toml_text import value_at
 from tui.composing.words import words_of
 from tui.widgets.form_options import OptionRows
@@ -38,7 +37,6 @@ class Heading(Static):
 class Form(VerticalScroll, can_focus=False):
     """All rows. It follows the text by `show`, marks what the check says by `mark`, and tells of edits by `FormRow.Edited`."""
 
-    BINDINGS: ClassVar = [*bindings("form")]
     DEFAULT_CSS = """
     Form { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }
     Form #elsewhere { height: auto; padding: 0 1; color: $error; display: none; }
@@ -211,15 +209,23 @@ class Form(VerticalScroll, can_focus=False):
             )
             row.guide(meaning, hint)
 
-    def action_row(self, way: int) -> None:
-        """The keyboard goes to the row above or below."""
+    @property
+    def current(self) -> FormRow | None:
+        """The row with the keyboard."""
+        return next((row for row in self.rows if row.has_focus_within), None)
+
+    def move(self, way: int) -> None:
+        """The keyboard goes to a row above or below."""
         rows = [row for row in self.rows if row.display and row.first() is not None]
         at = next((index for index, row in enumerate(rows) if row.has_focus_within), None)
         target = 0 if at is None else at + way
         if 0 <= target < len(rows):
-            widget = rows[target].first()
-            if widget is not None:
-                widget.focus()
+            self.screen.set_focus(rows[target].first())
+
+    @property
+    def typed_on(self) -> bool:
+        """Whether something was typed or chosen that the text does not say yet."""
+        return any(row.typed_on for row in self.rows)
 
     def _models(self) -> list[tuple[str, str]]:
         """Models, those that fit the data set first."""

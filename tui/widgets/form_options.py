@@ -19,7 +19,7 @@ class OptionRows(Vertical):
 
     DEFAULT_CSS = """
     OptionRows { height: auto; width: 1fr; }
-    OptionRows FormRow .label { color: $foreground-disabled; padding-left: 3; }
+    OptionRows FormRow .label { color: $foreground-muted 60%; padding-left: 3; }
     """
 
     def __init__(self, table: str) -> None:

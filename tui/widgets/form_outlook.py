@@ -94,8 +94,8 @@ class OutlookView(Vertical):
         table.put([_row(study) for study in summary.studies])
 
     def clear(self) -> None:
-        """Nothing is known."""
-        self.query_one("#totals", Static).update("")
+        """Nothing is known yet."""
+        self.query_one("#totals", Static).update(Content.styled("checking …", "$foreground-muted"))
         self.query_one("#advice", Static).update("")
         self.query_one("#plan", Table).clear()
         self.query_one("#points", ChartView).chart = None

@@ -11,6 +11,7 @@ from typing import Any
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
@@ -43,8 +44,8 @@ class FormRow(Vertical):
     FormRow .label { width: 17; padding: 0 1; color: $foreground-muted; }
     FormRow:focus-within .label { color: $primary; text-style: bold; }
     FormRow .unit { width: auto; padding: 0 1; color: $foreground-muted; }
-    FormRow .fact { width: auto; max-width: 26; padding: 0 0 0 1; color: $foreground-disabled; height: 1; }
-    FormRow > .below { height: auto; width: 1fr; padding: 0 1 0 17; color: $foreground-disabled; display: none; }
+    FormRow .fact { width: auto; max-width: 26; padding: 0 0 0 1; color: $foreground-muted 60%; height: 1; }
+    FormRow > .below { height: auto; width: 1fr; padding: 0 1 0 17; color: $foreground-muted 60%; display: none; }
     FormRow > .said { height: auto; width: 1fr; padding: 0 1 0 17; display: none; color: $error; }
     FormRow.-wrong > .said, FormRow.-doubtful > .said { display: block; }
     FormRow.-doubtful > .said { color: $warning; }
@@ -87,15 +88,15 @@ class FormRow(Vertical):
         """Edits that were told and have not come into the text yet."""
         self._heard: dict[str | None, str] = {}
         """Input -> the text that was put there, or of which was told."""
-        self._said = ""
+        self._sentence: tuple[str, str] = ("", "")
+        self._fact = ""
+        self._parts: dict[str, Static] = {}
+        """What is only there once there is something to say: `fact` in the line, `said` below it."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
             yield Label(self.label, classes="label", markup=False)
             yield from self.controls()
-            yield Static(classes="fact", markup=False)
-        yield Static(classes="below", markup=False)
-        yield Static(classes="said", markup=False)
 
     def controls(self) -> ComposeResult:
         """What is typed into or chosen from."""
@@ -131,20 +132,38 @@ class FormRow(Vertical):
 
     def say(self, wrong: str, doubtful: str = "") -> None:
         """What the check says; "" nothing."""
-        said = wrong or doubtful
         self.set_class(bool(wrong), "-wrong")
-        self.set_class(bool(doubtful) and not wrong, "-doubtful")
-        if said != self._said:
-            self._said = said
-            self.query_one(".said", Static).update(said)
+        if (wrong, doubtful) != self._sentence:
+            self._sentence = (wrong, doubtful)
+            self._speak()
 
     def fact(self, text: str) -> None:
         """What is known of what it says: beside the control, or below it where that takes more than a few words."""
-        long = len(text) > SHORT
-        self.query_one(".fact", Static).update("" if long else text)
-        below = self.query_one(".below", Static)
-        below.update(text if long else "")
-        below.display = long
+        if text != self._fact:
+            self._fact = text
+            self._speak()
+
+    def _speak(self) -> None:
+        wrong, doubtful = self._sentence
+        long = len(self._fact) > SHORT
+        self._write("fact", Content("" if long else self._fact))
+        lines = [
+            Content.styled(self._fact if long else "", "$foreground-disabled"),
+            Content.styled(wrong, "$error"),
+            Content.styled("" if wrong else doubtful, "$warning"),
+        ]
+        self._write("said", Content("\n").join([line for line in lines if line.plain]))
+
+    def _write(self, name: str, content: Content) -> None:
+        part = self._parts.get(name)
+        if part is None:
+            if not content.plain:
+                return
+            part = self._parts[name] = Static(classes=name)
+            home = self.query_one(".line") if name == "fact" else self
+            home.mount(part)
+        part.update(content)
+        part.display = bool(content.plain)
 
     def guide(self, meaning: str, hint: str) -> None:
         """What the reference says of its key, and what to show in an empty field."""
@@ -154,6 +173,10 @@ class FormRow(Vertical):
     def first(self) -> Widget | None:
         """Where the keyboard goes."""
         return next((widget for widget in self.query("*").results(Widget) if widget.focusable), None)
+
+    def confirm(self) -> bool:
+        """Enter was pressed: whether that means something here."""
+        return False
 
     def on_descendant_focus(self) -> None:
         self.post_message(self.Focused(self))
@@ -242,20 +265,18 @@ class LineRow(FormRow):
         field = self.query_one(Input)
         field.value = value
         field.cursor_position = len(value)
-        field.focus()
+        self.screen.set_focus(field)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         if self.hear(event):
             self.tell(self.key, Change(path_of(self.key), value_of(self._kind, event.value)))
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        if self.choices is not None:
-            self.post_message(self.Opened(self))
-        else:
-            self.screen.focus_next()
+    def confirm(self) -> bool:
+        if self.choices is None:
+            return False
+        self.post_message(self.Opened(self))
+        return True
 
 
 class ListMark(Static):
@@ -274,9 +295,9 @@ class RanksRow(LineRow):
     class Typed(Message):
         """Another number."""
 
-        def __init__(self, key: str, text: str) -> None:
+        def __init__(self, row: RanksRow, text: str) -> None:
             super().__init__()
-            self.key = key
+            self.row = row
             self.text = text
 
     def show(self, tables: Mapping[str, Any]) -> None:
@@ -289,7 +310,8 @@ class RanksRow(LineRow):
         wrong = words.ranks_of(event.value) is None
         shown = event.value.strip() or "nothing"
         self.say(f"{shown} is not a whole number from 1 to {words.MAXIMUM:,}" if wrong else "")
-        self.post_message(self.Typed(self.key, event.value))
+        self.pending += 1
+        self.post_message(self.Typed(self, event.value))
 
 
 class PickRow(FormRow):
@@ -412,11 +434,6 @@ class AmountRow(FormRow):
         value = value_of("number", self.query_one(Input).value)
         self.tell(self.key, Change(path_of(f"{self.key}.{chosen}"), value, others))
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.screen.focus_next()
-
 
 class NoteRow(FormRow):
     """What only the text can say: shown, and left alone."""
@@ -424,7 +441,6 @@ class NoteRow(FormRow):
     DEFAULT_CSS = """
     NoteRow .note { width: 1fr; height: auto; color: $secondary; }
     NoteRow > .line { height: auto; }
-    NoteRow .fact { display: none; }
     """
 
     def __init__(self, key: str, label: str, note: Callable[[Any], str]) -> None:

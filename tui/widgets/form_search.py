@@ -7,15 +7,14 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from tui.composing.toml_text import REMOVED, Change, value_at
-from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, number_of, range_of, value_of, words_of
+from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, value_of, words_of
 from tui.widgets.form_controls import Cycle, Words
 from tui.widgets.form_rows import FormRow
 
-INPUTS = ("value", "min", "max", "values")
+TEXTS = ("value", "min", "max", "values")
 
 
 class MetaparameterRow(FormRow):
@@ -23,31 +22,25 @@ class MetaparameterRow(FormRow):
 
     DEFAULT_CSS = """
     MetaparameterRow Input { max-width: 11; min-width: 6; }
-    MetaparameterRow .-values { max-width: 24; }
+    MetaparameterRow Input.-list { max-width: 25; }
     MetaparameterRow .to { width: 3; color: $foreground-muted; content-align: center middle; }
     MetaparameterRow Cycle { margin: 0 1 0 0; }
-    MetaparameterRow .other { width: 1fr; color: $secondary; display: none; }
+    MetaparameterRow .other { width: 1fr; color: $secondary; }
     """
 
     def __init__(self, name: str, label: str, example: tuple[str, str, str, str]) -> None:
         """`example`: a fixed value, both ends of a range, and a list of values, to begin with."""
         super().__init__(f"search.{name}", label)
-        self.name_in_search = name
-        self._example = dict(zip(INPUTS, example, strict=True))
+        self._name = name
+        self._example = dict(zip(TEXTS, example, strict=True))
+        self._texts = dict.fromkeys(TEXTS, "")
+        """What was typed for each way."""
 
     def controls(self) -> ComposeResult:
-        yield Cycle(HOWS, id=f"{self.name_in_search}_how")
-        for name in INPUTS:
-            if name == "max":
-                yield Label("…", classes="to")
-            hint = self._example[name]
-            yield Input(
-                compact=True,
-                id=f"{self.name_in_search}_{name}",
-                placeholder=hint,
-                classes=f"-{name}",
-                name=name,
-            )
+        yield Cycle(HOWS, id=f"{self._name}_how")
+        yield Input(compact=True, id=f"{self._name}_first")
+        yield Label("…", classes="to")
+        yield Input(compact=True, id=f"{self._name}_second")
         yield Static(classes="other", markup=False)
 
     def on_mount(self) -> None:
@@ -59,69 +52,60 @@ class MetaparameterRow(FormRow):
         """One of HOWS, or OTHER."""
         return self.query_one(Cycle).value
 
-    def _input(self, name: str) -> Input:
-        return self.query_one(f"#{self.name_in_search}_{name}", Input)
+    @property
+    def _used(self) -> tuple[str, ...]:
+        """The texts that belong to the present way, as the inputs show them."""
+        if self.how == FIXED:
+            return ("value",)
+        if self.how == "choice":
+            return ("values",)
+        return () if self.how in (LEFT_OUT, OTHER) else ("min", "max")
 
     def show(self, tables: Mapping[str, Any]) -> None:
-        value = value_at(tables, ("search", self.name_in_search))
+        value = value_at(tables, ("search", self._name))
         how = how_of(value)
         cycle = self.query_one(Cycle)
         cycle.value = how
         cycle.disabled = how == OTHER
-        texts: dict[str, str] = {}
-        if how == FIXED:
-            texts["value"] = words_of(value)
-        elif isinstance(value, Mapping) and how != OTHER:
-            texts = {name: words_of(value.get(name)) for name in ("min", "max", "values")}
-            texts = {name: text for name, text in texts.items() if name in self._used(how)}
-        for name, text in texts.items():
-            field = self._input(name)
-            if words_of(self._meaning(name, field.value)) != text:
-                self.put_into(field, text)
-        self.query_one(".other", Static).update(words_of(value) if how == OTHER else "")
+        for name in self._used:
+            said = value if name == "value" else value.get(name) if isinstance(value, Mapping) else None
+            text = words_of(said)
+            if words_of(_meaning(name, self._texts[name])) != text:
+                self._texts[name] = text
         self._arrange()
-
-    @staticmethod
-    def _used(how: str) -> tuple[str, ...]:
-        """The inputs that belong to a way."""
-        if how == FIXED:
-            return ("value",)
-        if how == "choice":
-            return ("values",)
-        return () if how in (LEFT_OUT, OTHER) else ("min", "max")
-
-    @staticmethod
-    def _meaning(name: str, text: str) -> Any:
-        value = value_of("numbers", text) if name == "values" else number_of(text)
-        return None if value is REMOVED or text.strip() == "" else value
+        other = self.query_one(".other", Static)
+        other.update(words_of(value) if how == OTHER else "")
 
     def _arrange(self) -> None:
-        used = self._used(self.how)
-        for name in INPUTS:
-            self._input(name).display = name in used
-        self.query_one(".to", Label).display = "max" in used
+        """The inputs of the present way, with its texts."""
+        used = self._used
+        for place, field in enumerate(self.query(Input)):
+            field.display = place < len(used)
+            if field.display:
+                field.placeholder = self._example[used[place]]
+                field.set_class(used[place] == "values", "-list")
+                self.put_into(field, self._texts[used[place]])
+        self.query_one(".to", Label).display = len(used) > 1
         self.query_one(".other", Static).display = self.how == OTHER
 
     @on(Words.Changed)
     def _turned(self, message: Words.Changed) -> None:
         """Another way: with the numbers that were typed for it, else with those of the way before, else with examples."""
         message.stop()
-        used = self._used(self.how)
-        if used and not any(self._input(name).value.strip() for name in used):
-            for name in used:
-                self.put_into(self._input(name), self._from_others(name))
+        used = self._used
+        if used and not any(self._texts[name].strip() for name in used):
+            self._texts |= {name: self._from_others(name) for name in used}
         self._arrange()
-        path = ("search", self.name_in_search)
         if self.how == LEFT_OUT:
             value: Any = REMOVED
         elif self.how == FIXED:
-            value = value_of("number", self._input("value").value)
+            value = value_of("number", self._texts["value"])
         else:
-            value = range_of(self.how, *(self._input(name).value for name in ("min", "max", "values")))
-        self.tell(self.key, Change(path, value))
+            value = range_of(self.how, *(self._texts[name] for name in ("min", "max", "values")))
+        self.tell(self.key, Change(("search", self._name), value))
 
     def _from_others(self, name: str) -> str:
-        low, high = (self._input(end).value.strip() for end in ("min", "max"))
+        low, high = self._texts["min"].strip(), self._texts["max"].strip()
         if name == "value" and low:
             return low
         if name == "values" and low and high:
@@ -130,10 +114,12 @@ class MetaparameterRow(FormRow):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        if not self.hear(event):
+        if not self.hear(event) or not self._used:
             return
-        name = str(event.input.name)
-        path = ("search", self.name_in_search)
+        place = list(self.query(Input)).index(event.input)
+        name = self._used[min(place, len(self._used) - 1)]
+        self._texts[name] = event.value
+        path = ("search", self._name)
         if name == "value":
             change = Change(path, value_of("number", event.value))
         elif name == "values":
@@ -144,7 +130,8 @@ class MetaparameterRow(FormRow):
             change = Change((*path, name), value_of("number", event.value))
         self.tell(f"{self.key}.{name}", change)
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Message) -> None:
-        event.stop()
-        self.screen.focus_next()
+
+def _meaning(name: str, text: str) -> Any:
+    """What a text says, as the file would; None for nothing."""
+    value = value_of("numbers" if name == "values" else "number", text)
+    return None if value is REMOVED else value
