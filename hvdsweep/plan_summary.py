@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from hvdsweep.plan import Plan, StudyPlan, WorkloadPlan
 from hvdsweep.split import micro_batches, split_batch
+from hvdsweep.step_time import Timing, step_seconds
 
 ALLREDUCE_SECONDS = 1.5e-3
 """What averaging gradients over two local ranks costs a step (measured over Gloo: 0.8 to 2 ms), whatever the
@@ -52,8 +53,8 @@ class StudySummary:
     passes: tuple[tuple[int, ...], ...]
     """Of each rank: the sizes of the passes (micro-batches) its share is accumulated over."""
     steps_per_second: float | None
-    """Of one gang with this np: measured, or taken from the nearest batch size measured; None where nothing
-    is known."""
+    """Of one gang with this np: measured, or expected from what was measured (`step_seconds`); None where
+    nothing is known."""
     measured: bool
     """Whether the speed was measured at this very batch size."""
     hours: float | None
@@ -192,14 +193,14 @@ def _study(study: StudyPlan, granule: int, np: int, gangs: int, speeds: Sequence
 
 
 def _speed(study: StudyPlan, gangs: int, speeds: Sequence[Speed]) -> tuple[float | None, bool]:
-    """Steps per second of a study. From another batch size: as fast per step, or slower in proportion if that
-    was smaller."""
-    rows = [row for row in speeds if row.workload == study.workload]
-    same_gangs = [row for row in rows if row.gangs == gangs]
-    latest = {row.batch_size: row.steps_per_second for row in same_gangs or rows}
-    if not latest:
-        return None, False
-    if study.batch_size in latest:
-        return latest[study.batch_size], True
-    nearest = min(latest, key=lambda size: (max(size, study.batch_size) / min(size, study.batch_size), size))
-    return latest[nearest] * min(1.0, nearest / study.batch_size), False
+    """Steps per second of a study, and whether they were measured at its very batch size; with as many gangs if possible."""
+    for rows in ([row for row in speeds if row.gangs == gangs], speeds):
+        latest = {(row.workload, row.batch_size): row.steps_per_second for row in rows}
+        own = latest.get((study.workload, study.batch_size))
+        if own is not None:
+            return own, True
+        timings = [Timing(*key, 1 / speed) for key, speed in latest.items()]
+        seconds = step_seconds(timings, study.workload, study.batch_size)
+        if seconds is not None:
+            return 1 / seconds, False
+    return None, False

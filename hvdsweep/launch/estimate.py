@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from hvdsweep.step_time import Timing, step_seconds
 
 
 @dataclass
@@ -13,6 +16,8 @@ class Pace:
     """What the trials of one study have taken so far."""
 
     complete: int = 0
+    first: float | None = None
+    """Seconds of the first COMPLETE trial, which also compiled."""
     lost: float = 0.0
     """Seconds spent on trials that diverged or failed: part of the price of those that did not."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=99))
@@ -23,6 +28,8 @@ class Pace:
         if complete:
             self.complete += 1
             self.recent.append(max(0.0, seconds))
+            if self.first is None:
+                self.first = max(0.0, seconds)
         else:
             self.lost += max(0.0, seconds)
 
@@ -32,6 +39,13 @@ class Pace:
         if not self.complete:
             return None
         return sorted(self.recent)[(len(self.recent) - 1) // 2] + self.lost / self.complete
+
+    @property
+    def setup(self) -> float | None:
+        """Seconds that a gang's first trial of the study takes longer; None until a second one can tell."""
+        if self.first is None or self.complete < 2:
+            return None
+        return max(0.0, self.first - sorted(self.recent)[(len(self.recent) - 1) // 2])
 
 
 @dataclass(frozen=True)
@@ -53,9 +67,12 @@ def remaining(
 ) -> tuple[list[float | None], float | None]:
     """Seconds left of each study (at its present number of gangs) and of the whole sweep (at `gangs` gangs).
 
-    A study of which nothing has finished is judged by the nearest batch size of the same workload: as fast per step, or
-    slower in proportion to the batch size where that is larger. None where nothing is known.
+    A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if no
+    gang is at work on it, or none has finished a trial yet. None where nothing is known.
     """
+    setups = [pace.setup for pace in paces.values() if pace.setup is not None]
+    setup = statistics.median(setups) if setups else 0.0
+    timings = _timings(works, paces)
     each: list[float | None] = []
     total: float | None = 0.0
     longest = 0.0
@@ -63,12 +80,15 @@ def remaining(
         if work.trials <= 0:
             each.append(0.0)
             continue
-        per_trial = _per_trial(work, works, paces)
+        pace = paces.get(work.study, Pace())
+        per_trial = _per_trial(work, pace, timings)
         if per_trial is None:
             each.append(None)
             total = None
             continue
         seconds = per_trial * work.trials
+        if not work.gangs or not pace.complete:
+            seconds += setup
         each.append(seconds / max(1, min(work.gangs, math.ceil(work.trials))))
         longest = max(longest, per_trial * min(1.0, work.trials))
         if total is not None:
@@ -77,19 +97,25 @@ def remaining(
     return each, None if total is None else max(total / max(1, gangs), longest)
 
 
-def _per_trial(work: Work, works: Sequence[Work], paces: Mapping[int, Pace]) -> float | None:
-    own = paces.get(work.study)
-    if own is not None and own.per_trial is not None:
-        return own.per_trial
-    best: tuple[float, float] | None = None
-    for other in works:
-        pace = paces.get(other.study)
-        known = pace.per_trial if pace is not None else None
-        if known is None or other.workload != work.workload or not other.train_steps or not work.train_steps:
-            continue
-        ratio = work.batch_size / other.batch_size
-        estimate = known * work.train_steps / other.train_steps * max(1.0, ratio)
-        distance = abs(math.log(ratio))
-        if best is None or distance < best[0]:
-            best = (distance, estimate)
-    return None if best is None else best[1]
+def _timings(works: Sequence[Work], paces: Mapping[int, Pace]) -> list[Timing]:
+    """What the studies' trials have taken per step: of those where more than the compiling first one has finished, if any."""
+    known = [
+        (work, pace)
+        for work in works
+        if work.train_steps and (pace := paces.get(work.study)) is not None and pace.complete
+    ]
+    steady = [(work, pace) for work, pace in known if pace.complete > 1]
+    return [
+        Timing(work.workload, work.batch_size, pace.per_trial / work.train_steps)
+        for work, pace in steady or known
+        if pace.per_trial
+    ]
+
+
+def _per_trial(work: Work, pace: Pace, timings: Sequence[Timing]) -> float | None:
+    if pace.complete > 1:
+        return pace.per_trial
+    step = step_seconds(timings, work.workload, work.batch_size)
+    expected = None if step is None or not work.train_steps else step * work.train_steps
+    # The first trial also compiled: the rest takes no longer.
+    return min((seconds for seconds in (pace.per_trial, expected) if seconds is not None), default=None)

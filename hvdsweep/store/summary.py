@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.step_time import Timing, step_seconds
 from hvdsweep.store.rows import SweepRow
 
 if TYPE_CHECKING:
@@ -131,33 +132,36 @@ def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:
 
 
 def _seconds_per_trial(reader: Reader, study: _Study) -> float | None:
-    """Mean over its last finished trials, diverged ones weighted by their share; copied results took no time here."""
-    weighted = finished = 0.0
-    for state in ("COMPLETE", "INFEASIBLE"):
-        if not study.trials[state]:
-            continue
-        mean = reader.rows(
-            "SELECT avg(ended - started) FROM (SELECT ended, started FROM trials WHERE study_id = ? AND status = ?"
-            " AND gang_id IS NOT NULL ORDER BY number DESC LIMIT ?)",
+    """Mean over its last finished trials, diverged ones weighted by their share; copied results took no time here.
+
+    The earliest trial counts only as long as there is no other: it also compiled.
+    """
+    sampled = {
+        state: reader.rows(
+            "SELECT number, ended - started FROM trials WHERE study_id = ? AND status = ? AND gang_id IS NOT NULL"
+            " AND ended IS NOT NULL ORDER BY number DESC LIMIT ?",
             (study.id, state, SAMPLE),
-        )[0][0]
-        if mean is not None:
-            weighted += mean * study.trials[state]
+        )
+        for state in ("COMPLETE", "INFEASIBLE")
+        if study.trials[state]
+    }
+    numbers = sorted(number for rows in sampled.values() for number, _ in rows)
+    skip = numbers[0] if len(numbers) > 1 else None
+    weighted = finished = 0.0
+    for state, rows in sampled.items():
+        seconds = [seconds for number, seconds in rows if number != skip]
+        if seconds:
+            weighted += math.fsum(seconds) / len(seconds) * study.trials[state]
             finished += study.trials[state]
     return weighted / finished if finished else None
 
 
 def _from_kin(study: _Study, studies: list[_Study]) -> float | None:
-    """By the seconds per step of the nearest batch size, of the same workload if any has finished a trial."""
-    known = [other for other in studies if other.seconds is not None and other.train_steps]
-    if not known or not study.train_steps:
-        return None
-    nearest = min(
-        known,
-        key=lambda other: (
-            other.workload != study.workload,
-            abs(math.log(other.batch_size / study.batch_size)),
-        ),
-    )
-    assert nearest.seconds is not None
-    return nearest.seconds / nearest.train_steps * study.train_steps
+    """By what steps of the studies that have finished trials take (`step_seconds`)."""
+    timings = [
+        Timing(other.workload, other.batch_size, other.seconds / other.train_steps)
+        for other in studies
+        if other.seconds and other.train_steps
+    ]
+    step = step_seconds(timings, study.workload, study.batch_size)
+    return None if step is None or not study.train_steps else step * study.train_steps
