@@ -69,7 +69,7 @@ class Announcer:
                 exit_code=exit_code,
                 message=message,
                 seconds=seconds,
-                done=view.count("COMPLETE"),
+                done=self._ledger.done(view),
                 target=sum(study.target for study in studies.values()),
                 infeasible=view.count("INFEASIBLE"),
                 set_aside=[

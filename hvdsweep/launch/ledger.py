@@ -171,6 +171,12 @@ class Ledger:
             self.conn.execute("COMMIT")
         return View(counts, running, rows)
 
+    def done(self, view: View) -> int:
+        """COMPLETE trials, of each study no more than it is to have: one that has more makes up for no other."""
+        return sum(
+            min(view.counts[study.id].get("COMPLETE", 0), study.target) for study in self.studies.values()
+        )
+
     def request(self) -> str | None:
         """What the store asks of the run: 'stop' or nothing."""
         row = self.conn.execute("SELECT request FROM sweeps WHERE id = ?", (self.sweep,)).fetchone()

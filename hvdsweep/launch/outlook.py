@@ -87,7 +87,7 @@ class Outlook:
         total = sum(weights)
         return ProgressEvent(
             sweep=self._ledger.sweep,
-            done=sum(row.done for row in rows),
+            done=self._ledger.done(view),
             target=sum(row.target for row in rows),
             fraction=sum(row.fraction * weight for row, weight in zip(rows, weights, strict=True)) / total
             if total

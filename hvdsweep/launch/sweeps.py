@@ -42,15 +42,15 @@ def introduce(
 ) -> SweepEvent:
     """What a person wants to know of a sweep before its training begins."""
     target = sum(study.target_trials for study in plan.studies)
-    wanted = {(study.workload, study.batch_size) for study in plan.studies}
+    wanted = {(study.workload, study.batch_size): study.target_trials for study in plan.studies}
+    # A study that has more than it is to have, from an earlier plan, makes up for no other.
     done = sum(
-        count
+        min(count, wanted.get((workload, batch_size), 0))
         for workload, batch_size, count in conn.execute(
             "SELECT w.name, s.batch_size, count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id"
             " JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' WHERE w.sweep_id = ? GROUP BY s.id",
             (saved.sweep_id,),
         )
-        if (workload, batch_size) in wanted
     )
     changed = definition_diff(saved.previous, plan.definition) if saved.previous is not None else []
     return SweepEvent(

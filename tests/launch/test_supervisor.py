@@ -42,6 +42,16 @@ def test_nothing_to_do_starts_no_gang(launch: Launch, store: Store) -> None:
     assert store.one("SELECT count(*) FROM gangs") == 1
 
 
+def test_a_study_with_more_trials_makes_up_for_no_other(launch: Launch, store: Store) -> None:
+    """Two trials done where one is wanted now, none of another study: one of two is done, and in the end two of two."""
+    assert launch([[FINE] * 2]).end()[0] == 0
+    code, events, _ = launch([[FINE], [FINE]]).end()
+    assert code == 0
+    progress = of(events, "progress")
+    assert (progress[0]["done"], progress[-1]["done"], progress[-1]["target"]) == (1, 2, 2)
+    assert [(event["done"], event["target"]) for event in of(events, "end")] == [(2, 2)]
+
+
 def test_never_more_gangs_than_trials(launch: Launch, store: Store) -> None:
     """Two trials keep two of eight gangs busy; the other six are never started."""
     assert launch([[FINE] * 2], gangs=8).end()[0] == 0

@@ -38,7 +38,8 @@ def plan(path: Path, **overrides: object) -> Plan:
 
 
 def test_what_is_said_of_a_sweep(tmp_path: Path, sweep_file: Path) -> None:
-    """A new sweep; the same again; some done; extended; done; a changed definition with the key that changed."""
+    """A new sweep; the same again; some done; extended; done; fewer trials
+    than one study has, and another study; a changed definition with the key that changed."""
     conn = connect(tmp_path / "s.db", create=True)
 
     def say(**overrides: object) -> str:
@@ -53,6 +54,8 @@ def test_what_is_said_of_a_sweep(tmp_path: Path, sweep_file: Path) -> None:
     assert say(trials=3) == "sweep 1 (mine): 2 of 6 trials done, going on; 2 trials not begun withdrawn"
     conn.execute("UPDATE trials SET status = 'COMPLETE'")
     assert say() == "sweep 1 (mine): all 6 trials done already"
+    fewer = say(trials=1, batch_sizes="16,32")
+    assert fewer == "sweep 1 (mine): extended by 1 trial; 1 of 2 trials done, going on"
     changed = say(seed=2)
     assert changed.startswith("sweep 2 (mine): new, 6 trials. Not the sweep launched from here before")
     assert "\n  studies.seed: 1 -> 2" in changed
