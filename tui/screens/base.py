@@ -46,6 +46,8 @@ class Place(Screen[None]):
     """Its name in the table of actions; for what a key opens also in `tui.screens.PLACES`."""
     NEEDS_DATA: ClassVar[bool] = True
     """Whether a message takes the place of the panes, and the keys do nothing, while no database can be read."""
+    HELPS: ClassVar[tuple[str, ...]] = ("table", "log")
+    """Widgets whose keys the help lists as well."""
     TAB: ClassVar[str] = ""
     """The tab it belongs to, where it is a detail of a place."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012

@@ -61,6 +61,7 @@ class ComposeScreen(Place):
 
     PLACE = "compose"
     NEEDS_DATA = False
+    HELPS = ("form", "choice", "table")
     BINDINGS = [  # noqa: RUF012
         *bindings("compose", "chart"),
         # Before the widgets: keys that arrive in a burst must reach the field that the key before went to.

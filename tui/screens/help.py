@@ -58,8 +58,8 @@ class HelpScreen(ModalScreen[None]):
         if self._place.chart is not None:
             groups.append(("Chart", [_line(action) for action in actions_of("chart")]))
             groups.append((WIDGETS["plot"], [_line(action) for action in actions_of("plot")]))
-        groups.append((WIDGETS["table"], [_line(action) for action in actions_of("table")]))
-        groups.append((WIDGETS["log"], [_line(action) for action in actions_of("log")]))
+        for owner in self._place.HELPS:
+            groups.append((WIDGETS[owner], [_line(action) for action in actions_of(owner)]))
         groups.append(("Everywhere", [_line(action) for action in actions_of("app")]))
         lines: list[Content] = []
         for title, rows in groups:
