@@ -12,8 +12,9 @@ Names are imported when they are first used, so that importing hvdsweep loads ne
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hvdsweep.lazy import on_first_use
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, WorkloadTable, curve
@@ -38,28 +39,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "Curve": ("hvdsweep.curves", "Curve"),
-    "HvdsweepError": ("hvdsweep.errors", "HvdsweepError"),
-    "Plan": ("hvdsweep.plan", "Plan"),
-    "RunFailed": ("hvdsweep.errors", "RunFailed"),
-    "Store": ("hvdsweep.store.reader", "Reader"),
-    "UserError": ("hvdsweep.errors", "UserError"),
-    "WorkloadTable": ("hvdsweep.curves", "WorkloadTable"),
-    "curve": ("hvdsweep.curves", "curve"),
-    "load_sweep": ("hvdsweep.sweep", "load_sweep"),
-    "make_plan": ("hvdsweep.plan", "make_plan"),
-    "open_store": ("hvdsweep.store.reader", "open_reader"),
+    "curves": ("Curve", "WorkloadTable", "curve"),
+    "errors": ("HvdsweepError", "RunFailed", "UserError"),
+    "plan": ("Plan", "make_plan"),
+    "store.reader": ("Reader", "open_reader"),
+    "sweep": ("load_sweep",),
 }
+"""Module -> the public names it holds."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'hvdsweep' has no attribute {name!r}")
-    module, attribute = _HOME[name]
-    value = getattr(importlib.import_module(module), attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOME, {"Store": "Reader", "open_store": "open_reader"})

@@ -6,8 +6,9 @@ questions beside it. Nothing here loads more than numpy, and names are imported 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hvdsweep.lazy import on_first_use
 
 if TYPE_CHECKING:
     from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
@@ -149,15 +150,4 @@ _HOME = {
 }
 """Module -> the public names it holds."""
 
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            value = getattr(importlib.import_module(f"hvdsweep.curves.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'hvdsweep.curves' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOME)

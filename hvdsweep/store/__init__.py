@@ -5,8 +5,9 @@ Names are imported when they are first used: what only reads loads neither numpy
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hvdsweep.lazy import on_first_use
 
 if TYPE_CHECKING:
     from hvdsweep.store.connection import connect, transaction
@@ -76,16 +77,4 @@ _HOME = {
 }
 """Module -> the public names it holds. `open_store` is `open_reader` under the name of the Python API."""
 
-
-def __getattr__(name: str) -> Any:
-    wanted = "open_reader" if name == "open_store" else name
-    for module, names in _HOME.items():
-        if wanted in names:
-            value = getattr(importlib.import_module(f"hvdsweep.store.{module}"), wanted)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'hvdsweep.store' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOME, {"open_store": "open_reader"})

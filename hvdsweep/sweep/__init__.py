@@ -5,8 +5,9 @@ Names are imported when they are first used: what only reads batch sizes or writ
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hvdsweep.lazy import on_first_use
 
 if TYPE_CHECKING:
     from hvdsweep.sweep.batch_sizes import format_batch_sizes, parse_batch_sizes
@@ -34,15 +35,4 @@ _HOME = {
 }
 """Module -> the public names it holds."""
 
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            value = getattr(importlib.import_module(f"hvdsweep.sweep.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module 'hvdsweep.sweep' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _HOME)
