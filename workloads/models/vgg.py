@@ -30,8 +30,7 @@ def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
 
 
 def _he_normal(sides: tuple[int, int]) -> keras.initializers.Initializer:
-    """He's normal distribution, counting only inputs that are not padding: of 3 weights a side, (3 n - 2)
-    / n see a pixel on average. Eight layers deep, on images that end at one pixel, the signal would vanish
-    otherwise."""
+    """He's normal distribution, counting only inputs that are not padding: (3 n - 2) / n of 3 weights along a
+    side of n pixels. Eight layers deep, on images that end at one pixel, the signal would vanish otherwise."""
     seen = [(3 * side - 2) / side for side in sides]
     return keras.initializers.VarianceScaling(2.0 * 9.0 / (seen[0] * seen[1]), "fan_in", "truncated_normal")
