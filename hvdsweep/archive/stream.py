@@ -126,6 +126,8 @@ class Stream:
         """Read to the end of the file, whatever follows the archive, and give its sha256 (hexadecimal)."""
         while self._next():
             self._rest = b""
+        # After the last piece the thread may still be reading what follows it.
+        self._thread.join()
         return self._sha256.hexdigest()
 
     def _next(self) -> bool:

@@ -17,6 +17,9 @@ Floats = npt.NDArray[np.float64]
 STAR = "★"
 """Marks the best point of a panel."""
 
+CONTOUR = "grid"
+"""Colour of reference lines that only lead the eye; text leaves them out."""
+
 
 @dataclass(frozen=True, eq=False)
 class Heat:

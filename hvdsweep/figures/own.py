@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.curves import steps_to_result
 from hvdsweep.errors import UserError
-from hvdsweep.figures import panels
+from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.source import Source
 
@@ -151,9 +151,9 @@ def _metaparameters(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> li
         have = set(result.table.parameters)
         asked = list(ask.parameters)
         if not asked:
-            asked = [panels.EFFECTIVE] if {"learning_rate", "momentum"} <= have else []
+            asked = [search_panels.EFFECTIVE] if {"learning_rate", "momentum"} <= have else []
             asked += sorted(have - {"momentum"}) + ["one_minus_momentum"] * ("momentum" in have)
-        made += [panels.metaparameter_panel(result, one, name) for one in asked]
+        made += [search_panels.metaparameter_panel(result, one, name) for one in asked]
     return made
 
 
@@ -165,7 +165,7 @@ def _scatter(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
             raise UserError("scatter: --num-trials: it shows all trials that ended")
         sizes = list(ask.batch_sizes) or _spread(table.batch_sizes.tolist(), SCATTERED)
         for size in sizes:
-            panel = panels.scatter_panel(
+            panel = search_panels.scatter_panel(
                 table,
                 size,
                 ask.goal,
@@ -201,7 +201,7 @@ def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[P
 
 def _stability(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     return [
-        panels.stability_panel(_table(source, row, ask), parameter, name)
+        search_panels.stability_panel(_table(source, row, ask), parameter, name)
         for row, name in zip(rows, names_of(source.reader, rows), strict=True)
         for parameter in ask.parameters or ("learning_rate",)
     ]
@@ -240,7 +240,7 @@ def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
 
 def _best_of(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     return [
-        panels.best_of_panel(_result(source, row, ask), name)
+        search_panels.best_of_panel(_result(source, row, ask), name)
         for row, name in zip(rows, names_of(source.reader, rows), strict=True)
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.errors import UserError
-from hvdsweep.figures import panels
+from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.paper import PaperFigure, PaperPanel, PaperSeries, figures
 from hvdsweep.figures.source import Absent, Source
@@ -149,7 +149,7 @@ def _split_steps(source: Source, panel: PaperPanel) -> Panel:
 def _metaparameter(source: Source, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     curve, notes = _curve(source, series, series.goal)
-    return panels.metaparameter_panel(curve.result, panels.EFFECTIVE, panel.title, notes=notes)
+    return search_panels.metaparameter_panel(curve.result, search_panels.EFFECTIVE, panel.title, notes=notes)
 
 
 def _scatter(source: Source, panel: PaperPanel) -> Panel:
@@ -157,7 +157,7 @@ def _scatter(source: Source, panel: PaperPanel) -> Panel:
     row = source.row(series.workload)
     options = panel.options
     # Complete and infeasible trials, all of them: the scatter tells them apart itself.
-    return panels.scatter_panel(
+    return search_panels.scatter_panel(
         source.table(row, series.metric, series.maximize),
         options["batch_size"],
         series.goal,

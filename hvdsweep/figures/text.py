@@ -6,8 +6,7 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hvdsweep.figures.figure import Figure, Panel, grid
-from hvdsweep.figures.panels import CONTOUR
+from hvdsweep.figures.figure import CONTOUR, Figure, Panel, grid
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
 from hvdsweep.curves.metaparameters import best_parameter
 from hvdsweep.errors import UserError
-from hvdsweep.figures import panels
+from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.source import Source
 from hvdsweep.states import Status
@@ -135,11 +135,11 @@ def _panels(curve: Curve, table: WorkloadTable) -> tuple[Panel, ...]:
     result = steps_to_result(table)
     have = set(table.parameters)
     if "learning_rate" in have:
-        name = panels.EFFECTIVE if "momentum" in have else "learning_rate"
-        made.append(panels.metaparameter_panel(result, name, "Best learning rate"))
+        name = search_panels.EFFECTIVE if "momentum" in have else "learning_rate"
+        made.append(search_panels.metaparameter_panel(result, name, "Best learning rate"))
     if "learning_rate" in have and bool((table.status == Status.INFEASIBLE).any()):
-        made.append(panels.stability_panel(table, "learning_rate", "Where trials diverge"))
-    made.append(panels.best_of_panel(result, "Whether the search was long enough"))
+        made.append(search_panels.stability_panel(table, "learning_rate", "Where trials diverge"))
+    made.append(search_panels.best_of_panel(result, "Whether the search was long enough"))
     return tuple(made)
 
 
@@ -147,9 +147,9 @@ def _exponents(table: WorkloadTable) -> tuple[str, ...]:
     """The fitted growth of learning rates with batch size beside the two heuristics (paper, section 8.6)."""
     found = []
     result = steps_to_result(table)
-    for name in ("learning_rate", panels.EFFECTIVE):
+    for name in ("learning_rate", search_panels.EFFECTIVE):
         if "learning_rate" not in table.parameters or (
-            name == panels.EFFECTIVE and "momentum" not in table.parameters
+            name == search_panels.EFFECTIVE and "momentum" not in table.parameters
         ):
             continue
         law = fit_exponent(table.batch_sizes, best_parameter(result, name))
@@ -157,7 +157,7 @@ def _exponents(table: WorkloadTable) -> tuple[str, ...]:
             continue
         interval = "" if law.low is None else f" (95 %: {law.low:.2f} to {law.high:.2f})"
         found.append(
-            f"The best {panels.NAMES.get(name, 'learning rate')} grows as batch size to the power {law.exponent:.2f}"
+            f"The best {search_panels.NAMES.get(name, 'learning rate')} grows as batch size to the power {law.exponent:.2f}"
             f"{interval}; linear scaling misses it by {law.linear_misfit:.2f} in ln, square-root scaling by "
             f"{law.square_root_misfit:.2f}."
         )

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hvdsweep.figures.figure import Figure
 from hvdsweep.report.contents import Contents, WorkloadPart, gather
+from hvdsweep.report.tables import (
+    costs_table,
+    counts_table,
+    html_table,
+    moment,
+    parameters_table,
+    points_table,
+    shown,
+    space_words,
+)
 from hvdsweep.states import Status
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Curve, Point
+    from hvdsweep.curves import Curve
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import SweepRow
-
-MOST_POINTS = 200
-"""Rows of one table; a report is for people."""
 
 
 def report_page(reader: Reader, sweep: SweepRow) -> str:
@@ -67,7 +74,7 @@ def _head(contents: Contents) -> str:
     )
     return (
         f"<header><h1>{escape(sweep.name)}</h1><p>{'Imported' if sweep.source == 'import' else 'Trained'} sweep "
-        f"{sweep.id}, {escape(state)}; {ended:,} of {sum(trials.values()):,} trials ended. Written {_moment(time.time())}."
+        f"{sweep.id}, {escape(state)}; {ended:,} of {sum(trials.values()):,} trials ended. Written {moment(time.time())}."
         f'</p><div class="numbers">{cells}</div></header>'
     )
 
@@ -85,7 +92,7 @@ def _workload(part: WorkloadPart, index: int) -> str:
     head = f'<section id="w{index}"><h2>{escape(part.row.name)}</h2>'
     curve = part.curve
     if curve is None:
-        return f'{head}<p class="note">{escape(part.problem or "")}</p>{_counts(part)}</section>'
+        return f'{head}<p class="note">{escape(part.problem or "")}</p>{counts_table(part)}</section>'
     direction = "above" if curve.maximize else "below"
     text = [
         head,
@@ -95,12 +102,12 @@ def _workload(part: WorkloadPart, index: int) -> str:
         _svg(part.figure, f"w{index}-"),
         _warnings(curve),
         "<h3>Steps to the goal</h3>",
-        _points(curve),
+        points_table(curve),
         "<h3>Metaparameters of the best trials</h3>",
         "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in part.exponents),
-        _parameters(curve),
-        _costs(part),
-        _counts(part),
+        parameters_table(curve),
+        costs_table(part),
+        counts_table(part),
         "</section>",
     ]
     return "\n".join(text)
@@ -157,141 +164,10 @@ def _warnings(curve: Curve) -> str:
     return f'<ul class="warnings">{"".join(items)}</ul>' if items else ""
 
 
-def _table(
-    head: Sequence[str], rows: Iterable[tuple[str, Sequence[object]]], text: frozenset[int] = frozenset()
-) -> str:
-    """`rows`: (class of the row, cells); `text`: columns of words."""
-
-    def cell(tag: str, index: int, value: object) -> str:
-        kind = ' class="text"' if index in text else ""
-        return f"<{tag}{kind}>{escape(_shown(value))}</{tag}>"
-
-    lines = ["".join(cell("th", index, name) for index, name in enumerate(head))]
-    found = ["<tr>" + lines[0] + "</tr>"]
-    for number, (kind, cells) in enumerate(rows):
-        if number == MOST_POINTS:
-            found.append(f'<tr class="lost"><td colspan="{len(head)}">and more</td></tr>')
-            break
-        found.append(
-            f'<tr class="{kind}">'
-            + "".join(cell("td", index, value) for index, value in enumerate(cells))
-            + "</tr>"
-        )
-    return f'<div class="table"><table>{"".join(found)}</table></div>'
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value)
-
-
-def _points(curve: Curve) -> str:
-    head = [
-        "batch size",
-        "steps",
-        "interval",
-        "examples",
-        "overhead",
-        "region",
-        "trial",
-        "reached",
-        "diverged",
-        "budget",
-    ]
-    return _table(head, (_point(point) for point in curve.points), frozenset({5}))
-
-
-def _point(point: Point) -> tuple[str, list[object]]:
-    interval = None
-    if point.interval is not None:
-        interval = " to ".join("?" if end is None else f"{end:,}" for end in point.interval)
-    overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
-    return "" if point.reached else "lost", [
-        point.batch_size,
-        point.steps if point.reached else "not reached",
-        interval,
-        point.examples,
-        overhead,
-        None if point.region is None else str(point.region),
-        point.trial,
-        f"{point.trials_reached:,} of {point.trials:,}",
-        point.infeasible,
-        point.budget,
-    ]
-
-
-def _parameters(curve: Curve) -> str:
-    names = sorted({name for point in curve.points for name in point.parameters})
-    momentum = "momentum" in names
-    head = [
-        "batch size",
-        "trial",
-        *names,
-        *(["learning rate / (1 - momentum)"] if momentum else []),
-        "best value",
-    ]
-    rows = []
-    for point in curve.points:
-        cells: list[object] = [point.batch_size, point.trial if point.reached else point.best_trial]
-        cells += [point.parameters.get(name) for name in names]
-        cells += [point.effective_learning_rate] if momentum else []
-        rows.append(("" if point.reached else "lost", [*cells, point.best_value]))
-    return (
-        _table(head, rows)
-        + '<p class="note">Grey: the goal was not reached; the trial that came nearest.</p>'
-    )
-
-
-def _costs(part: WorkloadPart) -> str:
-    if part.costs is None or not part.costs.choices:
-        return ""
-    frontier = set(part.costs.frontier)
-    rows: list[tuple[str, Sequence[object]]] = [
-        (
-            "" if choice in frontier else "lost",
-            [
-                choice.batch_size,
-                choice.np,
-                choice.steps,
-                choice.steps_per_second,
-                _duration(choice.seconds),
-                _duration(choice.worker_seconds),
-            ],
-        )
-        for choice in part.costs.choices
-    ]
-    head = ["batch size", "ranks", "steps", "steps / s", "time to the goal", "time x ranks"]
-    note = '<p class="note">By measured speeds. Grey: another choice is both faster and cheaper.</p>'
-    return f"<h3>Time to the goal</h3>{_table(head, rows)}{note}"
-
-
-def _counts(part: WorkloadPart) -> str:
-    head = ["batch size", "budget (steps)", "wanted", *(status.name.lower() for status in Status)]
-    rows: list[tuple[str, Sequence[object]]] = []
-    for study in part.studies:
-        counts = part.counts[study.id]
-        budget = study.train_steps or "wall time"
-        cells = [
-            study.batch_size,
-            budget,
-            study.target_trials or None,
-            *(counts.get(status, 0) for status in Status),
-        ]
-        rows.append(("", cells))
-    return f"<details><summary>Trials of every study</summary>{_table(head, rows)}</details>"
-
-
 def _plan(contents: Contents) -> str:
     rows: list[tuple[str, Sequence[object]]] = []
     for part in contents.workloads:
-        spaces = {_space(study.search) for study in part.studies}
+        spaces = {space_words(study.search) for study in part.studies}
         seeds = {study.seed for study in part.studies if study.seed is not None}
         goal = part.row.goal
         rows.append(
@@ -313,24 +189,9 @@ def _plan(contents: Contents) -> str:
     head = ["workload", "batch sizes", "goal", "search", "training examples", "weights", "seed"]
     document = escape(json.dumps(contents.definition, indent=2, ensure_ascii=False))
     return (
-        f"<section><h2>Plan</h2>{_table(head, rows, frozenset({0, 1, 2, 3}))}"
+        f"<section><h2>Plan</h2>{html_table(head, rows, frozenset({0, 1, 2, 3}))}"
         f"<details><summary>The whole definition</summary><pre>{document}</pre></details></section>"
     )
-
-
-def _space(search: Any) -> str:
-    words = []
-    for name, value in search.items():
-        match value:
-            case {"scale": "choice", "values": values}:
-                words.append(f"{name} in {', '.join(f'{one:g}' for one in values)}")
-            case {"scale": scale, "min": low, "max": high}:
-                words.append(f"{name} {low:g} to {high:g} ({str(scale).replace('_', ' ')})")
-            case int() | float():
-                words.append(f"{name} {value:g}")
-            case list():
-                words.append(f"{len(value)} listed points")
-    return "; ".join(words) or "none"
 
 
 def _speeds(contents: Contents) -> str:
@@ -353,7 +214,7 @@ def _speeds(contents: Contents) -> str:
         for row in contents.throughput
     ]
     head = ["workload", "batch size", "ranks", "gangs", "host", "steps / s", "examples / s", "source"]
-    return f"<section><h2>Speed</h2>{_table(head, rows, frozenset({0, 7}))}</section>"
+    return f"<section><h2>Speed</h2>{html_table(head, rows, frozenset({0, 7}))}</section>"
 
 
 def _provenance(contents: Contents) -> str:
@@ -364,9 +225,9 @@ def _provenance(contents: Contents) -> str:
         "database": contents.database,
         "file": sweep.file,
         "key": sweep.key,
-        "created": _moment(sweep.created),
-        "last run": _moment(sweep.started),
-        "ended": _moment(sweep.ended),
+        "created": moment(sweep.created),
+        "last run": moment(sweep.started),
+        "ended": moment(sweep.ended),
         "ranks per gang (np)": sweep.np,
         "gangs side by side": sweep.gangs,
         "gangs in all": contents.gangs,
@@ -375,26 +236,13 @@ def _provenance(contents: Contents) -> str:
         "report by": f"hvdsweep {version('hvdsweep')}",
     }
     terms = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(_shown(value))}</dd>" for name, value in entries.items()
+        f"<dt>{escape(name)}</dt><dd>{escape(shown(value))}</dd>" for name, value in entries.items()
     )
     rows: list[tuple[str, Sequence[object]]] = [
-        ("", [_moment(event.time), event.kind, event.message]) for event in contents.events
+        ("", [moment(event.time), event.kind, event.message]) for event in contents.events
     ]
-    events = _table(["time", "kind", "message"], rows, frozenset({1, 2})) if rows else ""
+    events = html_table(["time", "kind", "message"], rows, frozenset({1, 2})) if rows else ""
     return (
         f"<section><h2>Provenance</h2><dl>{terms}</dl>"
         f"<details><summary>Last events</summary>{events}</details></section>"
     )
-
-
-def _moment(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:.1f} s"

@@ -1,0 +1,163 @@
+"""One panel in matplotlib: title, axes with the ticks of the text charts, regions, what is shown, and its legend."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvdsweep.charts import LIGHT, Axis, Chart
+from hvdsweep.charts.frame import View
+from hvdsweep.charts.palette import color_key, slots
+from hvdsweep.figures.figure import Panel
+from hvdsweep.figures.marks import draw_heat, draw_reference, draw_series, ground, ink
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+SIZE = (4.6, 3.7)
+"""Inches of one panel, width and height."""
+
+TITLE_LETTERS = 44
+"""Of a panel's title, per line."""
+
+INCHES_A_LETTER = 0.062
+"""Of the names of regions; one that does not fit its region is left out."""
+
+BESIDE = 7
+"""With more entries than this the legend stands beside its panel."""
+
+
+def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
+    chart = panel.chart
+    title = "\n".join(textwrap.wrap(chart.title, TITLE_LETTERS, break_long_words=False))
+    axes.set_title(title, pad=16 if chart.notes else 8)
+    if chart.notes:
+        axes.text(
+            0, 1.02, chart.notes, transform=axes.transAxes, fontsize=7.5, color=LIGHT["subtitle"].split()[-1]
+        )
+    if panel.empty:
+        _say_empty(axes, chart)
+        return
+    limits = chart.frame(120, 40, View())
+    _axis(axes, "x", chart.x, limits.x_limits)
+    _axis(axes, "y", chart.y, limits.y_limits)
+    for band in chart.bands:
+        low, high = limits.x_limits
+        axes.axvspan(band.low or low, band.high or high, color=ground(band.color, chart, band.label), lw=0)
+        start, end = math.log2(band.low or low), math.log2(band.high or high)
+        share = (end - start) / math.log2(high / low)
+        if share * SIZE[0] > len(band.label) * INCHES_A_LETTER:
+            axes.text(
+                2 ** ((start + end) / 2),
+                0.985,
+                band.label,
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=LIGHT["band_label"],
+            )
+    for line in chart.references:
+        draw_reference(axes, line, limits.x_limits)
+    if panel.heat is not None:
+        draw_heat(canvas, axes, panel.heat)
+    else:
+        slot = slots(series.name for series in chart.series)
+        shades = _shades(len(chart.series)) if panel.ordered else []
+        for index, series in enumerate(chart.series):
+            color = shades[index] if shades else ink(series.color or color_key(slot[series.name]))
+            draw_series(axes, series, color, 0 if shades else slot[series.name], chart)
+    for note in chart.annotations:
+        axes.plot(
+            [note.x], [note.y], marker="*", color="#e8a200", mec="#5d4300", mew=0.7, ms=13, ls="", zorder=6
+        )
+        # Written towards the middle, so that nothing leaves the panel.
+        right = math.log2(note.x) > np.mean(np.log2(limits.x_limits)) if chart.x.log else False
+        axes.annotate(
+            note.text,
+            (note.x, note.y),
+            textcoords="offset points",
+            xytext=(-6 if right else 6, 10),
+            ha="right" if right else "left",
+            fontsize=8,
+            fontweight="bold",
+            zorder=7,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
+        )
+    _legend(axes, chart)
+
+
+def _shades(count: int) -> list[str]:
+    """Colours from dark to light, for lines that have an order."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(color) for color in colormaps["viridis"](np.linspace(0, 0.88, max(count, 2)))][:count]
+
+
+def _legend(axes: Axes, chart: Chart) -> None:
+    """Series before the lines they are compared with; open markers are explained where there are any."""
+    from matplotlib.lines import Line2D
+
+    handles, labels = axes.get_legend_handles_labels()
+    lines = {line.label for line in chart.references}
+    entries = sorted(zip(handles, labels, strict=True), key=lambda entry: entry[1] in lines)
+    if any(series.censored is not None and series.censored.any() for series in chart.series):
+        open_marker = Line2D([], [], ls="", marker="^", ms=6, mfc="white", mec="#5c6773", mew=1.2)
+        entries.append((open_marker, "not reached"))
+    if chart.legend is False or len(entries) < 2:
+        return
+    if len(entries) > BESIDE:
+        axes.legend(*zip(*entries, strict=True), loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        axes.legend(*zip(*entries, strict=True))
+
+
+def _say_empty(axes: Axes, chart: Chart) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_linestyle((0, (4, 4)))
+        spine.set_edgecolor("#b9c2cb")
+    axes.text(
+        0.5,
+        0.5,
+        chart.empty,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=9,
+        fontstyle="italic",
+        color=LIGHT["empty"].split()[-1],
+        wrap=True,
+    )
+
+
+def _axis(axes: Axes, which: str, axis: Axis, limits: tuple[float, float]) -> None:
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    side = axes.xaxis if which == "x" else axes.yaxis
+    getattr(axes, f"set_{which}label")(axis.title)
+    if axis.log:
+        getattr(axes, f"set_{which}scale")("log", base=2 if axis.scale == "log2" else 10)
+    getattr(axes, f"set_{which}lim")(limits)
+    ticks = axis.ticks(limits, most=9 if which == "x" else 8)
+    side.set_major_locator(FixedLocator([tick.value for tick in ticks]))
+    side.set_minor_locator(NullLocator())
+    side.set_ticklabels([_power(tick.label) for tick in ticks])
+
+
+def _power(label: str) -> str:
+    """`2^-5` and `1e-5` as powers; any other label as it is."""
+    if label.startswith("2^"):
+        return f"$2^{{{label[2:]}}}$"
+    digit, letter, power = label.partition("e")
+    if letter:
+        return f"$10^{{{power}}}$" if digit == "1" else f"${digit}\\cdot 10^{{{power}}}$"
+    return label

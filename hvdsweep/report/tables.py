@@ -1,0 +1,176 @@
+"""The report's tables and how it writes numbers, times and search spaces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.report.contents import WorkloadPart
+from hvdsweep.states import Status
+
+if TYPE_CHECKING:
+    from hvdsweep.curves import Curve, Point
+
+MOST_ROWS = 200
+"""Rows of one table; a report is for people."""
+
+
+def html_table(
+    head: Sequence[str], rows: Iterable[tuple[str, Sequence[object]]], text: frozenset[int] = frozenset()
+) -> str:
+    """`rows`: (class of the row, cells); `text`: columns of words."""
+
+    def cell(tag: str, index: int, value: object) -> str:
+        kind = ' class="text"' if index in text else ""
+        return f"<{tag}{kind}>{escape(shown(value))}</{tag}>"
+
+    lines = ["".join(cell("th", index, name) for index, name in enumerate(head))]
+    found = ["<tr>" + lines[0] + "</tr>"]
+    for number, (kind, cells) in enumerate(rows):
+        if number == MOST_ROWS:
+            found.append(f'<tr class="lost"><td colspan="{len(head)}">and more</td></tr>')
+            break
+        found.append(
+            f'<tr class="{kind}">'
+            + "".join(cell("td", index, value) for index, value in enumerate(cells))
+            + "</tr>"
+        )
+    return f'<div class="table"><table>{"".join(found)}</table></div>'
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def points_table(curve: Curve) -> str:
+    head = [
+        "batch size",
+        "steps",
+        "interval",
+        "examples",
+        "overhead",
+        "region",
+        "trial",
+        "reached",
+        "diverged",
+        "budget",
+    ]
+    return html_table(head, (_point(point) for point in curve.points), frozenset({5}))
+
+
+def _point(point: Point) -> tuple[str, list[object]]:
+    interval = None
+    if point.interval is not None:
+        interval = " to ".join("?" if end is None else f"{end:,}" for end in point.interval)
+    overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
+    return "" if point.reached else "lost", [
+        point.batch_size,
+        point.steps if point.reached else "not reached",
+        interval,
+        point.examples,
+        overhead,
+        None if point.region is None else str(point.region),
+        point.trial,
+        f"{point.trials_reached:,} of {point.trials:,}",
+        point.infeasible,
+        point.budget,
+    ]
+
+
+def parameters_table(curve: Curve) -> str:
+    names = sorted({name for point in curve.points for name in point.parameters})
+    momentum = "momentum" in names
+    head = [
+        "batch size",
+        "trial",
+        *names,
+        *(["learning rate / (1 - momentum)"] if momentum else []),
+        "best value",
+    ]
+    rows = []
+    for point in curve.points:
+        cells: list[object] = [point.batch_size, point.trial if point.reached else point.best_trial]
+        cells += [point.parameters.get(name) for name in names]
+        cells += [point.effective_learning_rate] if momentum else []
+        rows.append(("" if point.reached else "lost", [*cells, point.best_value]))
+    return (
+        html_table(head, rows)
+        + '<p class="note">Grey: the goal was not reached; the trial that came nearest.</p>'
+    )
+
+
+def costs_table(part: WorkloadPart) -> str:
+    if part.costs is None or not part.costs.choices:
+        return ""
+    frontier = set(part.costs.frontier)
+    rows: list[tuple[str, Sequence[object]]] = [
+        (
+            "" if choice in frontier else "lost",
+            [
+                choice.batch_size,
+                choice.np,
+                choice.steps,
+                choice.steps_per_second,
+                _duration(choice.seconds),
+                _duration(choice.worker_seconds),
+            ],
+        )
+        for choice in part.costs.choices
+    ]
+    head = ["batch size", "ranks", "steps", "steps / s", "time to the goal", "time x ranks"]
+    note = '<p class="note">By measured speeds. Grey: another choice is both faster and cheaper.</p>'
+    return f"<h3>Time to the goal</h3>{html_table(head, rows)}{note}"
+
+
+def counts_table(part: WorkloadPart) -> str:
+    head = ["batch size", "budget (steps)", "wanted", *(status.name.lower() for status in Status)]
+    rows: list[tuple[str, Sequence[object]]] = []
+    for study in part.studies:
+        counts = part.counts[study.id]
+        budget = study.train_steps or "wall time"
+        cells = [
+            study.batch_size,
+            budget,
+            study.target_trials or None,
+            *(counts.get(status, 0) for status in Status),
+        ]
+        rows.append(("", cells))
+    return f"<details><summary>Trials of every study</summary>{html_table(head, rows)}</details>"
+
+
+def space_words(search: Any) -> str:
+    words = []
+    for name, value in search.items():
+        match value:
+            case {"scale": "choice", "values": values}:
+                words.append(f"{name} in {', '.join(f'{one:g}' for one in values)}")
+            case {"scale": scale, "min": low, "max": high}:
+                words.append(f"{name} {low:g} to {high:g} ({str(scale).replace('_', ' ')})")
+            case int() | float():
+                words.append(f"{name} {value:g}")
+            case list():
+                words.append(f"{len(value)} listed points")
+    return "; ".join(words) or "none"
+
+
+def moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.1f} s"
