@@ -214,13 +214,15 @@ def points_chart(study: StudyPlan) -> Chart:
     else:
         y_axis, ys = Axis("linear", title="trial"), [float(trial.number) for trial in trials]
     x_axis, xs = _axis(study, x, xs)
-    more = study.target_trials - len(trials)
-    title = f"the first {len(trials)} of {study.target_trials:,} trials" if more else f"{len(trials)} trials"
+    shown = f"{len(trials)} trials"
+    if study.target_trials > len(trials):
+        shown = f"{len(trials)} of {study.target_trials:,} trials"
+    where = f"{study.workload.rpartition('/')[2]} at {study.batch_size:,}"
     return Chart(
         (Series(study.workload, xs, ys, line=False, marker="●"),),
         x_axis,
         y_axis,
-        title=f"{title} of {study.workload.rpartition('/')[2]} at batch size {study.batch_size:,}",
+        title=f"{where}: {shown}, {x_axis.title} × {y_axis.title}",
         legend=False,
     )
 

@@ -82,6 +82,7 @@ class TomlEditor(TextArea):
         if marks != self._marks:
             self._marks = marks
             self.notify_style_update()
+            self.refresh()
 
     def _lines_of(self, keys: Sequence[str]) -> list[int]:
         lines: list[int] = []

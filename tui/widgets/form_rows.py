@@ -42,7 +42,7 @@ class FormRow(Vertical):
     FormRow { height: auto; width: 1fr; }
     FormRow > .line { height: 1; width: 1fr; }
     FormRow .label { width: 17; padding: 0 1; color: $foreground-muted; }
-    FormRow:focus-within .label { color: $primary; text-style: bold; }
+    FormRow.-current .label { color: $primary; text-style: bold; }
     FormRow .unit { width: auto; padding: 0 1; color: $foreground-muted; }
     FormRow .fact { width: auto; max-width: 26; padding: 0 0 0 1; color: $foreground-muted 60%; height: 1; }
     FormRow > .below { height: auto; width: 1fr; padding: 0 1 0 17; color: $foreground-muted 60%; display: none; }
@@ -179,7 +179,11 @@ class FormRow(Vertical):
         return False
 
     def on_descendant_focus(self) -> None:
+        self.add_class("-current")
         self.post_message(self.Focused(self))
+
+    def on_descendant_blur(self) -> None:
+        self.set_class(self.has_focus_within, "-current")
 
 
 class LineRow(FormRow):
