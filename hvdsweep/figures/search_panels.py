@@ -30,7 +30,7 @@ OUTCOMES = {
 }
 """Outcome of a trial -> (name, marker, colour)."""
 
-SHARES = ((0.0, "none diverged", "·", "s2"), (0.5, "up to half", "○", "s1"), (1.0, "more", "●", "s5"))
+SHARES = ((0.0, "none diverged", "○", "s2"), (0.5, "up to half", "◐", "s1"), (1.0, "more", "●", "s5"))
 """Classes of the share of diverged trials, by their upper end."""
 
 
