@@ -222,7 +222,9 @@ def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool) -> in
 
 
 def _hint(report: Reporter, plan: Plan, db: Path) -> None:
-    """How to see what was trained."""
+    """How to see what was trained: a command to paste into a shell."""
+    import shlex
+
     from hvdsweep.launch.events import NoteEvent
 
     command = ["hvdsweep", "curve"]
@@ -230,4 +232,4 @@ def _hint(report: Reporter, plan: Plan, db: Path) -> None:
         command.append(plan.workloads[0].name)
     if db != Path(DEFAULT_DATABASE):
         command += ["--db", str(db)]
-    report(NoteEvent(level="info", message=f"See the scaling curve: {' '.join(command)}"))
+    report(NoteEvent(level="info", message=f"See the scaling curve: {shlex.join(command)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hvdsweep.cli.launch import launch
+from hvdsweep.cli.launch import _hint, launch
 from hvdsweep.errors import UserError
+from hvdsweep.launch.events import NoteEvent
+from hvdsweep.plan import make_plan
+from hvdsweep.sweep import load_sweep
 from tests.launch.test_sweeps import TEXT
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +62,15 @@ def test_hosts_are_given_once(tmp_path: Path, sweep_file: Path) -> None:
 def test_options_out_of_range_are_usage_errors(arguments: list[str], sweep_file: Path) -> None:
     """Exit code 2, by click."""
     assert CliRunner().invoke(launch, [*arguments, *([str(sweep_file)] if arguments else [])]).exit_code == 2
+
+
+def test_the_hint_can_be_pasted(tmp_path: Path, sweep_file: Path) -> None:
+    """The command that shows the curve names the store as a shell reads it, blanks and quotes included."""
+    told: list[NoteEvent] = []
+    database = tmp_path / 'it\'s "mine".db'
+    _hint(told.append, make_plan(load_sweep(sweep_file)), database)  # type: ignore[arg-type]
+    words = shlex.split(told[0].message.partition(": ")[2])
+    assert words == ["hvdsweep", "curve", "digits/fc_16/sgd", "--db", str(database)]
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, sweep_file: Path) -> None:
