@@ -222,7 +222,8 @@ class Supervisor:
         self._announce.report(self._outlook.progress(view, len(self._slots.living())))
         self._slots.dismiss()
         self._wait_for_gangs()
-        for study in self._ledger.short(view):
+        short = self._ledger.short(view)
+        for study in short:
             done = view.counts[study.id].get("COMPLETE", 0)
             self._announce.warn(
                 f"{study.workload}, batch size {study.batch_size}: {done} of {study.target} trials did not diverge, "
@@ -236,6 +237,9 @@ class Supervisor:
                 1,
                 f"{_trials(aside)} could not be trained and {was} set aside; `hvdsweep launch --retry-incomplete` tries again",
             )
+        if short:
+            wants = "1 study has" if len(short) == 1 else f"{len(short)} studies have"
+            return Outcome("DONE", 0, f"{wants} fewer trials than wanted, as too many diverged")
         return Outcome("DONE", 0, "every study has its trials")
 
     def _stop(self) -> Outcome:

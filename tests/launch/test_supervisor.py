@@ -71,6 +71,9 @@ def test_replacements_have_an_end(launch: Launch, store: Store) -> None:
     assert code == 0
     assert sorted(store.statuses()) == ["COMPLETE"] * 2 + ["INFEASIBLE"] * 2
     assert any("2 of 3 trials did not diverge" in event["message"] for event in of(events, "note"))
+    assert [event["message"] for event in of(events, "end")] == [
+        "1 study has fewer trials than wanted, as too many diverged"
+    ]
 
 
 @pytest.mark.parametrize("how", ["crash_until", "kill_gang"])
