@@ -24,6 +24,9 @@ def check(sweep: Sweep, unsound: Iterable[Location], source: str | None) -> Find
     """Everything wrong or doubtful in `sweep`. `source` is the directory of the file, where the user's
     modules lie."""
     findings = Findings(sweep, unsound)
+    if sweep.name is not None and not sweep.name.isprintable():
+        # It stands in lines of output and in tables, where an escape sequence would even reach the terminal.
+        findings.wrong(("name",), sweep.name, "holds a line break or a control character; leave it out")
     _algorithms(findings)
     info = _dataset(findings, source)
     _model(findings, info, source)

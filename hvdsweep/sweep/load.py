@@ -83,7 +83,8 @@ def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> 
     """The sweep of a TOML file or of a preset. Raises `UserError` with every mistake in it."""
     path, preset = _find(str(name_or_path))
     try:
-        text = path.read_bytes().decode("utf-8")
+        # Some editors mark UTF-8 by a byte order mark, which is no part of the text.
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{name_or_path}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"

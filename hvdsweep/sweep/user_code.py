@@ -28,15 +28,17 @@ def problem_of(name: str, source: str | None) -> str | None:
     if file is None:
         if _installed(match["module"]):
             return None
-        return f"no module {match['module']} in {source} (nor among the installed packages)"
+        return f"is not found: no module {match['module']} in {source} (nor among the installed packages)"
     try:
         names = _top_level_names(ast.parse(file.read_bytes()))
     except (OSError, SyntaxError, ValueError) as error:
-        return f"{file} cannot be read as Python: {error}"
+        return f"is not found: {file} cannot be read as Python: {error}"
     if match["function"] in names or "*" in names:
         return None
     meant = closest(match["function"], names)
-    return f"{file} defines no {match['function']}" + (f"; did you mean {meant}?" if meant else "")
+    return f"is not found: {file} defines no {match['function']}" + (
+        f"; did you mean {meant}?" if meant else ""
+    )
 
 
 def fingerprint(name: str, source: str | None) -> str | None:
@@ -48,7 +50,10 @@ def fingerprint(name: str, source: str | None) -> str | None:
     file = _file(name.partition(":")[0], source) if source is not None else None
     if file is None:
         return None
-    return hashlib.sha256(_without_comments(file.read_text(encoding="utf-8")).encode()).hexdigest()[:16]
+    # In the encoding that Python would read it in.
+    with tokenize.open(file) as lines:
+        text = lines.read()
+    return hashlib.sha256(_without_comments(text).encode()).hexdigest()[:16]
 
 
 def _file(module: str, source: str) -> Path | None:

@@ -32,6 +32,24 @@ BAD_INPUTS = [
     Bad('dataset = "digits"', "dataset = 3", "dataset", ("3", "put it in quotes")),
     Bad('dataset = "digits"', 'dataset = "digit"', "dataset", ('"digit"', "did you mean digits")),
     Bad('dataset = "digits"', 'dataset = ""', "dataset", ("is empty",)),
+    Bad(
+        'dataset = "digits"',
+        'name = "a\\nb"\ndataset = "digits"',
+        "name",
+        ("a line break or a control character",),
+    ),
+    Bad(
+        'dataset = "digits"',
+        'name = "\\u001b[31mred"\ndataset = "digits"',
+        "name",
+        ("a line break or a control character",),
+    ),
+    Bad(
+        'dataset = "digits"',
+        'dataset = "nowhere:load"',
+        "dataset",
+        ('"nowhere:load" is not found: no module',),
+    ),
     Bad('dataset = "digits"', 'dataset = "my-data:load"', "dataset", ("is not module:function",)),
     Bad(
         'dataset = "digits"',

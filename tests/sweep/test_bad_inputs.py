@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hvdsweep.errors import UserError
 from hvdsweep.sweep import Overrides, check_text, load_sweep
+from hvdsweep.sweep.user_code import fingerprint
 from tests.sweep.bad_inputs import BAD_INPUTS, Bad
 from tests.sweep.texts import GOOD, edited
 
@@ -38,6 +39,24 @@ def test_one_mistake_is_one_message(bad: Bad, tmp_path: Path):
 def test_there_are_enough_bad_inputs():
     """At least 45 different mistakes are covered."""
     assert len({(bad.old, bad.new) for bad in BAD_INPUTS}) >= 45
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path):
+    """As some editors on Windows write it: the file means the same as without."""
+    path = tmp_path / "marked.toml"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert load_sweep(path).sweep == check_text(GOOD, "good.toml").loaded.sweep
+
+
+def test_own_code_may_be_in_any_encoding_python_reads(tmp_path: Path):
+    """A module in Latin-1 that says so, and one with a byte order mark."""
+    path = tmp_path / "good.toml"
+    path.write_text(edited(('model = "fc_128"', 'model = "mine:build"')))
+    code = '# -*- coding: latin-1 -*-\nNAME = "Größe"\ndef build(dataset): ...\n'
+    for encoding, text in (("latin-1", code), ("utf-8-sig", code.partition("\n")[2])):
+        (tmp_path / "mine.py").write_text(text, encoding=encoding)
+        assert load_sweep(path).sweep.model == "mine:build"
+        assert len(fingerprint("mine:build", str(tmp_path)) or "") == 16
 
 
 def test_all_mistakes_at_once():
