@@ -96,9 +96,10 @@ class HvdsweepApp(App[None]):
         selection: Selection | None = None,
         plain_charts: bool = False,
         places: Sequence[PlaceSpec] | None = None,
+        after_load: Callable[[], None] = lambda: None,
     ) -> None:
         """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille.
-        `places` None: those whose module is there."""
+        `places` None: those whose module is there. `after_load` is called whenever a further screen has been drawn."""
         self.source = source
         self._plain_charts = plain_charts
         self.places = offered() if places is None else tuple(places)
@@ -112,6 +113,7 @@ class HvdsweepApp(App[None]):
         self._memory_file = memory_file
         self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place
+        self._after_load = after_load
         # Textual's answer to NO_COLOR is grey; with the terminal's own colours asked for, it is no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for theme in themes.OURS:
@@ -167,6 +169,7 @@ class HvdsweepApp(App[None]):
             self.selection = selection
         if not self.is_screen_installed(name):
             self.install_screen(spec.load()(), name)
+            self.call_after_refresh(self._after_load)
         # Above the place lie only dialogs and details of it.
         while len(self.screen_stack) > 2:
             self.pop_screen()
