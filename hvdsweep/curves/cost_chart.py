@@ -33,6 +33,7 @@ def cost_chart(
                 for size in sizes
             ]
             series.append(_series(name, best, cost))
+    reached = any(point.reached for curve in curves for point in curve.points)
     shown = [choice for found in costs for choice in found.choices]
     least = min(shown, key=lambda choice: _value(choice, cost), default=None)
     notes: tuple[Annotation, ...] = ()
@@ -54,7 +55,7 @@ def cost_chart(
         title=title or ("Cost" if cost else "Time") + " to the goal against batch size",
         annotations=notes,
         legend=True if series else None,
-        empty="no speed is known; `hvdsweep scale` measures it",
+        empty="no speed is known; `hvdsweep scale` measures it" if reached else "the goal was not reached",
     )
 
 

@@ -22,6 +22,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from hvdsweep.store.reader import open_reader
+from tests.tui.curve_store import curve_store
 from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
 from tui.screens import PLACES
@@ -130,3 +131,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(trained: Path) -> FakeSource:
     """A source over the small store."""
     return FakeSource(snapshot_of(trained), trained)
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with planted curves, at rest; not to be written to."""
+    return curve_store(tmp_path_factory.mktemp("planted") / "hvdsweep.db")
+
+
+@pytest.fixture
+def curves(planted: Path) -> FakeSource:
+    """A source over the planted store."""
+    return FakeSource(snapshot_of(planted, live=""), planted)

@@ -66,6 +66,8 @@ class MetaparametersScreen(WorkloadPlace):
         self._batch_size: int | None = None
         self._y_name: str | None = None
         self._curve: Curve | None = None
+        self._drawn: int | None = None
+        """The workload whose curve that is: the current one as soon as its table is there."""
         self._search: Search | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -113,7 +115,9 @@ class MetaparametersScreen(WorkloadPlace):
     def _can_launch(self) -> bool:
         row = self.row(self.current)
         sweep = None if row is None or self.snapshot is None else self.snapshot.sweep(row.sweep_id)
-        return sweep is not None and sweep.source == "launch" and not sweep.live
+        return (
+            sweep is not None and sweep.source == "launch" and not sweep.live and self._drawn == self.current
+        )
 
     def show(self, snapshot: Snapshot) -> None:
         if not snapshot.workloads:
@@ -143,7 +147,7 @@ class MetaparametersScreen(WorkloadPlace):
             return
         if self._batch_size not in table.batch_sizes:
             self._batch_size = int(table.batch_sizes[len(table.batch_sizes) // 2])
-        self._curve = self.desk.curve(row.id, goal, self.question(row), whole=True)
+        self._curve, self._drawn = self.desk.curve(row.id, goal, self.question(row), whole=True), row.id
         self._put_batch_sizes(self._curve)
         self._draw_search(row, goal)
         from hvdsweep.curves.search_chart import rate_chart
@@ -199,7 +203,7 @@ class MetaparametersScreen(WorkloadPlace):
         for point in curve.points:
             doubtful = [caution for caution in point.warnings if str(caution.doubt) in KINDS]
             words = Content.assemble(
-                (count(point.batch_size), "" if point.reached else "$foreground-disabled"),
+                (count(point.batch_size), "" if point.reached else "$foreground-muted 60%"),
                 ("⚠", "$warning") if doubtful else "",
             )
             choices.append((str(point.batch_size), words))
@@ -245,13 +249,12 @@ class MetaparametersScreen(WorkloadPlace):
     def _describe(self, reading: Reading) -> str:
         """A trial in words."""
         trial = self._trial_of(reading)
-        row = self.row(self.current)
-        if trial is None or row is None or self._curve is None:
+        if trial is None or self._curve is None:
             return ""
-        table = self.desk.table(row.id)
         from hvdsweep.states import Status
 
         result = self._curve.result
+        table = result.table
         steps = int(result.trial_steps[trial])
         if table.status[trial] == Status.INFEASIBLE:
             came = f"diverged at step {count(int(table.steps[trial]))}"
@@ -287,8 +290,7 @@ class MetaparametersScreen(WorkloadPlace):
 
     def _trial(self) -> int | None:
         """Row of the store of the trial that is read out, else of the best one."""
-        row = self.row(self.current)
-        if not self.is_mounted or self._search is None or self._curve is None or row is None:
+        if not self.is_mounted or self._search is None or self._curve is None:
             return None
         rates = self.query_one("#rates", ChartView)
         if rates.has_focus and rates.reading is not None:
@@ -296,7 +298,7 @@ class MetaparametersScreen(WorkloadPlace):
         reading = self.query_one("#search", ChartView).reading
         trial = None if reading is None else self._trial_of(reading)
         if trial is not None:
-            return int(self.desk.table(row.id).trial_id[trial])
+            return int(self._curve.result.table.trial_id[trial])
         point = next((one for one in self._curve.points if one.batch_size == self._batch_size), None)
         return None if point is None else point.trial_id
 
@@ -358,12 +360,11 @@ class MetaparametersScreen(WorkloadPlace):
             self.action_extend()
 
     def action_axis(self) -> None:
-        row = self.row(self.current)
-        if row is None or self._search is None:
+        if self._curve is None or self._search is None:
             return
         from hvdsweep.curves.search_chart import y_names
 
-        names = y_names(self.desk.table(row.id))
+        names = y_names(self._curve.result.table)
         self._y_name = names[(names.index(self._search.y_name) + 1) % len(names)]
         self.query_one("#search", ChartView).fit()
         self.redraw_soon()

@@ -236,8 +236,14 @@ class ScalingScreen(WorkloadPlace):
             return
         goal, alike = self.goal(row), self._alike(row)
         sign = ">" if row.maximize else "<"
-        words = "none" if goal is None else f"{sign} {goal:g}"
-        self.query_one("#goal", Slider).put(self.desk.goals(alike, row.goal), goal, words, row.goal)
+        ladder = self.desk.goals(alike, row.goal)
+        self.query_one("#goal", Slider).put(
+            ladder,
+            goal,
+            "none" if goal is None else f"{sign} {goal:g}",
+            home=row.goal,
+            room=max((len(f"{sign} {rung:g}") for rung in ladder), default=0),
+        )
         everyone = self._order or [row.id]
         for name, value in (
             ("step_budget", self.desk.step_budget),
@@ -245,7 +251,8 @@ class ScalingScreen(WorkloadPlace):
         ):
             ladder = self.desk.budgets(everyone, examples=name == "example_budget")
             said = "≤ any" if value is None else f"≤ {count(value)}"
-            self.query_one(f"#{name}", Slider).put(ladder, value, said)
+            room = max((len(f"≤ {count(int(rung))}") for rung in ladder), default=0)
+            self.query_one(f"#{name}", Slider).put(ladder, value, said, room=room)
 
     def _put_workloads(self, snapshot: Snapshot) -> None:
         several = len(snapshot.sweeps) > 1
@@ -254,7 +261,7 @@ class ScalingScreen(WorkloadPlace):
         rows = []
         for row in self.listed():
             shown = row.id in self._shown_ids
-            mark, colour = looks.get(self.names[row.id], ("○" if not shown else "●", "$foreground-disabled"))
+            mark, colour = looks.get(self.names[row.id], ("○" if not shown else "●", "$foreground-muted 60%"))
             curve = found.get(row.id)
             useful = ""
             if curve is not None and curve.useful is not None:

@@ -34,6 +34,8 @@ class Slider(Widget, can_focus=True):
     """A value that is marked on the track."""
     words: reactive[str] = reactive("")
     """The value as it is said."""
+    room: reactive[int] = reactive(0)
+    """Cells kept for the words, so that the track stays where it is while the handle is dragged."""
     hovered: reactive[str] = reactive("")
 
     class Moved(Message):
@@ -82,19 +84,21 @@ class Slider(Widget, can_focus=True):
     def render(self) -> Content:
         width = self.size.width
         head = f"{self.label} "
-        room = width - len(head) - len(self.words) - 4
+        said = max(len(self.words), self.room)
+        room = width - len(head) - said - 4
         parts = [
             Content.styled(head, "$foreground-muted"),
             Content.styled(
                 self.words, "bold $accent underline" if self.hovered == "value" else "bold $accent"
             ),
+            Content(" " * (said - len(self.words))),
         ]
         lit = "bold $primary" if self.has_focus else "$foreground-muted"
         if self.rungs < 2:
             self._track = (0, 0)
             return Content("").join(parts)
         track = room if room >= LEAST_TRACK else 0
-        self._track = (len(head) + len(self.words) + 3, track)
+        self._track = (len(head) + said + 3, track)
         parts.append(Content.styled(" ◂ ", "bold $foreground" if self.hovered == "less" else lit))
         if track:
             parts.append(self._rail(track))
@@ -106,7 +110,7 @@ class Slider(Widget, can_focus=True):
         home = None
         if self.home is not None and self.ladder:
             home = self._cell(min(bisect_left(self.ladder, self.home), self.rungs - 1), track)
-        done, rest = "$primary", "$foreground-disabled"
+        done, rest = "$primary", "$foreground-muted 60%"
         cells = []
         for cell in range(track):
             if cell == handle:
@@ -138,10 +142,17 @@ class Slider(Widget, can_focus=True):
             self.post_message(self.Moved(self, value))
 
     def put(
-        self, ladder: Sequence[float], value: float | None, words: str, home: float | None = None
+        self,
+        ladder: Sequence[float],
+        value: float | None,
+        words: str,
+        *,
+        home: float | None = None,
+        room: int = 0,
     ) -> None:
-        """Show this, without telling anybody."""
-        self.ladder, self.value, self.words, self.home = tuple(ladder), value, words, home
+        """Show this, without telling anybody. `room`: cells that the longest words take."""
+        self.ladder, self.value, self.words = tuple(ladder), value, words
+        self.home, self.room = home, room
 
     def action_step(self, steps: int) -> None:
         self.move(steps)
