@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from pathlib import Path
 
+from hvdsweep.errors import UserError
 from tui.source import StoreSource
 
 
@@ -16,7 +19,13 @@ def hold_still() -> None:
 
 
 def start(path: Path, *, plain_charts: bool = False) -> None:
-    """Run the interface over the database at `path` until it is left."""
+    """Run the interface over the database at `path` until it is left. UserError where there is no terminal."""
+    # Served in a browser it talks to a pipe, through a driver that the environment names.
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
+        raise UserError(
+            "hvdsweep tui: needs a terminal for its input and output. `hvdsweep status --watch` prints what happens, with --json "
+            "for programs."
+        )
     # Collecting while modules load finds nothing and costs a tenth of the start.
     gc.disable()
     source = StoreSource(path.absolute()).start()

@@ -275,3 +275,24 @@ async def test_copying_a_trial(source):
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("c")
         assert pilot.app.clipboard.startswith("id=1 workload=sgd batch_size=16 status=✓ complete steps=200")
+
+
+async def test_memory_stays_flat(source, trained):
+    """A hundred snapshots with growing steps leave no more objects behind than fifty did."""
+    import gc
+
+    async def watched(numbers) -> int:
+        for number in numbers:
+            snapshot = snapshot_of(trained, number=number)
+            gangs = (dataclasses.replace(snapshot.gangs[0], steps=120 + number % 80), *snapshot.gangs[1:])
+            source.put(dataclasses.replace(snapshot, gangs=gangs, time=snapshot.time + number))
+            await settle(pilot)
+        source.asked.clear()
+        gc.collect()
+        return len(gc.get_objects())
+
+    async with pilot_of(source, place="live", selection=DIGITS) as pilot:
+        await watched(range(2, 20))
+        before = await watched(range(20, 45))
+        after = await watched(range(45, 95))
+        assert after < before * 1.01 + 500

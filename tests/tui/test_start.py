@@ -86,3 +86,25 @@ def test_the_command_starts_the_interface(monkeypatch, tmp_path):
         (Path("y.db"), {"plain_charts": False}),
         (Path("hvdsweep.db"), {"plain_charts": False}),
     ]
+
+
+def test_without_a_terminal_it_says_so(tmp_path):
+    """Input or output that is no terminal: one sentence with another way, exit code 2, no screen codes on stdout."""
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from hvdsweep.cli import main; main()",
+            "tui",
+            "--db",
+            str(tmp_path / "x.db"),
+        ],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=ROOT,
+    )
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert "needs a terminal" in run.stderr
+    assert "status --watch" in run.stderr

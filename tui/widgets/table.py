@@ -166,7 +166,8 @@ class Table(ScrollView, can_focus=True):
         self._key: str | None = None
         self._widths: tuple[tuple[int, int], ...] = ()
         self._fitted_to = 0
-        self._lines: dict[tuple[object, ...], Strip] = {}
+        self._lines: dict[Row, dict[tuple[object, ...], Strip]] = {}
+        """Rows as drawn, by what else they depend on."""
         self._asked: tuple[int, int] | None = None
 
     @property
@@ -237,7 +238,10 @@ class Table(ScrollView, can_focus=True):
         else:
             first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
             for place in range(first, last):
-                if before.get(place) != self._rows.get(place):
+                old = before.get(place)
+                if old != self._rows.get(place):
+                    if old is not None:
+                        self._lines.pop(old, None)
                     self.refresh(Region(0, place + 1 - first, self.size.width, 1))
         if self.key != self._key:
             self._key = self.key
@@ -303,13 +307,13 @@ class Table(ScrollView, can_focus=True):
             self._want(index)
             return line_of(self, Content(" …"), width, "table--loading")
         name = "table--cursor" if index == self.cursor else "table--hover" if index == self.hovered else ""
-        key = (row, name, self.has_focus, width, self.app.theme)
-        strip = self._lines.get(key)
-        if strip is None:
-            if len(self._lines) > 1000:
-                self._lines.clear()
-            strip = self._lines[key] = line_of(self, self._said(row.cells), width, name)
-        return strip
+        if row not in self._lines and len(self._lines) > 1000:
+            self._lines.clear()
+        drawn = self._lines.setdefault(row, {})
+        key = (name, self.has_focus, width, self.app.theme)
+        if key not in drawn:
+            drawn[key] = line_of(self, self._said(row.cells), width, name)
+        return drawn[key]
 
     def _said(self, cells: Sequence[Cell]) -> Content:
         parts: list[Content] = [Content(" ")]
