@@ -7,7 +7,7 @@ How to add a screen:
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
     (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from Place. A screen that is
     of use without a database sets `NEEDS_DATA = False`.
- 3. Actions: add lines to the table in `tui/actions.py` and write `action_<id>` in the screen. `when="can_x"` names a
+ 3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen. `when="can_x"` names a
     property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_keys()` when it may
     have changed (after every snapshot and answer this is done for you).
  4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes

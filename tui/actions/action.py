@@ -1,0 +1,71 @@
+"""What one line of the table of actions says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do."""
+
+    id: str
+    keys: tuple[str, ...]
+    """Textual's names of the keys; no alt, no ctrl+shift: many terminals swallow them."""
+    label: str
+    """One or two words for the footer."""
+    help: str
+    """One sentence for the help screen and the palette."""
+    where: tuple[str, ...]
+    when: str = ""
+    """Attribute of the screen (of the app for "app") that must be true; "" always."""
+    footer: bool = True
+    """Whether the footer shows it where there is room."""
+    palette: bool = True
+    """Whether the palette offers it; movements of a cursor are not worth it."""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The keys as people write them."""
+        return tuple(KEY_NAMES.get(key, key) for key in self.keys)
+
+
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "colon": ":",
+    "escape": "esc",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "delete": "del",
+    "f1": "F1",
+    "ctrl+p": "^p",
+    "ctrl+q": "^q",
+    "ctrl+l": "^l",
+    "ctrl+n": "^n",
+    "ctrl+o": "^o",
+    "ctrl+s": "^s",
+    "ctrl+t": "^t",
+    "shift+tab": "⇧tab",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "shift+up": "⇧↑",
+    "shift+down": "⇧↓",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "space": "space",
+}
+"""Textual's name of a key -> what the footer and the help say."""
