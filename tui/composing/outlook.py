@@ -204,16 +204,14 @@ def points_chart(study: StudyPlan) -> Chart:
 
     trials = study.trial_range(0, min(study.target_trials, SHOWN_POINTS))
     points = [trial.metaparameters for trial in trials]
-    searched = study.space.searched if study.space.listed is None else study.space.names
-    varied = [name for name in searched if len({point.get(name) for point in points}) > 1]
-    x = "learning_rate" if "learning_rate" in varied or not varied else varied[0]
-    others = [name for name in ("momentum", *varied) if name in varied and name != x]
-    xs = [point.get(x, float("nan")) for point in points]
+    names = study.space.searched if study.space.listed is None else study.space.names
+    varied = [name for name in names if len({point.get(name) for point in points}) > 1]
+    others = [name for name in ("momentum", *varied) if name in varied and name != "learning_rate"]
+    x_axis, xs = _axis(study, "learning_rate", points)
     if others:
-        y_axis, ys = _axis(study, others[0], [point.get(others[0], float("nan")) for point in points])
+        y_axis, ys = _axis(study, others[0], points)
     else:
         y_axis, ys = Axis("linear", title="trial"), [float(trial.number) for trial in trials]
-    x_axis, xs = _axis(study, x, xs)
     shown = f"{len(trials)} trials"
     if study.target_trials > len(trials):
         shown = f"{len(trials)} of {study.target_trials:,} trials"
@@ -227,10 +225,11 @@ def points_chart(study: StudyPlan) -> Chart:
     )
 
 
-def _axis(study: StudyPlan, name: str, values: list[float]) -> tuple[Any, list[float]]:
+def _axis(study: StudyPlan, name: str, points: list[dict[str, float]]) -> tuple[Any, list[float]]:
     """The axis on which a metaparameter is searched evenly, and its values there."""
     from hvdsweep.charts import Axis
 
+    values = [point.get(name, float("nan")) for point in points]
     dimension = study.space.dimensions.get(name)
     scale = getattr(dimension, "scale", "linear")
     if name == "momentum" or scale == "reverse_log":

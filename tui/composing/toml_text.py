@@ -144,17 +144,25 @@ def _steps(tables: Any, change: Change) -> list[Change]:
 def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
     holder: Any = tables
     for part in path[:-1]:
-        if isinstance(part, str) and part not in holder:
+        if isinstance(holder, dict) and part not in holder:
             if value is REMOVED:
                 return
             holder[part] = {}
+        if not _holds(holder, part):
+            raise CannotEdit(f"{part} stands in what is no table")
         holder = holder[part]
-        if not isinstance(holder, dict | list):
-            raise CannotEdit(f"{part} is no table")
+    if not isinstance(holder, dict):
+        raise CannotEdit(f"{path[-1]} stands in what is no table")
     if value is REMOVED:
         holder.pop(path[-1], None)
     else:
         holder[path[-1]] = value
+
+
+def _holds(holder: Any, part: str | int) -> bool:
+    if isinstance(part, int):
+        return isinstance(holder, list) and 0 <= part < len(holder)
+    return isinstance(holder, dict) and part in holder
 
 
 def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:

@@ -39,7 +39,7 @@ def words_of(value: Any) -> str:
 def number_of(text: str) -> Any:
     """A whole number, a decimal as it was written, or the text itself where it is neither."""
     text = text.strip()
-    if _WHOLE.fullmatch(text) and len(text) <= _MANY:
+    if _WHOLE.fullmatch(text) and len(text.lstrip("+-")) <= _MANY:
         return int(text)
     if _DECIMAL.fullmatch(text) and any(character.isdigit() for character in text.lower().partition("e")[0]):
         mantissa, exponent = re.split("(?=[eE])", text, maxsplit=1) if "e" in text.lower() else (text, "")

@@ -1,0 +1,530 @@
+"""What the Compose screen is made of, without the screen: words of fields, starts, kept drafts, files, the outlook."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.plan import make_plan
+from hvdsweep.plan_summary import summarize
+from hvdsweep.store import connect, save_plan
+from hvdsweep.store.reader import open_reader
+from hvdsweep.sweep import Overrides, check_text, load_sweep
+from hvdsweep.sweep.write import toml_value
+from tui.composing import offers, outlook, start, words
+from tui.composing.files import write
+from tui.composing.kept import MOST, Shelf
+from tui.composing.outlook import Inquiry, look
+from tui.composing.start import TEMPLATE, Start
+from tui.composing.toml_text import REMOVED, parsed
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted([*(ROOT / "examples").rglob("*.toml"), *(ROOT / "workloads/presets").rglob("*.toml")])
+
+# Words of fields
+
+
+def read(value: object) -> object:
+    """A value as a reader of the written text would find it."""
+    return parsed(f"it = {toml_value(value)}")["it"]
+
+
+@given(st.integers(-(10**17), 10**17))
+def test_whole_numbers_are_whole_numbers(value):
+    """What Python writes as a whole number goes into the text as one."""
+    assert words.number_of(str(value)) == value
+    assert isinstance(words.number_of(f"{value:+d}"), int)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["r", ".3e", "f", "E"]))
+def test_decimals_keep_their_value_and_their_digits(value, form):
+    """Every way in which Python writes a float is taken as that float, and TOML reads it back as the same."""
+    text = repr(value) if form == "r" else format(value, form)
+    number = words.number_of(text)
+    assert isinstance(number, float)
+    assert number == float(text)
+    assert read(number) == float(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("1.", "1.0"),
+        (".5", "0.5"),
+        ("-.5e3", "-0.5e3"),
+        ("007.5", "7.5"),
+        ("1e-3", "1e-3"),
+        ("1_000.5", "1_000.5"),
+    ],
+)
+def test_numbers_as_people_write_them(typed, written):
+    """A point without digits on one side is mended, everything else stays as typed."""
+    assert toml_value(words.number_of(typed)) == written
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", "abc", "1e", "0x10", "1,5", "5 %", "--1", "1__0", "inf", "nan", "²", "12345678901234567890123"],
+)
+def test_what_is_no_number_stays_text(typed):
+    """It goes into the text in quotes, and the check says what is wrong with it."""
+    assert words.number_of(typed) == typed or isinstance(words.number_of(typed), float)
+    if typed != "12345678901234567890123":
+        assert isinstance(words.number_of(typed), str)
+
+
+@given(st.text(max_size=12), st.sampled_from(["text", "name", "number", "numbers", "sizes", "flag", "any"]))
+def test_whatever_is_typed_can_be_written(text, kind):
+    """No text in any field breaks the file: it becomes a value that TOML holds, and reads back as that value."""
+    value = words.value_of(kind, text)
+    if value is REMOVED:
+        assert not text.strip()
+    else:
+        assert read(value) == value or (isinstance(value, float) and math.isnan(value))
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("2^1..2^10", "2^1..2^10"),
+        ("8, 16,30", [8, 16, 30]),
+        ("[8, 16]", [8, 16]),
+        ("64", [64]),
+        ("8, 2^5", "8, 2^5"),
+        ("eight", "eight"),
+    ],
+)
+def test_batch_sizes_are_a_list_or_a_range(typed, value):
+    """Plain numbers become a list, everything else is text that the file's own reader understands or refuses."""
+    assert words.value_of("sizes", typed) == value
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_fields_say_back_what_the_file_says(file):
+    """For every number, name and list of every shipped file: what a field shows, typed into it, is the same value."""
+    kinds = {"batch_sizes": "sizes", "values": "numbers"}
+
+    def look_at(tables: dict[str, object]) -> None:
+        for key, value in tables.items():
+            if isinstance(value, dict):
+                look_at(value)
+            elif isinstance(value, str) or (isinstance(value, list) and key in kinds):
+                assert words.value_of(kinds.get(key, "name"), words.words_of(value)) == value
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                again = words.value_of("number", words.words_of(value))
+                assert again == value
+                assert type(again) is type(value)
+
+    look_at(parsed(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("value", "how"),
+    [
+        (None, "left out"),
+        (0.1, "fixed"),
+        (3, "fixed"),
+        ("abc", "fixed"),
+        ({"scale": "log", "min": 1}, "log"),
+        ({"scale": "reverse_log"}, "reverse_log"),
+        ({"scale": "integer", "min": 1, "max": 2}, "integer"),
+        ({"scale": "integer", "min": 1, "max": 2, "log": True}, "log integer"),
+        ({"scale": "choice", "values": [1]}, "choice"),
+        ({"scale": "choice", "values": 1}, "in the TOML"),
+        ({"scale": "lag"}, "in the TOML"),
+        ({}, "in the TOML"),
+        ([1, 2], "in the TOML"),
+        (True, "in the TOML"),
+    ],
+)
+def test_ways_of_giving_a_metaparameter(value, how):
+    """What a row cannot show is left to the text."""
+    assert words.how_of(value) == how
+
+
+@pytest.mark.parametrize("how", [how for how in words.HOWS if how not in ("left out", "fixed")])
+def test_a_range_is_what_its_row_says(how):
+    """The table that a row writes is shown as the same row."""
+    table = words.range_of(how, "1", "2", "1, 2")
+    assert words.how_of(read(table)) == how
+
+
+@pytest.mark.parametrize(
+    ("text", "ranks"),
+    [
+        ("1", 1),
+        (" 8 ", 8),
+        ("4096", 4096),
+        ("4097", None),
+        ("0", None),
+        ("", None),
+        ("x", None),
+        ("²", None),
+        ("-1", None),
+        ("1.0", None),
+    ],
+)
+def test_ranks(text, ranks):
+    """Whole numbers that a plan can be laid out for."""
+    assert words.ranks_of(text) == ranks
+
+
+# Starts
+
+
+def test_the_template_is_complete():
+    """The small example has neither a mistake nor a warning."""
+    checked = check_text(TEMPLATE, "sweep.toml")
+    assert (checked.problems, checked.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_stored_definition_says_the_same_sweep(file):
+    """The text written from what the store keeps of any shipped file plans the very same sweep, study for study."""
+    plan = make_plan(load_sweep(file))
+    text = start.text_of(json.loads(json.dumps(plan.definition)))
+    again = make_plan(check_text(text, "again.toml", source=str(file.parent)).loaded)
+    assert again.key == plan.key
+    assert again.definition["studies"] == plan.definition["studies"]
+    assert [study.key for study in again.studies] == [study.key for study in plan.studies]
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> tuple[Path, Path]:
+    """(store, file): a store with the sweep of a file that has comments."""
+    file, db = tmp_path / "mine.toml", tmp_path / "x.db"
+    file.write_text(f"# Mine.\n{TEMPLATE}")
+    with closing(connect(db, create=True)) as conn:
+        save_plan(conn, make_plan(load_sweep(file)))
+        conn.execute("UPDATE sweeps SET np = 2, gangs = 3")
+        conn.commit()
+    return db, file
+
+
+def test_a_sweep_of_the_store_is_its_file(launched):
+    """As long as the file still says that sweep: with its comments, and saved there."""
+    db, file = launched
+    with open_reader(db) as reader:
+        begun = start.stored(1, reader)
+    assert (begun.text, begun.file, begun.name) == (file.read_text(), file, "mine")
+    assert (begun.np, begun.gangs, begun.remark) == ("2", "3", "")
+
+
+@pytest.mark.parametrize("what", ["changed", "gone", "broken", "other trials"])
+def test_a_sweep_whose_file_says_something_else_is_what_the_store_keeps(launched, what):
+    """Then the text is written anew, belongs to no file, and says so."""
+    db, file = launched
+    if what == "gone":
+        file.unlink()
+    elif what == "broken":
+        file.write_text("= nothing")
+    else:
+        old, new = ("steps = 300", "steps = 400") if what == "changed" else ("trials = 6", "trials = 5")
+        file.write_text(file.read_text().replace(old, new))
+    with open_reader(db) as reader:
+        begun = start.stored(1, reader)
+        key = reader.sweeps()[0].key
+    assert begun.file is None
+    assert "From what the database keeps" in begun.remark
+    assert make_plan(check_text(begun.text, "x.toml").loaded).key == key
+
+
+def test_a_sweep_launched_with_options_is_what_was_launched(tmp_path):
+    """A file whose trials were overridden on the command line does not stand for that sweep."""
+    file, db = tmp_path / "mine.toml", tmp_path / "x.db"
+    file.write_text(TEMPLATE)
+    with closing(connect(db, create=True)) as conn:
+        save_plan(conn, make_plan(load_sweep(file, Overrides(trials=2))))
+    with open_reader(db) as reader:
+        begun = start.stored(1, reader)
+    assert parsed(begun.text)["studies"]["trials"] == 2
+
+
+def test_presets_are_read_only(tmp_path):
+    """A sweep of a preset begins with the preset's text, but not in the preset's file."""
+    db = tmp_path / "x.db"
+    with closing(connect(db, create=True)) as conn:
+        save_plan(conn, make_plan(load_sweep("small/fc")))
+    with open_reader(db) as reader:
+        begun = start.stored(1, reader)
+    assert begun.text == start.preset("small/fc").text
+    assert begun.file is None
+    assert begun.name == "small/fc"
+
+
+def test_sweeps_that_cannot_be_begun_with(tmp_path):
+    """One that is gone, and one that was imported: with words."""
+    db = tmp_path / "x.db"
+    with closing(connect(db, create=True)) as conn:
+        conn.execute(
+            "INSERT INTO sweeps (name, key, source, definition, state, created) VALUES ('i', 'k', 'import', '{}', 'DONE', 0)"
+        )
+        conn.commit()
+    with open_reader(db) as reader:
+        with pytest.raises(UserError, match="imported"):
+            start.stored(1, reader)
+        with pytest.raises(UserError, match="not in the database"):
+            start.stored(9, reader)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    """Not UTF-8, a directory, nothing there: one sentence each."""
+    bad = tmp_path / "bad.toml"
+    bad.write_bytes(b"a = '\xff'")
+    for path, says in (
+        (bad, "UTF-8"),
+        (tmp_path, "cannot be read"),
+        (tmp_path / "none.toml", "cannot be read"),
+    ):
+        with pytest.raises(UserError, match=says):
+            start.file_at(path)
+
+
+# The shelf
+
+
+def test_a_kept_draft_comes_back_whole(tmp_path):
+    """Text, file, ranks and what was saved; the newest first."""
+    shelf = Shelf(tmp_path)
+    first, second = shelf.new_id(), shelf.new_id()
+    begun = Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft="", saved="a = 0")
+    shelf.keep(first, begun, "title")
+    shelf.keep(second, Start("b"), "other")
+    os.utime(tmp_path / "drafts" / f"{first}.json")
+    kept = {draft.id: draft for draft in shelf.all()}
+    assert set(kept) == {first, second}
+    assert kept[first].title == "title"
+    assert kept[first].start == Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft=first, saved="a = 0")
+    assert [draft.when for draft in shelf.all()] == sorted(
+        (draft.when for draft in shelf.all()), reverse=True
+    )
+    shelf.drop(first)
+    assert [draft.id for draft in shelf.all()] == [second]
+
+
+def test_a_shelf_with_rubbish(tmp_path):
+    """Files of another version, half-written ones and foreign ones are passed over; too many drafts are not kept."""
+    shelf = Shelf(tmp_path)
+    for _ in range(MOST + 3):
+        shelf.keep(shelf.new_id(), Start("x"), "t")
+    folder = tmp_path / "drafts"
+    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"version": 99}'), ("d", '{"version": 1}')):
+        (folder / f"{name}.json").write_text(text)
+    assert len(shelf.all()) == MOST
+    assert len(list(folder.glob("*-*.json"))) == MOST
+
+
+def test_no_shelf_is_no_trouble(tmp_path):
+    """Nothing is kept without a state directory, or where it may not be written."""
+    (tmp_path / "drafts").write_text("in the way")
+    for shelf in (Shelf(None), Shelf(tmp_path)):
+        shelf.keep("a", Start("x"), "t")
+        shelf.drop("a")
+        assert shelf.all() == []
+
+
+# Files
+
+
+def test_writing_over_nothing_and_over_oneself(tmp_path):
+    """A new file, then the same again, then another text over what was there; permissions stay."""
+    path = tmp_path / "x.toml"
+    write(path, "a = 1\n", replace=False, before=None)
+    path.chmod(0o600)
+    write(path, "a = 1\n", replace=False, before=None)
+    write(path, "a = 2\n", replace=True, before="a = 1\n")
+    assert path.read_text() == "a = 2\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.toml"]
+
+
+def test_nothing_is_overwritten_silently(tmp_path):
+    """A file that was not asked about, and one's own that was changed meanwhile, stay as they are."""
+    path = tmp_path / "x.toml"
+    path.write_text("theirs")
+    with pytest.raises(UserError, match="changed elsewhere"):
+        write(path, "mine", replace=False, before=None)
+    with pytest.raises(UserError, match="changed elsewhere"):
+        write(path, "mine", replace=True, before="what I read")
+    assert path.read_text() == "theirs"
+    write(path, "mine", replace=True, before=None)
+    assert path.read_text() == "mine"
+
+
+def test_a_file_that_comes_there_meanwhile_stays(tmp_path, monkeypatch):
+    """Between the look and the writing another process makes the file."""
+    path = tmp_path / "x.toml"
+    real = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda self, **options: self != path and real(self, **options))
+    path.write_text("theirs")
+    with pytest.raises(UserError, match="came there meanwhile"):
+        write(path, "mine", replace=False, before=None)
+    assert path.read_text() == "theirs"
+
+
+def test_a_directory_that_is_not_there(tmp_path):
+    """One sentence, and nothing is left behind."""
+    with pytest.raises(RunFailed, match="cannot be written"):
+        write(tmp_path / "no" / "x.toml", "a", replace=False, before=None)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Offers
+
+
+def test_what_is_offered(tmp_path, monkeypatch):
+    """Drafts but the current one, small things, sweep files of the directory and its examples, every preset."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(TEMPLATE)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "other.toml").write_text(TEMPLATE)
+    shelf = Shelf(tmp_path / "state")
+    shelf.keep("one", Start("a = 1\n"), "first")
+    shelf.keep("two", Start("a = 2\n"), "second")
+    entries = offers.offers(shelf, "two", None)
+    values = [entry.value for entry in entries if entry.value]
+    assert values[:3] == ["draft:one", "template:", "nothing:"]
+    assert [value for value in values if value.startswith("file:")] == [
+        f"file:{tmp_path / 'mine.toml'}",
+        f"file:{tmp_path / 'examples' / 'other.toml'}",
+    ]
+    assert "preset:small/fc" in values
+    for value in values:
+        begun = offers.taken(shelf, value)
+        assert value == "nothing:" or begun.text
+    assert offers.taken(shelf, "draft:one").draft == "one"
+    with pytest.raises(UserError, match="gone"):
+        offers.taken(shelf, "draft:three")
+
+
+def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
+    """What is typed is offered where it is a file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(TEMPLATE)
+    entry = offers.typed("mine.toml")
+    assert entry is not None
+    assert offers.taken(Shelf(None), entry.value).file == tmp_path / "mine.toml"
+    assert offers.typed("none.toml") is None
+    assert offers.typed("a\0b") is None
+
+
+# The outlook
+
+
+def inquiry(text: str, np: str = "1", gangs: str = "1") -> Inquiry:
+    return Inquiry(text, ROOT, "mine", np, gangs)
+
+
+def test_mistakes_are_those_of_the_check():
+    """Sentence for sentence, with the file's name and the key taken off, and the key beside."""
+    text = (
+        TEMPLATE.replace("value = 0.1", "value = 5")
+        .replace("fc_128", "fc_")
+        .replace("every = 10", "evry = 10")
+    )
+    found = look(inquiry(text))
+    checked = check_text(text, outlook.FILE, source=str(ROOT), name="mine")
+    assert found.plan is None
+    assert not found.sound
+    assert [f"{outlook.FILE}: {remark.key}: {remark.text}" for remark in found.problems] == list(
+        checked.problems
+    )
+    assert [remark.key for remark in found.problems] == list(checked.locations)
+    assert {"goal.value", "model", "evaluation.evry"} <= {remark.key for remark in found.problems}
+
+
+def test_warnings_keep_their_key():
+    """A doubt is said of the key it is about."""
+    text = TEMPLATE.replace(
+        "[search]", '[search]\nmomentum = { scale = "reverse_log", min = 0.8, max = 0.9 }'
+    )
+    found = look(inquiry(text))
+    assert found.sound
+    assert [(remark.key, remark.text) for remark in found.warnings] == [
+        ("search.momentum", "is ignored by sgd, the only algorithm of this sweep")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("a = 1\nb = = 2\n", (2, 5)), ("a = 1\nb = [1,\n", (3, 1)), ("a = \n", (1, 5))]
+)
+def test_a_syntax_error_has_a_place(text, place):
+    """Line and column, from 1, where the text stops being TOML."""
+    found = look(inquiry(text))
+    assert found.place == place
+    assert len(found.problems) == 1
+
+
+def test_the_plan_is_that_of_the_planner():
+    """Summary and names are what the planner and its summary say for these ranks."""
+    plan = make_plan(check_text(TEMPLATE, "mine.toml").loaded)
+    found = look(inquiry(TEMPLATE, "3", "2"))
+    assert found.plan is not None
+    assert found.plan.key == plan.key
+    assert found.summary.studies == summarize(plan, 3, 2).studies
+    assert found.name == "mine"
+    assert found.max_trials == "24"
+    assert found.facts["model"] == "9,610 weights"
+
+
+@pytest.mark.parametrize(("np", "gangs"), [("", "1"), ("1", "0"), ("many", "1"), ("99999999999", "1")])
+def test_ranks_that_are_none(np, gangs):
+    """A right text with impossible ranks has no plan to show, and says why."""
+    found = look(inquiry(TEMPLATE, np, gangs))
+    assert found.plan is not None
+    assert not found.sound
+    assert "whole numbers" in found.unplanned
+
+
+def test_a_plan_that_nobody_means_is_not_laid_out():
+    """A batch of 2^30 in passes of one example would fill the memory."""
+    text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "\n[training]\nmicro_batch = 1\n"
+    found = look(inquiry(text))
+    assert not found.sound
+    assert "too many passes" in found.unplanned
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_shipped_file_has_an_outlook_and_points(file):
+    """The preview shows the very points of the study's first trials, on the scales they are searched on."""
+    found = look(Inquiry(file.read_text(), file.parent, "mine", "2", "2"))
+    assert found.sound
+    study = list(found.plan.studies)[-1]
+    chart = outlook.points_chart(study)
+    points = [trial.metaparameters for trial in study.trials[: outlook.SHOWN_POINTS]]
+    xs, ys = chart.series[0].x.tolist(), chart.series[0].y.tolist()
+    assert len(xs) == len(points)
+    assert xs == [point["learning_rate"] for point in points]
+    if chart.y.title == "1 - momentum":
+        assert ys == [1 - point["momentum"] for point in points]
+    assert chart.render(60, 12).text()
+
+
+def test_every_key_of_a_field_has_its_guide():
+    """Each field of the form is in the reference of the sweep file."""
+    from tui.widgets.form import MEANINGS, METAPARAMETERS
+
+    known = outlook.guides()
+    for key in ("dataset", "goal.metric", "studies.batch_sizes", "training.micro_batch", "evaluation.splits"):
+        assert known[key].meaning
+    assert {f"search.{name}" for name, _, _ in METAPARAMETERS} <= set(known)
+    assert not set(MEANINGS) & set(known)
+
+
+def test_the_screen_opens_without_pydantic_and_scipy():
+    """What takes long to import is left to the thread that checks."""
+    slow = "{'pydantic', 'scipy', 'tensorflow'}"
+    code = f"import sys, tui.screens.compose, tui.widgets.form_dialogs; print({slow} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "set()"
