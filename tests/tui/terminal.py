@@ -30,7 +30,9 @@ class Terminal:
 
     def __enter__(self) -> Terminal:
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._environment.items())
-        shell = f"cd {shlex.quote(str(self._folder))} && env -u COLUMNS -u LINES {settings} {shlex.join(self._command)}; echo ENDED $?; sleep 600"
+        # Textual would believe these rather than the terminal.
+        program = f"env -u COLUMNS -u LINES {settings} {shlex.join(self._command)}"
+        shell = f"cd {shlex.quote(str(self._folder))} && {program}; echo ENDED $?; sleep 600"
         width, height = self._size
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), shell)
         return self

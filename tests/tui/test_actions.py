@@ -98,7 +98,7 @@ async def test_keys_that_do_nothing_are_hidden(source):
         footer = screen_text(pilot).splitlines()[-1]
         assert "x Stop" in footer
         assert "r Start" not in footer
-        await pilot.press("down")
+        await pilot.press("up")
         footer = screen_text(pilot).splitlines()[-1]
         assert "x Stop" not in footer
         assert "r Start" in footer

@@ -162,6 +162,15 @@ async def test_the_mouse_alone_leads_to_a_trial_and_back(source):
         assert "killed by SIGKILL" in screen_text(pilot)
 
 
+async def test_enter_on_a_gang_opens_the_trial_it_trains(source):
+    """With the keyboard in the gangs, Enter is about the gang's trial."""
+    async with pilot_of(source, place="live", selection=DIGITS) as pilot:
+        pilot.app.screen.query_one("#gangs", Table).focus()
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "Trial 13" in screen_text(pilot)
+
+
 async def test_the_log_of_another_rank_and_new_lines(trained, tmp_path, monkeypatch):
     """`o` shows the next log; what is written to it appears; a deleted log is no error."""
     folder = Path(shutil.copytree(f"{trained}.logs", tmp_path / "logs"))

@@ -15,9 +15,12 @@ from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
 from tui import launching
 from tui.screens.dialogs import LaunchDialog
+from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Trouble
 from tui.widgets.table import Table
+
+DIGITS = Selection(sweep=1)
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ async def test_every_condition_has_its_words_and_its_keys(trained, condition):
 async def test_only_what_changed_changes(source, trained):
     """A snapshot with one more finished trial: the cursor stays, the numbers follow."""
     async with pilot_of(source) as pilot:
-        await pilot.press("down")
+        await pilot.press("up")
         snapshot = snapshot_of(trained, number=2)
         trials = {**snapshot.sweeps[0].trials, "COMPLETE": 11, "PENDING": 10}
         sweeps = (dataclasses.replace(snapshot.sweeps[0], trials=trials), *snapshot.sweeps[1:])
@@ -110,7 +113,7 @@ async def test_start_by_keys(changeable, started, path):
     with sqlite3.connect(path) as conn:
         conn.execute("UPDATE sweeps SET file = ? WHERE name = 'digits'", (str(path.parent / "digits.toml"),))
     conn.close()
-    async with pilot_of(changeable) as pilot:
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("r")
         await settle(pilot)
         assert "Start digits" in screen_text(pilot)
@@ -128,7 +131,7 @@ async def test_start_by_keys(changeable, started, path):
 
 async def test_extend_by_the_mouse(changeable, started):
     """A click on Extend, the numbers, a click on the button: more trials and batch sizes."""
-    async with pilot_of(changeable) as pilot:
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
         shown = screen_text(pilot).splitlines()
         await pilot.click(offset=(shown[-1].index("Extend"), len(shown) - 1))
         await settle(pilot)
@@ -167,7 +170,7 @@ async def test_extend_by_the_mouse(changeable, started):
 )
 async def test_what_is_wrong_is_told_while_it_is_typed(changeable, started, field, keys, words):
     """The problem stands in the dialog, and Enter does nothing until it is gone."""
-    async with pilot_of(changeable) as pilot:
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("t")
         await settle(pilot)
         pilot.app.screen.query_one(f"#{field}").value = keys
@@ -186,7 +189,7 @@ async def test_a_sweep_whose_file_is_gone_is_told(changeable, started, path):
     with sqlite3.connect(path) as conn:
         conn.execute("UPDATE sweeps SET file = '/nowhere/digits.toml'")
     conn.close()
-    async with pilot_of(changeable) as pilot:
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("r")
         await settle(pilot)
         await pilot.press("enter")
@@ -199,7 +202,7 @@ async def test_a_sweep_whose_file_is_gone_is_told(changeable, started, path):
 
 async def test_a_launch_that_ends_badly_says_why(changeable):
     """The last words of its log, as an error."""
-    async with pilot_of(changeable) as pilot:
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
         pilot.app.launch_ended(1, "digits", 2, "digits.toml: search.learning_rate: is missing")
         await settle(pilot)
         shown = screen_text(pilot)
@@ -221,8 +224,8 @@ async def test_stop_is_a_request_in_the_store(path):
 
 async def test_delete_asks_first(changeable, path):
     """n, esc and Enter on the safe button leave everything; y deletes."""
-    async with pilot_of(changeable) as pilot:
-        await pilot.press("down")
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
+        await pilot.press("up")
         for keys in (("n",), ("escape",), ("enter",)):
             await pilot.press("d")
             await settle(pilot)
@@ -292,3 +295,13 @@ async def test_a_passing_trouble_leaves_what_was_shown(source, trained):
         source.put(snapshot_of(trained, number=3))
         await settle(pilot)
         assert "digits" in screen_text(pilot)
+
+
+async def test_the_sweep_in_training_is_selected_at_first(source, trained):
+    """Newest first; the cursor begins on the one that is trained, where none is on the newest."""
+    async with pilot_of(source) as pilot:
+        table = pilot.app.screen.query_one("#sweeps", Table)
+        assert [table.row(place).key for place in range(3)] == ["3", "2", "1"]
+        assert table.key == "1"
+    async with pilot_of(FakeSource(snapshot_of(trained, live="nothing"), trained)) as pilot:
+        assert pilot.app.screen.query_one("#sweeps", Table).key == "3"

@@ -117,7 +117,16 @@ class LiveScreen(LogPane):
 
     @property
     def has_trial(self) -> bool:
-        return self._pane == "trials" and self.is_mounted and self.query_one("#trials", Table).key is not None
+        return self.is_mounted and self._chosen is not None
+
+    @property
+    def _chosen(self) -> int | None:
+        """The trial that is meant: that of the gang with the keyboard, else the selected one."""
+        gangs = self.query_one("#gangs", Table)
+        if gangs.has_focus and self.snapshot is not None:
+            return next((gang.trial_id for gang in self.snapshot.gangs if str(gang.id) == gangs.key), None)
+        key = self.query_one("#trials", Table).key
+        return int(key) if key is not None and self._pane == "trials" else None
 
     @property
     def logs_in_view(self) -> bool:
@@ -285,14 +294,17 @@ class LiveScreen(LogPane):
         self.refresh_keys()
         self._ask_losses()
 
+    @on(Table.Opened, "#gangs")
+    def _gang_opened(self) -> None:
+        self.action_open()
+
     @on(Table.Opened, "#trials")
     def _trial_opened(self, message: Table.Opened) -> None:
         self._open_trial(int(message.key))
 
     def action_open(self) -> None:
-        key = self.query_one("#trials", Table).key
-        if key is not None and self._pane == "trials":
-            self._open_trial(int(key))
+        if self._chosen is not None:
+            self._open_trial(self._chosen)
 
     def _open_trial(self, trial: int) -> None:
         self.interface.open_trial(trial)

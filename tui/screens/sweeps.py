@@ -158,8 +158,11 @@ class SweepsScreen(Place):
             return
         table = self.query_one("#sweeps", Table)
         table.put_columns(sweep_columns(self._bar))
-        table.put([_row(sweep, self._bar) for sweep in snapshot.sweeps])
+        # The newest first; of those in training the newest is what the reader came for.
+        table.put([_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
         wanted = self.interface.selection.sweep
+        if wanted is None:
+            wanted = next((sweep.id for sweep in reversed(snapshot.sweeps) if sweep.live), None)
         if wanted is not None and table.key != str(wanted):
             table.move_to(str(wanted))
         self._show_sweep()
