@@ -66,6 +66,7 @@ class Supervisor:
         self._environment = dict(os.environ if environment is None else environment)
         self._me = ProcessId.current()
         self._conn: sqlite3.Connection = connect(self._store)
+        self._file = os.stat(self._store)
         planned = {
             (workload.name, study.batch_size) for workload in plan.workloads for study in workload.studies
         }
@@ -168,6 +169,13 @@ class Supervisor:
         latest = time.monotonic()
         while True:
             begun = time.monotonic()
+            if self._lost():
+                return Outcome(
+                    "FAILED",
+                    1,
+                    f"{self._store} was deleted, moved or replaced meanwhile, and with it what it held. Nothing may move it "
+                    "while a sweep is being trained.",
+                )
             if begun - latest > 2.0:
                 # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
                 slots.excuse_silence(begun)
@@ -192,6 +200,13 @@ class Supervisor:
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
             latest = time.monotonic() + pause
             time.sleep(pause)
+
+    def _lost(self) -> bool:
+        """Whether the store's name no longer leads to the file that is open: nobody would find what goes into that one."""
+        try:
+            return not os.path.samestat(os.stat(self._store), self._file)
+        except FileNotFoundError:
+            return True
 
     def _top_up(self, view: View) -> View:
         """Replace diverged trials while their study may have more; the view afterwards."""

@@ -288,6 +288,25 @@ def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) ->
     assert store.processes() == []
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_was_deleted_ends_the_run(launch: Launch, store: Store, replaced: bool) -> None:
+    """Where the file is deleted, or another put in its place, the run says so and fails: its results would be found nowhere."""
+    launched = launch([[{"seconds": 20}]])
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    other = store.path.with_name("other")
+    other.touch()
+    if replaced:
+        other.replace(store.path)
+    else:
+        store.path.unlink()
+    code, events, _ = launched.end()
+    assert code == 1
+    (end,) = of(events, "end")
+    assert end["state"] == "FAILED"
+    assert "was deleted, moved or replaced" in end["message"]
+    assert store.processes() == []
+
+
 def test_resuming_trains_only_what_is_left(launch: Launch, store: Store) -> None:
     """After a stop, the same launch trains the rest; finished trials keep their rows and times."""
     launched = launch([[FINE, {"seconds": 1.0}, FINE]])
