@@ -70,7 +70,14 @@ async def test_every_theme_draws(source, place):
     """Themes of Textual, those in the terminal's own colours too, and the two of the house: the same words."""
     async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:
         before = screen_text(pilot)
-        for theme in ("ansi-dark", "ansi-light", "textual-light", "gruvbox", "hvdsweep-light", "hvdsweep-dark"):
+        for theme in (
+            "ansi-dark",
+            "ansi-light",
+            "textual-light",
+            "gruvbox",
+            "hvdsweep-light",
+            "hvdsweep-dark",
+        ):
             pilot.app.theme = theme
             await pilot.pause()
             assert screen_text(pilot) == before
