@@ -54,7 +54,7 @@ class MetaparametersScreen(WorkloadPlace):
     MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing #middle { display: none; }
     MetaparametersScreen #main { width: 1fr; }
     MetaparametersScreen #side { width: 1fr; border-left: solid $border; }
-    MetaparametersScreen #warnings { height: auto; max-height: 40%; min-height: 2; border-top: solid $border; }
+    MetaparametersScreen #warnings { height: auto; max-height: 40%; min-height: 3; border-top: solid $border; }
     MetaparametersScreen #detail { height: auto; max-height: 3; padding: 0 1; color: $foreground-muted; background: $surface; }
     MetaparametersScreen.-low #detail { display: none; }
     MetaparametersScreen.-low #workload { display: none; }

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
+from tui.scaling_words import short
 from tui.screens.workload_place import WorkloadPlace, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
@@ -250,8 +251,8 @@ class ScalingScreen(WorkloadPlace):
             ("example_budget", self.desk.example_budget),
         ):
             ladder = self.desk.budgets(everyone, examples=name == "example_budget")
-            said = "≤ any" if value is None else f"≤ {count(value)}"
-            room = max((len(f"≤ {count(int(rung))}") for rung in ladder), default=0)
+            said = "≤ any" if value is None else f"≤ {short(value)}"
+            room = max((len(f"≤ {short(rung)}") for rung in ladder), default=0)
             self.query_one(f"#{name}", Slider).put(ladder, value, said, room=room)
 
     def _put_workloads(self, snapshot: Snapshot) -> None:
