@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +14,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
-from tui.scaling_words import short
-from tui.screens.workload_place import WorkloadPlace, group_of
+from tui.screens.asking import Asking
+from tui.screens.workload_place import group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.notice import Notice
-from tui.widgets.prompt import Prompt
-from tui.widgets.slider import Slider
 from tui.widgets.table import Column, Row, Table
 from tui.words import count
 
@@ -55,7 +52,7 @@ NUMBERS = (
 )
 
 
-class ScalingScreen(WorkloadPlace):
+class ScalingScreen(Asking):
     """Sliders above; the chart; workloads, numbers and what they say at the side."""
 
     PLACE = "scaling"
@@ -66,12 +63,6 @@ class ScalingScreen(WorkloadPlace):
     ScalingScreen #none { display: none; }
     ScalingScreen.-nothing #none { display: block; }
     ScalingScreen.-nothing #controls, ScalingScreen.-nothing #middle { display: none; }
-    ScalingScreen #controls { height: 1; }
-    ScalingScreen #budgets { width: 1fr; height: 1; }
-    ScalingScreen.-narrow #controls, ScalingScreen.-tiny #controls { height: 2; layout: vertical; }
-    ScalingScreen.-low #controls { height: 1; }
-    ScalingScreen.-low #budgets { display: none; }
-    ScalingScreen.-tiny.-low #controls { display: none; }
     ScalingScreen #main { width: 1fr; }
     ScalingScreen #side { width: 48; border-left: solid $border; }
     ScalingScreen.-very-wide #side { width: 66; }
@@ -94,12 +85,7 @@ class ScalingScreen(WorkloadPlace):
         """Workloads of the curves in the chart."""
 
     def compose_body(self) -> ComposeResult:
-        with Horizontal(id="controls", classes="aside"):
-            yield Slider("goal", id="goal")
-            with Horizontal(id="budgets"):
-                yield Slider("steps", unlimited=True, id="step_budget")
-                yield Slider("examples", unlimited=True, id="example_budget")
-        yield Prompt(id="prompt")
+        yield from self.compose_controls()
         with Horizontal(id="middle"):
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="curve", describe=self._describe)
@@ -126,15 +112,6 @@ class ScalingScreen(WorkloadPlace):
     def has_trial(self) -> bool:
         return self._trial() is not None
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether something is asked that the sweep itself does not ask."""
-        row = self.row(self.current)
-        if row is None or self.interface.desk is None:
-            return False
-        moved = self.desk.chosen.get(group_of(row)) not in (None, row.goal)
-        return bool(moved or self.desk.step_budget or self.desk.example_budget)
-
     # What the store says
 
     def show(self, snapshot: Snapshot) -> None:
@@ -159,7 +136,7 @@ class ScalingScreen(WorkloadPlace):
         wanted = self.wanted()
         return [row for row in self.listed() if row.id in wanted and self.desk.has(row.id)]
 
-    def _alike(self, row: WorkloadRow) -> list[int]:
+    def alike(self, row: WorkloadRow) -> list[int]:
         """The workloads in the chart that share the goal with `row`."""
         return [other.id for other in self._drawn() if group_of(other) == group_of(row)] or [row.id]
 
@@ -177,7 +154,7 @@ class ScalingScreen(WorkloadPlace):
             view.chart = self._chart_of(focus, costs)
         elif view.chart is None or view.chart.series:
             view.chart = _reading()
-        self._put_controls()
+        self.put_controls(self._order)
         self._put_workloads(self.snapshot)
         self._put_numbers(focus, costs)
 
@@ -230,30 +207,6 @@ class ScalingScreen(WorkloadPlace):
             current = self._curves[focus]
             chart = dataclasses.replace(chart, title=f"{current.workload}  {goal_text(current)}")
         return chart
-
-    def _put_controls(self) -> None:
-        row = self.row(self.current)
-        if row is None or not self.desk.has(row.id):
-            return
-        goal, alike = self.goal(row), self._alike(row)
-        sign = ">" if row.maximize else "<"
-        ladder = self.desk.goals(alike, row.goal)
-        self.query_one("#goal", Slider).put(
-            ladder,
-            goal,
-            "none" if goal is None else f"{sign} {goal:g}",
-            home=row.goal,
-            room=max((len(f"{sign} {rung:g}") for rung in ladder), default=0),
-        )
-        everyone = self._order or [row.id]
-        for name, value in (
-            ("step_budget", self.desk.step_budget),
-            ("example_budget", self.desk.example_budget),
-        ):
-            ladder = self.desk.budgets(everyone, examples=name == "example_budget")
-            said = "≤ any" if value is None else f"≤ {short(value)}"
-            room = max((len(f"≤ {short(rung)}") for rung in ladder), default=0)
-            self.query_one(f"#{name}", Slider).put(ladder, value, said, room=room)
 
     def _put_workloads(self, snapshot: Snapshot) -> None:
         several = len(snapshot.sweeps) > 1
@@ -340,103 +293,6 @@ class ScalingScreen(WorkloadPlace):
         return self._curves[names.index(reading.series)].points[reading.index]
 
     # What the reader does
-
-    @on(Slider.Moved)
-    def _slid(self, message: Slider.Moved) -> None:
-        value = message.value
-        if message.slider.id == "goal":
-            if value is not None:
-                self._set_goal(value)
-        elif message.slider.id == "step_budget":
-            self.desk.step_budget = None if value is None else int(value)
-        else:
-            self.desk.example_budget = None if value is None else int(value)
-        self.redraw_soon()
-
-    @on(Slider.Asked)
-    def _asked_to_type(self, message: Slider.Asked) -> None:
-        self._type(str(message.slider.id))
-
-    def _set_goal(self, value: float) -> None:
-        row = self.row(self.current)
-        if row is not None:
-            self.desk.chosen[group_of(row)] = value
-            self.redraw_soon()
-
-    def action_goal(self, steps: int) -> None:
-        self.query_one("#goal", Slider).move(steps)
-
-    def action_step_budget(self, steps: int) -> None:
-        self.query_one("#step_budget", Slider).move(steps)
-
-    def action_example_budget(self, steps: int) -> None:
-        self.query_one("#example_budget", Slider).move(steps)
-
-    def action_type_goal(self) -> None:
-        self._type("goal")
-
-    def _type(self, what: str) -> None:
-        row = self.row(self.current)
-        if row is None:
-            return
-        if what == "goal":
-            goal = self.goal(row)
-            label = f"{row.metric or 'goal'} {'>' if row.maximize else '<'}"
-            self._prompt.open(what, label, "" if goal is None else f"{goal:g}", "a number")
-        else:
-            value = self.desk.step_budget if what == "step_budget" else self.desk.example_budget
-            label = "steps ≤" if what == "step_budget" else "examples ≤"
-            self._prompt.open(what, label, "" if value is None else str(value), "a number; nothing: no limit")
-        self.refresh_keys()
-
-    @property
-    def _prompt(self) -> Prompt:
-        return self.query_one("#prompt", Prompt)
-
-    @on(Prompt.Typed)
-    def _typed(self, message: Prompt.Typed) -> None:
-        message.stop()
-        text = message.text.strip().replace("_", "")
-        try:
-            value = float(text) if text else None
-        except ValueError:
-            value = math.nan
-        goal = message.purpose == "goal"
-        if (value is None and goal) or (
-            value is not None and (not math.isfinite(value) or (value < 1 and not goal))
-        ):
-            wanted = (
-                "a number, such as 0.05" if goal else "a whole number of at least 1, or nothing for no limit"
-            )
-            self._prompt.wrong(f"{text or 'nothing'}: give {wanted}")
-            return
-        self._prompt.wrong("")
-        if goal:
-            assert value is not None
-            self._set_goal(value)
-        elif message.purpose == "step_budget":
-            self.desk.step_budget = None if value is None else int(value)
-        else:
-            self.desk.example_budget = None if value is None else int(value)
-        self.redraw_soon()
-
-    @on(Prompt.Entered)
-    def _entered(self, message: Prompt.Entered) -> None:
-        message.stop()
-        if not self._prompt.has_class("-wrong"):
-            self._close_prompt()
-
-    def _close_prompt(self) -> None:
-        self._prompt.close()
-        self.query_one("#curve", ChartView).focus()
-        self.refresh_keys()
-
-    def action_reset(self) -> None:
-        row = self.row(self.current)
-        if row is not None:
-            self.desk.chosen.pop(group_of(row), None)
-        self.desk.step_budget = self.desk.example_budget = None
-        self.redraw_soon()
 
     def action_measure(self) -> None:
         self._measure = MEASURES[(MEASURES.index(self._measure) + 1) % len(MEASURES)]
@@ -547,11 +403,11 @@ class ScalingScreen(WorkloadPlace):
         if not self.is_mounted:
             return False
         reading = self.query_one("#curve", ChartView).reading is not None
-        return bool(self._prompt.purpose) or reading or super().can_go_back
+        return self.is_typing or reading or super().can_go_back
 
     def go_back(self) -> bool:
-        if self._prompt.purpose:
-            self._close_prompt()
+        if self.is_typing:
+            self.close_prompt()
             return True
         if super().go_back():
             return True
