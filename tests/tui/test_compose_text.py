@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tui.composing.colours import coloured
 from tui.composing.draft import ORDER, Draft
 from tui.composing.start import Start
-from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed, scanned, value_at
+from tui.composing.toml_scan import scanned
+from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed, value_at
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*(ROOT / "examples").rglob("*.toml"), *(ROOT / "workloads/presets").rglob("*.toml")])

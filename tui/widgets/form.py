@@ -12,7 +12,8 @@ from textual.widgets import Static
 from tui.composing.toml_text import value_at
 from tui.composing.words import words_of
 from tui.widgets.form_options import OptionRows
-from tui.widgets.form_rows import AmountRow, FormRow, LineRow, NoteRow, PickRow, RanksRow, TicksRow
+from tui.widgets.form_row import FormRow
+from tui.widgets.form_rows import AmountRow, LineRow, NoteRow, PickRow, RanksRow, TicksRow
 from tui.widgets.form_search import MetaparameterRow
 
 if TYPE_CHECKING:

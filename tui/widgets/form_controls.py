@@ -88,7 +88,11 @@ class Words(Widget, can_focus=True):
         self.hovered = -1
 
     def on_click(self, event: events.Click) -> None:
-        index = self._word_at(event.x)
+        self.clicked(event.x)
+
+    def clicked(self, x: int) -> None:
+        """The mouse was pressed in this column."""
+        index = self._word_at(x)
         if index >= 0:
             self._at = index
             self.choose(index)
@@ -191,8 +195,8 @@ class Cycle(Words):
     def _word_at(self, x: int) -> int:
         return 0 if not self.disabled else -1
 
-    def on_click(self, event: events.Click) -> None:
-        self.action_step(-1 if event.x < 2 else 1)
+    def clicked(self, x: int) -> None:
+        self.action_step(-1 if x < 2 else 1)
 
     def action_step(self, way: int) -> None:
         super().action_step(way)

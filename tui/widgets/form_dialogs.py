@@ -188,9 +188,9 @@ class SaveDialog(ModalScreen[Target | None]):
             return None
         try:
             path = Path(text).expanduser().absolute()
-        except RuntimeError:
+            return path if path.suffix or path.is_dir() else path.with_suffix(".toml")
+        except (OSError, RuntimeError, ValueError):
             return None
-        return path if path.suffix else path.with_suffix(".toml")
 
     def _problem(self, path: Path | None) -> str:
         """Why nothing can be saved there."""

@@ -11,7 +11,8 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from tui.composing.colours import coloured
-from tui.composing.toml_text import Path, parsed, scanned
+from tui.composing.toml_scan import Path, scanned
+from tui.composing.toml_text import parsed
 
 COLOURS = {
     "comment": "foreground-muted",

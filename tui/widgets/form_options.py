@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.containers import Vertical
+from textual.message import Message
 
 from tui.composing.words import words_of
-from tui.widgets.form_rows import FormRow, LineRow, PickRow
+from tui.widgets.form_row import FormRow
+from tui.widgets.form_rows import LineRow, PickRow
 
 KINDS = {"count": "number", "counts": "numbers", "rate": "number"}
 """Kind of a model's option -> kind of its field."""
@@ -21,6 +23,9 @@ class OptionRows(Vertical):
     OptionRows { height: auto; width: 1fr; }
     OptionRows FormRow .label { color: $foreground-muted 60%; padding-left: 3; }
     """
+
+    class Arrived(Message):
+        """Other rows are there now."""
 
     def __init__(self, table: str) -> None:
         """`table`: `model_options` or `dataset_options`."""
@@ -43,8 +48,13 @@ class OptionRows(Vertical):
             row.gone = True
         self.remove_children()
         self.mount(*rows)
+        self.call_after_refresh(self._begin, rows, tables)
+
+    def _begin(self, rows: Sequence[FormRow], tables: Mapping[str, Any]) -> None:
         for row in rows:
-            self.call_after_refresh(row.show, tables)
+            if row.is_mounted and not row.gone:
+                row.show(tables)
+        self.post_message(self.Arrived())
 
     def _row(self, name: str, kind: str, hint: str) -> FormRow:
         key, label = f"{self._table}.{name}", name.replace("_", " ")

@@ -12,7 +12,7 @@ from textual.widgets import Input, Label, Static
 from tui.composing.toml_text import REMOVED, Change, value_at
 from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, value_of, words_of
 from tui.widgets.form_controls import Cycle, Words
-from tui.widgets.form_rows import FormRow
+from tui.widgets.form_row import FormRow
 
 TEXTS = ("value", "min", "max", "values")
 
