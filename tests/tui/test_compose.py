@@ -32,6 +32,41 @@ from tui.widgets.form_dialogs import ListDialog, SaveDialog
 from tui.widgets.form_row import FormRow
 from tui.widgets.table import Table
 
+OVERRIDES = """\
+# Fully connected nets: small batches want
+# smaller learning rates.
+dataset = "digits"
+model = "fc_128"
+algorithms = ["sgd", "nesterov_momentum"]
+
+[goal]
+metric = "val/classification_error"
+value = 0.04   # reached strictly below
+
+[budget]
+steps = 400
+
+[[budget.override]]
+batch_sizes = [2]
+steps = 2000
+
+[[budget.override]]
+batch_sizes = [4, 8]
+steps = 1000
+
+[studies]
+batch_sizes = "2^1..2^6"
+trials = 16
+
+[search]
+learning_rate = { scale = "log", min = 0.02, max = 2.0 }   # per example
+momentum = { scale = "reverse_log", min = 0.5, max = 0.98 }
+
+[[search.override]]
+batch_sizes = [2, 4]
+learning_rate = { scale = "log", min = 0.004, max = 0.4 }
+"""
+
 NO_STORE = Trouble("No database yet", "there is none", gone=True)
 
 
@@ -115,10 +150,10 @@ async def test_screen(empty, golden):
 
 async def test_panes_behind_one_another(empty, golden):
     """At 80x24 ctrl+t goes through form, plan and TOML; each has the whole screen and the keyboard. What the form cannot show
-    of a preset is named there, and said to be in the TOML."""
+    is named there, and said to be in the TOML."""
     async with pilot_of(empty, place="compose", size=(80, 24)) as pilot:
         screen = screen_of(pilot)
-        screen.begin(preset("small/fc"))
+        screen.begin(Start(OVERRIDES))
         await settle(pilot)
         assert "(in the TOML)" in screen_text(pilot)
         for owner in ("plan", "toml", "dataset"):
@@ -263,7 +298,7 @@ async def test_what_the_form_does_not_know_stays(empty):
     """Comments, overrides, points and unknown keys are as they were after edits all over the form."""
     async with pilot_of(empty, place="compose") as pilot:
         screen = screen_of(pilot)
-        begun = preset("small/fc")
+        begun = Start(OVERRIDES)
         screen.begin(begun)
         await settle(pilot)
         await type_into(pilot, "studies.trials", "20")
@@ -337,6 +372,42 @@ async def test_undo_in_the_editor_takes_back_what_the_form_did(empty):
         await settle(pilot)
         assert text_of(pilot) == TEMPLATE
         assert row(pilot, "studies.seed").query_one(Input).value == "1"
+
+
+WRONG = [
+    "",
+    "x",
+    0,
+    -1,
+    1.5,
+    True,
+    [],
+    [1, "a"],
+    {},
+    {"a b": 1, "c.d": {"e": [2]}},
+    {"scale": 3},
+    {"scale": "log", "min": []},
+]
+
+
+async def test_no_text_whatsoever_breaks_the_form(empty):
+    """Every key of the file with a value of every wrong kind, one after the other: mistakes are said, nothing falls over."""
+    from hvdsweep.sweep.write import toml_key, toml_value
+    from tui.composing.draft import ORDER
+
+    async with pilot_of(empty, place="compose") as pilot:
+        screen = screen_of(pilot)
+        for shift in range(len(WRONG)):
+            values = iter([*WRONG[shift:], *WRONG] * 9)
+            texts = ["".join(f"{key} = {toml_value(next(values))}\n" for key in ORDER[""]), ""]
+            for table in (table for table in ORDER if table):
+                lines = [f"{toml_key(key)} = {toml_value(next(values))}\n" for key in ORDER[table]]
+                texts[1] += f"[{table}]\n{''.join(lines)}"
+            for text in texts:
+                screen.editor.load_text(text)
+                await settle(pilot)
+                assert screen.draft.tables is not None
+                assert screen.outlook.problems
 
 
 async def test_options_come_and_go_with_the_model(empty):
@@ -782,6 +853,14 @@ async def test_starting_from_a_sweep_of_the_database(source):
         assert parsed(text_of(pilot))["model"] == "fc_16"
         assert "From what the database keeps of sweep 2" in screen_text(pilot)
         assert "goes on with sweep 2" in screen_text(pilot)
+
+
+async def test_a_file_that_is_in_the_list_already(empty, tmp_path):
+    """Its whole name typed is that entry, not a second one."""
+    (tmp_path / "mine.toml").write_text(TEMPLATE)
+    async with pilot_of(empty, place="compose") as pilot:
+        await start_from(pilot, "mine.toml")
+        assert screen_of(pilot).draft.file == tmp_path / "mine.toml"
 
 
 async def test_leaving_the_list_changes_nothing(empty):

@@ -160,7 +160,7 @@ class ComposeScreen(DraftPlace):
 
     def _open(self, name: str) -> None:
         self._bring(name)
-        if self.can_fill and not self.has_class("-full"):
+        if not (self.has_class("-narrow") or self.has_class("-tiny") or self.has_class("-full")):
             self._enter(name)
         else:
             # A pane that was away can have the keyboard once it is there.
@@ -187,7 +187,9 @@ class ComposeScreen(DraftPlace):
 
     @property
     def can_fill(self) -> bool:
-        return not (self.has_class("-narrow") or self.has_class("-tiny"))
+        # In a line or in the editor the key would be a letter.
+        typing = isinstance(self.focused, Input | TextArea)
+        return not (self.has_class("-narrow") or self.has_class("-tiny") or typing)
 
     def fill(self) -> None:
         self._bring(self._pane_of(self.focused))

@@ -79,7 +79,7 @@ class ListDialog(ModalScreen[str | None]):
             if not entry.value or all(term in f"{entry.words} {entry.about}".lower() for term in terms):
                 shown.append(entry)
         typed = self._free(text.strip()) if text.strip() else None
-        if typed is not None:
+        if typed is not None and all(entry.value != typed.value for entry in shown):
             shown.insert(0, typed)
         listed = [
             entry

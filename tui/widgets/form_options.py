@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from textual.message import Message
 from tui.composing.words import words_of
 from tui.widgets.form_row import FormRow
 from tui.widgets.form_rows import LineRow, PickRow
+
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+"""Names of options that are offered as fields; others are left to the text."""
 
 KINDS = {"count": "number", "counts": "numbers", "rate": "number"}
 """Kind of a model's option -> kind of its field."""
@@ -39,7 +43,8 @@ class OptionRows(Vertical):
         given = tables.get(self._table)
         options = self._options(owner)
         known = dict(options)
-        others = tuple(name for name in given if name not in known) if isinstance(given, Mapping) else ()
+        there = tuple(given) if isinstance(given, Mapping) else ()
+        others = tuple(name for name in there if name not in known and PLAIN.fullmatch(name))
         if (options, others) == self._made:
             return
         self._made = (options, others)
