@@ -22,10 +22,14 @@ def command_lines() -> list[tuple[str, str]]:
     for page in PAGES:
         for block in re.findall(r"```(?:sh|console|bash)\n(.*?)```", page.read_text(), re.DOTALL):
             joined = block.replace("\\\n", " ")
-            found += [(page.name, line) for line in joined.splitlines() if re.match(r"\s*(\$ )?hvdsweep\b", line)]
+            found += [
+                (page.name, line) for line in joined.splitlines() if re.match(r"\s*(\$ )?hvdsweep\b", line)
+            ]
     for example in EXAMPLES:
         lines = example.read_text().splitlines()
-        found += [(example.name, line.lstrip("# ")) for line in lines if re.match(r"#\s+hvdsweep [a-z]", line)]
+        found += [
+            (example.name, line.lstrip("# ")) for line in lines if re.match(r"#\s+hvdsweep [a-z]", line)
+        ]
     return found
 
 

@@ -14,21 +14,27 @@ HEAVY = ("tensorflow", "keras", "horovod", "textual")
 
 def loaded_after(statement: str) -> set[str]:
     """The top-level modules in a fresh interpreter after `statement`."""
-    code = f"import json, sys; {statement}; print(json.dumps(sorted({{n.split('.')[0] for n in sys.modules}})))"
+    code = (
+        f"import json, sys; {statement}; print(json.dumps(sorted({{n.split('.')[0] for n in sys.modules}})))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     return set(json.loads(run.stdout.splitlines()[-1]))
 
 
 def core_modules() -> list[str]:
     """Every module of the core but training/, and the light part of workloads/."""
-    paths = [p for p in (ROOT / "hvdsweep").rglob("*.py") if "training" not in p.parts and p.parent.name != "cli"]
+    paths = [
+        p for p in (ROOT / "hvdsweep").rglob("*.py") if "training" not in p.parts and p.parent.name != "cli"
+    ]
     names = [".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in paths]
     return [*names, "workloads", "workloads.catalogue"]
 
 
 def test_the_core_loads_neither_tensorflow_nor_textual():
     """Importing every module of the core leaves TensorFlow, Keras, Horovod and Textual out of the process."""
-    loaded = loaded_after("import importlib; [importlib.import_module(n) for n in " + repr(core_modules()) + "]")
+    loaded = loaded_after(
+        "import importlib; [importlib.import_module(n) for n in " + repr(core_modules()) + "]"
+    )
     assert not loaded & set(HEAVY)
 
 
@@ -62,7 +68,9 @@ def test_arrows_run_one_way(room):
             if name == "tui" or name.startswith("tui."):
                 assert room == "tui" or in_cli, f"{path}: imports {name}"
             if name == "tensorflow" or name.startswith(("horovod", "keras")):
-                assert inside[:2] == ("hvdsweep", "training") or room == "workloads", f"{path}: imports {name}"
+                assert inside[:2] == ("hvdsweep", "training") or room == "workloads", (
+                    f"{path}: imports {name}"
+                )
 
 
 def test_the_public_api_is_what_it_says():

@@ -11,6 +11,9 @@ from tui.composing.start import Start, file_at, nothing, preset, template
 from tui.snapshot import Snapshot
 from tui.words import count, plural
 
+SMALL = "small/"
+"""Presets that any machine can train."""
+
 MOST_FILES = 40
 """Files of the working directory that are offered."""
 
@@ -50,7 +53,9 @@ def offers(shelf: Shelf, current: str, snapshot: Snapshot | None) -> list[Entry]
         entries.append(Entry("", f"Files in {Path.cwd()}"))
     entries += [Entry(f"file:{path.absolute()}", str(path), "") for path in files]
     entries.append(Entry("", "Presets"))
-    entries += [Entry(f"preset:{name}", name, "") for name in catalogue.presets()]
+    for name in sorted(catalogue.presets(), key=lambda name: not name.startswith(SMALL)):
+        about = "minutes on a laptop, no download" if name.startswith(SMALL) else ""
+        entries.append(Entry(f"preset:{name}", name, about))
     return entries
 
 

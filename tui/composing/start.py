@@ -98,14 +98,14 @@ def stored(sweep_id: int, reader: Reader) -> Start:
         raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
     name, key, file, written, np, gangs = rows[0]
     definition = json.loads(written)
-    ranks = {"np": str(np or 1), "gangs": str(gangs or 1)}
+    np, gangs = str(np or 1), str(gangs or 1)
     start = _unchanged(file, key, definition)
     if start is not None:
-        return Start(start.text, name=name, file=start.file, **ranks)
+        return Start(start.text, name=name, file=start.file, np=np, gangs=gangs)
     remark = f"From what the database keeps of sweep {sweep_id}" + (
         f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
     )
-    return Start(text_of(definition), name=name, **ranks, remark=remark)
+    return Start(text_of(definition), name=name, np=np, gangs=gangs, remark=remark)
 
 
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:

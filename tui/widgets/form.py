@@ -140,9 +140,9 @@ class Form(VerticalScroll, can_focus=False):
         for options in self.query(OptionRows):
             options.show(tables)
         for name in LINEAR:
-            row = self.row(f"search.{name}")
-            if row is not None:
-                row.display = linear or value_at(tables, ("search", name)) is not None
+            decay = self.row(f"search.{name}")
+            if decay is not None:
+                decay.display = linear or value_at(tables, ("search", name)) is not None
 
     def mark(self, problems: Sequence[Remark], warnings: Sequence[Remark]) -> None:
         """Put every sentence beside the field it is about; those about nothing in the form stand above it."""

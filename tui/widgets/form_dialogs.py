@@ -208,14 +208,15 @@ class SaveDialog(ModalScreen[Target | None]):
     def _look(self) -> None:
         path = self.path
         problem = self._problem(path)
-        foreign = not problem and path is not None and path.exists() and path != self._own
+        there = not problem and path is not None and path.exists()
+        foreign = there and path != self._own
         line, button = self.query_one(".outlook", Static), self.query_one("#ok", Button)
         if problem:
             said = problem
         elif foreign:
             said = f"{path} is there already, and holds something else. It would be replaced."
         else:
-            said = f"{path}{' is written anew' if path == self._own and path.exists() else ''}"
+            said = f"{path}{' is written anew' if there else ''}"
             if self._launch:
                 said += f"\n{self._launch}"
         if self._mistakes and not problem:

@@ -89,8 +89,8 @@ class OutlookView(Vertical):
             self.query_one("#advice", Static).update("")
             return
         self.query_one("#totals", Static).update(_totals(summary, outlook))
-        said = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
-        self.query_one("#advice", Static).update(" ".join(said))
+        notes = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
+        self.query_one("#advice", Static).update(" ".join(notes))
         table.put([_row(study) for study in summary.studies])
 
     def clear(self) -> None:

@@ -6,7 +6,7 @@ A row shows what the tables of a text say, and tells by `Edited` what is to chan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -16,9 +16,6 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from tui.composing.toml_text import Change, Path
-
-SHORT = 24
-"""Characters of a fact that has room beside its control."""
 
 
 def path_of(key: str) -> Path:
@@ -38,16 +35,16 @@ class FormRow(Vertical):
     FormRow .fact { width: auto; max-width: 26; padding: 0 0 0 1; color: $foreground-muted 60%; height: 1; }
     FormRow > .below { height: auto; width: 1fr; padding: 0 1 0 17; color: $foreground-muted 60%; display: none; }
     FormRow > .said { height: auto; width: 1fr; padding: 0 1 0 17; display: none; color: $error; }
-    FormRow.-wrong > .said, FormRow.-doubtful > .said { display: block; }
-    FormRow.-doubtful > .said { color: $warning; }
     FormRow.-wrong .label { color: $error; }
     FormRow Input { width: 1fr; max-width: 36; background: $panel; padding: 0 1; }
     FormRow Input.-short { width: 12; min-width: 12; }
-    AmountRow Pick { margin-left: 1; }
     FormRow Input:focus { background: $block-cursor-blurred-background; background-tint: $foreground 0%; }
     .-tiny FormRow .label { width: 12; }
     .-tiny FormRow > .said { padding: 0 1; }
     """
+
+    ROOM: ClassVar[int] = 24
+    """Characters of a fact that has room beside the control."""
 
     class Edited(Message):
         """Something else is to be said in the text."""
@@ -136,7 +133,7 @@ class FormRow(Vertical):
 
     def _speak(self) -> None:
         wrong, doubtful = self._sentence
-        long = len(self._fact) > SHORT
+        long = len(self._fact) > self.ROOM
         self._write("fact", Content("" if long else self._fact))
         lines = [
             Content.styled(self._fact if long else "", "$foreground-disabled"),

@@ -220,6 +220,11 @@ class TicksRow(FormRow):
 class AmountRow(FormRow):
     """A number and what it counts: exactly one of a few keys of one table."""
 
+    ROOM = 0
+    DEFAULT_CSS = """
+    AmountRow Pick { margin-left: 1; }
+    """
+
     def __init__(
         self, table: str, label: str, units: Mapping[str, str], *, hints: Mapping[str, str] | None = None
     ) -> None:

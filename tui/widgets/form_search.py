@@ -31,16 +31,16 @@ class MetaparameterRow(FormRow):
     def __init__(self, name: str, label: str, example: tuple[str, str, str, str]) -> None:
         """`example`: a fixed value, both ends of a range, and a list of values, to begin with."""
         super().__init__(f"search.{name}", label)
-        self._name = name
+        self._metaparameter = name
         self._example = dict(zip(TEXTS, example, strict=True))
         self._texts = dict.fromkeys(TEXTS, "")
         """What was typed for each way."""
 
     def controls(self) -> ComposeResult:
-        yield Cycle(HOWS, id=f"{self._name}_how")
-        yield Input(compact=True, id=f"{self._name}_first")
+        yield Cycle(HOWS, id=f"{self._metaparameter}_how")
+        yield Input(compact=True, id=f"{self._metaparameter}_first")
         yield Label("…", classes="to")
-        yield Input(compact=True, id=f"{self._name}_second")
+        yield Input(compact=True, id=f"{self._metaparameter}_second")
         yield Static(classes="other", markup=False)
 
     def on_mount(self) -> None:
@@ -62,7 +62,7 @@ class MetaparameterRow(FormRow):
         return () if self.how in (LEFT_OUT, OTHER) else ("min", "max")
 
     def show(self, tables: Mapping[str, Any]) -> None:
-        value = value_at(tables, ("search", self._name))
+        value = value_at(tables, ("search", self._metaparameter))
         how = how_of(value)
         cycle = self.query_one(Cycle)
         cycle.value = how
@@ -102,7 +102,7 @@ class MetaparameterRow(FormRow):
             value = value_of("number", self._texts["value"])
         else:
             value = range_of(self.how, *(self._texts[name] for name in ("min", "max", "values")))
-        self.tell(self.key, Change(("search", self._name), value))
+        self.tell(self.key, Change(("search", self._metaparameter), value))
 
     def _from_others(self, name: str) -> str:
         low, high = self._texts["min"].strip(), self._texts["max"].strip()
@@ -119,7 +119,7 @@ class MetaparameterRow(FormRow):
         place = list(self.query(Input)).index(event.input)
         name = self._used[min(place, len(self._used) - 1)]
         self._texts[name] = event.value
-        path = ("search", self._name)
+        path = ("search", self._metaparameter)
         if name == "value":
             change = Change(path, value_of("number", event.value))
         elif name == "values":
