@@ -17,6 +17,7 @@ from hvdsweep.training.evaluation import Evaluator, RanksDisagree
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.step import TrainStep
+from workloads import stateless
 
 CHUNK_SECONDS = 0.5
 """One compiled call should take no longer than this, so that a request to stop is heard and losses reach the store."""
@@ -105,7 +106,7 @@ class Study:
             self._verify("before the first step")
         metaparameters = self.train_step.metaparameters(trial["metaparameters"])
         shuffle = Shuffle(len(self.network.dataset.train), seed)
-        blocks = self._stream(shuffle) if self._streamed else None
+        blocks = self._stream(shuffle, seed) if self._streamed else None
         limit = self.definition.get("infeasible", {}).get("loss_above")
         done, seconds = 0, 0.0
         if self.at_start:
@@ -185,7 +186,7 @@ class Study:
         positions = (done + np.arange(count))[:, None] * self.batch_size + self.train_step.share.rows[None, :]
         return shuffle.at(positions)
 
-    def _stream(self, shuffle: Shuffle) -> Iterator[tuple[Any, Any, npt.NDArray[np.int64]]]:
+    def _stream(self, shuffle: Shuffle, seed: int) -> Iterator[tuple[Any, Any, npt.NDArray[np.int64]]]:
         """Blocks of a streamed set in the order training asks for them; the stream reads ahead."""
 
         def counts() -> Iterator[tuple[int, int]]:
@@ -196,14 +197,12 @@ class Study:
                 yield done, count
                 done += count
 
-        orders = (self._rows(shuffle, done, count) for done, count in counts())
-        sizes = (count for _, count in counts())
-        share = len(self.train_step.share.rows)
+        places = self.train_step.share.rows
+        orders = (self._rows(shuffle, done, count).ravel() for done, count in counts())
+        keys = (augmentation_keys(seed, done, count, places).ravel() for done, count in counts())
         stream = self.network.dataset.train.features
-        for count, (features, labels) in zip(
-            sizes, stream.blocks(order.ravel() for order in orders), strict=True
-        ):
-            yield features, labels, np.arange(count * share).reshape(count, share)
+        for (_, count), (features, labels) in zip(counts(), stream.blocks(orders, keys), strict=True):
+            yield features, labels, np.arange(count * len(places)).reshape(count, len(places))
 
     def _wanted_pace(self) -> int:
         return self._next_pace if self.ranks.is_first else 0
@@ -225,6 +224,17 @@ class Study:
             raise RanksDisagree(
                 f"the ranks' weights differ {when} of a study: fingerprints {everyone.tolist()}"
             )
+
+
+def augmentation_keys(
+    seed: int, done: int, count: int, places: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint32]:
+    """What a streamed example's augmentation is drawn from: uint32 [count, rows] for updates `done` (0-based) and on.
+
+    They are the keys that the graph derives for sets in memory: of the seed, the update and the row of the global batch.
+    """
+    scopes = (stateless.Scope(seed, done + i, places, {}) for i in range(count))
+    return np.stack([stateless.row_keys(scope, stateless.AUGMENTATION, np) for scope in scopes])
 
 
 def _first_divergence(

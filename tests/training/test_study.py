@@ -1,11 +1,20 @@
 """One trial on one rank: its losses against plain numpy, its measurements, and every way it may end."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hvdsweep.states import Status, StopReason
 from hvdsweep.training.batches import Shuffle
+from hvdsweep.training.network import Network
+from hvdsweep.training.ranks import Ranks
+from hvdsweep.training.study import Study
 from tests.training import oracle
+from tests.training.conftest import definition
+from workloads import stateless
+from workloads.datasets.dataset import Split
 
 META = {
     "learning_rate": 0.3,
@@ -144,3 +153,63 @@ def test_a_trial_gives_way_when_asked(train):
     end, losses, _ = train({"learning_rate": 0.1}, steps=4000, ask_at=100)
     assert end.status is Status.RUNNING
     assert len(losses) < 4000
+
+
+class Streamed:
+    """The digits as a stream that augments by keys as a streamed data set does: brightness by the key's first word."""
+
+    def __init__(self, split):
+        self.split = split
+        self.asked = []
+
+    def __len__(self):
+        return len(self.split)
+
+    def blocks(self, rows, keys=None):
+        for block, own in zip(rows, keys if keys is not None else itertools.repeat(None), strict=False):
+            self.asked.append(block)
+            features = self.split.features[block]
+            yield (features if own is None else brighter(features, own, np)), self.split.labels[block]
+
+
+def brighter(features, keys, xp=None):
+    """Features [b, ...] times 0.5 to 1.5, drawn from each example's key."""
+    factor = 0.5 + stateless.uniform(keys, 1, xp)
+    return features * factor.reshape(-1, 1, 1, 1) if xp is np else features * factor[:, :, None, None]
+
+
+@pytest.mark.parametrize("batch_size", [7, 32])
+def test_a_streamed_set_trains_as_one_in_memory(digits, batch_size):
+    """The same examples in the same batches under the same augmentation: the same losses, evaluated without augmentation."""
+
+    def losses_of(dataset):
+        study = Study(
+            Network(dataset, "fc_16", {}, None),
+            Ranks(),
+            definition(batch_size=batch_size),
+            ("learning_rate",),
+        )
+        losses, measured = [], []
+
+        def record(first, more, measurement):
+            losses.extend(more.tolist())
+            if measurement is not None:
+                measured.append(measurement[1]["val/cross_entropy_error"])
+            return False
+
+        study.train({"seed": 3, "metaparameters": {"learning_rate": 0.3}}, record, lambda: None)
+        return losses, measured
+
+    in_memory = replace(digits, augment=brighter)
+    stream = Streamed(digits.train)
+    val = Split(Streamed(digits.val), None)
+    streamed = replace(digits, train=Split(stream, None), val=val, augment=None)
+    expected, theirs = losses_of(in_memory)
+    losses, measured = losses_of(streamed)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    np.testing.assert_allclose(measured, theirs, rtol=1e-5)
+    plain, _ = losses_of(digits)
+    assert not np.allclose(losses, plain, rtol=1e-3), "the augmentation has an effect"
+    np.testing.assert_array_equal(
+        np.concatenate(stream.asked), Shuffle(len(digits.train), 3).at(np.arange(40 * batch_size))
+    )
