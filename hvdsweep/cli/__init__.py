@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("hvdsweep.cli.export", "Write sweeps in the published database's layout."),
     "scale": ("hvdsweep.cli.scale", "Examples per second against ranks, measured in short runs."),
     "workloads": ("hvdsweep.cli.workloads", "What can be trained; print a preset."),
+    "datasets": (
+        "hvdsweep.cli.datasets",
+        "Which data sets are here, how to get them, and whether they are whole.",
+    ),
     "schema": ("hvdsweep.cli.schema", "The JSON Schema of the sweep file."),
     "doctor": ("hvdsweep.cli.doctor", "Check this machine: versions, Horovod, allreduce, disk, GPUs."),
 }

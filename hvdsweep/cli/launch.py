@@ -112,9 +112,14 @@ def launch(
     from hvdsweep.sweep import Overrides
 
     plans, machines = _checked(workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile)
+    absent = _absent_data(plans)
     if dry_run:
         _show(plans, np, gangs, db, as_json)
+        for name in absent:
+            click.echo(f"{name}: is not on this machine; how to get it: hvdsweep datasets {name}", err=True)
         return
+    if absent:
+        raise UserError(*(problem for error in absent.values() for problem in error.problems))
     settings = Settings(
         np=np,
         gangs=gangs,
@@ -163,6 +168,24 @@ def _checked(
     if problems:
         raise UserError(*problems)
     return list(plans.values()), machines
+
+
+def _absent_data(plans: list[Plan]) -> dict[str, UserError]:
+    """Built-in data sets of these plans that are not on this machine, and how to get each.
+
+    Rank 0 always runs on this machine, so no trial could be trained.
+    """
+    from workloads.datasets import files
+
+    absent = {}
+    for dataset in dict.fromkeys(workload.dataset for plan in plans for workload in plan.workloads):
+        home = files.home_of(dataset)
+        if home is not None and home.folder not in absent:
+            try:
+                files.require(home)
+            except UserError as error:
+                absent[home.folder] = error
+    return absent
 
 
 def _show(plans: list[Plan], np: int, gangs: int, db: Path, as_json: bool) -> None:

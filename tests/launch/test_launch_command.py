@@ -116,3 +116,35 @@ print([name for name in ("tensorflow", "keras", "horovod", "textual") if name in
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_data_that_are_not_here_are_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch without its data is bad input, with what to get and where to; a dry run shows the plan and says so."""
+    monkeypatch.setenv("HVDSWEEP_DATA", str(tmp_path / "data"))
+    names = ["imagenet/resnet_50/nesterov_momentum", "mnist/fc_1024/sgd"]
+    arguments = [*names, "--np", "8", "--db", str(tmp_path / "s.db")]
+    result = CliRunner().invoke(launch, arguments)
+    assert isinstance(result.exception, UserError)
+    told = str(result.exception)
+    assert [line.partition(":")[0] for line in result.exception.problems] == ["imagenet", "mnist"]
+    assert str(tmp_path / "data" / "imagenet") in told
+    assert "train-images-idx3-ubyte.gz" in told
+    result = CliRunner().invoke(launch, [*arguments, "--dry-run"])
+    assert result.exit_code == 0
+    assert "1,100 trials" in " ".join(result.stdout.split())
+    assert "hvdsweep datasets imagenet" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_are_here_are_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subset is looked for where its parent is: one file of every part is enough."""
+    monkeypatch.setenv("HVDSWEEP_DATA", str(tmp_path))
+    for part in ("train/n01440764/a.JPEG", "val/n01440764/b.JPEG"):
+        (tmp_path / "imagenet" / part).parent.mkdir(parents=True)
+        preset = "imagenet_subsets/imagenet_half_classes/resnet_50/nesterov_momentum"
+        absent = CliRunner().invoke(launch, [preset, "--dry-run"]).stderr
+        assert "imagenet: is not on this machine" in absent
+        (tmp_path / "imagenet" / part).touch()
+    assert CliRunner().invoke(launch, [preset, "--dry-run"]).stderr == ""

@@ -8,9 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from hvdsweep.cli import group
 from hvdsweep.cli.datasets import datasets
 from hvdsweep.cli.workloads import workloads
 from hvdsweep.errors import RunFailed, UserError
@@ -67,6 +69,12 @@ def test_a_named_preset_is_its_file() -> None:
             json.loads(run(workloads, name, "--json"))["dataset"]
             == tomllib.loads(path.read_text())["dataset"]
         )
+
+
+def test_both_are_commands_of_hvdsweep() -> None:
+    """`hvdsweep workloads` and `hvdsweep datasets` exist under the program's own name."""
+    for name, command in (("workloads", workloads), ("datasets", datasets)):
+        assert group.get_command(click.Context(group), name) is command
 
 
 @pytest.mark.parametrize("command", [workloads, datasets])
@@ -154,3 +162,31 @@ def test_text_shards_are_verified_by_content_and_by_sums(
     (folder / name).write_bytes(content)
     with pytest.raises(RunFailed, match=word):
         run(datasets, "common_crawl", "--verify")
+
+
+def test_unpacked_batches_of_cifar_10_are_verified_by_structure(data: Path) -> None:
+    """An empty folder is missing data, not a verified set; a short batch and a wrong label are found."""
+    folder = data / "cifar_10" / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    assert json.loads(run(datasets, "cifar_10", "--json"))["state"] == "missing"
+    with pytest.raises(RunFailed, match="cifar_10: is missing"):
+        run(datasets, "cifar_10", "--verify")
+    batch = bytes(3073) * 10_000
+    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+        (folder / name).write_bytes(batch)
+    assert json.loads(run(datasets, "cifar_10", "--verify", "--json"))["state"] == "verified"
+    for damaged, word in ((batch[:-1], "bytes instead of"), (b"\x0a" + batch[1:], "a label is 10")):
+        (folder / "data_batch_3.bin").write_bytes(damaged)
+        with pytest.raises(RunFailed, match=rf"data_batch_3\.bin: .*{word}"):
+            run(datasets, "cifar_10", "--verify")
+
+
+def test_files_that_several_sets_share_are_read_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One damaged file of MNIST is told once, though MNIST's subsets are damaged with it."""
+    write_mnist(data / "mnist", packed=False)
+    (data / "mnist" / "train-labels-idx1-ubyte").write_bytes(b"")
+    result = CliRunner().invoke(datasets, ["--verify", "--json"])
+    assert isinstance(result.exception, RunFailed)
+    assert str(result.exception).count("train-labels-idx1-ubyte") == 1
+    states = {entry["name"]: entry["state"] for entry in json.loads(result.stdout)}
+    assert states["mnist"] == states["mnist_subsets/mnist_6875"] == "damaged"

@@ -229,7 +229,7 @@ def write_cifar() -> tuple[dict[str, bytes], np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 256, (26, 32, 32, 3)).astype(np.uint8), np.arange(26) % 10
     batches = {}
-    for number, name in enumerate(cifar_10.BATCHES):
+    for number, name in enumerate(files.CIFAR_BATCHES):
         cut = slice(4 * number, 4 * number + 4) if number < 5 else slice(20, 26)
         rows = [
             bytes([label]) + image.transpose(2, 0, 1).tobytes()
@@ -258,7 +258,7 @@ def test_cifar_10_reads_its_batches(packed: bool, data: Path, monkeypatch: pytes
         write_archive(data / "cifar_10", batches)
         publish(data / "cifar_10", monkeypatch, "cifar_10")
     else:
-        folder = data / "cifar_10" / cifar_10.FOLDER
+        folder = data / "cifar_10" / files.CIFAR_FOLDER
         folder.mkdir(parents=True)
         for name, content in batches.items():
             (folder / name).write_bytes(content)

@@ -13,8 +13,6 @@ from workloads.catalogue import DatasetInfo
 from workloads.datasets import files
 from workloads.datasets.dataset import Dataset, Split
 
-FOLDER = "cifar-10-batches-bin"
-BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 _PIXELS = 3 * 32 * 32
 
 
@@ -26,15 +24,15 @@ def load(info: DatasetInfo) -> Dataset:
     from workloads.tasks import task
 
     home = files.HOMES["cifar_10"]
-    unpacked = files.folder_of(home) / FOLDER
+    unpacked = files.folder_of(home) / files.CIFAR_FOLDER
     if unpacked.is_dir():
-        batches = {name: _read(unpacked / name, home) for name in BATCHES}
+        batches = {name: _read(unpacked / name, home) for name in files.CIFAR_BATCHES}
     else:
         batches = _read_archive(files.locate(home, home.files[0]), home)
     counts = [(info.train + info.val) // 5] * 5 + [info.test]
     parts = [
         _parse(batches[name], count, files.folder_of(home) / name)
-        for name, count in zip(BATCHES, counts, strict=True)
+        for name, count in zip(files.CIFAR_BATCHES, counts, strict=True)
     ]
     images = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
@@ -58,13 +56,18 @@ def _read_archive(path: Path, home: files.Home) -> dict[str, bytes]:
             found = {}
             for member in archive:
                 name = Path(member.name).name
-                if name in BATCHES and (stream := archive.extractfile(member)) is not None:
+                if name in files.CIFAR_BATCHES and (stream := archive.extractfile(member)) is not None:
                     found[name] = stream.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read as an archive: {error}") from error
-    if missing := [name for name in BATCHES if name not in found]:
+    if missing := [name for name in files.CIFAR_BATCHES if name not in found]:
         raise UserError(f"{path}: holds no {', '.join(missing)}; fetch it again from {home.files[0].url}")
     return found
+
+
+def verify(path: Path) -> None:
+    """Read one unpacked batch of 10,000 images. Raises `UserError` where it is none."""
+    _parse(path.read_bytes(), 10_000, path)
 
 
 def _parse(data: bytes, count: int, path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,11 @@ from hvdsweep.errors import UserError
 BUILT_IN = ("digits", "python_source", "noisy_quadratic")
 """Data sets that need no files of their own."""
 
+CIFAR_FOLDER = "cifar-10-batches-bin"
+"""What CIFAR-10's archive unpacks to."""
+CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
+"""The files in it that hold images, 10,000 each; the last one tests."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -220,15 +225,34 @@ def shards(home: Home, part: int) -> list[Path]:
     for pattern in home.patterns[part]:
         if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
             return found
-    looked = " nor ".join(str(folder / pattern) for pattern in home.patterns[part])
-    raise UserError(f"{home.folder}: no {looked}\n{instructions(home)}")
+    raise _no_shards(home, part)
+
+
+def _no_shards(home: Home, part: int) -> UserError:
+    looked = " nor ".join(str(folder_of(home) / pattern) for pattern in home.patterns[part])
+    return UserError(f"{home.folder}: no {looked}\n{instructions(home)}")
+
+
+def require(home: Home) -> None:
+    """Raise `UserError`, with instructions, where some part of a data set is missing.
+
+    Unlike `present` it stops at the first file of a part: listing a million images takes long on a network.
+    """
+    if home.folder == "cifar_10" or not home.patterns:
+        present(home)
+    for part, patterns in enumerate(home.patterns):
+        paths = (path for pattern in patterns for path in folder_of(home).glob(pattern))
+        if not any(path.is_file() for path in paths):
+            raise _no_shards(home, part)
 
 
 def present(home: Home) -> list[Path]:
     """Every file of a data set that is there, packed or unpacked. Raises `UserError` where some part is
     missing."""
-    if home.folder == "cifar_10" and (unpacked := folder_of(home) / "cifar-10-batches-bin").is_dir():
-        return sorted(unpacked.glob("*.bin"))
+    if home.folder == "cifar_10" and (unpacked := folder_of(home) / CIFAR_FOLDER).is_dir():
+        if absent := [name for name in CIFAR_BATCHES if not (unpacked / name).is_file()]:
+            raise UserError(f"{home.folder}: no {', '.join(absent)} in {unpacked}\n{instructions(home)}")
+        return [unpacked / name for name in CIFAR_BATCHES]
     found = [path for part in range(len(home.patterns)) for path in shards(home, part)]
     # Where patterns say what is needed, the published archive is only the way there.
     return found or [locate(home, file) for file in home.files]

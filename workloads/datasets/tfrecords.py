@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -128,5 +129,7 @@ def verify(paths: list[Path]) -> int:
         try:
             count += int(tf.data.TFRecordDataset(str(path)).reduce(np.int64(0), lambda n, _: n + 1).numpy())
         except tf.errors.DataLossError as error:
-            raise UserError(f"{path}: {error.message.split(' [Op')[0]}; make this shard again") from error
+            # TensorFlow puts the name of its operation around the sentence.
+            told = re.sub(r"\{\{.*?\}\}\s*| \[Op.*", "", error.message, flags=re.DOTALL)
+            raise UserError(f"{path}: {told}; make this shard again") from error
     return count

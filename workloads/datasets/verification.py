@@ -12,7 +12,7 @@ from workloads.datasets import files
 def damage(home: files.Home, present: list[Path]) -> list[str]:
     """One sentence for each damaged file among `present`; empty where all are whole.
 
-    Published files are compared by size and checksum, IDX files and TFRecords also by their own structure,
+    Published files are compared by size and checksum, IDX files, CIFAR-10's batches and TFRecords also by their own structure,
     and all files that a `SHA256SUMS` in the data set's folder lists (the format of sha256sum) with it.
     """
     published = {file.name: file for file in home.files}
@@ -36,6 +36,10 @@ def _own(path: Path) -> None:
         from workloads.datasets.mnist import read_idx
 
         read_idx(path)
+    elif path.parent.name == files.CIFAR_FOLDER:
+        from workloads.datasets import cifar_10
+
+        cifar_10.verify(path)
     elif "-of-" in path.name and path.parent.name in ("imagenet", "open_images_v4"):
         from workloads.datasets import tfrecords
 
