@@ -19,7 +19,7 @@ from hvdsweep.training.study import Study
 from tests.training.conftest import definition
 from tests.training.test_gang import work
 from workloads.datasets import load_dataset
-from workloads.models.noisy_quadratic import best_steps_to_loss, curvatures, expected_loss
+from workloads.models.noisy_quadratic import curvatures, expected_loss, steps_to_loss
 
 
 def moments(steps, rate, batch, dimension):
@@ -94,28 +94,35 @@ def test_measured_losses_are_the_closed_form_within_their_standard_error(batch, 
 
 TOML = """
 dataset = "noisy_quadratic"
-dataset_options = { dimension = 100 }
+dataset_options = { dimension = 50 }
 model = "noisy_quadratic"
 algorithm = "sgd"
 [goal]
 metric = "val/loss"
-value = 0.5
+value = 0.15
 [budget]
-steps = 200
-[[budget.override]]
-batch_sizes = [2]
-steps = 900
+steps = 40
 [evaluation]
 every = 1
 [studies]
 batch_sizes = [2, 8, 32, 128, 512]
-trials = 6
+trials = 24
 [search]
-learning_rate = { scale = "log", min = 0.5, max = 1.9 }
-[[search.override]]
-batch_sizes = [2, 8]
-learning_rate = { scale = "log", min = 0.1, max = 1.0 }
+learning_rate = 1.3
 """
+RATES = {2: 0.15, 8: 0.45, 32: 1.0, 128: 1.3, 512: 1.5}
+"""Close to the best ones: 222, 66, 26, 17 and 14 exact steps."""
+BUDGETS = {2: 360, 8: 130}
+
+
+def sweep_file(path):
+    """A sweep that repeats each batch size's best trial with 24 seeds."""
+    overrides = [f"[[budget.override]]\nbatch_sizes = [{b}]\nsteps = {n}\n" for b, n in BUDGETS.items()]
+    overrides += [
+        f"[[search.override]]\nbatch_sizes = [{b}]\nlearning_rate = {r}\n" for b, r in RATES.items()
+    ]
+    path.write_text(TOML + "".join(overrides))
+    return path
 
 
 def first(below):
@@ -124,30 +131,36 @@ def first(below):
 
 
 def test_a_sweeps_steps_to_the_goal_are_the_exact_curve(tmp_path):
-    """At every batch size the best trial arrives between the first step at which its study's exact losses, less 4.5 standard
-    deviations, allow it, and the first at which, plus as many, they demand it; and perfect scaling ends in a plateau."""
-    toml, path = tmp_path / "quadratic.toml", tmp_path / "quadratic.db"
-    toml.write_text(TOML)
+    """At every batch size the mean measured loss of 24 trials passes the goal at the exact step, within 4.5 standard errors;
+    the sweep's own curve, of the luckiest trial, lies where 4.5 deviations of one trial let it; scaling ends in a plateau."""
+    path = tmp_path / "quadratic.db"
     conn = connect(path, create=True)
-    sweep = save_plan(conn, make_plan(load_sweep(toml))).sweep_id
+    sweep = save_plan(conn, make_plan(load_sweep(sweep_file(tmp_path / "quadratic.toml")))).sweep_id
     writer = TrialWriter(path, new_gang(conn, sweep, np=1))
     work(path, sweep, writer)
     writer.close()
     conn.close()
     with open_reader(path) as store:
         table = store.workload_table("noisy_quadratic/noisy_quadratic/sgd")
-    steps = {point.batch_size: point.steps for point in curve(table).points}
-    exact = {}
-    for study, batch in enumerate(table.batch_sizes.tolist()):
-        rates = table.parameters["learning_rate"][table.study == study]
-        earliest, latest = [], []
-        for rate in rates:
-            mean, variance, _ = moments(int(table.train_steps[study]), rate, batch, 100)
-            earliest.append(first(mean - 4.5 * np.sqrt(variance) < 0.5))
-            latest.append(first(mean + 4.5 * np.sqrt(variance) < 0.5))
-        exact[batch], _ = best_steps_to_loss(0.5, batch, rates, 100)
-        assert min(earliest) <= exact[batch] <= min(latest)
-        assert min(earliest) <= steps[batch] <= min(latest)
-    print(steps, exact)
-    assert steps[2] / steps[8] > 2.5
-    assert steps[128] / steps[512] < 1.5
+        measured = {
+            batch: [
+                store.measurements(trial).values["val/loss"]
+                for trial in table.trial_id[table.study == study].tolist()
+            ]
+            for study, batch in enumerate(table.batch_sizes.tolist())
+        }
+    best = {point.batch_size: point.steps for point in curve(table).points}
+    steps = {}
+    for batch, rate in RATES.items():
+        losses = np.array(measured[batch])
+        assert losses.shape == (24, BUDGETS.get(batch, 40) + 1)
+        steps[batch] = first(losses.mean(0) < 0.15)
+        mean, variance, _ = moments(losses.shape[1] - 1, rate, batch, 50)
+        error = 4.5 * np.sqrt(variance / 24)
+        earliest, latest = first(mean - error < 0.15), first(mean + error < 0.15)
+        assert latest < 1.8 * earliest
+        assert earliest <= steps_to_loss(0.15, rate, batch, 50) <= latest
+        assert earliest <= steps[batch] <= latest
+        assert first(mean - 4.5 * np.sqrt(variance) < 0.15) <= best[batch] <= steps[batch]
+    assert steps[2] / steps[8] > 3
+    assert steps[128] / steps[512] < 1.3
