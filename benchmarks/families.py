@@ -207,8 +207,9 @@ def main() -> None:
             print(f"{'':<18}" + "".join(f"{column:>26}" for column in results[name]))
         print(f"{name:<18}" + "".join(f"{value:>26.3f}" for value in results[name].values()), flush=True)
         keras.backend.clear_session()
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        if options.json:
+            known = json.loads(options.json.read_text()) if options.only and options.json.exists() else {}
+            options.json.write_text(json.dumps({**known, **results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
