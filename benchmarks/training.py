@@ -1,6 +1,6 @@
 """How fast sweeps train, as ratios in one run on this machine.
 
-    python benchmarks/training.py [--json FILE] [--trials 60] [--steps 300]
+    python benchmarks/training.py [--json FILE] [--np 1,2] [--turns 3] [--trials 60] [--steps 300]
 
 1. A sweep of 60 trials of 300 steps (digits, fc_128, batch 64) through `hvdsweep launch`, first claim to last commit, against
    the same trials in a hand-written compiled loop (benchmarks/bare_loop.py) on the same number of ranks, and against one
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -115,30 +116,28 @@ def gaps(np: int, folder: Path, trials: int, steps: int) -> list[float]:
     return [float(gap) for gap in json.loads(out.read_text())]
 
 
-def measure(trials: int, steps: int) -> dict[str, float]:
-    """All figures; bare loop and sweep alternate so that both see the same machine."""
-    figures: dict[str, float] = {}
+def measure(ranks: list[int], turns: int, trials: int, steps: int) -> Iterator[tuple[str, float]]:
+    """All figures as they come; bare loop and sweep alternate so that both see the same machine."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for np in (1, 2):
+        for np in ranks:
             loops, sweeps = [], []
-            for turn in range(3):
+            for turn in range(turns):
                 (folder / str(turn)).mkdir(exist_ok=True)
                 loops.append(bare(np, trials, steps)[0])
                 sweeps.append(ours(np, folder / str(turn), trials, steps)[0])
-            figures[f"bare loop, np {np}: seconds"] = statistics.median(loops)
-            figures[f"sweep, np {np}: seconds, first claim to last commit"] = statistics.median(sweeps)
-            figures[f"sweep / bare loop, np {np}"] = statistics.median(
-                sweep / loop for sweep, loop in zip(sweeps, loops, strict=True)
-            )
-            figures[f"sweep, np {np}: seconds per trial"] = statistics.median(sweeps) / trials
+            each = statistics.median(sweeps) / trials
+            yield f"bare loop, np {np}: seconds", statistics.median(loops)
+            yield f"sweep, np {np}: seconds, first claim to last commit", statistics.median(sweeps)
+            ratios = [sweep / loop for sweep, loop in zip(sweeps, loops, strict=True)]
+            yield f"sweep / bare loop, np {np}", statistics.median(ratios)
+            yield f"sweep, np {np}: seconds per trial", each
             pauses = gaps(np, folder, 12, steps)
-            figures[f"pause between trials, np {np}: median ms"] = statistics.median(pauses) * 1e3
-            figures[f"pause between trials, np {np}: largest ms"] = max(pauses) * 1e3
-        alone = statistics.median(bare(1, 1, steps)[1] for _ in range(3))
-        figures["one horovodrun per trial, np 1: seconds per trial"] = alone
-        figures["one horovodrun per trial / sweep, np 1"] = alone / figures["sweep, np 1: seconds per trial"]
-    return figures
+            yield f"pause between trials, np {np}: median ms", statistics.median(pauses) * 1e3
+            yield f"pause between trials, np {np}: largest ms", max(pauses) * 1e3
+            alone = statistics.median(bare(np, 1, steps)[1] for _ in range(turns))
+            yield f"one horovodrun per trial, np {np}: seconds per trial", alone
+            yield f"one horovodrun per trial / sweep, np {np}", alone / each
 
 
 def main() -> None:
@@ -146,14 +145,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--np", default="1,2", help="numbers of ranks, separated by commas")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
-    figures = measure(options.trials, options.steps)
-    for name, value in figures.items():
-        print(f"{name:<58}{value:>10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    ranks = [int(np) for np in options.np.split(",")]
+    figures = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
+    for name, value in measure(ranks, options.turns, options.trials, options.steps):
+        figures[name] = value
+        print(f"{name:<58}{value:>10.3f}", flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
