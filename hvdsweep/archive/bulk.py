@@ -10,18 +10,18 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from hvdsweep.archive.goals import Question, question_of
+from hvdsweep.archive.inserts import insert_rows
 from hvdsweep.archive.layout import OURS, StudyFile
 from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
 from hvdsweep.archive.registry import canonical
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id, quoted
+from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id
 
 STOP_REASONS = {
     Status.COMPLETE.name: StopReason.BUDGET.word,
@@ -29,6 +29,9 @@ STOP_REASONS = {
     Status.INCOMPLETE.name: None,
 }
 """The layout tells no reasons; these follow from the status."""
+
+RECORD = ("metric_id", "trial_id", "step", "value")
+"""Columns of `best_records`."""
 
 MOST_METRICS = 1000
 """Columns of `measurements`; SQLite allows 2,000."""
@@ -208,20 +211,12 @@ class BulkWriter:
     ) -> int:
         if not len(group.steps):
             return 0
-        columns = ", ".join(["trial_id", "step", *map(quoted, group.metrics)])
-        marks = ", ".join("?" * (2 + len(group.metrics)))
+        names = ["trial_id", "step", *group.metrics]
         trials = np.repeat(ids[group.trials], group.lengths)
         late = np.arange(len(trials)) % LATER == LATER // 2
         for part in (~late, late):
-            conn.executemany(
-                f"INSERT INTO measurements ({columns}) VALUES ({marks})",
-                zip(
-                    trials[part].tolist(),
-                    group.steps[part].tolist(),
-                    *(column[part].tolist() for column in group.values),
-                    strict=True,
-                ),
-            )
+            columns = [trials[part], group.steps[part], *(column[part] for column in group.values)]
+            insert_rows(conn, "measurements", names, [column.tolist() for column in columns])
         return len(trials)
 
     def _insert_records(
@@ -233,16 +228,8 @@ class BulkWriter:
             if not len(kept.step):
                 continue
             metric = metric_id(conn, group.metrics[kept.column], kept.maximise)
-            conn.executemany(
-                "INSERT INTO best_records VALUES (?, ?, ?, ?)",
-                zip(
-                    repeat(metric),
-                    owners[kept.trial].tolist(),
-                    kept.step.tolist(),
-                    kept.value.tolist(),
-                    strict=False,
-                ),
-            )
+            columns = [owners[kept.trial].tolist(), kept.step.tolist(), kept.value.tolist()]
+            insert_rows(conn, "best_records", RECORD, [[metric] * len(kept.step), *columns])
             written += len(kept.step)
         return written
 

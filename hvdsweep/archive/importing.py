@@ -23,6 +23,7 @@ from hvdsweep.archive.tars import is_archive
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.runs import event, is_live
+from hvdsweep.store.schema import LONGEST_NAME
 
 SUFFIXES = (".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tbz", ".tgz", ".txz", ".tar")
 
@@ -99,6 +100,8 @@ def import_archive(
 
     UserError: no such archive, another checksum, not a store. RunFailed: another import of it is at work.
     """
+    if name is not None and not (name.isprintable() and 0 < len(name) <= LONGEST_NAME):
+        raise UserError(f"--name: {shown(name)[:60]!r}: must be 1 to {LONGEST_NAME} printable characters")
     where = Path(path)
     begun = time.monotonic()
     if not where.exists():

@@ -11,5 +11,7 @@ LARGEST_CSV = 64 << 20
 
 def shown(path: str) -> str:
     """A path that any terminal and any database can take: bytes that are no text are escaped."""
+    if path.isprintable():  # which also rules out what is no text
+        return path
     text = path.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

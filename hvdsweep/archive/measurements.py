@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hvdsweep.archive.layout import LARGEST
+from hvdsweep.store.schema import LARGEST_STEP
 
 MISSING = frozenset(
     ["", "nan", "-nan", "+nan", "na", "n/a", "<na>", "#n/a", "null", "none", "#na", "-1.#ind", "1.#qnan"]
@@ -149,15 +149,13 @@ def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Table | ValueError]:
     ends = np.cumsum([text.lines for text in texts])
     starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
     with np.errstate(invalid="ignore"):
-        fine = (whole >= 0) & (whole <= LARGEST) & (whole == np.floor(whole))
+        sound = (whole >= 0) & (whole <= LARGEST_STEP) & (whole == np.floor(whole))
+    fine = sound.copy()
     steps = np.where(fine, whole, 0).astype(np.int64)
     fine[1:] &= steps[1:] > steps[:-1]
     # The first row of a file has no row before it, but its own checks still hold.
     first = starts[np.flatnonzero(ends > starts)]
-    with np.errstate(invalid="ignore"):
-        fine[first] = (
-            (whole[first] >= 0) & (whole[first] <= LARGEST) & (whole[first] == np.floor(whole[first]))
-        )
+    fine[first] = sound[first]
     columns = [index for index in range(rows.shape[1]) if index != place]
     values = np.ascontiguousarray(rows[:, columns].T)
     bad = np.concatenate(([0], np.cumsum(~fine)))
@@ -197,8 +195,10 @@ def _slowly(text: CsvText) -> Table:
                 )
             numbers = [_number(field, name, line) for field, name in zip(fields, text.columns, strict=True)]
             step = numbers.pop(place)
-            if not (0 <= step <= LARGEST and step == int(step)):
-                raise ValueError(f"line {line}: step: {fields[place][:40]!r} is not a whole number from 0")
+            if not (0 <= step <= LARGEST_STEP and step == int(step)):
+                raise ValueError(
+                    f"line {line}: step: {fields[place][:40]!r} is not a whole number from 0 to {LARGEST_STEP}"
+                )
             known = rows.setdefault(int(step), tuple(numbers))
             if not _same(known, numbers):
                 raise ValueError(f"line {line}: step {int(step)} is there twice, with other values")

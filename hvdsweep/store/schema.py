@@ -13,6 +13,12 @@ VERSION = 1
 PAGE_SIZE = 4096
 """Bytes per page of a new store."""
 
+LONGEST_NAME = 100
+"""Characters of a sweep's name: it stands in one cell of a table."""
+
+LARGEST_STEP = 2**32 - 1
+"""The last step that a store holds: a trial and a step together fit one integer of SQLite."""
+
 MAXIMISED = frozenset({"average_precision", "accuracy"})
 """Metrics (last part of the name) of which more is better."""
 

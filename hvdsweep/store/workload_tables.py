@@ -12,7 +12,7 @@ from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
-from hvdsweep.store.schema import naturally_maximised, quoted
+from hvdsweep.store.schema import LARGEST_STEP, naturally_maximised, quoted
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -22,6 +22,8 @@ PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_ent
 
 SHIFT = 32
 """Bits of a step. Python spends its time per column it fetches: trial and step travel as one integer."""
+
+assert LARGEST_STEP < 1 << SHIFT
 
 KEY = f"(r.trial_id << {SHIFT}) | r.step"
 
@@ -42,7 +44,7 @@ def _table(
     workload_id, own_metric, goal, own_maximize, examples = _found(reader, workload, sweep)
     measured = reader.metrics()
     if metric is None:
-        metric = own_metric or _preferred(reader, workload_id)
+        metric = own_metric or preferred(reader, workload_id)
     elif metric not in measured and metric != own_metric:
         there = ", ".join(measured) or "none yet"
         raise UserError(f"{reader.path}: metric: {metric}: was never measured. Measured: {there}.")
@@ -113,7 +115,7 @@ def _found(
     raise UserError(f"{place}: workload: {workload}: is not in the database. {there}")
 
 
-def _preferred(reader: Reader, workload_id: int) -> str:
+def preferred(reader: Reader, workload_id: int) -> str:
     """The metric to ask about where nobody named one: the first of PREFERRED that this workload has records of."""
     for name in PREFERRED:
         for (metric,) in reader.rows("SELECT id FROM metrics WHERE name = ?", (name,)):

@@ -170,6 +170,12 @@ TRIAL_DAMAGE = {
     "a step below 0": ("2/measurements.csv", HEAD + b"-1,1\n", "2/measurements.csv", "line 2: step: '-1'"),
     "no step": ("2/measurements.csv", HEAD + b"0,1\n,2\n", "2/measurements.csv", "line 3: step: ''"),
     "a huge step": ("2/measurements.csv", HEAD + b"1e300,1\n", "2/measurements.csv", "line 2: step: '1e300'"),
+    "a step beyond what the database packs": (
+        "2/measurements.csv",
+        HEAD + b"0,1\n4294967296,1\n",
+        "2/measurements.csv",
+        "line 3: step: '4294967296' is not a whole number from 0 to 4294967295",
+    ),
     "an infinite step": (
         "2/measurements.csv",
         HEAD + b"inf,1\n",

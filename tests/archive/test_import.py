@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.archive import import_archive
+from hvdsweep.archive.inserts import insert_rows
 from hvdsweep.archive.messages import Known, Trials
 from hvdsweep.archive.published import NAME
 from hvdsweep.archive.tars import read_tar
+from hvdsweep.curves import curve
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store import connect, open_reader
 from hvdsweep.store.maintenance import check
 from hvdsweep.store.reader import Reader
+from hvdsweep.store.schema import quoted
 from tests.archive import slow
 from tests.archive.compare import differences
 from tests.archive.generator import METRICS, Study, Trial, files, planted, write_folder, write_tar
@@ -299,3 +302,41 @@ def test_nothing_there(tmp_path: Path) -> None:
     ]
     with pytest.raises(UserError, match="no such folder or archive"):
         import_archive(tmp_path / "out", tmp_path / "x.db")
+
+
+def test_the_last_step_that_fits_comes_back(tmp_path: Path) -> None:
+    """Trial and step travel through SQLite as one integer: the greatest step allowed is still that step in every answer."""
+    rows = [(0, {METRICS[3]: 0.9}), (2**32 - 1, {METRICS[3]: 0.001})]
+    trials = [Trial(number, "COMPLETE", 2**32 - 1, {"learning_rate": 0.1}, list(rows)) for number in (1, 2)]
+    made = Study("mnist", "simple_cnn_base", "sgd", 8, 2**32 - 1, trials, METRICS[3:4])
+    folder = write_folder(tmp_path / "in", files([made]))
+    report = import_archive(folder, tmp_path / "x.db", aside=False)
+    assert report.problems == []
+    with open_reader(tmp_path / "x.db") as reader:
+        table = reader.workload_table("mnist/simple_cnn_base/sgd", METRICS[3])
+    assert table.record_step.tolist() == [0, 2**32 - 1] * 2
+    assert curve(table, 0.01).steps == [2**32 - 1]
+
+
+def test_rows_of_any_number_and_width_arrive(tmp_path: Path) -> None:
+    """Many rows go into one statement: 0, 1 or 100 rows of 1 to 300 columns are all there, in their columns."""
+    conn = connect(tmp_path / "x.db", create=True)
+    for width in (1, 3, 300):
+        names = ["step", *(f"m/{index}" for index in range(width))]
+        conn.execute(f"CREATE TABLE t{width} ({', '.join(map(quoted, names))})")
+        for count in (0, 1, 31, 32, 33, 100):
+            conn.execute(f"DELETE FROM t{width}")
+            columns = [[row * 1000 + place for row in range(count)] for place in range(width + 1)]
+            insert_rows(conn, f"t{width}", names, columns)
+            found = conn.execute(f"SELECT * FROM t{width} ORDER BY step").fetchall()
+            assert found == list(zip(*columns, strict=True))
+    conn.close()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "a\nb"])
+def test_a_name_that_no_table_can_show_is_refused(tmp_path: Path, name: str) -> None:
+    """A sweep's name is 1 to 100 printable characters; otherwise nothing is written."""
+    folder = write_folder(tmp_path / "in", files(planted(trials=2)[:1]))
+    with pytest.raises(UserError, match="must be 1 to 100 printable characters"):
+        import_archive(folder, tmp_path / "x.db", name=name)
+    assert not (tmp_path / "x.db").exists()
