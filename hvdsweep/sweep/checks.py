@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.store.schema import LARGEST_STEP, naturally_maximised
 from hvdsweep.sweep import user_code
 from hvdsweep.sweep.check_search import check_search
 from hvdsweep.sweep.findings import Findings
 from hvdsweep.sweep.messages import Location, one_of
 from hvdsweep.sweep.models import Budget, BudgetOverride, Sweep
-from hvdsweep.sweep.resolve import MAXIMISED, dataset_info, every_for, steps_for, target_trials
+from hvdsweep.sweep.resolve import dataset_info, every_for, steps_for, target_trials
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
@@ -153,7 +154,7 @@ def _goal(findings: Findings, info: DatasetInfo | None) -> None:
 
 def _sense(findings: Findings, metric: str) -> None:
     """A goal that is reached at once, or never."""
-    goal, more_is_better = findings.sweep.goal, metric in MAXIMISED
+    goal, more_is_better = findings.sweep.goal, naturally_maximised(metric)
     known = more_is_better or metric in ("classification_error", "cross_entropy_error", "loss")
     metric_key: Location = ("goal", "metric")
     if known and goal.maximize is not None and goal.maximize != more_is_better:
@@ -242,10 +243,9 @@ def _steps(findings: Findings, info: DatasetInfo | None) -> None:
         findings.wrong(
             ("budget",), None, f"is less than one step at batch size {_some(none)}; raise it, or give steps"
         )
-    longest = 2**40
-    if too_long := [size for size, count in steps.items() if count > longest]:
+    if too_long := [size for size, count in steps.items() if count > LARGEST_STEP]:
         findings.wrong(
-            ("budget",), None, f"is more than {longest} steps at batch size {_some(too_long)}; lower it"
+            ("budget",), None, f"is more than {LARGEST_STEP} steps at batch size {_some(too_long)}; lower it"
         )
     short = [size for size, count in steps.items() if count < every_for(sweep, count)]
     if short and not none:

@@ -102,9 +102,12 @@ def _sentence(kind: str, context: Mapping[str, Any], found: object) -> str:
         case "less_than":
             return f"is not below {context['lt']:g}"
         case "less_than_equal":
-            return f"is above {context['le']:g}, the most allowed"
+            most = context["le"]
+            return f"is above {most if isinstance(most, int) else f'{most:g}'}, the most allowed"
         case "too_short" | "string_too_short":
             return "is empty; leave the key out, or fill it"
+        case "string_too_long":
+            return f"has {len(str(found))} characters, and {context['max_length']} are the most allowed"
         case _:
             return f"is wrong ({kind.replace('_', ' ')})"
 

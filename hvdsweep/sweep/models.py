@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from hvdsweep.store.schema import LARGEST_STEP, LONGEST_NAME
 from hvdsweep.sweep.batch_sizes import LARGEST
 from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, Table
 
@@ -71,7 +72,7 @@ class Goal(Table):
 
 
 class _Amount(Table):
-    steps: int | None = Field(default=None, ge=1, le=2**40, examples=[2000])
+    steps: int | None = Field(default=None, ge=1, le=LARGEST_STEP, examples=[2000])
     """Updates of the weights."""
     examples: int | None = Field(default=None, ge=1, le=2**60, examples=[100000])
     """Training examples; steps are this many divided by the batch size, rounded down."""
@@ -150,7 +151,7 @@ class Sweep(Table):
     """A sweep: one or more workloads (data set, model, training algorithm), each trained at several batch
     sizes with its metaparameters tuned anew at every one of them."""
 
-    name: str | None = Field(default=None, min_length=1, examples=["digits"])
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, examples=["digits"])
     """Name to list the sweep under. Default: the file's name."""
     description: str | None = Field(
         default=None, examples=["How far data parallelism pays on handwritten digits"]

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.search import Choice, Dimension, Fixed, Range, Space
+from hvdsweep.store.schema import naturally_maximised
 from hvdsweep.sweep.metaparameters import (
     METAPARAMETERS,
     ChoiceRange,
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 DECAY_METAPARAMETERS = ("end_learning_rate_factor", "learning_rate_decay_steps")
 """What only the linear schedule reads."""
-MAXIMISED = ("average_precision", "accuracy")
-"""Metrics (last part of the name) of which more is better unless the goal says otherwise."""
 
 
 def dataset_info(sweep: Sweep) -> DatasetInfo | None:
@@ -37,7 +36,7 @@ def maximizes(goal: Goal) -> bool:
     """Whether the goal is reached from below."""
     if goal.maximize is not None:
         return goal.maximize
-    return goal.metric.rpartition("/")[2] in MAXIMISED
+    return naturally_maximised(goal.metric)
 
 
 def budget_of(sweep: Sweep, batch_size: int) -> Budget | BudgetOverride:

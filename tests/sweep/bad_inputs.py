@@ -109,6 +109,19 @@ BAD_INPUTS = [
         ("no such key", "this table has"),
     ),
     Bad('model = "fc_128"', 'model = "fc_128"\nname = ""', "name", ("is empty",)),
+    Bad(
+        'model = "fc_128"',
+        f'model = "fc_128"\nname = "{101 * "x"}"',
+        "name",
+        ("has 101 characters, and 100 are the most allowed",),
+    ),
+    Bad("steps = 2000", "steps = 4294967296", "budget.steps", ("is above 4294967295, the most allowed",)),
+    Bad(
+        "steps = 2000",
+        "examples = 400000000000",
+        "budget",
+        ("is more than 4294967295 steps at batch size 8, 64; lower it",),
+    ),
     Bad("[evaluation]", "[evalution]", "evalution", ("did you mean evaluation",)),
     # [goal]
     Bad('metric = "val/classification_error"\n', "", "goal.metric", ("is missing",)),

@@ -8,8 +8,8 @@ from typing import Any
 
 KEYWORDS = {
     "$schema", "$defs", "title", "description", "examples", "default", "$ref", "type", "enum", "const", "properties",
-    "required", "additionalProperties", "items", "minItems", "uniqueItems", "minLength", "pattern", "minimum", "maximum",
-    "exclusiveMinimum", "exclusiveMaximum", "anyOf", "oneOf",
+    "required", "additionalProperties", "items", "minItems", "uniqueItems", "minLength", "maxLength", "pattern", "minimum",
+    "maximum", "exclusiveMinimum", "exclusiveMaximum", "anyOf", "oneOf",
 }  # fmt: skip
 """All of them; another keyword in the schema is a mistake of this oracle, or of the schema."""
 
@@ -51,7 +51,7 @@ def is_valid(value: Any, schema: Any, root: dict[str, Any]) -> bool:
         )
     if isinstance(value, str):
         return (
-            len(value) >= schema.get("minLength", 0)
+            schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
             and re.search(schema.get("pattern", ""), value) is not None
         )
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -46,7 +46,7 @@ def sweeps(draw: st.DrawFn) -> Sweep:
         "model": draw(texts),
         "algorithms": draw(st.lists(st.sampled_from(["sgd", "momentum", "nesterov_momentum"]), max_size=3)),
         "goal": {"metric": draw(st.text()), "value": draw(numbers)},
-        "budget": {"steps": draw(st.integers(1, 2**40))},
+        "budget": {"steps": draw(st.integers(1, 2**32 - 1))},
         "studies": {"batch_sizes": draw(batch_sizes), "seed": draw(st.integers(0, 2**63 - 1))},
         "search": dict(draw(spaces)),
         "training": draw(st.sampled_from([{}, {"stop": "beaten"}, {"schedule": "linear", "micro_batch": 8}])),
