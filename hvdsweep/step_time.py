@@ -13,6 +13,9 @@ before anything is timed. Convolutions on one core stand at the beginning, small
 SCATTER = 0.25
 """Standard deviation of the logarithm of a timing, on a machine that also does other things."""
 
+COMPILING = 30.0
+"""Seconds. The first trial to finish also compiled: where it is the only one, and shorter than this, it says next to nothing."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -47,6 +50,11 @@ def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> f
     ]
     mean = math.fsum(weight * one for weight, one in zip(weights, growth, strict=True)) / math.fsum(weights)
     return nearest.seconds * math.exp(mean)
+
+
+def tells_too_little(trials: int, seconds: float) -> bool:
+    """Whether a sweep whose only finished `trials` took `seconds` each has no pace to judge the rest by yet."""
+    return trials < 2 and seconds < COMPILING
 
 
 def _family(workload: str) -> str:

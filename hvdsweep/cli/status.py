@@ -126,10 +126,15 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
     facts = [f"{ended:,} of {sum(trials.values()):,} trials ended"]
     if sweep["live"] and sweep["gangs"]:
         facts.append(f"{_count(sweep['gangs'], 'gang')} of {_count(sweep['np'], 'rank')}")
-    if sweep["live"] and (trials["PENDING"] or trials["RUNNING"]):
+    if sweep["live"] and sweep["eta_seconds"] and (trials["PENDING"] or trials["RUNNING"]):
         facts.append("about " + duration(sweep["eta_seconds"]) + " left")
     if word == "KILLED":
-        facts.append("its supervisor is gone: launch it again to go on")
+        imported = sweep["source"] == "import"
+        facts.append(
+            "the import was cut short: import it again to go on"
+            if imported
+            else "its supervisor is gone: launch it again to go on"
+        )
     head = Text.assemble((f"Sweep {sweep['id']}", "bold"), f"  {sweep['name']}  ", (word, style))
     return head.append("  " + " · ".join(facts))
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hvdsweep.step_time import Timing, step_seconds
+from hvdsweep.step_time import Timing, step_seconds, tells_too_little
 
 
 @dataclass
@@ -68,8 +68,12 @@ def remaining(
     """Seconds left of each study (at its present number of gangs) and of the whole sweep (at `gangs` gangs).
 
     A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if no
-    gang is at work on it, or none has finished a trial yet. None where nothing is known.
+    gang is at work on it, or none has finished a trial yet. None where nothing is known, and as long as a single short trial
+    is all that has finished.
     """
+    finished = [pace for pace in paces.values() if pace.complete]
+    if len(finished) == 1 and tells_too_little(finished[0].complete, finished[0].first or 0.0):
+        paces = {}
     setups = [pace.setup for pace in paces.values() if pace.setup is not None]
     setup = statistics.median(setups) if setups else 0.0
     timings = _timings(works, paces)

@@ -237,7 +237,9 @@ def sentence(event: Event) -> str | None:
                 if all(host.startswith("localhost") for host in event.hosts)
                 else f" on {' and '.join(event.hosts)}"
             )
-            return f"{gangs} of {ranks}, {threads} per rank{where}; starting takes some seconds"
+            # Where all trials are done no gang is started.
+            left = not event.studies or any(study["done"] < study["target"] for study in event.studies)
+            return f"{gangs} of {ranks}, {threads} per rank{where}{'; starting takes some seconds' if left else ''}"
         case GangEvent():
             return _gang(event)
         case TrialEvent() if event.status == "INCOMPLETE":

@@ -65,7 +65,7 @@ def save_plan(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
             outcome = "extended"
         done = {"added": new_trials, "copied from another sweep": adopted, "withdrawn": withdrawn}
         if any(done.values()):
-            message = ", ".join(f"{count} trials {what}" for what, count in done.items() if count)
+            message = ", ".join(f"{count} {_trials(count)} {what}" for what, count in done.items() if count)
             event(conn, "plan", f"plan {outcome}: {message}", sweep_id=sweep_id)
     return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous)
 
@@ -83,7 +83,9 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
             added += _add_trials(conn, study_id, study.trial_range(start, count))
         if added:
             _adopt_finished(conn, sweep_id)
-            event(conn, "plan", f"{added} trials added in place of diverged ones", sweep_id=sweep_id)
+            event(
+                conn, "plan", f"{added} {_trials(added)} added in place of diverged ones", sweep_id=sweep_id
+            )
     return added
 
 
@@ -249,3 +251,7 @@ def _returned_id(conn: sqlite3.Connection, sql: str, values: tuple[Any, ...]) ->
 
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _trials(count: int) -> str:
+    return "trial" if count == 1 else "trials"

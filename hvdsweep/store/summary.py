@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
-from hvdsweep.step_time import Timing, step_seconds
+from hvdsweep.step_time import Timing, step_seconds, tells_too_little
 from hvdsweep.store.rows import SweepRow
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ EVENTS = 10
 def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
     """`{"sweeps": [{..., "studies": [...]}], "gangs": [...], "events": [...]}`, of one sweep or of all.
 
-    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet, or nobody is at
-    work.
+    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet (or a single short trial, which
+    also compiled), or nobody is at work.
     """
     with reader.snapshot():
         sweeps = [sweep for sweep in reader.sweeps() if sweep_id in (None, sweep.id)]
@@ -61,6 +61,8 @@ class _Study:
     """Trials still to train, the rest of the running ones included as fractions."""
     seconds: float | None = None
     """Seconds per trial, of its own finished trials."""
+    timed: int = 0
+    """How many of them there are."""
     work: float | None = None
     """Seconds of one gang that are still needed."""
 
@@ -125,14 +127,20 @@ def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:
     )
     for study in studies:
         study.left = study.trials["PENDING"] + study.trials["RUNNING"] - running.get(study.id, 0.0)
-        study.seconds = _seconds_per_trial(reader, study)
+        study.seconds, study.timed = _seconds_per_trial(reader, study)
+    known = [study for study in studies if study.seconds is not None]
+    if len(known) == 1 and tells_too_little(known[0].timed, known[0].seconds or 0.0):
+        for study in studies:
+            study.work = None if study.left else 0.0
+        return
     for study in studies:
         seconds = study.seconds if study.seconds is not None else _from_kin(study, studies)
         study.work = 0.0 if not study.left else None if seconds is None else seconds * study.left
 
 
-def _seconds_per_trial(reader: Reader, study: _Study) -> float | None:
-    """Mean over its last finished trials, diverged ones weighted by their share; copied results took no time here.
+def _seconds_per_trial(reader: Reader, study: _Study) -> tuple[float | None, int]:
+    """Mean over its last finished trials, diverged ones weighted by their share, and how many trials there are; copied
+    results took no time here.
 
     The earliest trial counts only as long as there is no other: it also compiled.
     """
@@ -153,7 +161,7 @@ def _seconds_per_trial(reader: Reader, study: _Study) -> float | None:
         if seconds:
             weighted += math.fsum(seconds) / len(seconds) * study.trials[state]
             finished += study.trials[state]
-    return weighted / finished if finished else None
+    return weighted / finished if finished else None, len(numbers)
 
 
 def _from_kin(study: _Study, studies: list[_Study]) -> float | None:

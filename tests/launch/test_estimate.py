@@ -108,3 +108,12 @@ def test_a_study_not_begun_pays_for_being_compiled() -> None:
 def test_nothing_left_takes_no_time() -> None:
     """All trials done: 0 s, also where nothing was ever measured."""
     assert remaining([work(1, 8, 0)], {}, gangs=1) == ([0.0], 0.0)
+
+
+def test_a_single_short_trial_sets_no_pace() -> None:
+    """Where the first trial of 5 s is all that has finished (it also compiled) nothing is said; a second one, or a long
+    first one, tells."""
+    works = [work(1, 8, 9, gangs=1), work(2, 16, 4)]
+    assert remaining(works, {1: pace(5.0)}, gangs=1) == ([None, None], None)
+    assert remaining(works, {1: pace(5.0, 1.0)}, gangs=1)[0][0] == pytest.approx(9.0)
+    assert remaining(works, {1: pace(60.0)}, gangs=1)[0][0] == pytest.approx(540.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from typing import Any
@@ -19,7 +20,7 @@ from hvdsweep.launch.events import (
     SweepEvent,
     TrialEvent,
 )
-from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, spoken
+from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, sentence, spoken
 
 SWEEP = SweepEvent(
     sweep=1,
@@ -242,3 +243,10 @@ def test_the_reporter_fits_the_stream() -> None:
 def test_durations_are_spoken(seconds: float, text: str) -> None:
     """Two units at most."""
     assert spoken(seconds) == text
+
+
+def test_nothing_is_started_where_all_is_done() -> None:
+    """The line about starting stands only where something is left to train."""
+    study = {"workload": "w", "batch_size": 8, "steps": 10, "target": 2, "done": 2}
+    assert "starting" not in str(sentence(dataclasses.replace(PLAN, studies=[study])))
+    assert "starting" in str(sentence(dataclasses.replace(PLAN, studies=[study, {**study, "done": 1}])))

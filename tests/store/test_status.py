@@ -116,6 +116,19 @@ def test_a_study_without_finished_trials_is_judged_by_its_kin(path: Path):
     assert 2 * 8.0 < middle < 2 * 8.0 * 4
 
 
+def test_a_single_short_trial_is_no_estimate(path: Path):
+    """A first trial of 4 s, which also compiled, promises nothing about the others; a second one does."""
+    conn = connect(path, create=True)
+    save_plan(conn, plan(batch_sizes=(8,), trials=3))
+    begin_run(conn, 1, np=1, gangs=1)
+    finish(conn, 1, 4.0)
+    sweep = state_of(path)["sweeps"][0]
+    assert (sweep["work_seconds"], sweep["studies"][0]["seconds_per_trial"]) == (None, 4.0)
+    assert " left" not in run("--db", str(path)).partition("\n")[0]
+    finish(conn, 2, 1.0)
+    assert state_of(path)["sweeps"][0]["work_seconds"] == pytest.approx(1.0)
+
+
 def test_copied_results_say_nothing_about_this_machine(path: Path):
     """Trials adopted from another sweep took no time here and are left out of the mean."""
     small_store(path, batch_sizes=(8,), trials=1)
@@ -140,8 +153,11 @@ def test_a_killed_supervisor_shows(planned: Path):
     child.wait()
     conn = connect(planned)
     begin_run(conn, 1, np=1, gangs=1, pid=child.pid)
-    assert "KILLED" in run("--db", str(planned))
-    assert "launch it again to go on" in run("--db", str(planned))
+    said = run("--db", str(planned))
+    assert "KILLED" in said
+    assert "its supervisor is gone: launch it again to go on" in said
+    conn.execute("UPDATE sweeps SET source = 'import'")
+    assert "the import was cut short: import it again to go on" in run("--db", str(planned))
 
 
 def test_a_running_sweep_says_how_long_it_still_takes(planned: Path):
