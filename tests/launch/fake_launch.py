@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hvdsweep.errors import HvdsweepError
+from hvdsweep.launch import slots
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.progress import reporter
 from hvdsweep.launch.settings import Settings
@@ -31,6 +33,8 @@ def main() -> int:
     conn = connect(path, create=True)
     saved = save_plan(conn, plan)
     conn.close()
+    # Long enough, it tells a run that waits for its gangs from one that does not.
+    slots.GIVE_BACK_SECONDS = float(os.environ.get("FAKE_GIVE_BACK_SECONDS", slots.GIVE_BACK_SECONDS))
     settings = Settings(**options.get("settings", {}))
     try:
         return (

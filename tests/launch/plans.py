@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Trial:
-    number: int
-    key: str
-    seed: int
-    metaparameters: Mapping[str, float]
+from tests.plans import Plan, Trial, Workload
 
 
 @dataclass(frozen=True)
@@ -49,38 +43,9 @@ class Study:
         )
 
 
-@dataclass(frozen=True)
-class Workload:
-    studies: Sequence[Study]
-    name: str = "w"
-    dataset: str = "d"
-    model: str = "m"
-    algorithm: str = "sgd"
-    metric: str = "val/loss"
-    goal: float | None = 0.0
-    maximize: bool = False
-    train_examples: int | None = 100
-    parameters: int | None = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    workloads: Sequence[Workload]
-    name: str = "fake"
-    key: str = "fake"
-    file: str | None = None
-    definition: Mapping[str, Any] = field(default_factory=dict)
-
-
 def plan_of(*studies: Sequence[Mapping[str, float]], replacements: int = 0, steps: int = 20) -> Plan:
     """A sweep of one workload: one study per argument (batch sizes 1, 2, 4, ...), one trial per behaviour."""
-    return Plan(
-        [
-            Workload(
-                [
-                    Study(2**i, behaviours, len(behaviours) + replacements, steps)
-                    for i, behaviours in enumerate(studies)
-                ]
-            )
-        ]
-    )
+    made = [
+        Study(2**i, behaviours, len(behaviours) + replacements, steps) for i, behaviours in enumerate(studies)
+    ]
+    return Plan([Workload(made, name="w", metric="val/loss", goal=0.0)], key="fake", name="fake", file=None)

@@ -195,12 +195,11 @@ def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch,
 
 
 def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
-    """The second Ctrl-C does not wait for a gang that does not answer."""
-    launched = launch([[{"seconds": 2400, "stubborn": 1}]])
+    """The second Ctrl-C does not wait for a gang that does not answer, though the first one would for an hour."""
+    launched = launch([[{"seconds": 2400, "stubborn": 1}]], environment={"FAKE_GIVE_BACK_SECONDS": "3600"})
     launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
     launched.send(signal.SIGINT)
     launched.until(lambda: store.one("SELECT request FROM sweeps") == "stop")
-    begun = time.monotonic()
 
     def gone() -> bool:
         # Signals in quick succession count as one, so it is sent until it has been heard.
@@ -208,8 +207,7 @@ def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
         time.sleep(0.6)
         return launched.process.poll() is not None
 
-    wait_for(gone, 20)
-    assert time.monotonic() - begun < 4
+    wait_for(gone, 120)
     assert launched.end()[0] == 130
     assert store.statuses() == ["PENDING"]
     assert store.processes() == []

@@ -21,16 +21,7 @@ from hvdsweep.store import (
     new_gang,
     save_plan,
 )
-
-GOAL = {"metric": "val/error", "value": 0.2, "maximize": False}
-
-
-@dataclass(frozen=True)
-class Trial:
-    number: int
-    key: str
-    seed: int
-    metaparameters: Mapping[str, float]
+from tests.plans import GOAL, Plan, Trial, Workload
 
 
 @dataclass(frozen=True)
@@ -61,29 +52,6 @@ class Study:
             )
             for n in range(start, start + count)
         ]
-
-
-@dataclass(frozen=True)
-class Workload:
-    studies: Sequence[Study]
-    name: str = "set/net/sgd"
-    dataset: str = "set"
-    model: str = "net"
-    algorithm: str = "sgd"
-    metric: str = GOAL["metric"]
-    goal: float | None = GOAL["value"]
-    maximize: bool = GOAL["maximize"]
-    train_examples: int | None = 1000
-    parameters: int | None = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    workloads: Sequence[Workload]
-    key: str = "key"
-    name: str = "sweep"
-    file: str | None = "sweep.toml"
-    definition: Mapping[str, Any] = field(default_factory=lambda: {"seed": 1})
 
 
 def plan(batch_sizes: Sequence[int] = (8, 16), trials: int = 3, **changes: Any) -> Plan:

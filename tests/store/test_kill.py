@@ -19,7 +19,7 @@ WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from store.plans import gang, outcome
+from tests.store.plans import gang, outcome
 from hvdsweep.store import TrialUpdate
 
 with gang(sys.argv[2]) as writer:
@@ -43,7 +43,7 @@ def test_killed_writers_leave_a_sound_store(path: Path, seed: int):
     conn = connect(path)
     draw = random.Random(seed)
     for _ in range(4):
-        command = [sys.executable, "-c", WRITER, str(Path(__file__).parents[1]), str(path)]
+        command = [sys.executable, "-c", WRITER, str(Path(__file__).parents[2]), str(path)]
         writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
         for writer in writers:
             for _ in range(draw.randint(0, 40)):
@@ -71,7 +71,7 @@ def test_killed_writers_leave_a_sound_store(path: Path, seed: int):
 SAVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from store.plans import plan
+from tests.store.plans import plan
 from hvdsweep.store import connect, save_plan
 
 conn = connect(sys.argv[2])
@@ -88,7 +88,7 @@ def test_a_killed_planner_leaves_whole_plans(path: Path):
     conn = connect(path)
     draw = random.Random(1)
     for _ in range(4):
-        command = [sys.executable, "-c", SAVER, str(Path(__file__).parents[1]), str(path)]
+        command = [sys.executable, "-c", SAVER, str(Path(__file__).parents[2]), str(path)]
         saver = subprocess.Popen(command, stdout=subprocess.PIPE)
         for _ in range(draw.randint(1, 12)):
             saver.stdout.readline()
