@@ -48,19 +48,25 @@ def best(
     They are those of the trial that reached the goal first; where none did, of the trial that came nearest.
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
+    from hvdsweep.store.pairs import paired
     from hvdsweep.store.reader import open_reader
 
     preload()
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
     found: list[tuple[int, Curve]] = []
     problems: list[str] = []
-    with open_reader(db) as reader, reader.snapshot():
+    with open_reader(db) as reader, paired(reader) as twin:
         choice = choose(reader, workloads, sweep)
         searches = searches_of(reader)
         for workload in choice.workloads:
             try:
                 (curve,) = answer(
-                    reader, workload, question, [] if goal is None else [goal], searches.get(workload.id, {})
+                    reader,
+                    workload,
+                    question,
+                    [] if goal is None else [goal],
+                    searches.get(workload.id, {}),
+                    twin=twin,
                 )
             except UserError as error:
                 problems += error.problems
@@ -226,15 +232,19 @@ def _lines(curve: Curve) -> list[str]:
     lines += [
         f"{name.replace('_', ' ')} of the best trials grows as {_law(law)}"
         for name, law in _laws(curve).items()
+        if momentum or name != EFFECTIVE
     ]
-    lines.append(
-        "linear, square root: the smallest batch size's effective learning rate, scaled by these heuristics"
-    )
-    lines.append(
-        "half search: how many more steps the best of half as many trials takes on average, or how often it fails"
-    )
+    explained = {
+        "linear": "linear, square root: the smallest batch size's effective learning rate, scaled by these heuristics",
+        "half search": "half search: how many more steps the best of half as many trials takes on average, or how often it"
+        " fails",
+    }
+    # A column without any entry is not shown.
+    lines += [text for name, text in explained.items() if any(row[header.index(name)] for row in rows)]
+    if lines[-1]:
+        lines.append("")
     warnings = warning_lines(curve)
-    return [*lines, *(["", *warnings] if warnings else [])]
+    return [*lines, *warnings] if warnings else lines[:-1]
 
 
 def _half(curve: Curve, index: int) -> str:

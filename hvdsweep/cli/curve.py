@@ -93,6 +93,7 @@ def curve(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
+    from hvdsweep.store.pairs import paired
     from hvdsweep.store.reader import open_reader
 
     preload()
@@ -101,7 +102,7 @@ def curve(
     rules = {"useful_tolerance": useful_tolerance, "overhead": overhead}
     found: list[tuple[int, Curve, Costs]] = []
     problems: list[str] = []
-    with open_reader(db) as reader, reader.snapshot():
+    with open_reader(db) as reader, paired(reader) as twin:
         choice = choose(reader, workloads, sweep)
         searches = searches_of(reader)
         speeds = _speeds(reader)
@@ -116,6 +117,7 @@ def curve(
                     normalise=normalise,
                     rules=rules,
                     level=level,
+                    twin=twin,
                 )
             except UserError as error:
                 problems += error.problems

@@ -64,13 +64,22 @@ def _table(curve: Curve, examples: bool) -> list[str]:
                 steps if examples else count,
                 "" if point.normalised is None else f"{point.normalised:.3g}",
                 "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
-                str(point.region) if point.reached else "not reached" if point.trials else "not tried yet",
+                _region(point),
                 f"{point.trials_reached}/{point.trials}",
                 whole(point.infeasible) if point.infeasible else "",
                 short(point.best_value),
             )
         )
     return table(header, rows, left=("region",))
+
+
+def _region(point: Point) -> str:
+    """Where the point lies on the curve, or why it lies nowhere."""
+    if point.reached:
+        return str(point.region) if point.steps else "reached at the start"
+    if point.trials:
+        return "not reached"
+    return "all diverged" if point.infeasible else "not tried yet"
 
 
 def _interval(point: Point, unit: int) -> str:
@@ -87,7 +96,11 @@ def _interval(point: Point, unit: int) -> str:
 def findings(curve: Curve) -> list[str]:
     """Maximum useful and critical batch size and the fit, each with the rule it was found by."""
     if curve.useful is None:
-        return [f"The goal was not reached at any batch size; the best is {short(_best(curve))}."]
+        return [_why_not(curve)]
+    if not min(point.steps or 0 for point in curve.points if point.reached):
+        return [
+            "The goal is reached at step 0, before any training: only a stricter one (--goal X) shows scaling."
+        ]
     level = f"{100 * curve.level:g} %"
     interval = curve.useful_interval
     spread = "" if interval is None else f" ({level}: {between(*interval, whole)})"
@@ -110,6 +123,20 @@ def findings(curve: Curve) -> list[str]:
             f"    S = S_min (1 + B_crit / B), lack of fit {curve.fit.lack_of_fit_percent:.2g} % (rms), {level} intervals",
         ]
     return lines
+
+
+def _why_not(curve: Curve) -> str:
+    """Why no batch size reached the goal."""
+    best = _best(curve)
+    if best is not None:
+        return f"The goal was not reached at any batch size; the best is {short(best)}."
+    if any(point.trials for point in curve.points):
+        return (
+            f"The goal was not reached at any batch size: no trial that counts has measured {curve.metric}."
+        )
+    if any(point.infeasible for point in curve.points):
+        return "Every trial that has ended diverged. Smaller learning rates may not."
+    return "No trial that counts has ended yet."
 
 
 def _best(curve: Curve) -> float | None:

@@ -120,17 +120,18 @@ def answer(
     normalise: int | None = None,
     rules: Mapping[str, float] | None = None,
     level: float | None = None,
+    twin: Reader | None = None,
 ) -> list[Curve]:
-    """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them.
+    """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
+    `answer_at_goal`.
 
     UserError where the question has no answer.
     """
     from hvdsweep.store.goal_answers import answer_at_goal
 
     if not goals and workload.goal is None:
-        # Known before anything is loaded: a database of imported workloads names no goal at all.
-        metric = question.metric or workload.metric or "goal"
-        raise UserError(f"{workload.name}: {metric}: the sweep names no goal; give one (--goal X)")
+        # Known before anything is loaded: an imported workload that the paper does not have names no goal.
+        raise UserError(_no_goal(reader, workload, question))
     asked: dict[str, Any] = {
         "step_budget": question.step_budget,
         "example_budget": question.example_budget,
@@ -142,7 +143,13 @@ def answer(
         # One goal is answered inside SQLite; for several, loading the table once pays.
         goal = goals[0] if goals else None
         found = answer_at_goal(
-            reader, workload, goal, metric=question.metric, maximize=question.maximize, **asked
+            reader,
+            workload,
+            goal,
+            metric=question.metric,
+            maximize=question.maximize,
+            twin=twin,
+            **asked,
         )
         answers = [] if found is None else [found]
 
@@ -167,3 +174,15 @@ def answer(
         )
         for result, best in answers
     ]
+
+
+def _no_goal(reader: Reader, workload: WorkloadRow, question: Question) -> str:
+    """What to ask instead: the metric that is asked about, and how far its best trial came."""
+    from hvdsweep.cli.columns import short
+    from hvdsweep.store.goal_answers import value_range
+
+    metric, worst, best = value_range(reader, workload, question.metric, question.maximize)
+    said = f"{workload.name}: {metric}: the sweep names no goal; give one (--goal X)"
+    if worst is None or best is None:
+        return said
+    return f"{said} between {short(worst)} and {short(best)}, the best that was measured"

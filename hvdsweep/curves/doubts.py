@@ -25,6 +25,8 @@ class Doubt(StrEnum):
     """The budget cut the best trial short."""
     FEW_REACHED = "few_reached"
     """Too few trials reached the goal for their minimum to be trusted."""
+    AT_START = "at_start"
+    """The goal is reached before any training: it says nothing about training."""
     UNFINISHED = "unfinished"
     """The study has not all its trials yet."""
     STOPPED = "stopped"
@@ -91,9 +93,12 @@ def cautions(
         if counted[index] and (
             reached[index] < limits.min_reached or reached[index] < limits.min_share_reached * counted[index]
         ):
+            here.append(Caution(Doubt.FEW_REACHED, _few(int(reached[index]), int(counted[index]))))
+        if result.steps[index] == 0:
             here.append(
                 Caution(
-                    Doubt.FEW_REACHED, f"only {reached[index]} of {counted[index]} trials reached the goal"
+                    Doubt.AT_START,
+                    "the goal is reached by initial weights, at step 0: a stricter one may tell more",
                 )
             )
         target = int(table.target_trials[index])
@@ -111,6 +116,14 @@ def cautions(
             )
         found.append(tuple(here))
     return found
+
+
+def _few(reached: int, counted: int) -> str:
+    if reached < counted:
+        return f"only {reached} of {counted} trials reached the goal"
+    return (
+        f"only {counted} {'trial counts' if counted == 1 else 'trials count'}: the best of more may be better"
+    )
 
 
 def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) -> list[Caution]:

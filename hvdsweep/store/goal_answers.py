@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.states import Status, StopReason
+from hvdsweep.store.pairs import asked_by_both
 from hvdsweep.store.schema import naturally_maximised
 
 if TYPE_CHECKING:
@@ -55,9 +57,11 @@ def answer_at_goal(
     example_budget: float | None = None,
     num_trials: int | None = None,
     statuses: Sequence[Status] = (Status.COMPLETE,),
+    twin: Reader | None = None,
 ) -> tuple[StepsToResult, BestMeasurements] | None:
     """What `steps_to_result` and `best_measurements` say of the workload's table; their tables hold no records, and
-    metaparameters only of the trials that either names.
+    metaparameters only of the trials that either names. `twin`: a second reader of the same state (`pairs.paired`), so that
+    two threads ask.
 
     None where the kept records do not answer it (another direction, nothing measured yet): ask the workload table.
     UserError: as `steps_to_result`.
@@ -80,10 +84,14 @@ def answer_at_goal(
     # What makes no sense finds nothing here, and is refused below by the functions that say why.
     asked = _Asked(kept[0][0], maximize, math.nan if wanted is None else wanted, tuple(statuses))
     limits = [_limit(study[1], step_budget, example_budget) for study in studies]
-    texts = [_trials(reader, asked, study[0], last) for study, last in zip(studies, limits, strict=True)]
-    found: list[Any] = []
+    questions: list[Callable[[Reader], Any]] = []
+    for study, last in zip(studies, limits, strict=True):
+        questions.append(partial(_trials, asked=asked, study=study[0], limit=last))
     if num_trials is None:
-        found = [_best(reader, asked, study[0], last) for study, last in zip(studies, limits, strict=True)]
+        for study, last in zip(studies, limits, strict=True):
+            questions.append(partial(_best, asked=asked, study=study[0], limit=last))
+    answers = asked_by_both(reader, twin, questions)
+    texts, found = answers[: len(studies)], answers[len(studies) :]
 
     import numpy as np
 
@@ -119,6 +127,27 @@ def answer_at_goal(
     )
 
 
+def value_range(
+    reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
+) -> tuple[str, float | None, float | None]:
+    """(metric, first and last of its running-best values over all trials, as training goes); None where there are none.
+
+    `metric` and `maximize` default as in `Reader.workload_table`.
+    """
+    from hvdsweep.store.workload_tables import preferred
+
+    metric = metric or workload.metric or preferred(reader, workload.id)
+    if maximize is None:
+        maximize = workload.maximize if metric == workload.metric else naturally_maximised(metric)
+    least, most = reader.rows(
+        "SELECT min(r.value), max(r.value) FROM metrics m CROSS JOIN studies s CROSS JOIN trials t ON t.study_id = s.id"
+        " CROSS JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id"
+        " WHERE m.name = ? AND m.maximize = ? AND s.workload_id = ?",
+        (metric, int(maximize), workload.id),
+    )[0]
+    return (metric, least, most) if maximize else (metric, most, least)
+
+
 def _limit(batch_size: int, step_budget: float | None, example_budget: float | None) -> int:
     """The last step inside both budgets, as `step_limits` has it; those without sense count as none."""
     limit = _LARGEST
@@ -150,10 +179,12 @@ def _best(reader: Reader, asked: _Asked, study: int, limit: int, last_number: in
     last += " ORDER BY r.step DESC LIMIT 1"
     rows = reader.rows(
         f"SELECT t.number, t.id, ({last.format('value')}) AS best FROM trials t WHERE t.study_id = ?3"
-        f" AND t.status IN ({words}) AND t.number <= ?4 AND best IS NOT NULL"
-        f" ORDER BY best {'DESC' if asked.maximize else 'ASC'}, t.number LIMIT 2",
+        f" AND t.status IN ({words}) AND t.number <= ?4"
+        f" ORDER BY best {'DESC' if asked.maximize else 'ASC'} NULLS LAST, t.number LIMIT 2",
         (asked.metric_id, limit, study, last_number),
     )
+    # To leave the trials without records out by a condition would look every one of them up twice.
+    rows = [row for row in rows if row[2] is not None]
     if not rows:
         return None
     if len(rows) == 2 and rows[0][2] == rows[1][2]:

@@ -256,7 +256,8 @@ def test_many_workloads_are_one_line_each(run, tmp_path):
     lines = out.splitlines()
     assert lines[0].split()[:2] == ["workload", "goal"]
     assert [line.split()[0] for line in lines[1:6]] == [f"digits/fc_{n}/sgd" for n in range(5)]
-    assert "other/fc_1/sgd: val/classification_error: the sweep names no goal; give one (--goal X)" in err
+    expected = "the sweep names no goal; give one (--goal X) between 0.9 and 0.2, the best that was measured"
+    assert f"other/fc_1/sgd: val/classification_error: {expected}" in err
     code, _, _ = run("curve", "--db", path, "other/fc_1/sgd")
     assert code == 2
     assert len(plain(run, "curve", "--db", path, "--goal", "0.5")) == 6
@@ -369,3 +370,42 @@ def test_curve_starts_light(db):
         )
         assert ran.stderr.splitlines()[-1] == "LOADED []"
         assert "digits/fc_128/sgd" in ran.stdout
+
+
+def said(run, path, command, studies):
+    code, out, _ = run(command, "--db", database.write(path, {"a/b/sgd": studies}))
+    assert code == 0
+    return out
+
+
+def diverged(number):
+    return Trial(number, [(0, 0.9)], steps=3, status=Status.INFEASIBLE, stop_reason=StopReason.DIVERGED)
+
+
+def test_a_curve_of_nothing_but_diverged_trials_says_so(run, tmp_path):
+    """No best value is named where there is none, and no explanation of columns that are not shown."""
+    studies = [Study(8, [diverged(0), diverged(1)], train_steps=100, target_trials=2)]
+    out = said(run, tmp_path / "x.db", "curve", studies)
+    assert "all diverged" in out
+    assert "Every trial that has ended diverged. Smaller learning rates may not." in out
+    assert "half search" not in said(run, tmp_path / "y.db", "best", studies)
+    out = said(run, tmp_path / "z.db", "curve", [Study(8, [], train_steps=100, target_trials=2)])
+    assert "No trial that counts has ended yet." in out
+
+
+def test_a_goal_reached_before_training_tells_nothing(run, tmp_path):
+    """Steps of 0 give no maximum useful batch size and no region, but the advice to ask for more."""
+    at_start = [Trial(n, [(0, 0.3), (10, 0.2)], steps=100) for n in range(3)]
+    later = [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(3)]
+    out = said(run, tmp_path / "x.db", "curve", [Study(8, later, 100), Study(16, at_start, 100)])
+    assert "reached at the start" in out
+    assert "only a stricter one (--goal X) shows scaling" in out
+    assert "maximum useful" not in out
+    assert "warning: batch size 16: the goal is reached by initial weights" in out
+
+
+@pytest.mark.parametrize(("trials", "words"), [(1, "only 1 trial counts"), (2, "only 2 trials count:")])
+def test_few_trials_are_few_even_if_all_reached_the_goal(run, tmp_path, trials, words):
+    """Where no trial failed to reach the goal, the warning is of how few there are."""
+    studies = [Study(8, [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(trials)], 100)]
+    assert words in said(run, tmp_path / "x.db", "best", studies)

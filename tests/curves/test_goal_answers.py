@@ -13,6 +13,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.store import open_reader
 from hvdsweep.store.goal_answers import answer_at_goal
+from hvdsweep.store.pairs import paired
 
 from . import database, oracle
 from .oracle import Study, Trial
@@ -60,6 +61,9 @@ def test_every_answer_is_that_of_the_table(studies, others, maximize, questions)
                     assert any(unmeasured(trial) for study in studies for trial in study.trials)
                 else:
                     assert curve_of(*answered).to_json() == expected
+                    with paired(reader) as twin:
+                        by_two = answer_at_goal(reader, workload, goal, twin=twin, **question)
+                    assert curve_of(*by_two).to_json() == expected
 
 
 def asked_of(table, goal, question):
