@@ -27,7 +27,7 @@ TITLE_LETTERS = 44
 INCHES_A_LETTER = 0.062
 """Of the names of regions; one that does not fit its region is left out."""
 
-BESIDE = 7
+BESIDE = 6
 """With more entries than this the legend stands beside its panel."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,9 @@ STYLE = {
 }
 
 
-def save(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
+def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = DPI) -> None:
     """Write the figure to `path`, in the format that its ending names. UserError: another ending, unwritable."""
+    path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         raise UserError(f"{path}: --out: {path.suffix or 'no ending'}: must end in .png, .svg or .pdf")

@@ -14,9 +14,14 @@ from hvdsweep.curves.chart import curve_chart
 from hvdsweep.figures.figure import Panel
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from hvdsweep.curves import Curve, StepsToResult, WorkloadTable
 
 Limits = tuple[float | None, float | None]
+
+ROOM = 1.4
+"""Factor between a point and the end of an axis that was moved to hold it."""
 
 MOST_INTERVALS = 2
 """Lines of one panel that may have intervals."""
@@ -47,14 +52,28 @@ def steps_panel(
         series=without_crowd(chart.series),
         title=title,
         subtitle=_goals(curves) if subtitle is None else subtitle,
-        x=Axis("log2", x_limits, "batch size"),
-        y=Axis("log2", y_limits, chart.y.title),
+        x=Axis("log2", holding(x_limits, [one.x for one in chart.series]), "batch size"),
+        y=Axis("log2", holding(y_limits, [one.y for one in chart.series]), chart.y.title),
         references=tuple(_labelled(references)),
         bands=(),
         annotations=(),
     )
     workloads = tuple(dict.fromkeys(curve.workload for curve in curves))
     return Panel(chart, tuple(notes), workloads=workloads, ordered=ordered)
+
+
+def holding(limits: Limits, values: Sequence[npt.NDArray[np.float64]]) -> Limits:
+    """Limits of a log axis, moved outwards where a value lies beyond: the paper's ends must not hide a point of one's own."""
+    known = np.concatenate([np.empty(0), *values])
+    known = known[np.isfinite(known) & (known > 0)]
+    low, high = limits
+    if not len(known):
+        return limits
+    least, most = float(known.min()), float(known.max())
+    return (
+        low if low is None or low <= least else least / ROOM,
+        high if high is None or high >= most else most * ROOM,
+    )
 
 
 def without_crowd(series: Sequence[Series]) -> tuple[Series, ...]:

@@ -10,10 +10,13 @@ import numpy as np
 
 from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves import NEVER, Outcome, best_of, best_parameter, heuristics, scatter, stability_map
-from hvdsweep.figures.figure import CONTOUR, STAR, Heat, Panel
+from hvdsweep.curves.search_chart import OUTCOMES
+from hvdsweep.figures.figure import CONTOUR, Heat, Panel
 from hvdsweep.figures.panels import Limits, goal_words, without_crowd
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from hvdsweep.curves import StepsToResult, WorkloadTable
 
 EFFECTIVE = "effective_learning_rate"
@@ -21,14 +24,6 @@ EFFECTIVE = "effective_learning_rate"
 NAMES = {EFFECTIVE: "learning rate / (1 - momentum)", "one_minus_momentum": "1 - momentum"}
 
 LINEAR, SQUARE_ROOT = "linear heuristic", "square-root heuristic"
-
-OUTCOMES = {
-    Outcome.INFEASIBLE: ("diverged", "×", "reference"),
-    Outcome.NOT_REACHED: ("goal not reached", "▲", "s5"),
-    Outcome.REACHED: ("goal reached", "●", "s0"),
-    Outcome.BEST: ("fewest steps", STAR, "s1"),
-}
-"""Outcome of a trial -> (name, marker, colour)."""
 
 SHARES = ((0.0, "none diverged", "○", "s2"), (0.5, "up to half", "◐", "s1"), (1.0, "more", "●", "s5"))
 """Classes of the share of diverged trials, by their upper end."""
@@ -85,8 +80,7 @@ def scatter_panel(
     """
     points = scatter(table, batch_size, goal, step_budget=step_budget, example_budget=example_budget)
     series = []
-    for outcome in OUTCOMES:
-        name, marker, color = OUTCOMES[outcome]
+    for outcome, name, marker, color in OUTCOMES:
         here = points.outcome == outcome
         series.append(
             Series(
@@ -101,6 +95,11 @@ def scatter_panel(
     counts = {outcome: int((points.outcome == outcome).sum()) for outcome in Outcome}
     reached = counts[Outcome.REACHED] + counts[Outcome.BEST]
     subtitle = f"{reached} reached, {counts[Outcome.NOT_REACHED]} not, {counts[Outcome.INFEASIBLE]} diverged"
+    # The paper looks at a part of the space on purpose; a trial outside must not vanish without a word.
+    beyond = int(
+        (_beyond(points.learning_rate, x_limits) | _beyond(points.one_minus_momentum, y_limits)).sum()
+    )
+    subtitle += f", {beyond} beyond the axes" if beyond else ""
     chart = Chart(
         tuple(series),
         x=Axis("log10", x_limits, "learning rate"),
@@ -134,6 +133,12 @@ def _contours(
         )
         for power in range(first, min(last, first + 24) + 1)
     )
+
+
+def _beyond(values: npt.NDArray[np.float64], limits: Limits) -> npt.NDArray[np.bool_]:
+    """[N], which values lie outside the limits; an end of None is as far as the data go."""
+    low, high = limits
+    return (values < (-math.inf if low is None else low)) | (values > (math.inf if high is None else high))
 
 
 def _span(limits: Limits, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:

@@ -9,13 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hvdsweep.archive import import_archive
+from hvdsweep.charts.frame import View
 from hvdsweep.figures import paper, published
+from hvdsweep.figures.figure import Panel
 from hvdsweep.figures.published import paper_figure
 from hvdsweep.store import connect, open_reader
 from hvdsweep.store.reader import Reader
 from tests.archive import slow
+from tests.archive.generator import files, write_folder
+from tests.figures import archive
 
 STATUSES = ("COMPLETE", "INFEASIBLE")
 PLANTED = 3
@@ -279,3 +285,34 @@ def test_goals_of_the_catalogue() -> None:
     assert found["open_images_v4/resnet_50/nesterov_momentum"].maximize
     assert found.keys() == paper.published_studies().keys()
     assert not any(math.isnan(goal.value) for goal in found.values())
+
+
+def moved(tmp_path: Path, factor: float, name: str) -> list[Panel]:
+    """The panels with data of a figure, of one workload whose steps and learning rates are so many times the usual."""
+    made = [study for study in archive.studies() if study.workload.startswith("lm1b/lstm/")]
+    made += [study for study in archive.studies() if study.workload.startswith("lm1b/transformer_base/")]
+    for trial in (trial for study in made for trial in study.trials):
+        trial.parameters["learning_rate"] *= factor
+        trial.steps = round(trial.steps * factor)
+        trial.rows = [(round(step * factor), values) for step, values in trial.rows]
+    import_archive(write_folder(tmp_path / name, files(made)), tmp_path / f"{name}.db", aside=False)
+    with open_reader(tmp_path / f"{name}.db") as reader:
+        return [panel for panel in paper_figure(reader, name).panels if not panel.empty]
+
+
+def test_no_step_lies_beyond_the_axes(tmp_path: Path) -> None:
+    """The paper's ends of an axis are moved outwards where a point of one's own would lie beyond them."""
+    lstm = next(panel for panel in moved(tmp_path, 1e3, "1") if panel.chart.title == "LSTM on LM1B")
+    low, high = lstm.chart.frame(120, 40, View()).y_limits
+    assert low <= 8192
+    assert high > float(np.nanmax(lstm.chart.series[0].y)) > 2097152
+
+
+def test_trials_beyond_the_axes_are_counted(tmp_path: Path) -> None:
+    """A scatter keeps the part of the space that the paper looks at, and says how many trials lie outside."""
+    for panel in moved(tmp_path, 1e3, "9"):
+        low, high = panel.chart.x.limits
+        rates = np.concatenate([series.x for series in panel.chart.series])
+        beyond = int(((rates < low) | (rates > high)).sum())
+        assert beyond > 0
+        assert panel.chart.subtitle.endswith(f", {beyond} beyond the axes")
