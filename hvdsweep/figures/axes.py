@@ -12,6 +12,7 @@ from hvdsweep.charts import LIGHT, Axis, Chart
 from hvdsweep.charts.frame import View
 from hvdsweep.charts.palette import color_key, slots
 from hvdsweep.figures.figure import Panel
+from hvdsweep.figures.legend import draw_legend
 from hvdsweep.figures.marks import draw_heat, draw_reference, draw_series, ground, ink
 
 if TYPE_CHECKING:
@@ -27,14 +28,12 @@ TITLE_LETTERS = 44
 INCHES_A_LETTER = 0.062
 """Of the names of regions; one that does not fit its region is left out."""
 
-BESIDE = 6
-"""With more entries than this the legend stands beside its panel."""
-
 
 def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
     chart = panel.chart
     title = "\n".join(textwrap.wrap(chart.title, TITLE_LETTERS, break_long_words=False))
-    axes.set_title(title, pad=16 if chart.notes else 8)
+    # The same with and without a line under it: the titles of a row stand side by side.
+    axes.set_title(title, pad=16)
     if chart.notes:
         axes.text(
             0, 1.02, chart.notes, transform=axes.transAxes, fontsize=7.5, color=LIGHT["subtitle"].split()[-1]
@@ -88,7 +87,7 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
             zorder=7,
             bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
         )
-    _legend(axes, chart)
+    draw_legend(axes, chart, limits.x_limits, limits.y_limits)
 
 
 def _shades(count: int) -> list[str]:
@@ -97,24 +96,6 @@ def _shades(count: int) -> list[str]:
     from matplotlib.colors import to_hex
 
     return [to_hex(color) for color in colormaps["viridis"](np.linspace(0, 0.88, max(count, 2)))][:count]
-
-
-def _legend(axes: Axes, chart: Chart) -> None:
-    """Series before the lines they are compared with; open markers are explained where there are any."""
-    from matplotlib.lines import Line2D
-
-    handles, labels = axes.get_legend_handles_labels()
-    lines = {line.label for line in chart.references}
-    entries = sorted(zip(handles, labels, strict=True), key=lambda entry: entry[1] in lines)
-    if any(series.censored is not None and series.censored.any() for series in chart.series):
-        open_marker = Line2D([], [], ls="", marker="^", ms=6, mfc="white", mec="#5c6773", mew=1.2)
-        entries.append((open_marker, "not reached"))
-    if chart.legend is False or len(entries) < 2:
-        return
-    if len(entries) > BESIDE:
-        axes.legend(*zip(*entries, strict=True), loc="center left", bbox_to_anchor=(1.0, 0.5))
-    else:
-        axes.legend(*zip(*entries, strict=True))
 
 
 def _say_empty(axes: Axes, chart: Chart) -> None:
