@@ -255,6 +255,15 @@ def _verdict(where: Path, sha256: str | None) -> str:
     return "not the published file"
 
 
+def _forget_empty(conn: sqlite3.Connection, sweep: int) -> bool:
+    """A folder or archive without a single study leaves no sweep behind. Inside the caller's transaction."""
+    gone = conn.execute(
+        "DELETE FROM sweeps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM workloads WHERE sweep_id = ?1)",
+        (sweep,),
+    )
+    return gone.rowcount > 0
+
+
 def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
     """Leave the sweep `state`, note the import in its definition, and tell what happened."""
     now = time.time()
@@ -279,4 +288,5 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
                 "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",
                 (json.dumps(noted), report.sweep_id),
             )
-        event(conn, "import", f"{report.path}: {words}", sweep_id=report.sweep_id)
+        gone = _forget_empty(conn, report.sweep_id)
+        event(conn, "import", f"{report.path}: {words}", sweep_id=None if gone else report.sweep_id)

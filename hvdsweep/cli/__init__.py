@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -64,6 +65,10 @@ def group() -> None:
 
 def main() -> None:
     """The console script: errors meant for people go to stderr as one clear text, with the exit code that says which kind."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Unicode shows a question mark for what it cannot show, rather than nothing at all.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         # A command that ends by `ctx.exit(code)` comes back with its code.
         code = group.main(prog_name="hvdsweep", standalone_mode=False)

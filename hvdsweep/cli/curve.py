@@ -96,6 +96,8 @@ def curve(
     from hvdsweep.store.pairs import paired
     from hvdsweep.store.reader import open_reader
 
+    if as_csv and as_json:
+        raise UserError("curve: --csv stands beside --json; give one of them")
     preload()
 
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)

@@ -31,6 +31,7 @@ def report(sweep: str | None, db: Path, out: Path | None, as_json: bool) -> None
 
     SWEEP is its number, its name or its file; without it, the newest. The file needs no server and no network.
     """
+    from hvdsweep.replacing import write_whole
     from hvdsweep.report import report_page
     from hvdsweep.store.reader import open_reader
 
@@ -42,7 +43,7 @@ def report(sweep: str | None, db: Path, out: Path | None, as_json: bool) -> None
         return
     place = out or Path(f"{re.sub(r'[^A-Za-z0-9._-]+', '-', row.name).strip('-.') or 'sweep'}.html")
     try:
-        place.write_text(page, encoding="utf-8")
+        write_whole(place, page.encode())
     except OSError as error:
         raise UserError(f"{place}: --out: cannot be written: {error.strerror}") from error
     if as_json:

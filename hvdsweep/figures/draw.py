@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import UserError
 from hvdsweep.figures.axes import SIZE, draw_panel
 from hvdsweep.figures.figure import Figure, grid
+from hvdsweep.replacing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -57,18 +62,18 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = DPI) -> Non
         raise UserError(f"{path}: --out: {path.suffix or 'no ending'}: must end in .png, .svg or .pdf")
     with _style():
         canvas = _canvas(figure)
-        try:
-            # No date: a figure that shows the same is the same file.
-            metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-            canvas.savefig(path, format=kind, dpi=dpi, metadata=metadata)
-        except OSError as error:
-            raise UserError(f"{path}: --out: cannot be written: {error.strerror}") from error
+        # No date: a figure that shows the same is the same file.
+        metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+        content = io.BytesIO()
+        canvas.savefig(content, format=kind, dpi=dpi, metadata=metadata)
+    try:
+        write_whole(path, content.getvalue())
+    except OSError as error:
+        raise UserError(f"{path}: --out: cannot be written: {error.strerror}") from error
 
 
 def svg(figure: Figure) -> str:
     """The figure as an SVG element, to be put into a page."""
-    import io
-
     with _style():
         canvas = _canvas(figure)
         out = io.StringIO()
@@ -77,10 +82,14 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _style() -> Any:
+@contextmanager
+def _style() -> Iterator[None]:
     import matplotlib as mpl
 
-    return mpl.rc_context(STYLE)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box in PNG and PDF, and stays text in SVG.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def _canvas(figure: Figure) -> Canvas:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from hvdsweep.charts import Axis, Chart, View, chart_csv
 from hvdsweep.errors import UserError
 from hvdsweep.figures.figure import Figure, Panel
+from hvdsweep.replacing import write_whole
 
 FORMATS = ("svg", "png", "csv")
 """What one press of the key writes."""
@@ -53,18 +53,14 @@ def _limited(axis: Axis, limits: tuple[float, float]) -> Axis:
 
 
 def _write(chart: Chart, figure: Figure, path: Path) -> None:
-    # matplotlib knows the format by the ending, so the temporary name must have it too.
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         if path.suffix == ".csv":
-            temporary.write_text(chart_csv(chart), encoding="utf-8")
+            write_whole(path, chart_csv(chart).encode())
         else:
             from hvdsweep.figures.draw import save
 
-            save(figure, temporary)
-        temporary.replace(path)
+            save(figure, path)
     except (OSError, UserError) as error:
-        temporary.unlink(missing_ok=True)
         cause = error if isinstance(error, OSError) else error.__cause__
         why = cause.strerror if isinstance(cause, OSError) else str(error)
         raise UserError(f"{path}: cannot be written: {why}") from error

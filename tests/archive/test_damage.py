@@ -499,3 +499,18 @@ def test_a_header_that_claims_the_moon(tmp_path: Path) -> None:
     report = import_archive(tmp_path / "a.tar", tmp_path / "x.db", aside=False)
     assert [problem.message.partition(":")[0] for problem in report.problems] == ["is cut off or damaged"]
     assert report.trials_imported == 3
+
+
+def test_a_folder_without_a_study_leaves_no_sweep(tmp_path: Path) -> None:
+    """What is no archive is told, and the database has no empty sweep of its name; one that was there before stays."""
+    (tmp_path / "empty").mkdir()
+    report = import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
+    assert "holds no study.json" in report.problems[0].message
+    import_archive(write_folder(tmp_path / "in", files([study()])), tmp_path / "x.db", name="mine", aside=False)
+    import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
+    with open_reader(tmp_path / "x.db") as reader:
+        assert [sweep.name for sweep in reader.sweeps()] == ["mine"]
+        assert len(reader.studies()) == 1
+    conn = connect(tmp_path / "x.db")
+    assert check(conn) == []
+    conn.close()

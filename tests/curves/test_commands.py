@@ -409,3 +409,10 @@ def test_few_trials_are_few_even_if_all_reached_the_goal(run, tmp_path, trials, 
     """Where no trial failed to reach the goal, the warning is of how few there are."""
     studies = [Study(8, [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(trials)], 100)]
     assert words in said(run, tmp_path / "x.db", "best", studies)
+
+
+def test_csv_and_json_at_once_is_no_question(run, db):
+    """Stdout holds one of them; both are refused before anything is read."""
+    code, out, err = run("curve", "--db", db, "--csv", "--json")
+    assert (code, out) == (2, "")
+    assert "--csv stands beside --json" in err
