@@ -64,22 +64,13 @@ def _table(curve: Curve, examples: bool) -> list[str]:
                 steps if examples else count,
                 "" if point.normalised is None else f"{point.normalised:.3g}",
                 "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
-                _region(point),
+                point.standing,
                 f"{point.trials_reached}/{point.trials}",
                 whole(point.infeasible) if point.infeasible else "",
                 short(point.best_value),
             )
         )
     return table(header, rows, left=("region",))
-
-
-def _region(point: Point) -> str:
-    """Where the point lies on the curve, or why it lies nowhere."""
-    if point.reached:
-        return str(point.region) if point.steps else "reached at the start"
-    if point.trials:
-        return "not reached"
-    return "all diverged" if point.infeasible else "not tried yet"
 
 
 def _interval(point: Point, unit: int) -> str:

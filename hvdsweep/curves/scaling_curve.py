@@ -74,6 +74,15 @@ class Point:
     """Initial learning rate / (1 - momentum) of that trial."""
     warnings: tuple[Caution, ...]
 
+    @property
+    def standing(self) -> str:
+        """Where the point lies on the curve, in words; or why it lies nowhere."""
+        if self.reached:
+            return str(self.region) if self.steps else "reached at the start"
+        if self.trials:
+            return "not reached"
+        return "all diverged" if self.infeasible else "not tried yet"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not finite becomes null."""
         return {

@@ -12,7 +12,7 @@ from hvdsweep.charts import LIGHT, Axis, Chart
 from hvdsweep.charts.frame import View
 from hvdsweep.charts.palette import color_key, slots
 from hvdsweep.figures.figure import Panel
-from hvdsweep.figures.legend import draw_legend
+from hvdsweep.figures.legend import BAND_LETTER, Room, draw_legend
 from hvdsweep.figures.marks import draw_heat, draw_reference, draw_series, ground, ink
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ SIZE = (4.6, 3.7)
 
 TITLE_LETTERS = 44
 """Of a panel's title, per line."""
-
-INCHES_A_LETTER = 0.062
-"""Of the names of regions; one that does not fit its region is left out."""
 
 
 def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
@@ -42,6 +39,7 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         _say_empty(axes, chart)
         return
     limits = chart.frame(120, 40, View())
+    room = Room(axes, chart, limits.x_limits, limits.y_limits)
     _axis(axes, "x", chart.x, limits.x_limits)
     _axis(axes, "y", chart.y, limits.y_limits)
     for band in chart.bands:
@@ -49,7 +47,8 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         axes.axvspan(band.low or low, band.high or high, color=ground(band.color, chart, band.label), lw=0)
         start, end = math.log2(band.low or low), math.log2(band.high or high)
         share = (end - start) / math.log2(high / low)
-        if share * SIZE[0] > len(band.label) * INCHES_A_LETTER:
+        if share * SIZE[0] > len(band.label) * BAND_LETTER:
+            room.take_band(band.label, 2 ** ((start + end) / 2))
             axes.text(
                 2 ** ((start + end) / 2),
                 0.985,
@@ -74,20 +73,19 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         axes.plot(
             [note.x], [note.y], marker="*", color="#e8a200", mec="#5d4300", mew=0.7, ms=13, ls="", zorder=6
         )
-        # Written towards the middle, so that nothing leaves the panel.
-        right = math.log2(note.x) > np.mean(np.log2(limits.x_limits)) if chart.x.log else False
+        side, up = room.beside(note)
         axes.annotate(
             note.text,
             (note.x, note.y),
             textcoords="offset points",
-            xytext=(-6 if right else 6, 10),
-            ha="right" if right else "left",
+            xytext=(side * 6, up),
+            ha="right" if side < 0 else "left",
             fontsize=8,
             fontweight="bold",
             zorder=7,
             bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
         )
-    draw_legend(axes, chart, limits.x_limits, limits.y_limits)
+    draw_legend(axes, chart, room)
 
 
 def _shades(count: int) -> list[str]:

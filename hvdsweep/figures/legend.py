@@ -1,4 +1,4 @@
-"""A panel's legend where it hides nothing: in a corner that no line passes, else under the panel or beside it."""
+"""Where the legend and the notes of a panel hide nothing: in a corner that no line passes, else outside."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hvdsweep.charts import Axis, Chart, Series
+from hvdsweep.charts import Annotation, Axis, Chart, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Limits = tuple[float, float]
+Points = npt.NDArray[np.float64]
+"""[2, N], as shares of the axes; NaN where there is nothing."""
 
-PANEL = (3.9, 2.85)
-"""Inches inside the axes of a panel, about: matplotlib knows them only once all is laid out."""
+MARGINS = (0.7, 0.85)
+"""Inches of a panel's place that are not inside its axes, about: matplotlib knows only once all is laid out."""
 
 LETTER, HANDLE, ROW, PADDING = 0.056, 0.5, 0.155, 0.16
 """Inches: a letter of an entry, the sample of a line with its gap, a row, and the room around all of them."""
+
+NOTE_LETTER, BAND_LETTER = 0.075, 0.062
+"""Inches of a letter of a note, which is bold, and of a region's name."""
 
 BESIDE = 6
 """More entries than this stand beside their panel, in one column."""
@@ -35,11 +40,100 @@ CORNERS = {
 }
 """Places inside, the usual ones first, as shares of the axes."""
 
+ABOVE = (10, 24, -22, 42, -40, 70)
+"""Points between a star and the line of its note, the nearest first; below it where negative."""
+
 SAMPLES = 24
 """Points looked at along each piece of a line."""
 
 
-def draw_legend(axes: Axes, chart: Chart, x_limits: Limits, y_limits: Limits) -> None:
+class Room:
+    """What is taken inside the axes of one panel."""
+
+    def __init__(self, axes: Axes, chart: Chart, x_limits: Limits, y_limits: Limits) -> None:
+        self._x, self._y = (chart.x, x_limits), (chart.y, y_limits)
+        width, height = axes.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
+        cells = axes.get_gridspec()
+        rows, columns = (1, 1) if cells is None else (cells.nrows, cells.ncols)
+        self.inches = (width / columns - MARGINS[0], height / rows - MARGINS[1])
+        self._points = _joined([self._line(series) for series in chart.series])
+        self._bars = _joined([self._interval(series) for series in chart.series])
+
+    def take_band(self, name: str, middle: float) -> None:
+        """The name of a region stands at the top of it."""
+        half = len(name) * BAND_LETTER / self.inches[0] / 2
+        centre = float(_share(np.array([middle]), *self._x)[0])
+        x = np.linspace(centre - half, centre + half, SAMPLES)
+        self._points = _joined([self._points, np.stack([x, np.full(SAMPLES, 0.97)])])
+
+    def corner(self, labels: list[str]) -> str | None:
+        """The first place inside where a legend hides no point, no line and, if possible, no interval; None: nowhere."""
+        width = (max(map(len, labels)) * LETTER + HANDLE + PADDING) / self.inches[0]
+        height = (len(labels) * ROW + PADDING) / self.inches[1]
+        for taken in (_joined([self._points, self._bars]), self._points):
+            for name, (x, y) in CORNERS.items():
+                if _free(taken, x * (1 - width), y * (1 - height), width, height):
+                    return name
+        return None
+
+    def beside(self, note: Annotation) -> tuple[int, int]:
+        """(-1 to the left or 1 to the right, points above) of a note's text, where it hides and leaves nothing."""
+        x, y = (
+            float(_share(np.array([value]), *axis)[0])
+            for value, axis in ((note.x, self._x), (note.y, self._y))
+        )
+        width, height = len(note.text) * NOTE_LETTER / self.inches[0], ROW / self.inches[1]
+        towards = -1 if x > 0.5 else 1
+        for up in ABOVE:
+            for side in (towards, -towards):
+                left, low = x - width if side < 0 else x, y + up / 72 / self.inches[1]
+                within = left >= 0 and left + width <= 1 and low >= 0 and low + height <= 1
+                if within and _free(self._points, left, low, width, height):
+                    edges = np.linspace(left, left + width, SAMPLES)
+                    self._points = _joined(
+                        [self._points, np.stack([edges, np.full(SAMPLES, low + height / 2)])]
+                    )
+                    return side, up
+        return towards, ABOVE[0]
+
+    def _line(self, series: Series) -> Points:
+        x, y = _share(series.x, *self._x), _share(series.y, *self._y)
+        if len(x) < 2 or not series.line:
+            return np.stack([x, y])
+        steps = np.linspace(0, len(x) - 1, (len(x) - 1) * SAMPLES + 1)
+        between = np.stack([np.interp(steps, np.arange(len(x)), one) for one in (x, y)])
+        # A marker stands there even where the lines beside it are missing.
+        return _joined([between, np.stack([x, y])])
+
+    def _interval(self, series: Series) -> Points:
+        if series.y_low is None or series.y_high is None:
+            return np.empty((2, 0))
+        x, y = _share(series.x, *self._x), _share(series.y, *self._y)
+        ends = [_share(end, *self._y) for end in (series.y_low, series.y_high)]
+        low, high = (np.where(np.isnan(end), y, np.clip(end, 0, 1)) for end in ends)
+        heights = np.linspace(low, high, SAMPLES)
+        return np.stack([np.broadcast_to(x, heights.shape).ravel(), heights.ravel()])
+
+
+def _joined(parts: list[Points]) -> Points:
+    return np.concatenate([np.empty((2, 0)), *parts], axis=1)
+
+
+def _free(taken: Points, left: float, low: float, width: float, height: float) -> bool:
+    """Whether nothing lies in a box."""
+    x, y = taken
+    return not bool(((x > left) & (x < left + width) & (y > low) & (y < low + height)).any())
+
+
+def _share(values: npt.NDArray[np.float64], axis: Axis, limits: Limits) -> npt.NDArray[np.float64]:
+    """Where values lie on an axis, 0 to 1 between its ends."""
+    low, high = limits
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.log(values / low) / math.log(high / low) if axis.log else (values - low) / (high - low)
+    return np.asarray(share, np.float64)
+
+
+def draw_legend(axes: Axes, chart: Chart, room: Room) -> None:
     """Series before the lines they are compared with; open markers are explained where there are any."""
     from matplotlib.lines import Line2D
 
@@ -52,7 +146,7 @@ def draw_legend(axes: Axes, chart: Chart, x_limits: Limits, y_limits: Limits) ->
     if chart.legend is False or len(entries) < 2:
         return
     place: dict[str, Any]
-    corner = free_corner(chart, [label for _, label in entries], x_limits, y_limits)
+    corner = room.corner([label for _, label in entries])
     if len(entries) > BESIDE:
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     elif corner is not None:
@@ -60,60 +154,3 @@ def draw_legend(axes: Axes, chart: Chart, x_limits: Limits, y_limits: Limits) ->
     else:
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
     axes.legend(*zip(*entries, strict=True), **place)
-
-
-def free_corner(chart: Chart, labels: list[str], x_limits: Limits, y_limits: Limits) -> str | None:
-    """The first place inside that holds the legend without hiding a point, a line or, if possible, an interval."""
-    width = (max(map(len, labels)) * LETTER + HANDLE + PADDING) / PANEL[0]
-    height = (len(labels) * ROW + PADDING) / PANEL[1]
-    points = np.concatenate(
-        [np.empty((2, 0)), *(_line(one, chart, x_limits, y_limits) for one in chart.series)], 1
-    )
-    bars = np.concatenate(
-        [np.empty((2, 0)), *(_bars(one, chart, x_limits, y_limits) for one in chart.series)], 1
-    )
-    for hidden in (np.concatenate([points, bars], 1), points):
-        for name, (x, y) in CORNERS.items():
-            left, low = x * (1 - width), y * (1 - height)
-            inside = (
-                (hidden[0] > left)
-                & (hidden[0] < left + width)
-                & (hidden[1] > low)
-                & (hidden[1] < low + height)
-            )
-            if not inside.any():
-                return name
-    return None
-
-
-def _share(values: npt.NDArray[np.float64], axis: Axis, limits: Limits) -> npt.NDArray[np.float64]:
-    """Where values lie on an axis, 0 to 1 between its ends."""
-    low, high = limits
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.log(values / low) / math.log(high / low) if axis.log else (values - low) / (high - low)
-    return np.asarray(share, np.float64)
-
-
-def _line(series: Series, chart: Chart, x_limits: Limits, y_limits: Limits) -> npt.NDArray[np.float64]:
-    """[2, N], points along a series, as shares of the axes; NaN where it has a gap."""
-    x, y = _share(series.x, chart.x, x_limits), _share(series.y, chart.y, y_limits)
-    if len(x) < 2 or not series.line:
-        return np.stack([x, y])
-    steps = np.linspace(0, len(x) - 1, (len(x) - 1) * SAMPLES + 1)
-    between = np.stack([np.interp(steps, np.arange(len(x)), one) for one in (x, y)])
-    # A marker stands there even where the lines beside it are missing.
-    return np.concatenate([between, np.stack([x, y])], axis=1)
-
-
-def _bars(series: Series, chart: Chart, x_limits: Limits, y_limits: Limits) -> npt.NDArray[np.float64]:
-    """[2, N], points along the intervals of a series."""
-    if series.y_low is None or series.y_high is None:
-        return np.empty((2, 0))
-    x = _share(series.x, chart.x, x_limits)
-    low, high = (_share(ends, chart.y, y_limits) for ends in (series.y_low, series.y_high))
-    ends = [
-        np.where(np.isnan(end), _share(series.y, chart.y, y_limits), np.clip(end, 0, 1))
-        for end in (low, high)
-    ]
-    heights = np.linspace(ends[0], ends[1], SAMPLES)
-    return np.stack([np.broadcast_to(x, heights.shape).ravel(), heights.ravel()])

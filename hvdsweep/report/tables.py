@@ -75,11 +75,11 @@ def _point(point: Point) -> tuple[str, list[object]]:
     overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
     return "" if point.reached else "lost", [
         point.batch_size,
-        point.steps if point.reached else "not reached",
+        point.steps,
         interval,
         point.examples,
         overhead,
-        None if point.region is None else str(point.region),
+        point.standing,
         point.trial,
         f"{point.trials_reached:,} of {point.trials:,}",
         point.infeasible,

@@ -1,9 +1,12 @@
 """A legend hides nothing: measured on the drawn figure, for curves of any shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
-from hvdsweep.charts import Axis, Chart, Series
+from hvdsweep.charts import Annotation, Axis, Chart, Series
 from hvdsweep.figures.draw import _canvas, _style
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.legend import BESIDE
@@ -72,3 +75,24 @@ def test_the_usual_corner_where_it_is_free():
     assert box.x1 <= panel.x1
     assert box.x0 > (panel.x0 + panel.x1) / 2
     assert box.y0 > (panel.y0 + panel.y1) / 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_note_hides_no_line_where_there_is_room(shape):
+    """The text beside the star of the maximum useful batch size lies on no line and inside the panel."""
+    (panel,) = figure([SHAPES[shape]], ["one"]).panels
+    y = float(panel.chart.series[0].y[9])
+    chart = replace(panel.chart, annotations=(Annotation(SIZES[9], y, "max useful 512"),))
+    with _style():
+        canvas = _canvas(Figure("test", "A figure", 1, (Panel(chart),)))
+        canvas.draw_without_rendering()
+        (axes,) = canvas.axes
+        (text,) = [child for child in axes.texts if child.get_text() == "max useful 512"]
+        box, inside = Text.get_window_extent(text), axes.get_window_extent()
+        points = axes.transData.transform(np.column_stack(axes.get_lines()[0].get_data()))
+    ends = np.linspace(0, len(points) - 1, 400)
+    dense = np.column_stack([np.interp(ends, np.arange(len(points)), points[:, k]) for k in (0, 1)])
+    assert inside.x0 <= box.x0
+    assert box.x1 <= inside.x1
+    if shape != "all over":
+        assert not any(box.contains(*point) for point in dense)
