@@ -152,7 +152,7 @@ class Sweep(Table):
     sizes with its metaparameters tuned anew at every one of them."""
 
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, examples=["digits"])
-    """Name to list the sweep under. Default: the file's name."""
+    """Name to list the sweep under, at most 100 characters. Default: the file's name."""
     description: str | None = Field(
         default=None, examples=["How far data parallelism pays on handwritten digits"]
     )
