@@ -21,7 +21,8 @@ def open_archive(path: Path, known: Known, all_records: bool) -> Iterator[Messag
 
 def read_aside(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
     """The same from a process of its own, which ends with this generator. RunFailed where it dies."""
-    command = [sys.executable, "-m", "hvdsweep.archive.child"]
+    # -P: a module of the present folder must not stand in for one of ours or of Python.
+    command = [sys.executable, "-P", "-m", "hvdsweep.archive.child"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None

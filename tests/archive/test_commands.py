@@ -121,3 +121,15 @@ def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (sweep.state, len(reader.trials().rows)) == ("IDLE", 8)
     assert import_archive(folder, database, aside=False).trials_imported == 4
     assert differences(database, STUDIES) == []
+
+
+def test_modules_of_the_present_folder_are_none_of_ours(tmp_path: Path) -> None:
+    """A csv.py that lies where the command is run is not what reads the archive."""
+    folder = write_folder(tmp_path / "in", files(STUDIES))
+    (tmp_path / "csv.py").write_text("raise SystemExit('mistaken for the library')")
+    program = Path(sys.executable).with_name("hvdsweep")
+    found = subprocess.run(
+        [program, "import", folder, "--db", "x.db"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert differences(tmp_path / "x.db", STUDIES) == []
