@@ -47,14 +47,15 @@ def asked_by_both(
     left = deque(enumerate(questions))
 
     def work(one: Reader) -> None:
-        try:
-            while not errors:
+        while not errors:
+            try:
                 place, question = left.popleft()
+            except IndexError:
+                return
+            try:
                 answers[place] = question(one)
-        except IndexError:
-            return
-        except BaseException as error:
-            errors.append(error)
+            except BaseException as error:
+                errors.append(error)
 
     helper = None if twin is None else threading.Thread(target=work, args=(twin,))
     if helper is not None:
