@@ -50,10 +50,14 @@ def command(
     """
     from hvdsweep.archive import import_archive
 
-    with _watching() as watch:
-        report = import_archive(
-            archive, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
-        )
+    try:
+        with _watching() as watch:
+            report = import_archive(
+                archive, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
+            )
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was imported is kept; the same command goes on from there.", err=True)
+        sys.exit(130)
     if as_json:
         print_json(report.to_json())
     else:

@@ -133,3 +133,22 @@ def test_modules_of_the_present_folder_are_none_of_ours(tmp_path: Path) -> None:
     )
     assert (found.returncode, found.stderr) == (0, "")
     assert differences(tmp_path / "x.db", STUDIES) == []
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line on stderr, nothing on stdout, exit 130; and the same command goes on."""
+    import hvdsweep.archive.importing as importing
+
+    def interrupted(*arguments: object) -> bool:
+        raise KeyboardInterrupt
+
+    folder = write_folder(tmp_path / "in", files(STUDIES))
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "_run", interrupted)
+        found = CliRunner().invoke(group, ["import", str(folder), "--db", str(tmp_path / "x.db")])
+    assert (found.exit_code, found.stdout) == (130, "")
+    assert found.stderr.splitlines() == [
+        "Stopped. What was imported is kept; the same command goes on from there."
+    ]
+    assert run("import", folder, "--db", tmp_path / "x.db").exit_code == 0
+    assert differences(tmp_path / "x.db", STUDIES) == []
