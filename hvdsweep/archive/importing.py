@@ -24,6 +24,7 @@ from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.runs import event, is_live
 from hvdsweep.store.schema import LONGEST_NAME
+from hvdsweep.words import counted
 
 SUFFIXES = (".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tbz", ".tgz", ".txz", ".tar")
 
@@ -267,9 +268,9 @@ def _forget_empty(conn: sqlite3.Connection, sweep: int) -> bool:
 def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
     """Leave the sweep `state`, note the import in its definition, and tell what happened."""
     now = time.time()
-    words = f"{report.trials_imported} trials imported, {report.trials_present} already there"
+    words = f"{counted(report.trials_imported, 'trial')} imported, {report.trials_present:,} already there"
     if report.problems:
-        words += f", {report.trials_skipped} left out, {len(report.problems)} problems"
+        words += f", {report.trials_skipped:,} left out, {counted(len(report.problems), 'problem')}"
     noted = {
         "path": report.path,
         "sha256": report.sha256,

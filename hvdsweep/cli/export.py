@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from hvdsweep.archive import ExportReport
@@ -37,7 +38,11 @@ def export(
 
     def watch(report: ExportReport) -> None:
         if sys.stderr.isatty():
-            click.echo(f"\r{report.studies:,} studies, {report.trials:,} trials", nl=False, err=True)
+            click.echo(
+                f"\r{counted(report.studies, 'study', 'studies')}, {counted(report.trials, 'trial')}",
+                nl=False,
+                err=True,
+            )
 
     with open_reader(db) as reader:
         choice = choose(reader, workloads, sweep)
@@ -57,8 +62,8 @@ def export(
         print_json(report.to_json())
         return
     click.echo(
-        f"{folder}: {len(report.workloads):,} workloads, {report.studies:,} studies, {report.trials:,} trials, "
-        f"{report.rows:,} measurements"
+        f"{folder}: {counted(len(report.workloads), 'workload')}, {counted(report.studies, 'study', 'studies')}, "
+        f"{counted(report.trials, 'trial')}, {counted(report.rows, 'measurement')}"
     )
     if report.unfinished:
-        click.echo(f"{report.unfinished:,} trials that have not ended were left out", err=True)
+        click.echo(f"{counted(report.unfinished, 'trial')} not ended: left out", err=True)

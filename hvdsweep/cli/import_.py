@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from hvdsweep.archive import ImportReport, Problem
@@ -73,16 +74,17 @@ def _summary(report: ImportReport) -> list[str]:
     rate = report.rows / report.seconds if report.seconds else 0.0
     lines = [
         f"{report.path} -> {report.database}, sweep {report.sweep_id} ({report.sweep})",
-        f"{report.studies_met:,} studies, {report.studies_new:,} of them new",
-        f"{report.trials_imported:,} trials imported, {report.trials_present:,} already there",
-        f"{report.rows:,} measurements in {_clock(report.seconds)} ({rate:,.0f} a second)",
+        f"{counted(report.studies_met, 'study', 'studies')}, {report.studies_new:,} of them new",
+        f"{counted(report.trials_imported, 'trial')} imported, {report.trials_present:,} already there",
+        f"{counted(report.rows, 'measurement')} in {_clock(report.seconds)} ({rate:,.0f} a second)",
     ]
     if report.sha256:
         lines.append(f"sha256 {report.sha256}: {report.checksum}")
     if report.problems:
         lines.append(
-            f"left out: {report.trials_skipped:,} trials, {report.studies_skipped:,} studies; "
-            f"{len(report.problems):,} problems, named above"
+            f"left out: {counted(report.trials_skipped, 'trial')}, "
+            f"{counted(report.studies_skipped, 'study', 'studies')}; "
+            f"{counted(len(report.problems), 'problem')}, named above"
         )
     if report.stopped:
         lines.append("stopped as asked; run the same import again to go on")
@@ -98,7 +100,7 @@ def _clock(seconds: float) -> str:
 def _words(report: ImportReport) -> str:
     eta = report.eta_seconds
     left = f", {_clock(eta)} left" if eta is not None else ""
-    return f"{report.trials_imported:,} trials, {report.rows:,} measurements{left}"
+    return f"{counted(report.trials_imported, 'trial')}, {counted(report.rows, 'measurement')}{left}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.plan import Plan
 from hvdsweep.plan_summary import PlanSummary, Speed, StudySummary, summarize
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,10 +58,10 @@ def render_summary(summary: PlanSummary) -> RenderableType:
 
 def totals(summary: PlanSummary) -> str:
     """The plan in one sentence."""
-    studies = f"{len(summary.studies)} stud{'y' if len(summary.studies) == 1 else 'ies'}"
-    text = f"{summary.name}: {summary.workloads} workload{_s(summary.workloads)}, {studies}, {summary.trials:,} trials"
-    text += f", {summary.steps:,} steps, {summary.examples:,} examples"
-    text += f"; {summary.gangs} gang{_s(summary.gangs)} of {summary.np} rank{_s(summary.np)}"
+    text = f"{summary.name}: {counted(summary.workloads, 'workload')}, {counted(len(summary.studies), 'study', 'studies')}"
+    text += f", {counted(summary.trials, 'trial')}, {counted(summary.steps, 'step')}"
+    text += f", {counted(summary.examples, 'example')}"
+    text += f"; {counted(summary.gangs, 'gang')} of {counted(summary.np, 'rank')}"
     if summary.hours is not None:
         text += f"; about {_duration(summary.hours)} of training"
     return text + "."
@@ -89,7 +90,3 @@ def _duration(hours: float) -> str:
     if hours >= 1:
         return f"{hours:.1f} hours"
     return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.0f} seconds"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -125,7 +126,7 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
     }.get(word, "")
     facts = [f"{ended:,} of {sum(trials.values()):,} trials ended"]
     if sweep["live"] and sweep["gangs"]:
-        facts.append(f"{_count(sweep['gangs'], 'gang')} of {_count(sweep['np'], 'rank')}")
+        facts.append(f"{counted(sweep['gangs'], 'gang')} of {counted(sweep['np'], 'rank')}")
     if sweep["live"] and sweep["eta_seconds"] and (trials["PENDING"] or trials["RUNNING"]):
         facts.append("about " + duration(sweep["eta_seconds"]) + " left")
     if word == "KILLED":
@@ -242,7 +243,3 @@ def duration(seconds: float | None) -> str:
             rest, next_unit = whole % size // units[i + 1][1], units[i + 1][0]
             return f"{whole // size} {unit}" + (f" {rest} {next_unit}" if rest else "")
     return f"{whole} s"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -27,6 +27,7 @@ from hvdsweep.launch.slots import Slot, Slots
 from hvdsweep.store.connection import connect, told
 from hvdsweep.store.plans import Plan, recover, top_up
 from hvdsweep.store.runs import beat, end_run, event, request_stop
+from hvdsweep.words import counted
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 1.0
@@ -126,10 +127,10 @@ class Supervisor:
         recovered = recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete)
         if recovered.requeued:
             announce.note(
-                f"{_trials(recovered.requeued)} left unfinished by an earlier run will be trained anew."
+                f"{counted(recovered.requeued, 'trial')} left unfinished by an earlier run will be trained anew."
             )
         if recovered.retried:
-            announce.note(f"{_trials(recovered.retried)} set aside before will be tried again.")
+            announce.note(f"{counted(recovered.retried, 'trial')} set aside before will be tried again.")
         count, devices = cores(), gpus(self._environment)
         for warning in crowding(settings.hosts, settings.np, settings.gangs, count, len(devices)):
             announce.warn(warning)
@@ -191,7 +192,9 @@ class Supervisor:
                 return self._finish(view)
             most = self._settings.max_set_aside
             if most and slots.aside_in_a_row >= most:
-                return self._give_up(f"{_trials(most)} in a row could not be trained, and none in between.")
+                return self._give_up(
+                    f"{counted(most, 'trial')} in a row could not be trained, and none in between."
+                )
             if all(slot.given_up for slot in slots.slots):
                 return self._give_up("No gang comes to life.")
             slots.start(min(len(slots.slots), open_trials))
@@ -250,7 +253,8 @@ class Supervisor:
             return Outcome(
                 "FAILED",
                 1,
-                f"{_trials(aside)} could not be trained and {was} set aside; `hvdsweep launch --retry-incomplete` tries again",
+                f"{counted(aside, 'trial')} could not be trained and {was} set aside; "
+                "`hvdsweep launch --retry-incomplete` tries again",
             )
         if short:
             wants = "1 study has" if len(short) == 1 else f"{len(short)} studies have"
@@ -283,10 +287,6 @@ class Supervisor:
     def _wait_for_gangs(self) -> None:
         before = self._signals.gestures
         self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._beat)
-
-
-def _trials(number: int) -> str:
-    return "1 trial" if number == 1 else f"{number} trials"
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from hvdsweep.launch.events import SweepEvent
 from hvdsweep.plan import Plan
 from hvdsweep.store.plans import SavedSweep, save_plan
 from hvdsweep.store.runs import is_live
+from hvdsweep.words import counted
 
 
 def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
@@ -73,22 +74,24 @@ def message(saved: SavedSweep, name: str, done: int, target: int, changed: list[
     """One line about the sweep; further lines name the keys whose change made it a new one."""
     head = f"sweep {saved.sweep_id} ({name}): "
     if saved.outcome == "created":
-        text = f"new, {_trials(target)}"
+        text = f"new, {counted(target, 'trial')}"
     elif done >= target:
-        text = f"all {_trials(target)} done already"
+        text = f"all {counted(target, 'trial')} done already"
     elif saved.outcome == "extended":
-        text = f"extended by {_trials(saved.new_trials)}; {done} of {_trials(target)} done, going on"
+        text = f"extended by {counted(saved.new_trials, 'trial')}; {done} of {counted(target, 'trial')} done, going on"
     else:
-        text = f"{done} of {_trials(target)} done, going on" if done else f"{_trials(target)}, none done yet"
+        text = (
+            f"{done} of {counted(target, 'trial')} done, going on"
+            if done
+            else f"{counted(target, 'trial')}, none done yet"
+        )
     if saved.adopted:
-        text += f"; results of {_trials(saved.adopted)} taken over from another sweep of this database"
+        text += (
+            f"; results of {counted(saved.adopted, 'trial')} taken over from another sweep of this database"
+        )
     if saved.withdrawn:
-        text += f"; {_trials(saved.withdrawn)} not begun withdrawn"
+        text += f"; {counted(saved.withdrawn, 'trial')} not begun withdrawn"
     if saved.outcome == "created" and changed:
         text += ". Not the sweep launched from here before, since its trials differ:"
         text += "".join(f"\n  {line}" for line in changed)
     return head + text
-
-
-def _trials(number: int) -> str:
-    return "1 trial" if number == 1 else f"{number} trials"

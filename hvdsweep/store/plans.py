@@ -14,6 +14,7 @@ from hvdsweep.store.interrupted import Recovered, recover, requeue
 from hvdsweep.store.plan_types import Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.runs import event
 from hvdsweep.store.schema import quoted
+from hvdsweep.words import counted
 
 __all__ = ["Plan", "Recovered", "SavedSweep", "recover", "requeue", "save_plan", "top_up"]
 
@@ -65,7 +66,7 @@ def save_plan(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
             outcome = "extended"
         done = {"added": new_trials, "copied from another sweep": adopted, "withdrawn": withdrawn}
         if any(done.values()):
-            message = ", ".join(f"{count} {_trials(count)} {what}" for what, count in done.items() if count)
+            message = ", ".join(f"{counted(count, 'trial')} {what}" for what, count in done.items() if count)
             event(conn, "plan", f"plan {outcome}: {message}", sweep_id=sweep_id)
     return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous)
 
@@ -84,7 +85,7 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
         if added:
             _adopt_finished(conn, sweep_id)
             event(
-                conn, "plan", f"{added} {_trials(added)} added in place of diverged ones", sweep_id=sweep_id
+                conn, "plan", f"{counted(added, 'trial')} added in place of diverged ones", sweep_id=sweep_id
             )
     return added
 
@@ -251,7 +252,3 @@ def _returned_id(conn: sqlite3.Connection, sql: str, values: tuple[Any, ...]) ->
 
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _trials(count: int) -> str:
-    return "trial" if count == 1 else "trials"

@@ -101,7 +101,7 @@ def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
     assert process.wait() == 1
     assert b"study.json: is not JSON" in shown.replace(b"\r\n", b"")
     assert b"9 trials" in shown
-    assert "left out: 3 trials, 1 studies; 1 problems" in text
+    assert "left out: 3 trials, 1 study; 1 problem," in text
 
 
 def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -506,7 +506,9 @@ def test_a_folder_without_a_study_leaves_no_sweep(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     report = import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
     assert "holds no study.json" in report.problems[0].message
-    import_archive(write_folder(tmp_path / "in", files([study()])), tmp_path / "x.db", name="mine", aside=False)
+    import_archive(
+        write_folder(tmp_path / "in", files([study()])), tmp_path / "x.db", name="mine", aside=False
+    )
     import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
     with open_reader(tmp_path / "x.db") as reader:
         assert [sweep.name for sweep in reader.sweeps()] == ["mine"]
