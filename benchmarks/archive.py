@@ -87,16 +87,22 @@ print(json.dumps({**report.to_json(), "megabytes": sum(kilobytes) / 1024}))
 """
 
 
-def measure(folder: Path, scale: float) -> dict[str, Any]:
-    """Everything, in the order of the docstring."""
+def written(folder: Path, scale: float) -> dict[str, Any]:
+    """The archive of this scale in `folder`, written unless an earlier run has kept it there."""
+    note = folder / "written.json"
+    if note.exists() and (found := json.loads(note.read_text()))["scale"] == scale:
+        return dict(found)
     begun = time.perf_counter()
     trials, rows = write_archive(folder, scale, progress=sys.stderr.isatty())
-    found: dict[str, Any] = {
-        "scale": scale,
-        "trials": trials,
-        "rows": rows,
-        "write_seconds": time.perf_counter() - begun,
-    }
+    found = {"scale": scale, "trials": trials, "rows": rows, "write_seconds": time.perf_counter() - begun}
+    note.write_text(json.dumps(found))
+    return found
+
+
+def measure(folder: Path, scale: float) -> dict[str, Any]:
+    """Everything, in the order of the docstring."""
+    found = written(folder, scale)
+    rows = found["rows"]
     archive = folder / "batch_science"
 
     begun = time.perf_counter()
@@ -245,9 +251,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")
     parser.add_argument("--folder", type=Path, help="work here  [default: a new temporary folder]")
     parser.add_argument("--keep", action="store_true", help="do not remove what was written")
+    parser.add_argument("--write", action="store_true", help="only write the archive, and keep it")
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp(prefix="hvdsweep-archive-"))
     folder.mkdir(parents=True, exist_ok=True)
+    if args.write:
+        print(f"{folder}: {json.dumps(written(folder, args.scale))}")
+        return
     try:
         found = measure(folder, args.scale)
     finally:

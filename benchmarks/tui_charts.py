@@ -44,7 +44,7 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
         ids = [row.id for row in screen.listed()]
         for count in [count for count in TOGETHER if count <= len(ids)]:
             screen.current = ids[0]
-            screen._shown_ids = set(ids[:count])
+            screen.kept = set(ids[:count])
             screen.read_tables()
             while not all(screen.desk.has(one) for one in ids[:count]):
                 await pilot.pause(0.05)
