@@ -14,7 +14,7 @@ from hvdsweep.charts.lines import error_bars, line_dots, points_inside, referenc
 from hvdsweep.charts.marks import Band, Series
 from hvdsweep.charts.palette import BOUND, color_key, marker_of, opened, slots
 from hvdsweep.charts.raster import ASCII, BRAILLE, DOTS_ACROSS, DOTS_DOWN, BoolArray, Decimated, fold
-from hvdsweep.charts.words import draw_annotation, draw_centred, draw_words, label_reference
+from hvdsweep.charts.words import draw_annotation, draw_centred, draw_words, fitting, label_reference
 
 if TYPE_CHECKING:
     from hvdsweep.charts.chart import Chart
@@ -210,7 +210,8 @@ def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
             if edge is not None and frame.left < at < right and roomy:
                 pen.fill(rows, np.full_like(rows, at), ":" if pen.ascii else "┊", "band_edge")
         if layout.strip is not None:
-            draw_centred(pen, first + 1, last - first - 2, layout.strip, band.label, "band_label")
+            width = last - first - 2
+            draw_centred(pen, first + 1, width, layout.strip, fitting(pen, band.label, width), "band_label")
 
 
 def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:

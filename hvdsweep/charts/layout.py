@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -160,9 +161,10 @@ def _line_width(line: Sequence[Entry]) -> int:
     return sum(entry.width for entry in line) + _GAP * max(0, len(line) - 1)
 
 
-def _wrapped(entries: Sequence[Entry], width: int, most: int) -> tuple[list[list[Entry]], str]:
+@functools.lru_cache(maxsize=32)
+def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[list[Entry]], str]:
     """Entries in at most `most` lines no wider than the canvas, shortened if they must be, and a note that counts those
-    without room."""
+    without room. Kept, for a legend stays while its chart moves."""
     lines = _lines(entries, width)
     if len(lines) <= most:
         return lines, ""

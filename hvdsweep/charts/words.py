@@ -92,6 +92,12 @@ def draw_centred(pen: Pen, start: int, width: int, row: int, text: str, style: s
     pen.put(start + (width - size) // 2, row, text, style)
 
 
+def fitting(pen: Pen, text: str, width: int) -> str:
+    """The text where it fits so many cells, else its first word where that does, else nothing: half a word tells less."""
+    words = (text, text.partition(" ")[0])
+    return next((said for said in words if len(cells_of(said, ascii=pen.ascii)) <= width), "")
+
+
 def _put_shortened(pen: Pen, column: int, row: int, text: str, style: str) -> None:
     cells, room = cells_of(text, ascii=pen.ascii), pen.width - column
     pen.put(column, row, text if len(cells) <= room else "".join(cells[: room - 1]) + "…", style)

@@ -47,6 +47,7 @@ def curve_chart(
         curve = curves[focus]
         bands, notes = region_bands(curve), _notes(curve, examples)
         references += _fit_lines(curve, examples)
+    measured = any(point.trials for curve in curves for point in curve.points)
     return Chart(
         series=tuple(series),
         x=Axis("log2", title="batch size"),
@@ -55,7 +56,7 @@ def curve_chart(
         references=tuple(references),
         bands=bands,
         annotations=notes,
-        empty="the goal was not reached",
+        empty="the goal was not reached" if measured else "no trial has been measured yet",
     )
 
 
@@ -137,7 +138,9 @@ def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
     lines = [Reference(label, points=_fitted(curve, examples), color="annotation")]
     b_crit = curve.fit.b_crit.value
     if curve.points[0].batch_size <= b_crit <= curve.points[-1].batch_size:
-        lines.append(Reference(f"B_crit {b_crit:.3g}", vertical=b_crit))
+        lines.append(
+            Reference(f"B_crit {b_crit:,.0f}" if b_crit >= 1000 else f"B_crit {b_crit:.3g}", vertical=b_crit)
+        )
     return lines
 
 

@@ -220,9 +220,9 @@ def rate_chart(curve: Curve) -> Chart:
     law = fit_exponent(rates.batch_sizes, rates.value)
     said = ""
     if law is not None:
-        spread = "" if law.low is None or law.high is None else f" ({law.low:.2f} to {law.high:.2f})"
+        spread = "" if law.low is None or law.high is None else f" ({law.low:.2f}–{law.high:.2f})"
         linear, root = math.exp(law.linear_misfit), math.exp(law.square_root_misfit)
-        said = f"grows as B^{law.exponent:.2f}{spread}; off by ×{linear:.2g} from linear, ×{root:.2g} from square root"
+        said = f"as B^{law.exponent:.2f}{spread}; off linear ×{linear:.2g}, square root ×{root:.2g}"
     return Chart(
         series=(Series(words, rates.batch_sizes, rates.value, color="s1", marker="★"),),
         x=Axis("log2", title="batch size"),

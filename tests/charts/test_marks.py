@@ -178,6 +178,17 @@ def test_bands_shade_their_interval_and_are_named_above_it():
     assert canvas.chars[marked[1], marked[0]] == marker_of(slots("a")["a"])
 
 
+@pytest.mark.parametrize(("high", "word"), [(1e3, "perfect scaling"), (5, "perfect"), (2.2, "")])
+def test_a_band_without_room_for_its_name_says_its_first_word_or_nothing(high, word):
+    """Never a part of a word."""
+    b = 2.0 ** np.arange(11)
+    canvas = bare(
+        Series("a", b, 1 / b), x=LOG2, y=LOG10, bands=(Band(None, high, "perfect scaling"),)
+    ).render(60, 24)
+    strip = "".join(canvas.chars[canvas.frame.top - 1])
+    assert strip.strip() == word
+
+
 def shaded(band, x=LINEAR, y=LINEAR, low=1.0):
     """Rows and columns of the plot area of 0 (or `low`) to 10 on either axis that a band colours."""
     ends = [low, 10.0]

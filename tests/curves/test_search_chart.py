@@ -134,7 +134,7 @@ def test_best_rates_and_heuristics():
     linear, root = (dict(line.points) for line in chart.references)
     assert linear == pytest.approx({8.0: 1.0, 128.0: 16.0})
     assert root == pytest.approx({8.0: 1.0, 128.0: 4.0})
-    assert chart.subtitle.startswith("grows as B^1.00")
+    assert chart.subtitle.startswith("as B^1.00")
 
 
 def test_without_momentum_the_learning_rate_itself():
