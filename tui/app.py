@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -110,6 +111,7 @@ class HvdsweepApp(App[None]):
         """The last one; it stays while a trouble may pass."""
         self.desk: CurveDesk | None = None
         """Tables of workloads and the goals asked about; made by the first screen that needs it."""
+        self._exporting = threading.Lock()
         self._memory_file = memory_file
         self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place
@@ -308,7 +310,9 @@ class HvdsweepApp(App[None]):
         def job() -> str:
             from hvdsweep.figures.export import export_chart
 
-            paths = export_chart(chart, stem, view)
+            # One after the other: a free name is looked for before anything is written under it.
+            with self._exporting:
+                paths = export_chart(chart, stem, view)
             return f"Written: {', '.join(path.name for path in paths)} in {stem.parent}"
 
         self.notify("Writing the chart …", timeout=1.5)

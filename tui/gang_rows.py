@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from textual.content import Content
 
 from hvdsweep.store.rows import EventRow, GangRow
-from tui.widgets.table import Column, Row
+from tui.widgets.columns import Column, Row
 from tui.words import GANGS, bar, clock, duration, sign
 
 GANG_COLUMNS = (

@@ -64,8 +64,8 @@ class LossCurves:
                     np.concatenate([known[1], losses[new]]),
                 )
 
-    def chart(self, wanted: Sequence[Wanted], title: str) -> Chart:
-        """All that have begun together, the loss on a log axis."""
+    def chart(self, wanted: Sequence[Wanted], title: str, empty: str = "no losses yet") -> Chart:
+        """All that have begun together, the loss on a log axis; `empty` is said where none has."""
         known = [(trial.name, *self._known.get(trial.trial, ((), ()))) for trial in wanted]
         series = [Series(name, steps, losses) for name, steps, losses in known if len(steps)]
         return Chart(
@@ -74,7 +74,7 @@ class LossCurves:
             y=Axis("log10", title="loss"),
             title=title,
             legend=True if series else None,
-            empty="no losses yet",
+            empty=empty,
         )
 
 

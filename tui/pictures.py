@@ -1,6 +1,7 @@
-"""Pictures of every screen for the documentation, from a real store: `python -m tui.pictures DATABASE FOLDER`.
+"""Pictures of the screens for the documentation, from a real store: `python -m tui.pictures DATABASE FOLDER [SCREEN]...`.
 
-Each screen is drawn at 120 by 40 without a terminal and saved as SVG, once it has answered its questions.
+Each screen (without names: every one) is drawn at 120 by 40 without a terminal and saved as SVG, once it has answered its
+questions. Compose shows the newest sweep of the store. That of Live is best taken while a sweep is trained.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tui.app import HvdsweepApp
+from tui.composing.start import stored
 from tui.screens import offered
+from tui.screens.compose import ComposeScreen
 from tui.source import StoreSource
 
 SIZE = (120, 40)
@@ -30,21 +35,26 @@ async def picture(database: Path, place: str) -> str:
     app = HvdsweepApp(StoreSource(database).start(), place=place)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(SETTLE_SECONDS)
+        if isinstance(app.screen, ComposeScreen) and app.snapshot is not None and app.snapshot.sweeps:
+            app.screen.ask("start", None, partial(stored, app.snapshot.sweeps[-1].id))
+            await pilot.pause(SETTLE_SECONDS)
         await app.workers.wait_for_complete()
         await pilot.pause()
         return stable(app.export_screenshot(title="hvdsweep"))
 
 
-async def pictures(database: Path, folder: Path) -> None:
-    """Every screen there is, as `FOLDER/<screen>.svg`."""
+async def pictures(database: Path, folder: Path, names: Sequence[str] = ()) -> None:
+    """The screens of these names, or every one there is, as `FOLDER/<screen>.svg`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for place in offered():
+    for place in [place for place in offered() if not names or place.name in names]:
         target = folder / f"{place.name}.svg"
         target.write_text(await picture(database, place.name))
         print(target)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m tui.pictures DATABASE FOLDER")
-    asyncio.run(pictures(Path(sys.argv[1]).absolute(), Path(sys.argv[2])))
+    if len(sys.argv) < 3 or not {*sys.argv[3:]} <= {place.name for place in offered()}:
+        sys.exit(
+            f"usage: python -m tui.pictures DATABASE FOLDER [{'|'.join(place.name for place in offered())}]..."
+        )
+    asyncio.run(pictures(Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]))

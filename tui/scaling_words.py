@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.widgets.table import Row
+from tui.widgets.columns import Column, Row
 from tui.words import count, duration, number, plural
 
 if TYPE_CHECKING:
     from hvdsweep.curves.costs import Costs, TimeToGoal
     from hvdsweep.curves.scaling_curve import Curve, Point
+
+NUMBERS = (
+    Column("batch_size", "batch", 7, right=True, fixed=True),
+    Column("value", "steps", 8, right=True, fixed=True),
+    Column("interval", "95 %", 11, right=True, fixed=True),
+    Column("overhead", "overhead", 8, right=True),
+    Column("reached", "reached", 7, right=True),
+    Column("region", "region", 11),
+    Column("best", "best", 8, right=True),
+    Column("trial", "trial", 5, right=True),
+)
+"""The columns of `numbers_of`."""
 
 REGIONS: Mapping[str, tuple[str, str]] = {
     "perfect scaling": ("perfect", "$success"),
@@ -21,6 +33,9 @@ REGIONS: Mapping[str, tuple[str, str]] = {
     "maximal data parallelism": ("maximal", "$error"),
 }
 """Region -> short word and colour."""
+
+INTERVAL = 11
+"""Cells for an interval; one that needs more is rounded to three digits."""
 
 MOST_WARNINGS = 4
 """Lines of warnings beside the chart; the rest are on the Metaparameters screen."""
@@ -31,6 +46,11 @@ def value_title(curve: Curve, measure: str) -> str:
     if measure == "steps" and curve.normalise is not None:
         return f"/ {curve.normalise}"
     return {"steps": "steps", "examples": "examples", "time": "time", "cost": "cost"}[measure]
+
+
+def spread_title(curve: Curve, measure: str) -> str:
+    """What the column beside it says: how sure a number of steps is, or on what a time holds."""
+    return "on" if measure in ("time", "cost") else f"{100 * curve.level:g} %"
 
 
 def short(value: float | None) -> str:
@@ -90,6 +110,8 @@ def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str,
     assert point.steps is not None
     low, high = point.interval or (None, None)
     spread = "" if point.interval is None else f"{_end(low, unit, say)}–{_end(high, unit, say)}"
+    if len(spread) > INTERVAL:
+        spread = f"{_end(low, unit, short)}–{_end(high, unit, short)}"
     return say(point.steps * unit), spread
 
 

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialRow
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.columns import Cell, Column, Row
 from tui.words import STATUSES, count, duration, number, sign
 
 FIRST = (

@@ -55,9 +55,11 @@ def bar(fraction: float, width: int, colour: str = "$success") -> Content:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units: 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
+    """A length of time in its two largest units: 20 ms, 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
+    if 0.0005 <= seconds < 0.095:
+        return f"{round(1000 * seconds)} ms"
     if seconds < 10:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)

@@ -12,6 +12,9 @@ from types import TracebackType
 
 import pytest
 
+LIFE = 1800
+"""Seconds after which the program is ended in any case."""
+
 
 class Terminal:
     """What runs in it is seen as a person sees it, and gets the keys that a person presses."""
@@ -32,6 +35,8 @@ class Terminal:
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._environment.items())
         # Textual would believe these rather than the terminal.
         program = f"env -u COLUMNS -u LINES {settings} {shlex.join(self._command)}"
+        # Should the test be killed, nothing stays behind for ever.
+        program = f"timeout --foreground {LIFE} {program}"
         shell = f"cd {shlex.quote(str(self._folder))} && {program}; echo ENDED $?; sleep 600"
         width, height = self._size
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), shell)
@@ -52,7 +57,7 @@ class Terminal:
         """Keys by tmux's names: q, Enter, Down, C-p."""
         self._tmux("send-keys", *keys)
 
-    def wait_for(self, *texts: str, seconds: float = 60.0) -> str:
+    def wait_for(self, *texts: str, seconds: float = 180.0) -> str:
         """The screen as soon as all of `texts` are on it; fails after so many seconds."""
         deadline = time.monotonic() + seconds
         while True:

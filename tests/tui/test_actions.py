@@ -93,10 +93,14 @@ async def test_help_lists_every_action_of_the_screen(source):
 
 
 async def test_keys_that_do_nothing_are_hidden(source):
-    """The footer offers Stop for a sweep in training and Start for one at rest, never both."""
+    """The footer offers Stop for a sweep in training and Start for one with work left, never both; a whole one has neither."""
     async with pilot_of(source) as pilot:
         footer = screen_text(pilot).splitlines()[-1]
         assert "x Stop" in footer
+        assert "r Start" not in footer
+        await pilot.press("up")
+        footer = screen_text(pilot).splitlines()[-1]
+        assert "x Stop" not in footer
         assert "r Start" not in footer
         await pilot.press("up")
         footer = screen_text(pilot).splitlines()[-1]

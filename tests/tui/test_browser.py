@@ -21,7 +21,7 @@ import pytest
 from tests.tui.stores import small_store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DEADLINE = 90.0
+DEADLINE = 300.0
 
 pytestmark = [
     pytest.mark.terminal,

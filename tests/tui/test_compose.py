@@ -230,7 +230,6 @@ async def test_choices_go_into_the_text(empty):
             ("evaluation.at_start", Pick, ["right"]),
             ("training.schedule", Pick, ["right"]),
             ("training.stop", Pick, ["right", "right"]),
-            ("search.momentum", Cycle, ["right", "right", "right", "right"]),
         ):
             screen.set_focus(row(pilot, key).query_one(kind))
             await pilot.press(*keys)
@@ -244,6 +243,30 @@ async def test_choices_go_into_the_text(empty):
         assert tables["search"]["momentum"] == {"scale": "reverse_log", "min": 0.8, "max": 0.999}
         assert screen.outlook.sound
         assert row(pilot, "search.learning_rate_decay_steps").display
+
+
+async def test_an_algorithm_brings_the_momentum_it_needs(empty):
+    """Ticked in the form, it puts a momentum into a search that has none, and leaves one that is there as it is."""
+    async with pilot_of(empty, place="compose") as pilot:
+        screen = screen_of(pilot)
+        screen.set_focus(row(pilot, "algorithms").query_one(Ticks))
+        await pilot.press("right", "space")
+        await settle(pilot)
+        assert parsed(text_of(pilot))["search"]["momentum"] == {
+            "scale": "reverse_log",
+            "min": 0.8,
+            "max": 0.999,
+        }
+        assert screen.outlook.sound
+        await type_into(pilot, "search.momentum", "0.5")
+        screen.set_focus(row(pilot, "algorithms").query_one(Ticks))
+        await pilot.press("right", "space")
+        await settle(pilot)
+        assert parsed(text_of(pilot))["search"]["momentum"] == {
+            "scale": "reverse_log",
+            "min": 0.5,
+            "max": 0.999,
+        }
 
 
 async def test_every_way_of_a_metaparameter(empty):
@@ -533,7 +556,7 @@ async def test_compose_and_launch_by_keys_alone(empty, launches, tmp_path):
         await pilot.press("1", "6", "comma", "6", "4", "enter", "2")
         while screen_of(pilot).form.current is not row(pilot, "search.momentum"):
             await pilot.press("down")
-        await pilot.press("right", "tab", "0", "full_stop", "9")
+        await pilot.press("left", "left", "left", "tab", "0", "full_stop", "9")
         while screen_of(pilot).form.current is not row(pilot, "gangs"):
             await pilot.press("down")
         await pilot.press("2", "ctrl+l")
@@ -583,7 +606,8 @@ async def test_compose_and_launch_by_mouse_alone(empty, launches, tmp_path):
         await click_word(pilot, "algorithms", "momentum")
         await click_word(pilot, "training.stop", "goal", Pick)
         cycle = row(pilot, "search.momentum").query_one(Cycle)
-        await pilot.click(cycle, offset=(13, 0))
+        assert cycle.value == "reverse_log"
+        await pilot.click(cycle, offset=(0, 0))
         await settle(pilot)
         await pilot.click("#launch")
         await settle(pilot)
@@ -594,7 +618,7 @@ async def test_compose_and_launch_by_mouse_alone(empty, launches, tmp_path):
         tables = parsed((tmp_path / "digits.toml").read_text())
         assert (tables["model"], tables["algorithms"]) == ("resnet_8", ["sgd", "momentum"])
         assert tables["training"] == {"stop": "goal"}
-        assert tables["search"]["momentum"] == 0.9
+        assert tables["search"]["momentum"] == {"scale": "linear", "min": 0.8, "max": 0.999}
         load_sweep(tmp_path / "digits.toml")
 
 
@@ -709,7 +733,7 @@ async def test_another_file_is_not_overwritten_silently(empty, tmp_path):
         for last, content in (("escape", "theirs"), ("enter", TEMPLATE)):
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert "holds something else" in screen_text(pilot)
+            assert "holds something else" in str(pilot.app.screen.query_one(".outlook", Static).content)
             await pilot.press("enter")
             await settle(pilot)
             assert isinstance(pilot.app.screen, SaveDialog)

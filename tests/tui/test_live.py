@@ -305,3 +305,17 @@ async def test_memory_stays_flat(source, trained):
         before = await watched(range(20, 45))
         after = await watched(range(45, 95))
         assert after < before * 1.01 + 500
+
+
+async def test_a_trial_without_losses_yet_leaves_those_before_it_in_sight(source, trained):
+    """Trials of a moment: the gang has claimed the next one, which has no loss yet; the picture stays and says so."""
+    async with pilot_of(source, place="live", selection=DIGITS) as pilot:
+        view = pilot.app.screen.query_one("#curves", ChartView)
+        before = view.chart.series
+        assert before
+        snapshot = snapshot_of(trained, number=2)
+        gangs = (dataclasses.replace(snapshot.gangs[0], trial_id=20, steps=0), *snapshot.gangs[1:])
+        source.put(dataclasses.replace(snapshot, gangs=gangs))
+        await settle(pilot)
+        assert view.chart.series == before
+        assert "Loss of the trials before" in screen_text(pilot)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from textual import events
+from textual.widgets import Input
 
 from hvdsweep.cli import group
 from hvdsweep.curves import LIVE, curve
@@ -135,6 +137,22 @@ async def test_the_mouse_moves_the_goal(curves, planted):
         assert len(goals) >= 3
         await pilot.click("#goal", offset=(left + 1, 0))
         assert pilot.app.screen._prompt.purpose == "goal"
+
+
+async def test_what_is_typed_in_one_burst_goes_into_the_line(curves):
+    """Over a slow connection keys arrive together: the digits behind v are part of a goal, not keys of the screen."""
+    async with pilot_of(curves, place="scaling") as pilot:
+        screen = pilot.app.screen
+        for key, character in (("v", "v"), ("0", "0"), ("full_stop", "."), ("3", "3")):
+            pilot.app.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert pilot.app.screen is screen
+        assert screen.query_one(Input).value == "0.3"
+        assert screen.goal(screen.row(screen.current)) == 0.3
+        assert "val/classification_error <" in screen_text(pilot).splitlines()[2]
+        await pilot.press("v")
+        await settle(pilot)
+        assert screen.query_one(Input).value == "0.3v"
 
 
 @pytest.mark.parametrize(

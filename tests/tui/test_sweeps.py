@@ -184,6 +184,14 @@ async def test_what_is_wrong_is_told_while_it_is_typed(changeable, started, fiel
         assert not isinstance(pilot.app.screen, LaunchDialog)
 
 
+async def test_a_whole_sweep_is_not_started_again(source):
+    """Every study has its trials: a launch would do nothing, so its key is hidden; the sweep can still be extended."""
+    async with pilot_of(source, selection=Selection(sweep=2)) as pilot:
+        keys = screen_text(pilot).splitlines()[-1]
+        assert "r Start" not in keys
+        assert "t Extend" in keys
+
+
 async def test_a_sweep_whose_file_is_gone_is_told(changeable, started, path):
     """The remedy is shown, nothing is started, and Start is offered again."""
     with sqlite3.connect(path) as conn:

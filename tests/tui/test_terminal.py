@@ -46,7 +46,7 @@ def test_watch_extend_leave_and_come_back(tmp_path: Path):
             cwd=tmp_path,
             check=True,
             capture_output=True,
-            timeout=240,
+            timeout=600,
         )
         terminal.wait_for("quick", "✓ done", "4/4")
         terminal.press("3")
@@ -60,10 +60,10 @@ def test_watch_extend_leave_and_come_back(tmp_path: Path):
         terminal.press("t")
         terminal.wait_for("Extend quick", "trials per study")
         terminal.press("3", "Enter")
-        terminal.wait_for("● running", seconds=120)
+        terminal.wait_for("● running", seconds=300)
         terminal.press("q")
         terminal.wait_for("ENDED 0")
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while True:
         shown = subprocess.run(
             [*HVDSWEEP, "status", "--json", "--db", str(db)], check=True, capture_output=True

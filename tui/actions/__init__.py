@@ -71,6 +71,8 @@ def bindings(*owners: str) -> list[Binding]:
             action.label,
             show=action.footer,
             key_display=action.key_names[0],
+            # The app itself handles such a key, before it looks for the widget that gets the next one.
+            priority=action.opens_line,
             tooltip=action.help,
         )
         for action in actions_of(*owners)

@@ -21,6 +21,8 @@ class Action:
     """Attribute of the screen (of the app for "app") that must be true; "" always."""
     footer: bool = True
     """Whether the footer shows it where there is room."""
+    opens_line: bool = False
+    """Whether it opens a line to type into: what arrives in one burst with its key belongs into that line."""
     palette: bool = True
     """Whether the palette offers it; movements of a cursor are not worth it."""
 

@@ -95,10 +95,13 @@ LIVE = (
         "Filter",
         "Filter the trials: learning_rate>=0.01 status=INFEASIBLE batch_size=64..512.",
         ("live",),
+        opens_line=True,
     ),
     Action("sort", ("s",), "Sort", "Sort the trials by the next column; S turns the order round.", ("live",)),
     Action("reverse", ("S",), "Reverse", "Turn the order of the trials round.", ("live",), footer=False),
-    Action("jump", ("colon",), "Jump", "Jump to a trial by its number.", ("live",), footer=False),
+    Action(
+        "jump", ("colon",), "Jump", "Jump to a trial by its number.", ("live",), footer=False, opens_line=True
+    ),
     Action("copy", ("c",), "Copy", "Copy the selected trial.", ("live",), when="has_trial", footer=False),
     Action(
         "pane(1)",
@@ -185,7 +188,16 @@ SCALING = (
         footer=False,
         palette=False,
     ),
-    Action("type_goal", ("v",), "Type goal", "Type a goal.", ("scaling",), when="has_curve", footer=False),
+    Action(
+        "type_goal",
+        ("v",),
+        "Type goal",
+        "Type a goal.",
+        ("scaling",),
+        when="has_curve",
+        footer=False,
+        opens_line=True,
+    ),
     Action(
         "step_budget(-1)",
         ("comma",),

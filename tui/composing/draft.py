@@ -47,6 +47,12 @@ ORDER = {
 """Where a key that is not there yet is put."""
 
 
+NEED_MOMENTUM = ("momentum", "nesterov_momentum")
+
+MOMENTUM = {"scale": "reverse_log", "min": 0.8, "max": 0.999}
+"""What a search begins with that comes to need a momentum."""
+
+
 class Draft:
     """A text and its tables. The text is the truth: the form shows what it says, and changes it place by place."""
 
@@ -100,6 +106,20 @@ class Draft:
                 return False
         self._read()
         return True
+
+    def add_momentum(self) -> bool:
+        """Search the momentum where an algorithm needs it and nothing is said of it yet; whether the text has changed."""
+        tables = self.tables or {}
+        said = tables.get("algorithms", tables.get("algorithm"))
+        names = said if isinstance(said, list) else [said]
+        search = tables.get("search", {})
+        if (
+            not isinstance(search, dict)
+            or {"momentum", "points"} & set(search)
+            or not {*NEED_MOMENTUM} & {*map(str, names)}
+        ):
+            return False
+        return self.edit("search.momentum", [Change(("search", "momentum"), MOMENTUM)])
 
     def start(self) -> Start:
         """All of it, to begin with again."""

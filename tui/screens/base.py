@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
 from hvdsweep.errors import HvdsweepError
 from tui.actions import Action, actions_of, conditions
@@ -64,6 +65,7 @@ class Place(Screen[None]):
         super().__init__()
         self._shown: object = None
         self._conditions = conditions(self.PLACE, "chart")
+        self._opening = {action.id for action in actions_of(self.PLACE) if action.opens_line}
         self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
         self._asked: dict[str, object] = {}
         self._busy: set[str] = set()
@@ -215,6 +217,8 @@ class Place(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if self.snapshot is None and self.NEEDS_DATA and action in self._own:
+            return False
+        if action in self._opening and isinstance(self.focused, Input | TextArea):
             return False
         when = self._conditions.get(action)
         return bool(getattr(self, when)) if when else True

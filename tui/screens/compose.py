@@ -8,31 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widget import Widget
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets import Button, Static
 
 from tui.actions import bindings, conditions
 from tui.composing.start import Start
-from tui.screens.draft_place import DraftPlace
+from tui.screens.compose_panes import ComposePanes
 from tui.selection import Selection
-from tui.widgets.chart import ChartView
-from tui.widgets.form import Form
-from tui.widgets.form_editor import TomlEditor
-from tui.widgets.form_outlook import OutlookView
-from tui.widgets.form_row import FormRow
 from tui.widgets.form_rows import LineRow
-from tui.widgets.tabline import TabLine
 from tui.words import plural
 
 if TYPE_CHECKING:
     from tui.composing.offers import Entry
     from tui.widgets.form_dialogs import Target
-
-PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}
-"""Where there is room for one of them only, tabs name them."""
 
 
 class Saved(Message):
@@ -45,7 +33,7 @@ class Saved(Message):
         self.launched = launched
 
 
-class ComposeScreen(DraftPlace):
+class ComposeScreen(ComposePanes):
     """Form, plan and TOML, and a line with what can be done."""
 
     PLACE = "compose"
@@ -55,214 +43,10 @@ class ComposeScreen(DraftPlace):
         # Before the widgets: keys that arrive in a burst must reach the field that the key before went to.
         *(replace(binding, priority=True) for binding in bindings("form")),
     ]
-    DEFAULT_CSS = """
-    ComposeScreen #tabs { display: none; }
-    ComposeScreen #panes { height: 1fr; }
-    ComposeScreen #form-pane { width: 61; height: 1fr; border-right: solid $border; }
-    ComposeScreen #kept { height: auto; padding: 0 1; background: $surface; color: $warning; display: none; }
-    ComposeScreen #kept.-said { display: block; }
-    ComposeScreen #kept.-said:hover { text-style: underline; }
-    ComposeScreen #guide { height: 2; padding: 0 1; color: $foreground-muted; background: $surface; }
-    ComposeScreen #others { width: 1fr; height: 1fr; }
-    ComposeScreen #plan-pane { height: 60%; }
-    ComposeScreen #toml-pane {
-        height: 1fr; border-top: solid $border; border-title-color: $primary; border-title-style: bold;
-    }
-    ComposeScreen #syntax { height: auto; padding: 0 1; background: $surface; color: $error; display: none; }
-    ComposeScreen #syntax.-said { display: block; }
-    ComposeScreen #bar { height: 1; background: $surface; }
-    ComposeScreen #standing { width: 1fr; padding: 0 1; height: 1; }
-    ComposeScreen #bar Button { margin: 0 0 0 1; min-width: 8; width: auto; padding: 0 1; }
-    ComposeScreen Form:disabled { opacity: 50%; }
-    ComposeScreen.-very-wide #others { layout: horizontal; }
-    ComposeScreen.-very-wide #plan-pane { height: 1fr; width: 1fr; }
-    ComposeScreen.-very-wide #toml-pane { height: 1fr; width: 1fr; border-top: none; border-left: solid $border; }
-
-    ComposeScreen.-narrow #tabs, ComposeScreen.-tiny #tabs { display: block; }
-    ComposeScreen.-narrow #form-pane, ComposeScreen.-tiny #form-pane, ComposeScreen.-full #form-pane,
-    ComposeScreen.-narrow #plan-pane, ComposeScreen.-tiny #plan-pane, ComposeScreen.-full #plan-pane,
-    ComposeScreen.-narrow #toml-pane, ComposeScreen.-tiny #toml-pane, ComposeScreen.-full #toml-pane {
-        display: none; width: 1fr; height: 1fr; border: none;
-    }
-    ComposeScreen.-narrow #others, ComposeScreen.-tiny #others, ComposeScreen.-full #others { layout: vertical; }
-    ComposeScreen.-narrow.-form #others, ComposeScreen.-tiny.-form #others, ComposeScreen.-full.-form #others {
-        display: none;
-    }
-    ComposeScreen.-narrow.-form #form-pane, ComposeScreen.-tiny.-form #form-pane, ComposeScreen.-full.-form #form-pane,
-    ComposeScreen.-narrow.-plan #plan-pane, ComposeScreen.-tiny.-plan #plan-pane, ComposeScreen.-full.-plan #plan-pane,
-    ComposeScreen.-narrow.-toml #toml-pane, ComposeScreen.-tiny.-toml #toml-pane, ComposeScreen.-full.-toml #toml-pane {
-        display: block;
-    }
-    ComposeScreen.-low #guide { display: none; }
-    ComposeScreen.-tiny #standing { display: none; }
-    """
 
     def __init__(self) -> None:
         super().__init__()
         self._conditions |= conditions("form")
-        self._left: Widget | None = None
-        """The field that `esc` left."""
-        self._front = "form"
-        self.add_class("-form")
-
-    def compose_body(self) -> ComposeResult:
-        yield TabLine(list(PANES.items()), id="tabs")
-        with Horizontal(id="panes"):
-            with Vertical(id="form-pane"):
-                yield Static(id="kept", markup=False)
-                yield Form(id="form")
-                yield Static(id="guide", markup=False)
-            with Vertical(id="others"):
-                yield OutlookView(id="plan-pane")
-                with Vertical(id="toml-pane"):
-                    yield TomlEditor(id="toml")
-                    yield Static(id="syntax", markup=False)
-        with Horizontal(id="bar"):
-            yield Static(id="standing", markup=False)
-            yield Button("Start from", id="start", compact=True)
-            yield Button("Save", id="save", compact=True)
-            yield Button("Launch", id="launch", variant="primary", compact=True)
-
-    def on_mount(self) -> None:
-        first = next(self.form.rows).first()
-        if first is not None:
-            self.set_focus(first)
-
-    # Panes
-
-    def _bring(self, name: str) -> None:
-        if name != self._front:
-            self._front = name
-            for pane in PANES:
-                self.set_class(pane == name, f"-{pane}")
-            self.query_one("#tabs", TabLine).active = name
-
-    def _target(self, name: str) -> Widget | None:
-        if name == "toml":
-            return self.editor
-        if name == "plan":
-            return self.query_one("#plan")
-        row = next((row for row in self.form.rows if row.display), None)
-        return None if row is None else row.first()
-
-    def _pane_of(self, widget: Widget | None) -> str:
-        """The pane that holds a widget."""
-        ids = (
-            []
-            if widget is None
-            else [node.id for node in widget.ancestors_with_self if isinstance(node, Widget)]
-        )
-        return next((name for name in PANES if f"{name}-pane" in ids), self._front)
-
-    def action_pane(self) -> None:
-        names = list(PANES)
-        self._open(names[(names.index(self._pane_of(self.focused)) + 1) % len(names)])
-
-    def _open(self, name: str) -> None:
-        self._bring(name)
-        if not (self.has_class("-narrow") or self.has_class("-tiny") or self.has_class("-full")):
-            self._enter(name)
-        else:
-            # A pane that was away can have the keyboard once it is there.
-            self.call_after_refresh(self._enter, name)
-
-    def _enter(self, name: str) -> None:
-        target = self._target(name)
-        if target is not None:
-            self.set_focus(target)
-
-    @on(TabLine.Picked)
-    def _tab_picked(self, message: TabLine.Picked) -> None:
-        self._open(message.name)
-
-    @on(FormRow.Focused)
-    def _row_focused(self, message: FormRow.Focused) -> None:
-        message.stop()
-        self._say_guide()
-
-    @property
-    def chart(self) -> ChartView | None:
-        view = self.query_one("#points", ChartView) if self.is_mounted else None
-        return view if view is not None and view.has_focus else None
-
-    @property
-    def can_fill(self) -> bool:
-        # In a line or in the editor the key would be a letter.
-        typing = isinstance(self.focused, Input | TextArea)
-        return not (self.has_class("-narrow") or self.has_class("-tiny") or typing)
-
-    def fill(self) -> None:
-        self._bring(self._pane_of(self.focused))
-        self.toggle_class("-full")
-        self.refresh_keys()
-
-    @property
-    def can_go_back(self) -> bool:
-        return self.is_mounted and (
-            self.has_class("-full")
-            or isinstance(self.focused, Input | TextArea)
-            or (self.chart is not None and self.chart.reading is not None)
-        )
-
-    def go_back(self) -> bool:
-        if self.chart is not None and self.chart.unread():
-            pass
-        elif self.has_class("-full"):
-            self.remove_class("-full")
-        elif isinstance(self.focused, Input | TextArea):
-            # The keys of the screen are letters and digits; Tab comes back to the field.
-            self._left = self.focused
-            self.set_focus(None)
-        else:
-            return False
-        self.refresh_keys()
-        return True
-
-    @property
-    def in_form(self) -> bool:
-        """Whether the keyboard is in a field."""
-        return self.is_mounted and self.form.current is not None
-
-    @property
-    def in_line(self) -> bool:
-        """Whether it is in one that is typed into."""
-        return isinstance(self.focused, Input) and self.in_form
-
-    def action_row(self, way: int) -> None:
-        self.form.move(way)
-
-    def action_field(self, way: int) -> None:
-        left, self._left = self._left, None
-        if self.focused is None and left is not None and left.focusable:
-            self.set_focus(left)
-        elif way > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
-
-    def action_confirm(self) -> None:
-        row = self.form.current
-        if row is None or not row.confirm():
-            self.focus_next()
-
-    @property
-    def has_mistake(self) -> bool:
-        return self.outlook is not None and bool(self.outlook.problems)
-
-    def action_mistake(self) -> None:
-        if self.draft.tables is None:
-            self._open("toml")
-            if self.outlook is not None and self.outlook.place is not None:
-                line, column = self.outlook.place
-                self.editor.move_cursor((line - 1, column - 1))
-            return
-        row = self.form.first_wrong()
-        widget = None if row is None else row.first()
-        if widget is None:
-            self._open("toml")
-        else:
-            self._bring("form")
-            self.call_after_refresh(self.set_focus, widget)
 
     # Lists
 
@@ -312,7 +96,7 @@ class ComposeScreen(DraftPlace):
     def answer_start(self, about: object, value: Start) -> None:
         self.begin(value)
         self.query_one("#kept", Static).remove_class("-said")
-        self._open("form")
+        self.open("form")
 
     def failed(self, name: str, about: object, text: str) -> None:
         if name != "known":

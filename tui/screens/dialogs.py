@@ -10,21 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Static
 
 from tui.launching import Changes
-
-WINDOW = """
-    align: center middle;
-    & > Vertical {
-        width: 66; max-width: 100%; height: auto; max-height: 100%; overflow-y: auto;
-        background: $surface; border: round $primary; padding: 0 2;
-        border-title-color: $primary; border-title-style: bold;
-    }
-    & .text { height: auto; margin: 1 0 0 0; }
-    & .buttons { height: 1; margin: 1 0; align-horizontal: right; }
-    & Button { margin-left: 2; }
-"""
+from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 
 
 class Confirm(ModalScreen[bool]):
@@ -69,16 +58,12 @@ class Extent:
     batch_sizes: tuple[int, ...]
 
 
-class LaunchDialog(ModalScreen[Changes | None]):
+class LaunchDialog(Window[Changes]):
     """How to go on with a sweep: ranks and gangs, and with `extend` also trials and batch sizes."""
 
-    BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
     DEFAULT_CSS = f"""
     LaunchDialog {{
         {WINDOW}
-        & .field {{ height: 1; margin-top: 1; }}
-        & .field Label {{ width: 22; color: $foreground; }}
-        & .field Input {{ width: 1fr; }}
         & .problem {{ height: auto; min-height: 1; margin-top: 1; color: $error; }}
         & .problem.-fine {{ color: $foreground-muted; }}
     }}
@@ -97,12 +82,12 @@ class LaunchDialog(ModalScreen[Changes | None]):
             window.border_title = f"{'Extend' if self._extend else 'Start'} {extent.name}"
             if self._extend:
                 sizes = format_batch_sizes(list(extent.batch_sizes))
-                yield from _field("trials", "trials per study", str(extent.trials))
-                yield from _field(
+                yield from field("trials", "trials per study", str(extent.trials))
+                yield from field(
                     "batch_sizes", "batch sizes", sizes or ", ".join(map(str, extent.batch_sizes))
                 )
-            yield from _field("np", "ranks per trial", str(extent.np))
-            yield from _field("gangs", "trials side by side", str(extent.gangs))
+            for name, title in RANKS.items():
+                yield from field(name, title, str(getattr(extent, name)))
             yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -116,17 +101,14 @@ class LaunchDialog(ModalScreen[Changes | None]):
         """What is asked for, or what is wrong with it."""
         from hvdsweep.sweep.batch_sizes import parse_batch_sizes
 
-        texts = {str(field.id): field.value.strip() for field in self.query(Input)}
+        texts = self.typed()
         numbers: dict[str, int] = {}
-        for name, title in (
-            ("np", "ranks per trial"),
-            ("gangs", "trials side by side"),
-            ("trials", "trials"),
-        ):
+        for name, title in (*RANKS.items(), ("trials", "trials")):
             if name in texts:
-                if not texts[name].isascii() or not texts[name].isdigit() or not 0 < int(texts[name]) < 10**6:
-                    return f"{title}: {texts[name] or 'nothing'}: give a whole number of at least 1"
-                numbers[name] = int(texts[name])
+                value = whole_number(title, texts[name])
+                if isinstance(value, str):
+                    return value
+                numbers[name] = value
         sizes: Sequence[int] = self._extent.batch_sizes
         if "batch_sizes" in texts:
             try:
@@ -173,17 +155,7 @@ class LaunchDialog(ModalScreen[Changes | None]):
     def _ok(self) -> None:
         self._finish()
 
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        self.dismiss(None)
-
     def _finish(self) -> None:
         changes = self._changes()
         if isinstance(changes, Changes):
             self.dismiss(changes)
-
-
-def _field(name: str, title: str, value: str) -> ComposeResult:
-    with Horizontal(classes="field"):
-        yield Label(title)
-        yield Input(value, id=name, compact=True)

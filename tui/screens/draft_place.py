@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 class DraftPlace(Place):
     """The text is the truth. It is checked in a thread after every pause in typing, and kept in the state directory while it
-    is unsaved. The panes are those of `ComposeScreen`."""
+    is unsaved. The panes are those of `ComposePanes`."""
 
     NEEDS_DATA = False
     REST: ClassVar[float] = 0.2
@@ -114,6 +114,8 @@ class DraftPlace(Place):
         message.row.pending -= 1
         self._take_typed()
         if self.draft.edit(message.field, message.changes):
+            if message.row.key == "algorithms":
+                self.draft.add_momentum()
             self.editor.follow(self.draft.text)
             self._follow(but=message.row)
         else:

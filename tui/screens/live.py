@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
 
-from hvdsweep.errors import UserError
-from hvdsweep.store.rows import TrialFilter, TrialPage
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
-from tui.screens.log_pane import LogPane
+from tui.screens.trials_pane import TrialsPane
 from tui.selection import Selection
 from tui.snapshot import Snapshot, SweepView
-from tui.trial_rows import columns_of, parameters_of, row_of, short_names
+from tui.trial_rows import columns_of, short_names
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
 from tui.widgets.prompt import Prompt
@@ -27,7 +25,6 @@ from tui.widgets.tabline import TabLine
 from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from tui.losses import Curve, Wanted
 
 PANES = ("trials", "logs", "events")
@@ -35,11 +32,8 @@ PANES = ("trials", "logs", "events")
 CURVES = 6
 """Trials whose losses are drawn together, at most."""
 
-REST = 20
-"""A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
 
-
-class LiveScreen(LogPane):
+class LiveScreen(TrialsPane):
     """Gangs and chart above; trials, logs or events below."""
 
     PLACE = "live"
@@ -67,15 +61,11 @@ class LiveScreen(LogPane):
         super().__init__()
         self._pane = "trials"
         self._selection: Selection | None = None
-        self._filter = TrialFilter()
-        self._filter_text = ""
-        self._parameters: tuple[str, ...] = ()
-        self._names: dict[str, str] = {}
-        self._page_cost = 0.0
-        self._page_at = float("-inf")
         self._moved = False
         """Whether the reader has chosen a trial; until then only those in training are drawn."""
         self._curves: Any = None
+        self._drawn: int | None = None
+        """The sweep whose losses were drawn last."""
         self._wanted: tuple[Wanted, ...] = ()
 
     def compose_body(self) -> ComposeResult:
@@ -93,9 +83,7 @@ class LiveScreen(LogPane):
         from tui.losses import LossCurves
 
         self._curves = LossCurves()
-        sort = self.interface.memory.layout.get("live.sort", "id")
-        self.query_one("#trials", Table).sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
-        self._front("trials")
+        self.front("trials")
         self.query_one("#trials", Table).focus()
 
     # What is asked about
@@ -144,15 +132,15 @@ class LiveScreen(LogPane):
         selection = self.interface.selection
         if selection != self._selection:
             self._select(selection)
-        self._names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
+        self.names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
         self.query_one("#gangs", Table).put(
-            [gang_row(gang, snapshot.time, self._names) for gang in snapshot.gangs_of(sweep.id)]
+            [gang_row(gang, snapshot.time, self.names) for gang in snapshot.gangs_of(sweep.id)]
         )
         self.query_one("#events", Table).put(
             [event_row(event) for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id)]
         )
-        self._note()
-        self._ask_page(again=True)
+        self.note()
+        self.ask_page(again=True)
         self._ask_losses()
 
     def _select(self, selection: Selection) -> None:
@@ -164,11 +152,11 @@ class LiveScreen(LogPane):
         if selection.batch_size is not None:
             terms.append(f"batch_size={selection.batch_size}")
         if terms or (before is not None and before.sweep != selection.sweep):
-            self._set_filter(" ".join(terms))
+            self.set_filter(" ".join(terms))
         if selection.trial is not None:
-            self.call_after_refresh(self._open_trial, selection.trial)
+            self.call_after_refresh(self.open_trial, selection.trial)
 
-    def _note(self) -> None:
+    def note(self) -> None:
         """What the tab line says at its right end."""
         sweep = self.sweep
         tabs = self.query_one("#tabs", TabLine)
@@ -178,9 +166,9 @@ class LiveScreen(LogPane):
         if self._pane == "logs" and self.log_file is not None:
             words.append(f"gang {self.log_gang}: {self.log_file.name}")
             words.append(" · o for another" if self.has_logs else "")
-        elif self._filter_text and self._pane == "trials":
+        elif self.filter_text and self._pane == "trials":
             total = self.query_one("#trials", Table).total
-            words.append(Content.styled(f"/{self._filter_text}", "$accent"))
+            words.append(Content.styled(f"/{self.filter_text}", "$accent"))
             words.append(f" {plural(total, 'trial')}")
         else:
             words.append(
@@ -195,7 +183,7 @@ class LiveScreen(LogPane):
 
     # Panes
 
-    def _front(self, name: str) -> None:
+    def front(self, name: str) -> None:
         """Bring a pane to the front."""
         self._pane = name
         for pane in PANES:
@@ -203,17 +191,17 @@ class LiveScreen(LogPane):
         self.query_one("#tabs", TabLine).active = name
         if name == "logs":
             self._choose_log()
-        self._note()
+        self.note()
         self.refresh_keys()
 
     @on(TabLine.Picked)
     def _tab_picked(self, message: TabLine.Picked) -> None:
-        self._front(message.name)
+        self.front(message.name)
         self.query_one(f"#{message.name}").focus()
 
     def action_pane(self, way: int) -> None:
         name = PANES[(PANES.index(self._pane) + way) % len(PANES)]
-        self._front(name)
+        self.front(name)
         self.query_one(f"#{name}").focus()
 
     @property
@@ -233,60 +221,24 @@ class LiveScreen(LogPane):
 
     @property
     def can_go_back(self) -> bool:
-        return bool(
-            self.is_mounted and (self._prompt.purpose or self.has_class("-full") or self._filter_text)
-        )
+        return bool(self.is_mounted and (self.prompt.purpose or self.has_class("-full") or self.filter_text))
 
     def go_back(self) -> bool:
-        if self._prompt.purpose:
-            self._prompt.close()
+        if self.prompt.purpose:
+            self.prompt.close()
             self.query_one("#trials", Table).focus()
         elif super().go_back():
             return True
         elif self.has_class("-full"):
             self.remove_class("-full")
-        elif self._filter_text:
-            self._set_filter("")
+        elif self.filter_text:
+            self.set_filter("")
         else:
             return False
         self.refresh_keys()
         return True
 
-    # Trials
-
-    @property
-    def _prompt(self) -> Prompt:
-        return self.query_one("#prompt", Prompt)
-
-    def _ask_page(self, *, again: bool = False, fresh: bool = False) -> None:
-        """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
-        sweep = self.sweep
-        if sweep is None or (again and time.monotonic() - self._page_at < REST * self._page_cost):
-            return
-        from dataclasses import replace
-
-        table = self.query_one("#trials", Table)
-        where = replace(self._filter, sweep_id=sweep.id)
-        offset, limit = table.window
-        about = (where, table.sorted_by, offset, fresh)
-        self.ask("page", about, partial(_page, where, *table.sorted_by, offset, limit))
-
-    def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
-        page, self._page_cost = value
-        self._page_at = time.monotonic()
-        parameters = parameters_of(page.rows) or self._parameters
-        table = self.query_one("#trials", Table)
-        if parameters != self._parameters:
-            self._parameters = parameters
-            table.put_columns(columns_of(parameters))
-        rows = [row_of(trial, parameters, self._names) for trial in page.rows]
-        table.put_page(page.offset, rows, page.total, fresh=about[3])
-        table.empty = "no trial matches the filter" if self._filter_text else "no trials"
-        self._note()
-
-    @on(Table.Wanted, "#trials")
-    def _wanted_rows(self) -> None:
-        self._ask_page()
+    # What the reader opens
 
     @on(Table.Highlighted, "#trials")
     def _trial_selected(self, message: Table.Highlighted) -> None:
@@ -298,100 +250,9 @@ class LiveScreen(LogPane):
     def _gang_opened(self) -> None:
         self.action_open()
 
-    @on(Table.Opened, "#trials")
-    def _trial_opened(self, message: Table.Opened) -> None:
-        self._open_trial(int(message.key))
-
     def action_open(self) -> None:
         if self._chosen is not None:
-            self._open_trial(self._chosen)
-
-    def _open_trial(self, trial: int) -> None:
-        self.interface.open_trial(trial)
-
-    @on(Table.SortAsked, "#trials")
-    def _sort_asked(self, message: Table.SortAsked) -> None:
-        by, descending = self.query_one("#trials", Table).sorted_by
-        self._sort(message.by, not descending if message.by == by else False)
-
-    def action_sort(self) -> None:
-        table = self.query_one("#trials", Table)
-        names = [column.sort for column in table.columns]
-        place = names.index(table.sorted_by[0]) if table.sorted_by[0] in names else -1
-        self._sort(names[(place + 1) % len(names)], False)
-
-    def action_reverse(self) -> None:
-        by, descending = self.query_one("#trials", Table).sorted_by
-        self._sort(by, not descending)
-
-    def _sort(self, by: str, descending: bool) -> None:
-        self.query_one("#trials", Table).sorted_by = (by, descending)
-        self.interface.remember(layout=("live.sort", f"{'-' if descending else ''}{by}"))
-        self._ask_page(fresh=True)
-
-    def action_filter(self) -> None:
-        self._front("trials")
-        self._prompt.open(
-            "filter", "filter", self._filter_text, "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
-        )
-        self.refresh_keys()
-
-    def action_jump(self) -> None:
-        self._prompt.open("jump", "go to trial", "", "its number in the first column")
-        self.refresh_keys()
-
-    @on(Prompt.Typed)
-    def _typed(self, message: Prompt.Typed) -> None:
-        if message.purpose == "filter":
-            from hvdsweep.store.filters import finished_part
-
-            self._set_filter(finished_part(message.text, self._parameters))
-        elif message.text and not message.text.strip().isdigit():
-            self._prompt.wrong(f"{message.text}: give a trial's number")
-        else:
-            self._prompt.wrong("")
-
-    @on(Prompt.Entered)
-    def _entered(self, message: Prompt.Entered) -> None:
-        message.stop()
-        if message.purpose == "jump":
-            if not message.text.strip().isdigit():
-                return
-            self._prompt.close()
-            self._open_trial(int(message.text))
-        else:
-            self._set_filter(message.text)
-            if self._prompt.has_class("-wrong"):
-                return
-            self._prompt.close()
-        self.query_one("#trials", Table).focus()
-        self.refresh_keys()
-
-    def _set_filter(self, text: str) -> None:
-        """Filter by `text` as far as it can be understood; what cannot is said under the line."""
-        from hvdsweep.store.filters import parse_filter
-
-        try:
-            self._filter = parse_filter(text, self._parameters or None)
-        except UserError as error:
-            self._prompt.wrong("\n".join(problem.removeprefix("filter: ") for problem in error.problems))
-            return
-        self._prompt.wrong("")
-        self._filter_text = text.strip()
-        self._note()
-        self._ask_page(fresh=True)
-        self.refresh_keys()
-
-    def action_copy(self) -> None:
-        table = self.query_one("#trials", Table)
-        row = table.row(table.cursor)
-        if row is not None:
-            pairs = zip(table.columns, row.cells, strict=False)
-            text = " ".join(
-                f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell)
-            )
-            self.app.copy_to_clipboard(text)
-            self.notify(f"Copied trial {row.key}", markup=False)
+            self.open_trial(self._chosen)
 
     # Losses
 
@@ -419,7 +280,17 @@ class LiveScreen(LogPane):
         self._curves.take(value)
         running = sum(trial.steps is not None for trial in self._wanted)
         title = "Loss of trials in training" if running else "Loss of the selected trial"
-        self.query_one("#curves", ChartView).chart = self._curves.chart(self._wanted, title)
+        gangs = () if self.snapshot is None or self.sweep is None else self.snapshot.gangs_of(self.sweep.id)
+        starting = bool(gangs) and all(gang.state == "STARTING" for gang in gangs)
+        empty = "the ranks are loading TensorFlow; losses follow" if starting else "no losses yet"
+        chart, view = self._curves.chart(self._wanted, title, empty), self.query_one("#curves", ChartView)
+        sweep = None if self.sweep is None else self.sweep.id
+        if chart.series:
+            self._drawn = sweep
+        elif running and sweep == self._drawn and view.chart is not None:
+            # Short trials would else be seen for a moment only, between empty pictures.
+            chart = replace(view.chart, title="Loss of the trials before")
+        view.chart = chart
 
     # Logs
 
@@ -431,17 +302,4 @@ class LiveScreen(LogPane):
             self.choose_log(self.sweep.id, None if key is None else int(key))
 
     def log_chosen(self) -> None:
-        self._note()
-
-    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        # A filter that was left by a click elsewhere stays as far as it was understood.
-        if self._prompt.purpose and event.widget in self._prompt.query("Input"):
-            self._prompt.close()
-
-
-def _page(
-    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, reader: Reader
-) -> tuple[TrialPage, float]:
-    begun = time.monotonic()
-    page = reader.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
-    return page, time.monotonic() - begun
+        self.note()

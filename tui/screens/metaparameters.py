@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -14,36 +12,22 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
-from tui.screens.workload_place import WorkloadPlace
+from tui.screens.doubts_place import KINDS, WARNINGS, DoubtsPlace
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.notice import Notice
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Table
 from tui.words import count, number, plural
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading
-    from hvdsweep.curves.doubts import Doubt
     from hvdsweep.curves.scaling_curve import Curve
     from hvdsweep.curves.search_chart import Search
     from hvdsweep.store.rows import WorkloadRow
-    from tui.remedying import Proposal
-
-WARNINGS = (
-    Column("batch_size", "batch", 6, right=True, fixed=True),
-    Column("message", "warning", 20, grow=True, most=200, fixed=True),
-)
-
-KINDS = {
-    "boundary": "x widens its range",
-    "budget": "x doubles the budget",
-    "few_reached": "x doubles the trials",
-}
-"""Doubt -> what the key does about it."""
 
 
-class MetaparametersScreen(WorkloadPlace):
+class MetaparametersScreen(DoubtsPlace):
     """Workload and batch size above; the search of one batch size; best learning rates and warnings at the side."""
 
     PLACE = "metaparameters"
@@ -63,11 +47,7 @@ class MetaparametersScreen(WorkloadPlace):
 
     def __init__(self) -> None:
         super().__init__()
-        self._batch_size: int | None = None
         self._y_name: str | None = None
-        self._curve: Curve | None = None
-        self._drawn: int | None = None
-        """The workload whose curve that is: the current one as soon as its table is there."""
         self._search: Search | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -102,23 +82,6 @@ class MetaparametersScreen(WorkloadPlace):
     def has_trial(self) -> bool:
         return self._trial() is not None
 
-    @property
-    def can_extend(self) -> bool:
-        """Whether the key does something about the selected warning."""
-        return self._can_launch and self._selected() is not None
-
-    @property
-    def can_extend_all(self) -> bool:
-        return self._can_launch and bool(self._helped())
-
-    @property
-    def _can_launch(self) -> bool:
-        row = self.row(self.current)
-        sweep = None if row is None or self.snapshot is None else self.snapshot.sweep(row.sweep_id)
-        return (
-            sweep is not None and sweep.source == "launch" and not sweep.live and self._drawn == self.current
-        )
-
     def show(self, snapshot: Snapshot) -> None:
         if not snapshot.workloads:
             self.query_one("#none", Notice).say(
@@ -130,7 +93,7 @@ class MetaparametersScreen(WorkloadPlace):
 
     def chosen(self, before: WorkloadRow | None, sweep: list[WorkloadRow]) -> None:
         if self.interface.selection.batch_size is not None:
-            self._batch_size = self.interface.selection.batch_size
+            self.batch_size = self.interface.selection.batch_size
 
     # Drawing
 
@@ -142,21 +105,21 @@ class MetaparametersScreen(WorkloadPlace):
         goal = self.goal(row)
         table = self.desk.table(row.id)
         if goal is None or not len(table.batch_sizes):
-            self._curve = self._search = None
+            self.curve = self._search = None
             self._draw_nothing("nothing was measured yet")
             return
-        if self._batch_size not in table.batch_sizes:
-            self._batch_size = int(table.batch_sizes[len(table.batch_sizes) // 2])
-        self._curve, self._drawn = self.desk.curve(row.id, goal, self.question(row), whole=True), row.id
-        self._put_batch_sizes(self._curve)
+        if self.batch_size not in table.batch_sizes:
+            self.batch_size = int(table.batch_sizes[len(table.batch_sizes) // 2])
+        self.curve, self.drawn = self.desk.curve(row.id, goal, self.question(row), whole=True), row.id
+        self._put_batch_sizes(self.curve)
         self._draw_search(row, goal)
         from hvdsweep.curves.search_chart import rate_chart
 
-        rates = rate_chart(self._curve)
+        rates = rate_chart(self.curve)
         self.query_one("#rates", ChartView).chart = dataclasses.replace(
             rates, title=f"{self.names[row.id]}: the best trials"
         )
-        self._put_warnings(self._curve)
+        self.put_warnings(self.curve)
 
     def _draw_nothing(self, words: str) -> None:
         from hvdsweep.charts import Axis, Chart
@@ -171,8 +134,8 @@ class MetaparametersScreen(WorkloadPlace):
         from hvdsweep.curves.chart import goal_text
         from hvdsweep.curves.search_chart import search_chart, search_points, y_names
 
-        assert self._batch_size is not None
-        assert self._curve is not None
+        assert self.batch_size is not None
+        assert self.curve is not None
         table = self.desk.table(row.id)
         if "learning_rate" not in table.parameters:
             self._search = None
@@ -183,15 +146,15 @@ class MetaparametersScreen(WorkloadPlace):
         question = self.question(row)
         self._search = search_points(
             table,
-            self._batch_size,
+            self.batch_size,
             goal,
             y_name=y_name,
             step_budget=question.step_budget,
             example_budget=question.example_budget,
         )
-        title = f"{self.names[row.id]} at {count(self._batch_size)}  {goal_text(self._curve)}"
+        title = f"{self.names[row.id]} at {count(self.batch_size)}  {goal_text(self.curve)}"
         self.query_one("#search", ChartView).chart = search_chart(
-            table, self._search, self.desk.space(row.id, self._batch_size), title=title
+            table, self._search, self.desk.space(row.id, self.batch_size), title=title
         )
 
     def _put_workloads(self) -> None:
@@ -207,53 +170,18 @@ class MetaparametersScreen(WorkloadPlace):
                 ("⚠", "$warning") if doubtful else "",
             )
             choices.append((str(point.batch_size), words))
-        self.query_one("#batch_size", Chips).put(choices, str(self._batch_size))
-
-    def _put_warnings(self, curve: Curve) -> None:
-        rows = [
-            Row(
-                f"{point.batch_size} {caution.doubt} {place}",
-                (
-                    count(point.batch_size),
-                    Content.assemble(("⚠ ", "$warning"), caution.message),
-                ),
-            )
-            for point in curve.points
-            for place, caution in enumerate(point.warnings)
-        ]
-        self.query_one("#warnings", Table).put(rows)
-        self._put_detail()
-
-    def _put_detail(self) -> None:
-        """The selected warning in full, and what can be done about it."""
-        key = self.query_one("#warnings", Table).key
-        detail = self.query_one("#detail", Static)
-        detail.display = key is not None and self._curve is not None
-        if key is None or self._curve is None:
-            return
-        size, doubt, place = key.split()
-        point = next((one for one in self._curve.points if str(one.batch_size) == size), None)
-        if point is None or int(place) >= len(point.warnings):
-            return
-        key_words = KINDS.get(doubt, "") if self._can_launch else ""
-        detail.update(
-            Content.assemble(
-                (f"{count(point.batch_size)}: ", "bold"),
-                point.warnings[int(place)].message,
-                (f"  {key_words}" if key_words else "", "$accent"),
-            )
-        )
+        self.query_one("#batch_size", Chips).put(choices, str(self.batch_size))
 
     # Points
 
     def _describe(self, reading: Reading) -> str:
         """A trial in words."""
         trial = self._trial_of(reading)
-        if trial is None or self._curve is None:
+        if trial is None or self.curve is None:
             return ""
         from hvdsweep.states import Status
 
-        result = self._curve.result
+        result = self.curve.result
         table = result.table
         steps = int(result.trial_steps[trial])
         if table.status[trial] == Status.INFEASIBLE:
@@ -268,9 +196,9 @@ class MetaparametersScreen(WorkloadPlace):
 
     def _describe_rate(self, reading: Reading) -> str:
         """The best trial of a batch size in words."""
-        if self._curve is None:
+        if self.curve is None:
             return ""
-        point = self._curve.points[reading.index]
+        point = self.curve.points[reading.index]
         values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in sorted(point.parameters.items())]
         return " · ".join(
             [f"at {count(point.batch_size)}: {number(reading.y)}", *values, f"trial {point.trial}"]
@@ -290,16 +218,16 @@ class MetaparametersScreen(WorkloadPlace):
 
     def _trial(self) -> int | None:
         """Row of the store of the trial that is read out, else of the best one."""
-        if not self.is_mounted or self._search is None or self._curve is None:
+        if not self.is_mounted or self._search is None or self.curve is None:
             return None
         rates = self.query_one("#rates", ChartView)
         if rates.has_focus and rates.reading is not None:
-            return self._curve.points[rates.reading.index].trial_id
+            return self.curve.points[rates.reading.index].trial_id
         reading = self.query_one("#search", ChartView).reading
         trial = None if reading is None else self._trial_of(reading)
         if trial is not None:
-            return int(self._curve.result.table.trial_id[trial])
-        point = next((one for one in self._curve.points if one.batch_size == self._batch_size), None)
+            return int(self.curve.result.table.trial_id[trial])
+        point = next((one for one in self.curve.points if one.batch_size == self.batch_size), None)
         return None if point is None else point.trial_id
 
     @on(ChartView.Pointed)
@@ -312,8 +240,8 @@ class MetaparametersScreen(WorkloadPlace):
 
     @on(ChartView.Opened, "#rates")
     def _rate_opened(self, message: ChartView.Opened) -> None:
-        if self._curve is not None:
-            self._go(self._curve.points[message.reading.index].batch_size)
+        if self.curve is not None:
+            self._go(self.curve.points[message.reading.index].batch_size)
 
     def action_open(self) -> None:
         trial = self._trial()
@@ -337,7 +265,7 @@ class MetaparametersScreen(WorkloadPlace):
 
     def _go(self, batch_size: int) -> None:
         """To another batch size; the selected warning goes along."""
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         table = self.query_one("#warnings", Table)
         for place in range(table.total):
             row = table.row(place)
@@ -346,100 +274,15 @@ class MetaparametersScreen(WorkloadPlace):
                 break
         self.redraw_soon()
 
-    @on(Table.Highlighted, "#warnings")
-    def _warning_selected(self, message: Table.Highlighted) -> None:
-        if message.key is not None and self.query_one("#warnings", Table).has_focus:
-            self._batch_size = int(message.key.split()[0])
-            self.redraw_soon()
-        self._put_detail()
-        self.refresh_keys()
-
-    @on(Table.Opened, "#warnings")
-    def _warning_opened(self) -> None:
-        if self.can_extend:
-            self.action_extend()
-
     def action_axis(self) -> None:
-        if self._curve is None or self._search is None:
+        if self.curve is None or self._search is None:
             return
         from hvdsweep.curves.search_chart import y_names
 
-        names = y_names(self._curve.result.table)
+        names = y_names(self.curve.result.table)
         self._y_name = names[(names.index(self._search.y_name) + 1) % len(names)]
         self.query_one("#search", ChartView).fit()
         self.redraw_soon()
-
-    # What to do about warnings
-
-    def _selected(self) -> tuple[int, Doubt] | None:
-        """The selected warning, if a changed sweep can answer it."""
-        if not self.is_mounted:
-            return None
-        key = self.query_one("#warnings", Table).key
-        if key is None:
-            return None
-        from hvdsweep.curves.doubts import Doubt
-
-        size, doubt, _ = key.split()
-        return (int(size), Doubt(doubt)) if doubt in KINDS else None
-
-    def _helped(self) -> list[tuple[int, Doubt]]:
-        """All warnings that a changed sweep can answer."""
-        if self._curve is None:
-            return []
-        return [
-            (point.batch_size, caution.doubt)
-            for point in self._curve.points
-            for caution in point.warnings
-            if str(caution.doubt) in KINDS
-        ]
-
-    def action_extend(self) -> None:
-        selected = self._selected()
-        if selected is not None:
-            self._propose([selected])
-
-    def action_extend_all(self) -> None:
-        self._propose(self._helped())
-
-    def _propose(self, only: Collection[tuple[int, Doubt]]) -> None:
-        row = self.row(self.current)
-        if row is None or self._curve is None or not self._can_launch:
-            return
-        from tui.remedying import propose
-
-        spaces = {
-            size: space
-            for size in self._curve.batch_sizes
-            if (space := self.desk.space(row.id, size)) is not None
-        }
-        only = tuple(only)
-        question = partial(propose, row.sweep_id, self._curve, spaces, only)
-        self.ask("proposal", (row.id, only), question)
-
-    def answer_proposal(self, about: object, value: Proposal) -> None:
-        from tui.screens.remedy import RemedyDialog
-
-        self.app.push_screen(RemedyDialog(value), partial(self._decided, value))
-
-    def _decided(self, proposal: Proposal, decision: object) -> None:
-        from tui.screens.remedy import Decision
-
-        if not isinstance(decision, Decision):
-            return
-        db, told = self.interface.source.path, self.interface.launch_ended
-
-        def job() -> str:
-            from tui.remedying import launch, write
-
-            path = write(proposal)
-            if not decision.launch:
-                return f"Written: {path}. `hvdsweep launch {path}` trains it."
-            ended = partial(told, proposal.sweep, proposal.name)
-            launched = launch(db, path, decision.np, decision.gangs, ended)
-            return f"{proposal.name} starts as process {launched.pid} from {path}."
-
-        self.interface.do(job)
 
     @property
     def can_go_back(self) -> bool:

@@ -68,7 +68,7 @@ class Paned(Place):
 
     @property
     def can_go_back(self) -> bool:
-        return self.has_class("-full") or self.has_class("-side-over")
+        return self.has_class("-full") or self.has_class("-side-over") or super().can_go_back
 
     def fill(self) -> None:
         if self.has_class("-full"):
@@ -87,6 +87,6 @@ class Paned(Place):
         elif self.has_class("-side-over"):
             self.action_side()
         else:
-            return False
+            return super().go_back()
         self.refresh_keys()
         return True

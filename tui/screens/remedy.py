@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Static
 
 from tui.remedying import Proposal
-from tui.screens.dialogs import WINDOW
+from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 from tui.words import count
 
 
@@ -26,17 +24,13 @@ class Decision:
     gangs: int = 1
 
 
-class RemedyDialog(ModalScreen[Decision | None]):
+class RemedyDialog(Window[Decision]):
     """Changes, file and consequences of a proposal; ranks and gangs to launch it with."""
 
-    BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
     DEFAULT_CSS = f"""
     RemedyDialog {{
         {WINDOW}
         & > Vertical {{ width: 84; }}
-        & .field {{ height: 1; margin-top: 1; }}
-        & .field Label {{ width: 22; color: $foreground; }}
-        & .field Input {{ width: 1fr; }}
         & .problem {{ height: auto; min-height: 1; color: $error; }}
     }}
     """
@@ -50,13 +44,8 @@ class RemedyDialog(ModalScreen[Decision | None]):
         with Vertical() as window:
             window.border_title = f"Extend {proposal.name}"
             yield Static(self._words(), classes="text")
-            for name, title, value in (
-                ("np", "ranks per trial", proposal.np),
-                ("gangs", "trials side by side", proposal.gangs),
-            ):
-                with Horizontal(classes="field"):
-                    yield Label(title)
-                    yield Input(str(value), id=name, compact=True)
+            for name, title in RANKS.items():
+                yield from field(name, title, str(getattr(proposal, name)))
             yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -91,15 +80,12 @@ class RemedyDialog(ModalScreen[Decision | None]):
     def _decision(self) -> Decision | None:
         """What is asked for; None where a number is wrong, which is then said."""
         numbers = {}
-        for field in self.query(Input):
-            text = field.value.strip()
-            if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**6:
-                title = "ranks per trial" if field.id == "np" else "trials side by side"
-                self.query_one(".problem", Static).update(
-                    f"{title}: {text or 'nothing'}: give a whole number of at least 1"
-                )
+        for name, text in self.typed().items():
+            value = whole_number(RANKS[name], text)
+            if isinstance(value, str):
+                self.query_one(".problem", Static).update(value)
                 return None
-            numbers[field.id] = int(text)
+            numbers[name] = value
         return Decision(True, numbers["np"], numbers["gangs"])
 
     @on(Button.Pressed, "#launch")
@@ -112,7 +98,3 @@ class RemedyDialog(ModalScreen[Decision | None]):
     @on(Button.Pressed, "#write")
     def _write(self) -> None:
         self.dismiss(Decision(False))
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        self.dismiss(None)

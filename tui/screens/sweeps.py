@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,44 +13,12 @@ from textual.widgets import Static
 from tui.actions import bindings
 from tui.screens.base import Place
 from tui.selection import Selection
-from tui.snapshot import Snapshot, StudyView, SweepView
+from tui.snapshot import Snapshot, SweepView
+from tui.sweep_rows import study_columns, study_row, sweep_columns, sweep_facts, sweep_row
 from tui.trial_rows import short_names
 from tui.widgets.notice import Notice
-from tui.widgets.table import Column, Row, Table
-from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
-
-
-def sweep_columns(bar_width: int) -> tuple[Column, ...]:
-    """The columns of sweeps, with bars of so many cells."""
-    return (
-        Column("id", "#", 3, right=True, fixed=True),
-        Column("name", "sweep", 8, grow=True, fixed=True),
-        Column("state", "state", 10, fixed=True),
-        Column("progress", "progress", bar_width + 5, fixed=True),
-        Column("trials", "trials", 15, right=True, fixed=True),
-        Column("eta", "left", 12, right=True),
-        Column("gangs", "gangs × ranks", 13, right=True),
-        Column("workloads", "workloads", 9, right=True),
-        Column("studies", "studies", 7, right=True),
-        Column("started", "started", 16),
-    )
-
-
-def study_columns(bar_width: int) -> tuple[Column, ...]:
-    """The columns of studies."""
-    return (
-        Column("workload", "workload", 12, grow=True, fixed=True),
-        Column("batch_size", "batch size", 10, right=True, fixed=True),
-        Column("progress", "progress", bar_width + 5, fixed=True),
-        Column("done", "complete", 11, right=True),
-        Column("running", "running", 7, right=True),
-        Column("infeasible", "diverged", 8, right=True),
-        Column("seconds", "time each", 12, right=True),
-        Column("left", "work left", 12, right=True),
-        Column("steps", "steps each", 10, right=True),
-        Column("incomplete", "failed", 6, right=True),
-    )
-
+from tui.widgets.table import Table
+from tui.words import clock, count, plural
 
 BAR = 12
 """Cells of a bar, where there is room."""
@@ -122,10 +87,10 @@ class SweepsScreen(Place):
 
     @property
     def can_run(self) -> bool:
+        """Whether launching it would train anything."""
         sweep = self.sweep
-        return (
-            sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in self._begun
-        )
+        whole = sweep is not None and sweep.condition == "DONE" and not sweep.trials["INCOMPLETE"]
+        return self.can_extend and not whole
 
     @property
     def can_stop(self) -> bool:
@@ -134,7 +99,10 @@ class SweepsScreen(Place):
 
     @property
     def can_extend(self) -> bool:
-        return self.can_run
+        sweep = self.sweep
+        return (
+            sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in self._begun
+        )
 
     @property
     def can_delete(self) -> bool:
@@ -159,7 +127,7 @@ class SweepsScreen(Place):
         table = self.query_one("#sweeps", Table)
         table.put_columns(sweep_columns(self._bar))
         # The newest first; of those in training the newest is what the reader came for.
-        table.put([_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
+        table.put([sweep_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
         wanted = self.interface.selection.sweep
         if wanted is None:
             wanted = next((sweep.id for sweep in reversed(snapshot.sweeps) if sweep.live), None)
@@ -288,12 +256,13 @@ class SweepsScreen(Place):
         sweep, snapshot = self.sweep, self.snapshot
         if sweep is None or snapshot is None:
             return
-        self.query_one("#facts", Static).update(_facts(sweep, snapshot))
+        self.query_one("#facts", Static).update(sweep_facts(sweep, snapshot))
         workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
         names = {} if self.has_class("-very-wide") else short_names(workloads)
         table = self.query_one("#studies", Table)
-        table.put_columns(study_columns(self._bar))
-        table.put([_study(study, names, self._bar) for study in sweep.studies])
+        longest = max((len(names.get(workload, workload)) for workload in workloads), default=0)
+        table.put_columns(study_columns(self._bar, longest))
+        table.put([study_row(study, names, self._bar) for study in sweep.studies])
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])
@@ -308,77 +277,3 @@ def _extent(sweep_id: int, reader: object) -> tuple[int, tuple[int, ...]]:
 
     assert isinstance(reader, Reader)
     return extent_of(reader, sweep_id)
-
-
-def _row(sweep: SweepView, bar_width: int) -> Row:
-    target = sum(study.target_trials for study in sweep.studies)
-    colour = CONDITIONS[sweep.condition][2]
-    return Row(
-        str(sweep.id),
-        (
-            str(sweep.id),
-            sweep.name,
-            sign(CONDITIONS, sweep.condition),
-            _progress(sweep.fraction, bar_width, colour),
-            f"{count(sweep.done)}/{count(target)}" if target else count(sweep.done),
-            duration(sweep.eta_seconds) if sweep.live else "",
-            f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
-            str(len({study.workload for study in sweep.studies})),
-            str(len(sweep.studies)),
-            "" if sweep.started is None else clock(sweep.started, day=True),
-        ),
-    )
-
-
-def _study(study: StudyView, names: Mapping[str, str], bar_width: int) -> Row:
-    trials = study.trials
-    return Row(
-        str(study.id),
-        (
-            names.get(study.workload, study.workload),
-            count(study.batch_size),
-            _progress(study.fraction, bar_width, "$success" if trials["RUNNING"] else "$primary"),
-            f"{count(study.done)}/{count(study.target_trials)}" if study.target_trials else count(study.done),
-            str(trials["RUNNING"] or ""),
-            Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
-            duration(study.seconds_per_trial) if study.seconds_per_trial is not None else "",
-            duration(study.work_seconds) if study.work_seconds else "",
-            count(study.train_steps) if study.train_steps else "by time",
-            Content.styled(str(trials["INCOMPLETE"] or ""), "$error"),
-        ),
-    )
-
-
-def _progress(fraction: float, width: int, colour: str) -> Content:
-    return Content.assemble(bar(fraction, width, colour), f" {int(fraction * 100):3d}%")
-
-
-def _facts(sweep: SweepView, snapshot: Snapshot) -> Content:
-    """One line about the selected sweep: what to do with it where something is wrong, else where it comes from."""
-    words = [plural(len(sweep.studies), "study", "studies")]
-    gangs = snapshot.gangs_of(sweep.id)
-    if sweep.condition == "LOST":
-        words.append("its supervisor was killed; r goes on from what is recorded")
-    elif sweep.condition == "FAILED":
-        last = next(
-            (
-                event
-                for event in reversed(snapshot.events)
-                if event.sweep_id == sweep.id and event.kind == "run"
-            ),
-            None,
-        )
-        words.append(last.message.split("\n")[0] if last is not None else "see its events")
-    elif sweep.live:
-        training = sum(gang.state == "TRAINING" for gang in gangs)
-        words.append(f"{training} of {plural(len(gangs), 'gang')} training")
-    if sweep.trials["INCOMPLETE"]:
-        words.append(f"{plural(sweep.trials['INCOMPLETE'], 'trial')} failed")
-    if sweep.file:
-        words.append(Path(sweep.file).name)
-    elapsed = (sweep.ended or time.time()) - sweep.started if sweep.started and sweep.ended else None
-    if elapsed is not None and not sweep.live:
-        words.append(f"last run took {duration(elapsed)}")
-    return Content.assemble(
-        (sweep.name, "bold"), " · ", sign(CONDITIONS, sweep.condition), " · ", " · ".join(words)
-    )

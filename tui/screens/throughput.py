@@ -17,8 +17,9 @@ from tui.screens.panes import Paned
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
+from tui.widgets.columns import Column, Row
 from tui.widgets.notice import Notice
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class ThroughputScreen(Paned):
         self._workload: str | None = None
         self._measure: Measure = "examples"
         self._chosen_from: object = None
+        self._placed: str | None = None
+        """The workload in whose table the cursor was put on what scales."""
 
     def compose_body(self) -> ComposeResult:
         yield Chips("workload", id="workload")
@@ -121,6 +124,9 @@ class ThroughputScreen(Paned):
         mine = [speed for speed in self._found if speed.workload == self._workload]
         with self.app.batch_update():
             self._put_table(mine)
+            if self._placed != self._workload:
+                self._placed = self._workload
+                self.query_one("#speeds", Table).move_to(_widest(mine))
             self._put_chart(mine)
             self.query_one("#facts", Static).update(_facts(mine))
         self.refresh_keys()
@@ -245,20 +251,20 @@ class ThroughputScreen(Paned):
         self.app.copy_to_clipboard(command)
         self.notify(f"Copied: {command}", markup=False)
 
-    @property
-    def can_go_back(self) -> bool:
-        if not self.is_mounted:
-            return False
-        return self.query_one("#speed", ChartView).reading is not None or super().can_go_back
-
-    def go_back(self) -> bool:
-        return super().go_back() or self.query_one("#speed", ChartView).unread()
-
 
 def _read(reader: Reader) -> list[Speed]:
     from hvdsweep.curves.speeds import speeds
 
     return speeds(reader.throughput())
+
+
+def _widest(mine: Sequence[Speed]) -> str:
+    """The row of the batch size that was measured on the most numbers of ranks, the largest of such."""
+    ranks: dict[int, list[int]] = {}
+    for speed in mine:
+        ranks.setdefault(speed.batch_size, []).append(speed.np)
+    size = max(ranks, key=lambda size: (len(ranks[size]), size))
+    return f"{size} {min(ranks[size])}"
 
 
 def _efficiency(speed: Speed) -> Content:

@@ -20,8 +20,9 @@ from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import outcome
 from tui.widgets.chart import ChartView
+from tui.widgets.columns import Column, Row
 from tui.widgets.notice import Notice
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.table import Table
 from tui.words import clock, count, duration, number
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
+
+from tui.widgets.pick_line import PickLine
 
 
-class Chips(Widget):
+class Chips(PickLine):
     """`label  a  b [c] d`; where they do not fit, those around the taken one, with an ellipsis at the cut ends."""
 
     DEFAULT_CSS = """
@@ -22,7 +23,6 @@ class Chips(Widget):
     """(name, words) of each."""
     taken: reactive[str] = reactive("")
     """Name of the one that is taken."""
-    hovered: reactive[str] = reactive("")
 
     class Picked(Message):
         """One was clicked."""
@@ -39,7 +39,6 @@ class Chips(Widget):
     def __init__(self, label: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.label = label
-        self._cells: list[tuple[int, int, str]] = []
 
     def put(self, choices: Sequence[tuple[str, str | Content]], taken: str) -> None:
         """Show these."""
@@ -61,7 +60,7 @@ class Chips(Widget):
         at = sum(part.cell_length for part in parts)
         said = [Content.assemble(" ", words, " ") for _, words in self.choices]
         first, last = self._window([part.cell_length for part in said], self.size.width - at)
-        self._cells = []
+        self.cells = []
         if first > 0:
             parts.append(Content.styled("…", "$foreground-muted"))
             at += 1
@@ -73,7 +72,7 @@ class Chips(Widget):
                 )
             elif name == self.hovered:
                 part = part.stylize("underline")
-            self._cells.append((at, at + part.cell_length, name))
+            self.cells.append((at, at + part.cell_length, name))
             at += part.cell_length
             parts.append(part)
         if last < len(said):
@@ -95,20 +94,8 @@ class Chips(Widget):
             used += widths[first]
         return first, max(last, first + 1) if widths else 0
 
-    def _name_at(self, x: int) -> str:
-        x -= self.gutter.left
-        return next((name for start, end, name in self._cells if start <= x < end), "")
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hovered = self._name_at(event.x)
-
-    def on_leave(self) -> None:
-        self.hovered = ""
-
-    def on_click(self, event: events.Click) -> None:
-        name = self._name_at(event.x)
-        if name:
-            self.post_message(self.Picked(self, name))
+    def picked(self, name: str) -> None:
+        self.post_message(self.Picked(self, name))
 
     def _step(self, way: int) -> None:
         name = self.beside(way)

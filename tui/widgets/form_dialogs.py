@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.composing.offers import Entry
-from tui.screens.dialogs import WINDOW
+from tui.widgets.window import WINDOW, Window
 
 
 class ListDialog(ModalScreen[str | None]):
@@ -137,14 +137,12 @@ class Target:
     replace: bool
 
 
-class SaveDialog(ModalScreen[Target | None]):
+class SaveDialog(Window[Target]):
     """A path. Another file that is there already is only replaced when that was asked for a second time."""
 
-    BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
     DEFAULT_CSS = f"""
     SaveDialog {{
         {WINDOW}
-        & .field {{ height: 1; margin-top: 1; }}
         & .field Label {{ width: 8; }}
         & .field Input {{ width: 1fr; background: $panel; padding: 0 1; }}
         & .outlook {{ height: auto; min-height: 2; margin-top: 1; color: $foreground-muted; }}
@@ -249,10 +247,6 @@ class SaveDialog(ModalScreen[Target | None]):
     @on(Button.Pressed, "#ok")
     def _ok(self) -> None:
         self._finish()
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        self.dismiss(None)
 
     def _finish(self) -> None:
         path = self.path

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.widgets.chart import ChartView
-from tui.widgets.table import Column, Row, Table
+from tui.widgets.columns import Column, Row
+from tui.widgets.table import Table
 from tui.words import count, duration, plural
 
 if TYPE_CHECKING:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from tui.screens import PlaceSpec
+from tui.widgets.pick_line import PickLine
 
 
-class Header(Widget):
+class Header(PickLine):
     """Tabs that a click opens, and at the right the database with its state."""
 
     DEFAULT_CSS = """
@@ -27,7 +26,6 @@ class Header(Widget):
     state: reactive[str] = reactive("")
     """How it fares, right of its name: "● 2 training"."""
     state_style: reactive[str] = reactive("$foreground-muted")
-    hovered: reactive[str] = reactive("")
 
     class Picked(Message):
         """A tab was clicked."""
@@ -40,14 +38,13 @@ class Header(Widget):
         super().__init__()
         self._places = places
         self._active = active
-        self._cells: list[tuple[int, int, str]] = []
 
     def render(self) -> Content:
         width = self.size.width
         texts, words = self._said(width)
-        parts, self._cells, at = [], [], 0
+        parts, self.cells, at = [], [], 0
         for place, text in zip(self._places, texts, strict=True):
-            self._cells.append((at, at + len(text), place.name))
+            self.cells.append((at, at + len(text), place.name))
             at += len(text)
             chosen = "bold reverse" if self.app.no_color else "bold $background on $primary"
             style = chosen if place.name == self._active else "$foreground-muted"
@@ -75,16 +72,5 @@ class Header(Widget):
                     return tabs, words
         return next((tabs for tabs in (long, short, one) if sum(map(len, tabs)) <= width), digits), ""
 
-    def _place_at(self, x: int) -> str:
-        return next((name for start, end, name in self._cells if start <= x < end), "")
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hovered = self._place_at(event.x)
-
-    def on_leave(self) -> None:
-        self.hovered = ""
-
-    def on_click(self, event: events.Click) -> None:
-        place = self._place_at(event.x)
-        if place:
-            self.post_message(self.Picked(place))
+    def picked(self, name: str) -> None:
+        self.post_message(self.Picked(name))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from tui.actions import Action
+from tui.widgets.pick_line import PickLine
 
 
-class KeyBar(Widget):
+class KeyBar(PickLine):
     """Keys at the left in the table's order; the last ones (help, quit) keep their place at the right."""
 
     DEFAULT_CSS = """
@@ -26,7 +25,6 @@ class KeyBar(Widget):
     """Those that do something now."""
     pinned: reactive[tuple[Action, ...]] = reactive(())
     """Shown at the right, before all others get a place."""
-    hovered: reactive[str] = reactive("")
 
     class Picked(Message):
         """A key was clicked."""
@@ -35,16 +33,12 @@ class KeyBar(Widget):
             super().__init__()
             self.action = action
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._cells: list[tuple[int, int, str]] = []
-
     def render(self) -> Content:
         width = self.size.width
         pinned = self._fitting(self.pinned, width)
         room = width - sum(_width(action) for action in pinned)
         left = self._fitting(self.actions, room)
-        self._cells = []
+        self.cells = []
         parts = self._said(left, 0)
         parts.append(Content(" " * (room - sum(_width(action) for action in left))))
         parts += self._said(pinned, room)
@@ -68,23 +62,12 @@ class KeyBar(Widget):
             parts.append(
                 Content.assemble((f" {key}", "bold $footer-key-foreground"), " ", (action.label, label), " ")
             )
-            self._cells.append((at, at + _width(action), action.id))
+            self.cells.append((at, at + _width(action), action.id))
             at += _width(action)
         return parts
 
-    def _action_at(self, x: int) -> str:
-        return next((name for start, end, name in self._cells if start <= x < end), "")
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hovered = self._action_at(event.x)
-
-    def on_leave(self) -> None:
-        self.hovered = ""
-
-    def on_click(self, event: events.Click) -> None:
-        action = self._action_at(event.x)
-        if action:
-            self.post_message(self.Picked(action))
+    def picked(self, name: str) -> None:
+        self.post_message(self.Picked(name))
 
 
 def _width(action: Action) -> int:

@@ -18,8 +18,8 @@ class Prompt(Vertical):
     Prompt Horizontal { height: 1; }
     Prompt Label { width: auto; padding: 0 1; color: $accent; text-style: bold; }
     Prompt Input { width: 1fr; }
-    Prompt Static { height: auto; max-height: 3; padding: 0 1; color: $error; display: none; }
-    Prompt.-wrong Static { display: block; }
+    Prompt > Static { height: auto; max-height: 3; padding: 0 1; color: $error; display: none; }
+    Prompt.-wrong > Static { display: block; }
     """
 
     class Typed(Message):
@@ -55,7 +55,8 @@ class Prompt(Vertical):
         field.cursor_position = len(text)
         self.wrong("")
         self.add_class("-open")
-        field.focus()
+        # At once: what arrives together with the key that opened it belongs into it.
+        self.screen.set_focus(field)
 
     def close(self) -> None:
         """Put it away."""

@@ -6,7 +6,6 @@ Small tables are handed over whole with `put`; long ones by pages with `put_page
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -18,50 +17,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
+from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted
 from tui.widgets.lines import line_of
-
-GAP = 2
-"""Cells between two columns."""
 
 PAGE = 200
 """Rows asked for at a time."""
 
 KEPT = 2000
 """Rows of a paged table that are kept at most."""
-
-Cell = str | Content
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column; those further to the left matter more, and stay where there is little room."""
-
-    name: str
-    title: str
-    width: int
-    """Cells; the least number where it grows."""
-    right: bool = False
-    """Numbers go to the right."""
-    grow: bool = False
-    """Takes the room that is left, up to `most` cells: columns that stand far apart are hard to read together."""
-    most: int = 44
-    fixed: bool = False
-    """Stays when the reader scrolls to further columns."""
-    sort: str = ""
-    """What a click on the title sorts by; "" does not sort."""
-
-    @property
-    def least(self) -> int:
-        """Cells that it needs, the arrow of a sorted column included."""
-        return max(self.width, len(self.title) + 2) if self.sort else self.width
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row."""
-
-    key: str
-    cells: tuple[Cell, ...]
 
 
 class Table(ScrollView, can_focus=True):
@@ -231,7 +194,7 @@ class Table(ScrollView, can_focus=True):
             elif self.cursor >= total:
                 self.cursor = max(0, total - 1)
         if resized:
-            self.virtual_size = Size(self.size.width, total + 1)
+            self.virtual_size = self._whole
             self.refresh()
             # More rows than fit bring a scroll bar, which takes its cells from the columns.
             self.call_after_refresh(self._refit)
@@ -261,37 +224,18 @@ class Table(ScrollView, can_focus=True):
         """Cells for the columns."""
         return self.scrollable_content_region.width or self.size.width
 
+    @property
+    def _whole(self) -> Size:
+        """Header and rows, or what is said where there are none."""
+        return Size(self.size.width, 1 + max(self.total, bool(self.empty)))
+
     def _lay_out(self) -> None:
         """Which columns are shown, and how wide."""
         self._fitted_to = self._room
-        self._widths = self._fitted(self._fitted_to)
-        self.virtual_size = Size(self.size.width, self.total + 1)
+        self._widths = fitted(self.columns, self._fitted_to, self.shift)
+        self.virtual_size = self._whole
         self._lines.clear()
         self.refresh()
-
-    def _fitted(self, width: int) -> tuple[tuple[int, int], ...]:
-        """(column, cells) of the shown columns, in their order."""
-        moving = [place for place, column in enumerate(self.columns) if not column.fixed]
-        hidden = set(moving[: self.shift])
-        room = width - 1
-        shown: list[int] = []
-        order = sorted(range(len(self.columns)), key=lambda place: (not self.columns[place].fixed, place))
-        for place in order:
-            if place in hidden:
-                continue
-            need = self.columns[place].least + (GAP if shown else 0)
-            if need > room and shown:
-                break
-            room -= need
-            shown.append(place)
-        growing = [place for place in shown if self.columns[place].grow]
-        extra = max(0, room)
-        widths = []
-        for place in sorted(shown):
-            column = self.columns[place]
-            more = min(extra // len(growing), max(0, column.most - column.least)) if place in growing else 0
-            widths.append((place, max(1, min(column.least + more, width))))
-        return tuple(widths)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -322,7 +266,7 @@ class Table(ScrollView, can_focus=True):
                 parts.append(Content(" " * GAP))
             cell = cells[place] if place < len(cells) else ""
             parts.append(
-                _fit(cell if isinstance(cell, Content) else Content(cell), width, self.columns[place].right)
+                fit(cell if isinstance(cell, Content) else Content(cell), width, self.columns[place].right)
             )
         return Content("").join(parts)
 
@@ -337,7 +281,7 @@ class Table(ScrollView, can_focus=True):
                 title = title.stylize("underline")
             if number:
                 parts.append(Content(" " * GAP))
-            parts.append(_fit(title, cells, column.right))
+            parts.append(fit(title, cells, column.right))
         return line_of(self, Content("").join(parts), width, "table--header")
 
     def _want(self, index: int) -> None:
@@ -451,11 +395,3 @@ class Table(ScrollView, can_focus=True):
 
     def action_page_down(self) -> None:
         self.cursor += max(1, self.size.height - 2)
-
-
-def _fit(content: Content, width: int, right: bool) -> Content:
-    """Exactly `width` cells."""
-    if content.cell_length > width:
-        content = content.truncate(width, ellipsis=True)
-    missing = width - content.cell_length
-    return content.pad_left(missing) if right else content.pad_right(missing)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
+
+from tui.widgets.pick_line import PickLine
 
 
-class TabLine(Widget):
+class TabLine(PickLine):
     """Names at the left, each opened by a click; `note` at the right."""
 
     DEFAULT_CSS = """
@@ -22,7 +22,6 @@ class TabLine(Widget):
     names: reactive[tuple[tuple[str, str], ...]] = reactive(())
     """(name, words) of each pane."""
     note: reactive[str | Content] = reactive("")
-    hovered: reactive[str] = reactive("")
 
     class Picked(Message):
         """A name was clicked."""
@@ -35,11 +34,10 @@ class TabLine(Widget):
         super().__init__(id=id)
         self.set_reactive(TabLine.names, tuple(names))
         self.set_reactive(TabLine.active, names[0][0])
-        self._cells: list[tuple[int, int, str]] = []
 
     def render(self) -> Content:
         parts: list[Content] = []
-        self._cells, at = [], 0
+        self.cells, at = [], 0
         for name, words in self.names:
             text = f" {words} "
             chosen = "bold reverse" if self.app.no_color else "bold $primary"
@@ -47,7 +45,7 @@ class TabLine(Widget):
             if name == self.hovered and name != self.active:
                 style = "underline $foreground"
             parts.append(Content.styled(text, style))
-            self._cells.append((at, at + len(text), name))
+            self.cells.append((at, at + len(text), name))
             at += len(text)
         note = self.note if isinstance(self.note, Content) else Content.styled(self.note, "$foreground-muted")
         room = self.size.width - at - 2
@@ -57,16 +55,5 @@ class TabLine(Widget):
             parts.append(note)
         return Content("").join(parts)
 
-    def _name_at(self, x: int) -> str:
-        return next((name for start, end, name in self._cells if start <= x < end), "")
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hovered = self._name_at(event.x)
-
-    def on_leave(self) -> None:
-        self.hovered = ""
-
-    def on_click(self, event: events.Click) -> None:
-        name = self._name_at(event.x)
-        if name:
-            self.post_message(self.Picked(name))
+    def picked(self, name: str) -> None:
+        self.post_message(self.Picked(name))

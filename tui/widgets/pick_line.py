@@ -1,0 +1,36 @@
+"""A line of words that can be picked by the mouse."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+class PickLine(Widget):
+    """`render` notes in `cells` where each name lies; the one under the mouse is `hovered`, and a click calls `picked`."""
+
+    hovered: reactive[str] = reactive("")
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.cells: list[tuple[int, int, str]] = []
+        """(first cell, the one after the last, name), without the padding at the left."""
+
+    def picked(self, name: str) -> None:
+        """A name was clicked."""
+
+    def _name_at(self, x: int) -> str:
+        x -= self.gutter.left
+        return next((name for start, end, name in self.cells if start <= x < end), "")
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.hovered = self._name_at(event.x)
+
+    def on_leave(self) -> None:
+        self.hovered = ""
+
+    def on_click(self, event: events.Click) -> None:
+        name = self._name_at(event.x)
+        if name:
+            self.picked(name)
