@@ -289,5 +289,6 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
                 "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",
                 (json.dumps(noted), report.sweep_id),
             )
-        gone = _forget_empty(conn, report.sweep_id)
+        # One that was cut short before its first study is there to go on with.
+        gone = state == "DONE" and _forget_empty(conn, report.sweep_id)
         event(conn, "import", f"{report.path}: {words}", sweep_id=None if gone else report.sweep_id)
