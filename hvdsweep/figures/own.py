@@ -82,10 +82,15 @@ def names_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
     names = [row.name for row in rows]
     if len(set(names)) == len(names):
         return names
+    return [f"{name} ({sweep})" for name, sweep in zip(names, _sweeps_of(reader, rows), strict=True)]
+
+
+def _sweeps_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
+    """The names of the workloads' sweeps; their numbers where two have one name."""
     sweeps = {sweep.id: sweep.name for sweep in reader.sweeps()}
     if len({sweeps[row.sweep_id] for row in rows}) < len({row.sweep_id for row in rows}):
         sweeps = {identity: f"sweep {identity}" for identity in sweeps}
-    return [f"{row.name} ({sweeps[row.sweep_id]})" for row in rows]
+    return [sweeps[row.sweep_id] for row in rows]
 
 
 def _table(source: Source, row: WorkloadRow, ask: Ask) -> WorkloadTable:
@@ -230,9 +235,11 @@ def _split(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]
 def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     if len(rows) < 2:
         raise UserError("compare: name two workloads, or two sweeps that have one (--sweep A --sweep B)")
-    names = names_of(source.reader, rows)
+    one = len({row.name for row in rows}) == 1
+    # Of one workload the title says which, and the legend only whose.
+    names = _sweeps_of(source.reader, rows) if one else names_of(source.reader, rows)
     curves = [_asked_curve(source, row, ask, ask.goal) for row in rows]
-    made = [panels.steps_panel(curves, names, "Steps to the goal")]
+    made = [panels.steps_panel(curves, names, rows[0].name if one else "Steps to the goal")]
     for curve, name in zip(curves[1:], names[1:], strict=True):
         made.append(panels.comparison_panel(curves[0].result, curve.result, (names[0], name)))
     return made

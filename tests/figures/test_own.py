@@ -154,7 +154,8 @@ def test_mine_against_published(tmp_path: Path, folder: Path) -> None:
         import_archive(folder / FIRST, database, name=name, aside=False)
     found = run("compare", FIRST, "--sweep", "1", "--sweep", "2", "--json", database=database)
     overlay, ratio = json.loads(found.stdout)["panels"]
-    assert [series["name"] for series in overlay["series"]] == [f"{FIRST} (published)", f"{FIRST} (mine)"]
+    assert [series["name"] for series in overlay["series"]] == ["published", "mine"]
+    assert (overlay["title"], ratio["series"][0]["name"]) == (FIRST, "mine / published")
     assert set(ratio["series"][0]["y"]) == {1}
 
 
