@@ -78,8 +78,6 @@ class Slots:
         self.slots: list[Slot] = []
         self.threads = 1
         """Per rank."""
-        self.aside_in_a_row = 0
-        """Trials set aside since one last ended otherwise."""
         self.last_death: tuple[Gang, Death] | None = None
         self.immortal: list[int] = []
         """Pids that even SIGKILL did not end (stuck in the kernel)."""
@@ -95,7 +93,6 @@ class Slots:
 
     def encourage(self) -> None:
         """A trial has ended as it should: failures before it count no longer."""
-        self.aside_in_a_row = 0
         for slot in self.slots:
             slot.failures = 0
 
@@ -188,7 +185,6 @@ class Slots:
         for trial in requeued:
             self._announce.trial(self._ledger.trial(trial))
         for trial in aside:
-            self.aside_in_a_row += 1
             words = f"set aside after {most} attempts: {death.line}"
             event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
 

@@ -17,7 +17,7 @@ from hvdsweep.launch.events import PlanEvent, Reporter
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, check_first_is_here, crowding, is_here
-from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.ledger import Ended, Ledger, View
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.outlook import Outlook
 from hvdsweep.launch.processes import ProcessId, kill_marked
@@ -80,6 +80,8 @@ class Supervisor:
         self._outlook = Outlook(self._ledger)
         self._topped_up: Mapping[int, Mapping[str, int]] | None = None
         self._beaten = float("-inf")
+        self._aside_in_a_row: list[Ended] = []
+        """Trials set aside, by their gang or for its deaths, since one last ended otherwise."""
 
     def run(self) -> Outcome:
         """Train until every study is satisfied, nothing more can be done, or somebody asks to stop.
@@ -191,9 +193,9 @@ class Supervisor:
             if not open_trials:
                 return self._finish(view)
             most = self._settings.max_set_aside
-            if most and slots.aside_in_a_row >= most:
+            if most and len(self._aside_in_a_row) >= most:
                 return self._give_up(
-                    f"{counted(most, 'trial')} in a row could not be trained, and none in between."
+                    f"{counted(len(self._aside_in_a_row), 'trial')} in a row could not be trained, and none in between."
                 )
             if all(slot.given_up for slot in slots.slots):
                 return self._give_up("No gang comes to life.")
@@ -230,7 +232,10 @@ class Supervisor:
 
     def _tell_ended(self, view: View) -> None:
         for ended in self._ledger.newly_ended(view):
-            if ended.status != "INCOMPLETE":
+            if ended.status == "INCOMPLETE":
+                self._aside_in_a_row.append(ended)
+            else:
+                self._aside_in_a_row.clear()
                 self._slots.encourage()
             self._outlook.count(ended)
             self._announce.trial(ended)
@@ -275,7 +280,14 @@ class Supervisor:
     def _give_up(self, what: str) -> Outcome:
         self._slots.dismiss()
         self._wait_for_gangs()
-        assert self._slots.last_death is not None
+        if self._slots.last_death is None:
+            # The gangs are well: it is the trials, as with user code that raises, or data that cannot be read.
+            return Outcome(
+                "FAILED",
+                1,
+                f"{what} The last one: {self._aside_in_a_row[-1].message}\n"
+                "`hvdsweep logs` shows more; `hvdsweep launch --retry-incomplete` tries them again.",
+            )
         gang, death = self._slots.last_death
         return Outcome(
             "FAILED",

@@ -1,7 +1,8 @@
 """A gang without Horovod: one process that speaks the store's protocol and misbehaves as a trial's metaparameters tell it.
 
 crash: raise in the middle of the trial. crash_until: the same on the first so many attempts. kill: SIGKILL oneself.
-freeze: stop giving signs of life. diverge: end INFEASIBLE. seconds: take so long. stubborn: do not answer a request to stop.
+freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gang that cannot build it. diverge: end INFEASIBLE.
+seconds: take so long. stubborn: do not answer a request to stop.
 The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once, "child" starts a grandchild in a session of its own.
 """
 
@@ -42,6 +43,10 @@ def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: in
             writer.commit(
                 TrialUpdate(claim.trial_id, np.array([np.nan]), first, first, final=final), claim=False
             )
+            return True
+        if middle and "refuse" in ask:
+            final = Final(Status.INCOMPLETE, StopReason.FAILED, f"trial {claim.number} cannot be built")
+            writer.commit(TrialUpdate(claim.trial_id, losses_of(0, 1, 0), 0, final=final), claim=False)
             return True
         if middle and ("crash" in ask or attempts < ask.get("crash_until", 0)):
             raise RuntimeError(f"trial {claim.number} crashed on purpose")

@@ -150,6 +150,22 @@ def test_a_sweep_of_deadly_trials_ends_early(launch: Launch, store: Store) -> No
     assert store.statuses() == ["INCOMPLETE"] * 2 + ["PENDING"] * 4
 
 
+def test_a_sweep_that_its_gangs_cannot_build_ends_early(launch: Launch, store: Store) -> None:
+    """The same where no gang dies of it: data that cannot be read, user code that raises. The reason is told."""
+    code, events, _ = launch([[{"refuse": 1, "seconds": 3.0}] * 9], max_set_aside=2).end()
+    assert code == 1
+    assert {"INCOMPLETE", "PENDING"} == set(store.statuses())
+    assert "cannot be built" in of(events, "end")[0]["message"]
+    assert store.processes() == []
+
+
+def test_trials_that_end_well_in_between_let_a_sweep_go_on(launch: Launch, store: Store) -> None:
+    """Only trials in a row end a run: here every second one ends well."""
+    code, _, _ = launch([[{"refuse": 1}, {}] * 3], max_set_aside=2).end()
+    assert code == 1
+    assert store.statuses() == ["INCOMPLETE", "COMPLETE"] * 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Signals) -> None:
     """Ctrl-C, SIGTERM and a closed terminal: the running trial goes back uncounted and empty, the sweep is IDLE, exit 130."""
