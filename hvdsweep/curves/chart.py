@@ -17,6 +17,9 @@ _SHORT = {
     Region.MAXIMAL: "maximal parallelism",
 }
 
+CROWDED = 8
+"""Of more curves than these only the one that is looked at shows its intervals."""
+
 
 def curve_chart(
     curves: Sequence[Curve],
@@ -30,11 +33,14 @@ def curve_chart(
 
     `examples` shows training examples to the goal instead of steps; curves normalised at a batch size show that
     ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to what tells
-    the curves apart: workload, metric or goal.
+    the curves apart: workload, metric or goal. Of more than CROWDED curves only `focus` has its intervals drawn.
     """
     names = curve_names(curves) if names is None else names
     focus = 0 if len(curves) == 1 else focus
-    series = [_series(curve, name, examples) for curve, name in zip(curves, names, strict=True)]
+    series = [
+        _series(curve, name, examples, intervals=len(curves) <= CROWDED or index == focus)
+        for index, (curve, name) in enumerate(zip(curves, names, strict=True))
+    ]
     references: list[Reference] = []
     # Beside the curve that is looked at, lines of the others would be more than an eye can tell apart.
     for curve in curves if focus is None else [curves[focus]]:
@@ -88,14 +94,14 @@ def region_bands(curve: Curve) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _series(curve: Curve, name: str, examples: bool) -> Series:
+def _series(curve: Curve, name: str, examples: bool, *, intervals: bool) -> Series:
     y, low, high = ([_shown(curve, point, which, examples) for point in curve.points] for which in range(3))
     return Series(
         name,
         curve.batch_sizes,
         y,
-        y_low=low,
-        y_high=high,
+        y_low=low if intervals else None,
+        y_high=high if intervals else None,
         censored=[not point.reached for point in curve.points],
     )
 

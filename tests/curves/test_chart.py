@@ -44,6 +44,14 @@ def test_points_intervals_and_bounds():
     assert chart.title == "digits/fc_128/sgd  val/classification_error < 0.5"
 
 
+@pytest.mark.parametrize(("count", "focus", "shown"), [(8, None, range(8)), (9, 4, [4]), (9, None, [])])
+def test_intervals_of_a_crowd_are_those_of_the_one_looked_at(count, focus, shown):
+    """Up to eight curves show their intervals; of more, only the one in focus."""
+    curves = [made([[800, 900], [400]], workload=f"digits/fc_{i}/sgd") for i in range(count)]
+    series = curve_chart(curves, focus=focus).series
+    assert [index for index, one in enumerate(series) if one.y_low is not None] == list(shown)
+
+
 def test_an_unknown_upper_end_reaches_the_edge():
     """Where stopped trials leave the interval open, so does the chart."""
     trials = [
