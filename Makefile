@@ -19,7 +19,7 @@ demo: install          # a real sweep on scikit-learn's digits, on two Horovod r
 	$(RUN) hvdsweep curve --db demo.db
 
 test: install
-	$(RUN) pytest -n $(WORKERS) --dist loadfile
+	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: install         # format, lint, types
 	$(RUN) ruff format --check .
