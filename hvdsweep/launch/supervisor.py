@@ -195,10 +195,17 @@ class Supervisor:
             most = self._settings.max_set_aside
             if most and len(self._aside_in_a_row) >= most:
                 return self._give_up(
-                    f"{counted(len(self._aside_in_a_row), 'trial')} in a row could not be trained, and none in between."
+                    f"{counted(len(self._aside_in_a_row), 'trial')} in a row could not be trained, and none in between. "
+                    f"The last one: {self._aside_in_a_row[-1].message}\n"
+                    "`hvdsweep logs` shows more; `hvdsweep launch --retry-incomplete` tries them again."
                 )
             if all(slot.given_up for slot in slots.slots):
-                return self._give_up("No gang comes to life.")
+                assert slots.last_death is not None
+                gang, death = slots.last_death
+                return self._give_up(
+                    f"No gang comes to life. The last gang, {gang.id}, ended thus: {death}\n"
+                    f"Its logs: {gang.logs}. `hvdsweep doctor` checks this machine."
+                )
             slots.start(min(len(slots.slots), open_trials))
             self._outlook.tell(view, len(slots.living()), self._announce.report)
             # Looking must not cost the gangs their core, however many trials there are to count.
@@ -277,24 +284,10 @@ class Supervisor:
         self._wait_for_gangs()
         return Outcome("IDLE", STOPPED, f"stopped by {why}; the same command goes on from here")
 
-    def _give_up(self, what: str) -> Outcome:
+    def _give_up(self, why: str) -> Outcome:
         self._slots.dismiss()
         self._wait_for_gangs()
-        if self._slots.last_death is None:
-            # The gangs are well: it is the trials, as with user code that raises, or data that cannot be read.
-            return Outcome(
-                "FAILED",
-                1,
-                f"{what} The last one: {self._aside_in_a_row[-1].message}\n"
-                "`hvdsweep logs` shows more; `hvdsweep launch --retry-incomplete` tries them again.",
-            )
-        gang, death = self._slots.last_death
-        return Outcome(
-            "FAILED",
-            1,
-            f"{what} The last gang, {gang.id}, ended thus: {death}\n"
-            f"Its logs: {gang.logs}. `hvdsweep doctor` checks this machine.",
-        )
+        return Outcome("FAILED", 1, why)
 
     def _wait_for_gangs(self) -> None:
         before = self._signals.gestures
