@@ -199,3 +199,6 @@ TABLES: dict[str, type[Table]] = {
     "infeasible": Infeasible,
 }
 """Dotted name (without indices) -> class, in the order the file's reference lists them."""
+
+KEYS: dict[str, tuple[str, ...]] = {table: tuple(model.model_fields) for table, model in TABLES.items()}
+"""Table ("" for the top) -> its keys, in the order in which they are explained and written."""

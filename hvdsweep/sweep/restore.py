@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hvdsweep.sweep.models import DEFAULT_COUNT, MAX_TRIALS_FACTOR, Sweep
+from hvdsweep.sweep.models import DEFAULT_COUNT, KEYS, MAX_TRIALS_FACTOR, Sweep
 
 
 def sweep_of(definition: Mapping[str, Any]) -> Sweep:
@@ -14,17 +14,7 @@ def sweep_of(definition: Mapping[str, Any]) -> Sweep:
     Its plan has the same key, trials and all. Raises pydantic's ValidationError for what no plan has written.
     """
     raw: dict[str, Any] = {
-        key: definition[key]
-        for key in (
-            "name",
-            "description",
-            "dataset",
-            "dataset_options",
-            "model",
-            "model_options",
-            "algorithms",
-        )
-        if definition.get(key) not in (None, {})
+        key: definition[key] for key in KEYS[""] if key not in KEYS and definition.get(key) not in (None, {})
     }
     raw["goal"] = _known(definition["goal"])
     raw["budget"] = _with_overrides(definition["budget"], lambda entry: dict(entry))

@@ -13,19 +13,21 @@ if TYPE_CHECKING:
     from hvdsweep.sweep.models import Sweep
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_TABLES = ("goal", "budget", "evaluation", "studies", "search", "training", "infeasible")
 
 
 def sweep_toml(sweep: Sweep) -> str:
     """The TOML text of `sweep`. Keys left to their defaults are left out; `check_text` reads it back as an
     equal sweep."""
+    # Here, not above: what only writes a value loads no pydantic.
+    from hvdsweep.sweep.models import KEYS
+
     written = sweep.model_dump(exclude_unset=True, exclude_none=True)
     written.pop("algorithm", None)
     written["algorithms"] = sweep.algorithms
-    top = {key: written[key] for key in type(sweep).model_fields if key in written and key not in _TABLES}
+    top = {key: written[key] for key in KEYS[""] if key in written and key not in KEYS}
     blocks = ["\n".join(f"{key} = {toml_value(value)}" for key, value in top.items() if value != {})]
-    for table in _TABLES:
-        if table in written:
+    for table in KEYS[""]:
+        if table in KEYS and table in written:
             blocks += _table(table, written[table])
     return "\n\n".join(blocks) + "\n"
 

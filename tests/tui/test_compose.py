@@ -415,16 +415,16 @@ WRONG = [
 
 async def test_no_text_whatsoever_breaks_the_form(empty):
     """Every key of the file with a value of every wrong kind, one after the other: mistakes are said, nothing falls over."""
+    from hvdsweep.sweep.models import KEYS
     from hvdsweep.sweep.write import toml_key, toml_value
-    from tui.composing.draft import ORDER
 
     async with pilot_of(empty, place="compose") as pilot:
         screen = screen_of(pilot)
         for shift in range(len(WRONG)):
             values = iter([*WRONG[shift:], *WRONG] * 9)
-            texts = ["".join(f"{key} = {toml_value(next(values))}\n" for key in ORDER[""]), ""]
-            for table in (table for table in ORDER if table):
-                lines = [f"{toml_key(key)} = {toml_value(next(values))}\n" for key in ORDER[table]]
+            texts = ["".join(f"{key} = {toml_value(next(values))}\n" for key in KEYS[""]), ""]
+            for table in (table for table in KEYS if table and "." not in table):
+                lines = [f"{toml_key(key)} = {toml_value(next(values))}\n" for key in KEYS[table]]
                 texts[1] += f"[{table}]\n{''.join(lines)}"
             for text in texts:
                 screen.editor.load_text(text)

@@ -10,43 +10,6 @@ from typing import Any
 from tui.composing.start import Start
 from tui.composing.toml_text import CannotEdit, Change, edited, parsed
 
-ORDER = {
-    "": (
-        "name",
-        "description",
-        "dataset",
-        "dataset_options",
-        "model",
-        "model_options",
-        "algorithms",
-        "algorithm",
-        "goal",
-        "budget",
-        "evaluation",
-        "studies",
-        "search",
-        "training",
-        "infeasible",
-    ),
-    "goal": ("metric", "value", "maximize"),
-    "budget": ("steps", "examples", "epochs"),
-    "evaluation": ("every", "count", "splits", "at_start"),
-    "studies": ("batch_sizes", "trials", "max_trials", "seed"),
-    "search": (
-        "learning_rate",
-        "momentum",
-        "end_learning_rate_factor",
-        "learning_rate_decay_steps",
-        "label_smoothing",
-        "weight_decay",
-        "dropout",
-        "points",
-    ),
-    "training": ("micro_batch", "schedule", "stop"),
-}
-"""Where a key that is not there yet is put."""
-
-
 NEED_MOMENTUM = ("momentum", "nesterov_momentum")
 
 MOMENTUM = {"scale": "reverse_log", "min": 0.8, "max": 0.999}
@@ -95,13 +58,16 @@ class Draft:
         """
         if self.tables is None:
             return False
+        # Here, not above: the first screen needs no pydantic.
+        from hvdsweep.sweep.models import KEYS
+
         if field != self._field:
             self._field, self._before = field, self.text
         try:
-            self.text = edited(self._before, changes, ORDER)
+            self.text = edited(self._before, changes, KEYS)
         except (CannotEdit, ValueError):
             try:
-                self.text = edited(self.text, changes, ORDER)
+                self.text = edited(self.text, changes, KEYS)
             except (CannotEdit, ValueError):
                 return False
         self._read()
