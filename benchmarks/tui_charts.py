@@ -11,20 +11,16 @@ to pandas over the loaded records of the same workload: the least that a viewer 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
-import platform
 import statistics
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.telling import add_store_options, given_store, parser_of, tell
+
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 SIZE = (120, 40)
 TOGETHER = (1, 8, 35)
@@ -34,9 +30,10 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
     """All figures."""
     from tui.app import HvdsweepApp
     from tui.source import StoreSource
+    from tui.start import hold_still
 
     figures: dict[str, float] = {}
-    app = HvdsweepApp(StoreSource(database).start(), place="scaling")
+    app = HvdsweepApp(StoreSource(database).start(), place="scaling", after_load=hold_still)
     async with app.run_test(size=SIZE) as pilot:
         while app.snapshot is None:
             await pilot.pause(0.05)
@@ -113,27 +110,13 @@ def _pandas(table: Any, repeat: int) -> float:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--database", type=Path, help="a store; made anew where it does not exist")
-    parser.add_argument("--trials", type=int, default=168_160)
-    parser.add_argument("--rows", type=int, default=3_000_000)
+    parser = parser_of(__doc__)
+    add_store_options(parser)
     parser.add_argument("--repeat", type=int, default=30)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        database = options.database or Path(folder) / "store.db"
-        if not database.exists():
-            from benchmarks.generate import Size, generate
-
-            generate(database, Size(options.trials, options.rows))
+    with given_store(options) as database:
         figures = asyncio.run(measure(database, options.repeat))
-    for name, value in figures.items():
-        print(f"{name:<72}{value:>12,.1f}")
-    if options.json:
-        machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-        options.json.write_text(json.dumps({**machine, **figures}, indent=1) + "\n")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -177,13 +177,14 @@ class CurveDesk:
         *,
         normalise: int | None = None,
         whole: bool = True,
+        intervals: bool = True,
     ) -> Curve:
         """The curve at a goal; without `whole` it lacks hyperbola, warnings and the interval of the maximum useful batch
-        size.
+        size, without `intervals` those of its points.
 
         A batch size that did not reach the goal cannot be divided by: the curve is then as it is.
         """
-        key = (workload, goal, question, normalise, whole)
+        key = (workload, goal, question, normalise, whole, intervals)
         if key in self._curves:
             self._curves.move_to_end(key)
             return self._curves[key]
@@ -198,6 +199,7 @@ class CurveDesk:
         if best is None:
             best = self._best[workload, question] = best_measurements(loaded.table, **asked)
         more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0, "whole": False}
+        more["intervals"] = intervals
         try:
             found = curve_of(result, best, normalise=normalise, **more)
         except UserError:

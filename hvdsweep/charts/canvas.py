@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,12 @@ def cells_of(text: str, *, ascii: bool = False) -> list[str]:
             if unicodedata.east_asian_width(char) in "WF":
                 cells.append("")
     return cells
+
+
+@lru_cache(maxsize=1024)
+def width_of(text: str, *, ascii: bool = False) -> int:
+    """How many terminal cells the text takes. Kept, for the words of a chart stay while it moves."""
+    return len(cells_of(text, ascii=ascii))
 
 
 @dataclass(frozen=True, eq=False)

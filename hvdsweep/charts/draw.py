@@ -149,7 +149,7 @@ def _draw_bars(pen: Pen, frame: Frame, look: _Look) -> None:
 def _draw_arrows(pen: Pen, frame: Frame, look: _Look) -> None:
     """Arrows over points whose y is only a lower bound."""
     censored = look.series.censored
-    if censored is None or pen.ascii or look.series.marker == "":
+    if censored is None or not censored.any() or pen.ascii or look.series.marker == "":
         return
     points = points_inside(look.series, frame)
     columns, rows = points.cells(frame)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvdsweep.charts.axis import Limits, Tick
-from hvdsweep.charts.canvas import cells_of
+from hvdsweep.charts.canvas import cells_of, width_of
 from hvdsweep.charts.frame import Frame, View
 from hvdsweep.charts.palette import color_key, marker_of, slots
 from hvdsweep.charts.raster import DOTS_ACROSS, DOTS_DOWN
@@ -38,7 +38,7 @@ class Entry:
 
     @cached_property
     def width(self) -> int:
-        return len(cells_of(f"{self.glyph} {self.label}"))
+        return width_of(f"{self.glyph} {self.label}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -
     if chart.y.title and height >= 14 and width >= 16:
         # Beside the last line of the legend, if both fit.
         used = _line_width(lines[-1]) + len(left_out) + _GAP if lines else width
-        y_title = top - (len(cells_of(chart.y.title, ascii=ascii)) + used <= width)
+        y_title = top - (width_of(chart.y.title, ascii=ascii) + used <= width)
         top = y_title + 1
     if height >= 12 and any(band.label and band.axis == "x" for band in chart.bands):
         strip, top = top, top + 1
@@ -168,7 +168,7 @@ def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[li
     lines = _lines(entries, width)
     if len(lines) <= most:
         return lines, ""
-    longest = max((len(cells_of(entry.label)) for entry in entries), default=0)
+    longest = max((width_of(entry.label) for entry in entries), default=0)
     for share in range(min(width, longest), _LEAST_LABEL, -1):
         lines = _lines(_shortened(entries, share), width)
         if len(lines) <= most:

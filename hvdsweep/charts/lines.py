@@ -21,6 +21,7 @@ from hvdsweep.charts.raster import (
     snap,
 )
 
+_FEW = 1000  # points that take no longer to go through than to search among
 _DASH = (6, 4)  # dots drawn and skipped
 
 
@@ -88,7 +89,7 @@ def points_inside(series: Series, frame: Frame, between: tuple[float, float] | N
 
 def _reach(series: Series, frame: Frame, between: tuple[float, float]) -> tuple[int, int]:
     """A slice of the series that holds all points between two places; short where x ascends."""
-    if not series.ascending:
+    if len(series) < _FEW or not series.ascending:
         return 0, len(series)
     # A dot wider: an axis and its inverse round differently.
     ends = np.searchsorted(series.x, frame.edge([between[0] - 1, between[1] + 1]))

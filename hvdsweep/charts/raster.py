@@ -139,6 +139,15 @@ def clip(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray]:
     """The parts of segments inside [0, width] x [0, height] and the indices of the segments that have one
     (Liang and Barsky's method). Ends that are inside stay exactly as they are."""
+    places_x, places_y = np.concatenate((x0, x1)), np.concatenate((y0, y1))
+    if (
+        len(x0)
+        and places_x.min() >= 0
+        and places_x.max() <= width
+        and places_y.min() >= 0
+        and places_y.max() <= height
+    ):
+        return x0, y0, x1, y1, np.arange(len(x0))
     enter, leave = np.zeros(len(x0)), np.ones(len(x0))
     across, down = x1 - x0, y1 - y0
     for toward, room in ((-across, x0), (across, width - x0), (-down, y0), (down, height - y0)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hvdsweep.charts.canvas import Pen, cells_of
+from hvdsweep.charts.canvas import Pen, cells_of, width_of
 from hvdsweep.charts.frame import Frame
 from hvdsweep.charts.layout import Layout
 from hvdsweep.charts.marks import Annotation, Reference
@@ -43,7 +43,7 @@ def draw_annotation(pen: Pen, frame: Frame, note: Annotation) -> None:
     column, row = cell
     if note.marker:
         pen.put(column, row, note.marker[:1], note.color)
-    size = len(cells_of(note.text, ascii=pen.ascii))
+    size = width_of(note.text, ascii=pen.ascii)
     beside = [(column + 2, row), (column - 1 - size, row)]
     around = [
         (start, row + rise)
@@ -55,7 +55,7 @@ def draw_annotation(pen: Pen, frame: Frame, note: Annotation) -> None:
 
 def label_reference(pen: Pen, frame: Frame, line: Reference) -> None:
     """The words of a horizontal or vertical line, along it."""
-    size = len(cells_of(line.label, ascii=pen.ascii))
+    size = width_of(line.label, ascii=pen.ascii)
     x_middle, y_middle = frame.data(frame.left + frame.columns // 2, frame.top + frame.rows // 2)
     if line.horizontal is not None:
         cell = frame.cell(x_middle, line.horizontal)
@@ -73,7 +73,7 @@ def label_reference(pen: Pen, frame: Frame, line: Reference) -> None:
 
 def _put_where_free(pen: Pen, frame: Frame, text: str, style: str, starts: list[tuple[int, int]]) -> None:
     """Writes text at the first start where it covers nothing; not at all where it would cover data everywhere."""
-    size = len(cells_of(text, ascii=pen.ascii))
+    size = width_of(text, ascii=pen.ascii)
     for start, row in starts:
         inside = frame.contains(start, row) and frame.contains(start + size - 1, row)
         if size and inside and pen.free(row, max(start - 1, frame.left), start + size + 1):
@@ -88,14 +88,14 @@ def draw_centred(pen: Pen, start: int, width: int, row: int, text: str, style: s
         if width < 4:
             return
         text = "".join(cells[: width - 1]) + "…"
-    size = len(cells_of(text, ascii=pen.ascii))
+    size = width_of(text, ascii=pen.ascii)
     pen.put(start + (width - size) // 2, row, text, style)
 
 
 def fitting(pen: Pen, text: str, width: int) -> str:
     """The text where it fits so many cells, else its first word where that does, else nothing: half a word tells less."""
     words = (text, text.partition(" ")[0])
-    return next((said for said in words if len(cells_of(said, ascii=pen.ascii)) <= width), "")
+    return next((said for said in words if width_of(said, ascii=pen.ascii) <= width), "")
 
 
 def _put_shortened(pen: Pen, column: int, row: int, text: str, style: str) -> None:

@@ -304,10 +304,12 @@ def curve_of(
     resamples: int = RESAMPLES,
     seed: int = 0,
     whole: bool = True,
+    intervals: bool = True,
 ) -> Curve:
     """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`.
 
-    Not `whole`: without hyperbola and warnings, which nobody asks for where many curves are drawn together.
+    Not `whole`: without hyperbola and warnings, which nobody asks for where several curves are drawn together. Without
+    `intervals`: none of its points has one, for where many are.
     """
     rules = rules or Rules()
     table = result.table
@@ -330,7 +332,7 @@ def curve_of(
         metric=table.metric,
         goal=result.goal,
         maximize=table.maximize,
-        points=_points(result, best, steps, rules, useful, normalise, level, warnings),
+        points=_points(result, best, steps, rules, useful, normalise, level if intervals else None, warnings),
         fit=fit_hyperbola(sizes, steps, level) if whole else None,
         useful=useful,
         useful_interval=useful_interval,
@@ -352,49 +354,48 @@ def _points(
     rules: Rules,
     useful: Useful | None,
     normalise: int | None,
-    level: float,
+    level: float | None,
     warnings: list[tuple[Caution, ...]],
 ) -> tuple[Point, ...]:
     table = result.table
     sizes = table.batch_sizes
     studies = len(sizes)
-    low, high = minimum_intervals(result, level)
-    # Where stopped trials might have answered before the upper end, that end is not known.
-    until = np.where(np.isfinite(high), high, NEVER).astype(np.int64)
-    unknown = np.bincount(table.study[result.unanswered(until)], minlength=studies) > 0
+    intervals = [None] * studies if level is None else _intervals(result, level)
     perfect = scaling.perfect_scaling(sizes, steps)
     excess = scaling.overhead(sizes, steps)
     ratio = None if normalise is None else scaling.normalised(table.workload, sizes, steps, normalise)
     regions = scaling.regions(sizes, steps, rules, useful)
     infeasible = np.bincount(table.study[table.status == Status.INFEASIBLE], minlength=studies)
+    # As lists: one number of an array costs more than a whole list of twenty.
+    first_steps, first_trials, best_trials = result.steps.tolist(), result.trial.tolist(), best.trial.tolist()
+    best_values, best_steps, budgets = best.value.tolist(), best.step.tolist(), result.budget.tolist()
+    counted, reached_it = result.trials_counted.tolist(), result.trials_reached.tolist()
+    leaning, reaching = result.leans_on_stopped.tolist(), result.reached.tolist()
     points = []
     for index, size in enumerate(sizes.tolist()):
-        reached = bool(result.reached[index])
-        first, measured = int(result.trial[index]), int(best.trial[index])
+        reached, first, measured = reaching[index], first_trials[index], best_trials[index]
         shown = first if reached else measured
         rate = math.nan if shown == NEVER else float(table.effective_learning_rate[shown])
         points.append(
             Point(
                 batch_size=size,
-                steps=int(result.steps[index]) if reached else None,
+                steps=first_steps[index] if reached else None,
                 trial=int(table.number[first]) if reached else None,
                 trial_id=int(table.trial_id[first]) if reached else None,
                 reached=reached,
-                budget=int(result.budget[index]),
-                examples=int(result.steps[index]) * size if reached else None,
-                interval=(_whole(low[index]), None if unknown[index] else _whole(high[index]))
-                if reached
-                else None,
+                budget=budgets[index],
+                examples=first_steps[index] * size if reached else None,
+                interval=intervals[index] if reached else None,
                 perfect_scaling=_finite(perfect[index]),
                 overhead=_finite(excess[index]),
                 normalised=None if ratio is None else _finite(ratio[index]),
                 region=regions[index],
-                trials=int(result.trials_counted[index]),
-                trials_reached=int(result.trials_reached[index]),
+                trials=counted[index],
+                trials_reached=reached_it[index],
                 infeasible=int(infeasible[index]),
-                leans_on_stopped=int(result.leans_on_stopped[index]),
-                best_value=_finite(best.value[index]),
-                best_step=None if measured == NEVER else int(best.step[index]),
+                leans_on_stopped=leaning[index],
+                best_value=_finite(best_values[index]),
+                best_step=None if measured == NEVER else best_steps[index],
                 best_trial=None if measured == NEVER else int(table.number[measured]),
                 parameters={} if shown == NEVER else table.parameters_of(shown),
                 effective_learning_rate=_finite(rate),
@@ -402,6 +403,17 @@ def _points(
             )
         )
     return tuple(points)
+
+
+def _intervals(result: StepsToResult, level: float) -> list[tuple[int | None, int | None] | None]:
+    """Per study; an end that nobody knows is None."""
+    low, high = minimum_intervals(result, level)
+    # Where stopped trials might have answered before the upper end, that end is not known.
+    until = np.where(np.isfinite(high), high, NEVER).astype(np.int64)
+    study = result.table.study[result.unanswered(until)]
+    unknown = np.bincount(study, minlength=len(low)) > 0
+    ends = zip(low, np.where(unknown, np.inf, high), strict=True)
+    return [(_whole(lower), _whole(upper)) for lower, upper in ends]
 
 
 def _whole(value: float) -> int | None:

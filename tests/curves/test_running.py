@@ -47,3 +47,8 @@ def test_less_than_whole_is_the_same_curve_without_fit_and_warnings():
     assert less.fit is None
     assert less.points == tuple(replace(point, warnings=()) for point in whole.points)
     assert (less.useful, less.critical) == (whole.useful, whole.critical)
+    least = curve_of(
+        steps_to_result(table), best_measurements(table), resamples=0, whole=False, intervals=False
+    )
+    assert any(point.interval for point in less.points)
+    assert least.points == tuple(replace(point, interval=None) for point in less.points)

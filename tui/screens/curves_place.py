@@ -53,13 +53,20 @@ class CurvesPlace(Asking):
 
     def computed(self, rows: Sequence[WorkloadRow]) -> list[Curve]:
         """Their curves as they are asked for."""
+        from hvdsweep.curves.chart import CROWDED
+
         base = self.base(rows) if self.normalised else None
         found = []
         for row in rows:
             goal = self.goal(row)
             assert goal is not None
             current = row.id == self.current
-            found.append(self.desk.curve(row.id, goal, self.question(row), normalise=base, whole=current))
+            intervals = current or len(rows) <= CROWDED
+            found.append(
+                self.desk.curve(
+                    row.id, goal, self.question(row), normalise=base, whole=current, intervals=intervals
+                )
+            )
         return found
 
     def base(self, rows: Sequence[WorkloadRow]) -> int | None:
@@ -68,7 +75,7 @@ class CurvesPlace(Asking):
         for row in rows:
             goal = self.goal(row)
             assert goal is not None
-            curve = self.desk.curve(row.id, goal, self.question(row), whole=row.id == self.current)
+            curve = self.desk.curve(row.id, goal, self.question(row), whole=False, intervals=False)
             here = {point.batch_size for point in curve.points if point.steps}
             reached = here if reached is None else reached & here
         return min(reached, default=None) if reached else None
