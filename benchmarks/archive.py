@@ -25,8 +25,6 @@ from typing import Any
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from benchmarks.published import ROWS, write_archive
 from hvdsweep.curves import steps_to_result
 from hvdsweep.figures import paper

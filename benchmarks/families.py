@@ -11,7 +11,6 @@ where that is faster. The ratio to `fit` is to the faster of the two.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import json
@@ -23,6 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from benchmarks.telling import parser_of
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -190,10 +191,7 @@ def family_figures(preset: Path, seconds: float, rounds: int) -> dict[str, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="families, separated by commas")

@@ -10,14 +10,14 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.telling import parser_of, tell
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -162,18 +162,12 @@ def measure(images: int, steps: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()
     figures = measure(options.images, options.steps)
-    for name, value in figures.items():
-        print(f"{name:<62}{value:>10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sqlite3
@@ -21,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.telling import parser_of
 
 HERE = Path(__file__).parent
 SWEEP = """
@@ -141,10 +142,7 @@ def measure(ranks: list[int], turns: int, trials: int, steps: int) -> Iterator[t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--np", default="1,2", help="numbers of ranks, separated by commas")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--trials", type=int, default=60)

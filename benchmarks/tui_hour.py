@@ -11,11 +11,9 @@ least squares over the time between, and milliseconds a look.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import itertools
-import json
 import os
 import statistics
 import sys
@@ -26,8 +24,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from benchmarks.telling import parser_of, tell
+
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
@@ -183,19 +182,13 @@ async def watch(folder: Path, minutes: int, ticks: int) -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--looks", type=int, default=4, help="in a simulated second")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(watch(Path(folder), options.minutes, options.looks))
-    for name, value in figures.items():
-        print(f"{name:<60}{value:>12,.1f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

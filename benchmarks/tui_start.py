@@ -10,24 +10,21 @@ scrolled page by page through all trials.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import fcntl
-import json
 import os
-import platform
 import pty
 import select
 import signal
 import statistics
 import struct
 import sys
-import tempfile
 import termios
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.telling import add_store_options, given_store, parser_of, tell
+
 SIZE = (120, 40)
 
 SMALLEST = """
@@ -96,22 +93,12 @@ async def scrolled(database: Path, pages: int) -> list[float]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--database", type=Path, help="a store; made anew where it does not exist")
-    parser.add_argument("--trials", type=int, default=168_160)
-    parser.add_argument("--rows", type=int, default=3_000_000)
+    parser = parser_of(__doc__)
+    add_store_options(parser)
     parser.add_argument("--repeat", type=int, default=7)
     options = parser.parse_args()
     program = str(Path(sys.executable).with_name("hvdsweep"))
-    with tempfile.TemporaryDirectory() as folder:
-        database = options.database or Path(folder) / "store.db"
-        if not database.exists():
-            from benchmarks.generate import Size, generate
-
-            generate(database, Size(options.trials, options.rows))
+    with given_store(options) as database:
         figures: dict[str, float] = {}
         for name, command, needle in (
             ("first paint", [program, "tui", "--db", str(database)], b"generated_0"),
@@ -124,11 +111,7 @@ def main() -> None:
         frames = asyncio.run(scrolled(database, 200))
         figures["scrolling the trials, median ms a frame"] = 1e3 * statistics.median(frames)
         figures["scrolling the trials, longest ms a frame"] = 1e3 * max(frames)
-    for name, value in figures.items():
-        print(f"{name:<56}{value:>10.3f}")
-    if options.json:
-        machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-        options.json.write_text(json.dumps({**machine, **figures}, indent=1) + "\n")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":
