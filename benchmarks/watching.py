@@ -1,19 +1,20 @@
-"""What watching costs training: the same sweep alone, and with three terminal interfaces open on its database.
+"""What it costs a sweep that terminal interfaces watch it.
 
-    python benchmarks/watching.py [--json FILE] [--turns 3] [--viewers 3] [--steps 5000]
+    python benchmarks/watching.py [--json FILE] [--trials 400] [--steps 2500] [--viewers 3] [--window 5]
 
-Runs alternate (alone, watched, alone, ...) so that both see the same machine; the figure is the median ratio of the seconds from
-the first claim to the last commit. The viewers run in pseudo-terminals of 120 by 40 and show the Live screen.
+One sweep of many short trials trains on one rank of one thread. Its viewers, in pseudo-terminals of 120 by 40 on the Live screen,
+are awake for some seconds and asleep (SIGTSTP, as Ctrl-Z does it) for as long, in turns, so that every window with them has one
+without them beside it: the machine's own drift, which is larger than what is measured, cancels. The figure is the ratio of the
+mean seconds a trial took, over trials wholly inside a window, with the standard error of the mean over pairs of windows.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
-import json
 import os
 import pty
+import signal
 import sqlite3
 import statistics
 import struct
@@ -23,13 +24,19 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training import SWEEP
+from benchmarks.telling import parser_of, tell
+from benchmarks.training import SWEEP
 
 PROGRAM = str(Path(sys.executable).with_name("hvdsweep"))
-TRIALS = 60
+
+SETTLE = 0.5
+"""Seconds between the signal and the window."""
+
+Window = tuple[float, float]
+"""Begin and end, unix time."""
 
 
 @contextlib.contextmanager
@@ -58,31 +65,10 @@ def viewer(database: Path) -> Iterator[int]:
     try:
         yield process.pid
     finally:
+        process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait()
         os.close(master)
-
-
-def seconds(folder: Path, viewers: int, steps: int) -> tuple[float, float]:
-    """First claim to last commit of the sweep, with so many viewers from before the first claim; and the viewers' processor
-    time meanwhile."""
-    from hvdsweep.plan import make_plan
-    from hvdsweep.store import connect, save_plan
-    from hvdsweep.sweep import load_sweep
-
-    toml, database = folder / "sweep.toml", folder / "sweep.db"
-    toml.write_text(SWEEP.format(trials=TRIALS, steps=steps))
-    # The store exists before the viewers come, so that they have started before the first trial does.
-    with contextlib.closing(connect(database, create=True)) as connection:
-        save_plan(connection, make_plan(load_sweep(toml)))
-    launch = [PROGRAM, "launch", "--np", "1", "--threads", "1", "--db", str(database), str(toml)]
-    with contextlib.ExitStack() as stack:
-        pids = [stack.enter_context(viewer(database)) for _ in range(viewers)]
-        before = sum(map(processor_seconds, pids))
-        subprocess.run(launch, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        used = sum(map(processor_seconds, pids)) - before
-    first, last = sqlite3.connect(database).execute("SELECT min(started), max(ended) FROM trials").fetchone()
-    return float(last - first), used
 
 
 def processor_seconds(pid: int) -> float:
@@ -91,38 +77,78 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def train_watched(
+    folder: Path, viewers: int, trials: int, steps: int, window: float
+) -> tuple[Path, list[Window], list[Window], float]:
+    """Train the sweep: its database, the windows with and without viewers, and a viewer's share of one core while awake."""
+    from hvdsweep.plan import make_plan
+    from hvdsweep.store import connect, save_plan
+    from hvdsweep.sweep import load_sweep
+
+    toml, database = folder / "sweep.toml", folder / "sweep.db"
+    toml.write_text(SWEEP.format(trials=trials, steps=steps))
+    with contextlib.closing(connect(database, create=True)) as connection:
+        save_plan(connection, make_plan(load_sweep(toml)))
+    launch = [PROGRAM, "launch", "--np", "1", "--threads", "1", "--db", str(database), str(toml)]
+    awake: list[Window] = []
+    alone: list[Window] = []
+    with contextlib.ExitStack() as stack:
+        pids = [stack.enter_context(viewer(database)) for _ in range(viewers)]
+        training = subprocess.Popen(launch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = sum(map(processor_seconds, pids))
+        while training.poll() is None:
+            number, windows = (signal.SIGCONT, awake) if len(awake) <= len(alone) else (signal.SIGTSTP, alone)
+            for pid in pids:
+                os.kill(pid, number)
+            # Waking paints the whole screen.
+            time.sleep(SETTLE)
+            began = time.time()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                training.wait(window)
+            windows.append((began, time.time()))
+        used = sum(map(processor_seconds, pids)) - before
+    if training.returncode:
+        sys.exit("the sweep failed")
+    return database, awake, alone, used / viewers / sum(end - began for began, end in awake)
+
+
+def seconds_a_trial(spans: Sequence[Window], window: Window) -> float | None:
+    """Mean over the trials that began and ended inside the window; None without any."""
+    began, ended = window
+    inside = [end - start for start, end in spans if began <= start and end <= ended]
+    return statistics.fmean(inside) if inside else None
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--turns", type=int, default=3)
+    """The command line."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--trials", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=2500, help="of each trial")
     parser.add_argument("--viewers", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=5000, help="of each of the 60 trials")
+    parser.add_argument("--window", type=float, default=5.0, help="seconds")
     options = parser.parse_args()
-    alone: list[float] = []
-    watched: list[float] = []
-    shares: list[float] = []
     with tempfile.TemporaryDirectory() as name:
-        for turn in range(options.turns):
-            for viewers, kept in ((0, alone), (options.viewers, watched)):
-                folder = Path(name) / f"{turn}-{viewers}"
-                folder.mkdir()
-                taken, used = seconds(folder, viewers, options.steps)
-                kept.append(taken)
-                if viewers:
-                    shares.append(used / taken / viewers)
-                print(f"turn {turn}, {viewers} viewers: {taken:.2f} s", flush=True)
+        database, awake, alone, share = train_watched(
+            Path(name), options.viewers, options.trials, options.steps, options.window
+        )
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            # The first trial also compiles.
+            spans = connection.execute("SELECT started, ended FROM trials WHERE number > 0").fetchall()
+    pairs = [
+        (seen, free)
+        for one, other in zip(awake, alone, strict=False)
+        if (seen := seconds_a_trial(spans, one)) and (free := seconds_a_trial(spans, other))
+    ]
+    ratios = [seen / free for seen, free in pairs]
     figures = {
-        "alone: seconds": statistics.median(alone),
-        f"with {options.viewers} interfaces open: seconds": statistics.median(watched),
-        "processor time of an interface, share of one core": statistics.median(shares),
-        "watched / alone": statistics.median(w / a for w, a in zip(watched, alone, strict=True)),
+        "pairs of windows": float(len(pairs)),
+        "alone: seconds a trial": statistics.fmean(free for _, free in pairs),
+        f"with {options.viewers} interfaces: seconds a trial": statistics.fmean(seen for seen, _ in pairs),
+        "watched / alone": statistics.fmean(ratios),
+        "watched / alone, standard error": statistics.stdev(ratios) / len(ratios) ** 0.5,
+        "processor time of an interface, share of one core": share,
     }
-    for title, value in figures.items():
-        print(f"{title:<54}{value:>10.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.message import Message
@@ -134,6 +135,11 @@ class HvdsweepApp(App[None]):
 
     def on_unmount(self) -> None:
         self.source.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self.source.attend()
+        await super().on_event(event)
 
     @property
     def place(self) -> Place | None:

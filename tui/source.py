@@ -24,8 +24,14 @@ Answer = TypeVar("Answer")
 LOOK_SECONDS = 0.25
 """Least time between two looks at the store: at most four repaints a second."""
 
-LOOK_SHARE = 40
-"""A look that takes t seconds is followed by 40 t of rest: watching costs a training machine at most 2.5 % of a core."""
+LOOK_SHARE = 0.025
+"""The part of a core that looking at the store may take: a look of t seconds is followed by 40 t of rest."""
+
+MACHINE_SHARE = 0.0025
+"""The part of the machine's processors that the whole interface, painting included, takes while it watches."""
+
+REST_SECONDS = 2.0
+"""Longest rest for the sake of `MACHINE_SHARE`; a key or a click ends it."""
 
 LIFE_SECONDS = 3.0
 """While a sweep runs it is read so often even if nothing was written: a killed supervisor writes nothing."""
@@ -58,6 +64,9 @@ class Source(Protocol):
     def nudge(self) -> None:
         """Look at once: something was just changed from here."""
 
+    def attend(self) -> None:
+        """Look as soon as `LOOK_SECONDS` allow: somebody is at the keyboard."""
+
     def close(self) -> None:
         """Stop watching."""
 
@@ -72,6 +81,7 @@ class StoreSource:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
+        self._resting = False
         self._watch = Watch(path)
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
@@ -95,6 +105,10 @@ class StoreSource:
     def nudge(self) -> None:
         self._wake.set()
 
+    def attend(self) -> None:
+        if self._resting:
+            self._wake.set()
+
     def close(self) -> None:
         self._closed = True
         self._wake.set()
@@ -102,17 +116,34 @@ class StoreSource:
             self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
+        processors: int | None = None
         while not self._closed:
-            begun = time.monotonic()
+            begun, used = time.monotonic(), time.process_time()
             update = self._watch.look()
+            looked = time.monotonic() - begun
             if update is not None:
                 with self._lock:
                     self._latest = update
                     if self._tell is not None and not self._closed:
                         self._tell(update)
-            self._wake.wait(max(LOOK_SECONDS, LOOK_SHARE * (time.monotonic() - begun)))
+            self._wake.wait(max(LOOK_SECONDS, looked / LOOK_SHARE))
+            if processors is None:
+                from hvdsweep.launch.machine import cores
+
+                processors = cores()
+            # By now what was told is painted, and it is known what that took.
+            rest = rest_after(time.process_time() - used, processors) - (time.monotonic() - begun)
+            if rest > 0:
+                self._resting = True
+                self._wake.wait(rest)
+                self._resting = False
             self._wake.clear()
         self._watch.close()
+
+
+def rest_after(used: float, processors: int) -> float:
+    """Seconds from one look to the next where looking and painting used so many seconds of processor time."""
+    return min(used / (MACHINE_SHARE * processors), REST_SECONDS)
 
 
 class Watch:

@@ -75,6 +75,28 @@ def row_of(trial: TrialRow, parameters: Sequence[str], names: Mapping[str, str])
     return Row(str(trial.id), cells)
 
 
+class TrialRows:
+    """Rows of the trials in view, said anew only for trials that changed since the last time: most have long ended."""
+
+    def __init__(self) -> None:
+        self._said: dict[int, tuple[TrialRow, Row]] = {}
+        self._how: tuple[tuple[str, ...], dict[str, str]] = ((), {})
+
+    def of(
+        self, trials: Sequence[TrialRow], parameters: Sequence[str], names: Mapping[str, str]
+    ) -> list[Row]:
+        """The rows of `trials`, as `row_of` makes them."""
+        how = (tuple(parameters), dict(names))
+        known = self._said if how == self._how else {}
+        said = {}
+        for trial in trials:
+            before = known.get(trial.id)
+            row = before[1] if before and before[0] == trial else row_of(trial, parameters, names)
+            said[trial.id] = (trial, row)
+        self._said, self._how = said, how
+        return [row for _, row in said.values()]
+
+
 def outcome(trial: TrialRow) -> Content:
     """The status, or what ended the trial where that says more."""
     if trial.status is Status.COMPLETE and trial.stop_reason in (StopReason.GOAL, StopReason.BEATEN):

@@ -47,6 +47,7 @@ class FakeSource:
         self.latest = update
         self.store = store
         self.nudges = 0
+        self.attended = 0
         self.closed = False
         self.asked: list[Any] = []
         """Every question that was asked, in order."""
@@ -72,6 +73,9 @@ class FakeSource:
 
     def nudge(self) -> None:
         self.nudges += 1
+
+    def attend(self) -> None:
+        self.attended += 1
 
     def close(self) -> None:
         self.closed = True

@@ -29,3 +29,14 @@ async def test_help_is_made_from_the_table() -> None:
         assert "Delete the selected sweep" in screen_text(pilot)
         await pilot.press("escape")
         assert "Delete the selected sweep" not in screen_text(pilot)
+
+
+async def test_keys_and_the_mouse_tell_the_source_that_somebody_is_there() -> None:
+    """Every key and every click asks for a look soon; what the app itself does asks for none."""
+    source = FakeSource(EMPTY)
+    async with pilot_of(source, size=(80, 24)) as pilot:
+        assert source.attended == 0
+        await pilot.press("down")
+        assert source.attended == 1
+        await pilot.click()
+        assert source.attended > 1

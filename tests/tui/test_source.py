@@ -12,7 +12,7 @@ import pytest
 from hvdsweep.store import connect, event, reader
 from hvdsweep.store.reader import open_reader
 from tui.snapshot import Snapshot
-from tui.source import LIFE_SECONDS, StoreSource, Trouble, Watch
+from tui.source import LIFE_SECONDS, MACHINE_SHARE, REST_SECONDS, StoreSource, Trouble, Watch, rest_after
 
 
 @pytest.fixture
@@ -202,3 +202,28 @@ def test_looking_never_writes(path):
         watch.look()
     watch.close()
     assert path.read_bytes() == before
+
+
+def test_the_rest_grows_with_what_painting_took_and_shrinks_with_the_machine():
+    """Over a whole cycle the interface takes its share of the machine; where it would rest too long it takes more."""
+    for processors in (1, 2, 64):
+        for used in (0.0001, 0.001, 0.003):
+            rest = rest_after(used, processors)
+            assert used / (rest * processors) == pytest.approx(MACHINE_SHARE) or rest == REST_SECONDS
+    assert rest_after(0.001, 2) == pytest.approx(0.2)
+    assert rest_after(10.0, 64) == REST_SECONDS
+
+
+def test_a_key_ends_the_rest_of_an_interface_that_paints_much(path, monkeypatch):
+    """Nobody at the keyboard: the next look comes after the rest. A key: as soon as two looks may follow each other."""
+    monkeypatch.setattr("tui.source.rest_after", lambda used, processors: 3600.0)
+    source = StoreSource(path).start()
+    heard = threading.Semaphore(0)
+    source.listen(lambda update: heard.release())
+    assert heard.acquire(timeout=20)
+    write(path)
+    assert not heard.acquire(timeout=0.6)
+    source.attend()
+    assert heard.acquire(timeout=20)
+    source.close()
+    assert not source._thread.is_alive()

@@ -13,7 +13,7 @@ from textual import events, on
 from hvdsweep.errors import UserError
 from hvdsweep.store.rows import TrialFilter, TrialPage
 from tui.screens.log_pane import LogPane
-from tui.trial_rows import columns_of, parameters_of, row_of
+from tui.trial_rows import TrialRows, columns_of, parameters_of
 from tui.widgets.prompt import Prompt
 from tui.widgets.table import Table
 
@@ -36,6 +36,7 @@ class TrialsPane(LogPane):
         """What the trials are filtered by."""
         self._filter = TrialFilter()
         self._parameters: tuple[str, ...] = ()
+        self._rows = TrialRows()
         self._page_cost = 0.0
         self._page_at = float("-inf")
 
@@ -80,7 +81,7 @@ class TrialsPane(LogPane):
         if parameters != self._parameters:
             self._parameters = parameters
             table.put_columns(columns_of(parameters))
-        rows = [row_of(trial, parameters, self.names) for trial in page.rows]
+        rows = self._rows.of(page.rows, parameters, self.names)
         table.put_page(page.offset, rows, page.total, fresh=about[3])
         table.empty = "no trial matches the filter" if self.filter_text else "no trials"
         self.note()

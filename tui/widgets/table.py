@@ -20,8 +20,8 @@ from tui.actions import bindings
 from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted
 from tui.widgets.lines import line_of
 
-PAGE = 200
-"""Rows asked for at a time."""
+PAGE = 80
+"""Rows asked for at a time: a list in view is asked for anew at every look while trials are trained."""
 
 KEPT = 2000
 """Rows of a paged table that are kept at most."""
