@@ -1,15 +1,17 @@
 """Evaluation of the raw weights over a whole split, every example exactly once, sharded over the ranks.
 
 Each rank adds up its examples' metrics in float64, the ranks' sums are added by one allreduce, and their quotient is the
-metric over the split. The same exchange carries a fingerprint of the weights, so every evaluation also proves that the ranks
-still agree.
+metric over the split. The same exchange carries a fingerprint of the weights and its square, so every evaluation also proves
+that the ranks still agree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from hvdsweep.split import split_batch
@@ -24,10 +26,57 @@ class RanksDisagree(RuntimeError):
     """Two ranks of a gang hold different weights: its numbers would be wrong, so the gang must end."""
 
 
-class Evaluator:
-    """The metrics of one split for one network, e.g. `val/classification_error`."""
+class Evaluation:
+    """The metrics of some splits for one network, e.g. `val/classification_error`."""
 
-    def __init__(self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None = None) -> None:
+    def __init__(
+        self, network: Network, ranks: Ranks, splits: Sequence[str], *, per_pass: int | None = None
+    ) -> None:
+        self.ranks = ranks
+        # The hash of the weights is worked out beside the sums of the first split, in the same call.
+        self._splits = [
+            SplitSums(network, ranks, split, per_pass=per_pass, hashed=not place)
+            for place, split in enumerate(splits)
+        ]
+        self._exchange = tf.function(
+            lambda sums: ranks.sum_in_graph([sums], name="evaluation")[0], autograph=False
+        )
+
+    def measure(self) -> dict[str, float]:
+        """The metrics now, the same on every rank.
+
+        Raises RanksDisagree, on every rank, if the ranks' weights are not equal bit for bit.
+        """
+        mine = [split.measure() for split in self._splits]
+        total = np.concatenate(mine)
+        words = total[:2]
+        if self.ranks.size > 1:
+            # One exchange for all splits: on a small model that is most of what an evaluation takes.
+            summed = self._exchange(np.concatenate([words * words, total])).numpy()
+            if not _all_equal(summed[2:4], summed[:2], self.ranks.size):
+                names = " and ".join(split.split for split in self._splits)
+                raise RanksDisagree(f"the ranks' weights differ at an evaluation of the {names} split")
+            total = summed[2:]
+        measured: dict[str, float] = {}
+        ends = np.cumsum([len(sums) for sums in mine])[:-1]
+        for split, sums in zip(self._splits, np.split(total, ends), strict=True):
+            measured.update(split.metrics(sums))
+        return measured
+
+
+def _all_equal(sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64], size: int) -> bool:
+    """Whether `size` whole numbers are all the same, given their sum and that of their squares: exactly then is
+    size * squares = sum^2 (Cauchy and Schwarz)."""
+    return all(size * int(square) == int(total) ** 2 for total, square in zip(sums, squares, strict=True))
+
+
+class SplitSums:
+    """What this rank's share of one split adds up to."""
+
+    def __init__(
+        self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None, hashed: bool
+    ) -> None:
+        """`hashed`: whether the fingerprint of the weights goes along."""
         data = getattr(network.dataset, split)
         if data is None:
             raise ValueError(f"the data set {network.dataset.name} has no {split} split")
@@ -35,6 +84,7 @@ class Evaluator:
         self.ranks = ranks
         self.split = split
         self.names: list[str] = []
+        self._hashed = network.weights if hashed else []
         self.start, self.stop = split_batch(len(data), ranks.size)[ranks.rank]
         share = max(self.stop - self.start, 1)
         self._per_pass = min(per_pass or PER_PASS, share)
@@ -46,29 +96,20 @@ class Evaluator:
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
         self._sums = tf.function(self._local_sums, jit_compile=network.compiles, autograph=network.autograph)
-        self._exchange = tf.function(
-            lambda sums: ranks.sum_in_graph([sums], name=f"evaluation.{split}")[0], autograph=False
-        )
 
-    def measure(self) -> dict[str, float]:
-        """The metrics now, the same on every rank.
-
-        Raises RanksDisagree if the ranks' weights are not equal bit for bit.
-        """
+    def measure(self) -> npt.NDArray[np.float64]:
+        """[fingerprint (2), or zeros; then sum and weight of each metric] over this rank's examples."""
         total: Any = None
         for features, labels, count in self._blocks():
             sums = self._sums(features, labels, np.int32(count))
             # The fingerprint stands in the first two words of every block's sums; it counts once.
             total = sums if total is None else total + tf.concat([[0.0, 0.0], sums[2:]], 0)
-        mine = total.numpy()
-        if self.ranks.size > 1:
-            summed = self._exchange(total).numpy()
-            agree = bool(np.array_equal(summed[:2], mine[:2] * self.ranks.size))
-            if self.ranks.any(not agree, name="disagree"):
-                raise RanksDisagree(f"the ranks' weights differ at an evaluation of the {self.split} split")
-        else:
-            summed = mine
-        values = summed[2:].reshape(-1, 2)
+        found: npt.NDArray[np.float64] = total.numpy()
+        return found
+
+    def metrics(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
+        """The metrics over the whole split, from `measure` of all ranks added up."""
+        values = sums[2:].reshape(-1, 2)
         measured = {
             f"{self.split}/{name}": float(value / weight)
             for name, (value, weight) in zip(self.names, values, strict=True)
@@ -117,7 +158,7 @@ class Evaluator:
             if passes > 1
             else (1, one(0))
         )
-        return tf.concat([fingerprint(self.network.weights), sums], 0)
+        return tf.concat([fingerprint(self._hashed), sums], 0)
 
     def _ranked(self) -> dict[str, float]:
         """Metrics of the whole ranking (average precision): scores and labels of all ranks gathered, then exact."""

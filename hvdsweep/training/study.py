@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hvdsweep.states import Status, StopReason
 from hvdsweep.training.batches import Shuffle
-from hvdsweep.training.evaluation import Evaluator, RanksDisagree
+from hvdsweep.training.evaluation import Evaluation, RanksDisagree
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.step import TrainStep
@@ -69,9 +69,7 @@ class Study:
         self.every: int = evaluation["every"]
         self.at_start: bool = evaluation.get("at_start", True)
         micro_batch: int | None = definition.get("micro_batch")
-        self.evaluators = [
-            Evaluator(network, ranks, split, per_pass=micro_batch) for split in evaluation["splits"]
-        ]
+        self.evaluation = Evaluation(network, ranks, evaluation["splits"], per_pass=micro_batch)
         train = network.dataset.train
         self._streamed = not isinstance(train.features, np.ndarray)
         self.train_step = TrainStep(
@@ -171,9 +169,7 @@ class Study:
         self, step: int, record: Record, losses: npt.NDArray[np.float32], first: int
     ) -> StopReason | None:
         """Measure every split after `step` updates; GOAL where the sweep stops at its goal and this is it."""
-        measured: dict[str, float] = {}
-        for evaluator in self.evaluators:
-            measured.update(evaluator.measure())
+        measured = self.evaluation.measure()
         self._asked = float(record(first, losses, (step, measured)))
         goal = self.definition["goal"]
         if self.definition["stop"] == "budget":

@@ -1,6 +1,8 @@
 """Run by horovodrun in a test: trains a fixed list of trials and saves what rank 0 recorded as JSON.
 
 python ranks_program.py OUT CASES.json
+
+A case may name a step after whose evaluation the last rank's weights are spoiled; what each rank says of it goes to OUT.RANK.
 """
 
 import json
@@ -18,6 +20,9 @@ def main() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    import numpy as np
+
+    from hvdsweep.training.evaluation import RanksDisagree
     from hvdsweep.training.network import Network
     from hvdsweep.training.ranks import Ranks
     from hvdsweep.training.study import Study
@@ -43,13 +48,24 @@ def main() -> None:
         study = Study(networks[key], ranks, definition, names)
         losses, measurements = [], []
 
-        def record(first, more, measurement, losses=losses, measurements=measurements):
+        def record(first, more, measurement, losses=losses, measurements=measurements, case=case, key=key):
+            if (
+                measurement is not None
+                and measurement[0] == case.get("spoil")
+                and ranks.rank == ranks.size - 1
+            ):
+                weight = networks[key].weights[-1]
+                weight.assign(np.nextafter(weight.numpy(), np.float32(9)))
             losses.extend(float(x) for x in more)
             if measurement is not None:
                 measurements.append([measurement[0], measurement[1]])
             return False
 
-        end = study.train(case["trial"], record, lambda: None)
+        try:
+            end = study.train(case["trial"], record, lambda: None)
+        except RanksDisagree as error:
+            Path(f"{out}.{ranks.rank}").write_text(f"{measurements[-1][0]}: {error}")
+            continue
         results.append(
             {
                 "losses": losses,

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
+from hvdsweep.training.evaluation import _all_equal
 from tests.training.conftest import definition
 
 pytestmark = pytest.mark.horovod
@@ -29,7 +32,7 @@ def case(batch_size, micro_batch, model="fc_64", options=None):
         batch_size=batch_size,
         micro_batch=micro_batch,
         steps=50,
-        evaluation={"every": 25, "splits": ["val"], "at_start": True},
+        evaluation={"every": 25, "splits": ["val", "test"], "at_start": True},
     )
     return {"definition": study, "trial": {"seed": 11, "metaparameters": META}}
 
@@ -112,10 +115,11 @@ def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index, np_):
         together["measurements"], alone["measurements"], strict=True
     ):
         assert step == other_step
-        assert values["val/cross_entropy_error"] == pytest.approx(others["val/cross_entropy_error"], rel=1e-4)
-        assert values["val/classification_error"] == pytest.approx(
-            others["val/classification_error"], abs=1.5 / 250
-        )
+        for split in ("val", "test"):
+            loss, error = f"{split}/cross_entropy_error", f"{split}/classification_error"
+            assert values[loss] == pytest.approx(others[loss], rel=1e-4)
+            assert values[error] == pytest.approx(others[error], abs=1.5 / 250)
+        assert values["val/cross_entropy_error"] != values["test/cross_entropy_error"]
 
 
 @pytest.mark.parametrize("index", range(len(FAMILIES)), ids=lambda i: FAMILIES[i]["definition"]["model"])
@@ -154,3 +158,19 @@ def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit."""
     again = run(2, tmp_path, CASES, tag="again")
     assert again == recorded[2][: len(CASES)]
+
+
+def test_one_bit_in_one_weight_of_one_rank_is_seen_by_all_of_them(tmp_path):
+    """The next evaluation says so, on every rank, and the trials before it were fine."""
+    spoiled = {**case(64, None), "spoil": 25}
+    assert len(run(3, tmp_path, [case(64, None), spoiled])) == 1
+    said = [(tmp_path / f"np3.json.{rank}").read_text() for rank in range(3)]
+    assert said == ["25: the ranks' weights differ at an evaluation of the val and test split"] * 3
+
+
+@given(st.lists(st.integers(0, 2**16 - 1), min_size=2, max_size=20), st.booleans())
+def test_words_are_equal_exactly_where_the_sum_of_their_squares_says_so(words, same):
+    """Against comparing them one by one."""
+    mine = np.array([words[:1] * len(words) if same else words, words], np.float64)
+    equal = [len(set(row)) == 1 for row in mine.tolist()]
+    assert _all_equal(mine.sum(1), (mine**2).sum(1), len(words)) == all(equal)
