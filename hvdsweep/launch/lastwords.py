@@ -14,8 +14,10 @@ _MOST_LINES = 20
 _MOST_CHARACTERS = 2000
 _NOISE = re.compile(
     r"^(WARNING: All log messages before absl::InitializeLog|[IWE]0000 |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
-    r"|To enable the following instructions|rank \d+ of \d+ on )"
+    r"|To enable the following instructions|rank \d+ of \d+ on |Extension modules: )"
 )
+_FATAL = "Fatal Python error"
+"""How the interpreter begins its last words; what follows is the stack, its innermost call first."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Death:
 
     @property
     def line(self) -> str:
-        """All of it on one line: how, and the last line of the words."""
-        last = self.words.splitlines()[-1].strip() if self.words else ""
+        """All of it on one line: how, and the line of the words that names the error."""
+        said = self.words.splitlines() or [""]
+        last = (said[0] if said[0].startswith(_FATAL) else said[-1]).strip()
         head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
         return f"{head}: {last}" if last else head
 
@@ -92,11 +95,11 @@ def _words(log: bytes, lines: int = _MOST_LINES) -> str:
     """The last traceback in a log to its end, else its last lines; without what TensorFlow says at every start."""
     text = log.decode("utf-8", errors="replace")
     said = [line.rstrip() for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
-    starts = [
-        i for i, line in enumerate(said) if line.startswith(("Traceback (most recent", "Fatal Python error"))
-    ]
+    starts = [i for i, line in enumerate(said) if line.startswith(("Traceback (most recent", _FATAL))]
     if starts:
         said = said[starts[-1] :]
+        if said[0].startswith(_FATAL):
+            return "\n".join(said[:lines])[:_MOST_CHARACTERS]
         if len(said) > lines:
             # The first line names the kind, the end holds the error.
             said = [said[0], "  ...", *said[-(lines - 2) :]]

@@ -89,3 +89,31 @@ def test_a_hang_shows_where_every_rank_stands(tmp_path: Path) -> None:
         "rank-2:",
         "rank-10:",
     ]
+
+
+CRASHED = """Fatal Python error: Segmentation fault
+
+Thread 0x00007f65840a2b80 (most recent call first):
+  File "basics.py", line 105 in init
+  File "gang.py", line 48 in main
+
+Extension modules: numpy._core._multiarray_umath, google._upb._message (total: 175)
+"""
+
+
+def test_a_crash_of_the_interpreter_is_named_by_its_first_line(tmp_path: Path) -> None:
+    """Its stack follows, the innermost call first; the list of extension modules, thousands of characters, is left out."""
+    (tmp_path / "horovodrun.log").write_text(HOROVODRUN.format(code=139))
+    (tmp_path / "rank-1.log").write_text("before\n" + CRASHED.replace("(total", "many, " * 900 + "(total"))
+    death = death_of(tmp_path, 1)
+    assert death.line == "rank 1: killed by SIGSEGV: Fatal Python error: Segmentation fault"
+    assert death.words.splitlines() == [
+        "Fatal Python error: Segmentation fault",
+        "Thread 0x00007f65840a2b80 (most recent call first):",
+        '  File "basics.py", line 105 in init',
+        '  File "gang.py", line 48 in main',
+    ]
+    deep = CRASHED.replace("  File", '  File "deep.py", line 1 in f\n' * 50 + "  File", 1)
+    (tmp_path / "rank-1.log").write_text(deep)
+    assert death_of(tmp_path, 1).words.startswith("Fatal Python error: Segmentation fault\nThread")
+    assert len(death_of(tmp_path, 1).words.splitlines()) == 20
