@@ -8,11 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
-from hvdsweep.training.evaluation import _all_equal
 from tests.training.conftest import definition
 
 pytestmark = pytest.mark.horovod
@@ -166,11 +163,3 @@ def test_one_bit_in_one_weight_of_one_rank_is_seen_by_all_of_them(tmp_path):
     assert len(run(3, tmp_path, [case(64, None), spoiled])) == 1
     said = [(tmp_path / f"np3.json.{rank}").read_text() for rank in range(3)]
     assert said == ["25: the ranks' weights differ at an evaluation of the val and test split"] * 3
-
-
-@given(st.lists(st.integers(0, 2**16 - 1), min_size=2, max_size=20), st.booleans())
-def test_words_are_equal_exactly_where_the_sum_of_their_squares_says_so(words, same):
-    """Against comparing them one by one."""
-    mine = np.array([words[:1] * len(words) if same else words, words], np.float64)
-    equal = [len(set(row)) == 1 for row in mine.tolist()]
-    assert _all_equal(mine.sum(1), (mine**2).sum(1), len(words)) == all(equal)
