@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hvdsweep.store.reader import open_reader
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
+from tui.screens.trials_pane import REST
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
@@ -270,6 +272,25 @@ async def test_a_big_store_is_not_asked_without_rest(source, trained):
             await settle(pilot)
         assert "losses" in names
         assert "page" not in names
+
+
+async def test_what_was_written_last_is_seen_though_nothing_follows(source, trained):
+    """The last snapshot of a sweep comes while a costly page still rests: the trials are asked for after that rest."""
+    async with pilot_of(source, place="live", selection=DIGITS) as pilot:
+        screen = pilot.app.screen
+        screen._page_cost = 0.5 / REST
+        screen._page_at = time.monotonic()
+        names: list[str] = []
+        real = screen.ask
+        screen.ask = lambda name, about, question: (names.append(name), real(name, about, question))
+        source.put(snapshot_of(trained, number=2))
+        await settle(pilot)
+        assert "page" not in names
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "page" in names:
+                break
+        assert names.count("page") == 1
 
 
 async def test_no_sweep_at_all(trained):

@@ -139,6 +139,47 @@ async def test_pages_are_asked_for_where_the_reader_looks():
         assert app.table.key == "r0"
 
 
+async def test_rows_read_before_something_was_written_are_asked_for_when_they_are_seen():
+    """They show what they said until the answer comes; rows that were read since are not asked for."""
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.put_page(0, rows(*(f"r{n}" for n in range(40)), value="old"), 40)
+        app.table.put_page(*_view(app, "new"), 40, again=True)
+        await settle(pilot)
+        assert "old" not in screen_text(pilot)
+        assert not [said for said in app.said if said[0] == "wanted"]
+        await pilot.press("G")
+        assert "r39      " in screen_text(pilot)
+        assert "old" in screen_text(pilot)
+        await settle(pilot)
+        _, offset, limit = next(said for said in app.said if said[0] == "wanted")
+        assert offset <= 31 < 39 < offset + limit
+        app.table.put_page(offset, rows(*(f"r{n}" for n in range(offset, 40)), value="new"), 40)
+        await settle(pilot)
+        assert "old" not in screen_text(pilot)
+        assert len([said for said in app.said if said[0] == "wanted"]) == 1
+
+
+async def test_a_page_that_comes_after_the_reader_has_gone_elsewhere_is_followed_by_another():
+    """The rows in view by now were not in it."""
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.put_page(0, rows(*(f"r{n}" for n in range(40))), 40)
+        await settle(pilot)
+        page = _view(app, "new")
+        await pilot.press("G")
+        assert not [said for said in app.said if said[0] == "wanted"]
+        app.table.put_page(*page, 40, again=True)
+        await settle(pilot)
+        assert [said for said in app.said if said[0] == "wanted"]
+
+
+def _view(app: Shown, value: str) -> tuple[int, list[Row]]:
+    """(offset, rows) as an answer to what is in view now."""
+    offset, limit = app.table.in_view
+    return offset, rows(*(f"r{n}" for n in range(offset, offset + limit)), value=value)
+
+
 async def test_a_fresh_page_forgets_what_was_known():
     """After another filter or order no row of before is shown again."""
     app = Shown()

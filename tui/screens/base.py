@@ -224,7 +224,7 @@ class Place(Screen[None]):
         return bool(getattr(self, when)) if when else True
 
     def refresh_keys(self) -> None:
-        """Let footer and bindings follow what can be done now."""
+        """Let the footer follow what can be done now; keys ask `check_action` when they are pressed."""
         if not self.is_mounted:
             return
         bar = self.query_one(KeyBar)
@@ -232,7 +232,6 @@ class Place(Screen[None]):
         ours = [action for action in self.interface.possible_actions if action.footer]
         bar.actions = (*mine, *(action for action in ours if action.id not in PINNED))
         bar.pinned = tuple(action for action in ours if action.id in PINNED)
-        self.refresh_bindings()
 
     @property
     def possible_actions(self) -> tuple[Action, ...]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import events, on
+from textual.timer import Timer
 
 from hvdsweep.errors import UserError
 from hvdsweep.store.rows import TrialFilter, TrialPage
@@ -39,6 +40,10 @@ class TrialsPane(LogPane):
         self._rows = TrialRows()
         self._page_cost = 0.0
         self._page_at = float("-inf")
+        self._page_number = 0
+        """The snapshot in whose time the last page was read."""
+        self._page_due: Timer | None = None
+        """Asks for what is in view as soon as the last page has rested."""
 
     @property
     def sweep(self) -> SweepView | None:
@@ -65,24 +70,36 @@ class TrialsPane(LogPane):
     def ask_page(self, *, again: bool = False, fresh: bool = False) -> None:
         """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
         sweep = self.sweep
-        if sweep is None or (again and time.monotonic() - self._page_at < REST * self._page_cost):
+        if sweep is None:
             return
+        wait = self._page_at + REST * self._page_cost - time.monotonic()
+        if again and wait > 0:
+            # Perhaps nothing more is written: what was written last must be seen all the same.
+            if self._page_due is None:
+                self._page_due = self.set_timer(wait, partial(self.ask_page, again=True))
+            return
+        if self._page_due is not None:
+            self._page_due.stop()
+            self._page_due = None
         table = self.query_one("#trials", Table)
         where = replace(self._filter, sweep_id=sweep.id)
-        offset, limit = table.window
-        about = (where, table.sorted_by, offset, fresh)
+        offset, limit = table.in_view if again else table.window
+        number = 0 if self.snapshot is None else self.snapshot.number
+        about = (where, table.sorted_by, offset, fresh, number)
         self.ask("page", about, partial(_page, where, *table.sorted_by, offset, limit))
 
     def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
         page, self._page_cost = value
         self._page_at = time.monotonic()
+        *_, fresh, number = about
+        again, self._page_number = number != self._page_number, number
         parameters = parameters_of(page.rows) or self._parameters
         table = self.query_one("#trials", Table)
         if parameters != self._parameters:
             self._parameters = parameters
             table.put_columns(columns_of(parameters))
         rows = self._rows.of(page.rows, parameters, self.names)
-        table.put_page(page.offset, rows, page.total, fresh=about[3])
+        table.put_page(page.offset, rows, page.total, fresh=fresh, again=again)
         table.empty = "no trial matches the filter" if self.filter_text else "no trials"
         self.note()
 

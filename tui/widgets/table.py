@@ -21,7 +21,10 @@ from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted
 from tui.widgets.lines import line_of
 
 PAGE = 80
-"""Rows asked for at a time: a list in view is asked for anew at every look while trials are trained."""
+"""Rows asked for at a time."""
+
+MARGIN = 8
+"""Rows above and below those in view that are asked for with them when something was written."""
 
 KEPT = 2000
 """Rows of a paged table that are kept at most."""
@@ -125,6 +128,8 @@ class Table(ScrollView, can_focus=True):
         self.total = 0
         """Rows, known or not."""
         self._rows: dict[int, Row] = {}
+        self._current: set[int] = set()
+        """The rows among them that were read since something was last written; others are asked for when they are seen."""
         self._places: dict[str, int] = {}
         self._key: str | None = None
         self._widths: tuple[tuple[int, int], ...] = ()
@@ -149,6 +154,12 @@ class Table(ScrollView, can_focus=True):
         first = max(0, int(self.scroll_y) - PAGE // 4)
         return first, max(PAGE, self.size.height + PAGE // 2)
 
+    @property
+    def in_view(self) -> tuple[int, int]:
+        """(offset, limit) of hardly more than what is in view."""
+        first = max(0, int(self.scroll_y) - MARGIN)
+        return first, int(self.scroll_y) - first + self.size.height + MARGIN
+
     def put_columns(self, columns: Sequence[Column]) -> None:
         """Change the columns; rows must be put anew where their cells change."""
         if tuple(columns) != self.columns:
@@ -157,16 +168,28 @@ class Table(ScrollView, can_focus=True):
 
     def put(self, rows: Sequence[Row]) -> None:
         """These are all rows, in this order. Cells that did not change are not rendered again."""
+        self._current = set(range(len(rows)))
         self._take(dict(enumerate(rows)), len(rows))
 
-    def put_page(self, offset: int, rows: Sequence[Row], total: int, *, fresh: bool = False) -> None:
-        """These are the rows from `offset` on, of `total`. `fresh`: what was known before no longer holds."""
-        known = {} if fresh or total != self.total else dict(self._rows)
+    def put_page(
+        self, offset: int, rows: Sequence[Row], total: int, *, fresh: bool = False, again: bool = False
+    ) -> None:
+        """These are the rows from `offset` on, of `total`. `fresh`: what was known before no longer holds; `again`: it
+        may have changed, and is asked for when it comes into view."""
+        known = {} if fresh else {place: row for place, row in self._rows.items() if place < total}
         if len(known) > KEPT:
             known = {}
-        known.update({offset + place: row for place, row in enumerate(rows)})
+        if fresh or again:
+            self._current = set()
+        for place, row in enumerate(rows, offset):
+            known[place] = row
+            self._current.add(place)
         self._asked = None
         self._take(known, total)
+        for place in range(int(self.scroll_y), min(total, int(self.scroll_y) + self.size.height - 1)):
+            if place not in self._current:
+                self._want(place)
+                break
 
     def clear(self) -> None:
         """No rows."""
@@ -247,8 +270,9 @@ class Table(ScrollView, can_focus=True):
                 return line_of(self, Content(" " + self.empty), width, "table--loading")
             return Strip.blank(width, self.rich_style)
         row = self._rows.get(index)
-        if row is None:
+        if index not in self._current:
             self._want(index)
+        if row is None:
             return line_of(self, Content(" …"), width, "table--loading")
         name = "table--cursor" if index == self.cursor else "table--hover" if index == self.hovered else ""
         if row not in self._lines and len(self._lines) > 1000:
