@@ -59,10 +59,23 @@ class Reader:
             raise UserError(missing(path))
         if path.is_dir():
             raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+        self._renewed = 0
+        self._connect()
+
+    def _connect(self) -> None:
+        # Looked at before it is opened: what is written in between makes it look changed, never unchanged.
+        seen = _traces(self.path)
         try:
-            self._conn = _open(path)
+            self._conn, at_rest = _open(self.path)
         except sqlite3.Error as error:
-            raise told(path, error) from error
+            raise told(self.path, error) from error
+        self._at_rest = seen if at_rest else None
+        """How the file looked when it was opened as one that nobody writes; None where SQLite itself sees what is written."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the file was opened as one that nobody writes: later answers hold for that moment alone."""
+        return self._at_rest is not None
 
     def close(self) -> None:
         self._conn.close()
@@ -102,8 +115,15 @@ class Reader:
             raise told(self.path, error) from error
 
     def data_version(self) -> int:
-        """A number that changes when, and only when, another connection has committed since it was last asked."""
-        return int(self.rows("PRAGMA data_version")[0][0])
+        """A number that changes when, and only when, another connection has committed since it was last asked.
+
+        A store at rest that its owner begins to write again is opened anew.
+        """
+        if self.at_rest and not self._conn.in_transaction and _traces(self.path) != self._at_rest:
+            self._conn.close()
+            self._connect()
+            self._renewed += 1
+        return int(self.rows("PRAGMA data_version")[0][0]) + (self._renewed << 32)
 
     def sweeps(self) -> list[SweepRow]:
         """All sweeps, oldest first."""
@@ -282,14 +302,28 @@ class Reader:
         return measurements_frame(self, trial_ids)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
+    """What changes whenever somebody writes the store at `path`."""
+    found: list[tuple[int, int, int] | None] = []
+    for name in (path, Path(f"{path}-wal")):
+        try:
+            stat = name.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it takes the store for one that nobody writes."""
     name = f"file:{quote(str(path.absolute()))}?mode=ro"
     conn = sqlite3.connect(
         name, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
         checked_version(conn, path)
-        return conn
+        return conn, False
     except sqlite3.OperationalError as error:
         conn.close()
         wal = Path(f"{path}-wal")
@@ -306,4 +340,4 @@ def _open(path: Path) -> sqlite3.Connection:
     except BaseException:
         conn.close()
         raise
-    return conn
+    return conn, True

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,9 @@ import pytest
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
-from hvdsweep.store import TrialFilter, TrialUpdate, connect, open_reader, open_store, transaction
+from hvdsweep.store import TrialFilter, TrialUpdate, connect, event, open_reader, open_store, transaction
 from hvdsweep.store import reader as reader_module
+from hvdsweep.store.reader import Reader
 from hvdsweep.store.trial_pages import SORTS
 
 from .plans import gang, outcome, plan, small_store, train_all
@@ -96,8 +100,44 @@ def test_a_store_in_a_folder_that_may_not_be_written(trained: Path, wal_left: bo
         os.chmod(folder, 0o755)
 
 
+def test_a_store_at_rest_is_seen_to_be_written_again(trained: Path):
+    """Who may only read it opened it before its owner went on: what is written then, and after that, is seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "store.db"
+        shutil.copy(trained, copy)
+        os.chmod(folder, 0o555)
+        owners, readers = multiprocessing.Pipe()
+
+        def watched(reader: Reader) -> str:
+            said = [reader.at_rest, reader.data_version() == reader.data_version()]
+            for _ in range(2):
+                before = reader.data_version()
+                readers.send("looked")
+                readers.recv()
+                said += [reader.data_version() != before, len(reader.events())]
+            return repr(said)
+
+        with open_reader(trained) as before:
+            events = len(before.events())
+        child, answer = nobody(copy, watched)
+        assert owners.poll(20), "it could not be opened"
+        os.chmod(folder, 0o755)
+        with closing(connect(copy)) as owner:
+            for _ in range(2):
+                assert owners.poll(20)
+                owners.recv()
+                event(owner, "note", "more")
+                owners.send("written")
+            assert answered(child, answer) == repr([True, True, True, events + 1, True, events + 2]).encode()
+
+
 def answer_of_nobody(path: Path) -> bytes:
-    """How many trials a process without any rights reads; root would be refused nothing."""
+    """How many trials a process without any rights reads."""
+    return answered(*nobody(path, lambda reader: str(len(reader.trials().rows))))
+
+
+def nobody(path: Path, question: Callable[[Reader], str]) -> tuple[int, int]:
+    """A process without any rights that answers a question (root would be refused nothing), and the pipe it answers on."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -108,13 +148,18 @@ def answer_of_nobody(path: Path) -> bytes:
                 os.setgid(65534)
                 os.setuid(65534)
             with open_reader(path) as reader:
-                answer = str(len(reader.trials().rows)).encode()
+                answer = question(reader).encode()
         except BaseException as error:
             answer = repr(error).encode()
         finally:
             os.write(write, answer)
             os._exit(0)
     os.close(write)
+    return child, read
+
+
+def answered(child: int, read: int) -> bytes:
+    """What such a process said at its end."""
     with os.fdopen(read, "rb") as stream:
         answer = stream.read()
     os.waitpid(child, 0)
