@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -32,6 +33,9 @@ MACHINE_SHARE = 0.0025
 
 REST_SECONDS = 2.0
 """Longest rest for the sake of `MACHINE_SHARE`; a key or a click ends it."""
+
+SPARE = 2
+"""Readers kept open between questions, at most."""
 
 LIFE_SECONDS = 3.0
 """While a sweep runs it is read so often even if nothing was written: a killed supervisor writes nothing."""
@@ -83,6 +87,7 @@ class StoreSource:
         self._closed = False
         self._resting = False
         self._watch = Watch(path)
+        self._spare = SpareReaders(path)
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def start(self) -> StoreSource:
@@ -97,9 +102,7 @@ class StoreSource:
                 tell(self._latest)
 
     def ask(self, question: Callable[[Reader], Answer]) -> Answer:
-        from hvdsweep.store.reader import open_reader
-
-        with open_reader(self.path) as reader:
+        with self._spare.reader() as reader:
             return question(reader)
 
     def nudge(self) -> None:
@@ -114,6 +117,7 @@ class StoreSource:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
+        self._spare.close()
 
     def _run(self) -> None:
         processors: int | None = None
@@ -144,6 +148,57 @@ class StoreSource:
 def rest_after(used: float, processors: int) -> float:
     """Seconds from one look to the next where looking and painting used so many seconds of processor time."""
     return min(used / (MACHINE_SHARE * processors), REST_SECONDS)
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file lies at `path`. A connection to one that was deleted or replaced goes on reading the old without a word."""
+    stat = path.stat() if path.exists() else None
+    return None if stat is None else (stat.st_dev, stat.st_ino)
+
+
+class SpareReaders:
+    """Readers that wait for the next question: opening one and preparing its statements takes longer than most answers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._spare: list[tuple[tuple[int, int] | None, Reader]] = []
+        self._closed = False
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """A reader of the file that lies there now, for the one thread that asked. UserError as `open_reader` says."""
+        identity = identity_of(self._path)
+        reader = self._taken(identity)
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        with self._lock:
+            keep = not self._closed and not reader.at_rest and len(self._spare) < SPARE
+            if keep:
+                self._spare.append((identity, reader))
+        if not keep:
+            reader.close()
+
+    def _taken(self, identity: tuple[int, int] | None) -> Reader:
+        from hvdsweep.store.reader import open_reader
+
+        with self._lock:
+            while self._spare:
+                known, reader = self._spare.pop()
+                if identity is not None and known == identity:
+                    return reader
+                reader.close()
+        return open_reader(self._path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._closed = True
+            while self._spare:
+                self._spare.pop()[1].close()
 
 
 class Watch:
@@ -185,9 +240,7 @@ class Watch:
     def _snapshot(self) -> Snapshot | None:
         from tui.snapshot import read_snapshot
 
-        # A connection to a file that was deleted or replaced goes on reading the old one without a word.
-        stat = self._path.stat() if self._path.exists() else None
-        identity = None if stat is None else (stat.st_dev, stat.st_ino)
+        identity = identity_of(self._path)
         if identity != self._identity:
             self.close()
             self._identity = identity

@@ -5,14 +5,25 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hvdsweep.errors import UserError
 from hvdsweep.store import connect, event, reader
 from hvdsweep.store.reader import open_reader
 from tui.snapshot import Snapshot
-from tui.source import LIFE_SECONDS, MACHINE_SHARE, REST_SECONDS, StoreSource, Trouble, Watch, rest_after
+from tui.source import (
+    LIFE_SECONDS,
+    MACHINE_SHARE,
+    REST_SECONDS,
+    SPARE,
+    StoreSource,
+    Trouble,
+    Watch,
+    rest_after,
+)
 
 
 @pytest.fixture
@@ -183,13 +194,42 @@ def test_the_thread_tells_what_was_seen_before_anybody_listened(path):
 
 
 def test_a_question_is_answered_from_the_file_of_now(path):
-    """Every question opens the file anew, so it is never answered from one that was replaced."""
+    """A reader waits for the next question, but never answers from a file that was deleted or replaced."""
     source = StoreSource(path)
-    assert source.ask(lambda held: len(held.sweeps())) == 3
+    first = source.ask(lambda held: held)
+    assert source.ask(lambda held: held is first and len(held.sweeps())) == 3
     path.unlink()
+    with pytest.raises(UserError, match="no such database"):
+        source.ask(lambda held: held)
     other = connect(path, create=True)
     other.close()
-    assert source.ask(lambda held: len(held.sweeps())) == 0
+    assert source.ask(lambda held: held is not first and len(held.sweeps())) == 0
+    source.close()
+
+
+def test_questions_at_the_same_time_have_a_reader_each(path):
+    """A reader is for one thread at a time; of many no more than SPARE stay open, and none after a failure or the end."""
+    source = StoreSource(path)
+    meet = threading.Barrier(SPARE + 2, timeout=20)
+    with ThreadPoolExecutor(SPARE + 2) as threads:
+        held = list(threads.map(source.ask, [lambda held: (meet.wait(), held)[1]] * (SPARE + 2)))
+    assert len({*map(id, held)}) == SPARE + 2
+    assert sum(map(_open, held)) == SPARE
+    with pytest.raises(ZeroDivisionError):
+        source.ask(lambda held: 1 / 0)
+    assert sum(map(_open, held)) == SPARE - 1
+    source.close()
+    assert not any(map(_open, held))
+    late = source.ask(lambda held: held)
+    assert not _open(late)
+
+
+def _open(held: reader.Reader) -> bool:
+    try:
+        held.rows("SELECT 1")
+    except (sqlite3.ProgrammingError, UserError):
+        return False
+    return True
 
 
 def test_looking_never_writes(path):
