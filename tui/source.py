@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.25
 LOOK_SHARE = 0.025
 """The part of a core that looking at the store may take: a look of t seconds is followed by 40 t of rest."""
 
-MACHINE_SHARE = 0.0025
+MACHINE_SHARE = 0.00125
 """The part of the machine's processors that the whole interface, painting included, takes while it watches."""
 
 REST_SECONDS = 2.0

@@ -250,7 +250,7 @@ def test_the_rest_grows_with_what_painting_took_and_shrinks_with_the_machine():
         for used in (0.0001, 0.001, 0.003):
             rest = rest_after(used, processors)
             assert used / (rest * processors) == pytest.approx(MACHINE_SHARE) or rest == REST_SECONDS
-    assert rest_after(0.001, 2) == pytest.approx(0.2)
+    assert rest_after(0.001, 2) == pytest.approx(0.4)
     assert rest_after(10.0, 64) == REST_SECONDS
 
 
