@@ -169,10 +169,17 @@ def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[li
     if len(lines) <= most:
         return lines, ""
     longest = max((width_of(entry.label) for entry in entries), default=0)
-    for share in range(min(width, longest), _LEAST_LABEL, -1):
-        lines = _lines(_shortened(entries, share), width)
-        if len(lines) <= most:
-            return lines, ""
+    # Shorter labels never need more lines: the longest that fit are found by halving.
+    fits, too_long = _LEAST_LABEL, min(width, longest) + 1
+    while too_long - fits > 1:
+        share = (fits + too_long) // 2
+        shorter = _lines(_shortened(entries, share), width)
+        if len(shorter) <= most:
+            fits, lines = share, shorter
+        else:
+            too_long = share
+    if fits > _LEAST_LABEL:
+        return lines, ""
     short = _shortened(entries, _LEAST_LABEL)
     for count in range(len(short) - 1, 0, -1):
         note = f"  +{len(short) - count} more"

@@ -87,6 +87,39 @@ def test_names_shortened_by_their_ends_where_their_beginnings_agree():
     assert all(end in plain for end in ("sgd", "adam", "lars"))
 
 
+@given(
+    st.lists(st.text("abcdefgh/_", min_size=1, max_size=30), min_size=2, max_size=14, unique=True),
+    st.integers(16, 200),
+    st.integers(8, 40),
+)
+def test_names_in_the_legend_are_as_long_as_they_can_be(names, width, height):
+    """Against trying every length: written plainly line by line, labels one cell longer would not fit."""
+    most = 1 if height < 18 else 2 if height < 32 else 3
+
+    def lines_of(widths: list[int]) -> int:
+        lines, used = 1, -3
+        for cells in widths:
+            used += 3 + cells
+            if used > width and used > cells:
+                lines, used = lines + 1, cells
+        return lines
+
+    def widths_at(share: int) -> list[int]:
+        # Shortened, an entry is one character, a blank and its label.
+        return [2 + min(len(name), share) for name in names]
+
+    chart = Chart(tuple(Series(name, [1.0, 2.0], [1.0, 2.0]) for name in names))
+    legend = chart.render(width, height).legend
+    if lines_of([4 + len(name) for name in names]) <= most:
+        assert [end - start for _, _, start, end in legend] == [4 + len(name) for name in names]
+        return
+    shares = [share for share in range(6, max(map(len, names)) + 1) if lines_of(widths_at(share)) <= most]
+    if shares:
+        assert [end - start for _, _, start, end in legend] == widths_at(max(shares))
+    else:
+        assert all(end - start <= 2 + 5 for _, _, start, end in legend)
+
+
 @given(charts(tame), st.integers(1, 90), st.integers(1, 30), st.booleans())
 def test_runs_text_and_plain_say_the_same(chart, width, height, color):
     """Three forms of one drawing; every style key resolves in every theme."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -96,6 +98,8 @@ class ChartView(Widget, can_focus=True):
         self._dragged = False
         self._wanted: tuple[object, ...] = ()
         self._shown: Chart | None = None
+        self._base = RichStyle()
+        """The widget's own style when it was last drawn."""
         self._drawn: tuple[tuple[object, ...], list[Strip]] | None = None
 
     # What is shown
@@ -207,15 +211,19 @@ class ChartView(Widget, can_focus=True):
 
     # Drawing
 
-    def render_line(self, y: int) -> Strip:
-        lines = self._lines()
-        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Once for all lines: it takes longer than a line.
+        self._base = self.rich_style
+        return super().render_lines(crop)
 
-    def _lines(self) -> list[Strip]:
+    def render_line(self, y: int) -> Strip:
+        lines = self._lines(self._base)
+        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self._base)
+
+    def _lines(self, base: RichStyle) -> list[Strip]:
         chart = self.shown
         if chart is None or not self.size:
             return []
-        base = self.rich_style
         key = (
             id(chart), self.size, self.view, self.reading, self.ascii, self.app.theme, self.app.no_color, base,
             self.has_focus,
@@ -241,23 +249,23 @@ class ChartView(Widget, can_focus=True):
             theme["axis"] = (
                 "bold" if self.app.no_color else self.app.theme_variables["primary"].removeprefix("ansi_")
             )
+
+        @cache
+        def style(key: str) -> RichStyle:
+            return base + RichStyle.parse(style_of(key, theme))
+
         strips = [
-            Strip(
-                [
-                    Segment(text, base + RichStyle.parse(style_of(key, theme)))
-                    for text, key in canvas.runs(row)
-                ],
-                canvas.width,
-            )
+            Strip([Segment(text, style(key)) for text, key in canvas.runs(row)], canvas.width)
             for row in range(canvas.height)
         ]
         if said is not None:
             # Where the x axis says its name, else over the title.
             place = canvas.height - 1 if canvas.frame.top + canvas.frame.rows + 2 < canvas.height else 0
-            style = base + RichStyle.parse(style_of("annotation", theme))
             if cell_len(said) > canvas.width - 1:
                 said = set_cell_size(said, max(0, canvas.width - 2)).rstrip() + "…"
-            strips[place] = Strip([Segment(f" {said}", style)]).adjust_cell_length(canvas.width, base)
+            strips[place] = Strip([Segment(f" {said}", style("annotation"))]).adjust_cell_length(
+                canvas.width, base
+            )
         return strips
 
     def _said(self, chart: Chart, reading: Reading) -> str:
