@@ -30,10 +30,12 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
     """All figures."""
     from tui.app import HvdsweepApp
     from tui.source import StoreSource
-    from tui.start import hold_still
+    from tui.start import hold_still, tidy_up
 
     figures: dict[str, float] = {}
-    app = HvdsweepApp(StoreSource(database).start(), place="scaling", after_load=hold_still)
+    app = HvdsweepApp(
+        StoreSource(database).start(), place="scaling", after_load=hold_still, when_still=tidy_up
+    )
     async with app.run_test(size=SIZE) as pilot:
         while app.snapshot is None:
             await pilot.pause(0.05)

@@ -41,6 +41,7 @@ from hvdsweep.sweep import check_text
 from tui.app import HvdsweepApp
 from tui.screens import trials_pane, workload_place
 from tui.source import Watch
+from tui.start import hold_still, tidy_up
 
 SWEEP = """
 dataset = "digits"
@@ -147,7 +148,7 @@ async def watch(folder: Path, minutes: int, ticks: int) -> dict[str, float]:
     # Worst case: every look reads everything its screen shows.
     trials_pane.REST = workload_place.REST = 0
     source = Clocked(path)
-    app = HvdsweepApp(source, place=SCREENS[0])
+    app = HvdsweepApp(source, place=SCREENS[0], after_load=hold_still, when_still=tidy_up)
     memory, looks = [], []
     async with app.run_test(size=(120, 40)) as pilot:
         for minute, screen in zip(range(minutes), itertools.cycle(SCREENS), strict=False):

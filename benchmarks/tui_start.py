@@ -66,10 +66,10 @@ async def scrolled(database: Path, pages: int) -> list[float]:
     """Seconds of processor time of each frame, from a key that turns a page to the lines of the whole screen."""
     from tui.app import HvdsweepApp
     from tui.source import StoreSource
-    from tui.start import hold_still
+    from tui.start import hold_still, tidy_up
     from tui.widgets.table import Table
 
-    app = HvdsweepApp(StoreSource(database).start(), place="live", after_load=hold_still)
+    app = HvdsweepApp(StoreSource(database).start(), place="live", after_load=hold_still, when_still=tidy_up)
     taken = []
     async with app.run_test(size=SIZE) as pilot:
         table = app.screen.query_one("#trials", Table)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 CONDITIONS = conditions("app")
 
+STILL_SECONDS = 5.0
+"""Without a key or the mouse for so long, the interface is only looked at."""
+
 
 def _commands() -> type[Provider]:
     from tui.palette import Commands
@@ -99,9 +102,11 @@ class HvdsweepApp(App[None]):
         plain_charts: bool = False,
         places: Sequence[PlaceSpec] | None = None,
         after_load: Callable[[], None] = lambda: None,
+        when_still: Callable[[], None] = lambda: None,
     ) -> None:
         """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille.
-        `places` None: those whose module is there. `after_load` is called whenever a further screen has been drawn."""
+        `places` None: those whose module is there. `after_load` is called whenever a further screen has been drawn,
+        `when_still` again and again while nobody is at the keyboard or the mouse."""
         self.source = source
         self._plain_charts = plain_charts
         self.places = offered() if places is None else tuple(places)
@@ -117,6 +122,9 @@ class HvdsweepApp(App[None]):
         self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place
         self._after_load = after_load
+        self._when_still = when_still
+        self._touched = False
+        """Whether somebody was at the keyboard or the mouse in the last STILL_SECONDS."""
         # Textual's answer to NO_COLOR is grey; with the terminal's own colours asked for, it is no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for theme in themes.OURS:
@@ -127,7 +135,13 @@ class HvdsweepApp(App[None]):
     def on_mount(self) -> None:
         self.source.listen(self._tell)
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.set_interval(STILL_SECONDS, self._look_for_hands)
         self.go(self._first)
+
+    def _look_for_hands(self) -> None:
+        if not self._touched:
+            self._when_still()
+        self._touched = False
 
     def _tell(self, update: Snapshot | Trouble) -> None:
         """From any thread."""
@@ -138,6 +152,7 @@ class HvdsweepApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
+            self._touched = True
             self.source.attend()
         await super().on_event(event)
 

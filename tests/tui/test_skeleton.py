@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
+from tui.app import HvdsweepApp
+from tui.screens import PLACES
 from tui.snapshot import Snapshot
 from tui.source import Trouble
+from tui.start import ENOUGH, tidy_up
 
 EMPTY = Snapshot(
     database="/data/hvdsweep.db", time=0.0, sweeps=(), workloads=(), gangs=(), events=(), metrics=()
@@ -44,3 +47,30 @@ async def test_keys_and_the_mouse_tell_the_source_that_somebody_is_there() -> No
         assert source.attended == pressed
         await pilot.click()
         assert source.attended > pressed
+
+
+async def test_work_that_can_wait_waits_until_nobody_is_there(monkeypatch) -> None:
+    """A key or the mouse within the last STILL_SECONDS: not now; after that, again and again."""
+    monkeypatch.setattr("tui.app.STILL_SECONDS", 3600.0)
+    done: list[str] = []
+    app = HvdsweepApp(FakeSource(EMPTY), places=PLACES, when_still=lambda: done.append("tidied"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("down")
+        app._look_for_hands()
+        assert done == []
+        app._look_for_hands()
+        app._look_for_hands()
+        assert done == ["tidied"] * 2
+        await pilot.hover(offset=(5, 5))
+        app._look_for_hands()
+        assert done == ["tidied"] * 2
+
+
+def test_the_oldest_objects_are_collected_only_when_there_may_be_many(monkeypatch) -> None:
+    """A collection takes 30 ms with many workloads: none while hardly anything was made since the last one."""
+    collected: list[int] = []
+    monkeypatch.setattr("gc.collect", lambda: collected.append(1))
+    for count, wanted in [(0, 0), (ENOUGH - 1, 0), (ENOUGH, 1)]:
+        monkeypatch.setattr("gc.get_count", lambda count=count: (9999, 9999, count))
+        tidy_up()
+        assert len(collected) == wanted
