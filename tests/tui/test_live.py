@@ -12,11 +12,11 @@ import pytest
 from hvdsweep.store.reader import open_reader
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
-from tui.screens.trials_pane import REST
+from tui.screens.trials_pane import REST, _page
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
-from tui.widgets.table import Table
+from tui.widgets.table import PAGE, Table
 
 DIGITS = Selection(sweep=1)
 
@@ -257,6 +257,14 @@ async def test_what_is_written_meanwhile_appears(source, trained):
         await settle(pilot)
         assert "100%" in screen_text(pilot)
         assert len(source.asked) >= asked + 2
+
+
+async def test_the_first_trials_come_all_at_once(source):
+    """What is in view is there with the first answer, though the question was asked before the table had its size."""
+    async with pilot_of(source, place="live", selection=DIGITS) as pilot:
+        first = next(question for question in source.asked if getattr(question, "func", None) is _page)
+        assert first.args[-1] >= PAGE
+        assert trials(pilot).row(23) is not None
 
 
 async def test_a_big_store_is_not_asked_without_rest(source, trained):

@@ -10,7 +10,7 @@ from textual.geometry import Region
 
 from tests.tui.conftest import screen_text, settle
 from tui.widgets.columns import GAP, Column, Row, fitted
-from tui.widgets.table import PAGE, Table
+from tui.widgets.table import KEPT, PAGE, Table
 
 COLUMNS = (
     Column("name", "name", 8, fixed=True, sort="name"),
@@ -172,6 +172,26 @@ async def test_a_page_that_comes_after_the_reader_has_gone_elsewhere_is_followed
         app.table.put_page(*page, 40, again=True)
         await settle(pilot)
         assert [said for said in app.said if said[0] == "wanted"]
+
+
+async def test_rows_that_were_forgotten_are_asked_for_again():
+    """More than KEPT rows are not held, nor any after `clear`: what is in view then is asked for, not left as dots."""
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        for known in (KEPT + 1, 0):
+            app.table.put_page(0, rows(*(f"r{n}" for n in range(known))), 168_160)
+            await settle(pilot)
+            if not known:
+                app.table.clear()
+            app.said.clear()
+            app.table.put_page(KEPT, rows("later"), 168_160)
+            await settle(pilot)
+            assert " …" in screen_text(pilot)
+            _, offset, limit = next(said for said in app.said if said[0] == "wanted")
+            assert offset <= 0 < 9 < offset + limit
+            app.table.put_page(0, rows(*(f"r{n}" for n in range(PAGE))), 168_160)
+            await settle(pilot)
+            assert " …" not in screen_text(pilot)
 
 
 def _view(app: Shown, value: str) -> tuple[int, list[Row]]:

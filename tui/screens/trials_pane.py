@@ -83,7 +83,8 @@ class TrialsPane(LogPane):
             self._page_due = None
         table = self.query_one("#trials", Table)
         where = replace(self._filter, sweep_id=sweep.id)
-        offset, limit = table.in_view if again else table.window
+        # Until rows are known, the table may not even have its size yet.
+        offset, limit = table.in_view if again and table.total else table.window
         number = 0 if self.snapshot is None else self.snapshot.number
         about = (where, table.sorted_by, offset, fresh, number)
         self.ask("page", about, partial(_page, where, *table.sorted_by, offset, limit))

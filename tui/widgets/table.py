@@ -184,6 +184,7 @@ class Table(ScrollView, can_focus=True):
         for place, row in enumerate(rows, offset):
             known[place] = row
             self._current.add(place)
+        self._current &= known.keys()
         self._asked = None
         self._take(known, total)
         for place in range(int(self.scroll_y), min(total, int(self.scroll_y) + self.size.height - 1)):
@@ -193,6 +194,7 @@ class Table(ScrollView, can_focus=True):
 
     def clear(self) -> None:
         """No rows."""
+        self._current = set()
         self._take({}, 0)
 
     def move_to(self, key: str) -> bool:
