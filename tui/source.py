@@ -152,8 +152,11 @@ def rest_after(used: float, processors: int) -> float:
 
 def identity_of(path: Path) -> tuple[int, int] | None:
     """Which file lies at `path`. A connection to one that was deleted or replaced goes on reading the old without a word."""
-    stat = path.stat() if path.exists() else None
-    return None if stat is None else (stat.st_dev, stat.st_ino)
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 class SpareReaders:

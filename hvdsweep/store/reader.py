@@ -55,7 +55,13 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be reached: {error.strerror}. Its folders must be open to you."
+            ) from error
+        if not there:
             raise UserError(missing(path))
         if path.is_dir():
             raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")

@@ -131,6 +131,18 @@ def test_a_store_at_rest_is_seen_to_be_written_again(trained: Path):
             assert answered(child, answer) == repr([True, True, True, events + 1, True, events + 2]).encode()
 
 
+def test_a_folder_that_is_closed_to_the_reader(trained: Path):
+    """A message that says so, not a traceback."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "store.db"
+        shutil.copy(trained, copy)
+        os.chmod(folder, 0o000)
+        answer = answer_of_nobody(copy)
+        os.chmod(folder, 0o755)
+        assert answer.startswith(b"UserError(")
+        assert b"cannot be reached: Permission denied" in answer
+
+
 def answer_of_nobody(path: Path) -> bytes:
     """How many trials a process without any rights reads."""
     return answered(*nobody(path, lambda reader: str(len(reader.trials().rows))))

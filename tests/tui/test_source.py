@@ -207,6 +207,16 @@ def test_a_question_is_answered_from_the_file_of_now(path):
     source.close()
 
 
+def test_a_file_that_goes_between_two_glances_is_a_message(path, monkeypatch):
+    """Deleted after it was seen to exist, before it is looked at: the error that a missing file is, nothing else."""
+    monkeypatch.setattr(Path, "exists", lambda self: True)
+    source = StoreSource(path)
+    path.unlink()
+    with pytest.raises(UserError):
+        source.ask(lambda held: held)
+    assert isinstance(Watch(path).look(), Trouble)
+
+
 def test_questions_at_the_same_time_have_a_reader_each(path):
     """A reader is for one thread at a time; of many no more than SPARE stay open, and none after a failure or the end."""
     source = StoreSource(path)
