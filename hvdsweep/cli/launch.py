@@ -44,6 +44,11 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     help="End trials at their budget, at the goal, or once another trial was there in fewer steps.",
 )
 @click.option(
+    "--order",
+    type=click.Choice(["plain", "breadth"]),
+    help="Order of trials: study by study, or the first of every study, then the second, ...  [default: breadth]",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="The sweep's seed, instead of the file's."
 )
 @click.option("--threads", type=AT_LEAST_1, metavar="N", help="Threads per rank. [default: cores / ranks]")
@@ -93,6 +98,7 @@ def launch(
     batch_sizes: str | None,
     steps: int | None,
     stop: str | None,
+    order: str | None,
     seed: int | None,
     threads: int | None,
     hang_timeout: float,
@@ -129,6 +135,7 @@ def launch(
         start_timeout=start_timeout,
         max_attempts=max_attempts,
         max_set_aside=max_set_aside,
+        order=order,
         retry_incomplete=retry_incomplete,
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.

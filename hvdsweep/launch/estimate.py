@@ -67,8 +67,8 @@ def remaining(
 ) -> tuple[list[float | None], float | None]:
     """Seconds left of each study (at its present number of gangs) and of the whole sweep (at `gangs` gangs).
 
-    A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if no
-    gang is at work on it, or none has finished a trial yet. None where nothing is known, and as long as a single short trial
+    A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if none
+    of its trials has finished yet. None where nothing is known, and as long as a single short trial
     is all that has finished.
     """
     finished = [pace for pace in paces.values() if pace.complete]
@@ -91,7 +91,7 @@ def remaining(
             total = None
             continue
         seconds = per_trial * work.trials
-        if not work.gangs or not pace.complete:
+        if not pace.complete:
             seconds += setup
         each.append(seconds / max(1, min(work.gangs, math.ceil(work.trials))))
         longest = max(longest, per_trial * min(1.0, work.trials))

@@ -123,7 +123,7 @@ class Ledger:
         self._mine = f"study_id IN ({', '.join(str(study.id) for study in every)})"
         self._reported = {study: set() for study in self.studies}
 
-    def register(self, *, np: int, gangs: int, versions: Mapping[str, str]) -> None:
+    def register(self, *, np: int, gangs: int, versions: Mapping[str, str], order: str | None = None) -> None:
         """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
         with transaction(self.conn):
             refuse_if_live(self.conn, self.sweep)
@@ -133,7 +133,7 @@ class Ledger:
                 " WHERE id = ?",
                 (os.getpid(), platform.node(), now, now, self.sweep),
             )
-        begin_run(self.conn, self.sweep, np=np, gangs=gangs, versions=versions)
+        begin_run(self.conn, self.sweep, np=np, gangs=gangs, versions=versions, order=order)
 
     def bury_earlier_gangs(self) -> list[int]:
         """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""

@@ -95,7 +95,9 @@ class Supervisor:
         with contextlib.closing(self._conn), self._signals:
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
-            self._ledger.register(np=settings.np, gangs=settings.gangs, versions=_versions())
+            self._ledger.register(
+                np=settings.np, gangs=settings.gangs, versions=_versions(), order=settings.order
+            )
             try:
                 try:
                     self._prepare()

@@ -8,16 +8,20 @@ import sqlite3
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.exchange import Claim
 
+ORDERS = ("plain", "breadth")
+"""plain: one study after the other. breadth: the first trial of every study, then the second, ..."""
+
 
 def claim_next(
     conn: sqlite3.Connection, sweep_id: int, gang_id: int, study_id: int | None, now: float
 ) -> Claim | None:
     """Make the sweep's next PENDING trial this gang's: RUNNING, without old data. Inside the caller's write transaction.
 
-    First the lowest number of the gang's present study `study_id`, whose compiled functions are warm; then a study that
-    no gang works on; then any. None where nothing is PENDING.
+    Which one the sweep's order says (`ORDERS`). `study_id`: the study of the gang's previous trial. None where nothing is
+    PENDING.
     """
-    study = _study(conn, sweep_id, study_id)
+    order = _order(conn, sweep_id)
+    study = _plain(conn, sweep_id, study_id) if order == "plain" else _breadth(conn, sweep_id)
     if study is None:
         return None
     trial_id, number, seed, parameters, definition = conn.execute(
@@ -28,14 +32,36 @@ def claim_next(
     erase_data(conn, [trial_id])
     conn.execute(
         "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ?, ended = NULL, steps = 0,"
-        " stop_reason = NULL, message = NULL WHERE id = ?",
+        " stop_reason = NULL, message = NULL, chosen = NULL WHERE id = ?",
         (gang_id, now, trial_id),
     )
     return Claim(trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition)
 
 
-def _study(conn: sqlite3.Connection, sweep_id: int, present: int | None) -> int | None:
-    """The study to take a trial from, None where all is begun."""
+def _order(conn: sqlite3.Connection, sweep_id: int) -> str | None:
+    """What the sweep's latest run asks for; None: the default."""
+    row = conn.execute("SELECT trial_order FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _breadth(conn: sqlite3.Connection, sweep_id: int) -> int | None:
+    """The study of which the fewest trials have begun, and of those one that no gang works on; None where all is begun.
+
+    Every trial that is no longer PENDING counts, also a diverged one: its replacement comes in its turn, after every study has
+    had as many.
+    """
+    row = conn.execute(
+        "SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
+        " WHERE w.sweep_id = ? GROUP BY s.id HAVING count(*) FILTER (WHERE t.status = 'PENDING') > 0"
+        " ORDER BY count(*) FILTER (WHERE t.status != 'PENDING'), count(*) FILTER (WHERE t.status = 'RUNNING'),"
+        " w.id, s.batch_size LIMIT 1",
+        (sweep_id,),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None) -> int | None:
+    """The gang's present study; then a study that no gang works on; then any; None where all is begun."""
     pending = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING')"
     running = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'RUNNING')"
     if (

@@ -24,13 +24,17 @@ def begin_run(
     gangs: int,
     versions: Mapping[str, str] | None = None,
     pid: int | None = None,
+    order: str | None = None,
 ) -> None:
-    """Register this process as the sweep's supervisor: state RUNNING, a pending request to stop forgotten."""
+    """Register this process as the sweep's supervisor: state RUNNING, a pending request to stop forgotten.
+
+    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: breadth first.
+    """
     now = time.time()
     with transaction(conn):
         conn.execute(
             "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
-            " supervisor_pid = ?, supervisor_host = ?, np = ?, gangs = ?, versions = ? WHERE id = ?",
+            " supervisor_pid = ?, supervisor_host = ?, np = ?, gangs = ?, trial_order = ?, versions = ? WHERE id = ?",
             (
                 now,
                 now,
@@ -38,6 +42,7 @@ def begin_run(
                 platform.node(),
                 np,
                 gangs,
+                order,
                 json.dumps(dict(versions or {})),
                 sweep_id,
             ),

@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 1
+VERSION = 2
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -155,6 +155,11 @@ TABLES = (
 )
 """Version 1, statement by statement; the comments stay in the file and show in `.schema`."""
 
+ORDER_OF_TRIALS = (
+    "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth
+    "ALTER TABLE trials ADD COLUMN chosen TEXT",  # why it was trained when it was; NULL: in the order of numbers
+)
+
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
@@ -166,6 +171,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="1: tables")
     def tables(db: sqlite_utils.Database) -> None:
         for statement in TABLES:
+            db.execute(statement)
+
+    @migrations(name="2: order of trials")
+    def order_of_trials(db: sqlite_utils.Database) -> None:
+        for statement in ORDER_OF_TRIALS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, save_plan, top_up
+from hvdsweep.store import begin_run, connect, save_plan, top_up
 from hvdsweep.store.maintenance import check
 from hvdsweep.sweep import load_sweep
 
@@ -81,6 +81,7 @@ def test_a_smaller_plan_withdraws_only_what_has_not_begun(path: Path):
     """PENDING trials beyond the plan go, results stay; the wider plan brings them back as they were."""
     small_store(path, trials=5)
     conn = connect(path)
+    begin_run(conn, 1, np=1, gangs=1, order="plain")
     with gang(path) as writer:
         claim = writer.commit(None, claim=True).claim
         assert (claim.definition["batch_size"], claim.number) == (8, 0)

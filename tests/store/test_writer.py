@@ -142,36 +142,6 @@ def test_a_commit_that_fails_leaves_nothing(planned: Path, look: sqlite3.Connect
     assert check(look) == []
 
 
-def test_claims_keep_to_the_study_then_go_where_nobody_is(planned: Path):
-    """Lowest number of the present study; then a study without any running trial; then whatever is left."""
-    order = []
-    with gang(planned) as one, gang(planned) as two:
-
-        def step(writer, name, claim):
-            update = outcome(claim) if claim is not None else None
-            claim = writer.commit(update, claim=True).claim
-            if claim is not None:
-                order.append((name, claim.definition["batch_size"], claim.number))
-            return claim
-
-        a = step(one, "one", None)
-        b = step(two, "two", None)
-        a = step(one, "one", a)
-        a = step(one, "one", a)
-        a = step(one, "one", a)
-        b = step(two, "two", b)
-        assert step(one, "one", a) is None
-        assert step(two, "two", b) is None
-    assert order == [
-        ("one", 8, 0),
-        ("two", 16, 0),
-        ("one", 8, 1),
-        ("one", 8, 2),
-        ("one", 16, 1),
-        ("two", 16, 2),
-    ]
-
-
 def test_no_trial_is_ever_claimed_twice(path: Path):
     """Four gangs drain 120 trials as fast as they can: every trial has exactly one owner and one set of losses."""
     small_store(path, batch_sizes=(2, 4, 8, 16), trials=30, steps=4)
