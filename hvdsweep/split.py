@@ -41,3 +41,18 @@ def micro_batches(share: tuple[int, int], micro_batch: int, granule: int = 1) ->
     most = max(micro_batch // granule, 1) * granule
     passes = -(-rows // most)
     return [(start + low, start + high) for low, high in split_batch(rows, passes, granule)]
+
+
+def equal_passes(share: tuple[int, int], micro_batch: int, granule: int = 1) -> list[tuple[int, int]]:
+    """The rows [start, stop) of one rank in as few passes of one and the same size as `micro_batch` and the granule allow.
+
+    A share that ends with an incomplete granule is one pass. An empty share has none.
+    """
+    start, stop = share
+    rows = stop - start
+    if rows == 0:
+        return []
+    most = max(micro_batch // granule, 1) * granule
+    sizes = (size for size in range(min(most, rows), 0, -1) if rows % size == 0 and size % granule == 0)
+    size = next(sizes, rows)
+    return [(low, low + size) for low in range(start, stop, size)]

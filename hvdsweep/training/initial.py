@@ -1,27 +1,38 @@
-"""Initial weights as a function of the trial's seed, drawn in one graph call, the same on every rank.
+"""Initial weights of a trial: drawn from its seed, except those that the user's `build` set itself, which are kept.
 
-Keras draws initial weights when a layer is built; building a model anew for each trial would cost a trace per trial. So the
-initialisers are noted down while the model is built once, and drawn again for each trial with that trial's seed.
+Keras draws initial weights when a layer is built; building a model for every trial would cost a trace per trial. So the
+initialiser of every weight is noted when the layer creates it, and drawn again for each trial with that trial's seed. A
+weight that no longer holds what its initialiser gave it (`load_model`, `set_weights`, `Embedding(weights=...)`, `assign`)
+was set on purpose: every trial starts from the value that `build` left.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Callable, Iterator
+import hashlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-Note = list[tuple[Any, Any]]
-"""(variable, initialiser) in the order of creation."""
+_NOTE = "_hvdsweep_initial"
+"""The attribute of a variable that holds its note."""
 
 
-@contextlib.contextmanager
-def noted_initializers() -> Iterator[Note]:
-    """Note the initialiser of every weight that a layer creates inside the block."""
-    notes: Note = []
+class _Note:
+    """How a variable was created."""
+
+    def __init__(self, initializer: Any) -> None:
+        self.initializer = initializer
+        self.digest: bytes | None = None
+        """Hash of the first value; None while there is none."""
+
+
+def note_initializers() -> None:
+    """From now on note the initialiser and the first value of every weight that a Keras layer creates."""
+    if hasattr(keras.layers.Layer.add_weight, _NOTE):
+        return
     original = keras.layers.Layer.add_weight
 
     def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -30,14 +41,28 @@ def noted_initializers() -> Iterator[Note]:
         # Keras' own default where a layer names none: glorot_uniform for floating weights, zeros for others.
         if initializer is None:
             initializer = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
-        notes.append((variable, keras.initializers.get(initializer)))
+        note = _Note(keras.initializers.get(initializer))
+        setattr(variable, _NOTE, note)
+        if variable._value is not None:
+            note.digest = _digest(variable)
+        else:
+            # Created while Keras only infers shapes: the value follows.
+            deferred = variable._deferred_initialize
+
+            def initialize() -> None:
+                deferred()
+                note.digest = _digest(variable)
+
+            variable._deferred_initialize = initialize
         return variable
 
+    setattr(add_weight, _NOTE, True)
     keras.layers.Layer.add_weight = add_weight
-    try:
-        yield notes
-    finally:
-        keras.layers.Layer.add_weight = original
+
+
+def _digest(variable: Any) -> bytes:
+    value = np.ascontiguousarray(variable.numpy())
+    return hashlib.sha256(repr((value.dtype.str, value.shape)).encode() + value.tobytes()).digest()
 
 
 class _GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]
@@ -50,33 +75,56 @@ class _GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]
         return self._given
 
 
-def weight_reset(model: Any, notes: Note) -> Callable[[Any], None]:
-    """A traced function of the seed (int32 scalar) that gives every variable of the model its initial value.
+def _seeded(initializer: Any, seed: Any) -> Any:
+    """The initialiser with this seed, those that it is made of included."""
+    initializer = copy.copy(initializer)
+    for name, value in vars(initializer).items():
+        if isinstance(value, keras.initializers.Initializer):
+            setattr(initializer, name, _seeded(value, seed))
+        elif isinstance(value, keras.random.SeedGenerator):
+            setattr(initializer, name, _GivenSeed(seed))
+    if hasattr(initializer, "seed"):
+        initializer.seed = _GivenSeed(seed)
+    return initializer
 
-    Variables without a noted, seedable initialiser (created by hand in the user's own code) return to the values that they
-    had after the model was built.
-    """
-    noted = {id(variable): initializer for variable, initializer in notes}
-    plan: list[tuple[Any, Any, Any]] = []
-    for variable in model.variables:
-        initializer = noted.get(id(variable))
-        if isinstance(initializer, keras.initializers.Initializer):
-            plan.append((variable, initializer, None))
-        else:
-            plan.append((variable, None, tf.constant(variable.numpy())))
 
-    # Not under XLA, whose random numbers differ from the plain kernels': initial weights may not depend on np.
-    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)  # type: ignore[untyped-decorator]
-    def reset(seed: Any) -> None:
-        for index, (variable, initializer, value) in enumerate(plan):
+class InitialWeights:
+    """Gives every variable of a model its initial value, as a function of a trial's seed."""
+
+    def __init__(self, model: Any) -> None:
+        """Make it once, after the model was built and before anything has trained it."""
+        self.kept: list[Any] = []
+        """The weights that start from the value `build` left, whatever the seed."""
+        weights = {id(variable) for variable in model.weights}
+        self._plan: list[tuple[Any, Any, Any]] = []
+        kept = hashlib.sha256()
+        for index, variable in enumerate(model.variables):
+            note: _Note | None = getattr(variable, _NOTE, None)
+            digest = _digest(variable)
+            if (
+                note is not None
+                and isinstance(note.initializer, keras.initializers.Initializer)
+                and note.digest in (None, digest)
+            ):
+                self._plan.append((variable, note.initializer, None))
+                continue
+            self._plan.append((variable, None, tf.constant(variable.numpy())))
+            # Others are states of Keras' seed generators, which are refused where a layer uses them.
+            if id(variable) in weights:
+                self.kept.append(variable)
+                kept.update(index.to_bytes(8, "little") + digest)
+        self.content: str | None = kept.hexdigest()[:16] if self.kept else None
+        """Hash of the kept weights and of their places; None where there are none."""
+        # Not under XLA, whose random numbers differ from the plain kernels': initial weights may not depend on np.
+        self._reset = tf.function(self._draw, input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)
+
+    def __call__(self, seed: int) -> None:
+        """Set the variables for this seed."""
+        self._reset(tf.constant(seed, tf.int32))
+
+    def _draw(self, seed: Any) -> None:
+        for index, (variable, initializer, value) in enumerate(self._plan):
             if initializer is not None:
-                if hasattr(initializer, "seed"):
-                    initializer = copy.copy(initializer)
-                    initializer.seed = _GivenSeed(tf.stack([seed, tf.constant(index, tf.int32)]))
+                initializer = _seeded(initializer, tf.stack([seed, tf.constant(index, tf.int32)]))
                 value = initializer(tuple(variable.shape), dtype=variable.dtype)
             variable.value.assign(tf.cast(value, variable.dtype))
-
-    def call(seed: Any) -> None:
-        reset(tf.constant(seed, tf.int32))
-
-    return call

@@ -6,7 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from hvdsweep.training.initial import noted_initializers, weight_reset
+from hvdsweep.training.initial import InitialWeights, note_initializers
+from hvdsweep.training.penalties import Penalties
+from hvdsweep.training.trial_rows import judge_added_losses
 
 
 class Network:
@@ -18,12 +20,15 @@ class Network:
         self.dataset = dataset
         self.autograph = ":" in model
         """Converting Python control flow takes most of a trace's time; only the user's own code may need it."""
-        with noted_initializers() as notes:
-            self.model = build_model(model, dataset, options, source=source)
+        note_initializers()
+        self.model = build_model(model, dataset, options, source=source)
         self.granule: int = getattr(self.model, "granule", 1)
         self.weights = [variable.value for variable in self.model.trainable_variables]
         self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
-        self._reset_weights = weight_reset(self.model, notes)
+        self.initial = InitialWeights(self.model)
+        self.penalties = Penalties(self.model)
+        if self.autograph:
+            judge_added_losses(model, self.model, self.penalties, dataset)
         self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
 
     @property
@@ -38,7 +43,7 @@ class Network:
 
     def reset(self, seed: int) -> None:
         """Initial weights of the trial with this seed; velocities at zero."""
-        self._reset_weights(seed)
+        self.initial(seed)
         self._zero_velocities()
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from hvdsweep.split import micro_batches, split_batch
+from hvdsweep.split import equal_passes, micro_batches, split_batch
 from hvdsweep.training.algorithms import descend, has_velocity, learning_rate
 from hvdsweep.training.network import Network
+from hvdsweep.training.penalties import added_losses
 from hvdsweep.training.ranks import Ranks
 from workloads import stateless
 from workloads.layers import apply_auxiliary
@@ -49,10 +50,17 @@ class Share:
     per_pass: int
 
     @classmethod
-    def of(cls, batch_size: int, ranks: Ranks, micro_batch: int | None, granule: int) -> Share:
-        """This rank's share. A rank without rows computes one pass that counts for nothing, so that it can keep in step."""
+    def of(
+        cls, batch_size: int, ranks: Ranks, micro_batch: int | None, granule: int, *, padded: bool = True
+    ) -> Share:
+        """This rank's share. A rank without rows computes one pass that counts for nothing, so that it can keep in step.
+
+        Without `padded`, passes are of the largest equal size, so that none of them repeats a row.
+        """
         share = split_batch(batch_size, ranks.size, granule)[ranks.rank]
         pieces = micro_batches(share, micro_batch or batch_size, granule)
+        if not padded:
+            pieces = equal_passes(share, micro_batch or batch_size, granule)
         per_pass = max((stop - start for start, stop in pieces), default=1)
         passes = max(len(pieces), 1)
         rows = np.full(passes * per_pass, max(share[1] - 1, 0), np.int64)
@@ -98,7 +106,9 @@ class TrainStep:
         self.batch_size = batch_size
         self.algorithm = algorithm
         self.capacity = capacity
-        self.share = Share.of(batch_size, ranks, micro_batch, network.granule)
+        self.share = Share.of(
+            batch_size, ranks, micro_batch, network.granule, padded=not network.penalties.by_rows
+        )
         self.names = (*DEFAULTS, *sorted(set(metaparameters) - set(DEFAULTS)))
         # The allreduce does not compile under XLA on CPUs; with one rank the whole loop does.
         wanted = ranks.size == 1 and network.compiles
@@ -186,11 +196,16 @@ class TrainStep:
         gradients, statistics = reduced[: len(gradients)], reduced[len(gradients) :]
         loss, weight, heard = told[0], told[1], told[2:]
         eta = learning_rate(named, tf.cast(step, tf.float32))
-        loss = loss / weight
+        penalty, slopes = network.penalties.of_weights()
+        loss = loss / weight + penalty
         ok = tf.math.is_finite(loss)
         for index, (variable, gradient) in enumerate(zip(network.weights, gradients, strict=True)):
             velocity = network.velocities[index] if has_velocity(self.algorithm) else None
-            new, new_velocity = descend(self.algorithm, variable, velocity, gradient / weight, eta, named)
+            gradient = gradient / weight
+            if index in slopes:
+                gradient += slopes[index]
+            new, new_velocity = descend(self.algorithm, variable, velocity, gradient, eta, named)
+            new = network.penalties.constrained(index, new)
             if velocity is not None:
                 velocity.assign(new_velocity)
             variable.assign(new)
@@ -252,7 +267,10 @@ class TrainStep:
                 outputs = network.model(inputs, training=True)
                 losses, weights = dataset.task.losses(outputs, targets, named["label_smoothing"])
                 total = tf.reduce_sum(tf.where(real, losses, 0.0))
-        weight = tf.reduce_sum(tf.where(real, weights, 0.0))
+                weight = tf.reduce_sum(tf.where(real, weights, 0.0))
+                if network.penalties.kinds:
+                    added = added_losses(network.model)
+                    total += network.penalties.of_rows(added, weight, self.batch_size)
         gradients = tape.gradient(total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # Embeddings give sparse gradients, which Horovod would exchange by two gathers.
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]

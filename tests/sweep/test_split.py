@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvdsweep.split import micro_batches, split_batch
+from hvdsweep.split import equal_passes, micro_batches, split_batch
 
 sizes = st.integers(1, 5000)
 
@@ -64,3 +64,16 @@ def test_nothing_to_split(arguments):
     """Sizes below one are refused."""
     with pytest.raises(ValueError, match="at least 1"):
         split_batch(*arguments)
+
+
+@given(st.integers(0, 1000), st.integers(0, 300), st.integers(1, 70), st.sampled_from([1, 2, 32]))
+def test_equal_passes_share_every_row_without_padding(start, rows, micro_batch, granule):
+    """All passes have one size, cut no granule, and exceed the micro-batch only where the granule does."""
+    passes = equal_passes((start, start + rows), micro_batch, granule)
+    assert [row for low, high in passes for row in range(low, high)] == list(range(start, start + rows))
+    lengths = {high - low for low, high in passes}
+    assert len(lengths) <= 1
+    for length in lengths:
+        assert length == rows or (
+            length % granule == 0 and length <= max(micro_batch // granule, 1) * granule
+        )

@@ -18,12 +18,19 @@ _RATES = ("dropout", "recurrent_dropout")
 
 def build(name: str, dataset: Dataset, options: Mapping[str, Any], source: str | None) -> keras.Model:
     """Call `module:function` with those of `dataset`, `input_shape`, `classes` that it names (else with
-    the data set as its first argument) and the options as keywords."""
+    the data set as its first argument, if it takes one) and the options as keywords."""
     function = usercode.find(name, source)
     facts = {"dataset": dataset, "input_shape": dataset.input_shape, "classes": dataset.classes}
     known = inspect.signature(function).parameters
     named = {key: value for key, value in facts.items() if key in known and key not in options}
-    model = usercode.call(name, function, *(() if named else (dataset,)), **named, **options)
+    positional = any(
+        parameter.kind
+        in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.VAR_POSITIONAL)
+        and key not in options
+        for key, parameter in known.items()
+    )
+    first = () if named or not positional else (dataset,)
+    model = usercode.call(name, function, *first, **named, **options)
     if not isinstance(model, keras.Model):
         raise UserError(f"{name}: returned a {type(model).__name__}, not a keras.Model")
     example = np.zeros(
