@@ -33,7 +33,7 @@ def find(name: str, source: str | None) -> Callable[..., Any]:
             ) from error
         place = f" in {source} or" if source else ""
         raise UserError(f"{name}: no module {module_name}{place} among the installed packages") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{name}: importing {module_name} failed: {describe(error)}") from error
     _refuse_namesake(name, module_name, module, source)
     function = getattr(module, function_name, None)
@@ -61,12 +61,26 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
         return function(*arguments, **options)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{name}: {describe(error)}") from error
 
 
-def describe(error: Exception) -> str:
-    """An exception as one line: its type, message and innermost place."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+def describe(error: BaseException) -> str:
+    """An exception as one line: its type, message and innermost place; what to do about it where that is known."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    asked = any(Path(frame.filename).name == "argparse.py" for frame in frames)
+    own = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]
+    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    text = f"{type(error).__name__}: {error}{place}"
+    if isinstance(error, SystemExit):
+        reason = "it reads a command line (argparse)" if asked else "it calls exit"
+        return (
+            f'{text}: {reason}; put what a script does under `if __name__ == "__main__":`, and take settings from '
+            "dataset_options and model_options"
+        )
+    if "Horovod has not been initialized" in str(error):
+        return (
+            f"{text}: user code may not depend on the rank: give all data and the same model everywhere, hvdsweep shares the "
+            "batches out"
+        )
+    return text

@@ -129,7 +129,8 @@ def _axis(axes: Axes, which: str, axis: Axis, limits: tuple[float, float]) -> No
     ticks = axis.ticks(limits, most=9 if which == "x" else 8)
     side.set_major_locator(FixedLocator([tick.value for tick in ticks]))
     side.set_minor_locator(NullLocator())
-    side.set_ticklabels([_power(tick.label) for tick in ticks])
+    for label in side.set_ticklabels([_power(tick.label) for tick in ticks]):
+        label.set_parse_math(True)
 
 
 def _power(label: str) -> str:

@@ -51,6 +51,9 @@ STYLE = {
     "pdf.fonttype": 42,
     # The same figure gives the same bytes.
     "svg.hashsalt": "hvdsweep",
+    # Names are text: `cost $5` and `$x$` are no formulas, whatever the user's matplotlibrc says.
+    "text.parse_math": False,
+    "text.usetex": False,
 }
 
 
@@ -95,6 +98,7 @@ def _style() -> Iterator[None]:
 def _canvas(figure: Figure) -> Canvas:
     # The class itself, not pyplot: no global state, no window, whatever the backend.
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.text import Text
 
     rows = grid(figure.panels, figure.columns)
     wide, high = max(len(row) for row in rows), len(rows)
@@ -126,4 +130,13 @@ def _canvas(figure: Figure) -> Canvas:
                 color="#0b62c4",
             )
         shown = heading
+    for text in canvas.findobj(Text):
+        text.set_text(printable(text.get_text()))
     return canvas
+
+
+def printable(text: str) -> str:
+    """A text with a box for each control character, which no SVG may hold."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\N{WHITE SQUARE}" for letter in text
+    )

@@ -26,6 +26,9 @@ LETTER, HANDLE, ROW, PADDING = 0.056, 0.5, 0.155, 0.16
 NOTE_LETTER, BAND_LETTER = 0.075, 0.062
 """Inches of a letter of a note, which is bold, and of a region's name."""
 
+NAMED = "="
+"""Stands before the label of everything that the legend names: matplotlib hides labels that begin with `_`."""
+
 BESIDE = 6
 """More entries than this stand beside their panel, in one column."""
 
@@ -137,7 +140,8 @@ def draw_legend(axes: Axes, chart: Chart, room: Room) -> None:
     """Series before the lines they are compared with; open markers are explained where there are any."""
     from matplotlib.lines import Line2D
 
-    handles, labels = axes.get_legend_handles_labels()
+    handles, given = axes.get_legend_handles_labels()
+    labels = [label.removeprefix(NAMED) for label in given]
     lines = {line.label for line in chart.references}
     entries = sorted(zip(handles, labels, strict=True), key=lambda entry: entry[1] in lines)
     if any(series.censored is not None and series.censored.any() for series in chart.series):
@@ -153,4 +157,6 @@ def draw_legend(axes: Axes, chart: Chart, room: Room) -> None:
         place = {"loc": corner}
     else:
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
-    axes.legend(*zip(*entries, strict=True), **place)
+    legend = axes.legend(*zip(*entries, strict=True), **place)
+    for text, (_, label) in zip(legend.get_texts(), entries, strict=True):
+        text.set_text(label)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hvdsweep.charts import LIGHT, Chart, Reference, Series
 from hvdsweep.figures.figure import CONTOUR, STAR, Heat
+from hvdsweep.figures.legend import NAMED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +51,12 @@ def draw_reference(axes: Axes, line: Reference, x_limits: tuple[float, float]) -
     if line.color == CONTOUR:
         style |= {"ls": "-", "lw": 0.6, "color": "#c3cad1"}
     if line.label:
-        style["label"] = line.label
+        style["label"] = NAMED + line.label
     if line.horizontal is not None:
         x, y = np.array(x_limits), np.full(2, line.horizontal)
     elif line.vertical is not None:
         axes.axvline(
-            line.vertical, color=style["color"], ls=style["ls"], lw=style["lw"], label=line.label or None
+            line.vertical, color=style["color"], ls=style["ls"], lw=style["lw"], label=style.get("label")
         )
         return
     elif line.function is not None:
@@ -79,10 +80,19 @@ def draw_series(axes: Axes, series: Series, color: str, slot: int, chart: Chart)
     solid = shown & ~open_points
     if series.marker == STAR:
         axes.plot(
-            x, y, ls="", marker="*", ms=15, mfc="#ffd23f", mec="#5d4300", mew=0.8, label=series.name, zorder=6
+            x,
+            y,
+            ls="",
+            marker="*",
+            ms=15,
+            mfc="#ffd23f",
+            mec="#5d4300",
+            mew=0.8,
+            label=NAMED + series.name,
+            zorder=6,
         )
         return
-    style: dict[str, Any] = {"color": color, "label": series.name}
+    style: dict[str, Any] = {"color": color, "label": NAMED + series.name}
     if not series.line:
         axes.plot(x, y, ls="", marker=shape, ms=SIZES.get(shape, 5.0), mew=1.2, alpha=0.85, zorder=3, **style)
         return

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import io
 import re
+import sys
 import tokenize
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def problem_of(name: str, source: str | None) -> str | None:
     if source is None:
         return None
     file = _file(match["module"], source)
+    if file is not None and (other := _namesake(match["module"].partition(".")[0])):
+        return f"is not found: {file} has the name of {other}, which Python would import instead; rename it"
     if file is None:
         if _installed(match["module"]):
             return None
@@ -42,18 +45,82 @@ def problem_of(name: str, source: str | None) -> str | None:
 
 
 def fingerprint(name: str, source: str | None) -> str | None:
-    """Hash of the source that `module:function` names, without comments, blank lines and trailing space; None
-    if not found.
+    """Hash of the source that `module:function` names, and of the modules in `source` that it imports, without comments,
+    blank lines and trailing space; None if not found.
 
-    It makes the user's code part of what a trial is. Other modules that the code imports are not followed.
+    It makes the user's code part of what a trial is.
     """
-    file = _file(name.partition(":")[0], source) if source is not None else None
-    if file is None:
+    module = name.partition(":")[0]
+    file = _file(module, source) if source is not None else None
+    if file is None or source is None:
         return None
+    texts = {module: _text(file)}
+    waiting = [module]
+    while waiting:
+        for other in _imported(texts[waiting.pop()], source):
+            found = _file(other, source)
+            if other not in texts and found is not None:
+                texts[other] = _text(found)
+                waiting.append(other)
+    code = _without_comments(texts.pop(module))
+    # A module alone is hashed as it is, those that it imports after it.
+    code += "".join(f"\0{other}\0{_without_comments(texts[other])}" for other in sorted(texts))
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def _text(file: Path) -> str:
     # In the encoding that Python would read it in.
     with tokenize.open(file) as lines:
-        text = lines.read()
-    return hashlib.sha256(_without_comments(text).encode()).hexdigest()[:16]
+        return lines.read()
+
+
+def _imported(text: str, source: str) -> set[str]:
+    """The modules that a text imports, wherever in it; packages of relative imports are looked for in `source`."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            names.add(base)
+            names |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+            if node.level:
+                # Relative to some package of the folder: the same name in each of them.
+                packages = [path.parent.name for path in Path(source).glob("*/__init__.py")]
+                names |= {f"{package}.{name}" for package in packages for name in list(names)}
+    # A package is imported before its modules.
+    parents = {
+        ".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 1)
+    }
+    return {name for name in names | parents if name}
+
+
+def _namesake(top: str) -> str | None:
+    """What a rank has imported under this name before it looks for the user's modules."""
+    if top in sys.stdlib_module_names:
+        return f"Python's own module {top}"
+    return f"the package {top}" if top in _LOADED else None
+
+
+_LOADED = (
+    "absl",
+    "h5py",
+    "horovod",
+    "hvdsweep",
+    "keras",
+    "numpy",
+    "optree",
+    "rich",
+    "scipy",
+    "tensorflow",
+    "tui",
+    "workloads",
+)
+"""Packages that ranks themselves import."""
 
 
 def _file(module: str, source: str) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvdsweep.charts import Axis, Band, Chart, Reference, Series
+from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series
 from hvdsweep.errors import UserError
 from hvdsweep.figures.draw import save, svg
 from hvdsweep.figures.figure import STAR, Figure, Heat, Panel, grid
@@ -165,3 +165,60 @@ def test_nothing_heavy_is_loaded(published: tuple[Path, Path]) -> None:
             check=True,
         )
         assert found.stderr.splitlines()[-1] == "[]"
+
+
+MARKUP = [
+    "cost $5",
+    "$x$",
+    "a $ b $ c",
+    "_hidden",
+    "__x__",
+    "$\\alpha_i^2$",
+    "\\frac",
+    "100 %",
+    "a\x1bb",
+    "<b>&amp;",
+    "#1",
+    "^{2}",
+]
+"""Names that mean something to matplotlib, TeX, SVG or a terminal."""
+
+
+@pytest.mark.parametrize("name", MARKUP)
+@pytest.mark.parametrize("kind", MAGIC)
+def test_names_are_no_markup(tmp_path: Path, name: str, kind: str) -> None:
+    """A name is drawn as it is wherever one stands: titles, axes, series, reference lines, regions, notes, annotations."""
+    from html import unescape
+    from xml.etree import ElementTree
+
+    x = np.array([1.0, 2.0, 4.0])
+    chart = Chart(
+        (Series(name, x, x), Series(f"{name} 2", x, 2 * x)),
+        x=Axis("log2", title=name),
+        y=Axis("log2", title=f"y {name}"),
+        title=f"title {name}",
+        subtitle=f"sub {name}",
+        references=(Reference(f"line {name}", horizontal=2.0), Reference(f"v {name}", vertical=2.0)),
+        annotations=(Annotation(2.0, 2.0, f"note {name}"),),
+    )
+    figure = Figure(
+        "test", f"figure {name}", 2, (Panel(chart, (f"says {name}",), f"part {name}"), Panel(chart))
+    )
+    path = tmp_path / f"a.{kind}"
+    save(figure, path)
+    assert path.read_bytes().startswith(MAGIC[kind])
+    if kind == "svg":
+        ElementTree.parse(path)
+        shown = {unescape(text) for text in texts(path.read_text("utf-8"))}
+        plain = name.replace("\x1b", "\N{WHITE SQUARE}")
+        wanted = {
+            plain,
+            f"{plain} 2",
+            f"y {plain}",
+            f"line {plain}",
+            f"v {plain}",
+            f"note {plain}",
+            f"figure {plain}",
+        }
+        assert wanted <= shown
+        assert {f"title {plain}", f"says {plain}", f"part {plain}"} <= shown

@@ -234,6 +234,21 @@ BAD_INPUTS = [
     Bad(
         "max = 0.999", "max = 1.0", "search.momentum.max", ("1.0 is not below 1", "1 - value on a log scale")
     ),
+    # Outside what float32 can hold, in which training computes.
+    Bad("min = 1e-3", "min = 1e-50", "search.learning_rate.min", ("is 0 in float32", "at least 1.18e-38")),
+    Bad("max = 10.0", "max = 1e39", "search.learning_rate.max", ("is beyond float32", "3.4e+38")),
+    Bad(LR, lr("1e-300"), "search.learning_rate", ("is 0 in float32",)),
+    Bad(
+        LR,
+        lr('{ scale = "choice", values = [0.1, 1e40] }'),
+        "search.learning_rate.values",
+        ("1e40", "beyond float32"),
+    ),
+    Bad(
+        "max = 0.999", "max = 0.999999999", "search.momentum.max", ("is not below 1 in float32", "becomes 1")
+    ),
+    Bad(LR, f"{LR}\nweight_decay = 1e-60", "search.weight_decay", ("is 0 in float32",)),
+    Bad(LR, f"{LR}\ndropout = 0.99999999999", "search.dropout", ("is not below 1 in float32",)),
     Bad("max = 0.999", "max = 0.7", "search.momentum.min", ("0.8 is above max 0.7", "swap")),
     Bad("max = 0.999", "max = 0.8", "search.momentum.min", ("equals max", "= 0.8")),
     Bad("min = 1e-3", "min = 0", "search.learning_rate.min", ("0.0 is not above 0", "logarithm")),

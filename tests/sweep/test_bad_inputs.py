@@ -153,6 +153,8 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         ("own", "own"),
         ("own:build:twice", "is not module:function"),
         ("numpy:array", None),
+        ("random:build", "random.py has the name of Python's own module random"),
+        ("keras:build", "keras.py has the name of the package keras"),
     ],
 )
 def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | None):
@@ -160,6 +162,8 @@ def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | No
     without import."""
     (tmp_path / "own.py").write_text("raise SystemExit('was run')\ndef build(dataset): ...\n")
     (tmp_path / "broken.py").write_text("def build(:\n")
+    for name_of_another in ("random", "keras"):
+        (tmp_path / f"{name_of_another}.py").write_text("def build(dataset): ...\n")
     checked = check_text(edited(("fc_128", name)), "f.toml", source=str(tmp_path))
     if says is None:
         assert checked.problems == ()

@@ -14,6 +14,7 @@ import pytest
 from hvdsweep.identity import canonical_json, derived_seed
 from hvdsweep.plan import Plan, StudyPlan, TrialPlan, definition_diff, make_plan
 from hvdsweep.sweep import Overrides, check_text
+from hvdsweep.sweep.user_code import fingerprint
 from tests.sweep.texts import edited, loaded, planned
 
 
@@ -220,6 +221,42 @@ def test_user_code_is_part_of_a_trial_but_its_comments_are_not(tmp_path):
     assert trial(other).key != trial(one).key
     (line,) = definition_diff(one.definition, other.definition)
     assert line.startswith("code.own:build: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("import helper", "helper.py"),
+        ("from helper import width", "helper.py"),
+        ("def build(d):\n    import helper", "helper.py"),
+        ("from parts import width", "parts/__init__.py"),
+        ("from parts import width", "parts/width.py"),
+        ("import parts.width as w", "parts/width.py"),
+        ("from parts.width import number", "parts/width.py"),
+        ("import middle", "helper.py"),
+        ("import parts.relative", "parts/width.py"),
+    ],
+)
+def test_modules_that_user_code_imports_are_part_of_it(tmp_path, line, file):
+    """A change in a module of the same folder, imported in any form and over any number of modules, changes the hash; one
+    in a module that is not imported does not."""
+    (tmp_path / "parts").mkdir()
+    texts = {
+        "own.py": f"{line}\n",
+        "helper.py": "width = 3\n",
+        "middle.py": "import helper\nimport own\n",
+        "parts/__init__.py": "",
+        "parts/width.py": "number = 1\n",
+        "parts/relative.py": "from . import width\n",
+        "other.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    before = fingerprint("own:build", str(tmp_path))
+    (tmp_path / "other.py").write_text("changed = 1\n")
+    assert fingerprint("own:build", str(tmp_path)) == before
+    (tmp_path / file).write_text("width = number = 4\n")
+    assert fingerprint("own:build", str(tmp_path)) != before
 
 
 def test_budgets_in_examples_and_epochs():

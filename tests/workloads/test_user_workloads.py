@@ -77,7 +77,8 @@ def test_plain_arrays_become_what_training_needs(monkeypatch: pytest.MonkeyPatch
     dataset = returned({"train": (x, labels), "val": (x, labels), "task": "multilabel"}, monkeypatch)
     assert (dataset.classes, dataset.info.metrics[1]) == (5, "average_precision")
     ready = Dataset("own", task("classification"), Split(x, y), Split(x, y), None, (4,), 3)
-    assert returned(ready, monkeypatch) is ready
+    taken = returned(ready, monkeypatch)
+    assert (taken.name, taken.train.features.dtype, taken.train.labels.dtype) == ("own", np.float32, np.int32)
 
 
 X, Y = arrays()
@@ -133,7 +134,14 @@ def test_code_that_cannot_be_found_or_fails_is_named(module: Any) -> None:
         "bad": r"importing bad failed: SyntaxError",
         "fails": r"ZeroDivisionError: division by zero \(.*fails\.py:2\)",
         "json": "is hidden by another module",
+        "leaves": r"importing leaves failed: SystemExit: 3 \(.*leaves\.py:2\): it calls exit; put what a script does",
+        "asks": r"importing asks failed: SystemExit: 2 \(.*asks\.py:4\): it reads a command line \(argparse\)",
     }
+    module("import sys\nsys.exit(3)", "leaves")
+    module(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('needed')\nparser.parse_args([])",
+        "asks",
+    )
     module("def f(:", "bad")
     module("def load():\n    1 / 0", "fails")
     module("def load(): ...", "json")

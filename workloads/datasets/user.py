@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hvdsweep.errors import UserError
 from workloads import usercode
+from workloads.datasets import arrays
 from workloads.datasets.dataset import Dataset, Split
-from workloads.tasks import TASKS, task
+from workloads.tasks import task
 
 _KEYS = ("train", "val", "test", "task", "classes", "augment")
+KINDS = ("classification", "language_model", "multilabel")
+"""The tasks whose data are plain arrays."""
 
 
 def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
@@ -21,7 +25,7 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
     (`classification` by default), `classes`, `augment`."""
     returned = usercode.call(name, usercode.find(name, source), **options)
     if isinstance(returned, Dataset):
-        return returned
+        return _checked(name, returned)
     if not isinstance(returned, Mapping):
         raise UserError(
             f"{name}: returned a {type(returned).__name__}, not a dict with train and val (nor a Dataset)"
@@ -31,10 +35,8 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
             f"{name}: unknown key {', '.join(unknown)} in what it returned (known: {', '.join(_KEYS)})"
         )
     kind = returned.get("task", "classification")
-    if kind not in ("classification", "language_model", "multilabel"):
-        raise UserError(
-            f"{name}: task: {kind!r} is not one of {', '.join(k for k in TASKS if k != 'noisy_quadratic')}"
-        )
+    if kind not in KINDS:
+        raise UserError(f"{name}: task: {kind!r} is not one of {', '.join(KINDS)}")
     splits = {
         key: _split(name, key, returned[key], kind)
         for key in ("train", "val", "test")
@@ -42,29 +44,58 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
     }
     if missing := {"train", "val"} - splits.keys():
         raise UserError(f"{name}: {' and '.join(sorted(missing))} missing in what it returned")
-    shape = splits["train"].features.shape[1:]
-    for key, split in splits.items():
-        if split.features.shape[1:] != shape:
-            raise UserError(
-                f"{name}: {key}: examples have shape {split.features.shape[1:]}, those of train {shape}"
-            )
+    augment = returned.get("augment")
+    if augment is not None and not callable(augment):
+        raise UserError(
+            f"{name}: augment: is a {type(augment).__name__}, not a function of features and keys"
+        )
+    shape = _shape(name, splits)
     return Dataset(
         name=name,
         task=task(kind),
         train=splits["train"],
         val=splits["val"],
         test=splits.get("test"),
-        input_shape=tuple(int(side) for side in shape),
+        input_shape=shape,
         classes=_classes(name, kind, splits, returned.get("classes")),
-        augment=returned.get("augment"),
+        augment=augment,
     )
+
+
+def _checked(name: str, dataset: Dataset) -> Dataset:
+    """A `Dataset` of the user's own: arrays of a known task are looked at as those of a dict are."""
+    kind = dataset.task.name
+    if kind not in KINDS or any(hasattr(split.features, "blocks") for split in dataset.splits.values()):
+        return dataset
+    splits = {
+        key: _split(name, key, (split.features, split.labels), kind) for key, split in dataset.splits.items()
+    }
+    shape = _shape(name, splits)
+    if tuple(dataset.input_shape) != shape:
+        raise UserError(f"{name}: input_shape: {tuple(dataset.input_shape)}, but examples have shape {shape}")
+    classes = _classes(name, kind, splits, dataset.classes)
+    return replace(dataset, **splits, input_shape=shape, classes=classes)
+
+
+def _shape(name: str, splits: Mapping[str, Split]) -> tuple[int, ...]:
+    shapes = {key: _array(split.features).shape[1:] for key, split in splits.items()}
+    for key, shape in shapes.items():
+        if shape != shapes["train"]:
+            raise UserError(f"{name}: {key}: examples have shape {shape}, those of train {shapes['train']}")
+    return tuple(int(side) for side in shapes["train"])
+
+
+def _array(part: Any) -> np.ndarray:
+    assert isinstance(part, np.ndarray)
+    return part
 
 
 def _split(name: str, key: str, pair: Any, kind: str) -> Split:
     where = f"{name}: {key}"
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise UserError(f"{where}: is not a pair (features, labels)")
-    features, labels = (np.asarray(part) for part in pair)
+    features = arrays.plain(f"{where}: features", pair[0])
+    labels = arrays.plain(f"{where}: labels", pair[1])
     if features.ndim == 0 or len(features) == 0:
         raise UserError(f"{where}: has no examples")
     if labels.ndim == 0 or len(labels) != len(features):
@@ -81,10 +112,10 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
             raise UserError(
                 f"{where}: a language model needs whole-number tokens [n, length] and labels of that shape"
             )
-        return Split(np.ascontiguousarray(features, np.int32), np.ascontiguousarray(labels, np.int32))
-    features = np.ascontiguousarray(features, np.float32)
-    if not np.isfinite(features).all():
-        raise UserError(f"{where}: features hold NaN or infinite values")
+        return Split(
+            arrays.as_int32(f"{where}: features", features), arrays.as_int32(f"{where}: labels", labels)
+        )
+    features = arrays.as_float32(f"{where}: features", features)
     if kind == "multilabel":
         if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
             raise UserError(f"{where}: multilabel needs labels [n, classes] of 0 and 1, not {labels.shape}")
@@ -93,33 +124,35 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
         raise UserError(
             f"{where}: labels have shape {labels.shape}; one class number per example is needed, [n]"
         )
-    return Split(features, np.ascontiguousarray(labels, np.int32))
+    return Split(features, arrays.as_int32(f"{where}: labels", labels))
 
 
 def _classes(name: str, kind: str, splits: Mapping[str, Split], given: Any) -> int:
+    if given is not None:
+        if isinstance(given, bool | np.bool_) or not isinstance(given, int | np.integer):
+            raise UserError(f"{name}: classes: {given!r} is not a whole number")
+        given = int(given)
     if kind == "multilabel":
         widths = {split.labels.shape[1] for split in splits.values() if split.labels is not None}
         if len(widths) != 1:
             raise UserError(f"{name}: splits disagree on the number of classes: {sorted(widths)}")
-        return int(widths.pop())
+        width = int(widths.pop())
+        if given not in (None, width):
+            raise UserError(f"{name}: classes: {given}, but labels have {width} columns, one for each class")
+        return width
     least = 0 if kind == "classification" else -1
-    arrays = [split.labels for split in splits.values() if split.labels is not None]
+    values = [split.labels for split in splits.values() if split.labels is not None]
     if kind == "language_model":
-        arrays += [split.features for split in splits.values() if isinstance(split.features, np.ndarray)]
-        if any(
-            int(split.features.min()) < 0
-            for split in splits.values()
-            if isinstance(split.features, np.ndarray)
-        ):
+        tokens = [_array(split.features) for split in splits.values()]
+        if any(int(one.min()) < 0 for one in tokens):
             raise UserError(f"{name}: features hold negative tokens")
-    low, high = min(int(a.min()) for a in arrays), max(int(a.max()) for a in arrays)
+        values += tokens
+    low, high = min(int(a.min()) for a in values), max(int(a.max()) for a in values)
     if low < least:
         raise UserError(f"{name}: a label is {low}; classes are numbered from 0")
     classes = high + 1 if given is None else given
-    if isinstance(classes, bool) or not isinstance(classes, int) or high >= classes:
-        raise UserError(
-            f"{name}: classes: {classes!r}, but a label is {high}; at least {high + 1} are needed"
-        )
+    if high >= classes:
+        raise UserError(f"{name}: classes: {classes}, but a label is {high}; at least {high + 1} are needed")
     if classes < 2:
         raise UserError(f"{name}: all labels are {high}; at least two classes are needed")
     return classes

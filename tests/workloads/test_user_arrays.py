@@ -1,0 +1,145 @@
+"""The user's own arrays reach training as they are, or are refused in words: never cast into something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+import tensorflow as tf
+
+from hvdsweep.errors import UserError
+from tests.workloads.test_user_workloads import arrays, returned
+from workloads.datasets import Dataset, Split
+from workloads.tasks import task
+
+X, Y = arrays()
+TOKENS = np.arange(12).reshape(2, 6)
+GOOD = {"train": (X, Y), "val": (X, Y)}
+TEXT = {"train": (TOKENS, TOKENS), "val": (TOKENS, TOKENS), "task": "language_model"}
+EPOCH = 1.7e9 + np.arange(24).reshape(6, 4) / 10
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "labels beyond 32 bits": (
+        {**GOOD, "train": (X, Y + 2**33)},
+        "train: labels hold 85.*, beyond the whole numbers of 32",
+    ),
+    "labels unsigned": (
+        {**GOOD, "val": (X, (Y + 2**31).astype(np.uint32))},
+        "val: labels hold 21474836.., beyond",
+    ),
+    "tokens beyond 32 bits": (
+        {**TEXT, "train": (TOKENS + 2**32, TOKENS)},
+        "train: features hold .*, beyond the whole",
+    ),
+    "next tokens beyond 32 bits": (
+        {**TEXT, "val": (TOKENS, TOKENS + 2**40)},
+        "val: labels hold .*, beyond the whole",
+    ),
+    "large names": (
+        {**GOOD, "train": (np.arange(24).reshape(6, 4) + 2**24, Y)},
+        "whole number 16777217, which float32 rounds to 16777216",
+    ),
+    "huge names": (
+        {**GOOD, "train": (np.full((6, 4), 2**64 - 1, np.uint64), Y)},
+        "whole number 18446744073709551615",
+    ),
+    "times": (
+        {**GOOD, "val": (EPOCH, Y)},
+        "val: features: feature 0 lies between 1.7e.09 and .*subtract its mean",
+    ),
+    "beyond float32": (
+        {**GOOD, "train": (X * 1e300, Y)},
+        "train: features hold .*, beyond float32; scale them",
+    ),
+    "masked": (
+        {**GOOD, "train": (np.ma.masked_greater(X, 0.5), Y)},
+        r"train: features are a masked array.*x\.filled\(0\)",
+    ),
+    "masked labels": ({**GOOD, "train": (X, np.ma.masked_equal(Y, 1))}, "train: labels are a masked array"),
+    "a dict": (
+        {**GOOD, "train": ({"a": X, "b": X}, Y)},
+        "train: features are a dict of a, b; a model has one input",
+    ),
+    "sparse": (
+        {**GOOD, "train": (scipy.sparse.csr_matrix(X), Y)},
+        r"features are a sparse matrix.*x\.toarray\(\)",
+    ),
+    "sparse array": ({**GOOD, "train": (scipy.sparse.coo_array(X), Y)}, "features are a sparse matrix"),
+    "ragged lists": (
+        {**GOOD, "train": ([[1, 2], [3]] * 3, Y)},
+        "features have examples of different lengths",
+    ),
+    "a ragged tensor": (
+        {**GOOD, "train": (tf.ragged.constant([[1.0], [2.0, 3.0]] * 3), Y)},
+        "are a ragged tensor",
+    ),
+    "objects": ({**GOOD, "train": (np.array([[1, "a"]] * 6, object), Y)}, r"Python objects \(int, str\)"),
+    "complex": ({**GOOD, "train": (X + 1j, Y)}, "complex numbers"),
+    "weights of examples": ({**GOOD, "train": (X, Y, Y)}, r"is not a pair \(features, labels\)"),
+    "classes of another width": (
+        {"train": (X, np.eye(6, 5)), "val": (X, np.eye(6, 5)), "task": "multilabel", "classes": 7},
+        "classes: 7, but labels have 5 columns",
+    ),
+    "classes a flag": ({**GOOD, "classes": np.bool_(True)}, "classes: .* is not a whole number"),
+    "classes a fraction": ({**GOOD, "classes": 3.0}, "classes: 3.0 is not a whole number"),
+    "augment": ({**GOOD, "augment": 3}, "augment: is a int, not a function"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_cast_would_change_is_refused(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each names the function, the split, the value and what to do."""
+    value, message = REFUSED[case]
+    with pytest.raises(UserError, match=rf"(?s)^mine:load: .*{message}"):
+        returned(value, monkeypatch)
+
+
+NOT_IN_A_DATASET = ("weights of examples", "augment")
+ARRAYS = [
+    case
+    for case, (value, _) in REFUSED.items()
+    if not {"task", "classes"} & value.keys() and case not in NOT_IN_A_DATASET
+]
+
+
+@pytest.mark.parametrize("case", ARRAYS)
+def test_a_data_set_made_by_hand_is_looked_at_too(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same arrays inside a `Dataset` are refused alike."""
+    value, message = REFUSED[case]
+    splits = [Split(*value[key]) for key in ("train", "val")]
+    with pytest.raises(UserError, match=rf"(?s)^mine:load: .*{message}"):
+        returned(Dataset("own", task("classification"), *splits, None, (4,), 3), monkeypatch)
+
+
+KEPT: dict[str, np.ndarray] = {
+    "bytes": np.arange(24, dtype=np.uint8).reshape(6, 4),
+    "whole numbers up to 2^24": np.arange(24).reshape(6, 4) + 2**24 - 23,
+    "whole numbers that float32 has": np.arange(24).reshape(6, 4) * 2**30,
+    "negative": -np.arange(24, dtype=np.int16).reshape(6, 4),
+    "half": X.astype(np.float16),
+    "flags": X > 0.5,
+    "nothing masked": np.ma.masked_greater(X, 9),
+    "a constant large feature": np.concatenate([X, np.full((6, 1), 1.7e9 + 0.3)], 1),
+    "wide": X * 1e30,
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_what_float32_can_hold_is_taken(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features keep their values to float32's precision."""
+    x = KEPT[case]
+    dataset = returned({"train": (x, Y), "val": (x, Y)}, monkeypatch)
+    np.testing.assert_allclose(
+        np.asarray(dataset.train.features, np.float64), np.asarray(x, np.float64), rtol=1e-7
+    )
+
+
+@pytest.mark.parametrize(
+    "number", [3, np.int64(3), np.uint8(3), Y.max() + 1], ids=lambda value: type(value).__name__
+)
+def test_classes_may_be_any_whole_number(number: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numpy's integers, as `y.max() + 1` gives them, count as Python's."""
+    dataset = returned({**GOOD, "classes": number}, monkeypatch)
+    assert (dataset.classes, type(dataset.classes)) == (3, int)
