@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hvdsweep.launch.events import EndEvent, Event, GangEvent, NoteEvent, TrialEvent
+from hvdsweep.launch.events import EndEvent, Event, GangEvent, NoteEvent, StageEvent, TrialEvent
 from hvdsweep.launch.gang import Gang
 from hvdsweep.launch.ledger import Ended, Ledger
 
@@ -55,6 +55,14 @@ class Announcer:
                 logs=str(gang.logs),
                 seconds=seconds,
                 message=message,
+            )
+        )
+
+    def stage(self, gang: Gang, stage: str | None, seconds: float, usual: float | None) -> None:
+        """A gang that starts has come to a new stage; None: it has made its first step."""
+        self.report(
+            StageEvent(
+                sweep=self._ledger.sweep, gang=gang.id, stage=stage, seconds=seconds, usual_seconds=usual
             )
         )
 

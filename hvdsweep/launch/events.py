@@ -96,6 +96,21 @@ class GangEvent(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageEvent(Event):
+    """A gang that starts has reached a stage of its start, or made its first step (stage None)."""
+
+    event: ClassVar[str] = "stage"
+    sweep: int
+    gang: int
+    stage: str | None
+    """In words: starting horovodrun, loading TensorFlow, joining the ranks, loading data and building the model, compiling."""
+    seconds: float
+    """Since the gang was started."""
+    usual_seconds: float | None
+    """From start to first step, by earlier gangs of as many ranks in this database; None where there were none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyProgress:
     """How far one study is."""
 

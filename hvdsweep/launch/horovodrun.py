@@ -66,6 +66,12 @@ def horovodrun_program() -> list[str]:
     return [sys.executable, str(script)]
 
 
+def quick_horovodrun() -> list[str]:
+    """The same program without its own import of TensorFlow (`hvdsweep.training.horovodrun`)."""
+    horovodrun_program()
+    return [sys.executable, "-P", "-m", "hvdsweep.training.horovodrun"]
+
+
 def gang_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
     """The command line of one gang: `python -m module arguments` on every slot of `hosts`.
 
@@ -73,7 +79,7 @@ def gang_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -
     """
     slots = ",".join(f"{host.name}:{host.slots}" for host in hosts)
     return [
-        *horovodrun_program(),
+        *quick_horovodrun(),
         "--gloo",
         "--disable-cache",
         "--start-timeout",

@@ -47,6 +47,8 @@ class GangRow:
     state: str
     heartbeat: float | None
     trial: int | None
+    stage: str | None = None
+    """Of its start (`hvdsweep.store.stages`); None once it has made its first step."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class Ledger:
             rows = {
                 row[0]: GangRow(*row[1:])
                 for row in self.conn.execute(
-                    f"SELECT id, state, heartbeat, trial_id FROM gangs WHERE id IN ({ids})"
+                    f"SELECT id, state, heartbeat, trial_id, stage FROM gangs WHERE id IN ({ids})"
                 )
             }
         finally:

@@ -17,6 +17,7 @@ from hvdsweep.launch.processes import Mark, ProcessId
 from hvdsweep.launch.settings import Settings
 from hvdsweep.store.plans import requeue
 from hvdsweep.store.runs import event, gang_state, new_gang
+from hvdsweep.store.stages import HOROVODRUN, usual_seconds
 
 GIVE_BACK_SECONDS = 5.0
 """Gangs asked to leave have this long to give their trials back."""
@@ -37,6 +38,10 @@ class Slot:
     gang: Gang | None = None
     ready: bool = False
     """Whether the gang has given its first sign of life."""
+    stage: str | None = None
+    """Of the gang's start, as last announced; None once it has made its first step."""
+    usual: float | None = None
+    """Seconds that such a start has taken before."""
     sign: object = None
     """What it last told; a change is a sign of life."""
     seen: float = 0.0
@@ -108,7 +113,7 @@ class Slots:
                 missing -= 1
 
     def _start(self, slot: Slot) -> None:
-        gang_id = new_gang(self._conn, self._ledger.sweep, np=self._settings.np)
+        gang_id = new_gang(self._conn, self._ledger.sweep, np=self._settings.np, stage=HOROVODRUN)
         logs = logs_of(self._store) / f"sweep-{self._ledger.sweep}" / f"gang-{gang_id}"
         mark = Mark(self._supervisor, self._ledger.sweep, gang_id, self._store)
         environment = gang_environment(
@@ -122,12 +127,14 @@ class Slots:
             gang_id, mark, logs, slot.hosts, environment.variables, self.threads, self._build
         )
         slot.ready, slot.sign, slot.seen = False, None, slot.gang.started
+        slot.stage, slot.usual = HOROVODRUN, usual_seconds(self._conn, self._settings.np)
         if environment.left_out:
             listed = "".join(f"{name}\n" for name in environment.left_out)
             (logs / "environment.txt").write_text(f"Not passed on to the ranks:\n{listed}", encoding="utf-8")
         gang_state(self._conn, gang_id, pid=slot.gang.process.pid)
         self._ledger.set_logs(gang_id, str(logs))
         self._announce.gang(slot.gang, "STARTING")
+        self._announce.stage(slot.gang, slot.stage, 0.0, slot.usual)
 
     def bury(self, view: View) -> bool:
         """End the gangs that have died or hang, and give their trials back. Whether there were any."""
@@ -159,6 +166,9 @@ class Slots:
         if not slot.ready and row is not None and row.state != "STARTING":
             slot.ready, slot.stillborn = True, 0
             self._announce.gang(gang, "READY", seconds=now - gang.started)
+        if slot.stage is not None and row is not None and row.stage != slot.stage:
+            slot.stage = row.stage
+            self._announce.stage(gang, slot.stage, now - gang.started, slot.usual)
         return now - slot.seen
 
     def _patience(self, slot: Slot, view: View) -> float:

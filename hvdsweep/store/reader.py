@@ -111,6 +111,11 @@ class Reader:
         except sqlite3.DatabaseError as error:
             raise told(self.path, error) from error
 
+    def column(self, table: str, name: str) -> str:
+        """`name` for a SELECT; NULL where `table` is of an older schema, which a reader cannot migrate, and lacks it."""
+        found = self.rows("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, name))
+        return name if found else f"NULL AS {name}"
+
     def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
         """The rows of a SELECT as a structured array; NULL becomes NaN in a float field."""
         import numpy as np
@@ -257,7 +262,8 @@ class Reader:
         """All gangs, oldest first, each with the trial it trains now."""
         rows = self.rows(
             "SELECT g.id, g.sweep_id, g.np, g.host, g.pid, g.state, g.trial_id, w.name, s.batch_size, t.number, t.steps,"
-            " s.train_steps, g.started, g.heartbeat, g.ended, g.message, g.log_dir FROM gangs g"
+            f" s.train_steps, g.started, g.heartbeat, g.ended, g.message, g.log_dir, {self.column('gangs', 'stage')},"
+            f" {self.column('gangs', 'first_step')} FROM gangs g"
             " LEFT JOIN trials t ON t.id = g.trial_id LEFT JOIN studies s ON s.id = t.study_id"
             " LEFT JOIN workloads w ON w.id = s.workload_id WHERE ?1 IS NULL OR g.sweep_id = ?1 ORDER BY g.id",
             (sweep_id,),

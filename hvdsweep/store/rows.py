@@ -161,6 +161,10 @@ class GangRow:
     ended: float | None
     message: str | None
     log_dir: str | None
+    stage: str | None = None
+    """Of its start, until it has made its first step (`hvdsweep.store.stages`)."""
+    first_step: float | None = None
+    """When it made its first step."""
 
 
 @dataclass(frozen=True)

@@ -123,15 +123,24 @@ def process_started(pid: int) -> float | None:
 
 
 def new_gang(
-    conn: sqlite3.Connection, sweep_id: int, *, np: int, pid: int | None = None, log_dir: str | None = None
+    conn: sqlite3.Connection,
+    sweep_id: int,
+    *,
+    np: int,
+    pid: int | None = None,
+    log_dir: str | None = None,
+    stage: str | None = None,
 ) -> int:
-    """Register a gang that is about to start; its id. `gang_state` tells its process id once it is known."""
+    """Register a gang that is about to start; its id. `gang_state` sets its process id once it is known.
+
+    `stage` of its start, for people (`hvdsweep.store.stages`).
+    """
     now = time.time()
     with transaction(conn):
         cursor = conn.execute(
-            "INSERT INTO gangs (sweep_id, np, host, pid, state, started, heartbeat, log_dir) VALUES (?, ?,"
-            " ?, ?, 'STARTING', ?, ?, ?)",
-            (sweep_id, np, platform.node(), pid, now, now, log_dir),
+            "INSERT INTO gangs (sweep_id, np, host, pid, state, started, heartbeat, log_dir, stage) VALUES (?, ?,"
+            " ?, ?, 'STARTING', ?, ?, ?, ?)",
+            (sweep_id, np, platform.node(), pid, now, now, log_dir, stage),
         )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -154,9 +163,9 @@ def gang_state(
         conn.execute(
             "UPDATE gangs SET state = coalesce(?, state), pid = coalesce(?, pid), message = coalesce(?,"
             " message), started = CASE WHEN ? IS NULL THEN started ELSE ? END,"
-            " ended = CASE WHEN ? THEN ? ELSE ended END, trial_id = CASE WHEN ? THEN NULL ELSE trial_id END"
-            " WHERE id = ?",
-            (state, pid, message, pid, now, ended, now, ended, gang_id),
+            " ended = CASE WHEN ? THEN ? ELSE ended END, trial_id = CASE WHEN ? THEN NULL ELSE trial_id END,"
+            " stage = CASE WHEN ? THEN NULL ELSE stage END WHERE id = ?",
+            (state, pid, message, pid, now, ended, now, ended, ended, gang_id),
         )
 
 

@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 2
+VERSION = 3
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -160,6 +160,11 @@ ORDER_OF_TRIALS = (
     "ALTER TABLE trials ADD COLUMN chosen TEXT",  # why it was trained when it was; NULL: in the order of numbers
 )
 
+STAGES_OF_A_START = (
+    "ALTER TABLE gangs ADD COLUMN stage TEXT",  # of its start, for people; NULL once it has made its first step
+    "ALTER TABLE gangs ADD COLUMN first_step REAL",  # when that was, unix seconds
+)
+
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
@@ -176,6 +181,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="2: order of trials")
     def order_of_trials(db: sqlite_utils.Database) -> None:
         for statement in ORDER_OF_TRIALS:
+            db.execute(statement)
+
+    @migrations(name="3: stages of a start")
+    def stages_of_a_start(db: sqlite_utils.Database) -> None:
+        for statement in STAGES_OF_A_START:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hvdsweep.store.stages import BUILDING, COMPILING, Stages
 from hvdsweep.training.rank import join, redirect_output, watch_supervisor
 from hvdsweep.training.studies import Studies
 
@@ -45,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
         watch_supervisor(options.supervisor)
     # horovodrun on other hosts, or an impatient terminal, may send SIGINT to the ranks; only the supervisor decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ranks = join(options.threads)
+    stages = Stages(options.db, options.gang, active=os.environ.get("HOROVOD_RANK", "0") == "0")
+    ranks = join(options.threads, stages)
     writer = None
     if ranks.is_first:
         from hvdsweep.store.writer import TrialWriter
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         if writer is not None:
             stack.callback(writer.close)
-        Gang(ranks, writer).work()
+        Gang(ranks, writer, stages).work()
     return 0
 
 
@@ -77,8 +79,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 class Gang:
     """The loop of one rank: hear what to do, do it, report."""
 
-    def __init__(self, ranks: Ranks, writer: TrialWriter | None) -> None:
+    def __init__(self, ranks: Ranks, writer: TrialWriter | None, stages: Stages | None = None) -> None:
         self._ranks = ranks
+        self._stages = stages or Stages("", 0, active=False)
         self._writer = writer
         self._studies = Studies(ranks)
 
@@ -100,12 +103,14 @@ class Gang:
         from hvdsweep.states import Status, StopReason
 
         names = tuple(sorted(message["trial"]["metaparameters"]))
+        self._stages(BUILDING)
         study, failure = self._studies.get(message["definition"], names)
         if self._ranks.any(failure is not None, name="built") if message["new"] else failure is not None:
             reason = failure or "another rank could not build this study; see its log"
             return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, reason, None)
         assert study is not None
-        recorder = Recorder(self._writer, claim) if self._writer and claim else None
+        self._stages(COMPILING)
+        recorder = Recorder(self._writer, claim, self._stages) if self._writer and claim else None
         end = study.train(
             message["trial"],
             recorder.record if recorder else lambda first, losses, measurement: False,
@@ -154,8 +159,9 @@ class Gang:
 class Recorder:
     """What rank 0 keeps of a running trial between two commits."""
 
-    def __init__(self, writer: TrialWriter, claim: Claim) -> None:
+    def __init__(self, writer: TrialWriter, claim: Claim, stages: Stages) -> None:
         self._writer = writer
+        self._stages = stages
         self._claim = claim
         self._first_step = 1
         self._losses: list[npt.NDArray[np.float32]] = []
@@ -171,6 +177,7 @@ class Recorder:
         """Keep these; once a second commit. True where the store asks to give the trial back."""
         if len(losses):
             self._losses.append(losses)
+            self._stages.first_step()
         if measurement is not None:
             self._measurements.append(measurement)
         now = time.monotonic()

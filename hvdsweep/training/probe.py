@@ -26,8 +26,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     begun = time.perf_counter()
+    from hvdsweep.training.imports import import_tensorflow
+
+    tf = import_tensorflow()
     import horovod.tensorflow as hvd
-    import tensorflow as tf
 
     imported = time.perf_counter()
     hvd.init()

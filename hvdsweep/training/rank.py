@@ -8,8 +8,11 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hvdsweep.store.stages import RANKS, TENSORFLOW
 
 if TYPE_CHECKING:
     from hvdsweep.training.ranks import Ranks
@@ -59,18 +62,21 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def join(threads: int) -> Ranks:
+def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ranks:
     """Join the gang that `horovodrun` started this process for; `threads` for TensorFlow, 0 leaves it to TensorFlow.
 
-    Each rank of a machine sees one of its GPUs.
+    Each rank of a machine sees one of its GPUs. `stage` hears what this process is about to do.
     """
-    import tensorflow as tf
+    stage(TENSORFLOW)
+    from hvdsweep.training.imports import import_tensorflow
 
+    tf = import_tensorflow()
     from hvdsweep.training.ranks import Ranks
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+    stage(RANKS)
     ranks = Ranks.join()
     devices = tf.config.list_physical_devices("GPU")
     if devices:

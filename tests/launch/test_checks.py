@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import socket
 import sys
@@ -17,6 +18,7 @@ from hvdsweep.launch import checks
 from hvdsweep.launch.allreduce import allreduce_checks, judged
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import marked
+from tests.limits import HANG_SECONDS
 
 PROBE: dict[str, Any] = {
     "ranks": 2,
@@ -98,6 +100,21 @@ def test_localhost_must_be_this_machine(monkeypatch: pytest.MonkeyPatch) -> None
     assert "/etc/hosts" in (check.remedy or "")
 
 
+def test_packages_without_byte_code_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package whose .pyc is missing is named, with the command that compiles it; once compiled all is well."""
+    package = tmp_path / "slow_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("value = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    found = checks.byte_code(("slow_package",))
+    assert (found.status, found.details["missing"]) == ("warning", ["slow_package"])
+    assert f"-m compileall -q {tmp_path}" in str(found.remedy)
+    assert "PYTHONDONTWRITEBYTECODE" in str(found.remedy)
+    assert compileall.compile_dir(tmp_path, quiet=1)
+    assert checks.byte_code(("slow_package",)).status == "ok"
+
+
 def test_the_build_report_is_read() -> None:
     """`horovodrun --check-build` as nested words and booleans, TensorFlow's noise around it ignored."""
     assert checks.parse_check_build("2026-11-22: I tensorflow noise\n" + CHECK_BUILD + "[X] stray\n") == {
@@ -137,7 +154,7 @@ def test_ranks_that_do_not_answer_are_a_failure(
         return [sys.executable, "-c", code, *arguments]
 
     monkeypatch.setattr("hvdsweep.launch.allreduce.check_build", dict)
-    found = allreduce_checks(build=build, seconds=1.0 if "sleep" in code else 60.0)
+    found = allreduce_checks(build=build, seconds=1.0 if "sleep" in code else HANG_SECONDS)
     assert [(check.name, check.status) for check in found] == [("allreduce", "failed")]
     assert words in found[0].found
     assert marked(lambda mark: mark.gang == 0) == []

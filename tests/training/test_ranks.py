@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
+from hvdsweep.launch.horovodrun import gang_environment, quick_horovodrun
+from tests.limits import HANG_SECONDS
 from tests.training.conftest import definition
 
 pytestmark = pytest.mark.horovod
@@ -54,8 +55,9 @@ def family(dataset, model, options, batch_size, micro_batch, metric="val/cross_e
     return {"definition": study, "trial": {"seed": 11, "metaparameters": GENTLE}}
 
 
-CASES = [case(batch_size, micro) for batch_size in (1, 2, 7, 30, 64) for micro in (None, 8)]
-CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN), case(30, None, "simple_cnn_narrow", SMALL_CNN)]
+CASES = [case(batch_size, micro) for batch_size, micro in ((1, None), (2, 8), (7, None), (30, 8), (64, None))]
+CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN)]
+"""Ranks without rows (1 and 2), uneven shares (7 on two and three ranks, 64 on three), with micro-batches and without."""
 
 
 FAMILIES = [
@@ -81,7 +83,7 @@ def run(np, folder, cases, tag=""):
     variables = gang_environment(os.environ, size=np, threads=1, mark="test").variables
     ran = subprocess.run(
         [
-            *horovodrun_program(),
+            *quick_horovodrun(),
             *("--gloo", "--disable-cache", "-np", str(np), "-H", f"localhost:{np}"),
             *(sys.executable, str(PROGRAM), str(out), str(given)),
         ],
@@ -89,7 +91,7 @@ def run(np, folder, cases, tag=""):
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=400,
+        timeout=HANG_SECONDS,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     return json.loads(out.read_text())
@@ -98,7 +100,11 @@ def run(np, folder, cases, tag=""):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
-    return {np: run(np, folder, CASES + FAMILIES) for np in (1, 2, 3)}
+    return {
+        1: run(1, folder, CASES + FAMILIES),
+        2: run(2, folder, CASES),
+        3: run(3, folder, CASES + FAMILIES),
+    }
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: "-".join(map(str, label(CASES[i]))))
@@ -120,10 +126,9 @@ def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index, np_):
 
 
 @pytest.mark.parametrize("index", range(len(FAMILIES)), ids=lambda i: FAMILIES[i]["definition"]["model"])
-@pytest.mark.parametrize("np_", [2, 3])
-def test_no_family_depends_on_the_number_of_ranks(recorded, index, np_):
+def test_no_family_depends_on_the_number_of_ranks(recorded, index):
     """Ghost normalisation and its moving statistics, attention, recurrence, noise: ten losses and all measurements."""
-    alone, together = recorded[1][len(CASES) + index], recorded[np_][len(CASES) + index]
+    alone, together = recorded[1][len(CASES) + index], recorded[3][len(CASES) + index]
     # The second loss already holds the whole first update. From there on a small net with ghost batches of few pixels is
     # chaotic: channels that nearly died have tiny variances, and rounding grows manifold with every step.
     chaotic = FAMILIES[index]["definition"]["model"] == "resnet_50"
@@ -153,8 +158,8 @@ def test_training_went_somewhere(recorded):
 
 def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit."""
-    again = run(2, tmp_path, CASES, tag="again")
-    assert again == recorded[2][: len(CASES)]
+    again = run(2, tmp_path, CASES[-2:], tag="again")
+    assert again == recorded[2][-2:]
 
 
 def test_one_bit_in_one_weight_of_one_rank_is_seen_by_all_of_them(tmp_path):

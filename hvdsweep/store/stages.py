@@ -1,0 +1,75 @@
+"""How far the start of a gang is, from the start of horovodrun to the first step: written by rank 0, read by whoever waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import statistics
+import time
+
+from hvdsweep.store.connection import connect, transaction
+
+HOROVODRUN = "starting horovodrun"
+TENSORFLOW = "loading TensorFlow"
+RANKS = "joining the ranks"
+BUILDING = "loading data, building the model"
+COMPILING = "compiling"
+
+USUAL_SECONDS = (10.0, 45.0)
+"""From the start of a gang to its first step, where this database knows no earlier one: fast machine, slow machine."""
+REMEMBERED = 10
+"""Earlier starts that `usual_seconds` takes the median of."""
+
+
+class Stages:
+    """Says in the store which stage of its start a gang has reached. Only on rank 0: elsewhere it does nothing.
+
+    Nothing depends on it but what people see, so a store that cannot be written now is no error.
+    """
+
+    def __init__(self, db: str | os.PathLike[str], gang_id: int, *, active: bool = True) -> None:
+        self._db = db
+        self._gang = gang_id
+        self._conn: sqlite3.Connection | None = None
+        self._over = not active
+
+    def __call__(self, stage: str) -> None:
+        """The gang has reached this stage."""
+        if not self._over:
+            self._write("UPDATE gangs SET stage = ? WHERE id = ?", stage, self._gang)
+
+    def first_step(self) -> None:
+        """The gang has made its first step: it is no longer starting. Further calls do nothing."""
+        if not self._over:
+            self._write("UPDATE gangs SET stage = NULL, first_step = ? WHERE id = ?", time.time(), self._gang)
+            self._over = True
+            if self._conn is not None:
+                self._conn.close()
+                self._conn = None
+
+    def _write(self, statement: str, *values: object) -> None:
+        with contextlib.suppress(Exception):
+            if self._conn is None:
+                self._conn = connect(self._db)
+            with transaction(self._conn) as conn:
+                conn.execute(statement, values)
+
+
+def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
+    """The median time that the last gangs of `np` ranks took from their start to their first step; None where none has."""
+    taken = [
+        seconds
+        for (seconds,) in conn.execute(
+            "SELECT first_step - started FROM gangs WHERE np = ? AND first_step > started ORDER BY id DESC LIMIT ?",
+            (np, REMEMBERED),
+        )
+    ]
+    return statistics.median(taken) if taken else None
+
+
+def usually(seconds: float | None) -> str:
+    """`usually 12 s`, or the documented range where nothing is known."""
+    if seconds is None:
+        return f"usually {USUAL_SECONDS[0]:.0f} to {USUAL_SECONDS[1]:.0f} s"
+    return f"usually {max(1, round(seconds))} s"
