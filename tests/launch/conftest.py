@@ -16,16 +16,17 @@ from typing import Any, TypeVar
 import pytest
 
 from hvdsweep.launch.processes import marked
+from tests.limits import HANG_SECONDS
 
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 60.0, what: str = "the condition") -> T:
-    """What `condition` returns once it is true; fails the test when that takes too long."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], T], what: str = "the condition") -> T:
+    """What `condition` returns once it is true; fails the test where that never happens."""
+    deadline = time.monotonic() + HANG_SECONDS
     while not (found := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s for {what} in vain")
+            pytest.fail(f"waited {HANG_SECONDS:.0f} s for {what}")
         time.sleep(0.01)
     return found
 
@@ -39,7 +40,7 @@ class Store:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         if not self.path.exists():
             return []
-        conn = sqlite3.connect(self.path, timeout=30)
+        conn = sqlite3.connect(self.path, timeout=HANG_SECONDS)
         try:
             return conn.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
@@ -58,7 +59,7 @@ class Store:
 
     def results(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything about the result of every trial, to the last bit, independent of ids, times and gangs."""
-        conn = sqlite3.connect(self.path, timeout=30)
+        conn = sqlite3.connect(self.path, timeout=HANG_SECONDS)
         try:
             metrics = [row[1] for row in conn.execute("PRAGMA table_info(measurements)")][2:]
             trial = "w.name, s.batch_size, t.number"
@@ -86,9 +87,9 @@ class Launched:
         self.process = process
         self.store = store
 
-    def end(self, seconds: float = 60.0) -> tuple[int, list[dict[str, Any]], str]:
+    def end(self) -> tuple[int, list[dict[str, Any]], str]:
         """Wait for it: exit code, events, stderr."""
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.communicate(timeout=HANG_SECONDS)
         return self.process.returncode, [json.loads(line) for line in out.splitlines()], err
 
     def until(self, condition: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from hvdsweep.launch.processes import (
     send,
 )
 from tests.launch.conftest import wait_for
+from tests.limits import HANG_SECONDS
 
 WAIT = "import time; time.sleep(600)"
 
@@ -113,13 +114,13 @@ def test_a_child_follows_its_parent() -> None:
     assert child.alive()
     parent.kill()
     parent.wait()
-    wait_for(lambda: not child.alive(), 10)
+    wait_for(lambda: not child.alive())
 
 
 def test_a_child_whose_parent_is_gone_does_not_start() -> None:
     """The parent may die before the child has asked for the signal."""
     process = subprocess.Popen([sys.executable, "-c", WAIT], preexec_fn=end_with_parent(os.getpid() + 1))
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=HANG_SECONDS) == 1
 
 
 def test_handlers_are_seen_from_outside() -> None:

@@ -27,6 +27,7 @@ from hvdsweep.store import connect
 from hvdsweep.store.reader import open_reader
 from hvdsweep.store.throughput import record_throughput
 from hvdsweep.sweep import load_sweep
+from tests.limits import HANG_SECONDS
 
 from .conftest import wait_for
 
@@ -340,7 +341,7 @@ def test_ctrl_c_ends_the_ranks_and_keeps_what_was_measured(sweep, tmp_path):
             lambda: marked(lambda mark: mark.supervisor.pid == process.pid), what="the ranks to start"
         )
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, err
@@ -362,7 +363,7 @@ def test_with_real_ranks(tmp_path):
         [str(script), "scale", str(path), "--np", "1,2", "--seconds", "0.5", "--db", str(db), "--json"],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=HANG_SECONDS,
         check=False,
     )
     taken = time.monotonic() - began

@@ -8,6 +8,7 @@ import pytest
 from hvdsweep.store import connect, event, open_reader
 from hvdsweep.store.pairs import ATTEMPTS, asked_by_both, paired
 from hvdsweep.store.reader import Reader
+from tests.limits import HANG_SECONDS
 
 COUNT = "SELECT count(*) FROM events"
 
@@ -53,7 +54,7 @@ def test_a_commit_in_between_is_noticed(planned: Path, monkeypatch: pytest.Monke
 
 def test_two_threads_ask(planned: Path):
     """Answers come in the order of the questions, from two threads at once; alone, from the one that asks."""
-    meet = threading.Barrier(2, timeout=60)
+    meet = threading.Barrier(2, timeout=HANG_SECONDS)
     threads = set()
 
     def question(number: int):

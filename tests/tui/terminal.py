@@ -12,7 +12,9 @@ from types import TracebackType
 
 import pytest
 
-LIFE = 1800
+from tests.limits import HANG_SECONDS
+
+LIFE = round(8 * HANG_SECONDS)
 """Seconds after which the program is ended in any case."""
 
 
@@ -37,7 +39,7 @@ class Terminal:
         program = f"env -u COLUMNS -u LINES {settings} {shlex.join(self._command)}"
         # Should the test be killed, nothing stays behind for ever.
         program = f"timeout --foreground {LIFE} {program}"
-        shell = f"cd {shlex.quote(str(self._folder))} && {program}; echo ENDED $?; sleep 600"
+        shell = f"cd {shlex.quote(str(self._folder))} && {program}; echo ENDED $?; sleep {LIFE}"
         width, height = self._size
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), shell)
         return self
@@ -57,9 +59,9 @@ class Terminal:
         """Keys by tmux's names: q, Enter, Down, C-p."""
         self._tmux("send-keys", *keys)
 
-    def wait_for(self, *texts: str, seconds: float = 180.0) -> str:
-        """The screen as soon as all of `texts` are on it; fails after so many seconds."""
-        deadline = time.monotonic() + seconds
+    def wait_for(self, *texts: str) -> str:
+        """The screen as soon as all of `texts` are on it; fails where they never come."""
+        deadline = time.monotonic() + HANG_SECONDS
         while True:
             shown = self.screen()
             if all(text in shown for text in texts):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.limits import HANG_SECONDS
 from tests.tui.terminal import Terminal
 from tui.launching import stop
 
@@ -25,9 +26,9 @@ def sweep_of(db: Path) -> dict[str, Any]:
     return dict(sweep)
 
 
-def wait_for_end(db: Path, seconds: float = 300.0) -> None:
+def wait_for_end(db: Path) -> None:
     """Until its supervisor is gone."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG_SECONDS
     while sweep_of(db)["live"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
@@ -58,9 +59,9 @@ def test_compose_launch_watch_leave_and_resume(tmp_path: Path):
             terminal.wait_for("Save and launch", "A new sweep; 12 trials, 2 trials at a time on 1 rank each.")
             terminal.press("Enter")
             terminal.wait_for("Trials  Logs  Events", "digits starts as process")
-            terminal.wait_for("● training", "✓ complete", seconds=600)
+            terminal.wait_for("● training", "✓ complete")
             terminal.press("4")
-            terminal.wait_for("steps to the goal", "perfect scaling", "max useful", "64 ", seconds=600)
+            terminal.wait_for("steps to the goal", "perfect scaling", "max useful", "64 ")
             terminal.press("q")
             terminal.wait_for("ENDED 0")
         written = tomllib.loads((tmp_path / "digits.toml").read_text())
@@ -73,7 +74,7 @@ def test_compose_launch_watch_leave_and_resume(tmp_path: Path):
         with Terminal(tui, tmp_path) as terminal:
             terminal.wait_for("digits", "● running")
             terminal.press("x")
-            terminal.wait_for("digits", "○ stopped", seconds=300)
+            terminal.wait_for("digits", "○ stopped")
             stopped = sweep_of(db)
             assert stopped["trials"]["COMPLETE"] >= left["trials"]["COMPLETE"]
             terminal.press("2")
@@ -83,7 +84,7 @@ def test_compose_launch_watch_leave_and_resume(tmp_path: Path):
             terminal.press("digits.toml", "Enter")
             terminal.wait_for("✓ goes on with sweep 1", "digits.toml")
             terminal.press("C-l")
-            terminal.wait_for("Trials  Logs  Events", "● running", seconds=300)
+            terminal.wait_for("Trials  Logs  Events", "● running")
             terminal.press("q")
             terminal.wait_for("ENDED 0")
             resumed = sweep_of(db)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.store.reader import open_reader
+from tests.limits import HANG_SECONDS
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
 from tui.screens.trials_pane import REST, _page
@@ -294,10 +295,9 @@ async def test_what_was_written_last_is_seen_though_nothing_follows(source, trai
         source.put(snapshot_of(trained, number=2))
         await settle(pilot)
         assert "page" not in names
-        for _ in range(100):
+        deadline = time.monotonic() + HANG_SECONDS
+        while "page" not in names and time.monotonic() < deadline:
             await pilot.pause(0.05)
-            if "page" in names:
-                break
         assert names.count("page") == 1
 
 

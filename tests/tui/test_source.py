@@ -13,6 +13,7 @@ import pytest
 from hvdsweep.errors import UserError
 from hvdsweep.store import connect, event, reader
 from hvdsweep.store.reader import open_reader
+from tests.limits import HANG_SECONDS
 from tui.snapshot import Snapshot
 from tui.source import (
     LIFE_SECONDS,
@@ -184,10 +185,10 @@ def test_the_thread_tells_what_was_seen_before_anybody_listened(path):
         told.release()
 
     source.listen(tell)
-    assert told.acquire(timeout=20)
+    assert told.acquire(timeout=HANG_SECONDS)
     write(path)
     source.nudge()
-    assert told.acquire(timeout=20)
+    assert told.acquire(timeout=HANG_SECONDS)
     assert [type(update) for update in heard] == [Snapshot, Snapshot]
     source.close()
     assert not source._thread.is_alive()
@@ -220,7 +221,7 @@ def test_a_file_that_goes_between_two_glances_is_a_message(path, monkeypatch):
 def test_questions_at_the_same_time_have_a_reader_each(path):
     """A reader is for one thread at a time; of many no more than SPARE stay open, and none after a failure or the end."""
     source = StoreSource(path)
-    meet = threading.Barrier(SPARE + 2, timeout=20)
+    meet = threading.Barrier(SPARE + 2, timeout=HANG_SECONDS)
     with ThreadPoolExecutor(SPARE + 2) as threads:
         held = list(threads.map(source.ask, [lambda held: (meet.wait(), held)[1]] * (SPARE + 2)))
     assert len({*map(id, held)}) == SPARE + 2
@@ -270,10 +271,10 @@ def test_a_key_ends_the_rest_of_an_interface_that_paints_much(path, monkeypatch)
     source = StoreSource(path).start()
     heard = threading.Semaphore(0)
     source.listen(lambda update: heard.release())
-    assert heard.acquire(timeout=20)
+    assert heard.acquire(timeout=HANG_SECONDS)
     write(path)
     assert not heard.acquire(timeout=0.6)
     source.attend()
-    assert heard.acquire(timeout=20)
+    assert heard.acquire(timeout=HANG_SECONDS)
     source.close()
     assert not source._thread.is_alive()

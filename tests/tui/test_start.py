@@ -32,10 +32,8 @@ from tui.app import HvdsweepApp
 async def main():
     app = HvdsweepApp(source)
     async with app.run_test(size=(120, 40)) as pilot:
-        for _ in range(200):
+        while app.snapshot is None:
             await pilot.pause(0.05)
-            if app.snapshot is not None:
-                break
         text = "".join(strip.text for strip in app.screen._compositor.render_strips())
     sys.__stdout__.write(json.dumps({"text": text, "modules": sorted({name.split(".")[0] for name in sys.modules})}))
 asyncio.run(main())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG_SECONDS
 from tests.tui.terminal import Terminal
 
 HVDSWEEP = [sys.executable, "-c", "from hvdsweep.cli import main; main()"]
@@ -46,7 +47,7 @@ def test_watch_extend_leave_and_come_back(tmp_path: Path):
             cwd=tmp_path,
             check=True,
             capture_output=True,
-            timeout=600,
+            timeout=HANG_SECONDS,
         )
         terminal.wait_for("quick", "✓ done", "4/4")
         terminal.press("3")
@@ -60,10 +61,10 @@ def test_watch_extend_leave_and_come_back(tmp_path: Path):
         terminal.press("t")
         terminal.wait_for("Extend quick", "trials per study")
         terminal.press("3", "Enter")
-        terminal.wait_for("● running", seconds=300)
+        terminal.wait_for("● running")
         terminal.press("q")
         terminal.wait_for("ENDED 0")
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + HANG_SECONDS
     while True:
         shown = subprocess.run(
             [*HVDSWEEP, "status", "--json", "--db", str(db)], check=True, capture_output=True
