@@ -72,3 +72,13 @@ def test_the_usual_time_is_the_median_of_as_many_ranks(path: Path, conn: sqlite3
     assert usual_seconds(conn, 2) == pytest.approx(100.0, abs=1e-3)
     assert usual_seconds(conn, 3) is None
     assert (usually(11.6), usually(None)) == ("usually 12 s", "usually 10 to 45 s")
+
+
+def test_a_store_of_an_older_version_is_read(path: Path, conn: sqlite3.Connection) -> None:
+    """A reader cannot migrate: without the columns a gang is at no stage."""
+    new_gang(conn, 1, np=1, stage=TENSORFLOW)
+    for column in ("stage", "first_step"):
+        conn.execute(f"ALTER TABLE gangs DROP COLUMN {column}")
+    conn.execute("PRAGMA user_version = 2")
+    with open_reader(path) as reader:
+        assert [(gang.stage, gang.first_step) for gang in reader.gangs()] == [(None, None)]
