@@ -85,6 +85,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     help="End the run when so many trials in a row were set aside; 0: never.",
 )
 @click.option("--retry-incomplete", is_flag=True, help="Try trials again that were set aside.")
+@click.option("--no-curve", is_flag=True, help="On a terminal: no scaling curve under the progress bars.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
 @json_option
 def launch(
@@ -106,6 +107,7 @@ def launch(
     max_attempts: int,
     max_set_aside: int,
     retry_incomplete: bool,
+    no_curve: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -139,7 +141,7 @@ def launch(
         retry_incomplete=retry_incomplete,
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
-    sys.exit(_train(plans, settings, db, as_json))
+    sys.exit(_train(plans, settings, db, as_json, curve=not no_curve))
 
 
 def _checked(
@@ -218,7 +220,7 @@ def _show(plans: list[Plan], np: int, gangs: int, db: Path, as_json: bool) -> No
         console.print(render_summary(summary))
 
 
-def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool) -> int:
+def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, curve: bool) -> int:
     """Train one sweep after the other; the exit code."""
     from contextlib import closing
 
@@ -228,7 +230,7 @@ def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool) -> in
     from hvdsweep.launch.sweeps import introduce, save
     from hvdsweep.store.connection import connect
 
-    report = reporter(as_json=as_json)
+    report = reporter(as_json=as_json, curve=curve)
     worst = 0
     try:
         with closing(connect(db, create=True)) as conn:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from hvdsweep.launch.events import (
@@ -18,13 +18,17 @@ from hvdsweep.launch.events import (
     PlanEvent,
     ProgressEvent,
     Reporter,
+    StageEvent,
     StudyProgress,
     SweepEvent,
     TrialEvent,
 )
+from hvdsweep.launch.live_curve import LiveCurve, short_names
+from hvdsweep.launch.starting import Starting
+from hvdsweep.store.stages import usually
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
 
 LINE_SECONDS = 5.0
@@ -35,12 +39,14 @@ MOST_BARS = 8
 """Studies shown at once on a terminal."""
 
 
-def reporter(*, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> Reporter:
-    """The reporter that fits: JSON lines if asked, bars if stderr is a terminal, plain lines otherwise."""
+def reporter(
+    *, as_json: bool, curve: bool = True, out: TextIO | None = None, err: TextIO | None = None
+) -> Reporter:
+    """The reporter that fits: JSON lines if asked, bars if stderr is a terminal (with a `curve` under them), else lines."""
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return JsonLines(out)
-    return Bars(err) if err.isatty() else Lines(err)
+    return Bars(err, curve=curve) if err.isatty() else Lines(err)
 
 
 class _Writing(Reporter):
@@ -93,14 +99,26 @@ class Lines(_Writing):
         self._told = float("-inf")
         self._said = ""
         self._finished: set[tuple[str, int]] | None = None
+        self._followed: int | None = None
+        """The gang whose start is reported: the first; the others take as long."""
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, StageEvent):
+            self._stage(event)
+            return
         if isinstance(event, ProgressEvent):
             self._progress(event)
             return
         text = sentence(event)
         if text is not None and self._is_new(event):
             self._line(text)
+
+    def _stage(self, event: StageEvent) -> None:
+        if self._followed is None:
+            self._followed = event.gang
+        if event.gang == self._followed and event.stage is not None:
+            usual = usually(event.usual_seconds)
+            self._line(f"gang {event.gang}: {event.stage} (from start to first step: {usual})")
 
     def _progress(self, event: ProgressEvent) -> None:
         finished = {(study.workload, study.batch_size) for study in event.studies if _is_finished(study)}
@@ -123,14 +141,25 @@ class Lines(_Writing):
 class Bars(_Writing):
     """Progress bars that stay at the bottom of a terminal: the sweep, and the studies that are being trained."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, curve: bool = False) -> None:
         super().__init__(stream)
         self._console = _console(stream)
+        self._starting = Starting()
+        self._wants_curve = curve
+        self._curve: LiveCurve | None = None
+        self._names: dict[str, str] = {}
+        """Workload -> what tells it from the sweep's others: a terminal is narrow."""
         self._bars: Progress | None = None
         self._whole: TaskID | None = None
         self._tasks: dict[tuple[str, int], TaskID] = {}
 
     def _take(self, event: Event) -> None:
+        self._starting.note(event)
+        if isinstance(event, SweepEvent) and self._wants_curve:
+            self._curve = LiveCurve(event.store, event.sweep)
+        if isinstance(event, PlanEvent):
+            workloads = list(dict.fromkeys(study["workload"] for study in event.studies))
+            self._names = dict(zip(workloads, short_names(workloads), strict=True))
         if isinstance(event, ProgressEvent):
             self._show(event)
             return
@@ -151,7 +180,7 @@ class Bars(_Writing):
     def _show(self, event: ProgressEvent) -> None:
         bars = self._bars
         if bars is None:
-            bars = self._bars = _bars(self._console)
+            bars = self._bars = _bars(self._console, self._below)
             self._whole = bars.add_task("all studies", total=1.0, detail="", eta="")
             bars.start()
         assert self._whole is not None
@@ -167,7 +196,10 @@ class Bars(_Writing):
             key = (study.workload, study.batch_size)
             if key in active and key not in self._tasks:
                 self._tasks[key] = bars.add_task(
-                    f"{study.workload} {study.batch_size}", total=1.0, detail="", eta=""
+                    f"{self._names.get(study.workload, study.workload)} {study.batch_size}",
+                    total=1.0,
+                    detail="",
+                    eta="",
                 )
             if key in self._tasks:
                 diverged = f" +{study.infeasible} diverged" if study.infeasible else ""
@@ -180,6 +212,26 @@ class Bars(_Writing):
                 )
         bars.refresh()
 
+    def _below(self) -> Iterator[RenderableType]:
+        """What stands under the bars: gangs that start, then the curve, as large as there is room."""
+        from rich.text import Text
+
+        lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in self._starting.lines()]
+        yield from lines
+        if self._curve is None:
+            return
+        columns, rows = self._console.size
+        bars = 1 + sum(self._bars.tasks[task].visible for task in self._tasks.values()) if self._bars else 1
+        canvas = self._curve.canvas(
+            columns - 1,
+            rows - bars - len(lines) - 2,
+            ascii=not self._console.encoding.lower().startswith("utf"),
+            color=not self._console.no_color,
+        )
+        if canvas is not None:
+            yield Text()
+            yield canvas.text() if not self._console.no_color else Text(canvas.plain())
+
     def _end_bars(self) -> None:
         if self._bars is not None:
             for task in self._tasks.values():
@@ -187,6 +239,9 @@ class Bars(_Writing):
             self._bars.refresh()
             self._bars.stop()
         self._bars, self._whole, self._tasks = None, None, {}
+        if self._curve is not None:
+            self._curve.close()
+        self._curve = None
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -205,11 +260,16 @@ def _console(stream: TextIO) -> Console:
     return Ours(file=stream)
 
 
-def _bars(console: Console) -> Progress:
+def _bars(console: Console, below: Callable[[], Iterable[RenderableType]]) -> Progress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+    class WithMore(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield from super().get_renderables()
+            yield from below()
+
     # Without a refreshing thread: horovodrun is forked from this process.
-    return Progress(
+    return WithMore(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
