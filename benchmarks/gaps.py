@@ -18,10 +18,10 @@ def main() -> None:
     from hvdsweep.store import connect
     from hvdsweep.store.runs import request_stop
     from hvdsweep.store.writer import TrialWriter
-    from hvdsweep.training import gang, step
+    from hvdsweep.training import gang, loop
 
     calls: list[tuple[int, float, float]] = []
-    run, commit = step.TrainStep.run, TrialWriter.commit
+    run, commit = loop.Loop.run, TrialWriter.commit
     database, sweep = sys.argv[sys.argv.index("--db") + 1], int(sys.argv[sys.argv.index("--sweep") + 1])
 
     def timed(self, *args, first_step, **kwargs):
@@ -38,7 +38,7 @@ def main() -> None:
             out.write_text(json.dumps(gaps))
         return reply
 
-    step.TrainStep.run, TrialWriter.commit = timed, committing
+    loop.Loop.run, TrialWriter.commit = timed, committing
     sys.exit(gang.main())
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Part of every key: raised when training changes so that the same definition gives other losses."""
 
 

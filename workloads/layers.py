@@ -34,7 +34,7 @@ class Dropout(keras.layers.Dropout):
         rate = tf.cast(scope.rates.get("dropout", self.rate), tf.float32)
         shape = inputs.shape[1:]
         keys = stateless.row_keys(scope, scope.stream(self.stream_number))
-        kept = stateless.uniform(keys, prod(shape)) >= rate
+        kept = stateless.kept(keys, prod(shape), rate)
         scaled = inputs / tf.cast(1.0 - rate, inputs.dtype)
         return tf.where(tf.reshape(kept, (-1, *shape)), scaled, tf.zeros_like(scaled))
 

@@ -51,6 +51,11 @@ class Task:
         """The metrics that need the whole split at once."""
         return {}
 
+    @property
+    def ranks_whole(self) -> bool:
+        """Whether a metric needs the ranking of a whole split, so that no sum over its rows gives it."""
+        return type(self).ranking is not Task.ranking
+
 
 def _smoothed_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: Any) -> tf.Tensor:
     """Cross entropy of logits [..., K] against labels [...], float32."""

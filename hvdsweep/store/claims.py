@@ -24,9 +24,10 @@ def claim_next(
     study = _plain(conn, sweep_id, study_id) if order == "plain" else _breadth(conn, sweep_id)
     if study is None:
         return None
-    trial_id, number, seed, parameters, definition = conn.execute(
-        "SELECT t.id, t.number, t.seed, t.parameters, s.definition FROM trials t JOIN studies s ON s.id = t.study_id"
-        " WHERE t.study_id = ? AND t.status = 'PENDING' ORDER BY t.number LIMIT 1",
+    trial_id, number, seed, parameters, definition, target = conn.execute(
+        "SELECT t.id, t.number, t.seed, t.parameters, s.definition, s.target_trials"
+        " FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.study_id = ? AND t.status = 'PENDING'"
+        " ORDER BY t.number LIMIT 1",
         (study,),
     ).fetchone()
     erase_data(conn, [trial_id])
@@ -35,7 +36,9 @@ def claim_next(
         " stop_reason = NULL, message = NULL, chosen = NULL WHERE id = ?",
         (gang_id, now, trial_id),
     )
-    return Claim(trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition)
+    return Claim(
+        trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition, target
+    )
 
 
 def _order(conn: sqlite3.Connection, sweep_id: int) -> str | None:

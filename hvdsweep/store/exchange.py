@@ -25,6 +25,8 @@ class Claim:
     """The study's definition: workload, batch size, budget, evaluation, goal."""
     definition_json: str
     """The same as stored: equal texts mean that the compiled functions serve again."""
+    target_trials: int = 1
+    """Trials that the study is to have."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
-"""Evaluation of the raw weights over a whole split, every example exactly once, sharded over the ranks.
+"""Evaluation of the raw weights over whole splits, every example exactly once, shared out over the ranks.
 
 Each rank adds up its examples' metrics in float64, the ranks' sums are added by one allreduce, and their quotient is the
 metric over the split. The same exchange carries a fingerprint of the weights and its square, so every evaluation also proves
-that the ranks still agree.
+that the ranks still agree. Most data sets are evaluated inside the compiled training loop (`traced`); splits that are streamed
+and metrics of a whole ranking are evaluated between two of its calls (`measure`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from hvdsweep.training.ranks import Ranks
 PER_PASS = 512
 """Examples in one forward pass of an evaluation, where the sweep names no micro-batch."""
 
+AGREEMENT = 4
+"""Numbers in front of the metrics: the two words of the fingerprint, summed over ranks, and their squares, summed."""
+
 
 class RanksDisagree(RuntimeError):
     """Two ranks of a gang hold different weights: its numbers would be wrong, so the gang must end."""
@@ -33,35 +37,62 @@ class Evaluation:
         self, network: Network, ranks: Ranks, splits: Sequence[str], *, per_pass: int | None = None
     ) -> None:
         self.ranks = ranks
-        # The hash of the weights is worked out beside the sums of the first split, in the same call.
-        self._splits = [
-            SplitSums(network, ranks, split, per_pass=per_pass, hashed=not place)
-            for place, split in enumerate(splits)
-        ]
+        self._network = network
+        self._splits = [SplitSums(network, ranks, split, per_pass=per_pass) for split in splits]
         self._exchange = tf.function(
             lambda sums: ranks.sum_in_graph([sums], name="evaluation")[0], autograph=False
         )
 
-    def measure(self) -> dict[str, float]:
-        """The metrics now, the same on every rank.
+    @property
+    def in_loop(self) -> bool:
+        """Whether all of it can be done inside the compiled loop."""
+        return bool(self._splits) and not any(split.streamed or split.ranks_whole for split in self._splits)
 
-        Raises RanksDisagree, on every rank, if the ranks' weights are not equal bit for bit.
-        """
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that `traced` gives, in its order; known once it has been traced."""
+        return tuple(f"{split.split}/{name}" for split in self._splits for name in split.names)
+
+    def traced(self) -> Any:
+        """Inside a traced function: [agreement (4), then a value per name], float64, the same on every rank."""
+        sums = tf.concat([split.traced() for split in self._splits], 0)
+        if self.ranks.size > 1:
+            words = fingerprint(self._network.weights)
+            summed = self.ranks.sum_in_graph([tf.concat([words, words * words, sums], 0)], name="evaluated")[
+                0
+            ]
+            agreement, sums = summed[:AGREEMENT], summed[AGREEMENT:]
+        else:
+            agreement = tf.zeros([AGREEMENT], tf.float64)
+        pairs = tf.reshape(sums, [-1, 2])
+        return tf.concat([agreement, pairs[:, 0] / pairs[:, 1]], 0)
+
+    def checked(self, row: npt.NDArray[np.float64]) -> dict[str, float]:
+        """What `traced` gave as metrics by name. Raises RanksDisagree, on every rank, if the ranks' weights differ in a bit."""
+        if self.ranks.size > 1:
+            self._require_agreement(row[:AGREEMENT])
+        return dict(zip(self.names, row[AGREEMENT:].tolist(), strict=True))
+
+    def measure(self) -> dict[str, float]:
+        """The metrics now, outside the loop; the same on every rank. Raises RanksDisagree as `checked` does."""
         mine = [split.measure() for split in self._splits]
         total = np.concatenate(mine)
-        words = total[:2]
         if self.ranks.size > 1:
             # One exchange for all splits: on a small model that is most of what an evaluation takes.
-            summed = self._exchange(np.concatenate([words * words, total])).numpy()
-            if not _all_equal(summed[2:4], summed[:2], self.ranks.size):
-                names = " and ".join(split.split for split in self._splits)
-                raise RanksDisagree(f"the ranks' weights differ at an evaluation of the {names} split")
-            total = summed[2:]
+            words = self._network.fingerprint_words()
+            summed = self._exchange(np.concatenate([words, words * words, total])).numpy()
+            self._require_agreement(summed[:AGREEMENT])
+            total = summed[AGREEMENT:]
         measured: dict[str, float] = {}
         ends = np.cumsum([len(sums) for sums in mine])[:-1]
         for split, sums in zip(self._splits, np.split(total, ends), strict=True):
             measured.update(split.metrics(sums))
         return measured
+
+    def _require_agreement(self, numbers: npt.NDArray[np.float64]) -> None:
+        if not _all_equal(numbers[:2], numbers[2:AGREEMENT], self.ranks.size):
+            names = " and ".join(split.split for split in self._splits)
+            raise RanksDisagree(f"the ranks' weights differ at an evaluation of the {names} split")
 
 
 def _all_equal(sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64], size: int) -> bool:
@@ -73,10 +104,7 @@ def _all_equal(sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64], 
 class SplitSums:
     """What this rank's share of one split adds up to."""
 
-    def __init__(
-        self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None, hashed: bool
-    ) -> None:
-        """`hashed`: whether the fingerprint of the weights goes along."""
+    def __init__(self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None) -> None:
         data = getattr(network.dataset, split)
         if data is None:
             raise ValueError(f"the data set {network.dataset.name} has no {split} split")
@@ -84,42 +112,51 @@ class SplitSums:
         self.ranks = ranks
         self.split = split
         self.names: list[str] = []
-        self._hashed = network.weights if hashed else []
+        """The metrics that are means, known once they have been traced."""
         self.start, self.stop = split_batch(len(data), ranks.size)[ranks.rank]
         share = max(self.stop - self.start, 1)
         self._per_pass = min(per_pass or PER_PASS, share)
-        self._streamed = not isinstance(data.features, np.ndarray)
+        self.streamed = not isinstance(data.features, np.ndarray)
         self._data = data
-        if not self._streamed:
+        if not self.streamed:
             features, labels = data.features[self.start : self.stop], data.labels[self.start : self.stop]
             if not len(features):  # a rank without examples computes one that counts for nothing
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
-        self._sums = tf.function(self._local_sums, jit_compile=network.compiles, autograph=network.autograph)
+        # Not under XLA: it would be compiled for the few evaluations outside the loop alone.
+        self._sums = tf.function(self._local_sums, autograph=network.autograph)
+
+    @property
+    def ranks_whole(self) -> bool:
+        """Whether a metric needs the ranking of the whole split."""
+        return bool(self.network.dataset.task.ranks_whole)
+
+    def traced(self) -> Any:
+        """Inside a traced function: sum and weight of each metric over this rank's examples, float64 [2 * names]."""
+        return self._local_sums(self._features, self._labels, self.stop - self.start)
 
     def measure(self) -> npt.NDArray[np.float64]:
-        """[fingerprint (2), or zeros; then sum and weight of each metric] over this rank's examples."""
+        """Sum and weight of each metric over this rank's examples."""
         total: Any = None
         for features, labels, count in self._blocks():
             sums = self._sums(features, labels, np.int32(count))
-            # The fingerprint stands in the first two words of every block's sums; it counts once.
-            total = sums if total is None else total + tf.concat([[0.0, 0.0], sums[2:]], 0)
+            total = sums if total is None else total + sums
         found: npt.NDArray[np.float64] = total.numpy()
         return found
 
     def metrics(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
         """The metrics over the whole split, from `measure` of all ranks added up."""
-        values = sums[2:].reshape(-1, 2)
         measured = {
             f"{self.split}/{name}": float(value / weight)
-            for name, (value, weight) in zip(self.names, values, strict=True)
+            for name, (value, weight) in zip(self.names, sums.reshape(-1, 2), strict=True)
         }
-        measured.update(self._ranked())
+        if self.ranks_whole:
+            measured.update(self._ranked())
         return measured
 
-    def _blocks(self) -> Any:
+    def _blocks(self) -> Iterator[tuple[Any, Any, int]]:
         count = self.stop - self.start
-        if not self._streamed:
+        if not self.streamed:
             yield self._features, self._labels, count
             return
         rows = np.arange(self.start, max(self.stop, self.start + 1))
@@ -129,7 +166,7 @@ class SplitSums:
             yield features, labels, min(len(piece), count)
 
     def _local_sums(self, features: Any, labels: Any, count: Any) -> Any:
-        """[fingerprint (2), then sum and weight of each metric] over the first `count` examples: float64."""
+        """Sum and weight of each metric over the first `count` examples: float64 [2 * names]."""
         available = features.shape[0]
         passes = -(-available // self._per_pass)
         task = self.network.dataset.task
@@ -149,22 +186,18 @@ class SplitSums:
                 ]
             )
 
-        _, sums = (
-            tf.while_loop(
-                lambda number, _: number < passes,
-                lambda number, sums: (number + 1, sums + one(number)),
-                (1, one(0)),
-            )
-            if passes > 1
-            else (1, one(0))
+        if passes == 1:
+            return one(0)
+        _, sums = tf.while_loop(
+            lambda number, _: number < passes,
+            lambda number, sums: (number + 1, sums + one(number)),
+            (1, one(0)),
         )
-        return tf.concat([fingerprint(self._hashed), sums], 0)
+        return sums
 
     def _ranked(self) -> dict[str, float]:
         """Metrics of the whole ranking (average precision): scores and labels of all ranks gathered, then exact."""
         task = self.network.dataset.task
-        if set(task.metric_names) == set(self.names):
-            return {}
         scores, truths = [], []
         for features, labels, count in self._blocks():
             for at in range(0, count, self._per_pass):

@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
+from hvdsweep.training.memory import is_short
 from hvdsweep.training.rank import join, redirect_output, watch_supervisor
 from hvdsweep.training.studies import Studies
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hvdsweep.training.ranks import Ranks
 
 IDLE_SECONDS = 0.15
+KEPT_STUDIES = 8
+"""Studies that stay traced and compiled even where memory is short; as long as it is not, all do."""
 FLUSH_SECONDS = 1.0
 """How often a running trial reaches the store: what a kill may lose of a trial that is run again anyway."""
 
@@ -84,12 +87,14 @@ class Gang:
         self._stages = stages or Stages("", 0, active=False)
         self._writer = writer
         self._studies = Studies(ranks)
+        self._built: set[str] = set()
+        """Definitions of the studies that are kept warm, as rank 0 knows them."""
 
     def work(self) -> None:
         """Train claimed trials until the store asks to stop."""
         reply = self._writer.commit(None, claim=True) if self._writer else None
         while True:
-            message = self._ranks.take(_message(reply))
+            message = self._ranks.take(self._message(reply))
             if message["do"] == "stop":
                 return
             if message["do"] == "wait":
@@ -99,12 +104,36 @@ class Gang:
                 continue
             reply = self._train(message, reply.claim if reply else None)
 
+    def _message(self, reply: Reply | None) -> dict[str, Any] | None:
+        """Rank 0's word to all ranks; None on the others."""
+        if reply is None:
+            return None
+        claim = reply.claim
+        if claim is None:
+            return {"do": "stop" if reply.stop else "wait"}
+        new = claim.definition_json not in self._built
+        self._built.add(claim.definition_json)
+        # Rank 0 decides for all: a rank that builds a study again takes part in its checks again.
+        forget = new and len(self._built) > KEPT_STUDIES and is_short()
+        if forget:
+            self._built = {claim.definition_json}
+        return {
+            "do": "train",
+            "definition": claim.definition,
+            "trial": {"seed": claim.seed, "metaparameters": claim.metaparameters},
+            "trials": claim.target_trials,
+            "new": new,
+            "forget": forget,
+        }
+
     def _train(self, message: dict[str, Any], claim: Claim | None) -> Reply | None:
         from hvdsweep.states import Status, StopReason
 
+        if message["forget"]:
+            self._studies.forget()
         names = tuple(sorted(message["trial"]["metaparameters"]))
         self._stages(BUILDING)
-        study, failure = self._studies.get(message["definition"], names)
+        study, failure = self._studies.get(message["definition"], names, trials=message["trials"])
         if self._ranks.any(failure is not None, name="built") if message["new"] else failure is not None:
             reason = failure or "another rank could not build this study; see its log"
             return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, reason, None)
@@ -113,7 +142,7 @@ class Gang:
         recorder = Recorder(self._writer, claim, self._stages) if self._writer and claim else None
         end = study.train(
             message["trial"],
-            recorder.record if recorder else lambda first, losses, measurement: False,
+            recorder.record if recorder else lambda first, losses, measurements: False,
             self._beaten(claim),
         )
         if end.status is Status.RUNNING:
@@ -172,14 +201,13 @@ class Recorder:
         self,
         first_step: int,
         losses: npt.NDArray[np.float32],
-        measurement: tuple[int, dict[str, float]] | None,
+        measurements: Sequence[tuple[int, dict[str, float]]],
     ) -> bool:
-        """Keep these; once a second commit. True where the store asks to give the trial back."""
+        """Keep these; once a second commit. True where the store asks to interrupt the trial."""
         if len(losses):
             self._losses.append(losses)
             self._stages.first_step()
-        if measurement is not None:
-            self._measurements.append(measurement)
+        self._measurements += measurements
         now = time.monotonic()
         if now - self._flushed < FLUSH_SECONDS:
             return False
@@ -203,22 +231,6 @@ class Recorder:
         self._first_step += len(losses)
         self._losses, self._measurements = [], []
         return update
-
-
-_last_definition: list[str] = [""]
-
-
-def _message(reply: Reply | None) -> dict[str, Any] | None:
-    """Rank 0's word to all ranks; None on the others."""
-    if reply is None:
-        return None
-    if reply.claim is not None:
-        claim = reply.claim
-        new = claim.definition_json != _last_definition[0]
-        _last_definition[0] = claim.definition_json
-        trial = {"seed": claim.seed, "metaparameters": claim.metaparameters}
-        return {"do": "train", "definition": claim.definition, "trial": trial, "new": new}
-    return {"do": "stop" if reply.stop else "wait"}
 
 
 if __name__ == "__main__":

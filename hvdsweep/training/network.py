@@ -1,14 +1,20 @@
-"""A model built once on this rank, with what training needs beside it: velocities, seeded reset, fingerprint."""
+"""A model built once on this rank, with what training needs besides: velocities, seeded reset, fingerprint."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from hvdsweep.training.initial import InitialWeights, note_initializers
 from hvdsweep.training.penalties import Penalties
 from hvdsweep.training.trial_rows import judge_added_losses
+
+T = TypeVar("T")
 
 
 class Network:
@@ -30,6 +36,7 @@ class Network:
         if self.autograph:
             judge_added_losses(model, self.model, self.penalties, dataset)
         self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
+        self._traced: dict[Any, Any] = {}
 
     @property
     def compiles(self) -> bool:
@@ -51,9 +58,27 @@ class Network:
         for velocity in self.velocities:
             velocity.assign(tf.zeros_like(velocity))
 
+    @cached_property
+    def train_tensors(self) -> tuple[Any, Any]:
+        """Features and labels of a training set in memory, once for all studies of the network."""
+        train = self.dataset.train
+        return tf.constant(train.features), tf.constant(train.labels)
+
+    def shared(self, key: Any, make: Callable[[], T]) -> T:
+        """What `make` gives for this key, made once: studies of one network share what they trace."""
+        if key not in self._traced:
+            self._traced[key] = make()
+        found: T = self._traced[key]
+        return found
+
+    def fingerprint_words(self) -> npt.NDArray[np.float64]:
+        """The weights' bits hashed to two 16-bit words, see `fingerprint`."""
+        words: npt.NDArray[np.float64] = self._fingerprint().numpy()
+        return words
+
     def fingerprint(self) -> int:
         """32 bits that two ranks share exactly when all bits of their weights agree (but for chance 2^-32)."""
-        low, high = self._fingerprint().numpy()
+        low, high = self.fingerprint_words()
         return int(high) << 16 | int(low)
 
 

@@ -79,7 +79,7 @@ class Penalties:
             kinds.append(kind)
         self.kinds = tuple(kinds)
 
-    def of_rows(self, losses: Sequence[Any], weight: Any, batch_size: int) -> Any:
+    def of_rows(self, losses: Sequence[Any], weight: Any, batch_size: Any) -> Any:
         """What a pass adds to the sum of its rows' losses for `losses`, those its layers added; `weight` is that of its
         real rows (0 for a pass of padding)."""
         total = tf.constant(0.0)

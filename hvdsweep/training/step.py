@@ -1,4 +1,4 @@
-"""The training step: many updates in one compiled call, exact in the global batch whatever the number of ranks.
+"""One update of the weights, exact in the global batch whatever the number of ranks.
 
 Each rank adds up the gradients of its examples' losses, in micro-batches where its share is large; one grouped allreduce adds
 the ranks up, together with the sum of the losses and of their weights; the division by the summed weights makes it the
@@ -35,7 +35,7 @@ DEFAULTS = {
 
 
 Sums = tuple[list[Any], list[Any], Any]
-"""Summed over rows: gradients; what layers want summed beside them (ghost statistics); [losses, weights]."""
+"""Summed over rows: gradients; what layers want summed with them (ghost statistics); [losses, weights]."""
 
 
 @dataclass(frozen=True)
@@ -71,134 +71,64 @@ class Share:
             real[place] = True
         return cls(rows, real, passes, per_pass)
 
+    @property
+    def layout(self) -> tuple[int, int]:
+        """(passes, rows a pass)."""
+        return self.passes, self.per_pass
+
 
 @dataclass(frozen=True)
-class Chunk:
-    """What a run of updates reported."""
+class Batch:
+    """Where the examples of one update are, as tensors."""
 
-    losses: npt.NDArray[np.float32]
-    """Mean loss over the global batch of each update, before that update."""
-    finite: npt.NDArray[np.bool_]
-    """Whether loss and all weights were finite after each update."""
-    asked: float
-    """Sum over ranks of the flag that each passed in at the start (rank 0 asks the gang to stop this trial)."""
-    pace: int
-    """The number that rank 0 passed in: how many updates it wants in the next call."""
+    features: Any
+    labels: Any
+    rows: Any
+    """Indices into features and labels: int32 [passes, per_pass]."""
+    positions: Any
+    """Rows of the global batch: int32 [passes, per_pass]."""
+    real: Any
+    """Which of them count: bool [passes, per_pass]."""
+    size: Any
+    """The global batch size, int32 scalar."""
 
 
-class TrainStep:
-    """The compiled updates of one study: a network, a batch size, an algorithm; every metaparameter is a tensor."""
+class Update:
+    """The update of a network's weights by one algorithm; every metaparameter is a tensor. For use inside a traced function."""
 
     def __init__(
-        self,
-        network: Network,
-        ranks: Ranks,
-        batch_size: int,
-        algorithm: str,
-        *,
-        micro_batch: int | None = None,
-        capacity: int = 100,
-        metaparameters: tuple[str, ...] = (),
-        compile_with_xla: bool | None = None,
+        self, network: Network, ranks: Ranks, algorithm: str, names: tuple[str, ...], *, accumulate: bool
     ) -> None:
+        """`names`: metaparameters of the trials. `accumulate`: whether a rank's share takes several passes."""
         self.network = network
         self.ranks = ranks
-        self.batch_size = batch_size
         self.algorithm = algorithm
-        self.capacity = capacity
-        self.share = Share.of(
-            batch_size, ranks, micro_batch, network.granule, padded=not network.penalties.by_rows
-        )
-        self.names = (*DEFAULTS, *sorted(set(metaparameters) - set(DEFAULTS)))
-        # The allreduce does not compile under XLA on CPUs; with one rank the whole loop does.
-        wanted = ranks.size == 1 and network.compiles
-        self._xla = wanted if compile_with_xla is None else compile_with_xla
-        self._call = tf.function(self._updates, jit_compile=self._xla, autograph=self.network.autograph)
-        self._called = False
+        self.names = (*DEFAULTS, *sorted(set(names) - set(DEFAULTS)))
+        self._accumulate = accumulate
 
     def metaparameters(self, values: Mapping[str, float]) -> Any:
-        """The metaparameters of a trial as the tensor that `run` takes."""
+        """The metaparameters of a trial as one tensor, float32 [names]."""
         return tf.constant([{**DEFAULTS, **values}[name] for name in self.names], tf.float32)
 
-    def run(
-        self,
-        features: Any,
-        labels: Any,
-        rows: npt.NDArray[np.int64],
-        *,
-        seed: int,
-        first_step: int,
-        metaparameters: Any,
-        ask: float = 0.0,
-        pace: int = 0,
-    ) -> Chunk:
-        """Make `len(rows)` updates, the first of them number `first_step + 1`.
-
-        `rows` [n, share] index the examples of `features` and `labels`; n is at most `capacity`.
-        """
-        count = len(rows)
-        table = np.zeros((self.capacity, rows.shape[1]), np.int32)
-        table[:count] = rows
-        arguments = (
-            features,
-            labels,
-            table,
-            np.array([count, first_step, seed], np.int32),
-            metaparameters,
-            np.array([ask, pace], np.float32),
-        )
-        try:
-            losses, finite, words = self._call(*arguments)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            # Some operations of a user's model do not compile under XLA. Compilation fails before anything ran.
-            if self._called or not self._xla:
-                raise
-            print(
-                f"XLA cannot compile this model, going on without it: {str(error).splitlines()[0]}",
-                flush=True,
-            )
-            self._xla = False
-            self._call = tf.function(self._updates, autograph=self.network.autograph)
-            losses, finite, words = self._call(*arguments)
-        self._called = True
-        asked, pace_of_first = words.numpy()
-        return Chunk(losses.numpy()[:count], finite.numpy()[:count], float(asked), int(pace_of_first))
-
-    def _updates(
-        self, features: Any, labels: Any, table: Any, counts: Any, metaparameters: Any, words: Any
-    ) -> Any:
-        count, first_step, seed = counts[0], counts[1], counts[2]
-        named = {name: metaparameters[index] for index, name in enumerate(self.names)}
-
-        def update(index: Any, losses: Any, finite: Any, _: Any) -> Any:
-            loss, ok, heard = self._update(
-                features, labels, table[index], seed, first_step + index, named, words
-            )
-            losses = tf.tensor_scatter_nd_update(losses, [[index]], [loss])
-            finite = tf.tensor_scatter_nd_update(finite, [[index]], [ok])
-            return index + 1, losses, finite, heard
-
-        _, losses, finite, heard = tf.while_loop(
-            lambda index, *_: index < count,
-            update,
-            (0, tf.zeros([self.capacity]), tf.fill([self.capacity], True), tf.zeros([2])),
-        )
-        return losses, finite, heard
-
-    def _update(
-        self, features: Any, labels: Any, rows: Any, seed: Any, step: Any, named: dict[str, Any], words: Any
+    def apply(
+        self, batch: Batch, seed: Any, step: Any, metaparameters: Any, words: Any
     ) -> tuple[Any, Any, Any]:
+        """Make update number `step` (0-based): (mean loss before it, whether all is finite, the words summed over ranks).
+
+        `words` travel with the gradients, so that what rank 0 has to say costs nothing.
+        """
         network = self.network
-        gradients, statistics, sums = self._local_sums(features, labels, rows, seed, step, named)
-        *reduced, told = self.ranks.sum_in_graph(
+        named = {name: metaparameters[index] for index, name in enumerate(self.names)}
+        gradients, statistics, sums = self._local_sums(batch, seed, step, named)
+        *reduced, tail = self.ranks.sum_in_graph(
             [*gradients, *statistics, tf.concat([sums, words], 0)], name="gradients"
         )
         gradients, statistics = reduced[: len(gradients)], reduced[len(gradients) :]
-        loss, weight, heard = told[0], told[1], told[2:]
+        loss, weight, heard = tail[0], tail[1], tail[2:]
         eta = learning_rate(named, tf.cast(step, tf.float32))
         penalty, slopes = network.penalties.of_weights()
         loss = loss / weight + penalty
-        ok = tf.math.is_finite(loss)
+        finite = tf.math.is_finite(loss)
         for index, (variable, gradient) in enumerate(zip(network.weights, gradients, strict=True)):
             velocity = network.velocities[index] if has_velocity(self.algorithm) else None
             gradient = gradient / weight
@@ -209,58 +139,40 @@ class TrainStep:
             if velocity is not None:
                 velocity.assign(new_velocity)
             variable.assign(new)
-            ok &= tf.reduce_all(tf.math.is_finite(new))
+            finite &= tf.reduce_all(tf.math.is_finite(new))
         if statistics:
-            apply_auxiliary(network.model, [total / float(self.batch_size) for total in statistics])
-        return loss, ok, heard
+            apply_auxiliary(network.model, [total / tf.cast(batch.size, tf.float32) for total in statistics])
+        return loss, finite, heard
 
-    def _local_sums(
-        self, features: Any, labels: Any, rows: Any, seed: Any, step: Any, named: dict[str, Any]
-    ) -> Sums:
+    def _local_sums(self, batch: Batch, seed: Any, step: Any, named: dict[str, Any]) -> Sums:
         """Sums over this rank's rows; not yet divided, not yet reduced."""
-        share = self.share
-        layout = (share.passes, share.per_pass)
-        positions = tf.constant(share.rows.reshape(layout), tf.int32)
-        real = tf.constant(share.real.reshape(layout))
-        rows = tf.reshape(rows, layout)
 
         def one(number: Any) -> Sums:
-            return self._pass(
-                features, labels, rows[number], positions[number], real[number], seed, step, named
-            )
+            return self._pass(batch, number, seed, step, named)
 
-        if share.passes == 1:
+        if not self._accumulate:
             return one(0)
 
         model, weights = self.network.model, self.network.weights
         zeros = [tf.zeros_like(weight) for weight in weights]
         zeros += [tf.zeros([2, layer.gamma.shape[0]]) for layer in model.auxiliary]
+        passes = tf.shape(batch.rows)[0]
 
         def add(number: Any, *totals: Any) -> Any:
             gradients, statistics, sums = one(number)
             more = [*gradients, *statistics, sums]
             return (number + 1, *(a + b for a, b in zip(totals, more, strict=True)))
 
-        _, *flat, sums = tf.while_loop(
-            lambda number, *_: number < share.passes, add, (0, *zeros, tf.zeros([2]))
-        )
+        _, *flat, sums = tf.while_loop(lambda number, *_: number < passes, add, (0, *zeros, tf.zeros([2])))
         return flat[: len(weights)], flat[len(weights) :], sums
 
-    def _pass(
-        self,
-        features: Any,
-        labels: Any,
-        rows: Any,
-        positions: Any,
-        real: Any,
-        seed: Any,
-        step: Any,
-        named: dict[str, Any],
-    ) -> Sums:
+    def _pass(self, batch: Batch, number: Any, seed: Any, step: Any, named: dict[str, Any]) -> Sums:
         network, dataset = self.network, self.network.dataset
-        inputs, targets = tf.gather(features, rows), tf.gather(labels, rows)
+        rows, real = batch.rows[number], batch.real[number]
+        inputs, targets = tf.gather(batch.features, rows), tf.gather(batch.labels, rows)
         rates = {name: named[name] for name in self.names if name not in DEFAULTS}
-        with stateless.scope(seed, step, positions, valid=tf.cast(real, tf.float32), **rates) as scope:
+        valid = tf.cast(real, tf.float32)
+        with stateless.scope(seed, step, batch.positions[number], valid=valid, **rates) as scope:
             if dataset.augment is not None:
                 inputs = dataset.augment(inputs, stateless.row_keys(scope, stateless.AUGMENTATION))
             with tf.GradientTape() as tape:
@@ -270,7 +182,8 @@ class TrainStep:
                 weight = tf.reduce_sum(tf.where(real, weights, 0.0))
                 if network.penalties.kinds:
                     added = added_losses(network.model)
-                    total += network.penalties.of_rows(added, weight, self.batch_size)
+                    size = tf.cast(batch.size, tf.float32)
+                    total += network.penalties.of_rows(added, weight, size)
         gradients = tape.gradient(total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # Embeddings give sparse gradients, which Horovod would exchange by two gathers.
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -1,4 +1,4 @@
-"""Studies as compiled for this rank, kept warm: the next trial of one starts at once."""
+"""Studies as traced for this rank, kept warm: the next trial of any of them starts at once."""
 
 from __future__ import annotations
 
@@ -12,38 +12,40 @@ if TYPE_CHECKING:
     from hvdsweep.training.ranks import Ranks
     from hvdsweep.training.study import Study
 
-KEPT_STUDIES = 8
-"""Since several gangs may hand a study's last trials around."""
-
 
 class Studies:
-    """Builds studies when they are first asked for; data sets and networks are shared among them."""
+    """Builds studies when they are first asked for; data sets, networks and traced loops are shared among them."""
 
-    def __init__(self, ranks: Ranks, kept: int = KEPT_STUDIES) -> None:
+    def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
-        self._kept = kept
         self._studies: dict[str, tuple[Study | None, str | None]] = {}
         self._networks: dict[str, Network] = {}
         self._datasets: dict[str, Any] = {}
 
-    def get(self, definition: dict[str, Any], names: tuple[str, ...]) -> tuple[Study | None, str | None]:
-        """The compiled study whose trials have these metaparameters, or the sentence that says why there is none.
+    def get(
+        self, definition: dict[str, Any], names: tuple[str, ...], *, trials: int
+    ) -> tuple[Study | None, str | None]:
+        """The study whose trials have these metaparameters, or the sentence that says why there is none.
 
-        Failures are kept too: they would only repeat.
+        `trials`: how many the study is planned to have. Failures are kept too: they would only repeat.
         """
-        key = json.dumps([definition, names], sort_keys=True)
+        key = json.dumps([definition, names, trials], sort_keys=True)
         if key not in self._studies:
-            while len(self._studies) >= self._kept:
-                del self._studies[next(iter(self._studies))]
             try:
                 from hvdsweep.training.study import Study
 
-                self._studies[key] = (Study(self._network(definition), self._ranks, definition, names), None)
+                network = self._network(definition)
+                self._studies[key] = (Study(network, self._ranks, definition, names, trials=trials), None)
             except Exception as error:
                 traceback.print_exc()
                 sys.stderr.flush()
                 self._studies[key] = (None, f"{type(error).__name__}: {error}")
         return self._studies[key]
+
+    def forget(self) -> None:
+        """Drop everything traced and compiled; data sets stay. Every rank of a gang must do so at the same trial."""
+        self._studies.clear()
+        self._networks.clear()
 
     def _network(self, definition: dict[str, Any]) -> Network:
         from hvdsweep.training.network import Network

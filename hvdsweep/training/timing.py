@@ -81,11 +81,11 @@ def time_cases(
     """Time each case (`definition` as of a study, `metaparameters`) for `seconds`; `report` one line each."""
     from hvdsweep.training.studies import Studies
 
-    studies = Studies(ranks, kept=1)
+    studies = Studies(ranks)
     for number, case in enumerate(cases):
         definition = endless(case["definition"])
         names = tuple(sorted(case["metaparameters"]))
-        study, failure = studies.get(definition, names)
+        study, failure = studies.get(definition, names, trials=1)
         if ranks.any(failure is not None, name="built") or study is None:
             report({"case": number, "error": failure or "another rank could not build this study"})
             continue
@@ -100,7 +100,7 @@ def time_cases(
             report({"case": number, "error": end.message or "no step was timed"})
 
 
-def _go_on(first: int, losses: npt.NDArray[np.float32], measurement: object) -> bool:
+def _go_on(first: int, losses: npt.NDArray[np.float32], measurements: object) -> bool:
     """What the other ranks record."""
     return False
 
@@ -128,7 +128,7 @@ class Clock:
     _calls: int = field(default=0, init=False)
     _begun: tuple[int, float] | None = field(default=None, init=False)
 
-    def record(self, first: int, losses: npt.NDArray[np.float32], measurement: object) -> bool:
+    def record(self, first: int, losses: npt.NDArray[np.float32], measurements: object) -> bool:
         """After every compiled call; True where the trial shall end."""
         now, done = self.now(), first - 1 + len(losses)
         if self._first is None:

@@ -47,15 +47,15 @@ def definition(**changes: Any) -> dict[str, Any]:
 def train(network) -> Callable[..., Any]:
     """Train one trial alone; returns (end, losses, measurements)."""
 
-    def run(metaparameters, *, seed=3, ask_at=None, beaten=lambda: None, **changes):
-        study = Study(network, Ranks(), definition(**changes), tuple(sorted(metaparameters)))
+    def run(metaparameters, *, seed=3, ask_at=None, beaten=lambda: None, trials=1, **changes):
+        names = tuple(sorted(metaparameters))
+        study = Study(network, Ranks(), definition(**changes), names, trials=trials)
         losses, measurements = [], []
 
-        def record(first, more, measurement):
+        def record(first, more, measured):
             assert first == len(losses) + 1
             losses.extend(more.tolist())
-            if measurement is not None:
-                measurements.append(measurement)
+            measurements.extend(measured)
             return ask_at is not None and len(losses) >= ask_at
 
         end = study.train({"seed": seed, "metaparameters": metaparameters}, record, beaten)

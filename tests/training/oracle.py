@@ -13,7 +13,7 @@ def softmax(z):
 def mask(seed, step, rows, units, rate, layer=1):
     """The dropout mask of one layer for rows of the global batch, from the bits' definition."""
     scope = stateless.Scope(np.uint32(seed), np.uint32(step), np.asarray(rows, np.uint32), {})
-    return stateless.uniform(stateless.row_keys(scope, layer, np), units, np) >= np.float32(rate)
+    return stateless.kept(stateless.row_keys(scope, layer, np), units, rate, np)
 
 
 def loss_and_gradients(weights, x, labels, keep, rate, smoothing):

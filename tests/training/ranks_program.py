@@ -48,17 +48,13 @@ def main() -> None:
         study = Study(networks[key], ranks, definition, names)
         losses, measurements = [], []
 
-        def record(first, more, measurement, losses=losses, measurements=measurements, case=case, key=key):
-            if (
-                measurement is not None
-                and measurement[0] == case.get("spoil")
-                and ranks.rank == ranks.size - 1
-            ):
+        def record(first, more, measured, losses=losses, measurements=measurements, case=case, key=key):
+            spoiled = any(step == case.get("spoil") for step, _ in measured)
+            if spoiled and ranks.rank == ranks.size - 1:
                 weight = networks[key].weights[-1]
                 weight.assign(np.nextafter(weight.numpy(), np.float32(9)))
             losses.extend(float(x) for x in more)
-            if measurement is not None:
-                measurements.append([measurement[0], measurement[1]])
+            measurements.extend([step, values] for step, values in measured)
             return False
 
         try:

@@ -69,10 +69,9 @@ def test_measured_losses_are_the_closed_form_within_their_standard_error(batch, 
     for trial in range(trials):
         losses = []
 
-        def record(_, more, measurement, trial=trial, losses=losses):
+        def record(_, more, measurements, trial=trial, losses=losses):
             losses.extend(more.tolist())
-            if measurement is not None:
-                step, metrics = measurement
+            for step, metrics in measurements:
                 measured[trial, step] = metrics["val/loss"]
             return False
 

@@ -16,6 +16,8 @@ from tests.training.conftest import definition
 from workloads import stateless
 from workloads.datasets.dataset import Split
 
+FEW_AND_MANY = (1, 1000)
+"""Trials of a study of which XLA compiles the loop not, and does."""
 META = {
     "learning_rate": 0.3,
     "momentum": 0.8,
@@ -29,8 +31,10 @@ META = {
 
 @pytest.mark.parametrize("algorithm", ["sgd", "momentum", "nesterov_momentum"])
 @pytest.mark.parametrize(("batch_size", "micro_batch"), [(7, 256), (32, 10), (1, 1)])
-def test_a_trial_is_the_plain_numpy_loop(train, network, digits, algorithm, batch_size, micro_batch):
-    """Dropout, label smoothing, weight decay, linear decay, micro-batches: every loss to 1e-4 over 40 steps."""
+@pytest.mark.parametrize("trials", FEW_AND_MANY)
+def test_a_trial_is_the_plain_numpy_loop(train, network, digits, algorithm, batch_size, micro_batch, trials):
+    """Dropout, label smoothing, weight decay, linear decay, micro-batches, with XLA and without: every loss to 1e-4 over 40
+    steps."""
     network.reset(3)
     initial = [weight.numpy() for weight in network.weights]
     order = Shuffle(len(digits.train), 3).at(np.arange(40 * batch_size))
@@ -45,16 +49,19 @@ def test_a_trial_is_the_plain_numpy_loop(train, network, digits, algorithm, batc
         batch_size=batch_size,
         steps=40,
     )
-    end, losses, _ = train(META, algorithm=algorithm, batch_size=batch_size, micro_batch=micro_batch)
+    end, losses, _ = train(
+        META, algorithm=algorithm, batch_size=batch_size, micro_batch=micro_batch, trials=trials
+    )
     assert (end.status, end.reason, end.steps) == (Status.COMPLETE, StopReason.BUDGET, 40)
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
     for ours, theirs in zip(network.weights, weights, strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-4)
 
 
-def test_measurements_cover_the_validation_set_exactly(train, network, digits):
+@pytest.mark.parametrize("trials", FEW_AND_MANY)
+def test_measurements_cover_the_validation_set_exactly(train, network, digits, trials):
     """After 0, 20 and 40 updates: error and cross entropy of all 250 examples, as numpy computes them."""
-    _, _, measurements = train({"learning_rate": 0.3})
+    _, _, measurements = train({"learning_rate": 0.3}, trials=trials)
     assert [step for step, _ in measurements] == [0, 20, 40]
     w1, b1, w2, b2 = (weight.numpy().astype(np.float64) for weight in network.weights)
     x, labels = digits.val.features.reshape(len(digits.val), -1), digits.val.labels
@@ -148,11 +155,28 @@ def test_stop_when_beaten(train):
     assert measured[-1][0] == 60
 
 
-def test_a_trial_gives_way_when_asked(train):
-    """When `record` asks for the trial back, it ends at the next call's end without a state of its own."""
-    end, losses, _ = train({"learning_rate": 0.1}, steps=4000, ask_at=100)
+def test_a_margin_lets_a_trial_train_longer(train):
+    """With margin = 0.25 a trial is beaten at its first evaluation 25 % or more after the best trial's steps."""
+    end, _, _ = train(
+        {"learning_rate": 1e-4}, steps=400, stop="beaten", margin=0.25, beaten=lambda: 80, trials=1000
+    )
+    assert (end.reason, end.steps) == (StopReason.BEATEN, 100)
+    end, _, _ = train({"learning_rate": 1e-4}, steps=400, stop="beaten", margin=0.26, beaten=lambda: 80)
+    assert (end.reason, end.steps) == (StopReason.BEATEN, 120)
+
+
+def test_where_a_call_ends_changes_no_loss_and_no_measurement(train, monkeypatch):
+    """Calls of one to seven updates, which end in the middle of evaluation intervals: the bits of one long call."""
+    whole = train({"learning_rate": 0.3}, batch_size=5, steps=47)
+    monkeypatch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 7)
+    assert train({"learning_rate": 0.3}, batch_size=5, steps=47)[1:] == whole[1:]
+
+
+def test_a_trial_is_interrupted_when_asked(train):
+    """When `record` asks for it, the trial ends at the next call's end without a state of its own."""
+    end, losses, _ = train({"learning_rate": 0.1}, steps=40_000, ask_at=100)
     assert end.status is Status.RUNNING
-    assert len(losses) < 4000
+    assert len(losses) < 40_000
 
 
 class Streamed:
@@ -191,10 +215,9 @@ def test_a_streamed_set_trains_as_one_in_memory(digits, batch_size):
         )
         losses, measured = [], []
 
-        def record(first, more, measurement):
+        def record(first, more, measurements):
             losses.extend(more.tolist())
-            if measurement is not None:
-                measured.append(measurement[1]["val/cross_entropy_error"])
+            measured.extend(values["val/cross_entropy_error"] for _, values in measurements)
             return False
 
         study.train({"seed": 3, "metaparameters": {"learning_rate": 0.3}}, record, lambda: None)

@@ -104,7 +104,7 @@ def masks_of(rate: float) -> Any:
 
     def factors(shape: tuple[int, ...]) -> np.ndarray:
         keys = stateless.row_keys(scope, next(numbers), np)
-        kept = stateless.uniform(keys, int(np.prod(shape[1:])), np) >= np.float32(rate)
+        kept = stateless.kept(keys, int(np.prod(shape[1:])), rate, np)
         return kept.reshape(shape) / (1.0 - rate)
 
     return factors if rate else None

@@ -27,8 +27,13 @@ def numpy_mask(seed: int, step: int, rows: list[int], stream: int, units: int, r
         return mix((key * 0x9E3779B9 + 1 & 0xFFFFFFFF) ^ mix(value))
 
     base = fold(fold(seed, step), stream)
-    words = [[fold(fold(base, row), unit) for unit in range(units)] for row in rows]
-    return (np.array(words, np.uint64) >> np.uint64(8)) * 2.0**-24 >= np.float32(rate)
+
+    def word(key: int, unit: int) -> int:
+        x = ((key ^ mix(unit)) * 0x7FEB352D) & 0xFFFFFFFF
+        return ((x ^ x >> 15) * 0x846CA68B) & 0xFFFFFFFF
+
+    words = [[word(fold(base, row), unit) for unit in range(units)] for row in rows]
+    return np.array(words, np.uint64) >= int(np.float32(rate) * np.float32(2.0**32 - 2.0**8))
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])

@@ -1,0 +1,292 @@
+"""Many updates and the evaluations between them in one compiled call.
+
+A call costs one to two milliseconds, a step of a small model a tenth of one; so a call spans as many updates and evaluations as
+fit half a second, and ends early where the goal is reached, the trial is beaten, or its loss or weights are not finite. What
+ends a call is computed from numbers that all ranks share, so all ranks end it at the same step.
+
+A traced loop serves every batch size of a network and an algorithm: whatever differs between studies is an argument. XLA, which
+needs fixed shapes, compiles it again for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from hvdsweep.training.evaluation import AGREEMENT, Evaluation
+from hvdsweep.training.network import Network
+from hvdsweep.training.ranks import Ranks
+from hvdsweep.training.step import Batch, Share, Update
+
+NEVER = 2**24 - 1
+"""A number of steps that no call makes, and that a float32 holds exactly."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a study's loop evaluates and when it ends; the same for all of its trials."""
+
+    batch_size: int
+    steps: int
+    """Updates in a trial's budget."""
+    every: int
+    """Updates between two evaluations; the last update is followed by one too."""
+    loss_above: float | None
+    """A training loss above this is a divergence."""
+    goal: float
+    maximize: bool
+    stop_at_goal: bool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one call did."""
+
+    losses: npt.NDArray[np.float32]
+    """Mean loss over the global batch of each update made, before that update."""
+    finite: bool
+    """Whether loss and all weights were finite after the last one; the call ends where they are not."""
+    measurements: list[tuple[int, dict[str, float]]]
+    """(updates made so far, metric -> value) of the evaluations inside the call."""
+    asked: bool
+    """Whether rank 0 asked the gang to interrupt this trial."""
+    pace: int
+    """How many updates rank 0 wants in the next call."""
+    limit: int | None
+    """Rank 0's word, on every rank: the trial is beaten at an evaluation after so many updates."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What rank 0 says to all ranks with the gradients of a call."""
+
+    ask: bool = False
+    """Interrupt this trial."""
+    pace: int = 0
+    """Updates in the next call."""
+    limit: int | None = None
+    """Updates after which the trial counts as beaten; None: never."""
+
+    def tensor(self, first_step: int) -> npt.NDArray[np.float32]:
+        """float32 [3]; the limit counts from `first_step`, so that it is exact in a float32."""
+        limit = NEVER if self.limit is None else min(max(self.limit - first_step, 0), NEVER)
+        return np.array([self.ask, self.pace, limit], np.float32)
+
+
+class Loop:
+    """The compiled loop of one network and one algorithm."""
+
+    def __init__(
+        self,
+        network: Network,
+        ranks: Ranks,
+        algorithm: str,
+        names: tuple[str, ...],
+        evaluation: Evaluation | None,
+        metric: str,
+        *,
+        accumulate: bool,
+        compiled: bool,
+    ) -> None:
+        """`evaluation`: what is evaluated inside the loop, None for nothing; `metric` is the goal's. `accumulate`: whether
+        a rank's share takes several passes. `compiled`: whether XLA compiles it."""
+        self.network = network
+        self.ranks = ranks
+        self.update = Update(network, ranks, algorithm, names, accumulate=accumulate)
+        self.evaluation = evaluation
+        self._metric = metric
+        self.compiled = compiled
+        self._called = False
+        self._call = self._function()
+
+    def _function(self) -> Any:
+        signature = None if self._fixed_shapes else self._signature()
+        return tf.function(
+            self._run,
+            input_signature=signature,
+            jit_compile=self.compiled,
+            autograph=self.network.autograph,
+        )
+
+    @property
+    def _fixed_shapes(self) -> bool:
+        """Whether shapes are traced as they come: the user's own model may read its batch's static shape."""
+        return self.network.autograph or not self.network.dataset.train.in_memory
+
+    def _signature(self) -> list[Any]:
+        features, labels = (
+            tf.TensorSpec((None, *data.shape[1:]), data.dtype) for data in self.network.train_tensors
+        )
+        return [
+            features,
+            labels,
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, None), tf.bool),
+            tf.TensorSpec((6,), tf.int32),
+            tf.TensorSpec((len(self.update.names),), tf.float32),
+            tf.TensorSpec((3,), tf.float64),
+            tf.TensorSpec((None,), tf.bool),
+            tf.TensorSpec((3,), tf.float32),
+        ]
+
+    def run(
+        self,
+        features: Any,
+        labels: Any,
+        rows: npt.NDArray[np.int64],
+        share: Share,
+        rules: Rules,
+        *,
+        seed: int,
+        first_step: int,
+        metaparameters: Any,
+        words: Words | None,
+        capacity: int,
+    ) -> Chunk:
+        """Make at most `len(rows)` updates, the first of them number `first_step + 1`.
+
+        `rows` [n, share] index the examples of `features` and `labels`; n is at most `capacity`, the length that XLA is
+        compiled for. `words`: rank 0's; None on the others.
+        """
+        count = len(rows)
+        room = capacity if self.compiled or self._fixed_shapes else count
+        table = np.zeros((room, rows.shape[1]), np.int32)
+        table[:count] = rows
+        arguments = (
+            features,
+            labels,
+            table,
+            share.rows.reshape(share.layout).astype(np.int32),
+            share.real.reshape(share.layout),
+            np.array([count, first_step, seed, rules.every, rules.steps, rules.batch_size], np.int32),
+            metaparameters,
+            _thresholds(rules),
+            np.zeros(room // rules.every + 2 if self.evaluation else 0, np.bool_),
+            np.zeros(3, np.float32) if words is None else words.tensor(first_step),
+        )
+        try:
+            results = self._call(*arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            # Some operations of a user's model do not compile under XLA. Compilation fails before anything ran.
+            if self._called or not self.compiled:
+                raise
+            print(
+                f"XLA cannot compile this model, training without it: {str(error).splitlines()[0]}",
+                flush=True,
+            )
+            self.compiled = False
+            self._call = self._function()
+            results = self._call(*arguments)
+        self._called = True
+        made, losses, finite, evaluated, measured, heard = (result.numpy() for result in results)
+        return self._chunk(
+            int(made), losses, bool(finite), int(evaluated), measured, heard, first_step, rules
+        )
+
+    def _chunk(
+        self,
+        made: int,
+        losses: npt.NDArray[np.float32],
+        finite: bool,
+        evaluated: int,
+        measured: npt.NDArray[np.float64],
+        heard: npt.NDArray[np.float32],
+        first_step: int,
+        rules: Rules,
+    ) -> Chunk:
+        measurements = []
+        step = first_step
+        for row in measured[:evaluated]:
+            step = min((step // rules.every + 1) * rules.every, rules.steps)
+            assert self.evaluation is not None
+            measurements.append((step, self.evaluation.checked(row)))
+        relative = int(heard[2])
+        return Chunk(
+            losses[:made],
+            finite,
+            measurements,
+            asked=bool(heard[0] > 0),
+            pace=int(heard[1]),
+            limit=None if relative >= NEVER else first_step + relative,
+        )
+
+    def _run(
+        self,
+        features: Any,
+        labels: Any,
+        table: Any,
+        positions: Any,
+        real: Any,
+        counts: Any,
+        metaparameters: Any,
+        thresholds: Any,
+        places: Any,
+        words: Any,
+    ) -> Any:
+        """(updates made, losses, whether all stayed finite, evaluations made, their rows, the words heard)."""
+        count, first_step, seed, every, steps, batch_size = tf.unstack(counts, num=6)
+        layout = positions.shape if self._fixed_shapes else tf.shape(positions)
+        room = tf.shape(table)[0]
+        width = AGREEMENT + (len(self._names()) if self.evaluation else 0)
+
+        def body(index: Any, losses: Any, _: Any, evaluated: Any, measured: Any, __: Any, ___: Any) -> Any:
+            batch = Batch(features, labels, tf.reshape(table[index], layout), positions, real, batch_size)
+            loss, finite, heard = self.update.apply(batch, seed, first_step + index, metaparameters, words)
+            losses = tf.tensor_scatter_nd_update(losses, [[index]], [loss])
+            finite &= tf.cast(loss, tf.float64) <= thresholds[0]
+            done = first_step + index + 1
+            going = finite
+            if self.evaluation is not None:
+                due = finite & ((done % every == 0) | (done >= steps))
+                evaluated, measured, ended = tf.cond(
+                    due,
+                    lambda: self._evaluate(evaluated, measured, thresholds, heard, index + 1),
+                    lambda: (evaluated, measured, tf.constant(False)),
+                )
+                going &= ~ended
+            return index + 1, losses, finite, evaluated, measured, heard, going
+
+        made, losses, finite, evaluated, measured, heard, _ = tf.while_loop(
+            lambda index, *rest: (index < count) & rest[-1],
+            body,
+            (
+                0,
+                tf.zeros([room]),
+                tf.constant(True),
+                0,
+                tf.zeros([tf.shape(places)[0], width], tf.float64),
+                tf.zeros([3]),
+                tf.constant(True),
+            ),
+        )
+        return made, losses, finite, evaluated, measured, heard
+
+    def _evaluate(self, evaluated: Any, measured: Any, thresholds: Any, heard: Any, since: Any) -> Any:
+        """One evaluation in the loop; whether it ends the call: the goal is reached, or the trial beaten."""
+        assert self.evaluation is not None
+        row = self.evaluation.traced()
+        measured = tf.tensor_scatter_nd_update(measured, [[evaluated]], [row])
+        ended = tf.cast(since, tf.float32) >= heard[2]
+        if self._metric in self.evaluation.names:
+            value = row[AGREEMENT + self.evaluation.names.index(self._metric)]
+            # thresholds: [loss above, goal, direction]; a direction of 0 never stops.
+            ended |= (value - thresholds[1]) * thresholds[2] > 0.0
+        return evaluated + 1, measured, ended
+
+    def _names(self) -> tuple[str, ...]:
+        """The metrics of the evaluation; tracing it on the side tells them where nobody has traced it yet."""
+        assert self.evaluation is not None
+        if not self.evaluation.names:
+            tf.function(self.evaluation.traced, autograph=self.network.autograph).get_concrete_function()
+        return self.evaluation.names
+
+
+def _thresholds(rules: Rules) -> npt.NDArray[np.float64]:
+    above = np.inf if rules.loss_above is None else rules.loss_above
+    direction = 0.0 if not rules.stop_at_goal else 1.0 if rules.maximize else -1.0
+    return np.array([above, rules.goal, direction], np.float64)
