@@ -36,9 +36,10 @@ def derived_seed(bits: int, *parts: object) -> int:
 def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a study's definition that determines the result of its trials.
 
-    Neither where the user's code lies nor how a batch is cut into passes; the goal only if trials end at it.
+    Neither where the user's code lies nor how a batch is cut into passes; the goal only if trials end at it; not the margin,
+    since it changes only the end of trials that were beaten, whose results hold in no other sweep anyway.
     """
-    left_out = {"source", "micro_batch", "workload"}
+    left_out = {"source", "micro_batch", "workload", "margin"}
     if definition["stop"] == "budget":
         left_out.add("goal")
     identity = {key: value for key, value in definition.items() if key not in left_out}

@@ -195,6 +195,7 @@ def _study(
         "stop": sweep.training.stop,
         "infeasible": {"loss_above": sweep.infeasible.loss_above},
         "micro_batch": sweep.training.micro_batch,
+        **_margin(sweep),
     }
     if "code" in definition:
         study["code"] = definition["code"]
@@ -209,6 +210,12 @@ def _study(
         study,
         space,
     )
+
+
+def _margin(sweep: Sweep) -> dict[str, float]:
+    """`training.margin` where it has an effect: without one, definitions and keys are those of a file without the key."""
+    training = sweep.training
+    return {"margin": training.margin} if training.stop == "beaten" and training.margin > 0 else {}
 
 
 def _sweep_definition(loaded: LoadedSweep) -> dict[str, Any]:
@@ -261,6 +268,7 @@ def _sweep_definition(loaded: LoadedSweep) -> dict[str, Any]:
             "schedule": sweep.training.schedule,
             "stop": sweep.training.stop,
             "micro_batch": sweep.training.micro_batch,
+            **_margin(sweep),
         },
         "infeasible": {"loss_above": sweep.infeasible.loss_above},
     }

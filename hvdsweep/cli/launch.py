@@ -45,8 +45,9 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--order",
-    type=click.Choice(["plain", "breadth"]),
-    help="Order of trials: study by study, or the first of every study, then the second, ...  [default: breadth]",
+    type=click.Choice(["plain", "breadth", "merit"]),
+    help="Order of trials: study by study; the first of every study, then the second, ...; or the most promising of"
+    " each study first.  [default: merit with --stop beaten, else breadth]",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="The sweep's seed, instead of the file's."

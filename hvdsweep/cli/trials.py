@@ -141,6 +141,7 @@ def _show(reader: Reader, numbers: Sequence[int], as_json: bool) -> None:
             "goal at": trial["goal_step"],
             "seconds": _value(trial["seconds"]),
             "failures": trial["attempts"] or None,
+            "chosen": trial["chosen"],
             **{name.replace("_", " "): f"{value!r}" for name, value in trial["parameters"].items()},
         }
         width = max(map(len, facts))

@@ -28,6 +28,6 @@ class Settings:
     max_set_aside: int = 5
     """The run ends when so many trials in a row were set aside and none ended otherwise in between; 0: never."""
     order: str | None = None
-    """In which trials are trained: plain or breadth; None: breadth."""
+    """In which trials are trained: plain, breadth or merit; None: merit where trials stop when beaten, else breadth."""
     retry_incomplete: bool = False
     """Give trials that were set aside another round of attempts."""

@@ -4,60 +4,104 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from typing import Literal, TypeAlias
 
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.exchange import Claim
+from hvdsweep.store.knowledge import Knowledge
 
-ORDERS = ("plain", "breadth")
-"""plain: one study after the other. breadth: the first trial of every study, then the second, ..."""
+Order: TypeAlias = Literal["plain", "breadth", "merit"]
+
+ORDERS: tuple[Order, ...] = ("plain", "breadth", "merit")
+"""plain: one study after the other. breadth: the first trial of every study, then the second, ... merit: breadth first too,
+but the trials of a study by how promising they are instead of by number."""
+
+
+def default_order(stop: str | None) -> Order:
+    """The order of a run that does not name one: by merit where a good trial cuts the others short."""
+    return "merit" if stop == "beaten" else "breadth"
 
 
 def claim_next(
-    conn: sqlite3.Connection, sweep_id: int, gang_id: int, study_id: int | None, now: float
+    conn: sqlite3.Connection,
+    sweep_id: int,
+    gang_id: int,
+    study_id: int | None,
+    now: float,
+    knowledge: Knowledge | None = None,
 ) -> Claim | None:
     """Make the sweep's next PENDING trial this gang's: RUNNING, without old data. Inside the caller's write transaction.
 
-    Which one the sweep's order says (`ORDERS`). `study_id`: the study of the gang's previous trial. None where nothing is
-    PENDING.
+    Which one the run's order says (`ORDERS`). `study_id`: the study of the gang's previous trial. `knowledge`: the caller's, kept
+    between claims. None where nothing is PENDING.
     """
     order = _order(conn, sweep_id)
-    study = _plain(conn, sweep_id, study_id) if order == "plain" else _breadth(conn, sweep_id)
+    study = _plain(conn, sweep_id, study_id) if order == "plain" else _breadth(conn, sweep_id, order)
     if study is None:
         return None
+    number = chosen = None
+    if order == "merit":
+        number, chosen = _by_merit(conn, study, knowledge or Knowledge())
     trial_id, number, seed, parameters, definition, target = conn.execute(
         "SELECT t.id, t.number, t.seed, t.parameters, s.definition, s.target_trials"
-        " FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.study_id = ? AND t.status = 'PENDING'"
-        " ORDER BY t.number LIMIT 1",
-        (study,),
+        " FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.study_id = ?1 AND t.status = 'PENDING'"
+        " AND (?2 IS NULL OR t.number = ?2) ORDER BY t.number LIMIT 1",
+        (study, number),
     ).fetchone()
     erase_data(conn, [trial_id])
     conn.execute(
         "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ?, ended = NULL, steps = 0,"
-        " stop_reason = NULL, message = NULL, chosen = NULL WHERE id = ?",
-        (gang_id, now, trial_id),
+        " stop_reason = NULL, message = NULL, chosen = ? WHERE id = ?",
+        (gang_id, now, chosen, trial_id),
     )
     return Claim(
         trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition, target
     )
 
 
-def _order(conn: sqlite3.Connection, sweep_id: int) -> str | None:
-    """What the sweep's latest run asks for; None: the default."""
-    row = conn.execute("SELECT trial_order FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
-    return None if row is None else row[0]
+def _order(conn: sqlite3.Connection, sweep_id: int) -> str:
+    """What the sweep's latest run asks for, or the default."""
+    order, stop = conn.execute(
+        "SELECT trial_order, json_extract(definition, '$.training.stop') FROM sweeps WHERE id = ?",
+        (sweep_id,),
+    ).fetchone() or (None, None)
+    return default_order(stop) if order is None else str(order)
 
 
-def _breadth(conn: sqlite3.Connection, sweep_id: int) -> int | None:
+def _by_merit(conn: sqlite3.Connection, study: int, knowledge: Knowledge) -> tuple[int | None, str | None]:
+    """Number of the study's most promising PENDING trial, and why, in words; None: the first by number."""
+    workload, target, trials, begun, diverged = conn.execute(
+        "SELECT s.workload_id, s.target_trials, count(*), count(*) FILTER (WHERE t.status != 'PENDING'),"
+        " count(*) FILTER (WHERE t.status = 'INFEASIBLE')"
+        " FROM studies s JOIN trials t ON t.study_id = s.id WHERE s.id = ?",
+        (study,),
+    ).fetchone()
+    choice = knowledge.choose(conn, workload, study)
+    if choice is None:
+        return None, None
+    return choice.number, f"{ordinal(begun + 1)} of {max(trials, target + diverged)}: {choice.reason}"
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, ..."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number // 10 % 10 != 1 else "th"
+    return f"{number:,}{ending}"
+
+
+def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str) -> int | None:
     """The study of which the fewest trials have begun, and of those one that no gang works on; None where all is begun.
 
     Every trial that is no longer PENDING counts, also a diverged one: its replacement comes in its turn, after every study has
-    had as many.
+    had as many. A round goes from small batch sizes to large ones; by merit every other one, the first among them, comes back
+    the other way: large batches need the fewest steps to find out where good learning rates lie.
     """
+    turn = "count(*) FILTER (WHERE t.status != 'PENDING')"
+    back = f"CASE WHEN {turn} % 2 = 0 THEN -s.batch_size ELSE s.batch_size END"
     row = conn.execute(
         "SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
-        " WHERE w.sweep_id = ? GROUP BY s.id HAVING count(*) FILTER (WHERE t.status = 'PENDING') > 0"
-        " ORDER BY count(*) FILTER (WHERE t.status != 'PENDING'), count(*) FILTER (WHERE t.status = 'RUNNING'),"
-        " w.id, s.batch_size LIMIT 1",
+        f" WHERE w.sweep_id = ? GROUP BY s.id HAVING count(*) > {turn}"
+        f" ORDER BY {turn}, count(*) FILTER (WHERE t.status = 'RUNNING'),"
+        f" w.id, {back if order == 'merit' else 's.batch_size'} LIMIT 1",
         (sweep_id,),
     ).fetchone()
     return None if row is None else int(row[0])

@@ -100,6 +100,8 @@ class TrialRow:
     best_step: int | None
     goal_step: int | None
     """Step of the first measurement strictly beyond the goal."""
+    chosen: str | None = None
+    """Why it was trained when it was; None: in the order of numbers."""
 
 
 @dataclass(frozen=True)

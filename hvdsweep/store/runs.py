@@ -28,7 +28,7 @@ def begin_run(
 ) -> None:
     """Register this process as the sweep's supervisor: state RUNNING, a pending request to stop forgotten.
 
-    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: breadth first.
+    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`.
     """
     now = time.time()
     with transaction(conn):

@@ -156,7 +156,7 @@ TABLES = (
 """Version 1, statement by statement; the comments stay in the file and show in `.schema`."""
 
 ORDER_OF_TRIALS = (
-    "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth
+    "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth | merit
     "ALTER TABLE trials ADD COLUMN chosen TEXT",  # why it was trained when it was; NULL: in the order of numbers
 )
 

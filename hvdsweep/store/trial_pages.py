@@ -67,10 +67,11 @@ def trial_page(
 def trial_rows(reader: Reader, trial_ids: Sequence[int]) -> list[TrialRow]:
     """The trials of these ids, in that order; unknown ids are left out."""
     found: dict[int, TrialRow] = {}
+    chosen = reader.column("trials", "chosen")
     rows = reader.rows(
         f"SELECT t.id, w.sweep_id, w.name, s.id, s.batch_size, t.number, t.status, t.stop_reason, t.steps,"
         f" s.train_steps, t.attempts, t.seed, t.parameters, t.gang_id, t.started, t.ended, t.message,"
-        f" {BEST.format('value')}, {BEST.format('step')}, {GOAL_STEP}{JOINS}"
+        f" {BEST.format('value')}, {BEST.format('step')}, {GOAL_STEP}, {chosen}{JOINS}"
         " WHERE t.id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(trial_ids)),),
     )

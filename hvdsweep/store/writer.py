@@ -16,6 +16,7 @@ from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.exchange import Claim, Final, Reply, TrialUpdate
+from hvdsweep.store.knowledge import Knowledge
 from hvdsweep.store.records import Directions, RunningBest, records_of
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, quoted
 from hvdsweep.store.throughput import add_speed
@@ -47,6 +48,7 @@ class TrialWriter:
         self._study_id: int | None = None
         """The study of the latest claim: its compiled functions are warm."""
         self._live: dict[int, _Live] = {}
+        self._knowledge = Knowledge()
         self._columns = set(metric_columns(self._conn))
         self._directions = Directions()
         self._inserts: dict[tuple[str, ...], str] = {}
@@ -77,7 +79,9 @@ class TrialWriter:
                 stop = self._asked_to_stop(conn)
                 claimed = None
                 if claim and not stop:
-                    claimed = claim_next(conn, self._sweep_id, self.gang_id, self._study_id, now)
+                    claimed = claim_next(
+                        conn, self._sweep_id, self.gang_id, self._study_id, now, self._knowledge
+                    )
                 if claimed is not None:
                     self._beat(conn, "TRAINING", claimed.trial_id, now)
                 elif update is not None and update.final is None:
@@ -111,11 +115,15 @@ class TrialWriter:
         self._live.pop(trial_id, None)
 
     def best_steps_to_goal(self, study_id: int, metric: str, goal: float, maximize: bool) -> int | None:
-        """The fewest steps in which a trial of the study, COMPLETE or running, has gone strictly beyond the goal."""
+        """The fewest steps in which a COMPLETE trial of the study has gone strictly beyond the goal.
+
+        A running trial does not count yet: until it has ended it may be interrupted, and fail for good, and then what was
+        stopped because of it would be missing.
+        """
         better = ">" if maximize else "<"
         row = self._conn.execute(
             "SELECT min(r.step) FROM metrics m CROSS JOIN trials t CROSS JOIN best_records r"
-            " WHERE m.name = ? AND m.maximize = ? AND t.study_id = ? AND t.status IN ('COMPLETE', 'RUNNING')"
+            " WHERE m.name = ? AND m.maximize = ? AND t.study_id = ? AND t.status = 'COMPLETE'"
             f" AND r.metric_id = m.id AND r.trial_id = t.id AND r.value {better} ?",
             (metric, int(maximize), study_id, goal),
         ).fetchone()
@@ -222,6 +230,7 @@ class TrialWriter:
     def _forget(self, update: TrialUpdate | None) -> None:
         self._columns.clear()
         self._directions.forget()
+        self._knowledge = Knowledge()
         if update is not None:
             self._live.pop(update.trial_id, None)
 

@@ -36,6 +36,7 @@ def check(sweep: Sweep, unsound: Iterable[Location], source: str | None) -> Find
     _budget(findings, info)
     _studies(findings, info)
     _steps(findings, info)
+    _training(findings)
     check_search(findings, info)
     return findings
 
@@ -252,6 +253,13 @@ def _steps(findings: Findings, info: DatasetInfo | None) -> None:
         fewest = min(steps[size] for size in short)
         text = f"is more than the {fewest} steps of batch size {_some(short)}; lower it, or give evaluation.count instead"
         findings.wrong(("evaluation", "every"), sweep.evaluation.every, text)
+
+
+def _training(findings: Findings) -> None:
+    training = findings.sweep.training
+    if training.margin > 0 and training.stop != "beaten":
+        text = f'has no effect with stop = "{training.stop}": only stop = "beaten" compares trials'
+        findings.doubtful(("training", "margin"), text, needs=[("training", "stop")])
 
 
 def _some(sizes: list[int]) -> str:

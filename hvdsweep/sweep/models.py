@@ -137,6 +137,10 @@ class Training(Table):
     """When a trial ends: at its `budget`; at its `goal`; or also as soon as it is `beaten`: another trial of
     the study has reached the goal in fewer steps. The last two save time and keep the steps to this goal, but
     not to others."""
+    margin: float = Field(default=0.0, ge=0, le=100, examples=[0.25])
+    """With `stop = "beaten"`: how much slower than the best a trial has to be before it is stopped, as a share
+    of the best trial's steps. With 0.25 a trial trains on until it has made 1.25 times as many steps, so that
+    the number of close trials, and an interval, can still be known."""
 
 
 class Infeasible(Table):

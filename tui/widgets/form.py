@@ -100,6 +100,14 @@ class Form(VerticalScroll, can_focus=False):
         yield PickRow("training.schedule", "schedule", ("constant", "linear"), default="constant")
         yield PickRow("training.stop", "a trial ends at", ("budget", "goal", "beaten"), default="budget")
         yield LineRow(
+            "training.margin",
+            "beaten by",
+            "number",
+            short=True,
+            hint="0",
+            unit="of the best trial's steps, at least",
+        )
+        yield LineRow(
             "training.micro_batch", "micro-batch", "number", short=True, unit="examples per rank and pass"
         )
         yield LineRow(
