@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hvdsweep.store.schema import LONGEST_NAME
 from hvdsweep.sweep import Sweep, check_text, format_batch_sizes, load_sweep, parse_batch_sizes, sweep_toml
 from hvdsweep.sweep.metaparameters import METAPARAMETERS
 from hvdsweep.sweep.write import toml_key, toml_value
@@ -49,10 +50,14 @@ def sweeps(draw: st.DrawFn) -> Sweep:
         "budget": {"steps": draw(st.integers(1, 2**32 - 1))},
         "studies": {"batch_sizes": draw(batch_sizes), "seed": draw(st.integers(0, 2**63 - 1))},
         "search": dict(draw(spaces)),
-        "training": draw(st.sampled_from([{}, {"stop": "beaten"}, {"schedule": "linear", "micro_batch": 8}])),
+        "training": draw(
+            st.sampled_from(
+                [{}, {"stop": "beaten", "margin": 0.25}, {"schedule": "linear", "micro_batch": 8}]
+            )
+        ),
     }
     if draw(st.booleans()):
-        raw["name"], raw["description"] = draw(texts), draw(st.text())
+        raw["name"], raw["description"] = draw(st.text(min_size=1, max_size=LONGEST_NAME)), draw(st.text())
         raw["dataset_options"] = draw(st.dictionaries(st.text(), plain, max_size=3))
         raw["model_options"] = draw(st.dictionaries(texts, plain, max_size=2))
     if draw(st.booleans()):
