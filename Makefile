@@ -14,9 +14,9 @@ install: $(filter .uv/bin/uv,$(UV))
 	python3 -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-demo: install          # a real sweep on scikit-learn's digits, on two Horovod ranks, and its scaling curve
-	$(RUN) hvdsweep launch --np 2 --db demo.db examples/digits.toml
-	$(RUN) hvdsweep curve --db demo.db
+demo: install          # a small real sweep on scikit-learn's digits, one part of it on two Horovod ranks, and its scaling curve
+	$(RUN) hvdsweep demo --db demo.db
+	@echo "(each through uv: $(UV) run hvdsweep ...)"
 
 test: install
 	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -31,4 +31,4 @@ format: install
 	$(RUN) ruff check --fix .
 
 clean:
-	rm -rf .venv .uv demo.db demo.db-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .uv demo.db demo.db-* demo.db.logs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,7 @@ from textual.message import Message
 from hvdsweep.errors import HvdsweepError
 from tui import themes
 from tui.actions import Action, actions_of, bindings, conditions
+from tui.launching import Pending
 from tui.memory import Memory, remember, remembered
 from tui.screens import PlaceSpec, offered
 from tui.screens.base import Place
@@ -115,6 +116,8 @@ class HvdsweepApp(App[None]):
         """What the source said last."""
         self.snapshot: Snapshot | None = None
         """The last one; it stays while a trouble may pass."""
+        self.pending: Pending | None = None
+        """The last launch started from here, until it ends."""
         self.desk: CurveDesk | None = None
         """Tables of workloads and the goals asked about; made by the first screen that needs it."""
         self._exporting = threading.Lock()
@@ -233,6 +236,36 @@ class HvdsweepApp(App[None]):
         return self.place is not None and self.place.can_go_back
 
     @property
+    def pending_words(self) -> str | None:
+        """About a launch that was started from here and that has no gang in the store yet."""
+        if self.pending is None or (self.snapshot is not None and self.snapshot.gangs):
+            return None
+        return self.pending.words
+
+    @property
+    def can_demo(self) -> bool:
+        """Whether this is the moment for the demo: there is no sweep yet, and none is being started."""
+        place = self.place
+        if place is None or not place.NEEDS_DATA or self.pending is not None:
+            return False
+        if self.snapshot is not None:
+            return not self.snapshot.sweeps
+        return isinstance(self.latest, Trouble) and self.latest.gone
+
+    def action_demo(self) -> None:
+        """Start `hvdsweep demo` on this database, as a process of its own, and watch its curve."""
+
+        def job() -> str:
+            from tui.launching import spawn
+
+            launched = spawn(self.source.path, ["demo"], partial(self.launch_ended, 0, "digits"))
+            self.pending = Pending("digits", launched.pid)
+            self.call_from_thread(self.go, "live")
+            return f"digits starts as process {launched.pid}; it says what it does in {launched.log}."
+
+        self.do(job)
+
+    @property
     def can_fill(self) -> bool:
         """Whether a pane could have the whole screen."""
         place = self.place
@@ -275,6 +308,7 @@ class HvdsweepApp(App[None]):
             self.post_message(LaunchEnded(sweep, name, code, words))
 
     def on_launch_ended(self, message: LaunchEnded) -> None:
+        self.pending = None
         self.source.nudge()
         if message.code == 0:
             self.notify(f"{message.name}: every study has its trials.", markup=False)

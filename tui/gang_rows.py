@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from textual.content import Content
 
 from hvdsweep.store.rows import EventRow, GangRow
+from hvdsweep.store.stages import start_words
 from tui.widgets.columns import Column, Row
 from tui.words import GANGS, bar, clock, duration, sign
 
@@ -32,7 +33,10 @@ def gang_row(gang: GangRow, now: float, names: Mapping[str, str]) -> Row:
     """A gang with the trial it trains and how long it has been silent at `now` (unix seconds)."""
     trains = progress = Content("")
     batch_size = trial = ""
-    if gang.workload is not None:
+    start = start_words(gang, now)
+    if start is not None:
+        trains = Content.styled(start, "$foreground-muted")
+    elif gang.workload is not None:
         trains = Content(names.get(gang.workload, gang.workload))
         batch_size, trial = str(gang.batch_size), str(gang.trial_id)
         share = (gang.steps or 0) / gang.train_steps if gang.train_steps else 0.0

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.stages import usually
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -28,6 +29,19 @@ STOPPED = 130
 
 Ended = Callable[[int, str], None]
 """Told (exit code, last words) when a launch that was started here has ended."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A launch whose gangs are not in the store yet."""
+
+    name: str
+    pid: int
+
+    @property
+    def words(self) -> str:
+        """What to say while nothing else can be shown."""
+        return f"{self.name} starts as process {self.pid}; the first loss {usually(None)} from now"
 
 
 @dataclass(frozen=True)
@@ -48,14 +62,19 @@ def command_of(arguments: Sequence[str]) -> list[str]:
 
 
 def spawn_launch(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Launched:
-    """Start `hvdsweep launch --db DB ARGUMENTS` in a session of its own: it goes on when the interface is left or killed.
+    """Start `hvdsweep launch --db DB ARGUMENTS` as `spawn` does."""
+    return spawn(db, ["launch", *arguments], ended)
+
+
+def spawn(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Launched:
+    """Start an `hvdsweep` command with `--db DB` in a session of its own: it continues when the interface is left or killed.
 
     Its output goes to a file in `DB.logs`. RunFailed where no process can be started.
     """
     logs = Path(f"{db}.logs")
     log = logs / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")}
-    command = command_of(["launch", "--db", str(db), *arguments])
+    command = command_of([arguments[0], "--db", str(db), *arguments[1:]])
     try:
         logs.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:

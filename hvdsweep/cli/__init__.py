@@ -12,6 +12,7 @@ import click
 from hvdsweep.errors import HvdsweepError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("hvdsweep.cli.demo", "Train a small sweep and draw its scaling curve: one to three minutes."),
     "launch": ("hvdsweep.cli.launch", "Train a sweep, or go on with it where it stopped."),
     "status": ("hvdsweep.cli.status", "How far every sweep is, and what its gangs do."),
     "trials": ("hvdsweep.cli.trials", "Trials by filter and order; one trial in full."),

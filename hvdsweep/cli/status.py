@@ -187,6 +187,9 @@ def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
 def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
     from rich.table import Table
 
+    from hvdsweep.store.rows import GangRow
+    from hvdsweep.store.stages import start_words
+
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("gang", "sweep", "np"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -197,6 +200,9 @@ def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
         if gang["trial_id"] is not None and gang["workload"] is not None:
             trains = f"{gang['workload']} batch size {gang['batch_size']:,}, trial {gang['number']}"
             progress = bar(gang["steps"], gang["train_steps"])
+        start = start_words(GangRow(**gang), now)
+        if start is not None:
+            trains = start
         heard = "" if gang["heartbeat"] is None else duration(max(now - gang["heartbeat"], 0.0)) + " ago"
         table.add_row(
             str(gang["id"]),

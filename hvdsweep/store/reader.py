@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -29,6 +30,7 @@ from hvdsweep.store.rows import (
 )
 from hvdsweep.store.runs import gang_is_live
 from hvdsweep.store.schema import metric_columns, quoted
+from hvdsweep.store.stages import usual_seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -268,7 +270,15 @@ class Reader:
             " LEFT JOIN workloads w ON w.id = s.workload_id WHERE ?1 IS NULL OR g.sweep_id = ?1 ORDER BY g.id",
             (sweep_id,),
         )
-        return [GangRow(*row) for row in rows]
+        return [self._with_usual(GangRow(*row)) for row in rows]
+
+    def _with_usual(self, gang: GangRow) -> GangRow:
+        if gang.stage is None or gang.first_step is not None or gang.ended is not None:
+            return gang
+        try:
+            return dataclasses.replace(gang, usual_start_seconds=usual_seconds(self._conn, gang.np))
+        except sqlite3.DatabaseError as error:
+            raise told(self.path, error) from error
 
     def events(
         self, after_id: int = 0, *, sweep_id: int | None = None, latest: int | None = None

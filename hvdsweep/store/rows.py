@@ -167,6 +167,8 @@ class GangRow:
     """Of its start, until it has made its first step (`hvdsweep.store.stages`)."""
     first_step: float | None = None
     """When it made its first step."""
+    usual_start_seconds: float | None = None
+    """Of a gang that starts: how long earlier ones of as many ranks took to their first step."""
 
 
 @dataclass(frozen=True)

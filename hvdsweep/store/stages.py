@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import statistics
 import time
+from typing import TYPE_CHECKING
 
 from hvdsweep.store.connection import connect, transaction
+
+if TYPE_CHECKING:
+    from hvdsweep.store.rows import GangRow
 
 HOROVODRUN = "starting horovodrun"
 TENSORFLOW = "loading TensorFlow"
@@ -58,6 +61,8 @@ class Stages:
 
 def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
     """The median time that the last gangs of `np` ranks took from their start to their first step; None where none has."""
+    import statistics
+
     taken = [
         seconds
         for (seconds,) in conn.execute(
@@ -66,6 +71,13 @@ def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
         )
     ]
     return statistics.median(taken) if taken else None
+
+
+def start_words(gang: GangRow, now: float) -> str | None:
+    """`loading TensorFlow, 4 s so far, usually 12 s` at `now` (unix seconds); None for a gang that has made a step."""
+    if gang.stage is None or gang.first_step is not None or gang.steps:
+        return None
+    return f"{gang.stage}, {max(0.0, now - gang.started):.0f} s so far, {usually(gang.usual_start_seconds)}"
 
 
 def usually(seconds: float | None) -> str:

@@ -31,6 +31,14 @@ APP = (
         ("app",),
         when="can_fill",
     ),
+    Action(
+        "demo",
+        ("D",),
+        "Demo",
+        "Train the demo, a small sweep on handwritten digits: one to three minutes.",
+        ("app",),
+        when="can_demo",
+    ),
     Action("theme", ("T",), "Theme", "Change the colours; remembered.", ("app",), footer=False),
     Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps that are being trained go on.", ("app",)),
 )

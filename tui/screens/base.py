@@ -146,7 +146,11 @@ class Place(Screen[None]):
             if snapshot is not None:
                 self.show(snapshot)
             elif isinstance(update, Trouble):
-                self.query_one(Notice).say(update.heading, update.text, self.hint(update))
+                words = self.interface.pending_words
+                if update.gone and words:
+                    self.query_one(Notice).say("A sweep starts", words, "This screen fills by itself.")
+                else:
+                    self.query_one(Notice).say(update.heading, update.text, self.hint(update))
         self.refresh_keys()
 
     def hint(self, trouble: Trouble) -> str:
@@ -154,8 +158,11 @@ class Place(Screen[None]):
         if not trouble.gone:
             return "This screen fills by itself as soon as it can be read."
         compose = any(place.name == "compose" for place in self.interface.places)
-        start = "Press 2 to compose a sweep, or run" if compose else "Run"
-        return f"{start} `hvdsweep launch` in another terminal; this screen fills by itself."
+        start = "Press 2 to compose a sweep, D" if compose else "Press D"
+        return (
+            f"{start} to train the demo (one to three minutes), or run `hvdsweep launch` in another terminal; "
+            "this screen fills by itself."
+        )
 
     def ask(self, name: str, about: object, question: Callable[[Reader], Any]) -> None:
         """Have `question` answered in a thread: `answer_<name>(about, value)` follows, or `failed(name, about, text)`.

@@ -13,6 +13,7 @@ from textual.widgets import Button, Static
 
 from tui.actions import bindings, conditions
 from tui.composing.start import Start
+from tui.launching import Pending
 from tui.screens.compose_panes import ComposePanes
 from tui.selection import Selection
 from tui.widgets.form_rows import LineRow
@@ -177,6 +178,7 @@ class ComposeScreen(ComposePanes):
             from tui import launching
 
             launched = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, name))
+            app.pending = Pending(name, launched.pid)
             self.post_message(Saved(path, text, True))
             return f"{name} starts as process {launched.pid}; it says what it does in {launched.log}."
 

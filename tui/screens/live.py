@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
 
+from hvdsweep.store.stages import start_words
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
 from tui.screens.trials_pane import TrialsPane
@@ -127,11 +128,12 @@ class LiveScreen(TrialsPane):
             self.query_one("#trials", Table).clear()
             self.query_one("#gangs", Table).clear()
             self.query_one("#curves", ChartView).chart = None
-            tabs.note = "no sweep yet"
+            tabs.note = self.interface.pending_words or "no sweep yet"
             return
         selection = self.interface.selection
         if selection != self._selection:
             self._select(selection)
+        self.query_one("#gangs", Table).empty = self.interface.pending_words or "no gang is at work"
         self.names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
         self.query_one("#gangs", Table).put(
             [gang_row(gang, snapshot.time, self.names) for gang in snapshot.gangs_of(sweep.id)]
@@ -281,8 +283,10 @@ class LiveScreen(TrialsPane):
         running = sum(trial.steps is not None for trial in self._wanted)
         title = "Loss of trials in training" if running else "Loss of the selected trial"
         gangs = () if self.snapshot is None or self.sweep is None else self.snapshot.gangs_of(self.sweep.id)
-        starting = bool(gangs) and all(gang.state == "STARTING" for gang in gangs)
-        empty = "the ranks are loading TensorFlow; losses follow" if starting else "no losses yet"
+        now = 0.0 if self.snapshot is None else self.snapshot.time
+        starts = [words for gang in gangs if (words := start_words(gang, now)) is not None]
+        empty = starts[0] if starts else self.interface.pending_words if not gangs else "no losses yet"
+        empty = empty or "no losses yet"
         chart, view = self._curves.chart(self._wanted, title, empty), self.query_one("#curves", ChartView)
         sweep = None if self.sweep is None else self.sweep.id
         if chart.series:

@@ -117,11 +117,14 @@ class SweepsScreen(Place):
         self._begun -= {sweep.id for sweep in snapshot.sweeps if sweep.live}
         self.set_class(not snapshot.sweeps, "-no-sweep")
         if not snapshot.sweeps:
-            press = "Press n to compose one, or run" if self.can_compose else "Run"
+            if self.interface.pending_words:
+                self.query_one("#none", Notice).say("A sweep starts", self.interface.pending_words, "")
+                return
+            press = "Press n to compose one" if self.can_compose else "Run `hvdsweep launch`"
             self.query_one("#none", Notice).say(
                 "No sweep yet",
                 f"{snapshot.database} holds no sweep.",
-                f"{press} `hvdsweep launch examples/digits.toml`; it shows here by itself.",
+                f"{press}, or D to train the demo (one to three minutes); it shows here by itself.",
             )
             return
         table = self.query_one("#sweeps", Table)

@@ -1,0 +1,51 @@
+"""The demo: a small real sweep that a new user runs first, in two parts; `hvdsweep demo` and the interface start the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdsweep.errors import RunFailed
+
+TRIALS = 4
+"""Per batch size: enough for a curve, and half of what the file asks for, so that there is something left to sharpen."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One launch of the demo's sweep."""
+
+    title: str
+    np: int
+    gangs: int
+    batch_sizes: str | None
+    """None: all of the file's."""
+
+
+PARTS = (
+    Part("Small and middle batches: two trials side by side, on one rank each.", 1, 2, "2^2..2^8"),
+    Part("The largest batches: each trial on two ranks, synchronised by Horovod.", 2, 1, None),
+)
+
+
+def sweep_file() -> Path:
+    """The demo's sweep: `examples/digits.toml` of a clone; an installed package holds a copy. RunFailed where neither is."""
+    package = Path(__file__).parent
+    for file in (package / "demo.toml", package.parent / "examples" / "digits.toml"):
+        if file.is_file():
+            return file
+    raise RunFailed(
+        f"{package / 'demo.toml'}: not found; the installation is incomplete. Install hvdsweep again."
+    )
+
+
+def launch_arguments(part: Part) -> dict[str, object]:
+    """The options of `hvdsweep launch` for one part, by their names in Python."""
+    return {
+        "workloads": (str(sweep_file()),),
+        "np": part.np,
+        "gangs": part.gangs,
+        "batch_sizes": part.batch_sizes,
+        "trials": TRIALS,
+        "stop": "beaten",
+    }
