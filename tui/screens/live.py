@@ -124,16 +124,17 @@ class LiveScreen(TrialsPane):
     def show(self, snapshot: Snapshot) -> None:
         sweep = self.sweep
         tabs = self.query_one("#tabs", TabLine)
+        pending = self.interface.pending_words
+        self.query_one("#gangs", Table).empty = pending or "no gang is at work"
         if sweep is None:
             self.query_one("#trials", Table).clear()
             self.query_one("#gangs", Table).clear()
             self.query_one("#curves", ChartView).chart = None
-            tabs.note = self.interface.pending_words or "no sweep yet"
+            tabs.note = pending or "no sweep yet"
             return
         selection = self.interface.selection
         if selection != self._selection:
             self._select(selection)
-        self.query_one("#gangs", Table).empty = self.interface.pending_words or "no gang is at work"
         self.names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
         self.query_one("#gangs", Table).put(
             [gang_row(gang, snapshot.time, self.names) for gang in snapshot.gangs_of(sweep.id)]
