@@ -81,7 +81,7 @@ def test_bindings_come_from_the_table():
 
 async def test_help_lists_every_action_of_the_screen(source):
     """`?` and F1 show each action of app, screen, tables and logs with all its keys."""
-    async with pilot_of(source, size=(130, 110)) as pilot:
+    async with pilot_of(source, size=(130, 90)) as pilot:
         for key in ("question_mark", "f1"):
             await pilot.press(key)
             await settle(pilot)

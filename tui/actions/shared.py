@@ -35,7 +35,7 @@ APP = (
         "demo",
         ("D",),
         "Demo",
-        "Train the demo, a small sweep on handwritten digits: one to three minutes.",
+        "Train the demo, a small sweep on handwritten digits.",
         ("app",),
         when="can_demo",
     ),
