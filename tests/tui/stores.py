@@ -60,7 +60,7 @@ def small_store(path: Path) -> Path:
         plan = make_plan(check_text(SWEEP, "digits.toml", name="digits").loaded)
         plan = dataclasses.replace(plan, file=str(path.parent / "digits.toml"))
         digits = save_plan(conn, plan).sweep_id
-        begin_run(conn, digits, np=2, gangs=2)
+        begin_run(conn, digits, np=2, gangs=2, order="plain")
         logs = Path(f"{path}.logs") / "gang-1"
         logs.mkdir(parents=True)
         (logs / "rank-0.log").write_text("".join(f"step {n} of rank 0\n" for n in range(40)))
@@ -75,7 +75,7 @@ def small_store(path: Path) -> Path:
             .replace("fc_32", "fc_16")
         )
         done = save_plan(conn, make_plan(check_text(text, "short.toml", name="short").loaded)).sweep_id
-        begin_run(conn, done, np=1, gangs=1)
+        begin_run(conn, done, np=1, gangs=1, order="plain")
         gang = new_gang(conn, done, np=1)
         _train(path, gang, 4)
         gang_state(conn, gang, "STOPPED")
