@@ -122,6 +122,8 @@ class Plan:
     workloads: tuple[WorkloadPlan, ...]
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """The sweep file's."""
+    loaded: LoadedSweep | None = field(default=None, compare=False, repr=False)
+    """What it was made from."""
 
     @property
     def studies(self) -> Iterator[StudyPlan]:
@@ -129,8 +131,13 @@ class Plan:
         return (study for workload in self.workloads for study in workload.studies)
 
 
-def make_plan(loaded: LoadedSweep) -> Plan:
-    """The plan of a sweep. Fast whatever the number of trials: points are computed when asked for."""
+def make_plan(loaded: LoadedSweep, content: Mapping[str, str] | None = None) -> Plan:
+    """The plan of a sweep. Fast whatever the number of trials: points are computed when asked for.
+
+    `content`: hashes of what the user's own code gives (`hvdsweep.launch.proof`), a part of what a trial is. None: those of
+    the latest proof of this very code on this machine, if there was one.
+    """
+    from hvdsweep.sweep.proofs import remembered
     from hvdsweep.sweep.resolve import dataset_info, maximizes
     from workloads import catalogue
 
@@ -140,7 +147,9 @@ def make_plan(loaded: LoadedSweep) -> Plan:
     parameters = None
     if info is not None:
         parameters = catalogue.parameter_count(sweep.model, info, sweep.model_options)
-    definition = _sweep_definition(loaded)
+    if content is None:
+        content = remembered(loaded.sweep, loaded.source)
+    definition = _sweep_definition(loaded, content)
     workloads = tuple(
         WorkloadPlan(
             name=workload_name(sweep, algorithm),
@@ -160,7 +169,7 @@ def make_plan(loaded: LoadedSweep) -> Plan:
         for algorithm in sweep.algorithms
     )
     key = content_key({"sweep": sweep_identity(definition)})
-    return Plan(loaded.name, key, loaded.file, definition, workloads, loaded.warnings)
+    return Plan(loaded.name, key, loaded.file, definition, workloads, loaded.warnings, loaded)
 
 
 def workload_name(sweep: Sweep, algorithm: str) -> str:
@@ -197,8 +206,9 @@ def _study(
         "micro_batch": sweep.training.micro_batch,
         **_margin(sweep),
     }
-    if "code" in definition:
-        study["code"] = definition["code"]
+    for key in ("code", "content"):
+        if key in definition:
+            study[key] = definition[key]
     space = space_for(sweep, algorithm, batch_size, steps)
     return StudyPlan(
         study["workload"],
@@ -218,7 +228,7 @@ def _margin(sweep: Sweep) -> dict[str, float]:
     return {"margin": training.margin} if training.stop == "beaten" and training.margin > 0 else {}
 
 
-def _sweep_definition(loaded: LoadedSweep) -> dict[str, Any]:
+def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[str, Any]:
     from hvdsweep.sweep.models import DEFAULT_COUNT
     from hvdsweep.sweep.resolve import max_trials, maximizes, search_json, target_trials
     from hvdsweep.sweep.user_code import fingerprint
@@ -254,6 +264,7 @@ def _sweep_definition(loaded: LoadedSweep) -> dict[str, Any]:
         "model_options": sweep.model_options,
         "algorithms": list(sweep.algorithms),
         **({"code": code} if code else {}),
+        **({"content": dict(content)} if content else {}),
         "goal": {"metric": sweep.goal.metric, "value": sweep.goal.value, "maximize": maximizes(sweep.goal)},
         "budget": budget,
         "evaluation": {**when, "splits": sorted(evaluation.splits), "at_start": evaluation.at_start},

@@ -122,6 +122,8 @@ def launch(
 
     plans, machines = _checked(workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile)
     absent = _absent_data(plans)
+    if not absent:
+        plans = _proved(plans, start_timeout)
     if dry_run:
         _show(plans, np, gangs, db, as_json)
         for name in absent:
@@ -178,6 +180,29 @@ def _checked(
     if problems:
         raise UserError(*problems)
     return list(plans.values()), machines
+
+
+def _proved(plans: list[Plan], limit: float) -> list[Plan]:
+    """The plans with what their own code gives as a part of every trial; that code is tried here, before any gang."""
+    from hvdsweep.launch.proof import prove_plan
+
+    problems: list[str] = []
+    proved = []
+    for plan in plans:
+        try:
+            proved.append(
+                prove_plan(
+                    plan,
+                    limit=limit,
+                    tell=lambda text: click.echo(text, err=True),
+                    warn=lambda text: click.echo(f"warning: {text}", err=True),
+                )
+            )
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(*problems)
+    return proved
 
 
 def _absent_data(plans: list[Plan]) -> dict[str, UserError]:

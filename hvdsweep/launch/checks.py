@@ -22,6 +22,7 @@ from typing import Any, Literal
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.horovodrun import horovodrun_program
 from hvdsweep.launch.machine import cores, gpus, memory
+from hvdsweep.launch.steering import KERAS_SETTINGS, keras_settings, steering
 
 LEAST_DISK = 100 << 20
 ENOUGH_DISK = 2 << 30
@@ -48,6 +49,7 @@ def light_checks(db: Path) -> Iterator[Check]:
     yield from packages()
     yield byte_code()
     yield horovodrun()
+    yield settings()
     yield names()
     yield shared_memory()
     yield processors()
@@ -127,6 +129,31 @@ def horovodrun() -> Check:
             "Install Horovod into the environment that runs hvdsweep: `make install`.",
         )
     return Check("horovodrun", "ok", program, details={"path": program})
+
+
+def settings(environment: Mapping[str, str] = os.environ) -> Check:
+    """What would change results from outside a sweep: ranks do without it."""
+    file, different, broken = keras_settings(environment)
+    if broken is not None:
+        return Check(
+            "settings",
+            "failed",
+            f"{file}: {broken}; Keras cannot be imported",
+            f"Mend the file, or remove it: ranks use {KERAS_SETTINGS['image_data_format']} and {KERAS_SETTINGS['floatx']} "
+            "whatever it says.",
+            {"keras_json": different},
+        )
+    ignored = [f"{file}: {key} = {value}" for key, value in different.items()] + steering(environment)
+    details = {"keras_json": different, "variables": steering(environment)}
+    if not ignored:
+        return Check("settings", "ok", "nothing outside a sweep steers its numbers", details=details)
+    return Check(
+        "settings",
+        "warning",
+        f"not used by ranks, so that results do not depend on it: {', '.join(ignored)}",
+        "Nothing to do. A layer that needs another format or precision gets it as an argument (data_format, dtype).",
+        details,
+    )
 
 
 def names() -> Check:

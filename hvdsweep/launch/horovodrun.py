@@ -17,6 +17,7 @@ from shlex import quote
 from hvdsweep.errors import RunFailed
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import MARK
+from hvdsweep.launch.steering import STEERS, fixed
 
 ROOM = 120 * 1024
 """Bytes for the environment in a rank's shell command: Linux allows 128 KiB, the rank's own command needs some."""
@@ -52,7 +53,7 @@ class Environment:
 
     variables: dict[str, str]
     left_out: tuple[str, ...]
-    """Names that were withheld as secrets or for want of room, sorted."""
+    """Names that were withheld as secrets, because they would change results, or for want of room; sorted."""
 
 
 def horovodrun_program() -> list[str]:
@@ -129,12 +130,17 @@ def gang_environment(
 
     RunFailed where even the variables a rank cannot do without exceed `room` bytes.
     """
+    ours = fixed(inherited)
     kept_on_purpose = {name.strip() for name in inherited.get(KEEP, "").split(",")}
     variables: dict[str, str] = {}
     left_out: list[str] = []
     for name, value in inherited.items():
         # horovodrun quotes values but not names: one with a parenthesis (an exported shell function) breaks the shell command.
         if not _NAME.fullmatch(name) or (_FOREIGN.match(name) and name not in TUNING):
+            continue
+        if STEERS.match(name):
+            if ours.get(name) != value:
+                left_out.append(name)
             continue
         if _SECRET.search(name) and name not in kept_on_purpose:
             left_out.append(name)
@@ -152,7 +158,7 @@ def gang_environment(
         "TF_NUM_INTEROP_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": inherited.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "KERAS_BACKEND": "tensorflow",
+        **ours,
         # A crash in native code leaves its Python stack in the rank's log.
         "PYTHONFAULTHANDLER": "1",
         MARK: mark,

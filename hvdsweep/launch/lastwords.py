@@ -58,6 +58,11 @@ def death_of(logs: Path, exit_code: int | None) -> Death:
     return Death(rank, _how(int(named[2])), _words(tail(logs / f"rank-{rank}.log")) or _words(launcher))
 
 
+def death_of_process(log: Path, exit_code: int) -> Death:
+    """The end of a single process that logged to `log` (negative exit code: by that signal)."""
+    return Death(None, _how(exit_code), _words(tail(log)))
+
+
 def hang_of(logs: Path, seconds: float) -> Death:
     """The state of a gang that has been silent for `seconds`: where each rank stands, as far as its log tells."""
     parts = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
+from hvdsweep.training.agreement import agree
 from hvdsweep.training.memory import is_short
 from hvdsweep.training.rank import join, redirect_output, watch_supervisor
 from hvdsweep.training.studies import Studies
@@ -42,6 +44,8 @@ FLUSH_SECONDS = 1.0
 def main(argv: list[str] | None = None) -> int:
     """Entry point of a rank; returns its exit code."""
     options = _parse(argv)
+    # User code that reads a command line must not read this one.
+    del sys.argv[1:]
     redirect_output(options.logs)
     # The supervisor asks a hung gang where it stands before it ends it: every thread's stack, into the log.
     faulthandler.register(signal.SIGUSR1, all_threads=True)
@@ -89,6 +93,8 @@ class Gang:
         self._studies = Studies(ranks)
         self._built: set[str] = set()
         """Definitions of the studies that are kept warm, as rank 0 knows them."""
+        self._refused: dict[str, str | None] = {}
+        """Why a study cannot be trained (None: it can), by its definition; the same on every rank."""
 
     def work(self) -> None:
         """Train claimed trials until the store asks to stop."""
@@ -134,9 +140,11 @@ class Gang:
         names = tuple(sorted(message["trial"]["metaparameters"]))
         self._stages(BUILDING)
         study, failure = self._studies.get(message["definition"], names, trials=message["trials"])
-        if self._ranks.any(failure is not None, name="built") if message["new"] else failure is not None:
-            reason = failure or "another rank could not build this study; see its log"
-            return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, reason, None)
+        key = json.dumps(message["definition"], sort_keys=True)
+        if message["new"]:
+            self._refused[key] = agree(self._ranks, study, failure, message["definition"])
+        if (refused := self._refused[key] or failure) is not None:
+            return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, refused, None)
         assert study is not None
         self._stages(COMPILING)
         recorder = Recorder(self._writer, claim, self._stages) if self._writer and claim else None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from hvdsweep.training.content import data_content, model_content
 from hvdsweep.training.initial import InitialWeights, note_initializers
 from hvdsweep.training.penalties import Penalties
 from hvdsweep.training.trial_rows import judge_added_losses
@@ -37,6 +38,16 @@ class Network:
             judge_added_losses(model, self.model, self.penalties, dataset)
         self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
         self._traced: dict[Any, Any] = {}
+
+    @cached_property
+    def data_content(self) -> str:
+        """Hash of the data set, see `content.data_content`."""
+        return data_content(self.dataset)
+
+    @cached_property
+    def model_content(self) -> str:
+        """Hash of the model's form and kept weights, see `content.model_content`."""
+        return model_content(self.model, self.initial.content)
 
     @property
     def compiles(self) -> bool:

@@ -83,4 +83,7 @@ def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ran
         mine = devices[ranks.local_rank % len(devices)]
         tf.config.set_visible_devices(mine, "GPU")
         tf.config.experimental.set_memory_growth(mine, True)
+    from hvdsweep.training.keras_settings import prepare_keras
+
+    prepare_keras()
     return ranks

@@ -43,7 +43,9 @@ def main() -> None:
         )
         if key not in networks:
             dataset = load_dataset(definition["dataset"], definition.get("dataset_options") or {})
-            networks[key] = Network(dataset, definition["model"], definition.get("model_options") or {}, None)
+            networks[key] = Network(
+                dataset, definition["model"], definition.get("model_options") or {}, definition["source"]
+            )
         names = tuple(sorted(case["trial"]["metaparameters"]))
         study = Study(networks[key], ranks, definition, names)
         losses, measurements = [], []

@@ -66,11 +66,13 @@ def make_stateless(name: str, model: keras.Model) -> None:
     for layer in _every(model):
         if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
             layer.__class__ = layers.Dropout
-        if isinstance(layer, keras.layers.BatchNormalization):
+        # A frozen one (trainable = False) uses its moving statistics in training too.
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
             raise UserError(
                 f"{name}: layer {layer.name}: the statistics of BatchNormalization are those of a rank's share of the "
                 "batch, so the result would change with the number of ranks; use "
-                "workloads.layers.GhostBatchNormalization, whose statistics are those of 32 examples"
+                "workloads.layers.GhostBatchNormalization, whose statistics are those of 32 examples, or freeze it "
+                "(trainable = False)"
             )
         if isinstance(layer, layers.Dropout):
             stream += 1

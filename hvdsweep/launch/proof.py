@@ -1,0 +1,117 @@
+"""The user's own code, proved in one process of its own before any gang is started (`hvdsweep.training.proof`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hvdsweep.errors import UserError
+from hvdsweep.launch.horovodrun import gang_environment
+from hvdsweep.launch.lastwords import death_of_process
+from hvdsweep.launch.machine import cores
+from hvdsweep.launch.processes import end_with_parent
+from hvdsweep.plan import Plan, make_plan
+from hvdsweep.sweep import LoadedSweep
+from hvdsweep.sweep.proofs import has_user_code, remember
+from hvdsweep.sweep.resolve import given
+
+MODULE = "hvdsweep.training.proof"
+
+
+def prove(
+    loaded: LoadedSweep, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]
+) -> dict[str, str]:
+    """Prove the data set and the model of a sweep, where they are the user's own; the hashes of what they give.
+
+    UserError with everything that is wrong; also where the proof takes more than `limit` seconds. `tell` gets one line before
+    it begins, `warn` what is allowed but probably not meant.
+    """
+    sweep = loaded.sweep
+    if not has_user_code(sweep):
+        return {}
+    names = " and ".join(name for name in dict.fromkeys((sweep.dataset, sweep.model)) if ":" in name)
+    tell(f"Proving {names}: imports TensorFlow, loads the data, builds the model, usually 10 to 40 s ...")
+    found = _run(_job(loaded), names, limit, os.environ)
+    if found["problems"]:
+        raise UserError(*(_sentence(loaded, key, text) for key, text in found["problems"]))
+    for warning in found["warnings"]:
+        warn(warning)
+    content: dict[str, str] = found["content"]
+    remember(sweep, loaded.source, content)
+    return content
+
+
+def prove_plan(plan: Plan, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]) -> Plan:
+    """The plan of a sweep whose own code was proved now (`prove`), with what that code gives in its keys."""
+    loaded = plan.loaded
+    if loaded is None or not has_user_code(loaded.sweep):
+        return plan
+    return make_plan(loaded, prove(loaded, limit=limit, tell=tell, warn=warn))
+
+
+def _sentence(loaded: LoadedSweep, key: str, text: str) -> str:
+    return f"{Path(loaded.file).name if loaded.file else loaded.name}: {key}: {text}" if key else text
+
+
+def _job(loaded: LoadedSweep) -> dict[str, Any]:
+    sweep = loaded.sweep
+    tables = [sweep.search, *sweep.search.override]
+    metaparameters = {name for table in tables for name in given(table)}
+    metaparameters |= {
+        name for point in sweep.search.points or [] for name in point.model_dump(exclude_none=True)
+    }
+    return {
+        "source": loaded.source,
+        "dataset": sweep.dataset,
+        "dataset_options": sweep.dataset_options,
+        "model": sweep.model,
+        "model_options": sweep.model_options,
+        "metaparameters": sorted(metaparameters),
+        "goal": {"metric": sweep.goal.metric},
+        "splits": list(sweep.evaluation.splits),
+        "batch_sizes": list(sweep.studies.batch_sizes),
+    }
+
+
+def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The proof's process, in the environment of a rank; what it found."""
+    variables = gang_environment(environment, size=1, threads=cores(), mark="").variables
+    with tempfile.TemporaryDirectory(prefix="hvdsweep-proof-") as folder:
+        given_file, out, log = (Path(folder, name) for name in ("job.json", "out.json", "log"))
+        given_file.write_text(json.dumps(job), encoding="utf-8")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", MODULE, str(given_file), str(out)],
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent(os.getpid(), signal.SIGKILL),
+            )
+            try:
+                code = process.wait(timeout=limit)
+            except subprocess.TimeoutExpired:
+                raise UserError(
+                    f"{names}: not ready after {limit:g} s; if loading or building takes so long, allow more with "
+                    "--start-timeout"
+                ) from None
+            finally:
+                # Whatever user code has started ends with it.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if not out.exists():
+            raise UserError(
+                f"{names}: the process that tried it ended before it was done: {death_of_process(log, code)}"
+            )
+        found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return found

@@ -1,0 +1,89 @@
+"""What could steer a rank's numbers from outside a sweep: environment variables and Keras' own file. None of it reaches a rank.
+
+Equal keys mean equal results, so whatever influences a result is set by hvdsweep, or part of a trial's identity.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+STEERS = re.compile(
+    # Kernels, precision, determinism and compilation of TensorFlow.
+    r"(TF_ENABLE_\w+|TF_DISABLE_\w+|TF_DETERMINISTIC_OPS|TF_CUDNN_\w+|TF_XLA_FLAGS|TF_AUTO_MIXED_PRECISION\w*"
+    r"|TF_USE_\w+|TF_OVERRIDE_\w+|XLA_\w+|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
+    # oneDNN, MKL: reduced precision, other code paths.
+    r"|ONEDNN_\w+|DNNL_\w+|MKL_CBWR|MKL_ENABLE_INSTRUCTIONS|OPENBLAS_CORETYPE|NPY_\w+"
+    # Keras.
+    r"|KERAS_(?!HOME$)\w+"
+    # Python: order of sets, asserts left out, encodings; the language's ways of numbers, dates and order.
+    r"|PYTHONHASHSEED|PYTHONOPTIMIZE|PYTHONWARNINGS|PYTHONUTF8|PYTHONIOENCODING|LANG|LANGUAGE|LC_\w+)$"
+)
+"""Names of variables that could change a result."""
+
+FIXED = {
+    "KERAS_BACKEND": "tensorflow",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+}
+"""What every rank has instead."""
+
+KEPT_XLA_FLAG = "--xla_gpu_cuda_data_dir="
+"""The one flag of XLA_FLAGS that ranks keep: where CUDA lies."""
+
+KERAS_SETTINGS: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+"""Keras' defaults, which every rank uses (`hvdsweep.training.keras_settings`)."""
+
+
+def fixed(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The variables that every rank gets in place of those that steer."""
+    flags = [flag for flag in inherited.get("XLA_FLAGS", "").split() if flag.startswith(KEPT_XLA_FLAG)]
+    return FIXED | ({"XLA_FLAGS": " ".join(flags)} if flags else {})
+
+
+def steering(environment: Mapping[str, str]) -> list[str]:
+    """`NAME=value` of each variable that would change a result, and does not reach the ranks."""
+    found = {name: value for name, value in environment.items() if STEERS.match(name)}
+    ours = fixed(environment)
+    everyday = re.compile(r"LANG|LANGUAGE|LC_\w+|PYTHON\w+|KERAS_BACKEND")
+    return [
+        f"{name}={value}"
+        for name, value in sorted(found.items())
+        if ours.get(name) != value and not everyday.fullmatch(name)
+    ]
+
+
+def keras_file(environment: Mapping[str, str]) -> Path:
+    """Where Keras looks for its settings."""
+    home = environment.get("KERAS_HOME") or os.path.join(environment.get("HOME") or "~", ".keras")
+    return Path(home).expanduser() / "keras.json"
+
+
+def keras_settings(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any], str | None]:
+    """Keras' file, what in it differs from what ranks use, and why Keras could not even be imported with it (or None)."""
+    file = keras_file(environment)
+    try:
+        said = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        # Keras itself takes an unreadable file for an empty one.
+        return file, {}, None
+    if not isinstance(said, dict):
+        return file, {}, "holds no table of settings"
+    different = {
+        key: said[key] for key, value in KERAS_SETTINGS.items() if key in said and said[key] != value
+    }
+    for key, possible in (
+        ("floatx", ("float16", "float32", "float64")),
+        ("image_data_format", ("channels_first", "channels_last")),
+    ):
+        if key in different and different[key] not in possible:
+            return file, different, f"{key} is {different[key]!r}, not one of {', '.join(possible)}"
+    if "epsilon" in different and not isinstance(different["epsilon"], float):
+        return file, different, f"epsilon is {different['epsilon']!r}, not a number with a point"
+    return file, different, None

@@ -1,0 +1,343 @@
+"""What a user's model does is looked at, not what it is called: random, stateful and batch-dependent layers are found by
+their behaviour on a few real rows, and so are outputs that are no logits.
+
+Every check is done for the initial weights and for random ones, since a layer may stand behind a gate that starts at 0.
+Problems name the layer where it can be found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend import get_keras_mask
+
+from hvdsweep.training.trial_rows import Rows, call, random_weights
+
+REPEATED, ALONE = 1e-5, 1e-3
+"""Relative differences that rounding explains: of two equal calls; of a row in batches of other sizes."""
+HALF = 30.0
+"""So much larger where layers compute in 16 bits."""
+SPREADS = (None, 0.5)
+"""The initial weights, and random ones of this standard deviation."""
+RANDOM = re.compile(r"Random|Stateful|Rng|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal")
+"""Operations of TensorFlow whose result is another one at each call."""
+WRITES = re.compile(r"Assign|ResourceScatter|ResourceStridedSliceAssign")
+"""Operations that change a variable."""
+LOGITS = ("classification", "language_model", "multilabel")
+"""Tasks whose models return logits."""
+STATELESS = "draw from workloads.stateless, or leave the layer out"
+
+
+def behaviour_problems(name: str, model: Any, dataset: Any) -> list[str]:
+    """Why training this model would not give the same losses on any number of ranks, one sentence each; none for most."""
+    rows = Rows.of(dataset, getattr(model, "granule", 1))
+    if problem := _graph_problem(name, model, rows):
+        return [problem]
+    problems: list[str] = []
+    for training in (True, False):
+        for spread in SPREADS:
+            with _weights(model, spread):
+                found = _numbers_problem(name, model, rows, training)
+            if found is not None:
+                problems.append(found)
+                break
+    problems += _form_problems(name, model, rows)
+    if dataset.task.name in LOGITS and (problem := _logits_problem(name, model, rows)):
+        problems.append(problem)
+    return list(dict.fromkeys(problems))
+
+
+def _weights(model: Any, spread: float | None) -> Any:
+    return nullcontext() if spread is None else random_weights(model, spread)
+
+
+def _graph_problem(name: str, model: Any, rows: Rows) -> str | None:
+    """Random operations and changes of variables in the traced forward pass, which a few calls might not show."""
+    for training in (True, False):
+        traced = tf.function(partial(call, model, rows, training=training), autograph=True)
+        try:
+            with _operations() as made:
+                graph = traced.get_concrete_function().graph.as_graph_def()
+        except Exception as error:
+            return f"{name}: the model cannot be traced into a graph: {type(error).__name__}: {_first_line(error)}"
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        mode = "training" if training else "evaluation"
+        for node in nodes:
+            if RANDOM.match(node.op):
+                return (
+                    f"{name}: {_maker(made, node.name)} draws random numbers in {mode} ({node.op}), others in every run and "
+                    f"on every rank; {STATELESS}"
+                )
+        drawn = any(node.op.startswith("Stateless") for node in nodes)
+        for node in nodes:
+            if WRITES.match(node.op) and drawn:
+                # Keras' generators count their draws in a variable.
+                return (
+                    f"{name}: {_maker(made, node.name)} draws random numbers in {mode} (keras.random), others in every run and "
+                    f"on every rank; {STATELESS}"
+                )
+            if WRITES.match(node.op):
+                return (
+                    f"{name}: {_maker(made, node.name)} changes its own variables in {mode} ({node.op}), on each rank by the "
+                    "rows that it sees; use layers without such a state (for batch normalisation: "
+                    "workloads.layers.GhostBatchNormalization, or freeze it: trainable = False)"
+                )
+    return None
+
+
+@contextmanager
+def _operations() -> Iterator[list[tuple[Any, set[str]]]]:
+    """The operations that every layer called inside the block puts into the graph, inner layers first."""
+    made: list[tuple[Any, set[str]]] = []
+    original = keras.layers.Layer.__call__
+
+    def watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        graph = tf.compat.v1.get_default_graph()
+        before = len(graph.get_operations())
+        outputs = original(layer, *args, **kwargs)
+        made.append((layer, {operation.name for operation in graph.get_operations()[before:]}))
+        return outputs
+
+    keras.layers.Layer.__call__ = watched
+    try:
+        yield made
+    finally:
+        keras.layers.Layer.__call__ = original
+
+
+def _maker(made: list[tuple[Any, set[str]]], operation: str) -> str:
+    """The innermost layer that made an operation; operations of branches and loops belong to no layer by name."""
+    return next(
+        (f"layer {layer.name} ({type(layer).__name__})" for layer, names in made if operation in names),
+        "the model",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str | None:
+    """Two equal calls; a row with other companions, and at another place of the local batch."""
+    mode = "training" if training else "evaluation"
+    before = [np.array(variable.numpy()) for variable in model.variables]
+
+    def run(chosen: list[int]) -> tuple[Any, list[tuple[Any, list[Any]]]]:
+        with _recorded() as record:
+            outputs, _ = call(model, rows, chosen, training=training)
+        return np.asarray(outputs), record
+
+    together, record = run(rows.all)
+    if not np.isfinite(together).all():
+        # Random weights may overflow; the initial ones are judged by the first step of training.
+        return None
+    again, second = run(rows.all)
+    loose = HALF if _computes_in_half(model) else 1.0
+    if _differ(together, again, REPEATED * loose):
+        culprit = _first_difference(record, second, lambda a, b: _differ(a, b, REPEATED * loose))
+        return f"{name}: {culprit} gives other outputs in two equal calls in {mode}: it is random, or keeps a state; {STATELESS}"
+    changed = [
+        variable.path
+        for variable, value in zip(model.variables, before, strict=True)
+        if not np.array_equal(np.array(variable.numpy()), value, equal_nan=True)
+    ]
+    if changed:
+        return (
+            f"{name}: calling the model in {mode} changes {', '.join(changed[:3])}, on each rank by the rows that it sees; "
+            "use layers without such a state"
+        )
+    units = rows.units
+    # The last unit alone; all units in another order; the first with the last.
+    for order in ([len(units) - 1], list(range(len(units)))[::-1], [0, len(units) - 1]):
+        chosen = [row for unit in order for row in units[unit]]
+        part, other = run(chosen)
+        if _differ(together[chosen], part, ALONE * loose):
+            differ = partial(_rows_differ, chosen=chosen, tolerance=ALONE * loose)
+            culprit = _first_difference(record, other, differ)
+            return (
+                f"{name}: {culprit} gives a row other outputs in {mode} when other rows are in its batch, so the result would "
+                "change with the number of ranks; make each row depend on itself alone (for batch normalisation: "
+                "workloads.layers.GhostBatchNormalization)"
+            )
+    return None
+
+
+def _computes_in_half(model: Any) -> bool:
+    return any("16" in str(layer.compute_dtype) for layer in model._flatten_layers())
+
+
+def _differ(one: Any, other: Any, tolerance: float) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    if one.shape != other.shape:
+        return True
+    if one.size == 0 or one.dtype.kind not in "fiub":
+        return False
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return not np.array_equal(one, other, equal_nan=True)
+    return bool(np.abs(one - other).max() > tolerance * max(np.abs(one).max(), np.abs(other).max(), 1e-12))
+
+
+def _rows_differ(one: Any, other: Any, chosen: list[int], tolerance: float) -> bool:
+    """Whether a layer's rows differ; not where its first axis is no batch."""
+    one, other = np.asarray(one), np.asarray(other)
+    if one.ndim == 0 or other.ndim == 0 or other.shape[0] != len(chosen) or one.shape[0] <= max(chosen):
+        return False
+    return _differ(one[chosen], other, tolerance)
+
+
+@contextmanager
+def _recorded() -> Iterator[list[tuple[Any, list[Any]]]]:
+    """What every layer returns inside the block, inner layers before those that call them."""
+    record: list[tuple[Any, list[Any]]] = []
+    original = keras.layers.Layer.__call__
+
+    def watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = original(layer, *args, **kwargs)
+        record.append(
+            (layer, [np.asarray(value) for value in tf.nest.flatten(outputs) if isinstance(value, tf.Tensor)])
+        )
+        return outputs
+
+    keras.layers.Layer.__call__ = watched
+    try:
+        yield record
+    finally:
+        keras.layers.Layer.__call__ = original
+
+
+def _first_difference(
+    one: list[tuple[Any, list[Any]]], other: list[tuple[Any, list[Any]]], differ: Callable[[Any, Any], bool]
+) -> str:
+    for (layer, outputs), (_, others) in zip(one, other, strict=False):
+        if len(outputs) == len(others) and any(map(differ, outputs, others)):
+            return f"layer {layer.name} ({type(layer).__name__})"
+    return "the model"
+
+
+def _form_problems(name: str, model: Any, rows: Rows) -> list[str]:
+    """What the model has that training would not read."""
+    problems = []
+    for method in ("train_step", "compute_loss"):
+        if getattr(type(model), method, None) is not getattr(keras.Model, method):
+            problems.append(
+                f"{name}: {type(model).__name__} has a {method} of its own, which is not called here: the training algorithm "
+                "and the task's loss are hvdsweep's. Put what the model adds to the loss into add_loss"
+            )
+    wide = [variable for variable in model.trainable_variables if str(variable.dtype) != "float32"]
+    if wide:
+        problems.append(
+            f"{name}: the weight {wide[0].path} is {wide[0].dtype}, and training keeps weights in float32; build the layer "
+            'with dtype="float32" (or "mixed_float16")'
+        )
+        return problems
+    with tf.GradientTape() as tape:
+        outputs, _ = call(model, rows)
+    if _masked(outputs):
+        problems.append(
+            f"{name}: the output carries a mask (Masking, or Embedding(mask_zero=True)), which the loss does not read; mark "
+            "padding by labels of -1, and leave the mask out"
+        )
+    known = {id(variable.value) for variable in model.variables}
+    hand_made = [variable.name for variable in tape.watched_variables() if id(variable) not in known]
+    if hand_made:
+        problems.append(
+            f"{name}: the model uses the tf.Variable {', '.join(hand_made[:3])}, which Keras does not train; make it with "
+            "add_weight"
+        )
+    if not any(_slopes(model, rows, spread) for spread in SPREADS):
+        problems.append(
+            f"{name}: no weight changes the output: its gradient is 0 everywhere, so nothing would be trained"
+        )
+    return problems
+
+
+def _masked(outputs: Any) -> bool:
+    mask = get_keras_mask(outputs)
+    return mask is not None and not bool(np.asarray(mask).all())
+
+
+def _slopes(model: Any, rows: Rows, spread: float | None) -> bool:
+    """Whether any weight has a gradient."""
+    with _weights(model, spread):
+        weights = [variable.value for variable in model.trainable_variables]
+        with tf.GradientTape() as tape:
+            outputs, _ = call(model, rows)
+            total = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
+        gradients = tape.gradient(total, weights)
+    return any(
+        gradient is not None and bool(np.any(tf.convert_to_tensor(gradient))) for gradient in gradients
+    )
+
+
+DRAWS = 12
+"""Random weights at which an output is looked at: a linear one of two classes is never negative at all of them once in 10^7."""
+
+
+def _logits_problem(name: str, model: Any, rows: Rows) -> str | None:
+    """Outputs that an activation holds back: never negative (softmax, sigmoid, relu), or never beyond 1 (tanh)."""
+    least, most, sums = np.inf, -np.inf, True
+    for draw in range(DRAWS):
+        with random_weights(model, (0.5, 2.0, 8.0)[draw % 3], seed=draw):
+            outputs = np.asarray(tf.cast(call(model, rows, training=False)[0], tf.float32))
+        outputs = outputs[np.isfinite(outputs).all(-1)] if outputs.ndim > 1 else outputs
+        if outputs.size:
+            least, most = min(least, float(outputs.min())), max(most, float(outputs.max()))
+            sums = sums and bool(np.allclose(outputs.sum(-1), 1.0, atol=1e-3))
+    if not np.isfinite(least) or most == least:
+        return None
+    logits = "return logits (no activation at the end)"
+    if least >= 0:
+        kind = "a softmax" if sums else "never negative, as after sigmoid or relu"
+        return f"{name}: the model's output is {kind}; {logits}"
+    if max(most, -least) <= 1.0 + 1e-5:
+        return f"{name}: the model's output is never beyond 1, as after tanh; {logits}"
+    if least >= -1.0 - 1e-5 and most > 10:
+        return f"{name}: the model's output is never far below 0, as after elu, gelu or silu; {logits}"
+    return None
+
+
+def unread_metaparameters(model: Any, dataset: Any, names: set[str]) -> list[str]:
+    """Those of `names` that change neither the outputs nor the loss: nothing reads them."""
+    rows = Rows.of(dataset, getattr(model, "granule", 1))
+    unread = []
+    if "dropout" in names and not _reads(model, lambda rate: [call(model, rows, rates={"dropout": rate})[0]]):
+        unread.append("dropout")
+    if "label_smoothing" in names:
+        # Any logits do, and those of a small model may all be 0.
+        shape = call(model, rows)[0].shape
+        logits = tf.constant(np.random.default_rng(0).standard_normal(shape), tf.float32)
+        low, high = (dataset.task.losses(logits, rows.labels, tf.constant(value)) for value in (0.0, 0.5))
+        if all(np.array_equal(one, other) for one, other in zip(low, high, strict=True)):
+            unread.append("label_smoothing")
+    return unread
+
+
+def _reads(model: Any, results: Callable[[float], list[Any]]) -> bool:
+    for spread in SPREADS:
+        with _weights(model, spread):
+            low, high = results(0.0), results(0.5)
+        if any(not np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(low, high, strict=True)):
+            return True
+    return False
+
+
+def without_influence(model: Any, dataset: Any) -> list[str]:
+    """Trainable weights that the outputs do not depend on at all."""
+    rows = Rows.of(dataset, getattr(model, "granule", 1))
+    weights = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tf.cast(call(model, rows)[0], tf.float32))
+    gradients = tape.gradient(total, weights)
+    return [
+        variable.path
+        for variable, gradient in zip(model.trainable_variables, gradients, strict=True)
+        if gradient is None and variable.regularizer is None
+    ]

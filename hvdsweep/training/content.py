@@ -1,0 +1,64 @@
+"""What the user's code gave, as hashes: equal ones mean the same data, and a model of the same form and kept weights.
+
+The proof before a launch makes them part of every trial's identity, and every rank of a gang compares its own with them: data
+shuffled without a seed, or shared out by rank, would otherwise train to wrong numbers in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+SAMPLED = 8
+"""Examples of a stream that stand for all of it."""
+
+
+def data_content(dataset: Any) -> str:
+    """Hash of a data set: its task, its splits' features and labels in their order (of a stream: its length and some
+    examples)."""
+    found = hashlib.sha256(
+        repr((dataset.task.name, tuple(dataset.input_shape), int(dataset.classes))).encode()
+    )
+    for name, split in sorted(dataset.splits.items()):
+        found.update(f"{name} {len(split)}".encode())
+        if isinstance(split.features, np.ndarray):
+            arrays = [split.features, split.labels]
+        else:
+            rows = np.linspace(0, len(split) - 1, min(SAMPLED, len(split))).astype(np.int64)
+            arrays = list(next(iter(split.features.blocks([rows]))))
+        for array in arrays:
+            values = np.ascontiguousarray(array)
+            found.update(repr((values.dtype.str, values.shape)).encode())
+            found.update(values.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()[:16]
+
+
+def model_content(model: Any, kept: str | None) -> str:
+    """Hash of a model's form (layers, their settings, shapes of weights) and of the weights that it keeps."""
+    found = hashlib.sha256(repr(kept).encode())
+    for layer in model._flatten_layers(include_self=False):
+        found.update(repr((type(layer).__name__, _settings(layer))).encode())
+    for variable in model.weights:
+        form = (tuple(variable.shape), str(variable.dtype), bool(variable.trainable))
+        also = [_described(getattr(variable, name, None)) for name in ("regularizer", "constraint")]
+        found.update(repr((form, also)).encode())
+    return found.hexdigest()[:16]
+
+
+def _settings(thing: Any) -> list[tuple[str, Any]]:
+    """Plain values of its configuration; names and seeds do not count, nor do functions, whose source does already."""
+    try:
+        config = thing.get_config()
+    except Exception:
+        return []
+    return sorted(
+        (key, value)
+        for key, value in config.items()
+        if key not in ("name", "seed") and isinstance(value, bool | int | float | str)
+    )
+
+
+def _described(thing: Any) -> Any:
+    return None if thing is None else (type(thing).__name__, _settings(thing))

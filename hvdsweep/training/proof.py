@@ -1,0 +1,218 @@
+"""Proves the user's own code in one process, before any gang: it is imported, called, and what it gave is looked at.
+
+    python -m hvdsweep.training.proof JOB.json OUT.json
+
+JOB says what a sweep asks of its data set and model, OUT gets what was found (`Found`). Whatever is wrong is found here, in
+words, instead of in every rank of every gang.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hvdsweep.errors import UserError
+
+TWICE_WITHIN = 20.0
+"""Seconds up to which a data set is loaded a second time, to see that it is the same."""
+
+
+ANOTHER_RANK = {
+    "HOROVOD_RANK": "1",
+    "HOROVOD_SIZE": "2",
+    "HOROVOD_LOCAL_RANK": "1",
+    "HOROVOD_LOCAL_SIZE": "2",
+}
+"""What horovodrun tells the second of two ranks."""
+
+
+@dataclass
+class Found:
+    """What the proof found."""
+
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    """(key of the sweep file, sentence); the key is empty where the sentence names the user's function."""
+    warnings: list[str] = field(default_factory=list)
+    content: dict[str, str] = field(default_factory=dict)
+    """`data` and `model`: hashes that every rank compares with its own; those of the user's own code only."""
+    train_examples: int | None = None
+    parameters: int | None = None
+
+    def wrong(self, text: str, key: str = "") -> None:
+        self.problems.append((key, text))
+
+
+def main(argv: list[str]) -> int:
+    """Read the job, write what was found."""
+    job, out = json.loads(Path(argv[1]).read_text("utf-8")), Path(argv[2])
+    # User code that reads a command line (argparse at import) must not read ours; ranks do the same.
+    del sys.argv[1:]
+    found = prove(job)
+    temporary = out.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    os.replace(temporary, out)
+    return 0
+
+
+def prove(job: dict[str, Any]) -> Found:
+    """Load the data set, build the model, check both as far as the user's own code is concerned."""
+    from hvdsweep.training.keras_settings import prepare_keras
+
+    prepare_keras()
+    found = Found()
+    try:
+        _prove(job, found)
+    except UserError as error:
+        for problem in error.problems:
+            found.wrong(problem)
+    except Exception as error:
+        traceback.print_exc()
+        found.wrong(f"{job['model']} on {job['dataset']}: {type(error).__name__}: {error}")
+    return found
+
+
+def _prove(job: dict[str, Any], found: Found) -> None:
+    from hvdsweep.training.content import data_content
+    from workloads.datasets import load_dataset
+
+    own_data, own_model = ":" in job["dataset"], ":" in job["model"]
+
+    def load() -> Any:
+        return load_dataset(job["dataset"], job["dataset_options"], source=job["source"])
+
+    began = time.monotonic()
+    dataset = load()
+    quick = time.monotonic() - began < TWICE_WITHIN
+    found.train_examples = len(dataset.train)
+    _check_asked(job, dataset, found)
+    if own_data:
+        found.content["data"] = data_content(dataset)
+    network = _network(job, dataset)
+    found.parameters = network.parameters
+    if own_model:
+        found.content["model"] = network.model_content
+    _check_metrics(job, network, found)
+    if own_model:
+        _check_model(job, network, found)
+    _check_metaparameters(job, network, found)
+    with _another_rank():
+        if own_data and quick and data_content(load()) != found.content["data"]:
+            found.wrong(
+                f"{job['dataset']}: gives other data when another rank calls it: seed what it draws inside the function (`rng "
+                "= np.random.default_rng(0)`), and do not cut the data by rank (`x[rank::size]`): hvdsweep shares the batches "
+                "out"
+            )
+        if own_model and _network(job, dataset).model_content != found.content["model"]:
+            found.wrong(
+                f"{job['model']}: gives another model, or sets other weights, when another rank calls it: seed what it draws "
+                "inside the function, or let layers draw it (add_weight)"
+            )
+
+
+@contextmanager
+def _another_rank() -> Iterator[None]:
+    """Code that looks at its rank sees another one inside the block."""
+    before = {name: os.environ.get(name) for name in ANOTHER_RANK}
+    os.environ.update(ANOTHER_RANK)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def _network(job: dict[str, Any], dataset: Any) -> Any:
+    from hvdsweep.training.network import Network
+
+    return Network(dataset, job["model"], job["model_options"], job["source"])
+
+
+def _check_asked(job: dict[str, Any], dataset: Any, found: Found) -> None:
+    for split in job["splits"]:
+        if split not in dataset.splits:
+            found.wrong(
+                f'"{split}" is listed, but {job["dataset"]} returns no {split} examples', "evaluation.splits"
+            )
+    larger = [size for size in job["batch_sizes"] if size > len(dataset.train)]
+    if larger:
+        found.warnings.append(
+            f"studies.batch_sizes: {larger[0]} is more than the {len(dataset.train)} training examples of {job['dataset']}; "
+            "one batch then holds examples more than once"
+        )
+
+
+def _check_metrics(job: dict[str, Any], network: Any, found: Found) -> None:
+    """The goal's metric is among those that the task measures."""
+    from hvdsweep.sweep.messages import one_of
+    from hvdsweep.training.trial_rows import Rows, call
+
+    task, metric = network.dataset.task, job["goal"]["metric"]
+    rows = Rows.of(network.dataset, network.granule)
+    outputs, _ = call(network.model, rows, training=False)
+    names = list(task.metrics(outputs, rows.labels))
+    ranked = task.ranking(outputs, rows.labels)
+    if ranked is not None:
+        names += list(task.finish(*(part.numpy() for part in ranked)))
+    split, _, name = metric.partition("/")
+    if name not in names:
+        known = [f"{split}/{one}" for one in names]
+        text = f'"{metric}" is not measured on {job["dataset"]}; {one_of(metric, known)}'
+        if "accuracy" in name:
+            text += (
+                ". Accuracy is 1 - classification_error: a goal of 95 % is classification_error below 0.05"
+            )
+        found.wrong(text, "goal.metric")
+
+
+def _check_model(job: dict[str, Any], network: Any, found: Found) -> None:
+    from hvdsweep.training.behaviour import behaviour_problems, without_influence
+
+    name, model = job["model"], network.model
+    for problem in behaviour_problems(name, model, network.dataset):
+        found.wrong(problem)
+    if not found.problems:
+        drawn = []
+        for _ in range(2):
+            network.reset(1)
+            drawn.append([variable.numpy().tobytes() for variable in model.weights])
+        others = [v.path for v, one, two in zip(model.weights, *drawn, strict=True) if one != two]
+        if others:
+            found.wrong(
+                f"{name}: the initialiser of {others[0]} gives other values for the same seed; let it draw with keras.random "
+                "and its attribute `seed`"
+            )
+        if idle := without_influence(model, network.dataset):
+            found.warnings.append(
+                f"{name}: {len(idle)} of {len(model.trainable_variables)} trainable weights have no influence on the output "
+                f"({', '.join(idle[:3])})"
+            )
+    if getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None:
+        found.warnings.append(
+            f"{name}: the model is compiled; its optimizer and loss are not used: the sweep's algorithms and the task's loss are"
+        )
+
+
+def _check_metaparameters(job: dict[str, Any], network: Any, found: Found) -> None:
+    """Metaparameters of [search] that nothing reads would be searched for nothing."""
+    from hvdsweep.training.behaviour import unread_metaparameters
+
+    if found.problems:
+        return
+    reasons = {
+        "dropout": f"the model {job['model']} has no Dropout layer that follows it (keras.layers.Dropout does)",
+        "label_smoothing": f"the loss of the task {network.dataset.task.name} does not",
+    }
+    for name in unread_metaparameters(network.model, network.dataset, set(job["metaparameters"])):
+        found.wrong(f"is read by nothing: {reasons[name]}; leave it out", f"search.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,170 @@
+"""The user's code is proved once before any gang: what would train to wrong numbers is refused in words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hvdsweep.training.proof import prove
+from tests.training import user_behaviours, user_data
+
+SOURCE = str(Path(__file__).parents[2])
+MODULE = "tests.training.user_behaviours"
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """What a sweep of digits with a user's model asks for."""
+    return {
+        "source": SOURCE,
+        "dataset": "digits",
+        "dataset_options": {},
+        "model": f"{MODULE}:plain",
+        "model_options": {},
+        "metaparameters": ["learning_rate"],
+        "goal": {"metric": "val/classification_error"},
+        "splits": ["val"],
+        "batch_sizes": [8],
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("name", user_behaviours.REFUSED)
+def test_behaviour_that_ranks_would_not_share_is_refused(name: str) -> None:
+    """Random, stateful and batch-dependent layers, outputs that are no logits, parts that training would not read: one
+    sentence names the function, the layer where it can be found, and a remedy."""
+    found = prove(job(model=f"{MODULE}:{name}"))
+    texts = [text for _, text in found.problems]
+    assert texts
+    assert all(text.startswith(f"{MODULE}:{name}: ") for text in texts)
+    assert any(re.search(user_behaviours.REFUSED[name], text) for text in texts), texts
+
+
+@pytest.mark.parametrize("name", user_behaviours.TAKEN)
+def test_models_that_are_as_they_should_be_are_taken(name: str) -> None:
+    """No false alarm, and the hash of the model is known."""
+    found = prove(job(model=f"{MODULE}:{name}"))
+    assert found.problems == []
+    assert len(found.content["model"]) == 16
+    assert found.parameters is not None
+
+
+DATA = "tests.training.user_data"
+
+
+def job_of_data(name: str, **changes: Any) -> dict[str, Any]:
+    """A built-in model on a user's data set."""
+    return job(dataset=f"{DATA}:{name}", model="fc_4", **changes)
+
+
+@pytest.mark.parametrize("name", user_data.REFUSED)
+def test_data_that_ranks_would_not_share_are_refused(name: str) -> None:
+    """Unseeded, cut by rank, of no one shape, or none at all: one sentence names the function and a remedy."""
+    found = prove(job_of_data(name))
+    (text,) = (text for _, text in found.problems)
+    assert text.startswith(f"{DATA}:{name}: ")
+    assert re.search(user_data.REFUSED[name], text)
+
+
+def test_data_have_a_hash_of_their_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same data the same hash, one changed number or label another; a built-in model has none."""
+    one = prove(job_of_data("plain"))
+    assert one.problems == []
+    assert list(one.content) == ["data"]
+    assert one.train_examples == 60
+    assert prove(job_of_data("plain")).content == one.content
+    for array, index, value in ((user_data.X, (3, 1), 9.0), (user_data.Y, 3, 1 - user_data.Y[3])):
+        changed = array.copy()
+        changed[index] = value
+        with monkeypatch.context() as patch:
+            patch.setattr(user_data, "X" if array is user_data.X else "Y", changed)
+            assert prove(job_of_data("plain")).content != one.content
+
+
+ASKED = [
+    ("val/accuracy", "goal.metric", 'is not measured on .*; use "val/.*Accuracy is 1 - classification_error'),
+    ("val/classification_eror", "goal.metric", "did you mean .*val/classification_error"),
+    ("val/average_precision", "goal.metric", "is not measured"),
+    ("val/top_5_error", "goal.metric", "is not measured"),
+]
+
+
+@pytest.mark.parametrize(("metric", "key", "says"), ASKED)
+def test_a_goal_that_is_not_measured_is_refused(metric: str, key: str, says: str) -> None:
+    """The message names the key, the metric, and those there are."""
+    found = prove(job_of_data("plain", goal={"metric": metric}))
+    ((where, text),) = found.problems
+    assert where == key
+    assert metric in text
+    assert re.search(says, text)
+
+
+def test_metrics_that_rank_a_split_may_be_goals() -> None:
+    """Average precision belongs to a multilabel data set."""
+    assert prove(job_of_data("multilabel", goal={"metric": "val/average_precision"})).problems == []
+
+
+def test_a_split_that_the_data_do_not_have_is_refused() -> None:
+    """It would be measured in vain."""
+    ((key, text),) = prove(job_of_data("plain", splits=["val", "test"])).problems
+    assert (key, text) == (
+        "evaluation.splits",
+        f'"test" is listed, but {DATA}:plain returns no test examples',
+    )
+
+
+READ = [
+    ({"model": f"{MODULE}:plain"}, ["dropout"], ["search.dropout"]),
+    ({"model": f"{MODULE}:with_dropout"}, ["dropout", "label_smoothing", "weight_decay"], []),
+    ({"model": f"{MODULE}:recurrent"}, ["dropout"], []),
+    ({"model": "fc_4", "dataset": f"{DATA}:plain"}, ["dropout", "label_smoothing"], []),
+    (
+        {"model": "fc_4", "dataset": f"{DATA}:multilabel", "goal": {"metric": "val/average_precision"}},
+        ["dropout", "label_smoothing"],
+        ["search.label_smoothing"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "names", "unread"), READ)
+def test_metaparameters_that_nothing_reads_are_refused(
+    changes: dict[str, Any], names: list[str], unread: list[str]
+) -> None:
+    """A search of them would name a best value of nothing."""
+    found = prove(job(**changes, metaparameters=["learning_rate", *names]))
+    assert [key for key, _ in found.problems] == unread
+    assert all("is read by nothing" in text for _, text in found.problems)
+
+
+BUILT_IN = ["fc_4", "simple_cnn_narrow", "vgg_11", "lstm", "transformer_base", "resnet_8", "resnet_50"]
+
+
+@pytest.mark.parametrize("model", BUILT_IN)
+def test_built_in_models_read_the_dropout_that_they_offer(model: str) -> None:
+    """What the catalogue says at planning, by behaviour: exactly those with the option `dropout` follow the metaparameter."""
+    from hvdsweep.training.behaviour import unread_metaparameters
+    from workloads import architectures
+    from workloads.datasets import load_dataset
+    from workloads.models import build_model
+
+    architecture = architectures.find(model)
+    small = {
+        "filters": [2] * 8 if model == "vgg_11" else [2, 2, 2] if model == "resnet_8" else [2, 2],
+        "hidden": 8,
+        "embedding": 4,
+        "projection": 4,
+        "layers": 1,
+        "width": 8,
+        "heads": 2,
+        "filter": 8,
+        "blocks": [1, 1, 1, 1],
+        "stem": "small",
+    }
+    tokens = architecture.reads == "tokens"
+    dataset = load_dataset("python_source", {"length": 8}) if tokens else load_dataset("digits")
+    options = {key: value for key, value in small.items() if key in architecture.options}
+    built = build_model(model, dataset, options)
+    unread = unread_metaparameters(built, dataset, {"dropout", "label_smoothing"})
+    assert unread == ([] if "dropout" in architecture.options else ["dropout"])

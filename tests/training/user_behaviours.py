@@ -1,0 +1,545 @@
+"""Models whose layers behave in ways that a class name does not show. `REFUSED` says what a refusal must name; `TAKEN` train.
+
+How to add one: tests/README.md.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tests.training.user_models import SIZE, matrix, stack
+from workloads import stateless
+from workloads.layers import Dropout, GhostBatchNormalization
+
+REFUSED = {}
+"""Function -> regular expression that the refusal matches."""
+TAKEN = []
+"""Functions whose models are as they should be."""
+
+
+def refused(pattern):
+    def keep(build):
+        REFUSED[build.__name__] = pattern
+        return build
+
+    return keep
+
+
+def taken(build):
+    TAKEN.append(build.__name__)
+    return build
+
+
+def layer(call, name="odd", **also):
+    """A layer of one function of (layer, inputs, training)."""
+
+    class Odd(keras.layers.Layer):
+        def __init__(self, **options):
+            super().__init__(name=name, **options)
+            for key, value in also.items():
+                setattr(self, key, value)
+
+        def call(self, x, training=False):
+            return call(self, x, training)
+
+    return Odd()
+
+
+def dense():
+    return keras.layers.Dense(6)
+
+
+# Random layers.
+
+
+@refused(r"layer odd \(Odd\) draws random numbers in training")
+def keras_random():
+    """keras.random with the global generator."""
+    return stack(dense(), layer(lambda self, x, training: x + keras.random.normal(keras.ops.shape(x))))
+
+
+@refused(r"draws random numbers in training \(keras.random\)")
+def keras_generator():
+    """keras.random with a generator of the layer's own, held in a list."""
+    seeds = [keras.random.SeedGenerator(3)]
+    return stack(
+        dense(), layer(lambda self, x, training: x + keras.random.normal(keras.ops.shape(x), seed=seeds[0]))
+    )
+
+
+@refused(r"layer odd \(Odd\) draws random numbers in training \(RandomUniform")
+def tf_random():
+    """tf.random in training only."""
+    return stack(
+        dense(), layer(lambda self, x, training: x + tf.random.uniform(tf.shape(x)) if training else x)
+    )
+
+
+@refused(r"layer odd \(Odd\) draws random numbers in evaluation")
+def random_in_evaluation():
+    """Random where nobody looks for it."""
+    return stack(
+        dense(), layer(lambda self, x, training: x if training else x + tf.random.normal(tf.shape(x)))
+    )
+
+
+@refused(r"layer odd \(Odd\) draws random numbers")
+def rarely_random():
+    """Stochastic depth that skips once in 10,000 calls."""
+    return stack(
+        dense(), layer(lambda self, x, training: tf.where(tf.random.uniform(()) < 1e-4, 0.0, 1.0) * x)
+    )
+
+
+@refused(r"layer odd \(Lambda\) draws random numbers")
+def random_lambda():
+    """A Lambda layer."""
+    return stack(dense(), keras.layers.Lambda(lambda x: x * tf.random.uniform((1, 6)), name="odd"), dense())
+
+
+@refused(r"layer odd \(Odd\) gives other outputs in two equal calls")
+def numpy_random():
+    """numpy's generator, frozen where a graph is traced."""
+    return stack(dense(), layer(lambda self, x, training: x + np.random.standard_normal(6).astype("float32")))
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs in training")
+def fixed_mask():
+    """A fixed seed: the same mask at each step, by the row's place in a rank's batch."""
+    return stack(
+        dense(),
+        layer(lambda self, x, training: x * keras.random.binomial(keras.ops.shape(x), 1, 0.5, seed=3)),
+    )
+
+
+@refused(r"odd.*draws random numbers")
+def random_inside_a_model():
+    """In a model inside the model."""
+    inner = keras.Sequential([dense(), layer(lambda self, x, training: x + tf.random.normal(tf.shape(x)))])
+    return stack(inner, dense())
+
+
+@refused("GaussianNoise draws random numbers")
+def gaussian_noise():
+    """A random layer of Keras."""
+    return stack(keras.layers.GaussianNoise(0.1))
+
+
+@refused("SpatialDropout1D draws random numbers")
+def spatial_dropout():
+    """Another one."""
+    return stack(keras.layers.Reshape((SIZE, 1)), keras.layers.SpatialDropout1D(0.1), keras.layers.Flatten())
+
+
+# States.
+
+
+class Moving(keras.layers.Layer):
+    """Keeps a moving average that its output does not depend on."""
+
+    def build(self, shape):
+        self.mean = self.add_weight(shape=(shape[-1],), trainable=False, initializer="zeros")
+
+    def call(self, x, training=False):
+        if training:
+            self.mean.assign(0.9 * self.mean + 0.1 * keras.ops.mean(x, 0))
+        return x
+
+
+@refused(r"layer moving \(Moving\) changes its own variables in training")
+def moving_average():
+    """A state that does not change the output."""
+    return stack(dense(), Moving(name="moving"))
+
+
+@refused(r"layer odd \(Odd\) gives other outputs in two equal calls")
+def counter():
+    """A counter in Python."""
+
+    def call(self, x, training):
+        self.calls[0] += 1
+        return x * self.calls[0]
+
+    return stack(dense(), layer(call, calls=np.zeros(1, np.float32)))
+
+
+@refused("lstm.* changes its own variables|stateful")
+def stateful_lstm():
+    """A recurrent layer that goes on where the last batch ended."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1), batch_size=None),
+            keras.layers.Reshape((8, 8)),
+            Remembering(),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+class Remembering(keras.layers.Layer):
+    """A state of one number, summed over what it saw."""
+
+    def build(self, shape):
+        self.seen = self.add_weight(shape=(), trainable=False, initializer="zeros", name="lstm_seen")
+        self.lstm = keras.layers.LSTM(3)
+        self.lstm.build(shape)
+
+    def call(self, x):
+        self.seen.assign_add(keras.ops.mean(x))
+        return self.lstm(x) + self.seen
+
+
+@refused("changes its own variables in training|gives other outputs")
+def spectral_normalization():
+    """A wrapper of Keras that updates a vector in each training call."""
+    return stack(keras.layers.SpectralNormalization(dense()))
+
+
+# Layers that look at the other rows.
+
+
+def _normalised(x, axis=0):
+    return (x - keras.ops.mean(x, axis, keepdims=True)) / (keras.ops.std(x, axis, keepdims=True) + 1e-3)
+
+
+@refused("GhostBatchNormalization")
+def batch_normalization():
+    """Keras' own."""
+    return stack(dense(), keras.layers.BatchNormalization())
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs in training when other rows are in its batch")
+def own_batch_normalization():
+    """Self-written, in training only."""
+    return stack(dense(), layer(lambda self, x, training: _normalised(x) if training else x))
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs in evaluation")
+def normalised_in_evaluation():
+    """In evaluation only."""
+    return stack(dense(), layer(lambda self, x, training: x if training else _normalised(x)))
+
+
+@refused(r"gives a row other outputs in training")
+def gated_normalization():
+    """Behind a gate that starts at 0."""
+
+    class Gated(keras.layers.Layer):
+        def build(self, shape):
+            self.gate = self.add_weight(shape=(), initializer="zeros")
+
+        def call(self, x):
+            return x + self.gate * _normalised(x)
+
+    return stack(dense(), Gated())
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def divides_by_rows():
+    """Divides by the size of the batch."""
+    return stack(
+        dense(), layer(lambda self, x, training: x / keras.ops.cast(keras.ops.shape(x)[0], "float32"))
+    )
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def softmax_over_rows():
+    """The wrong axis."""
+    return stack(dense(), layer(lambda self, x, training: 5 * keras.ops.softmax(x, axis=0)))
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def neighbour():
+    """Adds the row before."""
+    return stack(dense(), layer(lambda self, x, training: x + tf.roll(x, 1, 0)))
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def in_batch_attention():
+    """Attention over the rows of the batch."""
+    return stack(dense(), layer(lambda self, x, training: keras.ops.softmax(x @ keras.ops.transpose(x)) @ x))
+
+
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def first_row():
+    """Scales by the first row."""
+    return stack(dense(), layer(lambda self, x, training: x * (1 + x[:1])))
+
+
+# Outputs that are no logits.
+
+
+@refused("output is a softmax; return logits")
+def softmax_output():
+    """Softmax at the end."""
+    return stack(out=keras.layers.Dense(10, activation="softmax"))
+
+
+@refused("never negative, as after sigmoid or relu; return logits")
+def sigmoid_output():
+    """Sigmoid at the end."""
+    return stack(dense(), out=keras.layers.Dense(10, activation="sigmoid"))
+
+
+@refused("never negative")
+def relu_output():
+    """ReLU at the end."""
+    return stack(dense(), out=keras.layers.Dense(10, activation="relu"))
+
+
+@refused("never negative")
+def softplus_layer():
+    """An activation as a layer of its own."""
+    return stack(dense(), keras.layers.Dense(10), out=keras.layers.Activation("softplus"))
+
+
+@refused("never negative|softmax")
+def softmax_in_call():
+    """In a subclassed model."""
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flat, self.head = keras.layers.Flatten(), keras.layers.Dense(10)
+
+        def call(self, x):
+            return keras.ops.softmax(self.head(self.flat(x)))
+
+    return Net()
+
+
+@refused("never beyond 1, as after tanh")
+def tanh_output():
+    """tanh at the end."""
+    return stack(dense(), out=keras.layers.Dense(10, activation="tanh"))
+
+
+@refused("never far below 0")
+def elu_output():
+    """elu at the end."""
+    return stack(dense(), out=keras.layers.Dense(10, activation="elu"))
+
+
+# What training would not read.
+
+
+@refused("has a train_step of its own, which is not called")
+def own_train_step():
+    """A training step of its own."""
+
+    class Net(keras.Sequential):
+        def train_step(self, data):
+            return {}
+
+    return Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@refused("has a compute_loss of its own")
+def own_loss():
+    """A loss of its own."""
+
+    class Net(keras.Sequential):
+        def compute_loss(self, *args, **kwargs):
+            return 0.0
+
+    return Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@refused(r"uses the tf\.Variable .*, which Keras does not train; make it with add_weight")
+def raw_variable():
+    """A tf.Variable, which Keras 3 leaves alone."""
+    return stack(dense(), layer(lambda self, x, training: x * self.scale, scale=tf.Variable(tf.ones(6))))
+
+
+@refused('is float64, and training keeps weights in float32; .*dtype="float32"')
+def double():
+    """Weights in float64."""
+    return stack(keras.layers.Dense(6, dtype="float64"))
+
+
+@refused("its gradient is 0 everywhere")
+def no_gradient():
+    """Nothing reaches the weights."""
+    return stack(
+        out=layer(lambda self, x, training: tf.stop_gradient(self.head(x)), head=keras.layers.Dense(10))
+    )
+
+
+@refused("the initialiser of .* gives other values for the same seed")
+def unseeded_initializer():
+    """An initialiser that does not follow its seed."""
+
+    class Own(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return tf.random.normal(shape, dtype=dtype or "float32")
+
+    return stack(keras.layers.Dense(6, kernel_initializer=Own()))
+
+
+@refused("gives another model, or sets other weights, when another rank calls it")
+def unseeded_weights():
+    """set_weights with numbers of no seed."""
+    model = stack(dense())
+    model.layers[1].set_weights([np.random.standard_normal((SIZE, 6)), np.zeros(6)])
+    return model
+
+
+@refused("gives another model, or sets other weights")
+def another_model_each_time():
+    """A width that changes from call to call."""
+    return stack(keras.layers.Dense(int(np.random.default_rng().integers(3, 10**6)) % 97 + 3))
+
+
+@refused("gives another model, or sets other weights, when another rank calls it")
+def another_model_on_another_rank():
+    """A width that follows the rank."""
+    import os
+
+    return stack(keras.layers.Dense(5 + int(os.environ.get("HOROVOD_RANK", "0"))))
+
+
+# Models that are as they should be.
+
+
+@taken
+def plain():
+    """Dense layers."""
+    return stack(dense())
+
+
+@taken
+def with_dropout():
+    """Keras' Dropout, hvdsweep's, and one in a model inside."""
+    return stack(
+        keras.layers.Dropout(0.5),
+        dense(),
+        keras.Sequential([keras.layers.Dropout(0.2), dense()]),
+        Dropout(0.3),
+    )
+
+
+@taken
+def frozen_batch_normalization():
+    """A frozen base with batch normalisation, as fine-tuning has it."""
+    base = keras.Sequential([keras.Input((SIZE,)), dense(), keras.layers.BatchNormalization()])
+    base.set_weights(
+        [
+            matrix(1, SIZE, 6),
+            matrix(2, 6),
+            1 + matrix(3, 6),
+            matrix(4, 6),
+            matrix(5, 6),
+            1 + matrix(6, 6) ** 2,
+        ]
+    )
+    base.trainable = False
+    return stack(base)
+
+
+@taken
+def normalised_rows():
+    """Normalisations over a row alone."""
+    return stack(
+        dense(),
+        keras.layers.LayerNormalization(),
+        keras.layers.UnitNormalization(),
+        keras.layers.GroupNormalization(2),
+    )
+
+
+@taken
+def ghost():
+    """Ghost batches."""
+    return stack(dense(), GhostBatchNormalization(4), dense())
+
+
+@taken
+def recurrent():
+    """LSTM, GRU and attention."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Reshape((8, 8))(inputs)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))(x)
+    x = keras.layers.MultiHeadAttention(2, 3, dropout=0.1)(x, x)
+    return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.GRU(3)(x)))
+
+
+@taken
+def convolution():
+    """Convolutions and pooling."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.SeparableConv2D(4, 3, activation="gelu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+@taken
+def own_stateless_noise():
+    """Noise by row, as workloads.stateless draws it."""
+
+    def call(self, x, training):
+        scope = stateless.current()
+        if scope is None:
+            return x
+        return x + stateless.uniform(stateless.row_keys(scope, scope.stream(40)), 6)
+
+    return stack(dense(), layer(call))
+
+
+@taken
+def noise_of_the_step():
+    """Noise on weights, the same on every rank: drawn from the trial's seed and step."""
+
+    def call(self, x, training):
+        scope = stateless.current()
+        if scope is None:
+            return x
+        seed = tf.stack([tf.cast(scope.seed, tf.int32), tf.cast(scope.step, tf.int32)])
+        return x * (1 + 0.1 * tf.random.stateless_normal((6,), seed))
+
+    return stack(dense(), layer(call))
+
+
+@taken
+def mixed_precision():
+    """Layers that compute in 16 bits."""
+    return stack(keras.layers.Dense(6, dtype="mixed_float16"), keras.layers.Dense(6, dtype="mixed_bfloat16"))
+
+
+@taken
+def log_softmax_output():
+    """Logarithms of probabilities are logits."""
+    return stack(dense(), keras.layers.Dense(10), out=keras.layers.Activation("log_softmax"))
+
+
+@taken
+def residual():
+    """A block whose gate starts at 0."""
+
+    class Block(keras.layers.Layer):
+        def build(self, shape):
+            self.inner = keras.layers.Dense(shape[-1], activation="relu")
+            self.inner.build(shape)
+            self.gate = self.add_weight(shape=(), initializer="zeros")
+
+        def call(self, x):
+            return x + self.gate * self.inner(x)
+
+    return stack(dense(), Block())
+
+
+@taken
+def penalised():
+    """Regularisers, added losses and constraints."""
+    return stack(
+        keras.layers.Dense(
+            6,
+            kernel_regularizer="l2",
+            activity_regularizer=keras.regularizers.L1(0.1),
+            kernel_constraint="max_norm",
+        )
+    )
