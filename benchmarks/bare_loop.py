@@ -1,11 +1,11 @@
 """The yardstick of benchmarks/training.py: the same trials as fast as one would write them by hand, without hvdsweep.
 
-A Keras model, TensorFlow's own stateless dropout, 20 updates per compiled call, an evaluation after each, the learning rate
+A Keras model, TensorFlow's own stateless dropout, EVERY updates per compiled call, an evaluation after each, the learning rate
 as a tensor so that nothing is traced twice; under XLA with one rank, with Horovod's grouped allreduce in the loop with more.
 No manager, no store, no sharding of odd batches, no check for divergence, no check that ranks agree. It prints the seconds
 from before the first trace to the end of the last trial as JSON.
 
-    python benchmarks/bare_loop.py TRIALS STEPS        (or the same under horovodrun)
+    python benchmarks/bare_loop.py TRIALS STEPS THREADS [EVERY]        (or the same under horovodrun)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from workloads.datasets import load_dataset
 
-BATCH, EVERY = 64, 20
+BATCH, EVERY = 64, int(sys.argv[4]) if len(sys.argv) > 4 else 20
 
 
 def main() -> None:

@@ -71,13 +71,15 @@ def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ran
     from hvdsweep.training.imports import import_tensorflow
 
     tf = import_tensorflow()
+    from hvdsweep.training.priority import threads_give_way
     from hvdsweep.training.ranks import Ranks
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     stage(RANKS)
-    ranks = Ranks.join()
+    with threads_give_way():
+        ranks = Ranks.join()
     devices = tf.config.list_physical_devices("GPU")
     if devices:
         mine = devices[ranks.local_rank % len(devices)]
