@@ -136,7 +136,8 @@ def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
             "trials_reached",
             "infeasible",
         ),
-        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "leans_on_stopped", "warnings"),
+        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "leans_on_stopped"),
+        *("trials_censored", "trials_stopped_early", "warnings"),
     ]
     points = []
     for index, point in enumerate(curve.points):

@@ -21,6 +21,7 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
     lines += findings(curve)
     if costs is not None and costs.fastest is not None and costs.cheapest is not None:
         lines += _cost_lines(costs)
+    lines += stopped_lines(curve)
     warnings = warning_lines(curve)
     return [*lines, *(["", *warnings] if warnings else [])]
 
@@ -45,6 +46,7 @@ def _table(curve: Curve, examples: bool) -> list[str]:
         "overhead",
         "region",
         "reached",
+        "stopped",
         "diverged",
         "best",
     )
@@ -66,6 +68,7 @@ def _table(curve: Curve, examples: bool) -> list[str]:
                 "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
                 point.standing,
                 f"{point.trials_reached}/{point.trials}",
+                whole(point.trials_censored) if point.trials_censored else "",
                 whole(point.infeasible) if point.infeasible else "",
                 short(point.best_value),
             )
@@ -128,6 +131,18 @@ def _why_not(curve: Curve) -> str:
     if any(point.infeasible for point in curve.points):
         return "Every trial that has ended diverged. Smaller learning rates may not."
     return "No trial that counts has ended yet."
+
+
+def stopped_lines(curve: Curve) -> list[str]:
+    """What trials that were stopped early leave open."""
+    early = sum(point.trials_stopped_early for point in curve.points)
+    if not early:
+        return []
+    trials = sum(point.trials for point in curve.points)
+    return [
+        f"{early} of {trials} trials were stopped early, at the sweep's goal or beaten by a faster one (column stopped: before "
+        "they reached this goal). Had one diverged later, another would have been trained in its place."
+    ]
 
 
 def _best(curve: Curve) -> float | None:

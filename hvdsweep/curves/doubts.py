@@ -24,7 +24,7 @@ class Doubt(StrEnum):
     BUDGET = "budget"
     """The budget cut the best trial short."""
     FEW_REACHED = "few_reached"
-    """Too few trials reached the goal for their minimum to be trusted."""
+    """Too few trials reached the goal for their minimum to be trusted, even if all that were stopped early had reached it."""
     AT_START = "at_start"
     """The goal is reached before any training: it says nothing about training."""
     UNFINISHED = "unfinished"
@@ -78,6 +78,7 @@ def cautions(
     limits = limits or Limits()
     table = result.table
     counted, reached, leaning = result.trials_counted, result.trials_reached, result.leans_on_stopped
+    censored = result.trials_censored
     studies = len(table.batch_sizes)
     held = np.bincount(table.study[table.status == Status.COMPLETE], minlength=studies)
     going_on = (table.status == Status.PENDING) | (table.status == Status.RUNNING)
@@ -90,10 +91,13 @@ def cautions(
             space = space_from((searches or {}).get(size))
             here += [] if space is None else _boundary(table, trial, space, limits)
             here += _budget(result, best, index, trial, limits)
+        # A trial that was stopped because another one was ahead has not failed to reach the goal.
+        possible = int(reached[index] + censored[index])
         if counted[index] and (
-            reached[index] < limits.min_reached or reached[index] < limits.min_share_reached * counted[index]
+            possible < limits.min_reached or possible < limits.min_share_reached * counted[index]
         ):
-            here.append(Caution(Doubt.FEW_REACHED, _few(int(reached[index]), int(counted[index]))))
+            text = _few(int(reached[index]), int(censored[index]), int(counted[index]))
+            here.append(Caution(Doubt.FEW_REACHED, text))
         if result.steps[index] == 0:
             here.append(
                 Caution(
@@ -110,16 +114,19 @@ def cautions(
             here.append(
                 Caution(
                     Doubt.STOPPED,
-                    f"{leaning[index]} trials were stopped before this answer, because of the sweep's own goal: "
-                    "it may be better than shown",
+                    f"{leaning[index]} {'trial was' if leaning[index] == 1 else 'trials were'} stopped before this answer, "
+                    "because of the sweep's own goal: it may be better than shown",
                 )
             )
         found.append(tuple(here))
     return found
 
 
-def _few(reached: int, counted: int) -> str:
-    if reached < counted:
+def _few(reached: int, censored: int, counted: int) -> str:
+    if censored and reached + censored < counted:
+        were = "was" if censored == 1 else "were"
+        return f"only {reached} of {counted} trials reached the goal, and {censored} {were} stopped before they could"
+    if reached + censored < counted:
         return f"only {reached} of {counted} trials reached the goal"
     return (
         f"only {counted} {'trial counts' if counted == 1 else 'trials count'}: the best of more may be better"

@@ -101,6 +101,27 @@ class StepsToResult:
         """[S], how many such trials the answer leans on; 0 where stopping lost nothing."""
         return _per_study(self.table, self.unanswered(self.steps))
 
+    @cached_property
+    def trials_censored(self) -> Ints:
+        """[S], how many counted trials were cut off because of the sweep's own goal, before they reached this one.
+
+        How many steps they need is not known, only that it is more than they made. One that used up an asked budget has
+        answered, and is none of them.
+        """
+        table = self.table
+        unknown = table.stopped & self.counted & (self.trial_steps == NEVER)
+        return _per_study(table, unknown & (table.steps < self.limit[table.study]))
+
+    @cached_property
+    def trials_stopped_early(self) -> Ints:
+        """[S], how many counted trials ended before their study's budget because of the sweep's own goal, reached or not.
+
+        Under the full budget they might have diverged later; then they would not count, and others be trained in their place.
+        """
+        table = self.table
+        early = table.stopped & self.counted & (table.steps < table.train_steps[table.study])
+        return _per_study(table, early)
+
 
 def steps_to_result(
     table: WorkloadTable,

@@ -63,6 +63,11 @@ class Point:
     """Trials of the study that diverged."""
     leans_on_stopped: int
     """Trials stopped because of the sweep's own goal that might have changed this answer; 0: nothing was lost."""
+    trials_censored: int
+    """Trials stopped because of the sweep's own goal before they reached this one: of those not among `trials_reached`,
+    these might have reached it later."""
+    trials_stopped_early: int
+    """Trials that ended before their budget, at the sweep's own goal or beaten: they might have diverged later."""
     best_value: float | None
     """Best objective of the study within the budgets."""
     best_step: int | None
@@ -102,6 +107,8 @@ class Point:
             "trials_reached": self.trials_reached,
             "infeasible": self.infeasible,
             "leans_on_stopped": self.leans_on_stopped,
+            "trials_censored": self.trials_censored,
+            "trials_stopped_early": self.trials_stopped_early,
             "best_value": _finite(self.best_value),
             "best_step": self.best_step,
             "best_trial": self.best_trial,
@@ -200,6 +207,8 @@ _COLUMNS = [
     "trials_reached",
     "infeasible",
     "leans_on_stopped",
+    "trials_censored",
+    "trials_stopped_early",
     "best_value",
     "best_step",
     "best_trial",
@@ -371,6 +380,7 @@ def _points(
     best_values, best_steps, budgets = best.value.tolist(), best.step.tolist(), result.budget.tolist()
     counted, reached_it = result.trials_counted.tolist(), result.trials_reached.tolist()
     leaning, reaching = result.leans_on_stopped.tolist(), result.reached.tolist()
+    censored, early = result.trials_censored.tolist(), result.trials_stopped_early.tolist()
     points = []
     for index, size in enumerate(sizes.tolist()):
         reached, first, measured = reaching[index], first_trials[index], best_trials[index]
@@ -394,6 +404,8 @@ def _points(
                 trials_reached=reached_it[index],
                 infeasible=int(infeasible[index]),
                 leans_on_stopped=leaning[index],
+                trials_censored=censored[index],
+                trials_stopped_early=early[index],
                 best_value=_finite(best_values[index]),
                 best_step=None if measured == NEVER else best_steps[index],
                 best_trial=None if measured == NEVER else int(table.number[measured]),

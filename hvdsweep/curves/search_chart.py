@@ -131,6 +131,9 @@ def search_chart(
     reached = int(np.count_nonzero(np.isin(search.outcome, (Outcome.REACHED, Outcome.BEST))))
     diverged = len(search.of(Outcome.INFEASIBLE))
     said = [f"{reached} of {len(search.x) - diverged} trials reached the goal"]
+    stopped = int(np.count_nonzero(table.stopped[search.trial] & (search.outcome == Outcome.NOT_REACHED)))
+    if stopped:
+        said.append(f"{stopped} were stopped before they could")
     if diverged:
         said.append(f"{diverged} diverged")
     missing = int(np.count_nonzero(np.isnan(search.y)))

@@ -81,7 +81,8 @@ def _point(point: Point) -> tuple[str, list[object]]:
         overhead,
         point.standing,
         point.trial,
-        f"{point.trials_reached:,} of {point.trials:,}",
+        f"{point.trials_reached:,} of {point.trials:,}"
+        + (f", {point.trials_censored:,} stopped before" if point.trials_censored else ""),
         point.infeasible,
         point.budget,
     ]

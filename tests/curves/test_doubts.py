@@ -129,6 +129,19 @@ def test_stopped_trials_that_the_answer_leans_on():
     assert kinds(Study(8, trials)) == []
 
 
+def test_stopped_trials_have_not_failed_to_reach_the_goal():
+    """One trial at the goal and seven stopped because of it: nothing says that few trials can reach it."""
+    best = Trial(0, [(10, 0.4)], steps=10, stop_reason=StopReason.GOAL)
+    beaten = [Trial(n, [(10, 0.9)], steps=10, stop_reason=StopReason.BEATEN) for n in range(1, 8)]
+    assert kinds(Study(8, [best, *beaten])) == []
+    failed = [Trial(n, [(10, 0.9)], steps=100) for n in range(9, 16)]
+    assert kinds(Study(8, [best, *beaten[:1], *failed])) == [Doubt.FEW_REACHED]
+    (caution,) = doubts(Study(8, [best, *beaten[:1], *failed]))
+    assert caution.message == "only 1 of 9 trials reached the goal, and 1 was stopped before they could"
+    (caution,) = doubts(Study(8, [best, *beaten[:1]]))
+    assert caution.message == "only 2 trials count: the best of more may be better"
+
+
 def test_json_of_a_warning():
     """A word for programs, a sentence for people."""
     (caution,) = doubts(Study(8, GOOD, target_trials=5))

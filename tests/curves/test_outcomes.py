@@ -177,6 +177,23 @@ def test_answers_that_lean_on_stopped_trials_say_so(goal, steps, leaning):
     assert result.leans_on_stopped.tolist() == [leaning]
 
 
+@pytest.mark.parametrize(
+    ("goal", "step_budget", "censored"),
+    [
+        (0.5, None, 1),  # the beaten trial might have reached it after its 30 steps
+        (0.65, None, 0),  # all three reached it
+        (0.1, None, 2),  # the one that stopped at its goal is as unknown; the third trained to its budget
+        (0.1, 25, 1),  # within 25 steps the beaten trial's 30 are an answer
+        (0.1, 20, 0),
+    ],
+)
+def test_trials_cut_short_are_counted(goal, step_budget, censored):
+    """Of those that did not reach the goal, the ones that were stopped because of the sweep's own before it was decided."""
+    result = steps_to_result(oracle.table([stopped_study()]), goal, step_budget=step_budget)
+    assert result.trials_censored.tolist() == [censored]
+    assert result.trials_stopped_early.tolist() == [2]
+
+
 def test_a_step_budget_before_the_stop_leans_on_nothing():
     """Within a budget that every stopped trial used up, their stopping lost nothing."""
     assert steps_to_result(

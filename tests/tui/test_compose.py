@@ -229,7 +229,7 @@ async def test_choices_go_into_the_text(empty):
             ("evaluation.splits", Ticks, ["right", "right", "space"]),
             ("evaluation.at_start", Pick, ["right"]),
             ("training.schedule", Pick, ["right"]),
-            ("training.stop", Pick, ["right", "right"]),
+            ("training.stop", Pick, ["left"]),
         ):
             screen.set_focus(row(pilot, key).query_one(kind))
             await pilot.press(*keys)
@@ -239,7 +239,7 @@ async def test_choices_go_into_the_text(empty):
         assert tables["goal"]["maximize"] is False
         assert tables["budget"] == {"epochs": 300}
         assert tables["evaluation"] == {"count": 10, "splits": ["val", "test"], "at_start": False}
-        assert tables["training"] == {"schedule": "linear", "stop": "beaten"}
+        assert tables["training"] == {"schedule": "linear", "stop": "goal"}
         assert tables["search"]["momentum"] == {"scale": "reverse_log", "min": 0.8, "max": 0.999}
         assert screen.outlook.sound
         assert row(pilot, "search.learning_rate_decay_steps").display
@@ -302,7 +302,7 @@ async def test_the_text_changes_the_form(empty):
             "[search]\n",
             "[search]\nmomentum = 0.9\nweight_decay = { scale = 'choice', values = [0.0, 1e-4] }\n",
         )
-        screen.editor.load_text(text + '\n[training]\nstop = "goal"\n')
+        screen.editor.load_text(text.replace('stop = "beaten"', 'stop = "goal"'))
         await settle(pilot)
         assert row(pilot, "goal.value").query_one(Input).value == "2e-1"
         assert row(pilot, "algorithms").query_one(Ticks).value == ("momentum",)

@@ -489,7 +489,7 @@ def test_ranks_that_are_none(np, gangs):
 
 def test_a_plan_that_nobody_means_is_not_laid_out():
     """A batch of 2^30 in passes of one example would fill the memory."""
-    text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "\n[training]\nmicro_batch = 1\n"
+    text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "micro_batch = 1\n"
     found = look(inquiry(text))
     assert not found.sound
     assert "too many passes" in found.unplanned

@@ -35,6 +35,9 @@ seed = 1
 
 [search]
 learning_rate = { scale = "log", min = 0.01, max = 3.0 }
+
+[training]
+stop = "beaten"
 """
 """Trains in about a minute on one core."""
 

@@ -190,6 +190,8 @@ class MetaparametersScreen(DoubtsPlace):
             came = f"reached in {plural(steps, 'step')}"
         else:
             came = f"best {number(float(table.best_value[trial]), 3)}"
+            if table.stopped[trial]:
+                came = f"stopped after {plural(int(table.steps[trial]), 'step')}, {came}"
         names = sorted(table.parameters_of(trial).items(), key=lambda item: item[0] != "learning_rate")
         values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in names]
         return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])

@@ -227,6 +227,8 @@ def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple
         facts.append(("failures", str(trial.attempts)))
     if trial.gang_id is not None:
         facts.append(("gang", str(trial.gang_id)))
+    if trial.chosen:
+        facts.append(("chosen", trial.chosen))
     if trial.seed is not None:
         facts.append(("seed", str(trial.seed)))
     parameters: list[tuple[str, str | Content]] = [
