@@ -2,16 +2,15 @@
 
     python benchmarks/starting.py [--json FILE] [--repeat 5]
 
-In turns with the bare `import tensorflow, horovod.tensorflow` of one process, which is the unit: wall and processor seconds of
-each, medians, and their ratios. Processor seconds are those of the whole launch with all its processes, the training of one
-small trial and the end of the run included. Byte code or none, whatever the environment has: `hvdsweep doctor` says which.
+In turns with the bare `import tensorflow, horovod.tensorflow` of one process, which is the unit: seconds of each, medians, and the
+median of each round's ratio. Where the disk has to be read again, or others use the machine, single rounds differ by a factor of two.
+Byte code or none, whatever the environment has: `hvdsweep doctor` says which.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -35,27 +34,21 @@ BARE = [sys.executable, "-c", "import tensorflow, horovod.tensorflow"]
 QUIET = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def processor_seconds() -> float:
-    """Of all children that have ended, theirs included."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def bare() -> tuple[float, float]:
-    """(wall, processor) seconds of the import alone."""
-    began, before = time.perf_counter(), processor_seconds()
+def bare() -> float:
+    """Seconds of the import alone."""
+    began = time.perf_counter()
     subprocess.run(BARE, env=QUIET, check=True, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began, processor_seconds() - before
+    return time.perf_counter() - began
 
 
-def started(np: int) -> tuple[float, float]:
-    """(wall seconds to the first step, processor seconds of the whole launch)."""
+def started(np: int) -> float:
+    """Seconds from the exec of `hvdsweep launch` to the first step of its gang of `np` ranks."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "start.toml"
         file.write_text(SWEEP)
         command = [str(Path(sys.executable).with_name("hvdsweep")), "launch", str(file), "--json"]
         command += ["--np", str(np), "--db", str(Path(folder) / "start.db")]
-        before, began = processor_seconds(), time.perf_counter()
+        began = time.perf_counter()
         first = None
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=QUIET
@@ -67,31 +60,23 @@ def started(np: int) -> tuple[float, float]:
                     first = time.perf_counter() - began
         if process.returncode or first is None:
             raise SystemExit(f"the launch on {np} ranks ended with exit code {process.returncode}")
-        return first, processor_seconds() - before
+        return first
 
 
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    taken: dict[str, list[tuple[float, float]]] = {"bare import": [], "np 1": [], "np 2": []}
-    for _ in range(options.repeat):
-        taken["bare import"].append(bare())
-        taken["np 1"].append(started(1))
-        taken["np 2"].append(started(2))
-    figures: dict[str, float] = {"load": os.getloadavg()[0]}
-    for name, pairs in taken.items():
-        wall, processor = (statistics.median(column) for column in zip(*pairs, strict=True))
-        to = "" if name == "bare import" else ", to the first step"
-        figures[f"{name}: wall seconds{to}"] = wall
-        figures[f"{name}: processor seconds"] = processor
-    for name in ("np 1", "np 2"):
-        for place, what in enumerate(("wall", "processor")):
-            ratios = [
-                pair[place] / unit[place]
-                for pair, unit in zip(taken[name], taken["bare import"], strict=True)
-            ]
-            figures[f"{name} / bare import, {what} (median of the rounds)"] = statistics.median(ratios)
+    rounds = [(bare(), started(1), started(2)) for _ in range(options.repeat)]
+    figures: dict[str, float] = {"load": os.getloadavg()[0], "rounds": len(rounds)}
+    for name, column in zip(
+        ("bare import", "to the first step, np 1", "to the first step, np 2"),
+        zip(*rounds, strict=True),
+        strict=True,
+    ):
+        figures[f"{name}: seconds"] = statistics.median(column)
+    for place, name in ((1, "np 1"), (2, "np 2")):
+        figures[f"{name} / bare import"] = statistics.median(one[place] / one[0] for one in rounds)
     tell(figures, options.json)
 
 
