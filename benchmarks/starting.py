@@ -2,9 +2,9 @@
 
     python benchmarks/starting.py [--json FILE] [--repeat 5]
 
-In turns with the bare `import tensorflow, horovod.tensorflow` of one process, which is the unit: seconds of each, medians, and the
-median of each round's ratio. Where the disk has to be read again, or others use the machine, single rounds differ by a factor of two.
-Byte code or none, whatever the environment has: `hvdsweep doctor` says which.
+In turns with the bare `import tensorflow, horovod.tensorflow` of one process, which is the unit: seconds of each, medians, and
+the median of each round's ratio. Where the disk has to be read again, or others use the machine, single rounds differ by a
+factor of two. Byte code or none, whatever the environment has: `hvdsweep doctor` says which.
 """
 
 from __future__ import annotations
