@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sqlite3
 import time
 from collections.abc import Callable
@@ -21,8 +20,9 @@ from hvdsweep.archive.process import open_archive, read_aside
 from hvdsweep.archive.published import FILE_NAME, NAME, SHA256, sha256_of
 from hvdsweep.archive.tars import is_archive
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, transaction
-from hvdsweep.store.runs import event, is_live
+from hvdsweep.store.runs import TakenOver, event, sign_in, vacant
 from hvdsweep.store.schema import LONGEST_NAME
 from hvdsweep.words import counted
 
@@ -161,35 +161,23 @@ def _begin(conn: sqlite3.Connection, report: ImportReport) -> int:
     now = time.time()
     key = f"import/{report.sweep}"
     with transaction(conn):
-        row = conn.execute("SELECT id, supervisor_pid FROM sweeps WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            cursor = conn.execute(
-                "INSERT INTO sweeps (name, key, source, file, definition, state, created)"
-                " VALUES (?, ?, 'import', ?, ?, 'IDLE', ?)",
-                (report.sweep, key, report.path, json.dumps({"imports": []}), now),
-            )
-            assert cursor.lastrowid is not None
-            sweep = cursor.lastrowid
-        else:
-            sweep = int(row[0])
-            if is_live(conn, sweep):
-                raise RunFailed(
-                    f"{report.path}: the sweep {report.sweep!r} is being imported by process {row[1]}; "
-                    "wait for it, or stop it"
-                )
         conn.execute(
-            "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
-            " supervisor_pid = ?, supervisor_host = ?, versions = ?, file = ? WHERE id = ?",
-            (
-                now,
-                now,
-                os.getpid(),
-                platform.node(),
-                json.dumps({"hvdsweep": version("hvdsweep")}),
-                report.path,
-                sweep,
-            ),
+            "INSERT INTO sweeps (name, key, source, file, definition, state, created)"
+            " VALUES (?, ?, 'import', ?, ?, 'IDLE', ?) ON CONFLICT (key) DO NOTHING",
+            (report.sweep, key, report.path, json.dumps({"imports": []}), now),
         )
+    sweep = int(conn.execute("SELECT id FROM sweeps WHERE key = ?", (key,)).fetchone()[0])
+    try:
+        with vacant(conn, sweep):
+            sign_in(conn, sweep, ProcessId.current(), now)
+            conn.execute(
+                "UPDATE sweeps SET versions = ?, file = ? WHERE id = ?",
+                (json.dumps({"hvdsweep": version("hvdsweep")}), report.path, sweep),
+            )
+    except TakenOver as error:
+        raise RunFailed(
+            f"{report.path}: the sweep {report.sweep!r} is being imported by {error}; wait for it, or stop it"
+        ) from error
     return sweep
 
 
@@ -281,7 +269,8 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
     }
     with transaction(conn):
         conn.execute(
-            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor_pid = NULL WHERE id = ?",
+            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor = NULL,"
+            " supervisor_pid = NULL WHERE id = ?",
             (state, now, now, report.sweep_id),
         )
         if report.trials_imported or report.studies_new:

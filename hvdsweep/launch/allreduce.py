@@ -14,11 +14,13 @@ from typing import Any
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.checks import Check, check_build, size
 from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, as_started
 from hvdsweep.launch.lastwords import death_of
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, ProcessId, end_with_parent, kill_marked
+from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
+from hvdsweep.process_id import ProcessId
 
 MODULE = "hvdsweep.training.probe"
 REMEDY = (
@@ -41,7 +43,7 @@ def allreduce_checks(
     me = ProcessId.current()
     inherited = os.environ if environment is None else environment
     ranks = sum(host.slots for host in hosts)
-    with tempfile.TemporaryDirectory(prefix="hvdsweep-doctor-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hvdsweep-doctor-") as folder, Guard():
         out = Path(folder) / "probe.json"
         mark = Mark(me, 0, 0, folder)
         begun = time.monotonic()

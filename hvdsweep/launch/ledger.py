@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hvdsweep.launch.sweeps import refuse_if_live
+from hvdsweep.launch.sweeps import not_at_work
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.runs import begin_run, gang_state
+from hvdsweep.store.runs import begin_run, gang_state, sign_in
 
 OPEN = ("PENDING", "RUNNING")
 ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
@@ -127,14 +127,8 @@ class Ledger:
 
     def register(self, *, np: int, gangs: int, versions: Mapping[str, str], order: str | None = None) -> None:
         """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
-        with transaction(self.conn):
-            refuse_if_live(self.conn, self.sweep)
-            now = time.time()
-            self.conn.execute(
-                "UPDATE sweeps SET state = 'RUNNING', supervisor_pid = ?, supervisor_host = ?, started = ?, heartbeat = ?"
-                " WHERE id = ?",
-                (os.getpid(), platform.node(), now, now, self.sweep),
-            )
+        with not_at_work(self.conn, self.sweep):
+            sign_in(self.conn, self.sweep, ProcessId.current(), time.time())
         begin_run(self.conn, self.sweep, np=np, gangs=gangs, versions=versions, order=order)
 
     def bury_earlier_gangs(self) -> list[int]:

@@ -1,78 +1,22 @@
-"""Processes told apart for good, and ended for good: by pid *and* start time, and by a mark that a gang's processes carry."""
+"""A gang's processes: found by a mark that all of them carry, and ended together."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from hvdsweep.process_id import ProcessId, stat_of
 
 MARK = "HVDSWEEP_GANG"
 """The environment variable that every process of a gang inherits: horovodrun, its helpers, the ranks and whatever these start."""
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True)
-class ProcessId:
-    """A process that no later process can be mistaken for, written `PID:START@HOST`."""
-
-    pid: int
-    start: int
-    """Clock ticks between boot and the start of the process (field 22 of /proc/PID/stat)."""
-    host: str
-
-    def __str__(self) -> str:
-        return f"{self.pid}:{self.start}@{self.host}"
-
-    @classmethod
-    def parse(cls, text: str) -> ProcessId:
-        """Read what `str` wrote. ValueError where it is something else."""
-        numbers, at, host = text.partition("@")
-        pid, colon, start = numbers.partition(":")
-        if not (at and colon and host):
-            raise ValueError(f"{text!r} is not PID:START@HOST")
-        return cls(int(pid), int(start), host)
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessId:
-        """The process that has this pid now. ProcessLookupError where there is none."""
-        stat = _stat(pid)
-        if stat is None:
-            raise ProcessLookupError(pid)
-        return cls(pid, stat.start, socket.gethostname())
-
-    @classmethod
-    def current(cls) -> ProcessId:
-        """This process."""
-        return cls.of(os.getpid())
-
-    def alive(self) -> bool:
-        """Whether it still runs; a zombie does not. Only meaningful on its own host."""
-        stat = _stat(self.pid)
-        return stat is not None and stat.start == self.start and stat.state not in "ZX"
-
-
-@dataclass(frozen=True)
-class _Stat:
-    state: str
-    parent: int
-    start: int
-
-
-def _stat(pid: int) -> _Stat | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    # The command's name, in parentheses, may itself hold spaces and parentheses.
-    fields = text[text.rindex(b")") + 2 :].split()
-    return _Stat(chr(fields[0][0]), int(fields[1]), int(fields[19]))
 
 
 @dataclass(frozen=True)
@@ -100,7 +44,7 @@ def marked(wanted: Callable[[Mark], bool]) -> list[int]:
     parents: dict[int, int] = {}
     roots: set[int] = set()
     for pid in _pids():
-        stat = _stat(pid)
+        stat = stat_of(pid)
         if stat is None or stat.state in "ZX":
             continue
         parents[pid] = stat.parent

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, crowding, is_here
 from hvdsweep.launch.lastwords import death_of, hang_of
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, ProcessId, end_with_parent, kill_marked
+from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
+from hvdsweep.process_id import ProcessId
 
 if TYPE_CHECKING:
     from hvdsweep.plan import Plan
@@ -189,7 +191,7 @@ class Scale:
         for place, np in enumerate(self.counts):
             if stop():
                 break
-            with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder:
+            with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder, Guard():
                 self._time(np, Path(folder), len(self.counts) - place - 1, keep, told, stop)
             self._done = (place + 1) * len(self.cases)
         return Outcome(tuple(good), tuple(bad), stop())

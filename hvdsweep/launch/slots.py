@@ -13,8 +13,9 @@ from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.lastwords import Death, death_of, hang_of
 from hvdsweep.launch.ledger import Ledger, View
-from hvdsweep.launch.processes import Mark, ProcessId
+from hvdsweep.launch.processes import Mark
 from hvdsweep.launch.settings import Settings
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.plans import requeue
 from hvdsweep.store.runs import event, gang_state, new_gang
 from hvdsweep.store.stages import HOROVODRUN, usual_seconds

@@ -15,15 +15,17 @@ from hvdsweep.errors import RunFailed
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.events import PlanEvent, Reporter
 from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, check_first_is_here, crowding, is_here
 from hvdsweep.launch.ledger import Ended, Ledger, View
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.outlook import Outlook
-from hvdsweep.launch.processes import ProcessId, kill_marked
+from hvdsweep.launch.processes import kill_marked
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, told
 from hvdsweep.store.plans import Plan, recover, top_up
 from hvdsweep.store.runs import beat, end_run, event, request_stop
@@ -92,7 +94,7 @@ class Supervisor:
         settings = self._settings
         begun = time.monotonic()
         outcome = Outcome("FAILED", 1, "ended by an internal error")
-        with contextlib.closing(self._conn), self._signals:
+        with contextlib.closing(self._conn), self._signals, Guard():
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
             self._ledger.register(
@@ -112,7 +114,7 @@ class Supervisor:
     def _end(self, outcome: Outcome, seconds: float) -> None:
         """Leave nothing behind, and say how it ended."""
         self._slots.end_all()
-        end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0])
+        end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0], self._me)
         if self._slots.immortal:
             pids = ", ".join(map(str, self._slots.immortal))
             self._announce.warn(f"Processes that could not be ended: {pids}.")
@@ -237,7 +239,7 @@ class Supervisor:
         if now - self._beaten < BEAT_SECONDS:
             return self._ledger.request() == "stop"
         self._beaten = now
-        return beat(self._conn, self._sweep)
+        return beat(self._conn, self._sweep, self._me)
 
     def _tell_ended(self, view: View) -> None:
         for ended in self._ledger.newly_ended(view):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import platform
 import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from hvdsweep.errors import RunFailed
 from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
 from hvdsweep.plan import Plan
+from hvdsweep.store.liveness import WATCH_SECONDS, Occupant
 from hvdsweep.store.plans import SavedSweep, save_plan
-from hvdsweep.store.runs import is_live
+from hvdsweep.store.runs import TakenOver, vacant
 from hvdsweep.words import counted
 
 
@@ -19,22 +22,31 @@ def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
     """Make the store hold the plan. RunFailed where a supervisor is training this very sweep: its trials must not change now."""
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
     if row is not None:
-        refuse_if_live(conn, row[0])
+        with not_at_work(conn, row[0]):
+            pass
     return save_plan(conn, plan)
 
 
-def refuse_if_live(conn: sqlite3.Connection, sweep: int) -> None:
-    """RunFailed, naming the process, where a supervisor is at work on the sweep."""
-    if not is_live(conn, sweep):
-        return
-    pid, host = conn.execute(
-        "SELECT supervisor_pid, supervisor_host FROM sweeps WHERE id = ?", (sweep,)
-    ).fetchone()
-    where = f"process {pid} on {host}" if pid is not None else f"a process on {host}"
-    doubt = "" if host == platform.node() else " (or was, until less than two minutes ago)"
-    raise RunFailed(
-        f"Sweep {sweep} is being trained already, by {where}{doubt}. "
-        "Watch it with `hvdsweep status --watch`; to train it from here, stop it there first (Ctrl-C)."
+@contextmanager
+def not_at_work(
+    conn: sqlite3.Connection, sweep: int, watch: Callable[[Occupant], None] | None = None
+) -> Iterator[None]:
+    """A write transaction during which nobody trains the sweep. RunFailed, with the remedy, if a supervisor is at work."""
+    try:
+        with vacant(conn, sweep, watch or _announce_watch):
+            yield
+    except TakenOver as error:
+        raise RunFailed(
+            f"Sweep {sweep} is being trained already, by {error}. "
+            "Watch it with `hvdsweep status --watch`; to train it from here, stop it there first (Ctrl-C)."
+        ) from error
+
+
+def _announce_watch(other: Occupant) -> None:
+    print(
+        f"{other} may still be training this sweep: watching its heartbeat for {WATCH_SECONDS:.0f} s ...",
+        file=sys.stderr,
+        flush=True,
     )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
-from hvdsweep.store.runs import event, gang_is_live
+from hvdsweep.store.liveness import lives_here
+from hvdsweep.store.runs import event
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
     now = time.time()
     with transaction(conn):
         living = []
-        for gang_id, pid, host, started, heartbeat in conn.execute(
-            "SELECT id, pid, host, started, heartbeat FROM gangs WHERE sweep_id = ? AND state NOT IN"
+        for gang_id, process, pid, host in conn.execute(
+            "SELECT id, process, pid, host FROM gangs WHERE sweep_id = ? AND state NOT IN"
             " ('STOPPED', 'DEAD')",
             (sweep_id,),
         ).fetchall():
-            if gang_is_live(pid, host, started, heartbeat, now):
+            # Nobody works on the sweep but the caller: a gang elsewhere has lost its supervisor, and DEAD shuts its writer out.
+            if lives_here(process, pid, host):
                 living.append(gang_id)
             else:
                 conn.execute(

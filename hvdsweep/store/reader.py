@@ -16,6 +16,7 @@ from urllib.parse import quote
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.store.connection import checked_version, missing, told
+from hvdsweep.store.liveness import Heartbeats, lives_here
 from hvdsweep.store.rows import (
     EventRow,
     GangRow,
@@ -28,7 +29,6 @@ from hvdsweep.store.rows import (
     TrialRow,
     WorkloadRow,
 )
-from hvdsweep.store.runs import gang_is_live
 from hvdsweep.store.schema import metric_columns, quoted
 from hvdsweep.store.stages import usual_seconds
 
@@ -68,6 +68,7 @@ class Reader:
         if path.is_dir():
             raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
         self._renewed = 0
+        self._heartbeats = Heartbeats()
         self._connect()
 
     def _connect(self) -> None:
@@ -143,12 +144,15 @@ class Reader:
         now = time.time()
         rows = self.rows(
             "SELECT id, name, key, source, file, state, request, created, started, ended, heartbeat, np, gangs,"
-            " versions, supervisor_pid, supervisor_host FROM sweeps ORDER BY id"
+            f" versions, {self.column('sweeps', 'supervisor')}, supervisor_pid, supervisor_host FROM sweeps ORDER BY id"
         )
         found = []
-        for *fields, versions, pid, host in rows:
-            state, started, heartbeat = fields[5], fields[8], fields[10]
-            live = state in ("RUNNING", "STOPPING") and gang_is_live(pid, host, started, heartbeat, now)
+        for *fields, versions, process, pid, host in rows:
+            sweep_id, state, heartbeat = fields[0], fields[5], fields[10]
+            live = False
+            if state in ("RUNNING", "STOPPING"):
+                here = lives_here(process, pid, host)
+                live = self._heartbeats.lives(sweep_id, heartbeat, now) if here is None else here
             found.append(SweepRow(*[*fields, json.loads(versions or "{}"), live]))
         return found
 

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sqlite3
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
+from hvdsweep.errors import RunFailed
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import transaction
+from hvdsweep.store.liveness import Occupant, is_at_work, occupant
 
-SILENT_SECONDS = 120.0
-"""After so long without a heartbeat a process on another host counts as dead."""
+
+class TakenOver(RunFailed):
+    """Another process has signed in for the sweep meanwhile."""
+
+
+@contextmanager
+def vacant(
+    conn: sqlite3.Connection, sweep_id: int, watch: Callable[[Occupant], None] | None = None
+) -> Iterator[None]:
+    """A write transaction during which nobody works on the sweep. TakenOver, naming the process, if somebody does.
+
+    May take `liveness.WATCH_SECONDS`, of which `watch` hears first.
+    """
+    while True:
+        seen = occupant(conn, sweep_id)
+        if seen is not None and is_at_work(conn, sweep_id, watch=watch):
+            raise TakenOver(str(occupant(conn, sweep_id) or seen))
+        with transaction(conn):
+            # Between the look and the lock somebody may have signed in.
+            if occupant(conn, sweep_id) == seen:
+                yield
+                return
+
+
+def sign_in(conn: sqlite3.Connection, sweep_id: int, process: ProcessId, now: float) -> None:
+    """Write the process down as the one that works on the sweep. Inside the caller's write transaction."""
+    conn.execute(
+        "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
+        " supervisor = ?, supervisor_pid = ?, supervisor_host = ? WHERE id = ?",
+        (now, now, str(process), process.pid, process.host, sweep_id),
+    )
 
 
 def begin_run(
@@ -23,56 +54,54 @@ def begin_run(
     np: int,
     gangs: int,
     versions: Mapping[str, str] | None = None,
-    pid: int | None = None,
+    process: ProcessId | None = None,
     order: str | None = None,
 ) -> None:
-    """Register this process as the sweep's supervisor: state RUNNING, a pending request to stop forgotten.
+    """Register `process` (this one) as the sweep's supervisor: state RUNNING, a pending request to stop forgotten.
 
     `order`: in which its gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`.
     """
-    now = time.time()
     with transaction(conn):
+        sign_in(conn, sweep_id, process or ProcessId.current(), time.time())
         conn.execute(
-            "UPDATE sweeps SET state = 'RUNNING', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
-            " supervisor_pid = ?, supervisor_host = ?, np = ?, gangs = ?, trial_order = ?, versions = ? WHERE id = ?",
-            (
-                now,
-                now,
-                pid or os.getpid(),
-                platform.node(),
-                np,
-                gangs,
-                order,
-                json.dumps(dict(versions or {})),
-                sweep_id,
-            ),
+            "UPDATE sweeps SET np = ?, gangs = ?, trial_order = ?, versions = ? WHERE id = ?",
+            (np, gangs, order, json.dumps(dict(versions or {})), sweep_id),
         )
         event(conn, "run", f"started with --gangs {gangs} --np {np}", sweep_id=sweep_id)
 
 
-def beat(conn: sqlite3.Connection, sweep_id: int) -> bool:
-    """The supervisor lives; True where it is asked to stop."""
+def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
+    """The supervisor lives; True if it is asked to stop. TakenOver if the sweep is no longer that of `process`."""
     with transaction(conn):
         rows = conn.execute(
             "UPDATE sweeps SET heartbeat = ?, state = CASE WHEN request = 'stop' THEN 'STOPPING' ELSE state"
-            " END WHERE id = ? RETURNING request",
-            (time.time(), sweep_id),
+            " END WHERE id = ? AND (?3 IS NULL OR supervisor = ?3) RETURNING request",
+            (time.time(), sweep_id, None if process is None else str(process)),
         ).fetchall()
+        other = occupant(conn, sweep_id) if not rows else None
+    if other is not None:
+        raise TakenOver(str(other))
     return rows == [("stop",)]
 
 
-def end_run(conn: sqlite3.Connection, sweep_id: int, state: str, message: str = "") -> None:
-    """The supervisor leaves the sweep `state`: IDLE (stopped, work left), DONE or FAILED."""
+def end_run(
+    conn: sqlite3.Connection, sweep_id: int, state: str, message: str = "", process: ProcessId | None = None
+) -> None:
+    """The supervisor leaves the sweep `state`: IDLE (stopped, work left), DONE or FAILED.
+
+    Nothing is written if `process` is given and another one has signed in meanwhile.
+    """
     if state not in ("IDLE", "DONE", "FAILED"):
         raise ValueError(f"a run cannot end {state}")
     now = time.time()
     with transaction(conn):
-        conn.execute(
-            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor_pid = NULL"
-            " WHERE id = ?",
-            (state, now, now, sweep_id),
-        )
-        event(conn, "run", f"ended {state}" + (f": {message}" if message else ""), sweep_id=sweep_id)
+        ended = conn.execute(
+            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor = NULL,"
+            " supervisor_pid = NULL WHERE id = ?4 AND (?5 IS NULL OR supervisor = ?5)",
+            (state, now, now, sweep_id, None if process is None else str(process)),
+        ).rowcount
+        if ended:
+            event(conn, "run", f"ended {state}" + (f": {message}" if message else ""), sweep_id=sweep_id)
 
 
 def request_stop(conn: sqlite3.Connection, sweep_id: int) -> None:
@@ -87,39 +116,8 @@ def request_stop(conn: sqlite3.Connection, sweep_id: int) -> None:
 
 
 def is_live(conn: sqlite3.Connection, sweep_id: int) -> bool:
-    """Whether a supervisor is at work on the sweep: its process on this host, its heartbeat on another."""
-    row = conn.execute(
-        "SELECT supervisor_pid, supervisor_host, started, heartbeat FROM sweeps WHERE id = ? AND state IN"
-        " ('RUNNING', 'STOPPING')",
-        (sweep_id,),
-    ).fetchone()
-    return row is not None and gang_is_live(row[0], row[1], row[2], row[3], time.time())
-
-
-def gang_is_live(
-    pid: int | None, host: str | None, started: float | None, heartbeat: float | None, now: float
-) -> bool:
-    """Whether the process registered as (pid, host, started) lives; on another host: whether it was heard of lately."""
-    if pid is not None and host == platform.node():
-        begun = process_started(pid)
-        # A process that began after it was registered is another one with the same number.
-        return begun is not None and (started is None or begun <= started + 2.0)
-    latest = max(filter(None, (started, heartbeat)), default=None)
-    return latest is not None and now - latest < SILENT_SECONDS
-
-
-def process_started(pid: int) -> float | None:
-    """Unix time at which process `pid` of this host began; None where it is gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-    except OSError:
-        return None
-    # The second field, the name in parentheses, may itself hold spaces and parentheses.
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
-        return None
-    return time.time() - uptime + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    """Whether a supervisor is at work on the sweep (`liveness.is_at_work`). Outside any transaction."""
+    return is_at_work(conn, sweep_id)
 
 
 def new_gang(
@@ -138,9 +136,9 @@ def new_gang(
     now = time.time()
     with transaction(conn):
         cursor = conn.execute(
-            "INSERT INTO gangs (sweep_id, np, host, pid, state, started, heartbeat, log_dir, stage) VALUES (?, ?,"
-            " ?, ?, 'STARTING', ?, ?, ?, ?)",
-            (sweep_id, np, platform.node(), pid, now, now, log_dir, stage),
+            "INSERT INTO gangs (sweep_id, np, host, pid, process, state, started, heartbeat, log_dir, stage)"
+            " VALUES (?, ?, ?, ?, ?, 'STARTING', ?, ?, ?, ?)",
+            (sweep_id, np, platform.node(), pid, _identity(pid), now, now, log_dir, stage),
         )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -161,12 +159,20 @@ def gang_state(
     ended = state in ("STOPPED", "DEAD")
     with transaction(conn):
         conn.execute(
-            "UPDATE gangs SET state = coalesce(?, state), pid = coalesce(?, pid), message = coalesce(?,"
-            " message), started = CASE WHEN ? IS NULL THEN started ELSE ? END,"
+            "UPDATE gangs SET state = coalesce(?, state), pid = coalesce(?, pid), process = coalesce(?, process),"
+            " message = coalesce(?, message), started = CASE WHEN ? IS NULL THEN started ELSE ? END,"
             " ended = CASE WHEN ? THEN ? ELSE ended END, trial_id = CASE WHEN ? THEN NULL ELSE trial_id END,"
             " stage = CASE WHEN ? THEN NULL ELSE stage END WHERE id = ?",
-            (state, pid, message, pid, now, ended, now, ended, ended, gang_id),
+            (state, pid, _identity(pid), message, pid, now, ended, now, ended, ended, gang_id),
         )
+
+
+def _identity(pid: int | None) -> str | None:
+    try:
+        return None if pid is None else str(ProcessId.of(pid))
+    except ProcessLookupError:
+        # It has ended already; without an identity its pid might pass for its successor's.
+        return "ended"
 
 
 def event(

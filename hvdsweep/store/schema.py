@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 3
+VERSION = 4
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -166,6 +166,13 @@ STAGES_OF_A_START = (
 )
 
 
+IDENTITIES = (
+    "ALTER TABLE sweeps ADD COLUMN supervisor TEXT",  # PID:START:BOOT@HOST (hvdsweep.process_id)
+    "ALTER TABLE gangs ADD COLUMN process TEXT",  # the same of horovodrun
+)
+"""Version 4: a process is known by what no clock changes."""
+
+
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
     import sqlite_utils
@@ -186,6 +193,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="3: stages of a start")
     def stages_of_a_start(db: sqlite_utils.Database) -> None:
         for statement in STAGES_OF_A_START:
+            db.execute(statement)
+
+    @migrations(name="4: identities of processes")
+    def identities(db: sqlite_utils.Database) -> None:
+        for statement in IDENTITIES:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

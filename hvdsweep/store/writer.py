@@ -145,7 +145,9 @@ class TrialWriter:
             if final.status not in (Status.COMPLETE, Status.INFEASIBLE, Status.INCOMPLETE):
                 raise ValueError(f"a trial cannot end as {final.status.name}")
             changed = conn.execute(
-                "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = ?, attempts = attempts + ?"
+                # A clock that was set back must not make the trial end before it began.
+                "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = max(?, started),"
+                " attempts = attempts + ?"
                 " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
                 (
                     int(update.steps),

@@ -75,7 +75,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--gang", type=int, required=True)
     parser.add_argument("--logs", type=Path, required=True)
     parser.add_argument(
-        "--supervisor", default="", help="PID:STARTTIME@HOST of the process to live and die with"
+        "--supervisor", default="", help="PID:START:BOOT@HOST of the process to live and die with"
     )
     parser.add_argument(
         "--threads", type=int, default=0, help="TensorFlow threads of this rank; 0 leaves it to TensorFlow"

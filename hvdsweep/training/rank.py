@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store.stages import RANKS, TENSORFLOW
 
 if TYPE_CHECKING:
@@ -34,32 +34,19 @@ def redirect_output(logs: Path) -> None:
 
 
 def watch_supervisor(identity: str) -> None:
-    """From now on end this rank when the supervisor (`PID:STARTTIME@HOST`) is gone, however it went.
+    """From now on end this rank when the supervisor (a `ProcessId` as text) is gone, however it went.
 
     On its own host; elsewhere horovodrun's ssh does it.
     """
-    threading.Thread(target=_watch, args=(identity,), daemon=True).start()
+    threading.Thread(target=_watch, args=(ProcessId.parse(identity),), daemon=True).start()
 
 
-def _watch(identity: str) -> None:
-    process, _, host = identity.partition("@")
-    pid, _, started = process.partition(":")
-    if host != socket.gethostname():
+def _watch(supervisor: ProcessId) -> None:
+    if not supervisor.is_visible:
         return
-    while True:
+    while supervisor.alive():
         time.sleep(0.5)
-        if start_time(int(pid)) != int(started):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def start_time(pid: int) -> int | None:
-    """When a process of this host started, in clock ticks since boot; None if there is none (or only its zombie)."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] == "Z" else int(fields[19])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ranks:

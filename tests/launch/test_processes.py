@@ -8,18 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from hvdsweep.launch.processes import (
     MARK,
     Mark,
-    ProcessId,
     catches,
     end_with_parent,
     kill_marked,
     marked,
     send,
 )
+from hvdsweep.process_id import ProcessId
 from tests.launch.conftest import wait_for
 from tests.limits import HANG_SECONDS
 
@@ -33,30 +31,6 @@ def mark_for(path: Path, gang: int = 1) -> Mark:
 def start(code: str, mark: Mark | None = None, **options: object) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **({MARK: str(mark)} if mark else {})}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def test_an_identity_survives_being_written() -> None:
-    """PID:START@HOST is read back as it was; anything else is refused."""
-    me = ProcessId.current()
-    assert ProcessId.parse(str(me)) == me
-    for wrong in ("", "12@host", "12:13", "a:b@host", "12:13@"):
-        with pytest.raises(ValueError, match=r".+"):
-            ProcessId.parse(wrong)
-
-
-def test_a_process_is_not_mistaken_for_its_successor() -> None:
-    """The same pid with another start time is another process; an ended one and a zombie are not alive."""
-    me = ProcessId.current()
-    assert me.alive()
-    assert not ProcessId(me.pid, me.start + 1, me.host).alive()
-    process = start("")
-    child = ProcessId.of(process.pid)
-    # Not waited for, the ended child stays a zombie.
-    wait_for(lambda: not child.alive())
-    process.wait()
-    assert not child.alive()
-    with pytest.raises(ProcessLookupError):
-        ProcessId.of(process.pid)
 
 
 def test_a_mark_survives_being_written(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,11 +25,8 @@ from hvdsweep.store import (
     requeue,
 )
 from hvdsweep.store.maintenance import check
-from hvdsweep.store.runs import SILENT_SECONDS, gang_is_live, process_started
 
 from .plans import gang, outcome, small_store, train_all
-
-HERE = platform.node()
 
 
 @pytest.fixture
@@ -65,32 +60,6 @@ def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
     assert beat_run(look, 1) is False
     with pytest.raises(ValueError, match="cannot end RUNNING"):
         end_run(look, 1, "RUNNING")
-
-
-def test_life_on_this_host_is_a_process_and_elsewhere_a_heartbeat(dead_pid: int):
-    """A pid counts only here, and only if that process began before it was registered; else the last sign of life."""
-    now = time.time()
-    fresh, stale = now - SILENT_SECONDS / 2, now - 2 * SILENT_SECONDS
-    assert gang_is_live(os.getpid(), HERE, now, stale, now)
-    assert not gang_is_live(os.getpid(), HERE, process_started(os.getpid()) - 60, fresh, now), (
-        "a reused number"
-    )
-    assert not gang_is_live(dead_pid, HERE, now, fresh, now)
-    assert gang_is_live(dead_pid, "elsewhere", stale, fresh, now)
-    assert not gang_is_live(os.getpid(), "elsewhere", stale, stale, now)
-    assert gang_is_live(None, HERE, fresh, None, now), "no pid yet: it is being started"
-    assert not gang_is_live(None, HERE, None, None, now)
-
-
-def test_when_a_process_began():
-    """Within a second of the truth for a child started now; None for one that has ended but was not waited for."""
-    before = time.time()
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    assert before - 1 < process_started(child.pid) < time.time() + 1
-    child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert process_started(child.pid) is None, "a zombie"
-    child.wait()
 
 
 def test_requeue_erases_and_counts(planned: Path, look: sqlite3.Connection):

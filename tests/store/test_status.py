@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from hvdsweep.cli.status import STUDIES_SHOWN, _watch, bar, duration, status
+from hvdsweep.process_id import ProcessId
 from hvdsweep.store import begin_run, connect, open_reader, request_stop, save_plan
 
 from .plans import gang, plan, small_store, train_all
@@ -149,10 +150,11 @@ def test_the_table_names_everything(trained: Path):
 
 def test_a_killed_supervisor_shows(planned: Path):
     """The file still says RUNNING; the process is gone, and the remedy is named."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    killed = ProcessId.of(child.pid)
+    child.communicate()
     conn = connect(planned)
-    begin_run(conn, 1, np=1, gangs=1, pid=child.pid)
+    begin_run(conn, 1, np=1, gangs=1, process=killed)
     said = run("--db", str(planned))
     assert "KILLED" in said
     assert "its supervisor is gone: launch it again to go on" in said

@@ -61,11 +61,11 @@ def test_a_sweep_in_training_is_read_again_though_nothing_was_written(path, monk
     """A killed supervisor writes nothing: after LIFE_SECONDS its sweep is looked at again, and is killed."""
     now = 0.0
     watch = Watch(path, clock=lambda: now)
-    monkeypatch.setattr(reader, "gang_is_live", lambda *_: True)
+    monkeypatch.setattr(reader, "lives_here", lambda *_: True)
     first = watch.look()
     assert isinstance(first, Snapshot)
     assert first.sweeps[0].condition == "RUNNING"
-    monkeypatch.setattr(reader, "gang_is_live", lambda *_: False)
+    monkeypatch.setattr(reader, "lives_here", lambda *_: False)
     now = LIFE_SECONDS - 0.01
     assert watch.look() is None
     now = LIFE_SECONDS

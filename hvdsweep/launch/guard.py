@@ -1,0 +1,78 @@
+"""A small process that ends whatever a supervisor has started, from the first instant, should the supervisor be killed.
+
+horovodrun forks helpers that start ranks; a signal at the parent's death (PR_SET_PDEATHSIG) reaches only the first of them, and
+ranks watch their supervisor only once Python has come up in them. The guard holds one end of a pipe whose other end only the
+supervisor has: when the pipe closes, every process that carries the supervisor's mark is killed, until none is left.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import BinaryIO
+
+from hvdsweep.launch.processes import marked, send
+from hvdsweep.process_id import ProcessId
+
+QUIET_SECONDS = 1.0
+"""So long nothing marked must be found: a helper may be between fork and exec, where it does not carry the mark yet."""
+
+MOST_SECONDS = 60.0
+
+_DONE = b"done\n"
+
+
+class Guard:
+    """While entered, a guard process watches over this one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Guard:
+        # A session of its own: what kills this process's group, or a Ctrl-C, must leave the guard alone. The pipe is not
+        # inherited by anything else that this process starts.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, str(ProcessId.current())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """All has been ended in good order: the guard leaves without looking for anything."""
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        try:
+            process.stdin.write(_DONE)
+            process.stdin.close()
+        except BrokenPipeError:
+            # Somebody killed the guard; there was nothing left for it to do.
+            pass
+        process.wait()
+
+
+def watch(supervisor: ProcessId, pipe: BinaryIO) -> None:
+    """Wait for the pipe to close; then, unless all was done in good order, end what the supervisor has started."""
+    if pipe.read() == _DONE:
+        return
+    begun = quiet_since = time.monotonic()
+    # One stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
+    while (now := time.monotonic()) - quiet_since < QUIET_SECONDS and now - begun < MOST_SECONDS:
+        found = marked(lambda mark: mark.supervisor == supervisor)
+        if found:
+            send(found, signal.SIGKILL)
+            quiet_since = now
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    watch(ProcessId.parse(sys.argv[1]), sys.stdin.buffer)

@@ -1,0 +1,161 @@
+"""Whatever a supervisor has started ends with it, killed at whatever instant."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.launch.processes import MARK, Mark, marked
+from hvdsweep.process_id import ProcessId
+from tests.launch.conftest import wait_for
+
+PROGRAM = """
+import os, subprocess, sys, time
+from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.processes import MARK, Mark
+from hvdsweep.process_id import ProcessId
+
+store, started = sys.argv[1:]
+with Guard():
+    mark = Mark(ProcessId.current(), 1, 1, store)
+    subprocess.Popen(
+        [sys.executable, "-c", started],
+        env={**os.environ, MARK: str(mark)},
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    print(flush=True)
+    if sys.stdin.read() == "crash":
+        raise RuntimeError("crashed")
+"""
+"""A supervisor: a guard, and something started while it watches."""
+
+DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
+
+STARTED = {
+    "one that waits": "import time; time.sleep(600)",
+    "one that ignores signals": DEAF,
+    "one that is stopped": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+    "forks that leave their parent and session": (
+        "import os, time\nfor _ in range(3):\n if os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  time.sleep(600)"
+    ),
+    "a chain that forks on and on": "import os, time\nwhile True:\n if os.fork(): time.sleep(0.02); os._exit(0)\n os.setsid()",
+    "slow starters": (
+        f"import subprocess, sys, time\nwhile True: subprocess.Popen([sys.executable, '-c', {DEAF!r}]); time.sleep(0.3)"
+    ),
+}
+"""What a supervisor may have started when it is killed."""
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    begun = []
+
+    def start(started: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(tmp_path / "a.db"), started],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+    for pid in family(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+def family(folder: Path) -> list[int]:
+    return marked(lambda mark: mark.store == str(folder / "a.db"))
+
+
+def guards(supervisor: str) -> list[int]:
+    """Pids of the guards of a supervisor."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if name.isdigit() and supervisor.encode() in words:
+            found.append(int(name))
+    return found
+
+
+@pytest.mark.parametrize("started", STARTED.values(), ids=STARTED)
+def test_what_was_started_ends_with_a_killed_supervisor(started: str, supervisor, tmp_path: Path) -> None:
+    """Even what has left its parent, its session and all signals behind; and then the guard itself."""
+    process = supervisor(started)
+    identity = str(ProcessId.of(process.pid))
+    process.stdout.readline()
+    wait_for(lambda: family(tmp_path))
+    process.kill()
+    wait_for(lambda: not guards(identity), 30)
+    assert family(tmp_path) == []
+
+
+def test_a_supervisor_killed_at_any_instant_leaves_nothing(supervisor, tmp_path: Path) -> None:
+    """Killed 12 times between its first instruction and a second later."""
+    chance = random.Random(7)
+    for _ in range(12):
+        process = supervisor(STARTED["one that ignores signals"])
+        identity = str(ProcessId.of(process.pid))
+        time.sleep(chance.uniform(0.0, 1.0))
+        process.kill()
+        process.wait()
+        wait_for(lambda identity=identity: not guards(identity), 30)
+        assert family(tmp_path) == []
+
+
+def test_the_guard_outlives_the_signals_that_end_a_supervisor(supervisor, tmp_path: Path) -> None:
+    """SIGKILL for the supervisor's whole process group, as a shell or a scheduler sends it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "a.db"), STARTED["one that waits"]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    process.stdout.readline()
+    wait_for(lambda: family(tmp_path))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not family(tmp_path), 30)
+
+
+def test_the_guard_leaves_in_good_order(supervisor, tmp_path: Path) -> None:
+    """When the supervisor ends by itself the guard is gone before it, and has ended nothing."""
+    process = supervisor(STARTED["one that waits"])
+    identity = str(ProcessId.of(process.pid))
+    process.communicate(b"")
+    assert guards(identity) == []
+    assert len(family(tmp_path)) == 1
+
+
+def test_other_supervisors_are_left_alone(supervisor, tmp_path: Path) -> None:
+    """A guard ends what carries its own supervisor's mark and nothing else."""
+    mine = Mark(ProcessId.current(), 1, 2, str(tmp_path / "a.db"))
+    mine_too = subprocess.Popen(
+        [sys.executable, "-c", STARTED["one that waits"]], env={**os.environ, MARK: str(mine)}
+    )
+    process = supervisor(STARTED["one that waits"])
+    identity = str(ProcessId.of(process.pid))
+    process.stdout.readline()
+    wait_for(lambda: len(family(tmp_path)) == 2)
+    process.kill()
+    wait_for(lambda: not guards(identity), 30)
+    assert family(tmp_path) == [mine_too.pid]
+    mine_too.kill()
+    mine_too.wait()
