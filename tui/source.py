@@ -179,7 +179,7 @@ class SpareReaders:
             reader.close()
             raise
         with self._lock:
-            keep = not self._closed and not reader.at_rest and len(self._spare) < SPARE
+            keep = not self._closed and len(self._spare) < SPARE
             if keep:
                 self._spare.append((identity, reader))
         if not keep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import sqlite3
 import sys
 from typing import Any
 
@@ -84,3 +85,25 @@ def main() -> None:
     except HvdsweepError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError, OSError) as error:
+        message = _explained(error)
+        if message is None:
+            raise
+        click.echo(message, err=True)
+        sys.exit(1)
+
+
+def _explained(error: Exception) -> str | None:
+    """What is wrong with the store that the command has read, if that is why it failed; None for a fault of this program."""
+    opened = sys.modules.get("hvdsweep.store.connection")
+    if opened is None:
+        return None
+    from hvdsweep.store.reader import open_reader
+
+    for path in opened.OPENED:
+        try:
+            with open_reader(path) as reader:
+                reader.explain(error)
+        except HvdsweepError as found:
+            return str(found)
+    return None

@@ -13,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.horovodrun import horovodrun_program
@@ -26,6 +28,8 @@ from hvdsweep.launch.steering import KERAS_SETTINGS, keras_settings, steering
 
 LEAST_DISK = 100 << 20
 ENOUGH_DISK = 2 << 30
+LOCK_SECONDS = 3.0
+"""How long `doctor` waits for a database that another process has locked."""
 MEMORY_PER_RANK = 1 << 30
 """Bytes that TensorFlow, Horovod and a small model take per rank, roughly."""
 
@@ -270,6 +274,8 @@ def database(db: Path) -> Iterator[Check]:
         yield Check("database", "warning", found, remedy, details)
     else:
         yield Check("database", "ok", found, details=details)
+    if db.exists() and not problem:
+        yield content(db)
     free = shutil.disk_usage(folder).free
     details = {"path": str(folder), "free_bytes": free}
     words = f"{size(free)} free in {folder}"
@@ -285,14 +291,22 @@ def database(db: Path) -> Iterator[Check]:
 
 
 def _unwritable(db: Path, folder: Path) -> str | None:
-    """Why the database cannot be written, by trying (nothing of it stays)."""
-    from hvdsweep.store.connection import connect
+    """Why the database cannot be written, by asking for the right to (nothing is written, no older store migrated)."""
+    from hvdsweep.store.connection import checked_version, told, usable
 
     if db.exists():
         try:
-            connect(db).close()
+            usable(db)
+            with closing(
+                sqlite3.connect(f"file:{quote(str(db.absolute()))}?mode=rw", uri=True, timeout=LOCK_SECONDS)
+            ) as conn:
+                checked_version(conn, db, may_be_empty=True)
+                conn.execute("BEGIN IMMEDIATE")
+                conn.rollback()
         except HvdsweepError as error:
             return str(error)
+        except sqlite3.Error as error:
+            return str(told(db, error))
         return None
     if folder != db.absolute().parent:
         return f"the folder {db.absolute().parent} does not exist"
@@ -301,6 +315,29 @@ def _unwritable(db: Path, folder: Path) -> str | None:
             return None
     except OSError as error:
         return f"{folder} cannot be written ({error.strerror})"
+
+
+def content(db: Path) -> Check:
+    """Whether SQLite finds the file whole, and every row holds what it should. Reads all of it: a second per GB or so."""
+    from hvdsweep.store.content import problems
+    from hvdsweep.store.maintenance import check
+
+    remedy = f"Take a backup, or save what can be read: `sqlite3 {db} .recover | sqlite3 rescued.db`."
+    name = f"file:{quote(str(db.absolute()))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(name, uri=True, timeout=LOCK_SECONDS)) as conn:
+            found = [
+                f"SQLite: {row[0]}" for row in conn.execute("PRAGMA integrity_check(20)") if row[0] != "ok"
+            ]
+            if not conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return Check("database content", "ok", "nothing yet")
+            # What follows relies on tables and columns being there.
+            found += list(problems(conn)) or check(conn)
+    except sqlite3.Error as error:
+        found = [str(error)]
+    if found:
+        return Check("database content", "failed", "\n".join(found), remedy, {"problems": found})
+    return Check("database content", "ok", "every row holds what it should", details={"problems": []})
 
 
 def parse_check_build(text: str) -> dict[str, dict[str, bool]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.content import explained, problems
 from hvdsweep.store.filesystem import file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, PAGE_SIZE, VERSION, migrate
+from hvdsweep.visible import visible
 
 BUSY_SECONDS = 30.0
 """How long one statement waits for a lock that another process holds."""
@@ -23,6 +27,17 @@ JOURNAL_BYTES = 64 * 2**20
 """A WAL that grew beyond this under a long reader is cut back once its content is in the main file."""
 
 
+SPECIAL = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+OPENED: dict[Path, None] = {}
+"""The stores that this process has opened: where to look when something in them may be why it failed."""
+
+
 def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Connection:
     """A connection that may write; an older store is migrated, a missing one made where `create`.
 
@@ -30,15 +45,7 @@ def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Co
     Transactions are explicit (`with transaction(conn)`). UserError: missing, not a store, newer, unwritable.
     """
     path = Path(path)
-    if not path.exists():
-        if not create:
-            raise UserError(missing(path))
-        if not path.parent.is_dir():
-            raise UserError(
-                f"{path}: the folder {path.parent} does not exist. Make it, or name another file with --db."
-            )
-    elif path.is_dir():
-        raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+    usable(path, may_be_missing=create)
     try:
         conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
@@ -71,6 +78,9 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
     # Looking up a parent row for every loss would cost more than storing the loss; `maintenance.check` looks instead.
     conn.execute("PRAGMA foreign_keys = OFF")
     conn.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+    wrong = list(problems(conn, small=True)) if version else []
+    if wrong:
+        raise RunFailed(explained(path, wrong))
     if version < VERSION:
         with transaction(conn):
             # Another process may have done it while this one waited for the lock.
@@ -86,6 +96,7 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
 
 def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:
     """The schema version of an open file; UserError where it is no store, or one of a newer program."""
+    OPENED[path] = None
     # One snapshot: another process may be making the tables at this moment.
     conn.execute("BEGIN")
     try:
@@ -109,6 +120,46 @@ def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool 
             " Upgrade hvdsweep to open it."
         )
     return version
+
+
+def usable(path: Path, *, may_be_missing: bool = False) -> None:
+    """UserError unless `path` can be that of a database: an ordinary file that is there, or may be made in its folder.
+
+    Asked before SQLite sees it, which waits for ever at a FIFO, and leaves a journal next to a device.
+    """
+    other = "Name another file with --db."
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        kind = 0
+    except ValueError as error:
+        raise UserError(f"{visible(str(path))}: {error}. {other}") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                f"{visible(str(path))}: the name is too long for this file system. {other}"
+            ) from error
+        raise UserError(
+            f"{visible(str(path))}: cannot be reached: {error.strerror}. Its folders must be open to you."
+        ) from error
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{visible(str(path))}: SQLite takes only names that are UTF-8; this one has other bytes. Rename it. {other}"
+        ) from error
+    if not kind:
+        if not may_be_missing:
+            raise UserError(missing(path))
+        if not path.parent.is_dir():
+            raise UserError(
+                f"{path}: the folder {path.parent} does not exist. Make it, or name another file with --db."
+            )
+    elif stat.S_ISDIR(kind):
+        raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+    elif not stat.S_ISREG(kind):
+        what = next((word for test, word in SPECIAL if test(kind)), "something else")
+        raise UserError(f"{path}: is {what}, not a database. {other}")
 
 
 def missing(path: Path) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from hvdsweep.errors import UserError
+from hvdsweep.errors import HvdsweepError, RunFailed, UserError
 from hvdsweep.states import Status
-from hvdsweep.store.connection import checked_version, missing, told
+from hvdsweep.store.connection import checked_version, told, usable
+from hvdsweep.store.content import explained, problems
 from hvdsweep.store.liveness import Heartbeats, lives_here
 from hvdsweep.store.rows import (
     EventRow,
@@ -48,6 +50,25 @@ def open_reader(path: str | os.PathLike[str]) -> Reader:
     return Reader(Path(path))
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _explaining(method: Method) -> Method:
+    """An answer that fails over what the file holds says which table, row and column it is, as RunFailed."""
+
+    @functools.wraps(method)
+    def ask(self: Reader, *values: Any, **named: Any) -> Any:
+        try:
+            return method(self, *values, **named)
+        except HvdsweepError:
+            raise
+        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            self.explain(error)
+            raise
+
+    return ask  # type: ignore[return-value]
+
+
 class Reader:
     """One read-only connection. For one thread at a time; every thread that reads opens its own.
 
@@ -57,16 +78,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            there = path.exists()
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot be reached: {error.strerror}. Its folders must be open to you."
-            ) from error
-        if not there:
-            raise UserError(missing(path))
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
+        usable(path)
         self._renewed = 0
         self._heartbeats = Heartbeats()
         self._connect()
@@ -76,8 +88,12 @@ class Reader:
         seen = _traces(self.path)
         try:
             self._conn, at_rest = _open(self.path)
+            wrong = list(problems(self._conn, small=True))
         except sqlite3.Error as error:
             raise told(self.path, error) from error
+        if wrong:
+            self._conn.close()
+            raise RunFailed(explained(self.path, wrong))
         self._at_rest = seen if at_rest else None
         """How the file looked when it was opened as one that nobody writes; None where SQLite itself sees what is written."""
 
@@ -88,6 +104,12 @@ class Reader:
 
     def close(self) -> None:
         self._conn.close()
+
+    def explain(self, error: Exception) -> None:
+        """RunFailed, naming table, row and column, if the file holds what no store may hold; nothing if it does not."""
+        wrong = list(problems(self._conn))
+        if wrong:
+            raise RunFailed(explained(self.path, wrong)) from error
 
     def __enter__(self) -> Reader:
         return self
@@ -101,6 +123,7 @@ class Reader:
         if self._conn.in_transaction:
             yield self
             return
+        self._renew()
         self.rows("BEGIN")
         try:
             yield self
@@ -109,6 +132,7 @@ class Reader:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of any SELECT, as tuples; UserError where the file is locked or damaged."""
+        self._renew()
         try:
             return self._conn.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
@@ -123,6 +147,7 @@ class Reader:
         """The rows of a SELECT as a structured array; NULL becomes NaN in a float field."""
         import numpy as np
 
+        self._renew()
         try:
             return np.fromiter(self._conn.execute(sql, values), np.dtype(dtype))
         except sqlite3.DatabaseError as error:
@@ -133,12 +158,17 @@ class Reader:
 
         A store at rest that its owner begins to write again is opened anew.
         """
+        self._renew()
+        return int(self.rows("PRAGMA data_version")[0][0]) + (self._renewed << 32)
+
+    def _renew(self) -> None:
+        """Open a store at rest again once somebody has begun to write it."""
         if self.at_rest and not self._conn.in_transaction and _traces(self.path) != self._at_rest:
             self._conn.close()
             self._connect()
             self._renewed += 1
-        return int(self.rows("PRAGMA data_version")[0][0]) + (self._renewed << 32)
 
+    @_explaining
     def sweeps(self) -> list[SweepRow]:
         """All sweeps, oldest first."""
         now = time.time()
@@ -156,6 +186,7 @@ class Reader:
             found.append(SweepRow(*[*fields, json.loads(versions or "{}"), live]))
         return found
 
+    @_explaining
     def workloads(self, sweep_id: int | None = None) -> list[WorkloadRow]:
         """The workloads of one sweep, or of all."""
         rows = self.rows(
@@ -165,6 +196,7 @@ class Reader:
         )
         return [WorkloadRow(*[*row[:8], bool(row[8]), *row[9:]]) for row in rows]
 
+    @_explaining
     def studies(self, sweep_id: int | None = None) -> list[StudyRow]:
         """The studies of one sweep, or of all, by workload and batch size."""
         rows = self.rows(
@@ -175,6 +207,7 @@ class Reader:
         )
         return [StudyRow(*[*row[:9], json.loads(row[9]), json.loads(row[10])]) for row in rows]
 
+    @_explaining
     def counts(self) -> dict[int, dict[Status, int]]:
         """Study id -> how many of its trials are in each state (absent: none)."""
         found: dict[int, dict[Status, int]] = {}
@@ -183,10 +216,12 @@ class Reader:
             found.setdefault(study, {})[Status[status]] = count
         return found
 
+    @_explaining
     def metrics(self) -> list[str]:
         """Every metric that was ever measured, in the order they appeared."""
         return metric_columns(self._conn)
 
+    @_explaining
     def trials(
         self,
         where: TrialFilter | None = None,
@@ -201,6 +236,7 @@ class Reader:
 
         return trial_page(self, where or TrialFilter(), sort, descending, offset, limit)
 
+    @_explaining
     def trial(self, trial_id: int) -> TrialRow:
         """One trial; UserError where there is none of that id."""
         from hvdsweep.store.trial_pages import trial_rows
@@ -212,6 +248,7 @@ class Reader:
             )
         return rows[0]
 
+    @_explaining
     def parameter_names(self) -> list[str]:
         """Every metaparameter that the first trial of some study has, sorted."""
         rows = self.rows(
@@ -219,6 +256,7 @@ class Reader:
         )
         return [row[0] for row in rows]
 
+    @_explaining
     def losses(self, trial_id: int, after: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """(steps [n], losses [n]) of a trial beyond step `after`, ascending; NaN where the loss was not a number."""
         import numpy as np
@@ -230,6 +268,7 @@ class Reader:
         )
         return np.ascontiguousarray(rows["step"]), np.ascontiguousarray(rows["loss"])
 
+    @_explaining
     def measurements(self, trial_id: int) -> Measurements:
         """All evaluations of a trial."""
         import numpy as np
@@ -248,6 +287,7 @@ class Reader:
             },
         )
 
+    @_explaining
     def workload_table(
         self,
         workload: str,
@@ -264,6 +304,7 @@ class Reader:
 
         return workload_table(self, workload, metric, sweep, maximize)
 
+    @_explaining
     def gangs(self, sweep_id: int | None = None) -> list[GangRow]:
         """All gangs, oldest first, each with the trial it trains now."""
         rows = self.rows(
@@ -284,6 +325,7 @@ class Reader:
         except sqlite3.DatabaseError as error:
             raise told(self.path, error) from error
 
+    @_explaining
     def events(
         self, after_id: int = 0, *, sweep_id: int | None = None, latest: int | None = None
     ) -> list[EventRow]:
@@ -295,6 +337,7 @@ class Reader:
         )
         return [EventRow(*row) for row in reversed(rows)]
 
+    @_explaining
     def throughput(self) -> list[ThroughputRow]:
         """Every measured speed, oldest first."""
         rows = self.rows(
@@ -303,24 +346,28 @@ class Reader:
         )
         return [ThroughputRow(*row) for row in rows]
 
+    @_explaining
     def status(self, sweep_id: int | None = None) -> dict[str, Any]:
         """What `hvdsweep status --json` prints."""
         from hvdsweep.store.summary import status
 
         return status(self, sweep_id)
 
+    @_explaining
     def trials_frame(self, workload: str | None = None, sweep_id: int | None = None) -> pd.DataFrame:
         """One row per trial, metaparameters as columns `parameters.NAME`, indexed by trial id."""
         from hvdsweep.store.frames import trials_frame
 
         return trials_frame(self, workload, sweep_id)
 
+    @_explaining
     def losses_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
         """Columns trial_id, step, loss."""
         from hvdsweep.store.frames import losses_frame
 
         return losses_frame(self, trial_ids)
 
+    @_explaining
     def measurements_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
         """Columns trial_id, step and one per metric."""
         from hvdsweep.store.frames import measurements_frame
@@ -343,27 +390,30 @@ def _traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
 
 def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection, and whether it takes the store for one that nobody writes."""
-    name = f"file:{quote(str(path.absolute()))}?mode=ro"
+    at_rest = _is_at_rest(path)
+    name = f"file:{quote(str(path.absolute()))}?{'immutable=1' if at_rest else 'mode=ro'}"
     conn = sqlite3.connect(
         name, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
         checked_version(conn, path)
-        return conn, False
-    except sqlite3.OperationalError as error:
-        conn.close()
-        wal = Path(f"{path}-wal")
-        unreachable = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if error.sqlite_errorcode & 0xFF not in unreachable or (wal.exists() and wal.stat().st_size):
-            raise
     except BaseException:
         conn.close()
         raise
-    # A WAL store at rest in a folder that may not be written: nobody can be writing it, all of it is in the one file.
-    conn = sqlite3.connect(f"{name}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+    return conn, at_rest
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether nobody can be writing the store: whoever has a store in WAL mode open keeps a WAL beside it.
+
+    SQLite would make one, and leave it there, even to read; or could not read at all in a folder that may not be written.
+    """
+    wal = Path(f"{path}-wal")
     try:
-        checked_version(conn, path)
-    except BaseException:
-        conn.close()
-        raise
-    return conn, True
+        with path.open("rb") as file:
+            header = file.read(20)
+        return header[18:20] == b"\x02\x02" and not (
+            wal.exists() and (wal.stat().st_size or os.access(path.parent, os.W_OK))
+        )
+    except OSError:
+        return False

@@ -1,0 +1,269 @@
+"""What every row of a store must hold, so that a file which SQLite can read but hvdsweep cannot use is named as such.
+
+A store that another program changed, or that a fault of a disk changed without SQLite's notice, may lack a table or a column, or
+hold text for a number, broken JSON, an unknown status or an impossible time. All that is known about the content of a store is
+in `TABLES`. Small tables are checked whenever a store is opened, large ones when an answer fails and by `hvdsweep doctor --db`.
+
+A new column gets an entry in `TABLES`; `tests/store/test_content.py` then damages it in every way its kind allows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvdsweep.store.schema import LARGEST_STEP, quoted
+
+LATEST_TIME = 1e11
+"""Unix seconds (in the year 5138) beyond which no time is believed."""
+
+ROWS_AT_ONCE = 5000
+"""Tables of no more rows are checked whenever a store is opened: some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may stand in a column."""
+
+    words: str
+    """For the message: `is not WORDS`."""
+    holds: str
+    """SQL that is true of a right value `{c}`."""
+    nullable: bool = False
+
+
+def _or_null(kind: Kind) -> Kind:
+    return Kind(kind.words, kind.holds, nullable=True)
+
+
+def _one_of(*words: str) -> Kind:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return Kind(f"one of {', '.join(words)}", f"{{c}} IN ({listed})")
+
+
+def _whole(words: str, least: int, most: int = 2**63 - 1) -> Kind:
+    return Kind(words, f"typeof({{c}}) = 'integer' AND {{c}} BETWEEN {least} AND {most}")
+
+
+WHOLE = _whole("a whole number", -(2**63))
+ID = _whole("a number of a row", 1)
+COUNT = _whole("a whole number from 0", 0)
+AT_LEAST_1 = _whole("a whole number from 1", 1)
+STEPS = _whole(f"a number of steps (0 to {LARGEST_STEP})", 0, LARGEST_STEP)
+FLAG = _whole("0 or 1", 0, 1)
+NUMBER = Kind("a number", "typeof({c}) IN ('real', 'integer')")
+POSITIVE = Kind("a finite number above 0", "typeof({c}) IN ('real', 'integer') AND {c} > 0 AND {c} < 9e999")
+TIME = Kind(
+    "a time in unix seconds", f"typeof({{c}}) IN ('real', 'integer') AND {{c}} BETWEEN 0 AND {LATEST_TIME}"
+)
+TEXT = Kind("text", "typeof({c}) = 'text'")
+NAME = Kind("a name", "typeof({c}) = 'text' AND length({c}) > 0")
+JSON = Kind(
+    "a JSON object",
+    # CASE, since SQLite may evaluate both sides of AND, and most JSON functions raise an error for what is no JSON.
+    "CASE WHEN typeof({c}) = 'text' AND json_valid({c}) THEN json_type({c}) = 'object' ELSE 0 END",
+)
+VALUES = Kind(
+    "a JSON object of numbers, words and truth values",
+    "CASE WHEN typeof({c}) = 'text' AND json_valid({c}) THEN json_type({c}) = 'object' AND NOT EXISTS (SELECT 1"
+    " FROM json_each({c}) WHERE type NOT IN ('integer', 'real', 'text', 'true', 'false', 'null')) ELSE 0 END",
+)
+
+TABLES: dict[str, dict[str, Kind]] = {
+    "sweeps": {
+        "id": ID,
+        "name": NAME,
+        "key": TEXT,
+        "source": _one_of("launch", "import"),
+        "file": _or_null(TEXT),
+        "definition": JSON,
+        "state": _one_of("IDLE", "RUNNING", "STOPPING", "DONE", "FAILED"),
+        "request": _or_null(_one_of("stop")),
+        "created": TIME,
+        "started": _or_null(TIME),
+        "ended": _or_null(TIME),
+        "heartbeat": _or_null(TIME),
+        "supervisor_pid": _or_null(ID),
+        "supervisor_host": _or_null(TEXT),
+        "np": _or_null(AT_LEAST_1),
+        "gangs": _or_null(AT_LEAST_1),
+        "versions": _or_null(JSON),
+        "trial_order": _or_null(TEXT),
+        "supervisor": _or_null(TEXT),
+    },
+    "workloads": {
+        "id": ID,
+        "sweep_id": ID,
+        "name": NAME,
+        "dataset": TEXT,
+        "model": TEXT,
+        "algorithm": TEXT,
+        "metric": _or_null(NAME),
+        "goal": _or_null(NUMBER),
+        "maximize": FLAG,
+        "train_examples": _or_null(COUNT),
+        "parameters": _or_null(COUNT),
+    },
+    "studies": {
+        "id": ID,
+        "workload_id": ID,
+        "batch_size": AT_LEAST_1,
+        "train_steps": STEPS,
+        "target_trials": COUNT,
+        "max_trials": COUNT,
+        "seed": _or_null(WHOLE),
+        "definition": JSON,
+        "search": JSON,
+    },
+    "trials": {
+        "id": ID,
+        "study_id": ID,
+        "number": COUNT,
+        "key": _or_null(TEXT),
+        "status": _one_of("PENDING", "RUNNING", "COMPLETE", "INFEASIBLE", "INCOMPLETE"),
+        "parameters": VALUES,
+        "seed": _or_null(WHOLE),
+        "steps": STEPS,
+        "attempts": COUNT,
+        "gang_id": _or_null(ID),
+        "started": _or_null(TIME),
+        "ended": _or_null(TIME),
+        "stop_reason": _or_null(_one_of("budget", "goal", "beaten", "diverged", "failed")),
+        "message": _or_null(TEXT),
+        "chosen": _or_null(TEXT),
+    },
+    "metrics": {"id": ID, "name": NAME, "maximize": FLAG},
+    "gangs": {
+        "id": ID,
+        "sweep_id": ID,
+        "np": AT_LEAST_1,
+        "host": _or_null(TEXT),
+        "pid": _or_null(ID),
+        "state": _one_of("STARTING", "IDLE", "TRAINING", "STOPPED", "DEAD"),
+        "trial_id": _or_null(ID),
+        "started": TIME,
+        "heartbeat": _or_null(TIME),
+        "ended": _or_null(TIME),
+        "message": _or_null(TEXT),
+        "log_dir": _or_null(TEXT),
+        "process": _or_null(TEXT),
+    },
+    "events": {
+        "id": ID,
+        "time": TIME,
+        "sweep_id": _or_null(ID),
+        "gang_id": _or_null(ID),
+        "trial_id": _or_null(ID),
+        "kind": TEXT,
+        "message": TEXT,
+    },
+    "throughput": {
+        "id": ID,
+        "time": TIME,
+        "workload": TEXT,
+        "batch_size": AT_LEAST_1,
+        "np": AT_LEAST_1,
+        "gangs": AT_LEAST_1,
+        "host": _or_null(TEXT),
+        "steps": AT_LEAST_1,
+        "seconds": POSITIVE,
+        "steps_per_second": POSITIVE,
+        "examples_per_second": POSITIVE,
+        "source": _one_of("scale", "trial"),
+    },
+    "losses": {"trial_id": ID, "step": STEPS, "loss": _or_null(NUMBER)},
+    "measurements": {"trial_id": ID, "step": STEPS},
+    "best_records": {"metric_id": ID, "trial_id": ID, "step": STEPS, "value": NUMBER},
+    "running_best": {},
+}
+"""Table -> column -> what stands in it. `measurements` has further columns, one per metric, of numbers or NULL."""
+
+KEYS = {
+    "losses": ("trial_id", "step"),
+    "measurements": ("trial_id", "step"),
+    "best_records": ("metric_id", "trial_id", "step"),
+}
+"""What names a row of a table without an `id`."""
+
+SINCE = {
+    ("sweeps", "trial_order"): 2,
+    ("trials", "chosen"): 2,
+    ("sweeps", "supervisor"): 3,
+    ("gangs", "process"): 3,
+}
+"""(table, column) -> the version of the schema that brought it; 1 for all others."""
+
+
+def problems(conn: sqlite3.Connection, *, small: bool = False) -> Iterator[str]:
+    """What is wrong, one sentence per table and column, the first row named. `small`: leave large tables out."""
+    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+    # A view of a table that is missing has no columns that SQLite could name.
+    there: dict[str, list[str]] = {
+        name: [] for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+    }
+    for table, column in conn.execute(
+        "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'"
+    ):
+        there[table].append(column)
+    for table, columns in TABLES.items():
+        if table not in there:
+            yield f"has no table {table}"
+            continue
+        wanted = {
+            column: kind for column, kind in columns.items() if SINCE.get((table, column), 1) <= version
+        }
+        for column in wanted.keys() - set(there[table]):
+            yield f"table {table}: has no column {column}"
+        wanted = {column: kind for column, kind in wanted.items() if column in there[table]}
+        if table == "measurements":
+            wanted |= {column: _or_null(NUMBER) for column in there[table] if column not in wanted}
+        if not wanted or (small and (table in KEYS or _is_large(conn, table))):
+            continue
+        yield from _wrong_values(conn, table, wanted)
+
+
+def _is_large(conn: sqlite3.Connection, table: str) -> bool:
+    # Ids are never used again, so the last one bounds the number of rows; asking for it costs nothing.
+    last = conn.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
+    return last is not None and last > ROWS_AT_ONCE
+
+
+def _wrong_values(conn: sqlite3.Connection, table: str, columns: dict[str, Kind]) -> Iterator[str]:
+    def right(column: str, kind: Kind) -> str:
+        name = quoted(column)
+        # A comparison with NULL is NULL: neither right nor wrong.
+        holds = f"ifnull({kind.holds.format(c=name)}, 0)"
+        return f"({name} IS NULL OR {holds})" if kind.nullable else f"({name} IS NOT NULL AND {holds})"
+
+    all_right = " AND ".join(right(column, kind) for column, kind in columns.items())
+    # One pass finds whether anything is wrong; only then each column is looked at alone.
+    if conn.execute(f"SELECT 1 FROM {table} WHERE NOT ({all_right}) LIMIT 1").fetchone() is None:
+        return
+    key = [name for name in KEYS.get(table, ("id",)) if name in columns]
+    named = ", ".join(key) or "rowid"
+    for column, kind in columns.items():
+        row = conn.execute(
+            f"SELECT {quoted(column)}, {named} FROM {table} WHERE NOT {right(column, kind)} LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            where = ", ".join(
+                str(value) if name == "id" else f"{name} {value}"
+                for name, value in zip(key, row[1:], strict=False)
+            )
+            yield f"table {table}, row {where or row[1]}, column {column}: {_shown(row[0])} is not {kind.words}"
+
+
+def _shown(value: object) -> str:
+    text = "NULL" if value is None else ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def explained(path: Path, found: list[str]) -> str:
+    """The message for a store with wrong content; `found` is not empty."""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return (
+        f"{path}: {found[0]}{more}. Another program changed the file, or it is damaged: take a backup, "
+        f"or see all that is wrong with `hvdsweep doctor --quick --db {path}`."
+    )

@@ -1,0 +1,226 @@
+"""A file that SQLite reads but that holds what no store may hold: one message that names table, row and column, exit code 1.
+
+Damages are generated from `content.TABLES`: a new column is damaged in every way that its kind allows.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hvdsweep.errors import RunFailed
+from hvdsweep.store import connect, open_reader
+from hvdsweep.store.content import KEYS, SINCE, TABLES, problems
+from hvdsweep.store.schema import quoted
+from tests.tui.stores import small_store
+
+WRONG = {
+    "a word for a number": "word",
+    "an impossible time": 1e300,
+    "minus four": -4,
+    "broken JSON": '{"a": ',
+    "a list": "[1, 2]",
+    "bytes": b"\xff\xfe",
+    "a fraction": 0.5,
+    "nothing": None,
+}
+"""Values that some column may not hold; `damages` leaves out those that a column may."""
+
+COMMANDS = {
+    "status": ["status"],
+    "status --json": ["status", "--json"],
+    "trials": ["trials"],
+    "trials --json": ["trials", "--json"],
+    "trial": ["trials", "1"],
+    "events": ["events"],
+    "logs": ["logs"],
+    "curve": ["curve"],
+    "best": ["best"],
+    "best --json": ["best", "--json"],
+    "figure": ["figure", "curve", "--text"],
+    "report": ["report", "--out", "report.html"],
+    "export": ["export", "exported"],
+}
+"""Every command that reads a store."""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A store with something in every table but `throughput`, closed, in one file."""
+    path = small_store(tmp_path_factory.mktemp("content") / "store.db")
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("PRAGMA journal_mode = delete")
+    return path
+
+
+@pytest.fixture
+def copy(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(original, tmp_path / "store.db"))
+
+
+def columns() -> Iterator[tuple[str, str]]:
+    for table, kinds in TABLES.items():
+        if table != "throughput":
+            yield from ((table, column) for column in kinds)
+
+
+def is_right(conn: sqlite3.Connection, table: str, column: str, value: object) -> bool:
+    kind = TABLES[table][column]
+    if value is None:
+        return kind.nullable
+    return bool(conn.execute(f"SELECT ifnull({kind.holds.format(c='?1')}, 0)", (value,)).fetchone()[0])
+
+
+def damages(table: str, column: str) -> Iterator[tuple[str, object]]:
+    """The names and values that may not stand there and that SQLite takes."""
+    with closing(sqlite3.connect(":memory:")) as conn:
+        for name, value in WRONG.items():
+            if not is_right(conn, table, column, value):
+                yield name, value
+
+
+def damage(path: Path, table: str, column: str, value: object) -> bool:
+    """Put `value` into the last row, whatever the table's rules; False if SQLite does not take it or changes it."""
+    with closing(sqlite3.connect(path)) as conn:
+        try:
+            conn.execute(
+                f"UPDATE {table} SET {quoted(column)} = ?1 WHERE {quoted(column)} IS NOT ?1"
+                f" AND ({', '.join(KEYS.get(table, ('id',)))}) = (SELECT {', '.join(KEYS.get(table, ('id',)))} FROM {table}"
+                f" ORDER BY 1 DESC LIMIT 1)",
+                (value,),
+            )
+            conn.commit()
+        except sqlite3.Error:
+            return False
+        return bool(list(problems(conn)))
+
+
+def test_every_column_is_described(original: Path):
+    """The description names the columns of a store as it is made, and none that it does not have."""
+    with closing(sqlite3.connect(original)) as conn:
+        for table, kinds in TABLES.items():
+            there = [row[1] for row in conn.execute(f"PRAGMA table_info({table})")]
+            if table in ("measurements", "running_best"):
+                there = there[: len(kinds)]
+            assert sorted(there) == sorted(kinds), table
+        assert set(SINCE) <= set(columns())
+        assert list(problems(conn)) == []
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in ("throughput", "running_best")])
+def test_a_wrong_value_is_named(table: str, original: Path, tmp_path: Path):
+    """Every column with every value it may not hold: table, row, column and value in one sentence, nothing else wrong."""
+    tried = 0
+    for column in TABLES[table]:
+        for name, value in damages(table, column):
+            path = Path(shutil.copy(original, tmp_path / "damaged.db"))
+            if not damage(path, table, column, value):
+                continue
+            tried += 1
+            with closing(sqlite3.connect(path)) as conn:
+                (found,) = problems(conn)
+            assert found.startswith(f"table {table}, row "), (name, found)
+            assert f"column {column}: " in found, (name, found)
+    assert tried >= 2 * len(TABLES[table])
+
+
+@pytest.mark.parametrize(("table", "column"), list(columns()))
+def test_a_missing_column_is_named(table: str, column: str, copy: Path):
+    """Reading and writing alike."""
+    with closing(sqlite3.connect(copy)) as conn:
+        conn.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO renamed")
+        conn.commit()
+    for opened in (open_reader, connect):
+        with pytest.raises(RunFailed, match=f"table {table}: has no column {column}"):
+            opened(copy)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_missing_table_is_named(table: str, copy: Path):
+    """Reading and writing alike."""
+    with closing(sqlite3.connect(copy)) as conn:
+        conn.execute(f"DROP {'VIEW' if table == 'running_best' else 'TABLE'} {table}")
+        conn.commit()
+    for opened in (open_reader, connect):
+        with pytest.raises(RunFailed, match=f"has no table {table}"):
+            opened(copy)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_says_the_same(arguments: list[str], original: Path, tmp_path: Path, monkeypatch):
+    """Whatever small table is damaged: exit code 1 and the sentence, from every command that reads."""
+    from hvdsweep.cli import group
+
+    monkeypatch.chdir(tmp_path)
+    for table, column, value in (
+        ("studies", "batch_size", -4),
+        ("trials", "parameters", '{"learning_rate": '),
+        ("trials", "status", "LOST"),
+        ("events", "time", 1e300),
+        ("sweeps", "versions", "7"),
+    ):
+        path = Path(shutil.copy(original, tmp_path / "damaged.db"))
+        assert damage(path, table, column, value)
+        run = CliRunner().invoke(group, [*arguments, "--db", str(path)])
+        assert isinstance(run.exception, RunFailed), (table, column, run.output)
+        assert f"table {table}, row " in str(run.exception)
+        assert f"column {column}: " in str(run.exception)
+
+
+def test_large_tables_are_looked_at_when_an_answer_fails(copy: Path, monkeypatch):
+    """They are not checked at every start; the message is the same."""
+    from hvdsweep.store import content
+
+    monkeypatch.setattr(content, "ROWS_AT_ONCE", 1)
+    assert damage(copy, "trials", "status", "LOST")
+    with (
+        open_reader(copy) as reader,
+        pytest.raises(RunFailed, match=r"table trials, row .* column status: 'LOST'"),
+    ):
+        reader.counts()
+
+
+def test_a_text_among_losses_is_named(copy: Path):
+    """Losses and measurements are never checked at the start."""
+    assert damage(copy, "losses", "loss", "word")
+    with closing(sqlite3.connect(copy)) as conn:
+        trial = conn.execute("SELECT trial_id FROM losses WHERE loss = 'word'").fetchone()[0]
+    with (
+        open_reader(copy) as reader,
+        pytest.raises(RunFailed, match=rf"trial_id {trial}, step .* column loss: 'word'"),
+    ):
+        reader.losses(trial)
+
+
+def test_the_program_ends_in_words(copy: Path):
+    """`hvdsweep` as people start it: one sentence on stderr, no traceback, exit code 1."""
+    assert damage(copy, "gangs", "np", "many")
+    code = "from hvdsweep.cli import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "status", "--db", str(copy)], capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.count("\n") == 1
+    assert "table gangs, row " in run.stderr
+
+
+def test_an_older_store_lacks_nothing(copy: Path):
+    """Columns of later versions are not missed in a store of the first one."""
+    with closing(sqlite3.connect(copy)) as conn:
+        for table, column in SINCE:
+            conn.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        conn.execute("PRAGMA user_version = 1")
+        conn.execute("DELETE FROM _sqlite_migrations WHERE name NOT LIKE '1:%'")
+        conn.commit()
+        assert list(problems(conn)) == []
+    with open_reader(copy) as reader:
+        assert len(reader.sweeps()) == 3
+    connect(copy).close()
