@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 _HIDDEN = re.compile(
@@ -20,6 +21,16 @@ def visible(text: str, *, lines: bool = False) -> str:
     if lines:
         text = text.replace("\t", "    ").replace("\r\n", "\n")
     return (_HIDDEN_BUT_LINES if lines else _HIDDEN).sub(_written_out, text)
+
+
+def visible_json(text: str) -> str:
+    """JSON whose strings hold nothing a terminal might obey: JSON itself escapes only what is below a blank."""
+    return _HIDDEN_BUT_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def visible_html(text: str) -> str:
+    """Text inside an element or an attribute: escaped, and with control characters written out."""
+    return html.escape(visible(text, lines=True))
 
 
 def _written_out(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialRow
+from hvdsweep.visible import visible
 from tui.widgets.columns import Cell, Column, Row
 from tui.words import STATUSES, count, duration, number, sign
 
@@ -109,10 +110,10 @@ def short_names(workloads: Sequence[str]) -> dict[str, str]:
     """Workload -> the parts of its name that differ from the others'; all of the last part where there is but one."""
     parts = [name.split("/") for name in workloads]
     if len(parts) < 2:
-        return {name: name.rpartition("/")[2] for name in workloads}
+        return {name: visible(name.rpartition("/")[2]) for name in workloads}
     depth = min(map(len, parts))
     same = [place for place in range(depth) if len({part[place] for part in parts}) == 1]
     return {
-        name: "/".join(word for place, word in enumerate(part) if place not in same) or name
+        name: visible("/".join(word for place, word in enumerate(part) if place not in same) or name)
         for name, part in zip(workloads, parts, strict=True)
     }

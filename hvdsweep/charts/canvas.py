@@ -15,6 +15,7 @@ import numpy.typing as npt
 from hvdsweep.charts.frame import Frame
 from hvdsweep.charts.palette import MONO, TERMINAL, Theme, style_of
 from hvdsweep.charts.raster import IntArray, TextArray
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -164,7 +165,7 @@ class Pen:
 
     def put(self, column: int, row: int, text: str, style: str) -> int:
         """Writes text to the right of a cell; returns the column after it."""
-        cells = cells_of(text, ascii=self.ascii)
+        cells = cells_of(visible(text), ascii=self.ascii)
         first, last = max(0, -column), min(len(cells), self.width - column)
         if 0 <= row < self.height and first < last:
             shown = cells[first:last]

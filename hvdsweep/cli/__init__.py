@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 import importlib
 import io
+import os
 import sqlite3
 import sys
 from typing import Any
 
 import click
 
+from hvdsweep.cli.streams import guarded
 from hvdsweep.errors import HvdsweepError
+from hvdsweep.visible import visible
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("hvdsweep.cli.demo", "Train a small sweep and draw its scaling curve: one to three minutes."),
@@ -49,11 +54,29 @@ class LazyGroup(click.Group):
             return None
         command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
+        for parameter in command.params:
+            if isinstance(parameter.type, click.types.IntParamType):
+                parameter.type = _bounded(parameter.type)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _bounded(kind: click.types.IntParamType) -> click.types.IntParamType:
+    """The same type, which takes no number that SQLite cannot hold."""
+    # Not the one that all commands share.
+    bounded, convert = copy.copy(kind), kind.convert
+
+    def within(value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        number = convert(value, parameter, context)
+        if not -(2**63) <= number < 2**63:
+            kind.fail(f"{str(value)[:40]} is beyond 64 bits.", parameter, context)
+        return number
+
+    setattr(bounded, "convert", within)  # noqa: B010
+    return bounded
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,13 +90,12 @@ def group() -> None:
 
 def main() -> None:
     """The console script: errors meant for people go to stderr as one clear text, with the exit code that says which kind."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal without Unicode shows a question mark for what it cannot show, rather than nothing at all.
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="replace")
+    _streams()
     try:
         # A command that ends by `ctx.exit(code)` comes back with its code.
         code = group.main(prog_name="hvdsweep", standalone_mode=False)
+        # Here, where an error can still be told: what is left in the buffer may not find room.
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -83,14 +105,48 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except HvdsweepError as error:
-        click.echo(str(error), err=True)
+        click.echo(visible(str(error), lines=True), err=True)
         sys.exit(error.exit_code)
     except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError, OSError) as error:
-        message = _explained(error)
+        message = _unwritable(error) or _explained(error)
         if message is None:
             raise
-        click.echo(message, err=True)
+        click.echo(visible(message, lines=True), err=True)
         sys.exit(1)
+
+
+def _streams() -> None:
+    """Streams that every command can write to, and on which foreign text cannot steer the terminal."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Closed (`2>&-`). The next file that is opened, a database perhaps, would get this number and all messages.
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, guarded(stream))
+
+
+def _unwritable(error: Exception) -> str | None:
+    """What keeps stdout from being written; None for any other error."""
+    if (
+        not isinstance(error, OSError)
+        or error.filename is not None
+        or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+    ):
+        return None
+    # Python would fail once more, on what is left in its buffer, when the process ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return f"The output cannot be written: {error.strerror}."
 
 
 def _explained(error: Exception) -> str | None:

@@ -12,6 +12,7 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,7 +196,7 @@ def _lines(curve: Curve) -> list[str]:
     from hvdsweep.curves import heuristics
     from hvdsweep.curves.chart import goal_text
 
-    head = f"{curve.workload}   {goal_text(curve)}{conditions(curve)}"
+    head = visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}")
     names = sorted({name for point in curve.points for name in point.parameters})
     momentum = "momentum" in names
     linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
@@ -261,9 +262,13 @@ def _half(curve: Curve, index: int) -> str:
 def _law(law: PowerLaw) -> str:
     spread = "" if law.low is None or law.high is None else f" ({law.low:.2f} to {law.high:.2f})"
     return (
-        f"B^{law.exponent:.2f}{spread}; linear scaling is off by a factor of {math.exp(law.linear_misfit):.2g}, "
-        f"square root by {math.exp(law.square_root_misfit):.2g} (rms)"
+        f"B^{law.exponent:.2f}{spread}; linear scaling is off by a factor of {_factor(law.linear_misfit)}, "
+        f"square root by {_factor(law.square_root_misfit)} (rms)"
     )
+
+
+def _factor(logarithm: float) -> str:
+    return f"{math.exp(logarithm):.2g}" if logarithm < 700 else "more than 1e304"
 
 
 def _number(value: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.cli.columns import between, short, table, whole
 from hvdsweep.curves.chart import goal_text
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, Point
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = False) -> list[str]:
     """Headline, table, findings and warnings of one curve."""
-    lines = [f"{curve.workload}   {goal_text(curve)}{conditions(curve)}", ""]
+    lines = [visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}"), ""]
     if not curve.points:
         return [*lines, "No studies yet."]
     lines += [*_table(curve, examples), ""]

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from hvdsweep.visible import visible_json
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DATABASE_VARIABLE = "HVDSWEEP_DB"
@@ -37,4 +39,6 @@ def json_option(command: Command) -> Command:
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """One JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON has not."""
-    click.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=False, allow_nan=False))
+    click.echo(
+        visible_json(json.dumps(value, indent=None if line else 2, ensure_ascii=False, allow_nan=False))
+    )

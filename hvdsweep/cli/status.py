@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.visible import visible
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
         first = studies[0]
         trials = {name: sum(study["trials"][name] for study in studies) for name in first["trials"]}
         target = sum(study["target_trials"] for study in studies)
-        row = {"workload": "" if first["workload"] == shown else first["workload"]}
+        row = {"workload": "" if first["workload"] == shown else visible(first["workload"])}
         shown = first["workload"]
         if by_workload:
             row["studies"] = f"{len(studies):,}"
@@ -198,7 +199,7 @@ def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
     for gang in gangs:
         trains = progress = ""
         if gang["trial_id"] is not None and gang["workload"] is not None:
-            trains = f"{gang['workload']} batch size {gang['batch_size']:,}, trial {gang['number']}"
+            trains = f"{visible(gang['workload'])} batch size {gang['batch_size']:,}, trial {gang['number']}"
             progress = bar(gang["steps"], gang["train_steps"])
         start = start_words(GangRow(**gang), now)
         if start is not None:

@@ -11,6 +11,8 @@ import click
 
 from hvdsweep.cli.columns import table, whole
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.visible import visible
+from hvdsweep.words import short_value
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -110,10 +112,10 @@ def _list(
             str(row.number),
             _outcome(row),
             whole(row.steps) if row.steps else "",
-            _value(row.best),
+            short_value(row.best),
             whole(row.goal_step),
-            _value(_seconds(row)),
-            *(_value(row.parameters.get(name)) for name in names),
+            short_value(_seconds(row)),
+            *(short_value(row.parameters.get(name)) for name in names),
         ]
         for row in page.rows
     ]
@@ -139,21 +141,25 @@ def _show(reader: Reader, numbers: Sequence[int], as_json: bool) -> None:
             "status": trial["status"] + (f" ({trial['stop_reason']})" if trial["stop_reason"] else ""),
             "steps": f"{trial['steps']:,} of {trial['train_steps']:,}",
             "goal at": trial["goal_step"],
-            "seconds": _value(trial["seconds"]),
+            "seconds": short_value(trial["seconds"]),
             "failures": trial["attempts"] or None,
             "chosen": trial["chosen"],
-            **{name.replace("_", " "): f"{value!r}" for name, value in trial["parameters"].items()},
+            **{visible(name).replace("_", " "): f"{value!r}" for name, value in trial["parameters"].items()},
         }
         width = max(map(len, facts))
         click.echo(
-            "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items() if value not in (None, ""))
+            "\n".join(
+                f"{name:<{width}}  {visible(str(value))}"
+                for name, value in facts.items()
+                if value not in (None, "")
+            )
         )
         rows = [
             [
                 metric["metric"],
-                _value(metric["best"]),
+                short_value(metric["best"]),
                 whole(metric["best_step"]),
-                _value(metric["last"]),
+                short_value(metric["last"]),
                 whole(metric["points"]),
             ]
             for metric in trial["metrics"]
@@ -226,9 +232,6 @@ def _seconds(row: TrialRow) -> float | None:
     return None if row.started is None or row.ended is None else row.ended - row.started
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value
-
-
-def _value(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _finite(value: Any) -> Any:
+    """What JSON can say: null for what is not finite, everything else as it is."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

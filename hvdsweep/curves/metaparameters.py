@@ -71,6 +71,9 @@ def fit_exponent(batch_sizes: npt.ArrayLike, values: npt.ArrayLike, level: float
         return None
     x, y = np.log(sizes[usable]), np.log(observed[usable])
     spread = x - x.mean()
+    if not spread @ spread > 0:
+        # Batch sizes too large to differ in a float.
+        return None
     exponent = float(spread @ y / (spread @ spread))
     offset = float(y.mean() - exponent * x.mean())
     rest = y - offset - exponent * x
@@ -82,11 +85,22 @@ def fit_exponent(batch_sizes: npt.ArrayLike, values: npt.ArrayLike, level: float
         error,
         None if half is None else exponent - half,
         None if half is None else exponent + half,
-        math.exp(offset),
+        float(np.exp(np.clip(offset, -_MOST, _MOST))),
         n,
-        math.sqrt(float(np.mean((y - np.log(linear)) ** 2))),
-        math.sqrt(float(np.mean((y - np.log(root)) ** 2))),
+        _misfit(y, linear),
+        _misfit(y, root),
     )
+
+
+_MOST = 700.0
+"""The largest exponent of e that a float holds, roughly."""
+
+
+def _misfit(logs: Floats, values: Floats) -> float:
+    """Root mean square distance of logarithms; heuristics that leave the floats are as far off as floats can say."""
+    with np.errstate(divide="ignore"):
+        distance = logs - np.clip(np.log(values), -_MOST, _MOST)
+    return float(np.sqrt(np.mean(distance**2)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,20 +119,24 @@ def _contours(
     y_limits: Limits,
 ) -> tuple[Reference, ...]:
     """Lines of equal learning rate / (1 - momentum), one per decade."""
-    usable = (rates > 0) & (rests > 0)
+    usable = (rates > 0) & (rests > 0) & np.isfinite(rates) & np.isfinite(rests)
     if not usable.any():
         return ()
     left, right = _span(x_limits, rates[usable])
     low, high = _span(y_limits, rests[usable])
-    first, last = math.ceil(math.log10(left / high)), math.floor(math.log10(right / low))
-    return tuple(
-        Reference(
-            "",
-            points=((left / 10, left / 10 / 10.0**power), (right * 10, right * 10 / 10.0**power)),
-            color=CONTOUR,
-        )
-        for power in range(first, min(last, first + 24) + 1)
-    )
+    # Logarithms are subtracted, since a quotient of extreme values leaves the floats.
+    first = math.ceil(math.log10(left) - math.log10(high))
+    last = math.floor(math.log10(right) - math.log10(low))
+    lines = []
+    with np.errstate(over="ignore", under="ignore"):
+        for power in range(first, min(last, first + 24) + 1):
+            ends = np.array([left / 10, right * 10])
+            across = 10.0 ** (np.log10(ends) - power)
+            # Where it leaves the floats there is nothing to draw.
+            if np.isfinite([ends, across]).all() and (across > 0).all():
+                points = ((float(ends[0]), float(across[0])), (float(ends[1]), float(across[1])))
+                lines.append(Reference("", points=points, color=CONTOUR))
+    return tuple(lines)
 
 
 def _beyond(values: npt.NDArray[np.float64], limits: Limits) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hvdsweep.figures.figure import CONTOUR, Figure, Panel, grid
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -28,18 +29,18 @@ def figure_lines(figure: Figure, width: int, *, ascii: bool = False, color: bool
     rows = grid(figure.panels, columns)
     height = FEW if len(rows) == 1 else MANY
     each = (width - GAP * (columns - 1)) // columns
-    lines: list[str | Text] = [figure.title, ""]
+    lines: list[str | Text] = [visible(figure.title), ""]
     heading = ""
     for row in rows:
         panels = [panel for panel in row if panel is not None]
         if panels[0].heading != heading:
             heading = panels[0].heading
-            lines += [heading, ""]
+            lines += [visible(heading), ""]
         canvases = [_shown(panel).render(each, height, ascii=ascii, color=color) for panel in panels]
         lines += _beside(canvases, each, height, color)
         lines.append("")
     for note in figure.notes:
-        lines += textwrap.wrap(note, width, subsequent_indent="  ")
+        lines += textwrap.wrap(visible(note), width, subsequent_indent="  ")
     return lines if figure.notes else lines[:-1]
 
 

@@ -8,6 +8,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from hvdsweep.launch.logs import plain
+
 _FIRST = re.compile(rb"Process name: (\d+)\s+Exit code: (\d+)")
 _TAIL_BYTES = 16 * 1024
 _MOST_LINES = 20
@@ -99,7 +101,8 @@ def _how(code: int) -> str:
 def _words(log: bytes, lines: int = _MOST_LINES) -> str:
     """The last traceback in a log to its end, else its last lines; without what TensorFlow says at every start."""
     text = log.decode("utf-8", errors="replace")
-    said = [line.rstrip() for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
+    shown = [plain(line) for line in text.split("\n")]
+    said = [line for line in shown if line and not _NOISE.match(line)]
     starts = [i for i, line in enumerate(said) if line.startswith(("Traceback (most recent", _FATAL))]
     if starts:
         said = said[starts[-1] :]

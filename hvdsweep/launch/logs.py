@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hvdsweep.visible import visible
+
 FIRST_BYTES = 64 * 1024
 """How much of the end of a log is read at first."""
 
@@ -52,10 +54,10 @@ def read_log(path: Path, offset: int | None = None) -> LogPart:
         start, data = start + cut, data[cut:]
     whole = data.rfind(b"\n") + 1
     text = data[:whole].decode("utf-8", "replace")
-    lines = tuple(_plain(line) for line in text.split("\n")[:-1])
+    lines = tuple(plain(line) for line in text.split("\n")[:-1])
     return LogPart(lines, start + whole, anew)
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     shown = line.rstrip("\r").rpartition("\r")[2]
-    return _CONTROL.sub("", shown.expandtabs(8)).rstrip()
+    return visible(_CONTROL.sub("", shown.expandtabs(8))).rstrip()

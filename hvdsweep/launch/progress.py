@@ -26,6 +26,7 @@ from hvdsweep.launch.events import (
 from hvdsweep.launch.live_curve import LiveCurve, short_names
 from hvdsweep.launch.starting import Starting
 from hvdsweep.store.stages import usually
+from hvdsweep.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -87,7 +88,9 @@ class JsonLines(_Writing):
     """Every event as one line of JSON."""
 
     def _take(self, event: Event) -> None:
-        self._stream.write(json.dumps(event.record(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._stream.write(
+            visible_json(json.dumps(event.record(), ensure_ascii=False, allow_nan=False)) + "\n"
+        )
 
 
 class Lines(_Writing):
@@ -125,14 +128,14 @@ class Lines(_Writing):
         if self._finished is not None:
             for study in event.studies:
                 if (study.workload, study.batch_size) in finished - self._finished:
-                    self._line(_study_line(study))
+                    self._line(visible(_study_line(study)))
         self._finished = finished
         working = [_study_line(study) for study in event.studies if study.running]
         said = "; ".join([_overall(event), *working[:3]])
         now = self._clock()
         if now - self._told >= (LINE_SECONDS if said != self._said else QUIET_SECONDS):
             self._told, self._said = now, said
-            self._line(said)
+            self._line(visible(said))
 
     def _line(self, text: str) -> None:
         self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
@@ -196,7 +199,7 @@ class Bars(_Writing):
             key = (study.workload, study.batch_size)
             if key in active and key not in self._tasks:
                 self._tasks[key] = bars.add_task(
-                    f"{self._names.get(study.workload, study.workload)} {study.batch_size}",
+                    visible(f"{self._names.get(study.workload, study.workload)} {study.batch_size}"),
                     total=1.0,
                     detail="",
                     eta="",
@@ -285,6 +288,11 @@ def _bars(console: Console, below: Callable[[], Iterable[RenderableType]]) -> Pr
 
 def sentence(event: Event) -> str | None:
     """What a person should read of an event; None where that is nothing."""
+    text = _sentence(event)
+    return None if text is None else visible(text, lines=True)
+
+
+def _sentence(event: Event) -> str | None:
     match event:
         case SweepEvent():
             return event.message

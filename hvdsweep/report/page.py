@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from hvdsweep.report.tables import (
     space_words,
 )
 from hvdsweep.states import Status
+from hvdsweep.visible import visible_html as escape
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve

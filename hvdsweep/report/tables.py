@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.report.contents import WorkloadPart
 from hvdsweep.states import Status
+from hvdsweep.visible import visible_html as escape
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Point

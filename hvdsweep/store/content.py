@@ -148,6 +148,8 @@ TABLES: dict[str, dict[str, Kind]] = {
         "ended": _or_null(TIME),
         "message": _or_null(TEXT),
         "log_dir": _or_null(TEXT),
+        "stage": _or_null(TEXT),
+        "first_step": _or_null(TIME),
         "process": _or_null(TEXT),
     },
     "events": {
@@ -190,8 +192,10 @@ KEYS = {
 SINCE = {
     ("sweeps", "trial_order"): 2,
     ("trials", "chosen"): 2,
-    ("sweeps", "supervisor"): 3,
-    ("gangs", "process"): 3,
+    ("gangs", "stage"): 3,
+    ("gangs", "first_step"): 3,
+    ("sweeps", "supervisor"): 4,
+    ("gangs", "process"): 4,
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""
 

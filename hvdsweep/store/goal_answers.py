@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.pairs import asked_by_both
 from hvdsweep.store.schema import naturally_maximised
+from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
     from hvdsweep.curves.measurements import BestMeasurements
@@ -272,5 +273,5 @@ def _parameters(reader: Reader, table: WorkloadTable, trials: set[int]) -> dict[
     ):
         for name, value in json.loads(text).items():
             if isinstance(value, int | float):
-                found.setdefault(name, np.full(len(table.study), np.nan))[place[trial_id]] = value
+                found.setdefault(name, np.full(len(table.study), np.nan))[place[trial_id]] = as_float(value)
     return found

@@ -33,6 +33,7 @@ from hvdsweep.store.rows import (
 )
 from hvdsweep.store.schema import metric_columns, quoted
 from hvdsweep.store.stages import usual_seconds
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +108,10 @@ class Reader:
 
     def explain(self, error: Exception) -> None:
         """RunFailed, naming table, row and column, if the file holds what no store may hold; nothing if it does not."""
-        wrong = list(problems(self._conn))
+        from hvdsweep.store.maintenance import check
+
+        # The deeper look relies on tables and columns being there.
+        wrong = list(problems(self._conn)) or check(self._conn)
         if wrong:
             raise RunFailed(explained(self.path, wrong)) from error
 
@@ -183,7 +187,9 @@ class Reader:
             if state in ("RUNNING", "STOPPING"):
                 here = lives_here(process, pid, host)
                 live = self._heartbeats.lives(sweep_id, heartbeat, now) if here is None else here
-            found.append(SweepRow(*[*fields, json.loads(versions or "{}"), live]))
+            found.append(
+                SweepRow(*[fields[0], visible(fields[1]), *fields[2:], json.loads(versions or "{}"), live])
+            )
         return found
 
     @_explaining
@@ -315,7 +321,16 @@ class Reader:
             " LEFT JOIN workloads w ON w.id = s.workload_id WHERE ?1 IS NULL OR g.sweep_id = ?1 ORDER BY g.id",
             (sweep_id,),
         )
-        return [self._with_usual(GangRow(*row)) for row in rows]
+        return [
+            self._with_usual(
+                dataclasses.replace(
+                    GangRow(*row),
+                    host=None if row[3] is None else visible(row[3]),
+                    message=None if row[15] is None else visible(row[15], lines=True),
+                )
+            )
+            for row in rows
+        ]
 
     def _with_usual(self, gang: GangRow) -> GangRow:
         if gang.stage is None or gang.first_step is not None or gang.ended is not None:
@@ -335,7 +350,7 @@ class Reader:
             " WHERE id > ?1 AND (?2 IS NULL OR sweep_id = ?2) ORDER BY id DESC LIMIT ?3",
             (after_id, sweep_id, -1 if latest is None else latest),
         )
-        return [EventRow(*row) for row in reversed(rows)]
+        return [EventRow(*[*row[:5], visible(row[5]), visible(row[6], lines=True)]) for row in reversed(rows)]
 
     @_explaining
     def throughput(self) -> list[ThroughputRow]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialFilter, TrialPage, TrialRow
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -77,7 +78,10 @@ def trial_rows(reader: Reader, trial_ids: Sequence[int]) -> list[TrialRow]:
     )
     for row in rows:
         status, reason, parameters = Status[row[6]], StopReason.of(row[7]), json.loads(row[12])
-        found[row[0]] = TrialRow(*[*row[:6], status, reason, *row[8:12], parameters, *row[13:]])
+        message = None if row[16] is None else visible(row[16], lines=True)
+        found[row[0]] = TrialRow(
+            *[*row[:6], status, reason, *row[8:12], parameters, *row[13:16], message, *row[17:]]
+        )
     return [found[trial_id] for trial_id in trial_ids if trial_id in found]
 
 

@@ -13,6 +13,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
 from hvdsweep.store.schema import LARGEST_STEP, naturally_maximised, quoted
+from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -139,8 +140,8 @@ def _parameters(texts: tuple[str, ...]) -> dict[str, npt.NDArray[np.float64]]:
         values = [trial.get(name, nan) for trial in trials]
         try:
             found[name] = np.array(values, np.float64)
-        except (TypeError, ValueError):
-            found[name] = np.array([v if isinstance(v, (int, float)) else nan for v in values], np.float64)
+        except (TypeError, ValueError, OverflowError):
+            found[name] = np.array([as_float(value) for value in values], np.float64)
     return found
 
 

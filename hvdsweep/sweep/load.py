@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from hvdsweep.errors import UserError
 from hvdsweep.sweep.checks import check
 from hvdsweep.sweep.messages import Location, Problem, closest, example_of, key_of, problems_of, without_tags
 from hvdsweep.sweep.models import Sweep
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,7 @@ class Checked:
 def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> LoadedSweep:
     """The sweep of a TOML file or of a preset. Raises `UserError` with every mistake in it."""
     path, preset = _find(str(name_or_path))
-    try:
-        # Some editors mark UTF-8 by a byte order mark, which is no part of the text.
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{name_or_path}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{name_or_path}: cannot be read: {error.strerror}") from error
+    text = read_toml(path, str(name_or_path))
     source = str(path.absolute().parent)
     checked = check_text(
         text, str(name_or_path), source=source, overrides=overrides, name=preset or path.stem
@@ -99,6 +93,20 @@ def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> 
         raise UserError(*checked.problems)
     loaded = checked.loaded
     return LoadedSweep(loaded.sweep, loaded.name, str(path.absolute()), source, checked.warnings)
+
+
+def read_toml(path: Path, name: str | None = None) -> str:
+    """The text of a TOML file. UserError, with the file called `name`, if it cannot be read or is not UTF-8."""
+    name = name or str(path)
+    try:
+        # Some editors mark UTF-8 by a byte order mark, which is no part of the text.
+        return path.read_bytes().decode("utf-8").removeprefix(BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read: {error.strerror}") from error
 
 
 def check_text(
@@ -122,6 +130,20 @@ def check_text(
         return Checked(
             None, (f"{filename}: is nested too deeply; a sweep file needs four levels",), locations=("",)
         )
+    except ValueError:
+        # Python does not even read them.
+        return Checked(
+            None,
+            (f"{filename}: a whole number has thousands of digits; those of TOML have 64 bits (19 digits)",),
+            locations=("",),
+        )
+    too_large = [*_beyond_64_bits(raw)]
+    if too_large:
+        sentences = tuple(
+            f"{filename}: {key_of(place)}: a whole number of {len(str(abs(value)))} digits; TOML has 64 bits for one"
+            for place, value in too_large
+        )
+        return Checked(None, sentences, locations=tuple(key_of(place) for place, _ in too_large))
     origins = overrides.apply(raw) if overrides is not None else {}
     sweep, problems, unsound = _validate(raw)
     warnings: list[Problem] = []
@@ -139,6 +161,19 @@ def check_text(
         return Checked(None, sentences, warned, tuple(key_of(entry.location) for entry in problems))
     loaded = LoadedSweep(sweep, sweep.name or name or Path(filename).stem, source=source, warnings=warned)
     return Checked(loaded, warnings=warned)
+
+
+def _beyond_64_bits(value: object, place: Location = ()) -> Iterator[tuple[Location, int]]:
+    """Whole numbers that TOML does not have, though Python reads them; SQLite could not keep them."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _beyond_64_bits(inner, (*place, key))
+        case list():
+            for index, inner in enumerate(value):
+                yield from _beyond_64_bits(inner, (*place, index))
+        case int() if not -(2**63) <= value < 2**63:
+            yield place, value
 
 
 def _find(name: str) -> tuple[Path, str | None]:

@@ -35,3 +35,54 @@ def test_a_terminal_without_unicode(tmp_path_factory, encoding, arguments):
     assert run.returncode == 0, run.stderr.decode()
     assert run.stderr == b""
     assert b"simple_cnn" in run.stdout or b"Simple CNN" in run.stdout
+
+
+PROGRAM = [sys.executable, "-c", "from hvdsweep.cli import main; main()"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["schema"], ["workloads"], ["--help"], ["datasets"], ["doctor", "--quick"]]
+)
+def test_a_full_disk_behind_stdout_is_a_sentence(arguments):
+    """Whatever command: exit code 1, one line on stderr that says what cannot be written, no traceback."""
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == 1
+    assert run.stderr == "The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(closed, tmp_path):
+    """A command whose streams the shell has closed does its work: none of its files gets their numbers."""
+    script = f'"$@" {closed}; echo code $? > done'
+    run = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *PROGRAM, "datasets"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (tmp_path / "done").read_text() == "code 0\n"
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["events", "--after"],
+        ["events", "--last"],
+        ["status", "--sweep"],
+        ["trials"],
+        ["trials", "--limit"],
+        ["trials", "--offset"],
+        ["curve", "--num-trials"],
+        ["curve", "--sweep"],
+        ["best", "--step-budget"],
+        ["launch", "mnist", "--seed"],
+        ["launch", "mnist", "--np"],
+        ["launch", "mnist", "--steps"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000], ids=len)
+def test_numbers_beyond_64_bits_are_refused(arguments, number, tmp_path):
+    """By every command, as bad input."""
+    run = subprocess.run([*PROGRAM, *arguments, number], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 2, run.stderr
+    assert "Traceback" not in run.stderr

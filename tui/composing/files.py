@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import shutil
@@ -20,7 +21,10 @@ def write(path: Path, text: str, *, replace: bool, before: str | None) -> None:
         there = path.read_bytes() if path.exists() else None
         if there == data:
             return
-        if there is not None and (not replace or (before is not None and there != before.encode("utf-8"))):
+        if there is not None and (
+            not replace
+            or (before is not None and there.removeprefix(codecs.BOM_UTF8) != before.encode("utf-8"))
+        ):
             raise UserError(
                 f"{path}: was changed elsewhere meanwhile. Save under another name, or open it anew."
             )

@@ -82,15 +82,9 @@ def preset(name: str) -> Start:
 
 def file_at(path: Path) -> Start:
     """A file. UserError where it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: byte {error.start} is not UTF-8, the encoding of TOML; save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    return Start(text, name=path.stem, file=path.absolute())
+    from hvdsweep.sweep.load import read_toml
+
+    return Start(read_toml(path), name=path.stem, file=path.absolute())
 
 
 def stored(sweep_id: int, reader: Reader) -> Start:

@@ -45,7 +45,13 @@ class Change:
 
 def parsed(text: str) -> dict[str, Any]:
     """The tables of `text`, its floats as Literal. Raises TOMLDecodeError, or RecursionError where it is nested too deeply."""
-    return tomllib.loads(text, parse_float=Literal)
+    try:
+        return tomllib.loads(text, parse_float=Literal)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        # A whole number of thousands of digits, which Python does not read.
+        raise tomllib.TOMLDecodeError(str(error)) from error
 
 
 def value_at(tables: Any, path: Path) -> Any:

@@ -8,9 +8,14 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
+from hvdsweep.visible import visible
+
 
 def line_of(widget: Widget, content: Content, width: int, component: str = "") -> Strip:
     """`content` on exactly `width` cells, in the style of one of the widget's component classes."""
+    if visible(content.plain) != content.plain:
+        # Foreign text would reach the terminal as it is; what it holds of styles is not worth keeping.
+        content = Content(visible(content.plain))
     style = widget.get_visual_style(component) if component else widget.visual_style
     strips = Visual.to_strips(widget, content.truncate(width), width, 1, style, pad=True)
     line = (strips[0] if strips else Strip.blank(width)).adjust_cell_length(width, style.rich_style)

@@ -1,0 +1,77 @@
+"""Every command shows every value that a store can hold: no traceback, no raw escape sequence, valid JSON.
+
+The values are in tests/store/values.py; a new command gets an entry here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hvdsweep.cli import group
+from hvdsweep.errors import HvdsweepError
+from tests.store.values import CHANGES, changed
+from tests.tui.stores import small_store
+
+FIGURES = {
+    **{kind: [] for kind in ("curve", "goals", "metaparameters", "scatter", "best-error", "best-of")},
+    "stability": ["--parameter", "learning_rate"],
+    "split": ["--parameter", "learning_rate", "--edge", "0.1"],
+    "compare": ["--sweep", "1"],
+}
+
+COMMANDS = [
+    ["status"],
+    ["status", "--json"],
+    ["trials", "--limit", "0"],
+    ["trials", "--limit", "0", "--json"],
+    ["trials", "1", "2", "5"],
+    ["trials", "1", "2", "5", "--json"],
+    ["trials", "--sort", "parameters.learning_rate", "--filter", "learning_rate>=0.01"],
+    ["events"],
+    ["events", "--json"],
+    ["curve"],
+    ["curve", "--json"],
+    ["best"],
+    ["best", "--json"],
+    ["report", "--out", "report.html"],
+    *(["figure", kind, "--text", *options] for kind, options in FIGURES.items()),
+    ["figure", "scatter", "--text", "--json"],
+]
+
+RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    path = small_store(tmp_path_factory.mktemp("values") / "store.db")
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("PRAGMA journal_mode = delete")
+    return path
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_every_command_shows_it(change, original: Path, tmp_path: Path, monkeypatch):
+    """What it cannot answer it refuses in words; what it prints is text, or JSON, or a page that a browser reads."""
+    monkeypatch.chdir(tmp_path)
+    path = changed(original, tmp_path / "store.db", change)
+    for arguments in COMMANDS:
+        run = CliRunner().invoke(group, [*arguments, "--db", str(path)])
+        words = " ".join(arguments)
+        if run.exception is not None:
+            assert isinstance(run.exception, HvdsweepError), (words, run.exception)
+            assert "damaged" not in str(run.exception), (words, run.exception)
+            continue
+        assert RAW.search(run.output) is None, (words, run.output)
+        if "--json" in arguments:
+            json.loads(run.stdout)
+    page = tmp_path / "report.html"
+    if page.exists():
+        assert RAW.search(page.read_text()) is None
+        assert "<script>alert" not in page.read_text()
