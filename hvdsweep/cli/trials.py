@@ -11,6 +11,7 @@ import click
 
 from hvdsweep.cli.columns import table, whole
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
 from hvdsweep.words import short_value
 
@@ -85,6 +86,11 @@ def _list(
     from hvdsweep.store.filters import parse_filter
 
     where = replace(parse_filter(text, reader.parameter_names() or None), sweep_id=sweep)
+    known = reader.parameter_names()
+    if sort.startswith("parameters.") and known and sort.removeprefix("parameters.") not in known:
+        raise UserError(
+            f"--sort: {sort}: no trial has it. There is {', '.join(f'parameters.{name}' for name in known)}."
+        )
     page = reader.trials(where, sort=sort, descending=descending, offset=offset, limit=limit or None)
     if as_json:
         print_json(

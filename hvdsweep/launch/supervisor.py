@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from hvdsweep.errors import RunFailed
+from hvdsweep.errors import HvdsweepError, RunFailed
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.events import PlanEvent, Reporter
 from hvdsweep.launch.gang import CommandBuilder
@@ -104,6 +104,10 @@ class Supervisor:
                 try:
                     self._prepare()
                     outcome = self._train()
+                except HvdsweepError as error:
+                    # Known by name: a lock that another program holds, a full disk, another supervisor.
+                    outcome = Outcome("FAILED", 1, str(error))
+                    raise
                 finally:
                     self._end(outcome, time.monotonic() - begun)
             except sqlite3.Error as error:

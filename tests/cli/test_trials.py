@@ -134,3 +134,18 @@ def test_logs(db):
     ):
         with pytest.raises(UserError, match=words):
             run(logs, "--db", db, *arguments)
+
+
+def test_sorting_by_what_no_trial_has_is_refused(tmp_path):
+    """Also by a metaparameter: the message names those there are."""
+    from click.testing import CliRunner
+
+    from hvdsweep.cli import group
+    from hvdsweep.errors import UserError
+    from tests.tui.stores import small_store
+
+    path = small_store(tmp_path / "store.db")
+    for column in ("bogus", "parameters.bogus"):
+        run = CliRunner().invoke(group, ["trials", "--db", str(path), "--sort", column])
+        assert isinstance(run.exception, UserError)
+        assert column in str(run.exception)
