@@ -321,11 +321,11 @@ def content(db: Path) -> Check:
     """Whether SQLite finds the file whole, and every row holds what it should. Reads all of it: a second per GB or so."""
     from hvdsweep.store.content import problems
     from hvdsweep.store.maintenance import check
+    from hvdsweep.store.reader import open_connection
 
     remedy = f"Take a backup, or save what can be read: `sqlite3 {db} .recover | sqlite3 rescued.db`."
-    name = f"file:{quote(str(db.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(name, uri=True, timeout=LOCK_SECONDS)) as conn:
+        with closing(open_connection(db)[0]) as conn:
             found = [
                 f"SQLite: {row[0]}" for row in conn.execute("PRAGMA integrity_check(20)") if row[0] != "ok"
             ]
@@ -333,7 +333,7 @@ def content(db: Path) -> Check:
                 return Check("database content", "ok", "nothing yet")
             # What follows relies on tables and columns being there.
             found += list(problems(conn)) or check(conn)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, HvdsweepError) as error:
         found = [str(error)]
     if found:
         return Check("database content", "failed", "\n".join(found), remedy, {"problems": found})

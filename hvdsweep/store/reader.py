@@ -88,7 +88,7 @@ class Reader:
         # Looked at before it is opened: what is written in between makes it look changed, never unchanged.
         seen = _traces(self.path)
         try:
-            self._conn, at_rest = _open(self.path)
+            self._conn, at_rest = open_connection(self.path)
             wrong = list(problems(self._conn, small=True))
         except sqlite3.Error as error:
             raise told(self.path, error) from error
@@ -403,7 +403,7 @@ def _traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
     return tuple(found)
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
+def open_connection(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection, and whether it takes the store for one that nobody writes."""
     at_rest = _is_at_rest(path)
     name = f"file:{quote(str(path.absolute()))}?{'immutable=1' if at_rest else 'mode=ro'}"
