@@ -5,40 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from hvdsweep.layout import Shape, choose, in_one_shape, shapes_for
 from hvdsweep.plan import Plan, StudyPlan, WorkloadPlan
+from hvdsweep.plan_layout import Study, described, forecast, gangs_of, granule_of
 from hvdsweep.split import micro_batches, split_batch
-from hvdsweep.step_time import Timing, step_seconds
-
-ALLREDUCE_SECONDS = 1.5e-3
-"""What averaging gradients over two local ranks costs a step (measured over Gloo: 0.8 to 2 ms), whatever the
-model."""
-FLOPS_PER_SECOND = 1e10
-"""Of one CPU core, roughly; a GPU is so much faster that even fewer splits pay."""
-
-
-class Speed(Protocol):
-    """A measured speed, as the store keeps it (`hvdsweep.store.rows.ThroughputRow`)."""
-
-    @property
-    def workload(self) -> str: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def np(self) -> int: ...
-    @property
-    def gangs(self) -> int: ...
-    @property
-    def steps_per_second(self) -> float: ...
+from hvdsweep.step_time import ALLREDUCE_SECONDS, FLOPS_PER_SECOND, Basis, Expected, Speed, StepTimes
+from hvdsweep.words import counted, spoken
 
 
 @dataclass(frozen=True)
 class StudySummary:
-    """One study on np ranks."""
+    """One study on its ranks."""
 
     workload: str
     batch_size: int
+    np: int
+    """Ranks per trial."""
+    gangs: int
+    """Trials side by side."""
     trials: int
     """That did not diverge: the study's target."""
     max_trials: int
@@ -57,19 +43,50 @@ class StudySummary:
     nothing is known."""
     measured: bool
     """Whether the speed was measured at this very batch size."""
+    basis: Basis | None
+    """What the speed rests on; `rough`, a guess from the number of weights, only under `--np auto`."""
     hours: float | None
     """Training time of the study on one gang, at that speed."""
 
 
 @dataclass(frozen=True)
+class PhaseSummary:
+    """Gangs of one size, and what they train."""
+
+    np: int
+    gangs: int
+    studies: tuple[Study, ...]
+    """(workload, batch size)."""
+    hours: float
+    """From starting the gangs to their last trial's end."""
+
+
+@dataclass(frozen=True)
+class LayoutSummary:
+    """What `--np auto` chooses, and what the two plain layouts would take."""
+
+    slots: int
+    hours: float
+    basis: Basis
+    """The least sure of what the times of this layout rest on."""
+    phases: tuple[PhaseSummary, ...]
+    """In the order in which they are trained."""
+    plain: tuple[PhaseSummary, ...]
+    """All gangs of one rank; one gang of all ranks."""
+
+
+@dataclass(frozen=True)
 class PlanSummary:
-    """The whole plan on np ranks per trial, `gangs` trials side by side."""
+    """The whole plan on np ranks per trial, `gangs` trials side by side, or in the layout of `--np auto`."""
 
     name: str
     key: str
     file: str | None
-    np: int
-    gangs: int
+    np: int | None
+    gangs: int | None
+    """None under `--np auto`: every study has its own."""
+    layout: LayoutSummary | None
+    """Of `--np auto`."""
     workloads: int
     studies: tuple[StudySummary, ...]
     trials: int
@@ -78,10 +95,17 @@ class PlanSummary:
     examples: int
     hours: float | None
     """Expected on all gangs: training steps alone, no replacements; at most that if trials may end at the
-    goal. None as long as the speed of some study is unknown."""
+    goal. None as long as the speed of some study is unknown. Under `--np auto` the layout's, gangs' starts included."""
     advice: str
     """Whether more ranks or more gangs make this plan finish sooner, and why."""
     warnings: tuple[str, ...]
+
+    @property
+    def at_once(self) -> str:
+        """How many trials train at the same time, and on what: `2 trials at a time on 1 rank each`."""
+        if self.layout is not None:
+            return f"{counted(self.layout.slots, 'slot')}, each batch size on the ranks that finish the sweep soonest"
+        return f"{counted(self.gangs or 1, 'trial')} at a time on {counted(self.np or 1, 'rank')} each"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, nested as above."""
@@ -91,43 +115,103 @@ class PlanSummary:
 def summarize(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Speed] = ()) -> PlanSummary:
     """Add up `plan`. Measured `throughput` (in order of time: the last row of a kind counts) gives the
     expected hours."""
-    speeds = [row for row in throughput if row.np == np and row.steps_per_second > 0]
+    times = StepTimes(throughput)
     studies = tuple(
-        _study(study, granule_of(workload.model, study), np, gangs, speeds)
+        _study(
+            study,
+            granule_of(workload.model, study),
+            Shape(np, gangs),
+            times.known(workload.name, study.batch_size, np, gangs),
+        )
         for workload in plan.workloads
         for study in workload.studies
     )
     hours = None
     if all(study.hours is not None for study in studies):
         hours = sum(study.hours or 0.0 for study in studies) / gangs
+    return _plan(plan, studies, np, gangs, None, hours, advice(plan.workloads, np, gangs))
+
+
+def summarize_auto(
+    plan: Plan, slots: int, first: int | None = None, throughput: Iterable[Speed] = ()
+) -> PlanSummary:
+    """The same for `--np auto --slots SLOTS`, with the layout it would choose; `first` of the slots are on the first host."""
+    shapes = shapes_for(slots, first)
+    expected = forecast(plan, shapes, StepTimes(throughput))
+    chosen = choose(expected.jobs, shapes)
+    shape_of = chosen.shapes
+    seconds = {job.key: job.seconds for job in expected.jobs}
+    studies = tuple(
+        _study(
+            study,
+            granule_of(workload.model, study),
+            shape := shape_of[key := (workload.name, study.batch_size)],
+            Expected(seconds[key][shape.np] / study.steps, expected.bases[key, shape.np]),
+        )
+        for workload in plan.workloads
+        for study in workload.studies
+    )
+    every = tuple(job.key for job in expected.jobs)
+    layout = LayoutSummary(
+        slots=slots,
+        hours=chosen.seconds / 3600,
+        basis=expected.basis([(key, shape.np) for key, shape in shape_of.items()]),
+        phases=tuple(
+            PhaseSummary(phase.shape.np, phase.shape.gangs, phase.keys, phase.seconds / 3600)
+            for phase in chosen.phases
+        ),
+        plain=tuple(
+            PhaseSummary(shape.np, shape.gangs, every, in_one_shape(expected.jobs, shape).seconds / 3600)
+            for shape in dict.fromkeys((shapes[0], shapes[-1]))
+        ),
+    )
+    return _plan(plan, studies, None, None, layout, layout.hours, layout_advice(layout))
+
+
+def _plan(
+    plan: Plan,
+    studies: tuple[StudySummary, ...],
+    np: int | None,
+    gangs: int | None,
+    layout: LayoutSummary | None,
+    hours: float | None,
+    said: str,
+) -> PlanSummary:
     return PlanSummary(
         name=plan.name,
         key=plan.key,
         file=plan.file,
         np=np,
         gangs=gangs,
+        layout=layout,
         workloads=len(plan.workloads),
         studies=studies,
         trials=sum(study.trials for study in studies),
         steps=sum(study.trials * study.steps for study in studies),
         examples=sum(study.examples for study in studies),
         hours=hours,
-        advice=advice(plan.workloads, np, gangs),
+        advice=said,
         warnings=plan.warnings,
     )
 
 
-def granule_of(model: str, study: StudyPlan) -> int:
-    """Rows that a model's layers look at together; 1 for the user's own model, whose granule only building it
-    tells."""
-    from workloads import architectures, catalogue
-
-    if catalogue.is_user_code(model):
-        return 1
-    architecture = architectures.find(model)
-    if "ghost_batch" not in architecture.options:
-        return architecture.granule
-    return int(study.definition["model_options"].get("ghost_batch", architecture.granule))
+def layout_advice(layout: LayoutSummary) -> str:
+    """What was chosen, what the plain layouts would take, and how sure that is."""
+    phases = [(Shape(phase.np, phase.gangs), phase.studies) for phase in layout.phases]
+    text = f"Fastest on {counted(layout.slots, 'slot')}: {described(phases)}."
+    others = [
+        f"{gangs_of(Shape(plain.np, plain.gangs))} throughout: {spoken(plain.hours * 3600)}"
+        for plain in layout.plain
+        if len(phases) > 1 or Shape(plain.np, plain.gangs) != phases[0][0]
+    ]
+    text += f" Expected: {spoken(layout.hours * 3600)}"
+    text += f" ({'; '.join(others)})." if others else "."
+    if layout.basis == "rough":
+        text += (
+            " Nothing of this model was measured yet, so this is a rough estimate from its number of weights; "
+            "`hvdsweep scale` measures it."
+        )
+    return text
 
 
 def advice(workloads: Sequence[WorkloadPlan], np: int, gangs: int) -> str:
@@ -171,14 +255,15 @@ def _pays(workload: WorkloadPlan, batch_size: int, np: int) -> bool:
     return saved > ALLREDUCE_SECONDS
 
 
-def _study(study: StudyPlan, granule: int, np: int, gangs: int, speeds: Sequence[Speed]) -> StudySummary:
-    shares = split_batch(study.batch_size, np, granule)
+def _study(study: StudyPlan, granule: int, shape: Shape, expected: Expected | None) -> StudySummary:
+    shares = split_batch(study.batch_size, shape.np, granule)
     passes = [micro_batches(share, study.definition["micro_batch"], granule) for share in shares]
-    speed, measured = _speed(study, gangs, speeds)
     evaluation = study.definition["evaluation"]
     return StudySummary(
         workload=study.workload,
         batch_size=study.batch_size,
+        np=shape.np,
+        gangs=shape.gangs,
         trials=study.target_trials,
         max_trials=study.max_trials,
         steps=study.steps,
@@ -186,21 +271,8 @@ def _study(study: StudyPlan, granule: int, np: int, gangs: int, speeds: Sequence
         examples=study.target_trials * study.steps * study.batch_size,
         ranks=tuple(stop - start for start, stop in shares),
         passes=tuple(tuple(stop - start for start, stop in rank) for rank in passes),
-        steps_per_second=speed,
-        measured=measured,
-        hours=study.target_trials * study.steps / speed / 3600 if speed else None,
+        steps_per_second=None if expected is None else 1 / expected.seconds,
+        measured=expected is not None and expected.basis == "measured",
+        basis=None if expected is None else expected.basis,
+        hours=None if expected is None else study.target_trials * study.steps * expected.seconds / 3600,
     )
-
-
-def _speed(study: StudyPlan, gangs: int, speeds: Sequence[Speed]) -> tuple[float | None, bool]:
-    """Steps per second of a study, and whether they were measured at its very batch size; with as many gangs if possible."""
-    for rows in ([row for row in speeds if row.gangs == gangs], speeds):
-        latest = {(row.workload, row.batch_size): row.steps_per_second for row in rows}
-        own = latest.get((study.workload, study.batch_size))
-        if own is not None:
-            return own, True
-        timings = [Timing(*key, 1 / speed) for key, speed in latest.items()]
-        seconds = step_seconds(timings, study.workload, study.batch_size)
-        if seconds is not None:
-            return 1 / seconds, False
-    return None, False

@@ -1,10 +1,13 @@
-"""How long a step takes at a batch size that was not timed, learnt from those that were."""
+"""How long a step takes: as measured, else learnt from other batch sizes or numbers of ranks, else a rough estimate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from hvdsweep.split import split_batch
 
 CROSSOVERS = tuple(2.0**power for power in range(-2, 15))
 """Batch sizes at which the examples of a step cost as much as all that does not grow with them; each as likely as the others
@@ -15,6 +18,37 @@ SCATTER = 0.25
 
 COMPILING = 30.0
 """Seconds. The first trial to finish also compiled: where it is the only one, and shorter than this, it says next to nothing."""
+
+
+ALLREDUCE_SECONDS = 1.5e-3
+"""What averaging gradients over the ranks of one machine adds to a step (over Gloo: 0.8 to 2 ms), whatever the model."""
+
+FLOPS_PER_SECOND = 1e10
+"""Of one CPU core, roughly; a GPU is so much faster that even fewer splits pay."""
+
+ROUGH_STEP_SECONDS = 2e-4
+"""What a step costs before it looks at an example, where nothing was measured,"""
+
+ROUGH_PARAMETERS = 100_000
+"""and the weights a model has that nobody has counted (the user's own)."""
+
+Basis = Literal["measured", "derived", "rough"]
+"""Measured at this very batch size and number of ranks; derived from others of the same model; or a rough estimate."""
+
+
+class Speed(Protocol):
+    """A measured speed, as the store keeps it (`hvdsweep.store.rows.ThroughputRow`)."""
+
+    @property
+    def workload(self) -> str: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def np(self) -> int: ...
+    @property
+    def gangs(self) -> int: ...
+    @property
+    def steps_per_second(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -50,6 +84,80 @@ def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> f
     ]
     mean = math.fsum(weight * one for weight, one in zip(weights, growth, strict=True)) / math.fsum(weights)
     return nearest.seconds * math.exp(mean)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Seconds per step, and what they rest on."""
+
+    seconds: float
+    basis: Basis
+
+
+class StepTimes:
+    """Seconds per step of any study on any number of ranks."""
+
+    def __init__(self, speeds: Iterable[Speed]) -> None:
+        """`speeds` in order of time: the last one of a kind counts."""
+        self._rows = [row for row in speeds if 0 < row.steps_per_second < math.inf]
+
+    def known(self, workload: str, batch_size: int, np: int, gangs: int) -> Expected | None:
+        """From speeds of the same model on `np` ranks; None where there are none.
+
+        Those with `gangs` gangs side by side come first: a gang that has the machine to itself is faster.
+        """
+        mine = [row for row in self._rows if row.np == np]
+        for rows in ([row for row in mine if row.gangs == gangs], mine):
+            latest = {(row.workload, row.batch_size): 1 / row.steps_per_second for row in rows}
+            own = latest.get((workload, batch_size))
+            if own is not None:
+                return Expected(own, "measured")
+            timings = [Timing(*key, seconds) for key, seconds in latest.items()]
+            seconds = step_seconds(timings, workload, batch_size)
+            if seconds is not None:
+                return Expected(seconds, "derived")
+        return None
+
+    def has(self, workload: str, np: int, gangs: int) -> bool:
+        """Whether a speed of the same model was measured with just so many gangs of `np` ranks side by side."""
+        return any(
+            row.np == np and row.gangs == gangs and _family(row.workload) == _family(workload)
+            for row in self._rows
+        )
+
+    def expected(
+        self, workload: str, batch_size: int, np: int, gangs: int, *, parameters: int | None, granule: int = 1
+    ) -> Expected:
+        """`known`, else from another number of ranks, else roughly from the number of weights.
+
+        From m ranks to n: a rank's share takes as long as the same share did on m ranks, and averaging comes on top.
+        """
+        found = self.known(workload, batch_size, np, gangs)
+        if found is not None:
+            return found
+        low, high = split_batch(batch_size, np, granule)[0]
+        share = high - low
+        counts = {(row.np, row.gangs) for row in self._rows if _family(row.workload) == _family(workload)}
+        for other, side in sorted(counts, key=lambda one: (abs(math.log(one[0] / np)), -one[1])):
+            near = self.known(workload, share * other, other, side)
+            if near is not None:
+                working = max(near.seconds - _averaging(other), 0.1 * near.seconds)
+                return Expected(working + _averaging(np), "derived")
+        return Expected(rough_seconds(share, np, parameters), "rough")
+
+
+def rough_seconds(share: int, np: int, parameters: int | None) -> float:
+    """Seconds of a step in which the busiest of `np` ranks takes `share` examples: 6 flops per weight and example (forward and
+    backward), and averaging.
+
+    A lower bound of the work for convolutions and sequences, which use a weight more than once.
+    """
+    weights = ROUGH_PARAMETERS if parameters is None else parameters
+    return ROUGH_STEP_SECONDS + 6 * weights * share / FLOPS_PER_SECOND + _averaging(np)
+
+
+def _averaging(np: int) -> float:
+    return ALLREDUCE_SECONDS if np > 1 else 0.0
 
 
 def tells_too_little(trials: int, seconds: float) -> bool:

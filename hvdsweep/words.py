@@ -37,3 +37,18 @@ def short_value(value: object) -> str:
                 return f"{Decimal(value):.4g}"
         case _:
             return visible(str(value))
+
+
+def spoken(seconds: float) -> str:
+    """A duration in the two units that matter: `8 s`, `3 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
+    whole = round(seconds)
+    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
+    for i, (unit, size) in enumerate(units):
+        if whole >= size or unit == "s":
+            text = f"{whole // size} {unit}"
+            if i + 1 < len(units):
+                smaller, small = units[i + 1]
+                rest = whole % size // small
+                text += f" {rest} {smaller}" if rest else ""
+            return text
+    raise AssertionError

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from hvdsweep.cli.options import DEFAULT_DATABASE, db_option, json_option, print_json
+from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from hvdsweep.launch.hosts import Host
     from hvdsweep.launch.settings import Settings
     from hvdsweep.plan import Plan
+    from hvdsweep.store.rows import ThroughputRow
     from hvdsweep.sweep import Overrides
 
 AT_LEAST_1 = click.IntRange(min=1)
@@ -24,9 +27,22 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 
 @click.command()
 @click.argument("workloads", metavar="WORKLOAD...", nargs=-1, required=True)
-@click.option("--np", type=AT_LEAST_1, default=1, metavar="N", show_default=True, help="Ranks per trial.")
+@click.option(
+    "--np",
+    type=Ranks(),
+    default=1,
+    metavar="N",
+    show_default=True,
+    help="Ranks per trial; auto: as many for each batch size as finish the sweep soonest.",
+)
 @click.option(
     "--gangs", type=AT_LEAST_1, default=1, metavar="G", show_default=True, help="Trials side by side."
+)
+@click.option(
+    "--slots",
+    type=AT_LEAST_1,
+    metavar="N",
+    help="With --np auto: ranks at once.  [default: those of the hosts, else GPUs, else cores]",
 )
 @click.option("-H", "--hosts", metavar="HOSTS", help="Machines and their slots (a:4,b:4), this one first.")
 @click.option(
@@ -91,8 +107,9 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @json_option
 def launch(
     workloads: tuple[str, ...],
-    np: int,
+    np: int | str,
     gangs: int,
+    slots: int | None,
     hosts: str | None,
     hostfile: Path | None,
     db: Path,
@@ -120,20 +137,27 @@ def launch(
     from hvdsweep.launch.settings import Settings
     from hvdsweep.sweep import Overrides
 
-    plans, machines = _checked(workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile)
+    chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT
+    problems = _ranks_problems(np, gangs if chosen else None, slots)
+    plans, machines = _checked(
+        workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile, problems
+    )
+    if isinstance(np, str):
+        slots, machines = _auto(slots, machines)
     absent = _absent_data(plans)
     if not absent:
         plans = _proved(plans, start_timeout)
     if dry_run:
-        _show(plans, np, gangs, db, as_json)
+        _show(plans, np, gangs, slots, machines, db, as_json)
         for name in absent:
             click.echo(f"{name}: is not on this machine; how to get it: hvdsweep datasets {name}", err=True)
         return
     if absent:
         raise UserError(*(problem for error in absent.values() for problem in error.problems))
     settings = Settings(
-        np=np,
+        np=1 if isinstance(np, str) else np,
         gangs=gangs,
+        slots=slots,
         hosts=machines,
         threads=threads,
         hang_timeout=hang_timeout,
@@ -147,15 +171,44 @@ def launch(
     sys.exit(_train(plans, settings, db, as_json, curve=not no_curve))
 
 
+def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list[str]:
+    """Options that exclude each other."""
+    if np == "auto" and gangs is not None:
+        return [
+            f"--gangs: {gangs}: --np auto sees to the gangs itself. Leave --gangs out and say with --slots how many ranks may "
+            "train at once, or give --np a number."
+        ]
+    if np != "auto" and slots is not None:
+        return [f"--slots: {slots}: belongs to --np auto. Leave it out, or ask for --np auto."]
+    return []
+
+
+def _auto(slots: int | None, hosts: tuple[Host, ...] | None) -> tuple[int, tuple[Host, ...] | None]:
+    """Slots and hosts of `--np auto`. UserError for more slots than the hosts have."""
+    from hvdsweep.launch.hosts import trimmed
+    from hvdsweep.launch.machine import cores, gpus
+
+    if hosts is None:
+        return slots or len(gpus()) or cores(), None
+    total = sum(host.slots for host in hosts)
+    if slots is not None and slots > total:
+        raise UserError(f"--slots: {slots}: the hosts have {total}. Give at most {total}, or more hosts.")
+    return slots or total, trimmed(hosts, slots or total)
+
+
 def _checked(
-    workloads: tuple[str, ...], overrides: Overrides, hosts: str | None, hostfile: Path | None
+    workloads: tuple[str, ...],
+    overrides: Overrides,
+    hosts: str | None,
+    hostfile: Path | None,
+    given: Sequence[str] = (),
 ) -> tuple[list[Plan], tuple[Host, ...] | None]:
     """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
     from hvdsweep.launch.hosts import check_first_is_here, parse_hostfile, parse_hosts
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
 
-    problems: list[str] = []
+    problems = list(given)
     machines: tuple[Host, ...] | None = None
     try:
         if hosts is not None and hostfile is not None:
@@ -223,17 +276,30 @@ def _absent_data(plans: list[Plan]) -> dict[str, UserError]:
     return absent
 
 
-def _show(plans: list[Plan], np: int, gangs: int, db: Path, as_json: bool) -> None:
-    """The plans, with expected hours where this database knows speeds."""
-    from hvdsweep.plan_summary import summarize
+def _show(
+    plans: list[Plan],
+    np: int | str,
+    gangs: int,
+    slots: int | None,
+    hosts: tuple[Host, ...] | None,
+    db: Path,
+    as_json: bool,
+) -> None:
+    """The plans, with expected hours where this database knows speeds, and under `--np auto` the layout."""
+    from hvdsweep.plan_summary import summarize, summarize_auto
 
-    speeds: list[Any] = []
+    speeds: list[ThroughputRow] = []
     if db.exists():
         from hvdsweep.store.reader import open_reader
+        from hvdsweep.store.throughput import here_last
 
         with open_reader(db) as reader:
-            speeds = reader.throughput()
-    summaries = [summarize(plan, np, gangs, speeds) for plan in plans]
+            speeds = here_last(reader.throughput())
+    if isinstance(np, str):
+        first = hosts[0].slots if hosts else None
+        summaries = [summarize_auto(plan, slots or 1, first, speeds) for plan in plans]
+    else:
+        summaries = [summarize(plan, np, gangs, speeds) for plan in plans]
     if as_json:
         print_json([summary.to_json() for summary in summaries])
         return

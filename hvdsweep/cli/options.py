@@ -37,6 +37,20 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+class Ranks(click.ParamType[int | str]):
+    """A whole number of at least 1, or `auto`."""
+
+    name = "ranks"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if isinstance(value, int) or value == "auto":
+            return value
+        text = str(value)
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            self.fail(f"{text!r} is no number of ranks of at least 1, and not auto.", param, ctx)
+        return int(text)
+
+
 def print_json(value: Any, *, line: bool = False) -> None:
     """One JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON has not."""
     click.echo(

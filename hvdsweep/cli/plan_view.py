@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hvdsweep.plan import Plan
-from hvdsweep.plan_summary import PlanSummary, Speed, StudySummary, summarize
+from hvdsweep.plan_summary import PlanSummary, StudySummary, summarize
+from hvdsweep.step_time import Speed
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ def render_summary(summary: PlanSummary) -> RenderableType:
     for workload, studies in groupby(summary.studies, key=lambda study: study.workload):
         rows = list(studies)
         timed = any(study.hours is not None for study in rows)
+        auto = summary.layout is not None
         table = Table(
             box=SIMPLE_HEAD, title=Text(workload), title_justify="left", title_style="bold", pad_edge=False
         )
         for name in ("batch size", "trials", "steps", "measured"):
             table.add_column(name, justify="right")
+        if auto:
+            table.add_column("gangs x ranks", justify="right")
         table.add_column("per rank")
         table.add_column("passes")
         if timed:
@@ -45,6 +49,7 @@ def render_summary(summary: PlanSummary) -> RenderableType:
                 f"{study.trials} (max. {study.max_trials})",
                 f"{study.steps:,}",
                 f"{study.measurements}x",
+                *([f"{study.gangs} x {study.np}"] if auto else []),
                 runs(study.ranks),
                 passes(study),
                 *([hours(study)] if timed else []),
@@ -61,7 +66,10 @@ def totals(summary: PlanSummary) -> str:
     text = f"{summary.name}: {counted(summary.workloads, 'workload')}, {counted(len(summary.studies), 'study', 'studies')}"
     text += f", {counted(summary.trials, 'trial')}, {counted(summary.steps, 'step')}"
     text += f", {counted(summary.examples, 'example')}"
-    text += f"; {counted(summary.gangs, 'gang')} of {counted(summary.np, 'rank')}"
+    if summary.np is not None and summary.gangs is not None:
+        text += f"; {counted(summary.gangs, 'gang')} of {counted(summary.np, 'rank')}"
+    elif summary.layout is not None:
+        text += f"; {counted(summary.layout.slots, 'slot')}"
     if summary.hours is not None:
         text += f"; about {_duration(summary.hours)} of training"
     return text + "."
@@ -80,10 +88,11 @@ def passes(study: StudySummary) -> str:
 
 
 def hours(study: StudySummary) -> str:
-    """The expected time of a study; `~` marks one derived from another batch size."""
+    """The expected time of a study on one gang; `~` marks one derived from other batch sizes or ranks, `≈` a rough estimate."""
     if study.hours is None:
         return "?"
-    return f"{'' if study.measured else '~'}{study.hours:.2g}"
+    mark = {"measured": "", "derived": "~", "rough": "≈"}[study.basis or "derived"]
+    return f"{mark}{study.hours:.2g}"
 
 
 def _duration(hours: float) -> str:

@@ -221,7 +221,7 @@ class _Talk:
         """How far it is; only on a terminal."""
         if not self._terminal:
             return
-        from hvdsweep.launch.progress import spoken
+        from hvdsweep.words import spoken
 
         doing = (
             "starting" if now.doing is None else f"{now.doing.workload}, batch size {now.doing.batch_size:,}"

@@ -60,6 +60,8 @@ class Work:
     """Trials still to be trained; a running one counts by its remaining share."""
     gangs: int
     """Gangs that are at work on it now."""
+    side: int | None = None
+    """Gangs side by side that it is left to; None: all."""
 
 
 def remaining(
@@ -96,9 +98,9 @@ def remaining(
         each.append(seconds / max(1, min(work.gangs, math.ceil(work.trials))))
         longest = max(longest, per_trial * min(1.0, work.trials))
         if total is not None:
-            total += seconds
+            total += seconds / max(1, work.side or gangs)
     # One trial is never shared by gangs.
-    return each, None if total is None else max(total / max(1, gangs), longest)
+    return each, None if total is None else max(total, longest)
 
 
 def _timings(works: Sequence[Work], paces: Mapping[int, Pace]) -> list[Timing]:

@@ -50,10 +50,13 @@ class PlanEvent(Event):
 
     event: ClassVar[str] = "plan"
     sweep: int
-    np: int
-    gangs: int
+    np: int | None
+    gangs: int | None
+    """None under `--np auto`: every study has its own."""
+    slots: int | None = None
+    """Of `--np auto`."""
     hosts: list[str]
-    """One `host:slots,...` per gang."""
+    """One `host:slots,...` per gang; under `--np auto` of those that start."""
     threads: int
     """Per rank."""
     studies: list[dict[str, Any]]

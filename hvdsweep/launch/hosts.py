@@ -154,6 +154,31 @@ def allot(hosts: Sequence[Host], np: int, gangs: int) -> list[tuple[Host, ...]]:
     return alloted
 
 
+def trimmed(hosts: Sequence[Host], slots: int) -> tuple[Host, ...]:
+    """The first `slots` slots of the hosts."""
+    kept = []
+    for host in hosts:
+        taken = min(host.slots, slots)
+        if taken:
+            kept.append(Host(host.name, taken))
+        slots -= taken
+    return tuple(kept)
+
+
+def places(alloted: Sequence[Sequence[Host]]) -> list[frozenset[tuple[str, int]]]:
+    """Of each gang the slots it takes, as (host, number): on every host one after the other, in the order of the gangs."""
+    taken: dict[str, int] = {}
+    found = []
+    for gang in alloted:
+        mine = set()
+        for host in gang:
+            begin = taken.get(host.name, 0)
+            mine |= {(host.name, number) for number in range(begin, begin + host.slots)}
+            taken[host.name] = begin + host.slots
+        found.append(frozenset(mine))
+    return found
+
+
 def crowding(hosts: Sequence[Host] | None, np: int, gangs: int, cores: int, gpus: int) -> list[str]:
     """Warnings where ranks outnumber what they run on: slots, this machine's cores, its GPUs. Nothing is refused."""
     warnings = []

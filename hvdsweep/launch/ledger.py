@@ -125,11 +125,19 @@ class Ledger:
         self._mine = f"study_id IN ({', '.join(str(study.id) for study in every)})"
         self._reported = {study: set() for study in self.studies}
 
-    def register(self, *, np: int, gangs: int, versions: Mapping[str, str], order: str | None = None) -> None:
+    def register(
+        self,
+        *,
+        np: int | None,
+        gangs: int | None,
+        versions: Mapping[str, str],
+        slots: int | None = None,
+        order: str | None = None,
+    ) -> None:
         """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
         with not_at_work(self.conn, self.sweep):
             sign_in(self.conn, self.sweep, ProcessId.current(), time.time())
-        begin_run(self.conn, self.sweep, np=np, gangs=gangs, versions=versions, order=order)
+        begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
 
     def bury_earlier_gangs(self) -> list[int]:
         """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""

@@ -20,6 +20,8 @@ class Outlook:
         self._clock = clock
         self._paces: dict[int, Pace] = {}
         self._told = float("-inf")
+        self.gangs_of: Callable[[int], int | None] = lambda study: None
+        """Gangs side by side that a study is left to under `--np auto`."""
 
     def start(self, ended: Iterable[Ended]) -> None:
         """Count the trials of earlier runs."""
@@ -60,6 +62,7 @@ class Outlook:
                     study.train_steps,
                     open_trials - started[study.id],
                     busy[study.id],
+                    self.gangs_of(study.id),
                 )
             )
         etas, eta = remaining(works, self._paces, max(1, gangs))

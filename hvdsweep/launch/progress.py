@@ -27,6 +27,7 @@ from hvdsweep.launch.live_curve import LiveCurve, short_names
 from hvdsweep.launch.starting import Starting
 from hvdsweep.store.stages import usually
 from hvdsweep.visible import visible, visible_json
+from hvdsweep.words import counted, spoken
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -297,8 +298,10 @@ def _sentence(event: Event) -> str | None:
         case SweepEvent():
             return event.message
         case PlanEvent():
-            gangs = "1 gang" if event.gangs == 1 else f"{event.gangs} gangs"
-            ranks = "1 rank" if event.np == 1 else f"{event.np} ranks"
+            if event.np is None or event.gangs is None:
+                what = f"{counted(event.slots or 1, 'slot')}"
+            else:
+                what = f"{counted(event.gangs, 'gang')} of {counted(event.np, 'rank')}"
             threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
             where = (
                 ""
@@ -307,7 +310,7 @@ def _sentence(event: Event) -> str | None:
             )
             # Where all trials are done no gang is started.
             left = not event.studies or any(study["done"] < study["target"] for study in event.studies)
-            return f"{gangs} of {ranks}, {threads} per rank{where}{'; starting takes some seconds' if left else ''}"
+            return f"{what}, {threads} per rank{where}{'; starting takes some seconds' if left else ''}"
         case GangEvent():
             return _gang(event)
         case TrialEvent() if event.status == "INCOMPLETE":
@@ -384,18 +387,3 @@ def _is_finished(study: StudyProgress) -> bool:
 
 def _left(seconds: float | None) -> str:
     return "" if seconds is None else f"about {spoken(seconds)} left"
-
-
-def spoken(seconds: float) -> str:
-    """A duration in the two units that matter: `8 s`, `3 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
-    for i, (unit, size) in enumerate(units):
-        if whole >= size or unit == "s":
-            text = f"{whole // size} {unit}"
-            if i + 1 < len(units):
-                smaller, small = units[i + 1]
-                rest = whole % size // small
-                text += f" {rest} {smaller}" if rest else ""
-            return text
-    raise AssertionError

@@ -15,6 +15,8 @@ class Settings:
     """Ranks per gang."""
     gangs: int = 1
     """Gangs side by side."""
+    slots: int | None = None
+    """Ranks at once under `--np auto`, which sees to ranks and gangs itself; None: `np` and `gangs` as given."""
     hosts: tuple[Host, ...] | None = None
     """Machines with their slots, this one first; None: this one, with as many slots as ranks."""
     threads: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +34,15 @@ class Slot:
     """A place for one gang."""
 
     hosts: tuple[Host, ...]
+    np: int
+    """Ranks of its gangs."""
+    places: frozenset[tuple[str, int]]
+    """(host, number) of each slot of the hosts that its gangs take. No two living gangs have one in common."""
     devices: tuple[str, ...] = ()
     """GPUs of this machine that its gangs may see; none: as the environment has it."""
     gang: Gang | None = None
+    leaves_by: float | None = None
+    """Until when (monotonic) a gang that was sent away may take to leave."""
     ready: bool = False
     """Whether the gang has given its first sign of life."""
     stage: str | None = None
@@ -84,6 +90,8 @@ class Slots:
         self.slots: list[Slot] = []
         self.threads = 1
         """Per rank."""
+        self.starts: list[float] = []
+        """Seconds from each gang's start to its first sign of life."""
         self.last_death: tuple[Gang, Death] | None = None
         self.immortal: list[int] = []
         """Pids that even SIGKILL did not end (stuck in the kernel)."""
@@ -102,24 +110,50 @@ class Slots:
         for slot in self.slots:
             slot.failures = 0
 
-    def start(self, wanted: int) -> None:
-        """Start gangs in free slots until `wanted` live."""
+    def of(self, np: int) -> list[Slot]:
+        """The slots for gangs of `np` ranks."""
+        return [slot for slot in self.slots if slot.np == np]
+
+    def start(self, wanted: int, np: int) -> None:
+        """Start gangs of `np` ranks in free slots until `wanted` of them live."""
         now = time.monotonic()
-        missing = wanted - len(self.living())
-        for slot in self.slots:
+        missing = wanted - sum(slot.gang is not None and slot.leaves_by is None for slot in self.of(np))
+        taken = {place for slot in self.slots if slot.gang is not None for place in slot.places}
+        for slot in self.of(np):
             if missing <= 0:
                 return
-            if slot.gang is None and not slot.given_up and now >= slot.not_before:
+            if slot.gang is None and not slot.given_up and now >= slot.not_before and not taken & slot.places:
                 self._start(slot)
                 missing -= 1
 
+    def send_away(self, kept: Collection[int], view: View) -> None:
+        """End the gangs that train nothing and have none of these numbers of ranks: what they could train is done."""
+        now = time.monotonic()
+        for slot in self.slots:
+            gang = slot.gang
+            if gang is None or slot.np in kept or slot.leaves_by is not None:
+                continue
+            row = view.gangs.get(gang.id)
+            if row is not None and row.state == "STARTING":
+                # It is importing TensorFlow and would not look into the store for long.
+                self._leave(slot, gang, None)
+            elif row is not None and row.state == "IDLE":
+                gang_state(self._conn, gang.id, "STOPPED")
+                slot.leaves_by = now + GIVE_BACK_SECONDS
+
+    def _leave(self, slot: Slot, gang: Gang, code: int | None) -> None:
+        """End what is left of a gang that shall end; what it held goes back uncounted."""
+        self.immortal += gang.reap()
+        slot.gang, slot.leaves_by = None, None
+        self._close(gang, code)
+
     def _start(self, slot: Slot) -> None:
-        gang_id = new_gang(self._conn, self._ledger.sweep, np=self._settings.np, stage=HOROVODRUN)
+        gang_id = new_gang(self._conn, self._ledger.sweep, np=slot.np, stage=HOROVODRUN)
         logs = logs_of(self._store) / f"sweep-{self._ledger.sweep}" / f"gang-{gang_id}"
         mark = Mark(self._supervisor, self._ledger.sweep, gang_id, self._store)
         environment = gang_environment(
             self._environment,
-            size=self._settings.np,
+            size=slot.np,
             threads=self.threads,
             mark=str(mark),
             devices=slot.devices,
@@ -146,6 +180,10 @@ class Slots:
             if gang is None:
                 continue
             code = gang.exit_code()
+            if slot.leaves_by is not None:
+                if code is not None or now > slot.leaves_by:
+                    self._leave(slot, gang, code)
+                continue
             silence = self._silence(slot, gang, view, now)
             if code is not None:
                 self.immortal += gang.reap()
@@ -166,6 +204,7 @@ class Slots:
             slot.sign, slot.seen = sign, now
         if not slot.ready and row is not None and row.state != "STARTING":
             slot.ready, slot.stillborn = True, 0
+            self.starts.append(now - gang.started)
             self._announce.gang(gang, "READY", seconds=now - gang.started)
         if slot.stage is not None and row is not None and row.stage != slot.stage:
             slot.stage = row.stage
@@ -234,16 +273,15 @@ class Slots:
                 slot.gang = None
         # Only now the store: should it fail, no process is left all the same.
         for gang, code in ended:
-            requeue(
-                self._conn,
-                self._ledger.running_of(gang.id),
-                count_attempt=False,
-                message=None,
-                max_attempts=1,
-            )
-            message = None if code == 0 else "ended by its supervisor"
-            gang_state(self._conn, gang.id, "STOPPED", message=message)
-            self._announce.gang(gang, "STOPPED", seconds=time.monotonic() - gang.started, message=message)
+            self._close(gang, code)
+
+    def _close(self, gang: Gang, code: int | None) -> None:
+        """Put into the store that a gang has ended as it should; `code` is its exit code if it left by itself."""
+        held = self._ledger.running_of(gang.id)
+        requeue(self._conn, held, count_attempt=False, message=None, max_attempts=1)
+        message = None if code == 0 else "ended by its supervisor"
+        gang_state(self._conn, gang.id, "STOPPED", message=message)
+        self._announce.gang(gang, "STOPPED", seconds=time.monotonic() - gang.started, message=message)
 
 
 def logs_of(store: str) -> Path:

@@ -17,7 +17,17 @@ from hvdsweep.launch.events import PlanEvent, Reporter
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
-from hvdsweep.launch.hosts import Host, allot, as_started, check_first_is_here, crowding, is_here
+from hvdsweep.launch.hosts import (
+    Host,
+    allot,
+    as_started,
+    check_first_is_here,
+    crowding,
+    is_here,
+    places,
+    trimmed,
+)
+from hvdsweep.launch.layouts import Layouts
 from hvdsweep.launch.ledger import Ended, Ledger, View
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.outlook import Outlook
@@ -25,10 +35,11 @@ from hvdsweep.launch.processes import kill_marked
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
+from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, told
 from hvdsweep.store.plans import Plan, recover, top_up
-from hvdsweep.store.runs import beat, end_run, event, request_stop
+from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
 from hvdsweep.words import counted
 
 POLL_SECONDS = 0.2
@@ -80,6 +91,9 @@ class Supervisor:
             self._ledger, self._announce, settings, self._me, self._store, self._environment, build
         )
         self._outlook = Outlook(self._ledger)
+        self._shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)
+        self._layouts: Layouts | None = None
+        """Under `--np auto`."""
         self._topped_up: Mapping[int, Mapping[str, int]] | None = None
         self._beaten = float("-inf")
         self._aside_in_a_row: list[Ended] = []
@@ -97,8 +111,13 @@ class Supervisor:
         with contextlib.closing(self._conn), self._signals, Guard():
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
+            auto = settings.slots is not None
             self._ledger.register(
-                np=settings.np, gangs=settings.gangs, versions=_versions(), order=settings.order
+                np=None if auto else settings.np,
+                gangs=None if auto else settings.gangs,
+                slots=settings.slots,
+                versions=_versions(),
+                order=settings.order,
             )
             try:
                 try:
@@ -141,26 +160,27 @@ class Supervisor:
             )
         if recovered.retried:
             announce.note(f"{counted(recovered.retried, 'trial')} set aside before will be tried again.")
-        count, devices = cores(), gpus(self._environment)
-        for warning in crowding(settings.hosts, settings.np, settings.gangs, count, len(devices)):
-            announce.warn(warning)
-        hosts = as_started(settings.hosts or (Host("localhost", settings.np * settings.gangs),))
-        alloted = allot(hosts, settings.np, settings.gangs)
-        here = [sum(host.slots for host in gang if is_here(host.name)) for gang in alloted]
-        # A single gang sees every GPU: its ranks choose by their local rank.
-        shared = [gpu.index for gpu in devices] if settings.gangs > 1 else []
-        self._slots.slots = [
-            Slot(gang, share) for gang, share in zip(alloted, share_devices(shared, here), strict=True)
-        ]
-        self._slots.threads = settings.threads or threads_per_rank(count, sum(here))
+        self._share_out()
         view = self._top_up(self._ledger.view(()))
         self._outlook.start(self._ledger.newly_ended(view))
+        if settings.slots is None:
+            assign(self._conn, self._sweep, {})
+        else:
+            self._layouts = Layouts(self._ledger, self._plan, self._shapes)
+            self._layouts.choose(view)
+            if self._layouts.words:
+                announce.note(f"Layout: {self._layouts.words}.")
+            self._outlook.gangs_of = self._layouts.gangs_of
         announce.report(
             PlanEvent(
                 sweep=self._sweep,
-                np=settings.np,
-                gangs=settings.gangs,
-                hosts=[",".join(f"{host.name}:{host.slots}" for host in gang) for gang in alloted],
+                np=None if settings.slots else settings.np,
+                gangs=None if settings.slots else settings.gangs,
+                slots=settings.slots,
+                hosts=[
+                    ",".join(f"{host.name}:{host.slots}" for host in slot.hosts)
+                    for slot in self._slots.of(self._ranks)
+                ],
                 threads=self._slots.threads,
                 studies=[
                     {
@@ -174,6 +194,71 @@ class Supervisor:
                 ],
             )
         )
+
+    def _share_out(self) -> None:
+        """Make a slot for every gang of every size that may come."""
+        settings = self._settings
+        count, devices = cores(), gpus(self._environment)
+        hosts = settings.hosts
+        if settings.slots is not None:
+            hosts = trimmed(hosts or (Host("localhost", settings.slots),), settings.slots)
+            self._shapes = shapes_for(settings.slots, hosts[0].slots)
+        # The last shape is one gang of all ranks: no other has more.
+        for warning in crowding(hosts, self._shapes[-1].np, self._shapes[-1].gangs, count, len(devices)):
+            self._announce.warn(warning)
+        started = as_started(hosts or (Host("localhost", settings.np * settings.gangs),))
+        most = 1
+        for shape in self._shapes:
+            alloted = allot(started, shape.np, shape.gangs)
+            here = [sum(host.slots for host in gang if is_here(host.name)) for gang in alloted]
+            # A single gang sees every GPU: its ranks choose by their local rank.
+            shared = [gpu.index for gpu in devices] if shape.gangs > 1 else []
+            shares = share_devices(shared, here)
+            self._slots.slots += [
+                Slot(gang, shape.np, taken, share)
+                for gang, taken, share in zip(alloted, places(alloted), shares, strict=True)
+            ]
+            most = max(most, sum(here))
+        self._slots.threads = settings.threads or threads_per_rank(count, most)
+
+    @property
+    def _ranks(self) -> int:
+        """Ranks of the gangs that are started now."""
+        return self._settings.np if self._layouts is None else self._layouts.current.np
+
+    def _rearrange(self, view: View) -> None:
+        """Under `--np auto`: give the slots to gangs of another size once those at work have nothing left to begin."""
+        if self._layouts is None:
+            return
+        if self._layouts.is_over(view):
+            before = self._layouts.current
+            self._layouts.choose(view, warm=before, starts=self._slots.starts)
+            if self._layouts.current != before:
+                self._announce.note(f"Layout of what is left: {self._layouts.words}.")
+        waited_for = {np for np, trials in self._layouts.pending(view).items() if trials}
+        self._slots.send_away(waited_for | {self._ranks}, view)
+
+    def _give_up_shape(self, view: View) -> bool:
+        """Under `--np auto`, where no gang of several ranks starts: leave their trials to others; False where none are left."""
+        if self._layouts is None or self._ranks == 1:
+            return False
+        failed = self._ranks
+        self._layouts.give_up_current()
+        self._layouts.choose(view)
+        assert self._slots.last_death is not None
+        self._announce.warn(
+            f"No gang of {failed} ranks starts ({self._slots.last_death[1].line}). Their trials are left to others: "
+            f"{self._layouts.words}."
+        )
+        return True
+
+    def _wanted(self, view: View) -> int:
+        """Gangs that have something to train."""
+        if self._layouts is None:
+            return view.count("PENDING", "RUNNING")
+        busy = {trial.gang for trial in view.running.values()}
+        training = sum(slot.gang is not None and slot.gang.id in busy for slot in self._slots.of(self._ranks))
+        return self._layouts.pending(view).get(self._ranks, 0) + training
 
     def _train(self) -> Outcome:
         slots = self._slots
@@ -207,14 +292,16 @@ class Supervisor:
                     f"The last one: {self._aside_in_a_row[-1].message}\n"
                     "`hvdsweep logs` shows more; `hvdsweep launch --retry-incomplete` tries them again."
                 )
-            if all(slot.given_up for slot in slots.slots):
+            self._rearrange(view)
+            here = slots.of(self._ranks)
+            if all(slot.given_up for slot in here) and not self._give_up_shape(view):
                 assert slots.last_death is not None
                 gang, death = slots.last_death
                 return self._give_up(
                     f"No gang comes to life. The last gang, {gang.id}, ended thus: {death}\n"
                     f"Its logs: {gang.logs}. `hvdsweep doctor` checks this machine."
                 )
-            slots.start(min(len(slots.slots), open_trials))
+            slots.start(min(len(slots.of(self._ranks)), self._wanted(view)), self._ranks)
             self._outlook.tell(view, len(slots.living()), self._announce.report)
             # Looking must not cost the gangs their core, however many trials there are to count.
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))

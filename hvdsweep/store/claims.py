@@ -32,11 +32,16 @@ def claim_next(
 ) -> Claim | None:
     """Make the sweep's next PENDING trial this gang's: RUNNING, without old data. Inside the caller's write transaction.
 
-    Which one the run's order says (`ORDERS`). `study_id`: the study of the gang's previous trial. `knowledge`: the caller's, kept
-    between claims. None where nothing is PENDING.
+    Which one the run's order says (`ORDERS`), among the studies that are left to gangs of this size. `study_id`: the study of the
+    gang's previous trial. `knowledge`: the caller's, kept between claims. None where nothing is PENDING for it.
     """
     order = _order(conn, sweep_id)
-    study = _plain(conn, sweep_id, study_id) if order == "plain" else _breadth(conn, sweep_id, order)
+    mine = OF_ITS_SIZE.format(gang=int(gang_id))
+    study = (
+        _plain(conn, sweep_id, study_id, mine)
+        if order == "plain"
+        else _breadth(conn, sweep_id, order, mine)
+    )
     if study is None:
         return None
     number = chosen = None
@@ -57,6 +62,10 @@ def claim_next(
     return Claim(
         trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition, target
     )
+
+
+OF_ITS_SIZE = "(s.np IS NULL OR s.np = (SELECT np FROM gangs WHERE id = {gang}))"
+"""SQL: whether study s is left to gangs of the size of `gang`; where no number of ranks is set any gang may train it."""
 
 
 def _order(conn: sqlite3.Connection, sweep_id: int) -> str:
@@ -88,7 +97,7 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str) -> int | None:
+def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> int | None:
     """The study of which the fewest trials have begun, and of those one that no gang works on; None where all is begun.
 
     Every trial that is no longer PENDING counts, also a diverged one: its replacement comes in its turn, after every study has
@@ -99,7 +108,7 @@ def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str) -> int | None:
     back = f"CASE WHEN {turn} % 2 = 0 THEN -s.batch_size ELSE s.batch_size END"
     row = conn.execute(
         "SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
-        f" WHERE w.sweep_id = ? GROUP BY s.id HAVING count(*) > {turn}"
+        f" WHERE w.sweep_id = ? AND {mine} GROUP BY s.id HAVING count(*) > {turn}"
         f" ORDER BY {turn}, count(*) FILTER (WHERE t.status = 'RUNNING'),"
         f" w.id, {back if order == 'merit' else 's.batch_size'} LIMIT 1",
         (sweep_id,),
@@ -107,9 +116,10 @@ def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None) -> int | None:
+def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: str) -> int | None:
     """The gang's present study; then a study that no gang works on; then any; None where all is begun."""
     pending = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING')"
+    pending += f" AND {mine}"
     running = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'RUNNING')"
     if (
         present is not None

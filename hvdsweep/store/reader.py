@@ -33,6 +33,7 @@ from hvdsweep.store.rows import (
 )
 from hvdsweep.store.schema import metric_columns, quoted
 from hvdsweep.store.stages import usual_seconds
+from hvdsweep.store.throughput import THROUGHPUT
 from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
@@ -178,7 +179,8 @@ class Reader:
         now = time.time()
         rows = self.rows(
             "SELECT id, name, key, source, file, state, request, created, started, ended, heartbeat, np, gangs,"
-            f" versions, {self.column('sweeps', 'supervisor')}, supervisor_pid, supervisor_host FROM sweeps ORDER BY id"
+            f" {self.column('sweeps', 'slots')}, versions, {self.column('sweeps', 'supervisor')}, supervisor_pid,"
+            " supervisor_host FROM sweeps ORDER BY id"
         )
         found = []
         for *fields, versions, process, pid, host in rows:
@@ -355,11 +357,7 @@ class Reader:
     @_explaining
     def throughput(self) -> list[ThroughputRow]:
         """Every measured speed, oldest first."""
-        rows = self.rows(
-            "SELECT id, time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second,"
-            " examples_per_second, source FROM throughput ORDER BY id"
-        )
-        return [ThroughputRow(*row) for row in rows]
+        return [ThroughputRow(*row) for row in self.rows(THROUGHPUT)]
 
     @_explaining
     def status(self, sweep_id: int | None = None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class SweepRow:
     heartbeat: float | None
     np: int | None
     gangs: int | None
+    slots: int | None
+    """Of `--np auto`, where np and gangs are None: every study has its own."""
     versions: Mapping[str, str]
     live: bool
     """Whether its supervisor is at work now: False in state RUNNING means that it was killed."""

@@ -51,23 +51,40 @@ def begin_run(
     conn: sqlite3.Connection,
     sweep_id: int,
     *,
-    np: int,
-    gangs: int,
+    np: int | None,
+    gangs: int | None,
+    slots: int | None = None,
     versions: Mapping[str, str] | None = None,
     process: ProcessId | None = None,
     order: str | None = None,
 ) -> None:
     """Register `process` (this one) as the sweep's supervisor: state RUNNING, a pending request to stop forgotten.
 
-    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`.
+    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`. `slots` of `--np auto`; `np`
+    and `gangs` are None then, and every study has its own (`assign`).
     """
     with transaction(conn):
         sign_in(conn, sweep_id, process or ProcessId.current(), time.time())
         conn.execute(
-            "UPDATE sweeps SET np = ?, gangs = ?, trial_order = ?, versions = ? WHERE id = ?",
-            (np, gangs, order, json.dumps(dict(versions or {})), sweep_id),
+            "UPDATE sweeps SET np = ?, gangs = ?, slots = ?, trial_order = ?, versions = ? WHERE id = ?",
+            (np, gangs, slots, order, json.dumps(dict(versions or {})), sweep_id),
         )
-        event(conn, "run", f"started with --gangs {gangs} --np {np}", sweep_id=sweep_id)
+        how = f"--gangs {gangs} --np {np}" if slots is None else f"--np auto --slots {slots}"
+        event(conn, "run", f"started with {how}", sweep_id=sweep_id)
+
+
+def assign(conn: sqlite3.Connection, sweep_id: int, shapes: Mapping[int, tuple[int, int]]) -> None:
+    """Leave each study to gangs of one size: study -> (ranks, gangs side by side). Any gang may train the others."""
+    with transaction(conn):
+        conn.execute(
+            "UPDATE studies SET np = NULL, gangs = NULL WHERE np IS NOT NULL"
+            " AND workload_id IN (SELECT id FROM workloads WHERE sweep_id = ?)",
+            (sweep_id,),
+        )
+        conn.executemany(
+            "UPDATE studies SET np = ?, gangs = ? WHERE id = ?",
+            [(np, gangs, study) for study, (np, gangs) in shapes.items()],
+        )
 
 
 def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:

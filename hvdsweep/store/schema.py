@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 4
+VERSION = 5
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -165,6 +165,13 @@ STAGES_OF_A_START = (
     "ALTER TABLE gangs ADD COLUMN first_step REAL",  # when that was, unix seconds
 )
 
+LAYOUTS = (
+    "ALTER TABLE sweeps ADD COLUMN slots INTEGER",  # of --np auto; NULL: np and gangs as given
+    "ALTER TABLE studies ADD COLUMN np INTEGER",  # ranks of the gangs that train it; NULL: any
+    "ALTER TABLE studies ADD COLUMN gangs INTEGER",  # of them side by side
+)
+"""Which ranks train which study under `--np auto`."""
+
 
 IDENTITIES = (
     "ALTER TABLE sweeps ADD COLUMN supervisor TEXT",  # PID:START:BOOT@HOST (hvdsweep.process_id)
@@ -198,6 +205,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="4: identities of processes")
     def identities(db: sqlite_utils.Database) -> None:
         for statement in IDENTITIES:
+            db.execute(statement)
+
+    @migrations(name="5: layouts")
+    def layouts(db: sqlite_utils.Database) -> None:
+        for statement in LAYOUTS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

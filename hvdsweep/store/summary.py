@@ -56,6 +56,10 @@ class _Study:
     batch_size: int
     train_steps: int
     target_trials: int
+    np: int | None
+    """Ranks of the gangs that train it, where a layout says so."""
+    gangs: int | None
+    """Of them side by side."""
     trials: dict[str, int]
     left: float = 0.0
     """Trials still to train, the rest of the running ones included as fractions."""
@@ -73,7 +77,8 @@ def _sweep(
     studies = [
         _Study(*[*row, {state.name: counts.get(row[0], {}).get(state, 0) for state in Status}])
         for row in reader.rows(
-            "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials FROM workloads w"
+            "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
+            f" {reader.column('studies', 'np')}, {reader.column('studies', 'gangs')} FROM workloads w"
             " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size",
             (sweep.id,),
         )
@@ -82,7 +87,7 @@ def _sweep(
         _estimate(reader, sweep.id, studies)
     works = [study.work for study in studies if study.left]
     work = None if None in works else math.fsum(filter(None, works))
-    workers = (gangs or sweep.gangs or 1) if sweep.live else None
+    workers = gangs or sweep.gangs or 1
     return {
         "id": sweep.id,
         "name": sweep.name,
@@ -96,9 +101,10 @@ def _sweep(
         "ended": sweep.ended,
         "np": sweep.np,
         "gangs": sweep.gangs,
+        "slots": sweep.slots,
         "trials": {state.name: sum(study.trials[state.name] for study in studies) for state in Status},
         "work_seconds": work,
-        "eta_seconds": None if work is None or workers is None else work / workers,
+        "eta_seconds": _eta(studies, workers) if sweep.live and work is not None else None,
         "studies": [
             {
                 "id": study.id,
@@ -106,6 +112,8 @@ def _sweep(
                 "batch_size": study.batch_size,
                 "train_steps": study.train_steps,
                 "target_trials": study.target_trials,
+                "np": study.np,
+                "gangs": study.gangs,
                 "trials": study.trials,
                 "seconds_per_trial": study.seconds,
                 "work_seconds": study.work,
@@ -113,6 +121,11 @@ def _sweep(
             for study in studies
         ],
     }
+
+
+def _eta(studies: list[_Study], workers: int) -> float:
+    """Seconds of all studies, each shared by the gangs that train it: those of its layout, else `workers`."""
+    return math.fsum((study.work or 0.0) / (study.gangs or workers) for study in studies)
 
 
 def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:

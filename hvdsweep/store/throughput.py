@@ -5,8 +5,11 @@ from __future__ import annotations
 import platform
 import sqlite3
 import time
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from hvdsweep.store.connection import transaction
+from hvdsweep.store.rows import ThroughputRow
 
 
 def record_throughput(
@@ -37,7 +40,8 @@ def add_speed(
     Inside the caller's write transaction.
     """
     study = conn.execute(
-        "SELECT w.name, s.batch_size, g.np, coalesce(p.gangs, 1), g.host FROM studies s"
+        "SELECT w.name, s.batch_size, g.np, coalesce(CASE WHEN s.np = g.np THEN s.gangs END, p.gangs, 1), g.host"
+        " FROM studies s"
         " JOIN workloads w ON w.id = s.workload_id JOIN gangs g ON g.id = ? JOIN sweeps p ON p.id = g.sweep_id"
         " WHERE s.id = ?",
         (gang_id, study_id),
@@ -55,6 +59,32 @@ def add_speed(
         " WHERE id = ?",
         (*_speed(study[1], steps + row[1], seconds + row[2], now), row[0]),
     )
+
+
+THROUGHPUT = (
+    "SELECT id, time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second, examples_per_second, source"
+    " FROM throughput ORDER BY id"
+)
+"""SQL: every measured speed, oldest first, with the fields of `ThroughputRow`."""
+
+
+def throughput(conn: sqlite3.Connection) -> list[ThroughputRow]:
+    """Every measured speed, oldest first."""
+    return [ThroughputRow(*row) for row in conn.execute(THROUGHPUT)]
+
+
+class _Measured(Protocol):
+    @property
+    def host(self) -> str | None: ...
+
+
+Measured = TypeVar("Measured", bound=_Measured)
+
+
+def here_last(rows: Iterable[Measured]) -> list[Measured]:
+    """Speeds in order of time, those of this machine after the others: of two of a kind the last one counts."""
+    here = platform.node()
+    return sorted(rows, key=lambda row: row.host == here)
 
 
 def _speed(batch_size: int, steps: int, seconds: float, now: float) -> tuple[float, int, float, float, float]:

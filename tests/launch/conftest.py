@@ -126,9 +126,11 @@ def launch(store: Store) -> Iterator[Callable[..., Launched]]:
         replacements: int = 0,
         steps: int = 20,
         environment: Mapping[str, str] | None = None,
+        speeds: Sequence[tuple[int, int, int, float]] = (),
         **settings: Any,
     ) -> Launched:
-        options = {"studies": studies, "replacements": replacements, "steps": steps, "settings": settings}
+        options = {"studies": studies, "replacements": replacements, "steps": steps, "speeds": speeds}
+        options["settings"] = settings
         process = subprocess.Popen(
             [
                 sys.executable,

@@ -3,8 +3,8 @@
 crash: raise in the middle of the trial. crash_until: the same on the first so many attempts. kill: SIGKILL oneself.
 freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gang that cannot build it. diverge: end INFEASIBLE.
 seconds: take so long. seconds_once: the same on the first attempt. stubborn: do not answer a request to stop.
-The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once, "child" starts a grandchild in a session of its own,
-"hurry" takes no time over its trials.
+The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once ("stillborn 2": only those of 2 ranks), "child" starts a
+grandchild in a session of its own, "hurry" takes no time over its trials.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -75,8 +76,6 @@ def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: in
 
 
 def attempts_of(db: str, trial: int) -> int:
-    import sqlite3
-
     conn = sqlite3.connect(db)
     try:
         return int(conn.execute("SELECT attempts FROM trials WHERE id = ?", (trial,)).fetchone()[0])
@@ -84,9 +83,17 @@ def attempts_of(db: str, trial: int) -> int:
         conn.close()
 
 
+def np_of(db: str, gang: int) -> int:
+    conn = sqlite3.connect(db)
+    try:
+        return int(conn.execute("SELECT np FROM gangs WHERE id = ?", (gang,)).fetchone()[0])
+    finally:
+        conn.close()
+
+
 def work(options: argparse.Namespace) -> None:
     mood = os.environ.get("FAKE_GANG", "")
-    if "stillborn" in mood:
+    if "stillborn" in mood and mood.partition(" ")[2] in ("", str(np_of(options.db, options.gang))):
         raise RuntimeError("libfake.so: cannot open shared object file")
     if "child" in mood:
         hold = "import os, signal, time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(6000)"

@@ -14,7 +14,7 @@ from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.progress import reporter
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.supervisor import Supervisor
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store import connect, record_throughput, save_plan
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.launch.plans import plan_of
@@ -32,6 +32,16 @@ def main() -> int:
     )
     conn = connect(path, create=True)
     saved = save_plan(conn, plan)
+    for batch_size, np, gangs, steps_per_second in options.get("speeds", ()):
+        record_throughput(
+            conn,
+            workload="w",
+            batch_size=batch_size,
+            np=np,
+            gangs=gangs,
+            steps=1,
+            seconds=1 / steps_per_second,
+        )
     conn.close()
     # Long enough, it tells a run that waits for its gangs from one that does not.
     slots.GIVE_BACK_SECONDS = float(os.environ.get("FAKE_GIVE_BACK_SECONDS", slots.GIVE_BACK_SECONDS))

@@ -48,4 +48,9 @@ def plan_of(*studies: Sequence[Mapping[str, float]], replacements: int = 0, step
     made = [
         Study(2**i, behaviours, len(behaviours) + replacements, steps) for i, behaviours in enumerate(studies)
     ]
-    return Plan([Workload(made, name="w", metric="val/loss", goal=0.0)], key="fake", name="fake", file=None)
+    return Plan(
+        [Workload(made, name="w", model="fc_16", metric="val/loss", goal=0.0)],
+        key="fake",
+        name="fake",
+        file=None,
+    )

@@ -6,7 +6,9 @@ import json
 import shlex
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from hvdsweep.cli.launch import _hint, launch
 from hvdsweep.errors import UserError
 from hvdsweep.launch.events import NoteEvent
 from hvdsweep.plan import make_plan
+from hvdsweep.store import connect, record_throughput
 from hvdsweep.sweep import load_sweep
 from tests.launch.test_sweeps import TEXT
 
@@ -57,7 +60,16 @@ def test_hosts_are_given_once(tmp_path: Path, sweep_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--np", "0"], ["--gangs", "-1"], ["--stop", "never"], ["--hang-timeout", "0"]]
+    "arguments",
+    [
+        [],
+        ["--np", "0"],
+        ["--np", "all"],
+        ["--np", "auto", "--slots", "0"],
+        ["--gangs", "-1"],
+        ["--stop", "never"],
+        ["--hang-timeout", "0"],
+    ],
 )
 def test_options_out_of_range_are_usage_errors(arguments: list[str], sweep_file: Path) -> None:
     """Exit code 2, by click."""
@@ -89,6 +101,98 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, sweep_file: Path) -> None:
     (plan,) = json.loads(result.stdout)
     assert [(study["batch_size"], study["ranks"]) for study in plan["studies"]] == [(7, [4, 3])]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml"]
+
+
+def dry_run(tmp_path: Path, sweep_file: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """The plan as JSON, and what people see."""
+    arguments = ["--dry-run", "--db", str(tmp_path / "s.db"), *options, str(sweep_file)]
+    (plan,) = json.loads(CliRunner().invoke(launch, [*arguments, "--json"]).stdout)
+    return plan, " ".join(CliRunner().invoke(launch, arguments).stdout.split())
+
+
+def test_a_dry_run_shows_the_layout(tmp_path: Path, sweep_file: Path) -> None:
+    """With speeds in the database: the ranks of each batch size, the hours, and those of the two plain layouts."""
+    with closing(connect(tmp_path / "s.db", create=True)) as conn:
+        for size, np, gangs, speed in ((8, 1, 2, 0.1), (8, 2, 1, 0.02), (64, 1, 2, 0.01), (64, 2, 1, 0.05)):
+            record_throughput(
+                conn,
+                workload="digits/fc_16/sgd",
+                batch_size=size,
+                np=np,
+                gangs=gangs,
+                steps=1,
+                seconds=1 / speed,
+            )
+    plan, text = dry_run(
+        tmp_path, sweep_file, "--np", "auto", "--slots", "2", "--batch-sizes", "8,64", "--trials", "4"
+    )
+    assert [(study["batch_size"], study["np"], study["gangs"]) for study in plan["studies"]] == [
+        (8, 1, 2),
+        (64, 2, 1),
+    ]
+    assert (plan["np"], plan["gangs"], plan["layout"]["slots"], plan["layout"]["basis"]) == (
+        None,
+        None,
+        2,
+        "measured",
+    )
+    trial = plan["studies"][0]["steps"]
+    trials = plan["studies"][0]["trials"]
+    assert trials % 2 == 0
+    seconds = {
+        1: [trial / 0.1 * trials / 2, trial / 0.01 * trials / 2],
+        2: [trial / 0.02 * trials, trial / 0.05 * trials],
+    }
+    plain = {(one["np"], one["gangs"]): one["hours"] * 3600 for one in plan["layout"]["plain"]}
+    assert plain == {
+        (1, 2): pytest.approx(sum(seconds[1]), abs=30),
+        (2, 1): pytest.approx(sum(seconds[2]), abs=30),
+    }
+    assert plan["hours"] * 3600 == pytest.approx(seconds[1][0] + seconds[2][1], abs=60)
+    assert "2 gangs of 1 rank for batch size 8" in text
+    assert "1 gang of 2 ranks for batch size 64" in text
+    assert "2 gangs of 1 rank throughout" in text
+    assert "1 gang of 2 ranks throughout" in text
+
+
+def test_a_dry_run_without_speeds_calls_itself_rough(tmp_path: Path, sweep_file: Path) -> None:
+    """It says so, marks every time, and writes no database."""
+    plan, text = dry_run(tmp_path, sweep_file, "--np", "auto", "--slots", "2")
+    assert plan["layout"]["basis"] == "rough"
+    assert "Nothing of this model was measured yet" in text
+    assert "≈" in text
+    assert not (tmp_path / "s.db").exists()
+
+
+def test_slots_are_this_machines_cores_unless_given(
+    tmp_path: Path, sweep_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cores, GPUs where there are any, the hosts' slots with -H."""
+    monkeypatch.setattr("hvdsweep.launch.machine.cores", lambda: 3)
+    monkeypatch.setattr("hvdsweep.launch.machine.gpus", lambda: ())
+    assert dry_run(tmp_path, sweep_file, "--np", "auto")[0]["layout"]["slots"] == 3
+    assert dry_run(tmp_path, sweep_file, "--np", "auto", "-H", "localhost:5")[0]["layout"]["slots"] == 5
+    monkeypatch.setattr("hvdsweep.launch.machine.gpus", lambda: ("0", "1"))
+    assert dry_run(tmp_path, sweep_file, "--np", "auto")[0]["layout"]["slots"] == 2
+    assert dry_run(tmp_path, sweep_file, "--np", "auto", "--slots", "4")[0]["layout"]["slots"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--np", "auto", "--gangs", "2"], "--gangs: 2: --np auto sees to the gangs itself"),
+        (["--np", "2", "--slots", "2"], "--slots: 2: belongs to --np auto"),
+        (["--np", "auto", "--slots", "3", "-H", "localhost:2"], "--slots: 3: the hosts have 2"),
+    ],
+)
+def test_options_that_exclude_each_other(
+    tmp_path: Path, sweep_file: Path, options: list[str], problem: str
+) -> None:
+    """One error with its remedy; nothing is written."""
+    result = CliRunner().invoke(launch, [*options, "--db", str(tmp_path / "s.db"), str(sweep_file)])
+    assert isinstance(result.exception, UserError)
+    assert problem in str(result.exception)
+    assert not (tmp_path / "s.db").exists()
 
 
 def test_the_same_sweep_twice_is_one(tmp_path: Path, sweep_file: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 import pytest
 
-from hvdsweep.step_time import Timing, step_seconds
+from hvdsweep.step_time import ALLREDUCE_SECONDS, Expected, StepTimes, Timing, step_seconds
 
 
 def timed(overhead: float, share: float, sizes: list[int], workload: str = "set/net/sgd") -> list[Timing]:
@@ -51,3 +52,46 @@ def test_workloads_share_their_growth_at_levels_of_their_own() -> None:
         Timing("set/net/momentum", one.batch_size, 2 * one.seconds) for one in timed(0.01, 1.0, [64, 256])
     ]
     assert step_seconds(timings, "set/net/momentum", 1024) == pytest.approx(2 * 1024, rel=0.1)
+
+
+@dataclass(frozen=True)
+class Row:
+    workload: str
+    batch_size: int
+    np: int
+    gangs: int
+    steps_per_second: float
+
+
+def test_speeds_of_gangs_side_by_side_come_first() -> None:
+    """A gang alone is faster: its speed counts only where none was measured with as many gangs."""
+    alone, together = Row("set/net/sgd", 8, 1, 1, 10.0), Row("set/net/sgd", 8, 1, 4, 5.0)
+    assert StepTimes([together, alone]).known("set/net/sgd", 8, 1, 4) == Expected(0.2, "measured")
+    assert StepTimes([alone]).known("set/net/sgd", 8, 1, 4) == Expected(0.1, "measured")
+    assert StepTimes([alone]).known("set/net/sgd", 8, 2, 4) is None
+
+
+def test_another_number_of_ranks_is_judged_by_the_share() -> None:
+    """Batch 64 on 2 ranks: each rank takes 32 examples as batch 32 on one rank did, and averaging comes on top; and back."""
+    one = StepTimes([Row("set/net/sgd", 32, 1, 2, 10.0), Row("set/net/sgd", 64, 1, 2, 5.0)])
+    found = one.expected("set/net/sgd", 64, 2, 1, parameters=None)
+    assert found == Expected(pytest.approx(0.1 + ALLREDUCE_SECONDS), "derived")
+    two = StepTimes([Row("set/net/sgd", 64, 2, 1, 1 / (0.1 + ALLREDUCE_SECONDS))])
+    assert two.expected("set/net/sgd", 32, 1, 2, parameters=None) == Expected(pytest.approx(0.1), "derived")
+
+
+def test_without_any_speed_weights_and_share_decide() -> None:
+    """6 operations per weight and example at 10^10 a second, an overhead, and averaging where there are several ranks."""
+    empty = StepTimes([Row("set/other/sgd", 32, 1, 2, 10.0)])
+    one = empty.expected("set/net/sgd", 1000, 1, 2, parameters=10**6)
+    two = empty.expected("set/net/sgd", 1000, 2, 1, parameters=10**6)
+    assert (one.basis, two.basis) == ("rough", "rough")
+    assert one.seconds == pytest.approx(0.6, rel=0.01)
+    assert two.seconds == pytest.approx(0.3 + ALLREDUCE_SECONDS, rel=0.01)
+
+
+def test_ghost_batches_bound_the_share() -> None:
+    """A batch of 64 whose layers look at 32 rows together gains nothing from four ranks over two."""
+    times = StepTimes([Row("set/net/sgd", 32, 1, 4, 10.0)])
+    four = times.expected("set/net/sgd", 64, 4, 1, parameters=None, granule=32)
+    assert four == times.expected("set/net/sgd", 64, 2, 2, parameters=None, granule=32)

@@ -17,7 +17,8 @@ from tui.composing.words import ranks_of
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
     from hvdsweep.plan import Plan, StudyPlan
-    from hvdsweep.plan_summary import PlanSummary, Speed
+    from hvdsweep.plan_summary import PlanSummary
+    from hvdsweep.step_time import Speed
 
 FILE = "sweep.toml"
 """What the check calls the text; taken off its messages again."""

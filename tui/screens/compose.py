@@ -143,9 +143,8 @@ class ComposeScreen(ComposePanes):
         if self.draft.file is not None and not self.draft.changed:
             return self._write(self.draft.file, replace=True, launch=True)
         summary = outlook.summary
-        ranks = f"{plural(summary.gangs, 'trial')} at a time on {plural(summary.np, 'rank')} each"
         self._ask_path(
-            launch=f"{standing[:1].upper()}{standing[1:]}; {plural(summary.trials, 'trial')}, {ranks}."
+            launch=f"{standing[:1].upper()}{standing[1:]}; {plural(summary.trials, 'trial')}, {summary.at_once}."
         )
 
     def _ask_path(self, *, launch: str) -> None:

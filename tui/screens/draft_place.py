@@ -27,7 +27,7 @@ from tui.widgets.tabline import TabLine
 from tui.words import count, plural
 
 if TYPE_CHECKING:
-    from hvdsweep.plan_summary import Speed
+    from hvdsweep.step_time import Speed
     from hvdsweep.store.reader import Reader
 
 

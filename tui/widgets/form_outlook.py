@@ -121,8 +121,7 @@ def _totals(summary: PlanSummary, outlook: Outlook) -> Content:
         ),
         Content(f"{_large(summary.steps)} steps · {_large(summary.examples)} examples")
         + (Content(f" · {count(weights)} weights") if weights else Content("")),
-        Content(f"{plural(summary.gangs, 'trial')} at a time on {plural(summary.np, 'rank')} each: ")
-        + _time(summary),
+        Content(f"{summary.at_once}: ") + _time(summary),
     ]
     return Content("\n").join(lines)
 

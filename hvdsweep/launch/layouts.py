@@ -1,0 +1,84 @@
+"""`--np auto` in a run: which gangs are at work, and when gangs of another size take their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.layout import START_SECONDS, Layout, Shape, choose
+from hvdsweep.plan_layout import Study, described, forecast
+from hvdsweep.step_time import StepTimes
+from hvdsweep.store.runs import assign
+from hvdsweep.store.throughput import here_last, throughput
+
+if TYPE_CHECKING:
+    from hvdsweep.store.plan_types import Plan
+
+
+class Layouts:
+    """Chooses a shape for every study, and again whenever the gangs at work have no trial left to begin.
+
+    What is known of speeds by then counts: trials leave theirs in the store. Gangs that live already cost no start, so a few
+    trials left are trained by them instead of by gangs of another size.
+    """
+
+    def __init__(self, ledger: Ledger, plan: Plan, shapes: tuple[Shape, ...]) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._shapes = shapes
+        self._ids: dict[Study, int] = {
+            (study.workload, study.batch_size): study.id for study in ledger.studies.values()
+        }
+        self._shape_of: dict[int, Shape] = {}
+        self.current = shapes[0]
+        """The shape whose gangs are started."""
+        self.words = ""
+        """What was chosen last, for people: `2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for ...`."""
+
+    def choose(self, view: View, *, warm: Shape | None = None, starts: Sequence[float] = ()) -> Layout[Study]:
+        """Lay out what is left, and write it into the store.
+
+        `warm` has gangs that live; `starts`: seconds that starting gangs took in this run.
+        """
+        waiting = {study: float(view.counts[id].get("PENDING", 0)) for study, id in self._ids.items()}
+        times = StepTimes(here_last(throughput(self._ledger.conn)))
+        jobs = forecast(self._plan, self._shapes, times, waiting).jobs
+        start = sum(starts) / len(starts) if starts else START_SECONDS
+        layout = choose(jobs, self._shapes, start=start, warm=warm)
+        for study, shape in layout.shapes.items():
+            # One of which nothing waits keeps its shape: its last trials are with those gangs, and so are their replacements.
+            if waiting[study] or self._shape_of.get(self._ids[study]) not in self._shapes:
+                self._shape_of[self._ids[study]] = shape
+        assign(
+            self._ledger.conn,
+            self._ledger.sweep,
+            {id: (shape.np, shape.gangs) for id, shape in self._shape_of.items()},
+        )
+        phases = [(phase.shape, [study for study in phase.keys if waiting[study]]) for phase in layout.phases]
+        phases = [(shape, studies) for shape, studies in phases if studies]
+        self.current = phases[0][0] if phases else layout.phases[0].shape
+        self.words = described(phases) if phases else ""
+        return layout
+
+    def give_up_current(self) -> None:
+        """Gangs of the present shape do not start: choose among the other shapes from now on."""
+        self._shapes = tuple(shape for shape in self._shapes if shape != self.current)
+
+    def gangs_of(self, study: int) -> int | None:
+        """Gangs side by side in the study's shape."""
+        shape = self._shape_of.get(study)
+        return None if shape is None else shape.gangs
+
+    def pending(self, view: View) -> Mapping[int, int]:
+        """Ranks -> trials that wait for gangs of that size."""
+        found: dict[int, int] = {}
+        for study, counts in view.counts.items():
+            np = self._shape_of[study].np
+            found[np] = found.get(np, 0) + counts.get("PENDING", 0)
+        return found
+
+    def is_over(self, view: View) -> bool:
+        """Whether gangs of the current shape have nothing left to begin while trials wait for gangs of another size."""
+        pending = self.pending(view)
+        return not pending.get(self.current.np) and any(pending.values())

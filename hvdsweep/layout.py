@@ -1,0 +1,220 @@
+"""Which number of ranks trains each study so that a whole sweep is done soonest on a given number of slots.
+
+A *shape* is one way to fill the slots: so many gangs of so many ranks. A *layout* gives every study a shape; the studies of one
+shape are trained side by side, one shape after the other. Losses do not depend on any of it, so only time is at stake.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Generic, TypeVar
+
+START_SECONDS = 15.0
+"""From starting gangs to their first step: imports of TensorFlow (10 to 20 s on a slow machine)."""
+
+SETUP_SECONDS = 1.0
+"""Compiling a study's functions, once in every gang that trains it."""
+
+EXACT_ROUNDS = 20
+"""Above so many trials a gang, what the last ones leave idle is a few percent and no longer simulated."""
+
+FEW_SHAPES = 8
+"""Up to so many shapes the search also begins with every three of them, else with every two."""
+
+BEST_STARTS = 4
+"""Layouts that the search improves study by study."""
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, order=True)
+class Shape:
+    """One way to fill the slots."""
+
+    np: int
+    """Ranks per gang."""
+    gangs: int
+    """Gangs side by side."""
+
+
+@dataclass(frozen=True)
+class Job(Generic[Key]):
+    """The work of one study."""
+
+    key: Key
+    trials: float
+    """Still to be trained."""
+    seconds: Mapping[int, float]
+    """Ranks -> seconds of one trial with as many gangs side by side as the shape has."""
+
+
+@dataclass(frozen=True)
+class Phase(Generic[Key]):
+    """The studies that are trained in one shape."""
+
+    shape: Shape
+    keys: tuple[Key, ...]
+    seconds: float
+    """Starting the gangs included."""
+
+
+@dataclass(frozen=True)
+class Layout(Generic[Key]):
+    """A shape for every study."""
+
+    phases: tuple[Phase[Key], ...]
+    """In the order in which they are trained: gangs that live already first, then the shortest, so that a curve over all
+    batch sizes stands soonest."""
+
+    @property
+    def seconds(self) -> float:
+        """Expected for all of it."""
+        return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def shapes(self) -> dict[Key, Shape]:
+        """Study -> its shape."""
+        return {key: phase.shape for phase in self.phases for key in phase.keys}
+
+
+def shapes_for(slots: int, first: int | None = None) -> tuple[Shape, ...]:
+    """The shapes that fill `slots` best, one rank each first: for every number of gangs the most ranks that fit.
+
+    `first`: slots of the first host, where every gang has its rank 0, so that no more gangs fit; None: there is but one host.
+    """
+    if slots < 1 or (first is not None and not 1 <= first <= slots):
+        raise ValueError(f"{first} of {slots} slots on the first host make no shape")
+    most = slots if first is None else first
+    found: dict[int, int] = {1: most}
+    for gangs in range(1, most + 1):
+        found[slots // gangs] = max(gangs, found.get(slots // gangs, 0))
+    return tuple(Shape(np, gangs) for np, gangs in sorted(found.items()))
+
+
+def choose(
+    jobs: Sequence[Job[Key]],
+    shapes: Sequence[Shape],
+    *,
+    start: float = START_SECONDS,
+    setup: float = SETUP_SECONDS,
+    warm: Shape | None = None,
+) -> Layout[Key]:
+    """The layout that is done first. A study without trials left comes along with the others.
+
+    Every shape costs `start` seconds, but not `warm`, whose gangs live already, so a change of shape must earn its start.
+    """
+    if not jobs or not shapes:
+        raise ValueError("a layout needs studies and shapes")
+    working = [job for job in jobs if job.trials > 0]
+    if not working:
+        return in_one_shape(jobs, warm or shapes[0], start=start, setup=setup)
+    cost = _Cost(working, start, setup, warm)
+    begun: list[tuple[Shape, ...]] = []
+    for size in (1, 2, 3) if len(shapes) <= FEW_SHAPES else (1, 2):
+        for some in combinations(shapes, size):
+            begun.append(tuple(_cheapest(job, some) for job in working))
+    ranked = sorted(dict.fromkeys(begun), key=lambda one: (cost.of(one), one))
+    best = min(
+        (_improved(one, shapes, cost) for one in ranked[:BEST_STARTS]), key=lambda one: (cost.of(one), one)
+    )
+    shape_of = dict(zip((job.key for job in working), best, strict=True))
+    used = sorted(set(best))
+    every = tuple(shape_of.get(job.key) or _cheapest(job, used) for job in jobs)
+    return _Cost(jobs, start, setup, warm).layout(every)
+
+
+def in_one_shape(
+    jobs: Sequence[Job[Key]], shape: Shape, *, start: float = START_SECONDS, setup: float = SETUP_SECONDS
+) -> Layout[Key]:
+    """All studies in one shape, as `--np` and `--gangs` train them."""
+    return _Cost(jobs, start, setup, None).layout(tuple(shape for _ in jobs))
+
+
+def _cheapest(job: Job[Key], shapes: Sequence[Shape]) -> Shape:
+    """The shape that takes the least of the slots' time for a study."""
+    return min(
+        shapes, key=lambda shape: (job.seconds[shape.np] / min(shape.gangs, max(1.0, job.trials)), shape)
+    )
+
+
+def _improved(assigned: tuple[Shape, ...], shapes: Sequence[Shape], cost: _Cost[Key]) -> tuple[Shape, ...]:
+    """Better and better by moving one study at a time, until no move helps."""
+    now = cost.of(assigned)
+    while True:
+        moves = [
+            (*assigned[:place], shape, *assigned[place + 1 :])
+            for place in range(len(assigned))
+            for shape in shapes
+            if shape != assigned[place]
+        ]
+        found = min(moves, key=lambda one: (cost.of(one), one), default=assigned)
+        if cost.of(found) >= now * (1 - 1e-9):
+            return assigned
+        assigned, now = found, cost.of(found)
+
+
+class _Cost(Generic[Key]):
+    """How long layouts take; a layout here is one shape per job."""
+
+    def __init__(self, jobs: Sequence[Job[Key]], start: float, setup: float, warm: Shape | None) -> None:
+        self._jobs = jobs
+        self._start = start
+        self._setup = setup
+        self._warm = warm
+        self._known: dict[tuple[Shape, tuple[int, ...]], float] = {}
+
+    def of(self, assigned: Sequence[Shape]) -> float:
+        """Seconds of the whole layout."""
+        return sum(self._phase(shape, places) for shape, places in _grouped(assigned).items())
+
+    def layout(self, assigned: Sequence[Shape]) -> Layout[Key]:
+        phases = [
+            Phase(shape, tuple(self._jobs[place].key for place in places), self._phase(shape, places))
+            for shape, places in _grouped(assigned).items()
+        ]
+        phases.sort(key=lambda phase: (phase.shape != self._warm, phase.seconds, phase.shape))
+        return Layout(tuple(phases))
+
+    def _phase(self, shape: Shape, places: tuple[int, ...]) -> float:
+        known = self._known.get((shape, places))
+        if known is None:
+            work = [self._jobs[place] for place in places if self._jobs[place].trials > 0]
+            known = self._known[shape, places] = self._seconds(shape, work) if work else 0.0
+        return known
+
+    def _seconds(self, shape: Shape, work: Sequence[Job[Key]]) -> float:
+        trials = [(job.seconds[shape.np], job.trials) for job in work]
+        setups = sum(self._setup * min(job.trials, shape.gangs) for job in work) / shape.gangs
+        start = 0.0 if shape == self._warm else self._start
+        return start + max(setups, self._setup) + together(trials, shape.gangs)
+
+
+def _grouped(assigned: Sequence[Shape]) -> dict[Shape, tuple[int, ...]]:
+    groups: dict[Shape, list[int]] = {}
+    for place, shape in enumerate(assigned):
+        groups.setdefault(shape, []).append(place)
+    return {shape: tuple(places) for shape, places in groups.items()}
+
+
+def together(trials: Sequence[tuple[float, float]], gangs: int) -> float:
+    """Seconds until `gangs` gangs, each taking the next trial as it ends one, have trained all; longest trials first.
+
+    `trials`: (seconds, how many) by study.
+    """
+    work = sum(seconds * count for seconds, count in trials)
+    longest = max((seconds for seconds, count in trials if count > 0), default=0.0)
+    if gangs == 1:
+        return work
+    if sum(count for _, count in trials) > EXACT_ROUNDS * gangs:
+        # The last trials, the shortest, leave gangs idle for half of one in the mean.
+        shortest = min(seconds for seconds, count in trials if count > 0)
+        return max(work / gangs + shortest * (1 - 1 / gangs) / 2, longest)
+    free = [0.0] * gangs
+    for seconds, count in sorted(trials, reverse=True):
+        whole = int(count)
+        for part in (*[1.0] * whole, *([count - whole] if count > whole else [])):
+            heapq.heapreplace(free, free[0] + seconds * part)
+    return max(free)

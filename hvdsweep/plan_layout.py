@@ -1,0 +1,104 @@
+"""The layout of a plan: what its studies would take in every shape, and which shape trains which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hvdsweep.layout import Job, Shape
+from hvdsweep.step_time import Basis, StepTimes
+from hvdsweep.words import counted
+
+if TYPE_CHECKING:
+    from hvdsweep.store.plan_types import Plan
+
+Study = tuple[str, int]
+"""(workload, batch size)."""
+
+BASES: tuple[Basis, ...] = ("measured", "derived", "rough")
+"""From the surest to the least sure."""
+
+
+class _Study(Protocol):
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def definition(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the studies of a plan would take."""
+
+    jobs: tuple[Job[Study], ...]
+    bases: Mapping[tuple[Study, int], Basis]
+    """(study, ranks) -> what its time rests on."""
+
+    def basis(self, chosen: Collection[tuple[Study, int]]) -> Basis:
+        """The least sure of what these times rest on."""
+        return max((self.bases[one] for one in chosen), key=BASES.index, default="measured")
+
+
+def forecast(
+    plan: Plan, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
+) -> Forecast:
+    """What every study takes in every shape; `trials` (default: all it asks for) are still to be trained.
+
+    Training steps alone: evaluations cost the same gangs' time in every shape, and are not in measured speeds.
+    """
+    jobs = []
+    bases: dict[tuple[Study, int], Basis] = {}
+    for workload in plan.workloads:
+        for study in workload.studies:
+            key = (workload.name, study.batch_size)
+            seconds = {}
+            for shape in shapes:
+                expected = times.expected(
+                    workload.name,
+                    study.batch_size,
+                    shape.np,
+                    shape.gangs,
+                    parameters=workload.parameters,
+                    granule=granule_of(workload.model, study),
+                )
+                seconds[shape.np] = expected.seconds * study.steps
+                bases[key, shape.np] = expected.basis
+            left = float(study.target_trials) if trials is None else trials.get(key, 0.0)
+            jobs.append(Job(key, left, seconds))
+    return Forecast(tuple(jobs), bases)
+
+
+def granule_of(model: str, study: _Study) -> int:
+    """Rows that a model's layers look at together; 1 for the user's own model, whose granule only building it
+    tells."""
+    from workloads import architectures, catalogue
+
+    if catalogue.is_user_code(model):
+        return 1
+    architecture = architectures.find(model)
+    if "ghost_batch" not in architecture.options:
+        return architecture.granule
+    return int(study.definition["model_options"].get("ghost_batch", architecture.granule))
+
+
+def described(layout_phases: Sequence[tuple[Shape, Sequence[Study]]]) -> str:
+    """`2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for batch size 1,024`."""
+    return ", then ".join(
+        f"{gangs_of(shape)} for {sizes(sorted({size for _, size in keys}))}" for shape, keys in layout_phases
+    )
+
+
+def sizes(found: Sequence[int]) -> str:
+    """`batch size 8`, `batch sizes 4, 8 and 16`; the ends where there are many."""
+    words = [f"{size:,}" for size in found]
+    if len(words) == 1:
+        return f"batch size {words[0]}"
+    if len(words) > 4:
+        return f"{len(words)} batch sizes from {words[0]} to {words[-1]}"
+    return f"batch sizes {', '.join(words[:-1])} and {words[-1]}"
+
+
+def gangs_of(shape: Shape) -> str:
+    """`2 gangs of 1 rank`."""
+    return f"{counted(shape.gangs, 'gang')} of {counted(shape.np, 'rank')}"
