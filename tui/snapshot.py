@@ -29,6 +29,10 @@ class StudyView:
     """Budget in steps; 0 = a wall-time budget."""
     target_trials: int
     """Trials wanted that did not diverge."""
+    np: int | None
+    """Under `--np auto`: ranks of the gangs that train it,"""
+    gangs: int | None
+    """and how many of them side by side."""
     trials: Mapping[str, int]
     """Status (its word) -> number of trials; every status is there."""
     seconds_per_trial: float | None
@@ -65,6 +69,8 @@ class SweepView:
     ended: float | None
     np: int | None
     gangs: int | None
+    slots: int | None
+    """Of `--np auto`, where np and gangs are None: every study has its own."""
     trials: Mapping[str, int]
     """Status (its word) -> number of trials; every status is there."""
     work_seconds: float | None

@@ -29,9 +29,9 @@ def sweep_columns(bar_width: int) -> tuple[Column, ...]:
     )
 
 
-def study_columns(bar_width: int, longest: int = 12) -> tuple[Column, ...]:
-    """The columns of studies, of which the longest name of a workload has so many cells."""
-    return (
+def study_columns(bar_width: int, longest: int = 12, *, auto: bool = False) -> tuple[Column, ...]:
+    """The columns of studies, of which the longest name of a workload has so many cells; `auto`: with gangs and ranks."""
+    columns = (
         Column("workload", "workload", max(8, min(longest, 30)), grow=True, fixed=True),
         Column("batch_size", "batch", 7, right=True, fixed=True),
         Column("progress", "progress", bar_width + 5, fixed=True),
@@ -43,6 +43,7 @@ def study_columns(bar_width: int, longest: int = 12) -> tuple[Column, ...]:
         Column("steps", "steps each", 10, right=True),
         Column("incomplete", "failed", 6, right=True),
     )
+    return (*columns, Column("layout", "gangs × ranks", 13, right=True)) if auto else columns
 
 
 def sweep_row(sweep: SweepView, bar_width: int) -> Row:
@@ -58,7 +59,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
             _progress(sweep.fraction, bar_width, colour),
             f"{count(sweep.done)}/{count(target)}" if target else count(sweep.done),
             duration(sweep.eta_seconds) if sweep.live else "",
-            f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
+            f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
             str(len({study.workload for study in sweep.studies})),
             str(len(sweep.studies)),
             "" if sweep.started is None else clock(sweep.started, day=True),
@@ -66,7 +67,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
     )
 
 
-def study_row(study: StudyView, names: Mapping[str, str], bar_width: int) -> Row:
+def study_row(study: StudyView, names: Mapping[str, str], bar_width: int, *, auto: bool = False) -> Row:
     """A study; `names`: workload -> a short name."""
     trials = study.trials
     return Row(
@@ -82,6 +83,7 @@ def study_row(study: StudyView, names: Mapping[str, str], bar_width: int) -> Row
             duration(study.work_seconds) if study.work_seconds else "",
             count(study.train_steps) if study.train_steps else "by time",
             Content.styled(str(trials["INCOMPLETE"] or ""), "$error"),
+            *([f"{study.gangs} × {study.np}" if study.np else "any"] if auto else []),
         ),
     )
 

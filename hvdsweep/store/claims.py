@@ -38,9 +38,7 @@ def claim_next(
     order = _order(conn, sweep_id)
     mine = OF_ITS_SIZE.format(gang=int(gang_id))
     study = (
-        _plain(conn, sweep_id, study_id, mine)
-        if order == "plain"
-        else _breadth(conn, sweep_id, order, mine)
+        _plain(conn, sweep_id, study_id, mine) if order == "plain" else _breadth(conn, sweep_id, order, mine)
     )
     if study is None:
         return None

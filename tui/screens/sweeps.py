@@ -264,8 +264,8 @@ class SweepsScreen(Place):
         names = {} if self.has_class("-very-wide") else short_names(workloads)
         table = self.query_one("#studies", Table)
         longest = max((len(names.get(workload, workload)) for workload in workloads), default=0)
-        table.put_columns(study_columns(self._bar, longest))
-        table.put([study_row(study, names, self._bar) for study in sweep.studies])
+        table.put_columns(study_columns(self._bar, longest, auto=bool(sweep.slots)))
+        table.put([study_row(study, names, self._bar, auto=bool(sweep.slots)) for study in sweep.studies])
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])
