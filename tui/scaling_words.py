@@ -31,6 +31,7 @@ REGIONS: Mapping[str, tuple[str, str]] = {
     "perfect scaling": ("perfect", "$success"),
     "diminishing returns": ("diminishing", "$warning"),
     "maximal data parallelism": ("maximal", "$error"),
+    "undecided": ("undecided", "$foreground-muted"),
 }
 """Region -> short word and colour."""
 
@@ -50,7 +51,7 @@ def value_title(curve: Curve, measure: str) -> str:
 
 def spread_title(curve: Curve, measure: str) -> str:
     """What the column beside it says: how sure a number of steps is, or on what a time holds."""
-    return "on" if measure in ("time", "cost") else f"{100 * curve.level:g} %"
+    return "on" if measure in ("time", "cost") else f"repeat {100 * curve.level:g}%"
 
 
 def short(value: float | None) -> str:
@@ -108,11 +109,18 @@ def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str,
     if measure == "steps" and curve.normalise is not None:
         return "" if point.normalised is None else f"{point.normalised:.3g}", ""
     assert point.steps is not None
-    low, high = point.interval or (None, None)
-    spread = "" if point.interval is None else f"{_end(low, unit, say)}–{_end(high, unit, say)}"
+    spread = _spread(point, unit, say)
     if len(spread) > INTERVAL:
-        spread = f"{_end(low, unit, short)}–{_end(high, unit, short)}"
+        spread = _spread(point, unit, short)
     return say(point.steps * unit), spread
+
+
+def _spread(point: Point, unit: int, say: object) -> str:
+    """The interval of a point; only its upper end where no more is known."""
+    if point.interval is None:
+        return ""
+    low, high = point.interval
+    return f"{_end(low, unit, say)}–{_end(high, unit, say)}" if low else f"≤ {_end(high, unit, say)}"
 
 
 def _best(costs: Costs, batch_size: int, measure: str) -> TimeToGoal | None:
@@ -146,29 +154,33 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
             fact("goal", ("no trial has been measured yet", "$foreground-muted"))
     else:
         more = "≥ " if curve.useful.at_least else ""
-        spread = ""
-        if curve.useful_interval is not None:
-            low, high = curve.useful_interval
-            spread = f"  {level}: {_finite(low)} – {_finite(high)}"
+        spread = "" if curve.useful.interval is None else f"  {level}: {_between(curve.useful.interval)}"
         fact("max useful", (f"{more}{count(curve.useful.batch_size)}", "bold"), (spread, "$foreground-muted"))
     if curve.critical is not None:
         more = "≥ " if curve.critical.at_least else ""
-        fact(
-            "critical",
-            (f"{more}{short(curve.critical.batch_size)}", "bold"),
-            (f"  {100 * curve.rules.overhead:.0f} % more examples", "$foreground-muted"),
-        )
+        extra = f"  {100 * curve.rules.overhead:.0f} % more examples"
+        if curve.critical.interval is not None:
+            extra = f"  {level}: {_between(curve.critical.interval)}"
+        fact("critical", (f"{more}{short(curve.critical.batch_size)}", "bold"), (extra, "$foreground-muted"))
     if curve.fit is not None:
         fit = curve.fit
         named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
         for name, estimate in named:
             spread = f"  {short(estimate.low) if estimate.low else '?'} – {short(estimate.high) if estimate.high else '?'}"
             fact(name, (short(estimate.value), "bold"), (spread, "$foreground-muted"))
+        of = "hyperbola" if fit.knee == 1 else f"knee {fit.knee:.2g}"
+        expected = (
+            ""
+            if fit.expected_scatter_percent is None
+            else f", trials alone {fit.expected_scatter_percent:.2g} %"
+        )
         fact(
             "lack of fit",
-            (f"{fit.lack_of_fit_percent:.2g} %", "bold"),
-            ("  rms of the hyperbola", "$foreground-muted"),
+            (f"{fit.lack_of_fit_percent:.2g} %", "bold $warning" if fit.misfit else "bold"),
+            (f"  {of}{expected}", "$foreground-muted"),
         )
+    elif curve.no_fit and curve.useful is not None:
+        fact("no fit", (curve.no_fit, "$foreground-muted"))
     for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest)):
         if choice is None or (word == "cheapest" and costs.cheapest == costs.fastest):
             continue
@@ -186,8 +198,9 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
     return Content("\n").join(lines)
 
 
-def _finite(value: float) -> str:
-    return count(round(value)) if math.isfinite(value) else "?"
+def _between(interval: tuple[float, float | None]) -> str:
+    low, high = interval
+    return f"{short(low)} or more" if high is None else f"{short(low)} – {short(high)}"
 
 
 def _warnings(curve: Curve) -> list[Content]:
@@ -220,6 +233,6 @@ def point_words(name: str, point: Point, measure: str) -> str:
     if point.interval is not None:
         unit = point.batch_size if examples else 1
         say = short if examples else _whole
-        words += f" ({_end(point.interval[0], unit, say)}–{_end(point.interval[1], unit, say)})"
+        words += f" ({_spread(point, unit, say)})"
     values = [f"{key.replace('_', ' ')} {value:.3g}" for key, value in sorted(point.parameters.items())]
     return " · ".join([words, *values, f"trial {point.trial}"])

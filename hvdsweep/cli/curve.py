@@ -56,6 +56,19 @@ SHOWN_IN_FULL = 4
     help="Perfect scaling and critical batch size: up to this share of extra examples.",
 )
 @click.option(
+    "--reference-batch-size",
+    type=click.IntRange(min=1),
+    metavar="B0",
+    help="Critical batch size: where perfect scaling starts.  [default: the smallest]",
+)
+@click.option(
+    "--critical-from",
+    type=click.Choice(["fit", "points"]),
+    default="fit",
+    show_default=True,
+    help="Read the critical batch size from the fit or from the measured points.",
+)
+@click.option(
     "--level",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
     default=0.95,
@@ -82,6 +95,8 @@ def curve(
     normalise: int | None,
     useful_tolerance: float,
     overhead: float,
+    reference_batch_size: int | None,
+    critical_from: str,
     level: float,
     examples: bool,
     only_ascii: bool,
@@ -101,7 +116,15 @@ def curve(
     preload()
 
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
-    rules = {"useful_tolerance": useful_tolerance, "overhead": overhead}
+    if reference_batch_size is not None and critical_from == "points":
+        raise UserError(
+            "curve: --reference-batch-size: points are measured against the smallest; leave out --critical-from points"
+        )
+    rules = {
+        "useful_tolerance": useful_tolerance,
+        "overhead": overhead,
+        "critical_from": critical_from,
+    }
     found: list[tuple[int, Curve, Costs]] = []
     problems: list[str] = []
     with open_reader(db) as reader, paired(reader) as twin:
@@ -119,6 +142,7 @@ def curve(
                     normalise=normalise,
                     rules=rules,
                     level=level,
+                    reference_batch_size=reference_batch_size,
                     twin=twin,
                 )
             except UserError as error:
@@ -176,13 +200,16 @@ def _json(sweep_id: int, one: Curve, costs: Costs) -> dict[str, Any]:
 def _print(
     curves: list[Curve], costs: list[Costs], named: bool, examples: bool, only_ascii: bool, chart: bool
 ) -> None:
-    from hvdsweep.cli.curve_text import curve_lines, overview_lines
+    from hvdsweep.cli.curve_text import comparison_lines, curve_lines, overview_lines
 
     if len(curves) > SHOWN_IN_FULL and not named:
         click.echo("\n".join([*overview_lines(curves), "", "`hvdsweep curve WORKLOAD` shows one in full."]))
         return
     for index, (one, cost) in enumerate(zip(curves, costs, strict=True)):
         click.echo(("\n" if index else "") + "\n".join(curve_lines(one, cost, examples=examples)))
+    compared = comparison_lines(curves) if len(curves) > 1 else []
+    if compared:
+        click.echo("\n" + "\n".join(compared))
     if chart and any(one.points for one in curves):
         click.echo()
         draw(curves, examples=examples, only_ascii=only_ascii)

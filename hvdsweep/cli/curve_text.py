@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,19 +13,29 @@ from hvdsweep.visible import visible
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, Point
 
+WIDTH = 110
+"""Columns of a verdict."""
+
 
 def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = False) -> list[str]:
-    """Headline, table, findings and warnings of one curve."""
+    """Headline, verdict, table, findings and warnings of one curve."""
     lines = [visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}"), ""]
     if not curve.points:
         return [*lines, "No studies yet."]
-    lines += [*_table(curve, examples), ""]
+    lines += [*textwrap.wrap(visible(curve.verdict), WIDTH), ""]
+    lines += [*_table(curve, examples), *_interval_lines(curve), ""]
     lines += findings(curve)
     if costs is not None and costs.fastest is not None and costs.cheapest is not None:
         lines += _cost_lines(costs)
     lines += stopped_lines(curve)
     warnings = warning_lines(curve)
     return [*lines, *(["", *warnings] if warnings else [])]
+
+
+def _interval_lines(curve: Curve) -> list[str]:
+    """What the table's intervals are intervals of."""
+    known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
+    return [f"{100 * curve.level:g} % interval: {of}" for of in known]
 
 
 def conditions(curve: Curve) -> str:
@@ -82,7 +93,7 @@ def _interval(point: Point, unit: int) -> str:
         return ""
     low, high = point.interval
     return between(
-        None if low is None else low * unit,
+        None if low == 0 else low * unit,
         None if high is None else high * unit,
         whole if unit == 1 else short,
     )
@@ -96,28 +107,45 @@ def findings(curve: Curve) -> list[str]:
         return [
             "The goal is reached at step 0, before any training: only a stricter one (--goal X) shows scaling."
         ]
+    useful, critical, fit = curve.useful, curve.critical, curve.fit
     level = f"{100 * curve.level:g} %"
-    interval = curve.useful_interval
-    spread = "" if interval is None else f" ({level}: {between(*interval, whole)})"
-    more = "at least " if curve.useful.at_least else ""
+    end = "; no larger batch size shows where scaling ends" if useful.at_least else ""
     lines = [
-        f"maximum useful batch size  {more}{whole(curve.useful.batch_size)}{spread}",
-        f"    {curve.rules.useful}" + ("; no larger batch size shows where scaling ends" if more else ""),
+        f"maximum useful batch size  {_at_least(useful.batch_size, useful.at_least, useful.interval, whole, level)}",
+        f"    {curve.rules.useful}{', S from the fit' if useful.interval else ''}{end}",
     ]
-    if curve.critical is not None:
-        more = "at least " if curve.critical.at_least else ""
-        lines += [
-            f"critical batch size        {more}{short(curve.critical.batch_size)}",
-            f"    {curve.rules.critical}",
-        ]
-    if curve.fit is not None:
-        named = (("B_crit", curve.fit.b_crit), ("S_min", curve.fit.s_min), ("E_min", curve.fit.e_min))
-        values = ", ".join(f"{name} {short(e.value)} ({between(e.low, e.high)})" for name, e in named)
-        lines += [
-            f"fit                        {values}",
-            f"    S = S_min (1 + B_crit / B), lack of fit {curve.fit.lack_of_fit_percent:.2g} % (rms), {level} intervals",
-        ]
-    return lines
+    if critical is not None:
+        said = _at_least(critical.batch_size, critical.at_least, critical.interval, short, level)
+        lines += [f"critical batch size        {said}", f"    {critical.definition}"]
+    if fit is None:
+        return [*lines, *([f"no fit: {curve.no_fit}"] if curve.no_fit else [])]
+    named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
+    values = ", ".join(f"{name} {short(e.value)} ({between(e.low, e.high)})" for name, e in named)
+    scatter = fit.expected_scatter_percent
+    expected = "" if scatter is None else f", {scatter:.2g} % by the trials' scatter alone"
+    wrong = ": the formula is off" if fit.misfit else ""
+    return [
+        *lines,
+        f"fit                        {values}",
+        f"    {_formula(curve)}, lack of fit {fit.lack_of_fit_percent:.2g} % (rms){expected}{wrong}",
+        f"    S_min and E_min of the best of as many trials, {level} intervals for any knee from 1 to 4",
+    ]
+
+
+def _at_least(
+    value: float, at_least: bool, interval: tuple[float, float | None] | None, say: object, level: str
+) -> str:
+    """`at least 1,024 (95 %: 512 or more)`."""
+    assert callable(say)
+    spread = "" if interval is None else f" ({level}: {between(*interval, say)})"
+    return f"{'at least ' if at_least else ''}{say(value)}{spread}"
+
+
+def _formula(curve: Curve) -> str:
+    assert curve.fit is not None
+    if curve.fit.knee == 1:
+        return "S = S_min (1 + B_crit / B)"
+    return f"S = S_min (1 + (B_crit / B)^p)^(1/p), knee p = {curve.fit.knee:.3g}"
 
 
 def _why_not(curve: Curve) -> str:
@@ -180,6 +208,29 @@ def warning_lines(curve: Curve) -> list[str]:
         f"warning: batch size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}: {message}"
         for message, sizes in said.items()
     ]
+
+
+def comparison_lines(curves: Sequence[Curve]) -> list[str]:
+    """How the algorithms of one data set and model compare with the first of them, a sentence each."""
+    from hvdsweep.curves.verdict import against
+
+    groups: dict[tuple[str, str], list[Curve]] = {}
+    for curve in curves:
+        model = curve.workload.rpartition("/")[0]
+        groups.setdefault((model, goal_text(curve)), []).append(curve)
+    lines = []
+    for (model, _), group in groups.items():
+        first, *rest = group
+        for curve in rest:
+            names = (_algorithm(first), _algorithm(curve))
+            sentence = None if names[0] == names[1] else against(first, curve, names)
+            if sentence is not None:
+                lines += textwrap.wrap(visible(f"{model}: {sentence}"), WIDTH)
+    return lines
+
+
+def _algorithm(curve: Curve) -> str:
+    return curve.workload.rpartition("/")[2]
 
 
 def overview_lines(curves: Sequence[Curve]) -> list[str]:

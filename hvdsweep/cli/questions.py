@@ -118,8 +118,9 @@ def answer(
     searches: Mapping[int, Mapping[str, Any]],
     *,
     normalise: int | None = None,
-    rules: Mapping[str, float] | None = None,
+    rules: Mapping[str, Any] | None = None,
     level: float | None = None,
+    reference_batch_size: int | None = None,
     twin: Reader | None = None,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
@@ -171,6 +172,7 @@ def answer(
             rules=Rules(**(rules or {})),
             searches=searches,
             level=LEVEL if level is None else level,
+            reference_batch_size=reference_batch_size,
         )
         for result, best in answers
     ]

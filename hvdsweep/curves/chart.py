@@ -15,6 +15,7 @@ _SHORT = {
     Region.PERFECT: "perfect scaling",
     Region.DIMINISHING: "diminishing returns",
     Region.MAXIMAL: "maximal parallelism",
+    Region.UNDECIDED: "undecided",
 }
 
 CROWDED = 8
@@ -114,8 +115,10 @@ def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
         return point.budget * _unit(curve, point, examples) if which == 0 and tried else math.nan
     low, high = point.interval or (None, None)
     steps = (point.steps, low, high)[which]
-    # An upper end that nobody knows reaches the edge of the chart.
-    return math.inf if steps is None else steps * _unit(curve, point, examples)
+    # An upper end that nobody knows reaches the edge of the chart; a lower one is left out.
+    if steps is None:
+        return math.inf if point.interval is not None else math.nan
+    return steps * _unit(curve, point, examples) if steps else math.nan
 
 
 def _unit(curve: Curve, point: Point, examples: bool) -> float:

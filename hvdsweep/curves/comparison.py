@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvdsweep.curves import student
+from hvdsweep.curves.fitted import fit_curve
+from hvdsweep.curves.intervals import variances
 from hvdsweep.curves.outcomes import StepsToResult, steps_to_result
-from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval, resampled_minima
-from hvdsweep.curves.table import COMPLETE_ONLY, Floats, Ints, WorkloadTable
+from hvdsweep.curves.resampling import LEVEL
+from hvdsweep.curves.spread import spread_of
+from hvdsweep.curves.table import COMPLETE_ONLY, Bools, Floats, Ints, WorkloadTable
 from hvdsweep.states import Status
 
 
@@ -62,38 +66,48 @@ class Comparison:
     ratio: Floats
     """[C]; inf where only `first` reached its goal, 0 where only `second` did, NaN where neither."""
     low: Floats
-    """[C], bootstrap interval over the trials of both."""
+    """[C], interval of the ratio of what searches of these sizes find on average; the intervals hold all C ratios at once
+    with the level's probability. NaN where a side has no fit from which its scatter is known."""
     high: Floats
     """[C]"""
+    differs: Bools
+    """[C], where the interval leaves out 1. Of two equal workloads, any is True in 1 - level of all comparisons."""
     leans_on_stopped: Ints
     """[C], stopped trials that either side's answer leans on."""
 
 
-def compare(
-    first: StepsToResult,
-    second: StepsToResult,
-    *,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Comparison:
+def compare(first: StepsToResult, second: StepsToResult, *, level: float = LEVEL) -> Comparison:
     """How many times the steps of `first` does `second` need, batch size by batch size?
 
-    Each side has the goal, budgets and trials of its own question. Both are resampled independently.
+    Each side has the goal, budgets and trials of its own question. The scatter of each side's best is that about its own
+    fit, see `hvdsweep.curves.intervals`.
     """
     sizes, mine, theirs = np.intersect1d(
         first.table.batch_sizes, second.table.batch_sizes, assume_unique=True, return_indices=True
     )
     ratio = _ratio(_or_infinite(first)[mine], _or_infinite(second)[theirs])
-    draws = _ratio(
-        resampled_minima(first, resamples, 2 * seed)[:, mine],
-        resampled_minima(second, resamples, 2 * seed + 1)[:, theirs],
-    )
-    ends = np.array([percentile_interval(draws[:, column], level) for column in range(len(sizes))]).reshape(
-        -1, 2
-    )
+    low, high = np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
+    one, other = _scatter(first, level), _scatter(second, level)
+    compared = np.isfinite(ratio) & (ratio > 0)
+    if one is not None and other is not None and compared.any():
+        # All ratios at once: each at the level whose power by their number is the level asked for.
+        each = level ** (1 / int(compared.sum()))
+        t = student.quantile((1 + each) / 2, one[1] + other[1])
+        half = t * np.sqrt(one[0][mine] + other[0][theirs])[compared]
+        low[compared], high[compared] = ratio[compared] * np.exp(-half), ratio[compared] * np.exp(half)
+    with np.errstate(invalid="ignore"):
+        differs = (low > 1) | (high < 1)
     leaning = first.leans_on_stopped[mine] + second.leans_on_stopped[theirs]
-    return Comparison(sizes, ratio, ends[:, 0], ends[:, 1], leaning)
+    return Comparison(sizes, ratio, low, high, differs, leaning)
+
+
+def _scatter(result: StepsToResult, level: float) -> tuple[Floats, int] | None:
+    """(variance of ln S [S], its degrees of freedom); None without a fit."""
+    spread = spread_of(result)
+    steps = np.where(result.reached, result.steps, np.nan)
+    fitted = fit_curve(result.table.batch_sizes, steps, spread, level, whole=False)
+    found = variances(result, fitted, spread)
+    return None if found is None or fitted.residual is None else (found, fitted.residual.degrees)
 
 
 def _or_infinite(result: StepsToResult) -> Floats:

@@ -104,6 +104,14 @@ def fit_hyperbola(
     )
 
 
+def hyperbola_optimum(x: Floats, y: Floats) -> tuple[float, float]:
+    """(ln B_crit, least sum of squares) of the hyperbola through y = ln S at x = ln B; ln B_crit at an end of the search
+    where the curve has no bend."""
+    b = _optimum(x, y, float(x[0]) - REACH, float(x[-1]) + REACH)
+    rest = _rest(b, x, y)
+    return b, float(rest @ rest)
+
+
 def _slope(b: float, x: Floats) -> Floats:
     """d ln(1 + e^(b - x)) / db."""
     slope: Floats = 1.0 / (1.0 + np.exp(x - b))

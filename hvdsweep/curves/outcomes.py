@@ -44,6 +44,8 @@ class StepsToResult:
     """As asked; so are the next two."""
     example_budget: float | None = None
     num_trials: int | None = None
+    before: Ints | None = None
+    """[F], the last record before the goal of `spread.fastest_trials`; None: the table's records have it."""
 
     @cached_property
     def reached(self) -> Bools:

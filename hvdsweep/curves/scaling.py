@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Region(StrEnum):
     DIMINISHING = "diminishing returns"
     MAXIMAL = "maximal data parallelism"
     """More parallelism gives nothing."""
+    UNDECIDED = "undecided"
+    """The data allow more than one of these."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Rules:
     overhead: float = 0.20
     """Scaling counts as perfect up to this share of extra examples over the smallest batch size
     (the critical batch size of Zhang et al. 2024)."""
+    critical_from: Literal["fit", "points"] = "fit"
+    """Where the critical batch size is read from: the fitted curve, or the measured points, interpolated."""
 
     def __post_init__(self) -> None:
         for name in ("useful_tolerance", "overhead"):
@@ -43,13 +48,27 @@ class Rules:
 
     @property
     def useful(self) -> str:
-        """The rule for the maximum useful batch size, in words."""
+        """The rule for the maximum useful batch size, in words; S is the fitted curve where there is one."""
         return f"smallest B with S(B) <= {1 + self.useful_tolerance:g} min S"
 
     @property
     def critical(self) -> str:
         """The rule for the critical batch size, in words."""
-        return f"B at which S(B) B first exceeds {1 + self.overhead:g} S(B0) B0, log-log interpolated"
+        if self.critical_from == "points":
+            return f"B at which S(B) B first exceeds {1 + self.overhead:g} S(B0) B0, log-log interpolated"
+        return f"B at which S(B) B of the fit is {1 + self.overhead:g} S(B0) B0"
+
+    def critical_definition(self, reference: int, *, hyperbola: bool) -> str:
+        """The rule with the reference batch size B0, and its closed form."""
+        if self.critical_from == "points":
+            return f"{self.critical}, B0 = {reference}"
+        factor = f"{1 + self.overhead:g}"
+        form = (
+            f"{factor} B0 + {self.overhead:g} B_crit"
+            if hyperbola
+            else f"({factor}^p (B0^p + B_crit^p) - B_crit^p)^(1/p), p the knee"
+        )
+        return f"{self.critical}, B0 = {reference}: B* = {form}"
 
 
 def perfect_scaling(batch_sizes: Ints, steps: Floats) -> Floats:
@@ -75,6 +94,10 @@ class Useful:
     batch_size: int
     at_least: bool
     """No larger batch size showed that more parallelism gives nothing: the true one may be larger."""
+    interval: tuple[int, int | None] | None = None
+    """Batch sizes that the data allow; an upper end of None is open. None where not known."""
+    likely: tuple[int, int | None] | None = None
+    """A narrower interval, for naming regions."""
 
 
 def max_useful_batch_size(
@@ -117,9 +140,17 @@ class Critical:
     """The batch size at which examples to the goal exceed perfect scaling by the rule's overhead."""
 
     batch_size: float
-    """Interpolated; the largest batch size that reached the goal where `at_least`."""
+    """Of the fit, or interpolated; the largest batch size that reached the goal where `at_least`."""
     at_least: bool
     """The overhead was never exceeded: the true one is larger."""
+    interval: tuple[float, float | None] | None = None
+    """Batch sizes that the data allow; an upper end of None is beyond the largest. None where not known."""
+    reference_batch_size: int | None = None
+    """B0, from which perfect scaling starts."""
+    definition: str = ""
+    """The rule with its numbers."""
+    likely: tuple[float, float] | None = None
+    """A narrower interval, for naming regions."""
 
 
 def critical_batch_size(batch_sizes: Ints, steps: Floats, rules: Rules | None = None) -> Critical | None:

@@ -6,24 +6,23 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hvdsweep.curves import scaling
+from hvdsweep.curves.decisions import critical_of, regions_of, useful_of
 from hvdsweep.curves.doubts import Caution, Limits, cautions
-from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
+from hvdsweep.curves.fit import Estimate
+from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit, fit_curve
+from hvdsweep.curves.intervals import OF_REPEATED, OF_UPPER_END, Interval, relative_width, repeat_intervals
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
-from hvdsweep.curves.resampling import (
-    LEVEL,
-    RESAMPLES,
-    minimum_intervals,
-    percentile_interval,
-    resampled_minima,
-)
+from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval, resampled_minima
 from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
+from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
 from hvdsweep.search import Space
 from hvdsweep.states import Status
@@ -45,9 +44,9 @@ class Point:
     """Steps within which the goal was reached or not: the study's budget, or the asked one where that is less."""
     examples: int | None
     """Training examples to the goal: steps x batch size."""
-    interval: tuple[int | None, int | None] | None
-    """Bootstrap interval of the steps over trials; an end of None is beyond what the trials reached, or not known
-    because trials were stopped. None where the goal was not reached."""
+    interval: Interval | None
+    """Where the best of a repeated search with as many trials would come, see `hvdsweep.curves.intervals`. A lower end of 0:
+    only the upper end is known. None: not reached, reached before any training, a single trial, or nothing known."""
     perfect_scaling: float | None
     """Steps that perfect scaling from the smallest batch size would need."""
     overhead: float | None
@@ -80,6 +79,18 @@ class Point:
     warnings: tuple[Caution, ...]
 
     @property
+    def interval_of(self) -> str | None:
+        """What the interval is one of, in words."""
+        if self.interval is None:
+            return None
+        return OF_REPEATED if self.interval[0] > 0 else OF_UPPER_END
+
+    @property
+    def relative_width(self) -> float | None:
+        """Half the interval's width over the steps: how unsure this point is. None where there is no interval."""
+        return relative_width(self.steps, self.interval)
+
+    @property
     def standing(self) -> str:
         """Where the point lies on the curve, in words; or why it lies nowhere."""
         if self.reached:
@@ -99,6 +110,7 @@ class Point:
             "budget": self.budget,
             "examples": self.examples,
             "interval": None if self.interval is None else list(self.interval),
+            "interval_of": self.interval_of,
             "perfect_scaling": _finite(self.perfect_scaling),
             "overhead": _finite(self.overhead),
             "normalised": _finite(self.normalised),
@@ -128,12 +140,12 @@ class Curve:
     maximize: bool
     points: tuple[Point, ...]
     """Ascending by batch size; every study of the table is here, reached or not."""
-    fit: HyperbolaFit | None
+    fit: ScalingFit | None
     """None where fewer than three batch sizes reached the goal, or the curve does not bend."""
+    no_fit: str | None
+    """Why there is no fit; None where there is one, or none was asked for."""
     useful: Useful | None
     """The maximum useful batch size; None where no batch size reached the goal."""
-    useful_interval: tuple[float, float] | None
-    """Bootstrap interval over trials; None where not asked for."""
     critical: Critical | None
     """Critical batch size at the rules' overhead over perfect scaling."""
     rules: Rules
@@ -153,6 +165,28 @@ class Curve:
         return None if self.useful is None else self.useful.batch_size
 
     @property
+    def useful_interval(self) -> tuple[float, float] | None:
+        """Batch sizes that may be the maximum useful one; an upper end of inf is open. None where not known."""
+        interval = None if self.useful is None else self.useful.interval
+        if interval is None:
+            return None
+        return float(interval[0]), math.inf if interval[1] is None else float(interval[1])
+
+    @cached_property
+    def verdict(self) -> str:
+        """What the curve says, in a sentence or two."""
+        from hvdsweep.curves.verdict import verdict
+
+        return verdict(self)
+
+    @cached_property
+    def answer(self) -> str:
+        """The verdict's first sentence, without what makes it uncertain."""
+        from hvdsweep.curves.verdict import answer
+
+        return answer(self)
+
+    @property
     def batch_sizes(self) -> list[int]:
         return [point.batch_size for point in self.points]
 
@@ -168,8 +202,11 @@ class Curve:
             "metric": self.metric,
             "goal": _finite(self.goal),
             "maximize": self.maximize,
+            "verdict": self.verdict,
             "points": [point.to_json() for point in self.points],
-            "fit": None if self.fit is None else fit_to_json(self.fit),
+            "fit": {"reason": self.no_fit} if self.fit is None else fit_to_json(self.fit),
+            "critical": None if self.critical is None else _critical_json(self.critical),
+            "max_useful": None if useful is None else _useful_json(useful, self.rules),
             "max_useful_batch_size": self.max_useful_batch_size,
             "max_useful_is_lower_bound": None if useful is None else useful.at_least,
             "max_useful_interval": None if interval is None else [_finite(end) for end in interval],
@@ -235,8 +272,8 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
     return out.getvalue()
 
 
-def fit_to_json(fit: HyperbolaFit) -> dict[str, Any]:
-    """Each parameter with its interval, and the lack of fit that must stand beside it."""
+def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
+    """The formula that is used with its parameters' intervals and lack of fit, and both formulas."""
 
     def estimate(value: Estimate) -> dict[str, float | None]:
         return {
@@ -246,14 +283,60 @@ def fit_to_json(fit: HyperbolaFit) -> dict[str, Any]:
             "high": value.high,
         }
 
+    hyperbola, free = fit.hyperbola, fit.free_knee
+    expected = fit.expected_scatter_percent
     return {
+        "formula": fit.formula,
+        "knee": fit.knee,
+        "knee_interval": list(fit.knee_interval),
         "b_crit": estimate(fit.b_crit),
         "s_min": estimate(fit.s_min),
         "e_min": estimate(fit.e_min),
+        "lack_of_fit": fit.lack_of_fit_percent / 100,
         "lack_of_fit_percent": fit.lack_of_fit_percent,
+        "expected_scatter": None if expected is None else expected / 100,
+        "misfit": fit.misfit,
         "points": fit.points,
         "level": fit.level,
-        "formula": "S = s_min (1 + b_crit / B)",
+        "criterion": CRITERION,
+        "hyperbola": None
+        if hyperbola is None
+        else {
+            "formula": HYPERBOLA,
+            "b_crit": hyperbola.b_crit.value,
+            "s_min": hyperbola.s_min.value,
+            "e_min": hyperbola.e_min.value,
+            "lack_of_fit": hyperbola.lack_of_fit_percent / 100,
+        },
+        "free_knee": None
+        if free is None
+        else {
+            "formula": FREE_KNEE,
+            "knee": free.knee,
+            "b_crit": free.b_crit,
+            "s_min": free.s_min,
+            "e_min": free.e_min,
+            "lack_of_fit": free.lack_of_fit_percent / 100,
+        },
+    }
+
+
+def _critical_json(critical: Critical) -> dict[str, Any]:
+    return {
+        "batch_size": critical.batch_size,
+        "interval": None if critical.interval is None else list(critical.interval),
+        "reference_batch_size": critical.reference_batch_size,
+        "definition": critical.definition,
+        "at_least": critical.at_least,
+    }
+
+
+def _useful_json(useful: Useful, rules: Rules) -> dict[str, Any]:
+    return {
+        "batch_size": useful.batch_size,
+        "interval": None if useful.interval is None else list(useful.interval),
+        "at_least": useful.at_least,
+        "rule": rules.useful,
     }
 
 
@@ -270,15 +353,17 @@ def curve(
     limits: Limits | None = None,
     searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
     level: float = LEVEL,
+    reference_batch_size: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Curve:
     """Steps to `goal` (default: the table's own) against batch size, with regions, fit, intervals and warnings.
 
     `statuses`: the trials that count (`LIVE` adds running ones). `searches`: batch size -> search space, for boundary
-    warnings. `resamples`: draws behind the interval of the maximum useful batch size, 0 for none. Semantics: section 8
-    of the paper's protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise`
-    batch size that did not reach the goal.
+    warnings. `reference_batch_size`: B0 of the critical batch size, by default the smallest. `resamples`: draws behind the
+    interval of a critical batch size that is read from the points, 0 for none. Semantics: section 8 of the paper's
+    protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise` batch size that did
+    not reach the goal.
     """
     question: dict[str, Any] = {
         "step_budget": step_budget,
@@ -296,6 +381,7 @@ def curve(
         limits=limits,
         searches=searches,
         level=level,
+        reference_batch_size=reference_batch_size,
         resamples=resamples,
         seed=seed,
     )
@@ -310,6 +396,7 @@ def curve_of(
     limits: Limits | None = None,
     searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
     level: float = LEVEL,
+    reference_batch_size: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     whole: bool = True,
@@ -317,8 +404,8 @@ def curve_of(
 ) -> Curve:
     """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`.
 
-    Not `whole`: without hyperbola and warnings, which nobody asks for where several curves are drawn together. Without
-    `intervals`: none of its points has one, for where many are.
+    Not `whole`: without fit and warnings, which nobody asks for where several curves are drawn together. Without
+    `intervals` as well: neither intervals nor anything else that a fit is needed for, for where many are.
     """
     rules = rules or Rules()
     table = result.table
@@ -328,11 +415,20 @@ def curve_of(
     failed_within = np.where(
         result.reached | (table.train_steps == 0) | (result.trials_counted == 0), 0, result.budget
     )
+    fitted = None
+    repeats: list[Interval | None] = [None] * len(sizes)
     useful = scaling.max_useful_batch_size(sizes, steps, rules, failed_within)
-    useful_interval = None
-    if useful is not None and resamples > 0:
-        minima = resampled_minima(result, resamples, seed)
-        useful_interval = percentile_interval(scaling.resampled_max_useful(sizes, minima, rules), level)
+    critical = scaling.critical_batch_size(sizes, steps, replace(rules, critical_from="points"))
+    if whole or intervals:
+        spread = spread_of(result)
+        fitted = fit_curve(sizes, steps, spread, level, whole=whole)
+        useful = useful_of(fitted, rules, sizes, failed_within) or useful
+        if intervals:
+            repeats = repeat_intervals(result, fitted, spread, level)
+        if rules.critical_from == "fit":
+            critical = critical_of(fitted, rules, reference_batch_size)
+        elif critical is not None and resamples > 0:
+            critical = _bootstrapped(critical, result, rules, level, resamples, seed)
     warnings: list[tuple[Caution, ...]] = [()] * len(sizes)
     if whole:
         warnings = cautions(result, best, searches, limits)
@@ -341,11 +437,11 @@ def curve_of(
         metric=table.metric,
         goal=result.goal,
         maximize=table.maximize,
-        points=_points(result, best, steps, rules, useful, normalise, level if intervals else None, warnings),
-        fit=fit_hyperbola(sizes, steps, level) if whole else None,
+        points=_points(result, best, steps, critical, useful, normalise, repeats, warnings),
+        fit=None if fitted is None else fitted.fit,
+        no_fit=None if fitted is None else fitted.reason,
         useful=useful,
-        useful_interval=useful_interval,
-        critical=scaling.critical_batch_size(sizes, steps, rules),
+        critical=critical,
         rules=rules,
         level=level,
         step_budget=result.step_budget,
@@ -360,20 +456,19 @@ def _points(
     result: StepsToResult,
     best: BestMeasurements,
     steps: Floats,
-    rules: Rules,
+    critical: Critical | None,
     useful: Useful | None,
     normalise: int | None,
-    level: float | None,
+    intervals: Sequence[Interval | None],
     warnings: list[tuple[Caution, ...]],
 ) -> tuple[Point, ...]:
     table = result.table
     sizes = table.batch_sizes
     studies = len(sizes)
-    intervals = [None] * studies if level is None else _intervals(result, level)
     perfect = scaling.perfect_scaling(sizes, steps)
     excess = scaling.overhead(sizes, steps)
     ratio = None if normalise is None else scaling.normalised(table.workload, sizes, steps, normalise)
-    regions = scaling.regions(sizes, steps, rules, useful)
+    regions = regions_of(sizes, steps, excess, critical, useful)
     infeasible = np.bincount(table.study[table.status == Status.INFEASIBLE], minlength=studies)
     # As lists: one number of an array costs more than a whole list of twenty.
     first_steps, first_trials, best_trials = result.steps.tolist(), result.trial.tolist(), best.trial.tolist()
@@ -395,7 +490,7 @@ def _points(
                 reached=reached,
                 budget=budgets[index],
                 examples=first_steps[index] * size if reached else None,
-                interval=intervals[index] if reached else None,
+                interval=intervals[index],
                 perfect_scaling=_finite(perfect[index]),
                 overhead=_finite(excess[index]),
                 normalised=None if ratio is None else _finite(ratio[index]),
@@ -417,19 +512,25 @@ def _points(
     return tuple(points)
 
 
-def _intervals(result: StepsToResult, level: float) -> list[tuple[int | None, int | None] | None]:
-    """Per study; an end that nobody knows is None."""
-    low, high = minimum_intervals(result, level)
-    # Where stopped trials might have answered before the upper end, that end is not known.
-    until = np.where(np.isfinite(high), high, NEVER).astype(np.int64)
-    study = result.table.study[result.unanswered(until)]
-    unknown = np.bincount(study, minlength=len(low)) > 0
-    ends = zip(low, np.where(unknown, np.inf, high), strict=True)
-    return [(_whole(lower), _whole(upper)) for lower, upper in ends]
-
-
-def _whole(value: float) -> int | None:
-    return int(value) if math.isfinite(value) else None
+def _bootstrapped(
+    critical: Critical, result: StepsToResult, rules: Rules, level: float, resamples: int, seed: int
+) -> Critical:
+    """The critical batch size of the points with its interval over trials drawn with replacement."""
+    sizes = result.table.batch_sizes
+    minima = resampled_minima(result, resamples, seed)
+    found = np.full(len(minima), np.nan)
+    for index, row in enumerate(np.where(np.isfinite(minima), minima, np.nan)):
+        one = scaling.critical_batch_size(sizes, row, rules)
+        if one is not None:
+            found[index] = math.inf if one.at_least else one.batch_size
+    low, high = percentile_interval(found, level)
+    start = int(sizes[result.reached][0])
+    return replace(
+        critical,
+        interval=(min(low, critical.batch_size), None if not math.isfinite(high) else high),
+        reference_batch_size=start,
+        definition=rules.critical_definition(start, hyperbola=True),
+    )
 
 
 def _finite(value: float | None) -> float | None:

@@ -176,8 +176,14 @@ def _short(number: float) -> str:
 
 
 def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[str, str]) -> Panel:
-    """How many times the steps of the first the second needs, with bootstrap intervals, at their common batch sizes."""
+    """How many times the steps of the first the second needs, with intervals, at their common batch sizes."""
     found = compare(first, second)
+    notes: tuple[str, ...] = ()
+    if found.differs.any():
+        sizes = ", ".join(f"{size:,}" for size in found.batch_sizes[found.differs].tolist())
+        notes = (f"{names[1]} and {names[0]} differ at {sizes} (95 % for all batch sizes together)",)
+    elif np.isfinite(found.low).any():
+        notes = (f"{names[1]} and {names[0]} do not differ for certain at any batch size",)
     ratio = np.where(np.isfinite(found.ratio) & (found.ratio > 0), found.ratio, np.nan)
     chart = Chart(
         (Series(f"{names[1]} / {names[0]}", found.batch_sizes, ratio, y_low=found.low, y_high=found.high),),
@@ -187,7 +193,7 @@ def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[s
         references=(Reference("equal", horizontal=1.0),),
         empty="no batch size in which both reached their goals",
     )
-    return Panel(chart, workloads=tuple(dict.fromkeys((first.table.workload, second.table.workload))))
+    return Panel(chart, notes, workloads=tuple(dict.fromkeys((first.table.workload, second.table.workload))))
 
 
 def missing_panel(title: str, why: str, workloads: Sequence[str] = ()) -> Panel:

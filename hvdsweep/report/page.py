@@ -15,6 +15,7 @@ from hvdsweep.report.tables import (
     costs_table,
     counts_table,
     html_table,
+    interval_note,
     moment,
     parameters_table,
     points_table,
@@ -96,6 +97,7 @@ def _workload(part: WorkloadPart, index: int) -> str:
     direction = "above" if curve.maximize else "below"
     text = [
         head,
+        f'<p class="verdict"><b>{escape(curve.verdict)}</b></p>',
         f"<p>Steps until {escape(curve.metric)} is {direction} {curve.goal:g}, the fewest over the complete trials of each"
         " batch size.</p>",
         _key_numbers(curve),
@@ -103,6 +105,7 @@ def _workload(part: WorkloadPart, index: int) -> str:
         _warnings(curve),
         "<h3>Steps to the goal</h3>",
         points_table(curve),
+        interval_note(curve),
         "<h3>Metaparameters of the best trials</h3>",
         "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in part.exponents),
         parameters_table(curve),
@@ -115,24 +118,41 @@ def _workload(part: WorkloadPart, index: int) -> str:
 
 def _key_numbers(curve: Curve) -> str:
     cells: list[tuple[str, str]] = []
+    level = f"{curve.level:.0%}"
     if curve.useful is not None:
-        value = f"{'≥ ' if curve.useful.at_least else ''}{curve.useful.batch_size:,}"
-        interval = curve.useful_interval
-        span = f", {curve.level:.0%} interval {interval[0]:,.0f} to {interval[1]:,.0f}" if interval else ""
-        cells.append((value, f"maximum useful batch size: {curve.rules.useful}{span}"))
+        useful = curve.useful
+        span = "" if useful.interval is None else f", {level} interval {_between(useful.interval)}"
+        cells.append(
+            (
+                f"{'≥ ' if useful.at_least else ''}{useful.batch_size:,}",
+                f"maximum useful batch size: {curve.rules.useful}{span}",
+            )
+        )
     if curve.critical is not None:
-        value = f"{'≥ ' if curve.critical.at_least else ''}{curve.critical.batch_size:,.0f}"
-        cells.append((value, f"critical batch size: {curve.rules.critical}"))
+        critical = curve.critical
+        span = "" if critical.interval is None else f", {level} interval {_between(critical.interval)}"
+        cells.append(
+            (
+                f"{'≥ ' if critical.at_least else ''}{critical.batch_size:,.0f}",
+                f"critical batch size: {critical.definition}{span}",
+            )
+        )
     if curve.fit is not None:
         fit = curve.fit
-        ends = [f"{end:,.0f}" if end is not None else "?" for end in (fit.b_crit.low, fit.b_crit.high)]
+        formula = "S = S_min (1 + B_crit / B)"
+        if fit.knee > 1:
+            formula = f"S = S_min (1 + (B_crit / B)^p)^(1/p) with p = {fit.knee:.3g}"
+        expected = fit.expected_scatter_percent
+        alone = "" if expected is None else f", where the scatter of trials alone makes {expected:.2g} %"
+        span = _between((fit.b_crit.low, fit.b_crit.high))
         cells.append(
             (
                 f"{fit.b_crit.value:,.0f}",
-                f"B_crit of S = S_min (1 + B_crit / B), {fit.level:.0%} interval {ends[0]} to {ends[1]}; the fit is off by "
-                f"{fit.lack_of_fit_percent:.2g} %",
+                f"B_crit of {formula}, {level} interval {span}; the fit is off by {fit.lack_of_fit_percent:.2g} %{alone}",
             )
         )
+    elif curve.no_fit:
+        cells.append(("–", f"no fit: {curve.no_fit}"))
     reached = [point for point in curve.points if point.steps is not None]
     if reached:
         best = min(reached, key=lambda point: (point.steps or 0, point.batch_size))
@@ -142,6 +162,13 @@ def _key_numbers(curve: Curve) -> str:
         + "".join(f"<div><b>{escape(value)}</b><span>{escape(words)}</span></div>" for value, words in cells)
         + "</div>"
     )
+
+
+def _between(interval: tuple[float | None, float | None]) -> str:
+    low, high = interval
+    if low is None:
+        return "anything" if high is None else f"up to {high:,.0f}"
+    return f"{low:,.0f} or more" if high is None else f"{low:,.0f} to {high:,.0f}"
 
 
 def _svg(figure: Figure | None, prefix: str) -> str:

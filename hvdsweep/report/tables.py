@@ -71,7 +71,8 @@ def points_table(curve: Curve) -> str:
 def _point(point: Point) -> tuple[str, list[object]]:
     interval = None
     if point.interval is not None:
-        interval = " to ".join("?" if end is None else f"{end:,}" for end in point.interval)
+        low, high = point.interval
+        interval = f"{low:,} to {'?' if high is None else f'{high:,}'}" if low else f"up to {high:,}"
     overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
     return "" if point.reached else "lost", [
         point.batch_size,
@@ -86,6 +87,12 @@ def _point(point: Point) -> tuple[str, list[object]]:
         point.infeasible,
         point.budget,
     ]
+
+
+def interval_note(curve: Curve) -> str:
+    """What the intervals of `points_table` are intervals of."""
+    known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
+    return "".join(f'<p class="note">{curve.level:.0%} interval: {escape(of)}.</p>' for of in known)
 
 
 def parameters_table(curve: Curve) -> str:

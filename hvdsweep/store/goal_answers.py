@@ -98,6 +98,7 @@ def answer_at_goal(
 
     from hvdsweep.curves.measurements import BestMeasurements, stopped_below
     from hvdsweep.curves.outcomes import StepsToResult, first_of_each, resolve_goal, step_limits
+    from hvdsweep.curves.spread import fastest_trials
 
     table, reached = _table(workload, metric, maximize, own_goal, studies, texts)
     value = resolve_goal(table, goal)
@@ -118,7 +119,8 @@ def answer_at_goal(
     )
     named = {*first.tolist(), *best.tolist()} - {_NEVER}
     table = replace(table, parameters=_parameters(reader, table, named))
-    budgets = (step_budget, example_budget, num_trials)
+    before = _records_before(reader, asked, table, fastest_trials(table, trial_steps), trial_steps)
+    budgets = (step_budget, example_budget, num_trials, before)
     return StepsToResult(table, value, counted, limit, trial_steps, steps, first, *budgets), BestMeasurements(
         table,
         np.array([math.nan if row is None else row[2] for row in found], np.float64),
@@ -253,6 +255,21 @@ def _last_numbers(table: WorkloadTable, counted: Bools) -> list[int]:
     """[S], the number of each study's last counted trial; -1 where none counts."""
     last = [table.number[(table.study == index) & counted] for index in range(len(table.batch_sizes))]
     return [int(numbers[-1]) if len(numbers) else -1 for numbers in last]
+
+
+def _records_before(
+    reader: Reader, asked: _Asked, table: WorkloadTable, trials: Ints, trial_steps: Ints
+) -> Ints:
+    """The step of each trial's last record before it got beyond the goal, NEVER where it has none."""
+    import numpy as np
+
+    pairs = zip(table.trial_id[trials].tolist(), trial_steps[trials].tolist(), strict=True)
+    found = reader.rows(
+        "SELECT (SELECT r.step FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = p.value ->> 0"
+        " AND r.step < p.value ->> 1 ORDER BY r.step DESC LIMIT 1) FROM json_each(?2) p ORDER BY p.key",
+        (asked.metric_id, json.dumps(list(pairs))),
+    )
+    return np.array([_NEVER if step is None else step for (step,) in found], np.int64)
 
 
 def _place(table: WorkloadTable, study: int, number: int) -> int:

@@ -11,7 +11,6 @@ from hvdsweep.cli.columns import between, short, table, whole
 from hvdsweep.cli.curve_text import span
 from hvdsweep.curves import curve
 from hvdsweep.curves.chart import curve_chart, curve_names, region_bands
-from hvdsweep.states import StopReason
 
 from . import oracle
 from .oracle import Study, Trial
@@ -37,8 +36,10 @@ def test_points_intervals_and_bounds():
     assert series.x.tolist() == [1, 2, 4, 8]
     assert series.y.tolist()[:3] == [800, 400, 1000]
     assert np.isnan(series.y[3])
-    assert series.y_low.tolist()[:2] == [800, 400]
-    assert series.y_high.tolist()[:2] == [990, 400]
+    # Three trials and no fit: only the upper end is known, the slowest of the three. A single trial shows nothing.
+    assert np.isnan(series.y_low).all()
+    assert series.y_high[0] == 990
+    assert np.isnan(series.y_high[1:]).all()
     assert series.censored.tolist() == [False, False, True, True]
     assert (chart.x.scale, chart.y.scale) == ("log2", "log10")
     assert chart.title == "digits/fc_128/sgd  val/classification_error < 0.5"
@@ -52,14 +53,13 @@ def test_intervals_of_a_crowd_are_those_of_the_one_looked_at(count, focus, shown
     assert [index for index, one in enumerate(series) if one.y_low is not None] == list(shown)
 
 
-def test_an_unknown_upper_end_reaches_the_edge():
-    """Where stopped trials leave the interval open, so does the chart."""
-    trials = [
-        Trial(0, [(20, 0.1)]),
-        *(Trial(n, [], steps=20 + n, stop_reason=StopReason.BEATEN) for n in range(1, 5)),
-    ]
-    (series,) = curve_chart([curve(oracle.table([Study(8, trials)]))]).series
-    assert (series.y_low.tolist(), series.y_high.tolist()) == ([20], [math.inf])
+def test_an_interval_about_the_fit_is_drawn_in_full():
+    """With a fit, both ends are drawn, about the point."""
+    (series,) = curve_chart(
+        [made([[800, 810, 850], [500, 520, 530], [330, 340, 345], [255, 260, 270]])]
+    ).series
+    assert (series.y_low < series.y).all()
+    assert (series.y_high > series.y).all()
 
 
 def test_a_study_without_a_step_is_no_point():
@@ -94,15 +94,16 @@ def test_the_fit_is_drawn_with_its_lack_of_fit():
 
 
 def test_regions_meet_halfway_between_batch_sizes():
-    """Perfect at 1 and 2, diminishing at 4, maximal from 8 on: bands end at the geometric means."""
-    one = made([[800], [400], [300], [250], [249]])
+    """Perfect, diminishing and maximal, each from a known batch size on: bands end at the geometric means."""
+    best = [round(200 * math.sqrt(1 + (32 / 2**i) ** 2)) for i in range(11)]
+    one = made([[steps, round(steps * 1.01), round(steps * 1.03)] for steps in best])
     assert [(band.low, band.high, band.label) for band in region_bands(one)] == [
-        (None, pytest.approx(math.sqrt(8)), "perfect scaling"),
-        (pytest.approx(math.sqrt(8)), pytest.approx(math.sqrt(32)), "diminishing returns"),
-        (pytest.approx(math.sqrt(32)), None, "maximal parallelism"),
+        (None, pytest.approx(math.sqrt(16 * 32)), "perfect scaling"),
+        (pytest.approx(math.sqrt(16 * 32)), pytest.approx(math.sqrt(64 * 128)), "diminishing returns"),
+        (pytest.approx(math.sqrt(64 * 128)), None, "maximal parallelism"),
     ]
     (note,) = curve_chart([one]).annotations
-    assert (note.x, note.y, note.text) == (8, 250, "max useful 8")
+    assert (note.x, note.text) == (128, "max useful 128")
 
 
 def test_several_curves_are_named_by_what_differs():

@@ -49,23 +49,50 @@ def test_ratio_at_the_common_batch_sizes():
     np.testing.assert_array_equal(found.ratio, [3.0, math.inf, 0.0, math.nan])
 
 
-def test_ratio_interval_holds_the_resampled_ratios():
-    """With two trials a side the exact distribution has four values; the interval ends are the extreme ones."""
-    first, second = result({2: [100, 200]}), result({2: [300, 900]})
-    found = compare(first, second, level=0.95)
-    # Each worse trial comes out alone in a quarter of the resamples: 1.5, 3, 4.5, 9 at 3/16, 9/16, 1/16, 3/16.
-    assert (found.low.tolist(), found.high.tolist()) == ([1.5], [9.0])
-    narrow = compare(first, second, level=0.3)
-    assert (narrow.low.tolist(), narrow.high.tolist()) == ([3.0], [3.0])
-    again = compare(first, second, level=0.95)
-    assert again.low.tolist() == found.low.tolist()
+SIZES = (1, 2, 4, 8, 16, 32)
 
 
-def test_the_two_sides_are_resampled_independently():
-    """A table against itself is not a constant ratio of one."""
-    same = result({2: [100, 200, 300]})
-    found = compare(same, same, level=0.99)
-    assert found.low[0] < 1 < found.high[0]
+def searched(factor=1.0, only=SIZES):
+    """Three trials per batch size, a few percent apart, about 1000 / B + 50 steps."""
+    shift = (0.98, 1.01, 1.0, 0.99, 1.02, 1.0)
+    return result(
+        {
+            size: [round(factor * one * more * (1000 / size + 50)) for more in (1.0, 1.02, 1.05)]
+            for size, one in zip(SIZES, shift, strict=True)
+            if size in only
+        }
+    )
+
+
+def test_intervals_hold_all_ratios_together():
+    """More batch sizes compared at once need wider intervals; where the interval leaves out 1 the two differ."""
+    first, second = searched(), searched(0.5)
+    found = compare(first, second)
+    assert found.differs.all()
+    assert (found.low < found.ratio).all()
+    assert (found.ratio < found.high).all()
+    assert (found.high < 1).all()
+    narrow = compare(first, second, level=0.5)
+    assert (narrow.high < found.high).all()
+    fewer = compare(first, searched(0.5, only=(1, 2, 4, 8)))
+    assert np.log(fewer.high / fewer.low)[0] != np.log(found.high / found.low)[0]
+
+
+def test_a_workload_does_not_differ_from_itself():
+    """Every interval of a table against itself holds 1."""
+    same = searched()
+    found = compare(same, same)
+    assert (found.low < 1).all()
+    assert (found.high > 1).all()
+    assert not found.differs.any()
+
+
+def test_no_interval_without_a_fit():
+    """With fewer than three batch sizes nobody knows how far the best scatters: nothing is called different."""
+    first, second = result({2: [100, 110], 4: [60, 70]}), result({2: [500, 510], 4: [300, 310]})
+    found = compare(first, second)
+    assert np.isnan(found.low).all()
+    assert not found.differs.any()
 
 
 def test_time_and_cost():

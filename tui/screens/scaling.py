@@ -52,6 +52,8 @@ class ScalingScreen(CurvesPlace):
     ScalingScreen.-very-wide #side { width: 66; }
     ScalingScreen #workloads { height: auto; max-height: 30%; min-height: 2; }
     ScalingScreen #numbers { height: 1fr; min-height: 3; margin-top: 1; }
+    ScalingScreen #verdict { height: auto; max-height: 2; padding: 0 1; }
+    ScalingScreen.-low #verdict { display: none; }
     ScalingScreen #facts { height: auto; max-height: 55%; padding: 0 1; border-top: solid $border; }
     ScalingScreen.-low #numbers { margin-top: 0; }
     ScalingScreen.-usual #facts { max-height: 25%; }
@@ -60,6 +62,7 @@ class ScalingScreen(CurvesPlace):
 
     def compose_body(self) -> ComposeResult:
         yield from self.compose_controls()
+        yield Static(id="verdict")
         with Horizontal(id="middle"):
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="curve", describe=self._describe)
@@ -166,9 +169,11 @@ class ScalingScreen(CurvesPlace):
 
     def _put_numbers(self, focus: int | None, costs: Sequence[Costs]) -> None:
         table, facts = self.query_one("#numbers", Table), self.query_one("#facts", Static)
+        verdict = self.query_one("#verdict", Static)
         if focus is None:
             table.clear()
             facts.update("")
+            verdict.update("")
             return
         curve = self.curves[focus]
         titles = {"value": value_title(curve, self.measure), "interval": spread_title(curve, self.measure)}
@@ -177,6 +182,7 @@ class ScalingScreen(CurvesPlace):
         )
         table.put(numbers_of(curve, costs[focus], self.measure))
         facts.update(facts_of(curve, costs[focus]))
+        verdict.update(Content(curve.answer))
 
     def _describe(self, reading: Reading) -> str:
         """A point of the chart in words."""

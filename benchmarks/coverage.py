@@ -1,0 +1,264 @@
+"""What the numbers of a curve are worth: how often each printed interval holds what it is an interval of.
+
+    python benchmarks/coverage.py [--json FILE] [--runs 400] [--only-given]
+
+Searches of n trials are drawn again and again from workloads whose answers are known, and put through the product's own
+`curve()`: the best steps are 60 (1 + (64 / B)^knee)^(1 / knee) for nine batch sizes from 4 to 1024, a trial is slower by
+a bowl in two searched metaparameters, exp(2 (u^2 + v^2)) with u and v uniform in -1..1, and by seed noise (0.02, 0.1, 0.3 in
+ln S), and the goal is noticed at an evaluation every 1 or 5 steps. n is 8, 16, 32 or 100; the knee 1 or 2, and 4 to see a
+wrong formula noticed. The medians of the best of n come from 2,000 further searches.
+
+Shares in percent, printed for each n over all other settings (mean, least, most), and kept for every setting in the JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.telling import parser_of
+from hvdsweep.curves import Curve, Rules, WorkloadTable, compare, curve, steps_to_result
+from hvdsweep.curves.decisions import log_critical
+from hvdsweep.curves.resampling import minimum_interval
+from hvdsweep.curves.scaling import max_useful_batch_size, regions
+from hvdsweep.states import Status
+
+BATCH_SIZES = 2 ** np.arange(2, 11)
+S_MIN, B_CRIT, BOWL = 60.0, 64.0, 2.0
+GOAL = 0.2
+TRIALS, KNEES, NOISES, SPACINGS = (8, 16, 32, 100), (1, 2), (0.02, 0.1, 0.3), (1, 5)
+REFERENCE = 2000
+"""Searches behind the medians, and what a repeated search is drawn from."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One kind of workload and of search."""
+
+    trials: int
+    knee: int
+    noise: float
+    spacing: int
+
+    @property
+    def best(self) -> Any:
+        """[S], steps at the optimum."""
+        return S_MIN * (1 + (B_CRIT / BATCH_SIZES) ** self.knee) ** (1 / self.knee)
+
+    def draw(self, rng: np.random.Generator, searches: int) -> Any:
+        """[searches, S, n], steps at which each trial is seen to reach the goal."""
+        shape = (searches, len(BATCH_SIZES), self.trials)
+        place = rng.uniform(-1, 1, (*shape, 2))
+        slower = BOWL * (place**2).sum(axis=-1) + self.noise * rng.standard_normal(shape)
+        steps = np.ceil(self.best[:, None] * np.exp(slower) / self.spacing) * self.spacing
+        # Never at the first evaluation, so that every trial has a record before it.
+        return np.maximum(steps, 2 * self.spacing).astype(np.int64)
+
+
+def table_of(steps: Any, spacing: int) -> WorkloadTable:
+    """The workload of one search [S, n]: each trial is measured at step 0, before the goal, and beyond it."""
+    studies, trials = steps.shape
+    flat = steps.ravel()
+    count = len(flat)
+    budget = int(flat.max())
+    return WorkloadTable(
+        workload="simulated/bowl/search",
+        metric="val/loss",
+        maximize=False,
+        goal=GOAL,
+        train_examples=None,
+        batch_sizes=BATCH_SIZES,
+        train_steps=np.full(studies, budget),
+        target_trials=np.full(studies, trials),
+        study=np.repeat(np.arange(studies), trials),
+        trial_id=np.arange(count),
+        number=np.tile(np.arange(trials), studies),
+        status=np.full(count, Status.COMPLETE),
+        stop_reason=np.zeros(count),
+        steps=np.full(count, budget),
+        parameters={},
+        offsets=np.arange(count + 1) * 3,
+        record_step=np.stack((np.zeros_like(flat), flat - spacing, flat), axis=1).ravel(),
+        record_value=np.tile([1.0, 0.5, 0.1], count),
+    )
+
+
+class Shares:
+    """Named shares of what was counted."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[float]] = {}
+
+    def add(self, name: str, held: bool | float | Iterable[bool]) -> None:
+        values = [held] if isinstance(held, bool | float | np.bool_) else list(held)
+        self.found.setdefault(name, []).extend(float(value) for value in values)
+
+    def percent(self) -> dict[str, float]:
+        return {name: 100 * float(np.mean(values)) for name, values in self.found.items()}
+
+
+def inside(value: float, low: float | None, high: float | None) -> bool:
+    """Whether an interval holds a value; an end of None is open."""
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def measure(setting: Setting, runs: int, seed: int = 0) -> dict[str, float]:
+    """Shares in percent of one setting."""
+    rng = np.random.default_rng(
+        [seed, setting.trials, setting.knee, round(1000 * setting.noise), setting.spacing]
+    )
+    reference = setting.draw(rng, REFERENCE).min(axis=-1)
+    median = np.median(reference, axis=0)
+    # The best of n is slower than the optimum by a factor that does not depend on the batch size.
+    factor = float(np.exp(np.median(np.log(reference - setting.spacing / 2) - np.log(setting.best))))
+    critical = math.exp(
+        float(log_critical(np.array([math.log(B_CRIT)]), np.array([float(setting.knee)]), 4.0, 0.2)[0])
+    )
+    useful = max_useful_batch_size(BATCH_SIZES, setting.best)
+    truth = regions(BATCH_SIZES, setting.best)
+    assert useful is not None
+    shares = Shares()
+    searches = setting.draw(rng, 2 * runs)
+    for run in range(runs):
+        table = table_of(searches[run], setting.spacing)
+        found = curve(table)
+        repeated = reference[rng.integers(REFERENCE)]
+        _points(shares, found, median, repeated, searches[run])
+        _fit(shares, found, setting, factor)
+        if found.critical is not None:
+            low, high = found.critical.interval or (None, None)
+            shares.add("critical batch size: held", inside(critical, low, high))
+            shares.add(
+                "critical batch size: off by more than 2x",
+                abs(math.log(found.critical.batch_size / critical)) > math.log(2),
+            )
+            shares.add("critical batch size: open above", high is None)
+        if run % 4 == 0:
+            raw = curve(table, rules=Rules(critical_from="points")).critical
+            assert raw is not None
+            assert raw.interval is not None
+            shares.add("20 % rule on points: held", inside(critical, *raw.interval))
+            shares.add(
+                "20 % rule on points: off by more than 2x",
+                abs(math.log(raw.batch_size / critical)) > math.log(2),
+            )
+        assert found.useful is not None
+        assert found.useful.interval is not None
+        shares.add("maximum useful batch size: held", inside(useful.batch_size, *found.useful.interval))
+        named = [point.region for point in found.points]
+        shares.add(
+            "regions: wrong", (str(a) not in ("undecided", str(b)) for a, b in zip(named, truth, strict=True))
+        )
+        shares.add("regions: undecided", (str(a) == "undecided" for a in named))
+        raw_regions = regions(BATCH_SIZES, searches[run].min(axis=-1).astype(float))
+        shares.add("regions on points: wrong", (a != b for a, b in zip(raw_regions, truth, strict=True)))
+        other = steps_to_result(table_of(searches[runs + run], setting.spacing))
+        shares.add("equal workloads: differs somewhere", bool(compare(found.result, other).differs.any()))
+    return shares.percent()
+
+
+def _points(shares: Shares, found: Curve, median: Any, repeated: Any, steps: Any) -> None:
+    ends = [point.interval or (math.nan, math.nan) for point in found.points]
+    shares.add(
+        "S(B): best of a repeated search held", (inside(s, *e) for s, e in zip(repeated, ends, strict=True))
+    )
+    shares.add(
+        "S(B): median of the best of n held", (inside(s, *e) for s, e in zip(median, ends, strict=True))
+    )
+    old = [minimum_interval(study) for study in steps]
+    shares.add(
+        "bootstrap: best of a repeated search held",
+        (inside(s, *e) for s, e in zip(repeated, old, strict=True)),
+    )
+    shares.add(
+        "bootstrap: median of the best of n held", (inside(s, *e) for s, e in zip(median, old, strict=True))
+    )
+
+
+def _fit(shares: Shares, found: Curve, setting: Setting, factor: float) -> None:
+    shares.add("fit found", found.fit is not None)
+    if found.fit is None:
+        return
+    fit = found.fit
+    shares.add("free knee chosen", fit.knee > 1)
+    shares.add("B_crit: held", inside(B_CRIT, fit.b_crit.low, fit.b_crit.high))
+    shares.add("S_min of the best of n: held", inside(factor * S_MIN, fit.s_min.low, fit.s_min.high))
+    shares.add("E_min of the best of n: held", inside(factor * S_MIN * B_CRIT, fit.e_min.low, fit.e_min.high))
+    shares.add("knee: held", inside(setting.knee, *fit.knee_interval))
+    shares.add("lack of fit taken for a wrong formula", fit.misfit)
+    if fit.expected_scatter_percent:
+        shares.add(
+            "lack of fit over expected scatter", fit.lack_of_fit_percent / fit.expected_scatter_percent
+        )
+    if setting.knee == 1 and fit.hyperbola is not None:
+        old = fit.hyperbola
+        shares.add("hyperbola alone: S_min of the optimum held", inside(S_MIN, old.s_min.low, old.s_min.high))
+        shares.add(
+            "hyperbola alone: E_min of the optimum held",
+            inside(S_MIN * B_CRIT, old.e_min.low, old.e_min.high),
+        )
+        shares.add("hyperbola alone: B_crit held", inside(B_CRIT, old.b_crit.low, old.b_crit.high))
+
+
+def settings(knees: Iterable[int] = KNEES) -> Iterator[Setting]:
+    """All settings of these knees."""
+    for trials, knee, noise, spacing in itertools.product(TRIALS, knees, NOISES, SPACINGS):
+        yield Setting(trials, knee, noise, spacing)
+
+
+def main() -> None:
+    """The command line."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--runs", type=int, default=400, help="searches per setting")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--only-given", action="store_true", help="only knee 1, noise 0.1, evaluation every 5 steps"
+    )
+    options: argparse.Namespace = parser.parse_args()
+    chosen = [*settings(), *(one for one in settings((4,)) if (one.noise, one.spacing) == (0.1, 5))]
+    if options.only_given:
+        chosen = [one for one in chosen if (one.knee, one.noise, one.spacing) == (1, 0.1, 5)]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(2) as pool:
+        count = len(chosen)
+        found = list(pool.map(measure, chosen, [options.runs] * count, [options.seed] * count))
+    names = list(dict.fromkeys(name for shares in found for name in shares))
+    for knee in sorted({one.knee for one in chosen}):
+        print(f"knee {knee}: percent, mean (least to most)" + "".join(f"{f'n = {n}':>18}" for n in TRIALS))
+        for name in names:
+            cells = []
+            for trials in TRIALS:
+                values = [
+                    shares[name]
+                    for one, shares in zip(chosen, found, strict=True)
+                    if (one.trials, one.knee) == (trials, knee) and name in shares
+                ]
+                cells.append(
+                    f"{np.mean(values):.0f} ({min(values):.0f} to {max(values):.0f})" if values else ""
+                )
+            if any(cells):
+                print(f"  {name:<46}" + "".join(f"{cell:>18}" for cell in cells))
+    if options.json:
+        kept = {
+            "python": platform.python_version(),
+            "runs": options.runs,
+            "settings": [
+                {**vars(one), **{name: round(value, 2) for name, value in shares.items()}}
+                for one, shares in zip(chosen, found, strict=True)
+            ],
+        }
+        options.json.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Critical and maximum useful batch size and the regions, from a fit and from all the curves that the data allow.
+
+A region is named only where every likely curve agrees on it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hvdsweep.curves import knee
+from hvdsweep.curves.fitted import Fitted
+from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
+from hvdsweep.curves.table import Floats, Ints
+
+
+def log_critical(b: Floats, p: Floats, reference: float, overhead: float) -> Floats:
+    """[M], ln of the batch size at which S(B) B is 1 + overhead times what it is at `reference`, on the curves (b, p).
+
+    With p = 1 this is B* = (1 + overhead) B0 + overhead B_crit (Zhang et al. 2024: 1.2 B0 + 0.2 b / a).
+    """
+    factor = (1 + overhead) ** p
+    excess = factor * np.exp(p * (math.log(reference) - b)) + (factor - 1)
+    found: Floats = b + np.log(excess) / p
+    return found
+
+
+def critical_of(fitted: Fitted, rules: Rules, reference: int | None) -> Critical | None:
+    """The critical batch size of the fitted curve; None without one. `reference`: B0, by default the smallest fitted."""
+    if fitted.best is None:
+        return None
+    start = round(math.exp(fitted.x[0])) if reference is None else reference
+    largest = math.exp(fitted.x[-1])
+    b, p = (np.array([value]) for value in fitted.best)
+    value = math.exp(float(log_critical(b, p, start, rules.overhead)[0]))
+    at_least = value > largest * (1 + 1e-9)
+    interval = likely = None
+    if fitted.allowed is not None:
+        of = log_critical(fitted.allowed.b, fitted.allowed.p, start, rules.overhead)
+        low, high = math.exp(float(of.min())), math.exp(float(of.max()))
+        low, high = min(low, value), max(high, value)
+        # Beyond the largest batch size there are no data: all that is known is that it is larger.
+        interval = (min(low, largest), None if high > largest * (1 + 1e-9) else high)
+        some = of[fitted.allowed.likely]
+        likely = (math.exp(float(some.min())), math.exp(float(some.max())))
+    return Critical(
+        largest if at_least else value,
+        at_least,
+        interval,
+        start,
+        rules.critical_definition(start, hyperbola=fitted.best[1] == 1.0),
+        likely,
+    )
+
+
+def useful_of(
+    fitted: Fitted, rules: Rules, batch_sizes: Ints, failed_within: Ints | None = None
+) -> Useful | None:
+    """The maximum useful of the fitted batch sizes; None without a fitted curve.
+
+    `failed_within` [S]: as `max_useful_batch_size` has it.
+    """
+    if fitted.best is None:
+        return None
+    sizes = np.rint(np.exp(fitted.x)).astype(np.int64)
+    b, p = (np.array([value]) for value in fitted.best)
+    first = _first_useful(fitted.x, b, p, rules)
+    useful, last = int(first[0]), len(sizes) - 1
+    failed = failed_within is not None and bool(((batch_sizes > sizes[last]) & (failed_within > 0)).any())
+    at_least = useful == last and not failed
+    if fitted.allowed is None:
+        return Useful(int(sizes[useful]), at_least)
+    of = _first_useful(fitted.x, fitted.allowed.b, fitted.allowed.p, rules)
+
+    def interval(among: Ints) -> tuple[int, int | None]:
+        low, high = min(int(among.min()), useful), max(int(among.max()), useful)
+        return int(sizes[low]), None if high == last and not failed else int(sizes[high])
+
+    return Useful(int(sizes[useful]), at_least, interval(of), interval(of[fitted.allowed.likely]))
+
+
+def _first_useful(x: Floats, b: Floats, p: Floats, rules: Rules) -> Ints:
+    """[M], index of the first batch size whose steps are within the tolerance of those at the largest."""
+    shapes = knee.shape(x, b[:, None], p[:, None])
+    within = shapes <= shapes[:, -1:] + math.log1p(rules.useful_tolerance) + 1e-9
+    first: Ints = np.argmax(within, axis=1)
+    return first
+
+
+def regions_of(
+    batch_sizes: Ints, steps: Floats, excess: Floats, critical: Critical | None, useful: Useful | None
+) -> list[Region | None]:
+    """Each batch size's region; None where the goal was not reached (steps NaN). `excess`: overhead over perfect scaling.
+
+    By the narrower intervals: PERFECT up to the lower end of the critical batch size, DIMINISHING beyond its upper end and
+    below the lower end of the maximum useful one, MAXIMAL from its upper end on; UNDECIDED elsewhere. Never MAXIMAL where
+    examples were saved, nor where the next larger batch size is less than twice as large: it could not have shown much.
+    """
+    found: list[Region | None] = []
+    for index, size in enumerate(batch_sizes.tolist()):
+        if math.isnan(steps[index]):
+            found.append(None)
+            continue
+        lowest, highest = (
+            (None, None) if critical is None else critical.likely or critical.interval or (None, None)
+        )
+        least, most = (None, None) if useful is None else useful.likely or (None, None)
+        far = index + 1 == len(batch_sizes) or int(batch_sizes[index + 1]) >= 2 * size
+        if most is not None and size >= most and far and not excess[index] < 0:
+            found.append(Region.MAXIMAL)
+        elif lowest is not None and size <= lowest * (1 + 1e-9):
+            found.append(Region.PERFECT)
+        elif highest is not None and least is not None and highest < size < least:
+            found.append(Region.DIMINISHING)
+        else:
+            found.append(Region.UNDECIDED)
+    return found

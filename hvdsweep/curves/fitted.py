@@ -1,0 +1,281 @@
+"""The fit of a scaling curve: hyperbola or free knee, whichever the data ask for, and the curves that the data allow.
+
+Estimates come from the steps as measured. Intervals count that the goal was reached somewhere between two evaluations, and
+hold whatever knee between 1 and 4 the data allow, so that they do not hang on which formula was chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hvdsweep.curves import knee, student
+from hvdsweep.curves.fit import MIN_POINTS, Estimate, HyperbolaFit, fit_hyperbola, hyperbola_optimum
+from hvdsweep.curves.knee import Allowed
+from hvdsweep.curves.spread import Spread
+from hvdsweep.curves.table import Bools, Floats, Ints
+
+HYPERBOLA = "S = s_min (1 + b_crit / B)"
+FREE_KNEE = "S = s_min (1 + (b_crit / B)^knee)^(1 / knee)"
+
+CRITERION = (
+    "the free knee where n ln(sum of squares), the scatter between trials included, is lower by more than 2 (Akaike); the"
+    " hyperbola otherwise, and where no study's trials show how far their best scatters"
+)
+
+LIKELY = 0.8
+"""Level of the smaller set of curves that must agree on a region: each of its two sides is missed in one of ten at most."""
+
+LEAST_FOR_KNEE = 5
+"""Batch sizes: three parameters, and two more points to show a misfit."""
+
+
+@dataclass(frozen=True)
+class KneeFit:
+    """S = S_min (1 + (B_crit / B)^p)^(1/p), least squares in ln S."""
+
+    knee: float
+    """p, from 1 (the hyperbola) to 4."""
+    b_crit: float
+    s_min: float
+    e_min: float
+    lack_of_fit_percent: float
+    """Root mean square of S / fitted S - 1, in percent."""
+
+
+@dataclass(frozen=True)
+class ScalingFit:
+    """The formula that is used, its parameters with intervals, and how far the points are from it."""
+
+    knee: float
+    """1 for the hyperbola."""
+    knee_interval: tuple[float, float]
+    """Knees that the data allow, within 1 to 4."""
+    b_crit: Estimate
+    """Examples: where the two straight ends of the curve in log-log meet; of the hyperbola, where steps are twice S_min."""
+    s_min: Estimate
+    """Steps at an infinite batch size, of the best of so many trials."""
+    e_min: Estimate
+    """Examples at an infinitesimal batch size, of the best of so many trials."""
+    lack_of_fit_percent: float
+    """Root mean square of S / fitted S - 1, in percent."""
+    expected_scatter_percent: float | None
+    """What the scatter of the best of so many trials and the evaluation spacing alone would make of it; None where no study
+    shows a scatter."""
+    misfit: bool
+    """Whether the points are further from the formula than the scatter of their trials explains: by more than MISFIT."""
+    points: int
+    """Batch sizes fitted."""
+    level: float
+    """Level of the intervals."""
+    hyperbola: HyperbolaFit | None
+    """Both formulas, whichever is used."""
+    free_knee: KneeFit | None
+
+    @property
+    def formula(self) -> str:
+        return HYPERBOLA if self.knee == 1.0 else FREE_KNEE
+
+    def steps(self, batch_sizes: np.typing.ArrayLike) -> Floats:
+        """Fitted steps at any batch sizes."""
+        x = np.log(np.asarray(batch_sizes, np.float64))
+        fitted: Floats = self.s_min.value * np.exp(knee.shape(x, math.log(self.b_crit.value), self.knee))
+        return fitted
+
+
+MISFIT, GAPS_FOR_MISFIT = 2.0, 5
+"""A standard deviation about the curve so many times what trials and evaluation spacing make is taken for a wrong formula: one
+in twenty of right ones reaches it (benchmarks/coverage.py). Of fewer studies the trials' scatter is not known so well."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """How far the best of a study's trials is from the curve, as variance of ln S."""
+
+    variance: float
+    """Pooled: about the best curve, and between the trials of each study."""
+    degrees: int
+    """Degrees of freedom behind it."""
+    coarseness: float
+    """The part of it that the evaluation spacing makes."""
+
+    def quantile(self, level: float) -> float:
+        """Two-sided quantile of Student's t."""
+        return student.quantile((1 + level) / 2, self.degrees)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a curve of S batch sizes says through formulas; `fit` or `reason`."""
+
+    x: Floats
+    """[n], ln B of the batch sizes fitted."""
+    fit: ScalingFit | None
+    reason: str | None
+    """Why there is no fit."""
+    best: tuple[float, float] | None
+    """(ln B_crit, knee) of the curve used; of a curve without a bend at an end of the search. None: too few points."""
+    residual: Residual | None
+    allowed: Allowed | None
+    """The curves that the data allow at the level; None where not asked for, or too few points."""
+
+    @property
+    def fit_found(self) -> bool:
+        """Whether the curve has a bend, so that a formula fits it."""
+        return self.best is not None and self.reason is None
+
+
+def usable(steps: Floats) -> Bools:
+    """[S], the batch sizes that a fit takes in: reached the goal, and not before any training."""
+    kept: Bools = np.isfinite(steps) & (steps > 0)
+    return kept
+
+
+def fit_curve(
+    batch_sizes: Ints, steps: Floats, spread: Spread, level: float, *, whole: bool = True
+) -> Fitted:
+    """Fit the steps [S] (NaN: not reached). Not `whole`: without parameters' intervals, only how far the points scatter."""
+    kept = usable(steps)
+    x, y = np.log(batch_sizes[kept].astype(np.float64)), np.log(steps[kept])
+    n = len(x)
+    if n < MIN_POINTS:
+        word = "batch size" if n == 1 else "batch sizes"
+        return Fitted(
+            x, None, f"only {n} {word} reached the goal; a fit needs {MIN_POINTS}", None, None, None
+        )
+    found = _choose(x, y, spread, kept)
+    residual = _residual(found, n, spread, kept)
+    set_of = None
+    if whole:
+        middle = np.log(steps[kept] - np.nan_to_num(spread.spacing[kept]) / 2)
+        set_of = _allowed(x, middle, spread, kept, level)
+    fit = reason = None
+    low, high = float(x[0]) - knee.REACH, float(x[-1]) + knee.REACH
+    if found.b <= low + knee.MARGIN:
+        reason = "steps do not fall with the batch size: there is no bend to fit"
+    elif found.b >= high - knee.MARGIN:
+        reason = "steps fall in proportion to the batch size up to the largest: there is no bend to fit"
+    elif set_of is not None:
+        fit = _scaling_fit(batch_sizes[kept], steps[kept], found, set_of, spread, kept, level)
+    return Fitted(x, fit, reason, (found.b, found.p), residual, set_of)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The curve that is used."""
+
+    a: float
+    b: float
+    p: float
+    squares: float
+    parameters: int
+    free: tuple[float, float, float] | None
+    """(b, p, squares) of the free knee."""
+
+
+def _choose(x: Floats, y: Floats, spread: Spread, kept: Bools) -> _Choice:
+    n = len(x)
+    b, squares = hyperbola_optimum(x, y)
+    p, parameters = 1.0, 2
+    free: tuple[float, float, float] | None = None
+    if n >= LEAST_FOR_KNEE:
+        free = knee.optimum(x, y)
+        if free[2] > squares:
+            free = (b, 1.0, squares)
+        if spread.gaps:
+            # The scatter between trials counts as in `_pooled`: rounding alone does not ask for a knee.
+            worth = spread.gaps / 2
+            known = worth * _expected(spread, kept) + 1e-20
+            if (n + worth) * math.log((squares + known) / (free[2] + known)) > 2:
+                (b, p, squares), parameters = free, 3
+    a = float(np.mean(y - knee.shape(x, b, p)))
+    return _Choice(a, b, p, squares, parameters, free)
+
+
+def _residual(found: _Choice, n: int, spread: Spread, kept: Bools) -> Residual:
+    variance, degrees = _pooled(found.squares, n - found.parameters, spread, kept)
+    return Residual(variance, degrees, float(spread.coarseness[kept].mean()))
+
+
+def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[float, int]:
+    """(variance of ln S about the curve, its degrees of freedom): of the residuals, and of the trials of each study.
+
+    No less than the evaluation spacing makes.
+    """
+    variance, degrees = squares / own, float(own)
+    if spread.gaps:
+        # The mean of m gaps, each about exponential, is as sure as a variance of m / 2 degrees of freedom.
+        worth = spread.gaps / 2
+        variance = (squares + worth * _expected(spread, kept)) / (own + worth)
+        degrees += worth
+    return max(variance, float(spread.coarseness[kept].mean())), int(degrees)
+
+
+def _expected(spread: Spread, kept: Bools) -> float:
+    """Variance of ln S that trials and evaluation spacing make."""
+    return float((spread.trials[kept] ** 2 + spread.coarseness[kept]).mean())
+
+
+def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) -> Allowed:
+    """Profile likelihood with Student's t, over b and p both."""
+    best = knee.optimum(x, y)
+    variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
+    t = student.quantile((1 + level) / 2, degrees)
+    found = knee.allowed(x, y, best, t * t * variance)
+    return replace(found, likely=found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance)
+
+
+def _scaling_fit(
+    sizes: Ints, steps: Floats, found: _Choice, allowed: Allowed, spread: Spread, kept: Bools, level: float
+) -> ScalingFit:
+    hyperbola = fit_hyperbola(sizes, steps, level)
+    free = None
+    x, n = np.log(sizes.astype(np.float64)), len(sizes)
+    if found.free is not None:
+        b, p, _ = found.free
+        a = float(np.mean(np.log(steps) - knee.shape(x, b, p)))
+        free = KneeFit(p, math.exp(b), math.exp(a), math.exp(a + b), _lack(x, steps, a, b, p))
+    expected, misfit, own = None, False, n - found.parameters
+    if spread.gaps:
+        scatter = _expected(spread, kept)
+        expected = 100 * math.sqrt(scatter * own / n)
+        misfit = spread.gaps >= GAPS_FOR_MISFIT and found.squares / own > MISFIT**2 * scatter
+    e_low, e_high = allowed.low_a + allowed.b, allowed.high_a + allowed.b
+    errors = (None, None, None)
+    if found.p == 1.0 and hyperbola is not None:
+        errors = tuple(  # type: ignore[assignment]
+            one.standard_error for one in (hyperbola.b_crit, hyperbola.s_min, hyperbola.e_min)
+        )
+    # As B_crit -> infinity S_min -> 0 (perfect scaling throughout); as B_crit -> 0 E_min -> 0.
+    no_low, no_high = allowed.no_least, allowed.no_largest
+    return ScalingFit(
+        knee=found.p,
+        knee_interval=(min(float(allowed.p.min()), found.p), max(float(allowed.p.max()), found.p)),
+        b_crit=_estimate(found.b, errors[0], allowed.b, allowed.b, no_low, no_high),
+        s_min=_estimate(found.a, errors[1], allowed.low_a, allowed.high_a, no_high, False),
+        e_min=_estimate(found.a + found.b, errors[2], e_low, e_high, no_low, False),
+        lack_of_fit_percent=_lack(x, steps, found.a, found.b, found.p),
+        expected_scatter_percent=expected,
+        misfit=misfit,
+        points=n,
+        level=level,
+        hyperbola=hyperbola,
+        free_knee=free,
+    )
+
+
+def _lack(x: Floats, steps: Floats, a: float, b: float, p: float) -> float:
+    relative = np.expm1(np.log(steps) - a - knee.shape(x, b, p))
+    return 100 * math.sqrt(float(np.mean(relative**2)))
+
+
+def _estimate(
+    value: float, error: float | None, low: Floats, high: Floats, no_low: bool, no_high: bool
+) -> Estimate:
+    # Estimates come from the steps as measured, intervals from the middle between evaluations.
+    least, most = min(float(low.min()), value), max(float(high.max()), value)
+    return Estimate(
+        math.exp(value), error, None if no_low else math.exp(least), None if no_high else math.exp(most)
+    )

@@ -1,0 +1,90 @@
+"""Intervals of S(B): where the best of another search of the same size would come.
+
+The scatter about the fitted curve, and between the fastest trials of each study, says how far the best of so many trials
+moves from one search to the next; two searches differ by the root of 2 times that. Without a fit only an upper end is known:
+the best of n new trials is beyond the k-th fastest of the n old ones with probability C(n, k) / C(2n, k), whatever the
+distribution.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hvdsweep.curves.fitted import Fitted
+from hvdsweep.curves.outcomes import NEVER, StepsToResult
+from hvdsweep.curves.spread import Spread
+from hvdsweep.curves.table import Floats
+
+Interval = tuple[int, int | None]
+"""Steps; an upper end of None is not known."""
+
+OF_REPEATED = "the best of a repeated search with as many trials, from the scatter about the fit"
+OF_UPPER_END = "the best of a repeated search with as many trials; only the upper end is known, from the order of the trials"
+
+
+def repeat_intervals(
+    result: StepsToResult, fitted: Fitted, spread: Spread, level: float
+) -> list[Interval | None]:
+    """Each of the S studies' interval for the best of another search of the same size. None: not reached, reached before
+    any training, fewer than two trials, or nothing known."""
+    variance = variances(result, fitted, spread)
+    if variance is not None and fitted.residual is not None:
+        half = math.sqrt(2) * fitted.residual.quantile(level) * np.sqrt(variance)
+        return [
+            None
+            if math.isnan(reach)
+            else (math.floor(steps * math.exp(-reach)), math.ceil(steps * math.exp(reach)))
+            for steps, reach in zip(result.steps.tolist(), half.tolist(), strict=True)
+        ]
+    upper = upper_ends(result, level)
+    return [(0, int(end)) if math.isfinite(end) else None for end in upper.tolist()]
+
+
+def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats | None:
+    """[S], variance of ln S of the best of each study's trials, from one search to the next; NaN where the study has fewer
+    than two trials. None without a fit."""
+    counted = result.trials_counted
+    shown = (counted > 1) & (result.steps > 0)
+    if not fitted.fit_found or fitted.residual is None or not shown.any():
+        return None
+    own = max(fitted.residual.variance - fitted.residual.coarseness, 0.0)
+    # The best of more trials scatters less: as a mean does, its variance in proportion to 1 over trials.
+    typical = 1.0 / np.mean(1.0 / counted[shown])
+    return np.where(shown, own * typical / np.maximum(counted, 1) + spread.coarseness, np.nan)
+
+
+def upper_ends(result: StepsToResult, level: float) -> Floats:
+    """[S], steps within which the best of as many new trials comes with at least this probability; NaN where no trial's
+    steps are known to be such."""
+    ends = np.full(len(result.steps), np.nan)
+    steps, starts = result.ranked
+    for study in np.flatnonzero(result.steps > 0).tolist():
+        rank = upper_rank(int(result.trials_counted[study]), level)
+        if rank is not None and starts[study] + rank <= starts[study + 1]:
+            ends[study] = steps[starts[study] + rank - 1]
+    # Where stopped trials might have come before that end, it is not known.
+    until = np.where(np.isfinite(ends), np.nan_to_num(ends), NEVER).astype(np.int64)
+    unknown = np.unique(result.table.study[result.unanswered(until)])
+    ends[unknown] = np.nan
+    return ends
+
+
+def upper_rank(trials: int, level: float) -> int | None:
+    """The least k with C(n, k) / C(2n, k) <= 1 - level; None where even the slowest trial is not enough."""
+    beyond = 1.0
+    for k in range(1, trials + 1):
+        beyond *= (trials - k + 1) / (2 * trials - k + 1)
+        if beyond <= 1 - level + 1e-12:
+            return k
+    return None
+
+
+def relative_width(steps: int | None, interval: Interval | None) -> float | None:
+    """How far the interval reaches from S(B), as a share of it: half its width, or the upper end alone where only that is
+    known. None where there is no interval."""
+    if steps is None or not steps or interval is None or interval[1] is None:
+        return None
+    low, high = interval[0], interval[1]
+    return (high - low) / (2 * steps) if low > 0 else (high - steps) / steps

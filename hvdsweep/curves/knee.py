@@ -1,0 +1,195 @@
+"""Curves S = S_min (1 + (B_crit / B)^p)^(1/p) with a free knee p: least squares in ln S, and every curve that the data allow.
+
+p = 1 is the hyperbola of McCandlish et al. 2018; a larger p bends more sharply from S ~ 1/B to S = S_min. With a = ln S_min
+and b = ln B_crit the residuals are linear in a, so that only (b, p) is searched: on a grid whose shapes are kept for each
+set of batch sizes, then on finer ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from hvdsweep.curves.table import Bools, Floats
+
+LEAST, MOST = 1.0, 4.0
+"""The knees that are considered."""
+
+REACH = math.log(1e6)
+"""B_crit is sought this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
+
+MARGIN = 0.5
+"""An optimum within this much of the ends of the search is none: the curve has no bend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Curves on a grid of (b, p): M of them, over n batch sizes."""
+
+    b: Floats
+    """[M], ln B_crit"""
+    p: Floats
+    """[M], knee"""
+    mean: Floats
+    """[M], mean of the shape ln(1 + (B_crit / B)^p) / p over the batch sizes."""
+    centred: Floats
+    """[M, n], the shape less its mean."""
+
+    def squares(self, y: Floats) -> Floats:
+        """[M], sum of squares about each curve with its best S_min; `y` [n] = ln S."""
+        rest = y - y.mean() - self.centred
+        squares: Floats = np.einsum("mn,mn->m", rest, rest)
+        return squares
+
+
+def shape(x: Floats, b: Floats | float, p: Floats | float) -> Floats:
+    """ln(1 + (B_crit / B)^p) / p at x = ln B; `b` and `p` broadcast."""
+    shapes: Floats = np.logaddexp(0.0, p * (b - x)) / p
+    return shapes
+
+
+def grid(x: Floats, b: Floats, p: Floats) -> Grid:
+    """All pairs of `b` and `p`."""
+    pairs_b, pairs_p = (pairs.ravel() for pairs in np.meshgrid(b, p))
+    shapes = shape(x, pairs_b[:, None], pairs_p[:, None])
+    mean = shapes.mean(axis=1)
+    return Grid(pairs_b, pairs_p, mean, shapes - mean[:, None])
+
+
+_STEP = 0.1
+"""Between the coarse grid's b, about the batch sizes."""
+
+
+@lru_cache(maxsize=64)
+def coarse(x: tuple[float, ...]) -> Grid:
+    """The first grid for these ln B: fine around the batch sizes, wide beyond them."""
+    low, high = x[0] - 4.0, x[-1] + 4.0
+    inner = np.linspace(low, high, math.ceil((high - low) / _STEP) + 1)
+    outer = np.linspace(0.0, REACH - 4.0, 21)[1:]
+    b = np.concatenate(((low - outer)[::-1], inner, high + outer))
+    return grid(np.array(x), b, np.concatenate((np.linspace(1.0, 2.0, 9), np.linspace(2.25, MOST, 8))))
+
+
+def optimum(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """(b, p, least sum of squares); b at an end of the search where the curve has no bend."""
+    first = coarse(tuple(x.tolist()))
+    squares = first.squares(y)
+    best = int(np.argmin(squares))
+    b, p, least = float(first.b[best]), float(first.p[best]), float(squares[best])
+    low, high = float(x[0]) - REACH, float(x[-1]) + REACH
+    damping = 1e-3
+    for _ in range(100):
+        rest = _residual(x, y, b, p)
+        slopes = _slopes(x, b, p)
+        # A knee held at its end by the slope does not move.
+        downhill = slopes @ rest
+        free = [True, not ((p <= LEAST and downhill[1] < 0) or (p >= MOST and downhill[1] > 0))]
+        matrix, towards = (slopes @ slopes.T)[np.ix_(free, free)], downhill[free]
+        for _ in range(8):
+            damped = matrix + damping * np.diag(np.maximum(np.diag(matrix), 1e-12))
+            move = np.zeros(2)
+            move[free] = np.linalg.solve(damped, towards)
+            new_b = min(max(b + float(np.clip(move[0], -1.0, 1.0)), low), high)
+            new_p = min(max(p + float(np.clip(move[1], -1.0, 1.0)), LEAST), MOST)
+            rest = _residual(x, y, new_b, new_p)
+            found = float(rest @ rest)
+            if found < least:
+                break
+            damping *= 4
+        else:
+            break
+        size, gain = abs(new_b - b) + abs(new_p - p), least - found
+        b, p, least, damping = new_b, new_p, found, max(damping / 10, 1e-12)
+        if size < 1e-7 or gain <= 1e-13 * least:
+            break
+    return b, p, least
+
+
+def _residual(x: Floats, y: Floats, b: float, p: float) -> Floats:
+    """Residuals [n] at the best S_min."""
+    rest: Floats = y - shape(x, b, p)
+    rest -= rest.mean()
+    return rest
+
+
+def _slopes(x: Floats, b: float, p: float) -> Floats:
+    """[2, n], derivatives of the shape by b and p, each less its mean."""
+    share = 1.0 / (1.0 + np.exp(np.clip(p * (x - b), -700.0, 700.0)))
+    slopes = np.array([share, ((b - x) * share - shape(x, b, p)) / p])
+    slopes -= slopes.mean(axis=1, keepdims=True)
+    return slopes
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """The curves that the data allow at a level: those whose sum of squares is little above the least."""
+
+    b: Floats
+    """[M]"""
+    p: Floats
+    """[M]"""
+    low_a: Floats
+    """[M], least ln S_min with which (b, p) is allowed."""
+    high_a: Floats
+    """[M]"""
+    excess: Floats
+    """[M], sum of squares above the least."""
+    likely: Bools
+    """[M], those within a smaller level."""
+    no_least: bool
+    """No small B_crit is excluded."""
+    no_largest: bool
+    """No large B_crit is excluded."""
+
+
+def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: float) -> Allowed:
+    """The curves with a sum of squares within `excess` of the least; `best` as `optimum` found it.
+
+    Projected on any function of (a, b, p) this is its profile interval.
+    """
+    b, p, least = best
+    first = coarse(tuple(x.tolist()))
+    limit = least + excess
+    inside = first.squares(y) <= limit
+    # The ends of a long narrow set lie between the points of a coarse grid: look once more, in the box about it.
+    edge_b, edge_p = np.append(first.b[inside], b), np.append(first.p[inside], p)
+    low, high = float(edge_b.min()), float(edge_b.max())
+    reach = 0.6 if low < float(x[0]) - 4 or high > float(x[-1]) + 4 else 1.2 * _STEP
+    narrow = _half_width(x, b, p, excess)
+    if not inside.any():
+        reach = min(reach, narrow)
+    span = np.linspace(max(low - reach, first.b[0]), min(high + reach, first.b[-1]), 72)
+    knees = np.linspace(max(float(edge_p.min()) - 0.25, LEAST), min(float(edge_p.max()) + 0.25, MOST), 25)
+    fine = grid(x, np.unique(np.append(span, b)), np.unique(np.append(knees, p)))
+    parts: list[tuple[Floats, ...]] = []
+    for one in (first, fine):
+        squares = one.squares(y)
+        room = limit - squares
+        kept = room >= 0
+        half = np.sqrt(room[kept] / len(x))
+        a = y.mean() - one.mean[kept]
+        parts.append((one.b[kept], one.p[kept], a - half, a + half, squares[kept] - least))
+    at_best = float(y.mean() - shape(x, b, p).mean())
+    radius = math.sqrt(max(excess, 0.0) / len(x))
+    parts.append((*(np.array([value]) for value in (b, p, at_best - radius, at_best + radius, 0.0)),))
+    every_b, every_p, low_a, high_a, above = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Allowed(
+        every_b,
+        every_p,
+        low_a,
+        high_a,
+        above,
+        np.ones(len(above), np.bool_),
+        no_least=bool(every_b.min() <= first.b[0] + MARGIN),
+        no_largest=bool(every_b.max() >= first.b[-1] - MARGIN),
+    )
+
+
+def _half_width(x: Floats, b: float, p: float, excess: float) -> float:
+    """How far b may stray at this p by its curvature alone, with room to spare."""
+    slope = 1.0 / (1.0 + np.exp(-p * (b - x)))
+    information = float(np.sum((slope - slope.mean()) ** 2))
+    return 3 * math.sqrt(excess / information) + 1e-9 if information > 0 else REACH

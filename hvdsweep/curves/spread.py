@@ -1,0 +1,122 @@
+"""How far the best of a study's trials would move in another search: from its trials alone, and from evaluation spacing.
+
+Both in ln S, in which a fit is made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvdsweep.curves.outcomes import NEVER, StepsToResult
+from hvdsweep.curves.table import Floats, Ints, WorkloadTable
+
+FASTEST = 8
+"""Trials of a study whose last record before the goal is looked at for the evaluation spacing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What the trials of S studies say about the scatter of their best."""
+
+    spacing: Floats
+    """[S], steps from the evaluation before to the one at which the goal was reached; NaN where not known."""
+    coarseness: Floats
+    """[S], variance of ln S for not knowing when between two evaluations the goal was reached; 0 where not known."""
+    trials: Floats
+    """[S], standard deviation of ln S of the best of so many trials, from the gaps between the fastest two; NaN where no
+    study has a gap that is known."""
+    gaps: int
+    """Gaps behind `trials`."""
+
+
+def spread_of(result: StepsToResult) -> Spread:
+    """The scatter of every study's best, as far as its trials tell."""
+    steps = np.where(result.steps > 0, result.steps, np.nan)
+    spacing = np.minimum(evaluation_spacing(result), steps)
+    # The true S is anywhere between the two evaluations.
+    coarseness = np.nan_to_num((spacing / steps) ** 2 / 12)
+    mean, count = _mean_gap(result)
+    return Spread(spacing, coarseness, mean * _by_trials(result.trials_counted), count)
+
+
+def _by_trials(counted: Ints) -> Floats:
+    """[S], how much more than in a typical study the best of so many trials scatters: as the root of 1 over trials."""
+    trials = np.maximum(counted, 1).astype(np.float64)
+    some = trials[counted > 0]
+    if len(some) == 0 or bool((some == some[0]).all()):
+        return np.ones(len(trials))
+    typical = 1.0 / np.mean(1.0 / some)
+    ratio: Floats = np.sqrt(typical / trials)
+    return ratio
+
+
+def _mean_gap(result: StepsToResult) -> tuple[float, int]:
+    """(mean of ln of the second fastest trial over the fastest, studies behind it); NaN where there is none.
+
+    The least of many values falls off about exponentially: its standard deviation is then the mean gap to the next. A gap
+    that was cut off, by trials stopped early or by the budget, counts as far as it was seen.
+    """
+    steps, starts = result.ranked
+    horizon = np.where(result.budget > 0, result.budget, NEVER).astype(np.float64)
+    horizon[horizon == NEVER] = np.inf
+    table = result.table
+    cut = result.unanswered(np.full(len(horizon), NEVER))
+    np.minimum.at(horizon, table.study[cut], table.steps[cut].astype(np.float64))
+    seen, known = 0.0, 0
+    for study in np.flatnonzero((result.trials_counted > 1) & (result.steps > 0)).tolist():
+        first = float(steps[starts[study]])
+        second = float(steps[starts[study] + 1]) if starts[study + 1] - starts[study] > 1 else math.inf
+        end = min(second, max(float(horizon[study]), first))
+        if not math.isfinite(end):
+            continue
+        seen += math.log(end / first)
+        known += second <= end
+    return (seen / known if known else math.nan), known
+
+
+def evaluation_spacing(result: StepsToResult) -> Floats:
+    """[S], steps between evaluations about where the goal was reached; NaN: not known.
+
+    The least distance from a record beyond the goal to the record before it, or between two trials' records beyond the goal,
+    among the FASTEST trials: evaluations lie no further apart than either.
+    """
+    found = np.full(len(result.steps), np.inf)
+    fastest = fastest_trials(result.table, result.trial_steps)
+    if len(fastest) == 0:
+        return np.full(len(found), np.nan)
+    steps, study = result.trial_steps[fastest], result.table.study[fastest]
+    before = result.before
+    if before is None:
+        before = records_before(result.table, fastest, steps)
+    gap = steps - before
+    known = (before != NEVER) & (gap > 0)
+    np.minimum.at(found, study[known], gap[known])
+    apart = np.diff(steps)
+    known = (study[1:] == study[:-1]) & (apart > 0)
+    np.minimum.at(found, study[1:][known], apart[known])
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def fastest_trials(table: WorkloadTable, trial_steps: Ints) -> Ints:
+    """Indices of the FASTEST trials of every study that reached the goal after step 0, by steps, then number."""
+    trials = np.flatnonzero(trial_steps > 0)
+    study, steps = table.study[trials], trial_steps[trials]
+    order = np.lexsort((trials, steps, study))
+    study = study[order]
+    rank = np.arange(len(study)) - np.searchsorted(study, study)
+    fastest: Ints = trials[order][rank < FASTEST]
+    return fastest
+
+
+def records_before(table: WorkloadTable, trials: Ints, steps: Ints) -> Ints:
+    """The step of each trial's last record before `steps`, NEVER where it has none."""
+    found = np.full(len(trials), NEVER)
+    for index, (trial, step) in enumerate(zip(trials.tolist(), steps.tolist(), strict=True)):
+        own = table.record_step[table.offsets[trial] : table.offsets[trial + 1]]
+        place = int(np.searchsorted(own, step))
+        if place:
+            found[index] = own[place - 1]
+    return found
