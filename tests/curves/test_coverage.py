@@ -1,0 +1,51 @@
+"""A small version of benchmarks/coverage.py: intervals hold what they are intervals of, with a fixed seed."""
+
+import pytest
+
+from benchmarks.coverage import Setting, measure
+
+RUNS = 40
+
+
+@pytest.fixture(scope="module", params=[(8, 1, 0.1, 5), (32, 2, 0.1, 1)], ids=lambda one: f"n={one[0]}")
+def shares(request):
+    """Shares in percent of one setting."""
+    return measure(Setting(*request.param), RUNS)
+
+
+def test_steps_hold_a_repeated_search(shares):
+    """The interval of S(B) holds the best of another search in about 95 % (360 points; the bootstrap in about half)."""
+    assert 91 <= shares["S(B): best of a repeated search held"] <= 99
+    assert shares["bootstrap: best of a repeated search held"] < 65
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "B_crit: held",
+        "S_min of the best of n: held",
+        "E_min of the best of n: held",
+        "critical batch size: held",
+        "maximum useful batch size: held",
+    ],
+)
+def test_parameters_are_held(shares, name):
+    """In 40 searches a 95 % interval misses five times or less, but for one in a hundred seeds."""
+    assert shares[name] >= 87.5
+
+
+def test_named_regions_are_right(shares):
+    """Regions that are named are wrong in at most 3 % of points; reading them off single points, in more than 15 %."""
+    assert shares["regions: wrong"] <= 3
+    assert shares["regions on points: wrong"] > 15
+    assert shares["regions: undecided"] < 60
+
+
+def test_equal_workloads_are_seldom_called_different(shares):
+    """Two searches of one workload differ somewhere in about one of twenty comparisons."""
+    assert shares["equal workloads: differs somewhere"] <= 12.5
+
+
+def test_a_right_formula_is_seldom_called_wrong(shares):
+    """About one in twenty."""
+    assert shares["lack of fit taken for a wrong formula"] <= 12.5
