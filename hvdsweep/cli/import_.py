@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def command(
     archive: Path, db: Path, name: str | None, sha256: str | None, records: str, as_json: bool
 ) -> None:
     """Bring the published database into the store: ARCHIVE is its .tar.bz2 (or .tar, .tar.gz, .tar.xz), the folder it
-    unpacks into, or any folder below that.
+    unpacks into, or any folder below that; or published/zhang_2024, curves that others published.
 
     Runs again where it was stopped, and changes nothing where all is there. What is malformed is named, left out and
     counted; the exit code is then 1.
@@ -52,9 +53,9 @@ def command(
     from hvdsweep.archive import import_archive
 
     try:
-        with _watching() as watch:
+        with _published(archive) as found, _watching() as watch:
             report = import_archive(
-                archive, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
+                found, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
             )
     except KeyboardInterrupt:
         click.echo("Stopped. What was imported is kept; the same command goes on from there.", err=True)
@@ -68,6 +69,19 @@ def command(
 
 
 globals()["import"] = command  # the name of the command, which no statement can give
+
+
+@contextmanager
+def _published(archive: Path) -> Iterator[Path]:
+    """The archive; a published set of the product, where it is named and no such file exists, laid out for the import."""
+    from hvdsweep.published import FOLDER, SETS, lay_out
+
+    if archive.exists() or archive.parts[:1] != (FOLDER,) or len(archive.parts) != 2:
+        yield archive
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield lay_out(archive.name, Path(folder) / archive.name)
+    click.echo(f"source: {SETS[archive.name].source}", err=True)
 
 
 def _summary(report: ImportReport) -> list[str]:

@@ -1,0 +1,49 @@
+"""Published curves: read, imported, and fitted as their authors fitted them."""
+
+import pytest
+
+from hvdsweep.archive import import_archive
+from hvdsweep.curves import curve
+from hvdsweep.errors import UserError
+from hvdsweep.published import curves, lay_out
+from hvdsweep.store import open_reader
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A store with the set, imported twice."""
+    folder = tmp_path_factory.mktemp("published")
+    archive = lay_out("zhang_2024", folder / "zhang_2024")
+    for _ in range(2):
+        report = import_archive(archive, folder / "x.db")
+        assert not report.problems
+    assert (report.trials_imported, report.trials_present) == (0, 45)
+    with open_reader(folder / "x.db") as reader:
+        yield reader
+
+
+@pytest.mark.parametrize("row", curves("zhang_2024"), ids=lambda row: row.model)
+def test_their_fit_and_critical_batch_size(reader, row):
+    """a and b as printed, as far as their optimiser had converged (3e-7); B* with B0 256 to the last digit."""
+    table = reader.workload_table(f"c4/transformer_{row.model.lower()}/adam")
+    found = curve(table, reference_batch_size=256)
+    assert dict(zip(found.batch_sizes, found.steps, strict=True)) == row.steps
+    assert found.fit.knee == 1
+    assert found.fit.s_min.value == pytest.approx(row.a, rel=5e-7)
+    assert found.fit.e_min.value == pytest.approx(row.b, rel=5e-7)
+    assert found.critical.batch_size == pytest.approx(row.critical_batch_size, abs=6e-4)
+    assert found.critical.reference_batch_size == 256
+
+
+def test_single_trials_have_no_interval(reader):
+    """One run per batch size says nothing about another."""
+    found = curve(reader.workload_table("c4/transformer_85m/adam"))
+    assert {point.interval for point in found.points} == {None}
+
+
+def test_an_unknown_set_is_named():
+    """The error lists the sets that there are."""
+    with pytest.raises(
+        UserError, match="published/nope: no such published set; there are published/zhang_2024"
+    ):
+        curves("nope")
