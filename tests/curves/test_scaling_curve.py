@@ -144,7 +144,16 @@ def test_json_is_plain_for_any_table(studies, goal, step_budget):
             assert point["region"] is None
     if plain["max_useful_batch_size"] is not None:
         by_size = {point["batch_size"]: point["steps"] for point in plain["points"] if point["reached"]}
-        assert by_size[plain["max_useful_batch_size"]] <= 1.1 * min(by_size.values()) + 1e-9
+        useful = plain["max_useful"]
+        assert useful["batch_size"] == plain["max_useful_batch_size"]
+        assert useful["batch_size"] in by_size
+        if useful["interval"] is None:
+            # Without a fitted curve the rule is that of the points.
+            assert by_size[useful["batch_size"]] <= 1.1 * min(by_size.values()) + 1e-9
+        else:
+            low, high = useful["interval"]
+            assert low <= useful["batch_size"] <= (high or max(by_size))
+            assert not useful["at_least"] or high is None
 
 
 def test_csv_holds_the_points():
