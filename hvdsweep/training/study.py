@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.states import Status, StopReason
+from hvdsweep.stopping import beaten_at
 from hvdsweep.training.batches import Shuffle
 from hvdsweep.training.evaluation import Evaluation, RanksDisagree
 from hvdsweep.training.loop import Chunk, Loop, Rules, Words
@@ -233,7 +233,7 @@ class Study:
             return None
         best = beaten() if self.definition["stop"] == "beaten" else None
         margin: float = self.definition.get("margin", 0.0)
-        limit = None if best is None else math.ceil(best * (1.0 + margin))
+        limit = None if best is None else beaten_at(best, margin)
         return Words(ask, self._next_pace, limit)
 
     def _rows(self, shuffle: Shuffle, done: int, count: int) -> npt.NDArray[np.int64]:
