@@ -121,7 +121,8 @@ def _study(
     steps_to_goal = 200 * (1 + 2.0 ** (4 + workload % 8) / batch_size)
     budget = int(4 * steps_to_goal)
     conn.execute(
-        "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, 1, '{}', '{}')",
+        "INSERT INTO studies (id, workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
+        " VALUES (?, ?, ?, ?, ?, ?, 1, '{}', '{}')",
         (study + 1, workload + 1, batch_size, budget, trials, 2 * trials),
     )
     log_rate = random.uniform(-3, 1, trials)

@@ -72,7 +72,8 @@ def own(tmp_path: Path) -> Path:
             " 'val/score', 0.8, 1, 1400, 9610)"
         )
         conn.execute(
-            "INSERT INTO studies VALUES (1, 1, 64, 300, 2, 8, 7, ?, ?)",
+            "INSERT INTO studies (id, workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
+            " VALUES (1, 1, 64, 300, 2, 8, 7, ?, ?)",
             (json.dumps(definition), json.dumps(search)),
         )
         for number, status in enumerate(["COMPLETE", "INFEASIBLE", "INCOMPLETE", "RUNNING", "PENDING"]):
