@@ -55,7 +55,8 @@ class LazyGroup(click.Group):
         command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         for parameter in command.params:
-            if isinstance(parameter.type, click.types.IntParamType):
+            # A command that is run again in the same process has its bounds already.
+            if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
                 parameter.type = _bounded(parameter.type)
         return command
 
