@@ -92,6 +92,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "versions": _or_null(JSON),
         "trial_order": _or_null(TEXT),
         "supervisor": _or_null(TEXT),
+        "slots": _or_null(AT_LEAST_1),
     },
     "workloads": {
         "id": ID,
@@ -116,6 +117,8 @@ TABLES: dict[str, dict[str, Kind]] = {
         "seed": _or_null(WHOLE),
         "definition": JSON,
         "search": JSON,
+        "np": _or_null(AT_LEAST_1),
+        "gangs": _or_null(AT_LEAST_1),
     },
     "trials": {
         "id": ID,
@@ -196,6 +199,9 @@ SINCE = {
     ("gangs", "first_step"): 3,
     ("sweeps", "supervisor"): 4,
     ("gangs", "process"): 4,
+    ("sweeps", "slots"): 5,
+    ("studies", "np"): 5,
+    ("studies", "gangs"): 5,
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""
 
