@@ -37,8 +37,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+MOST_RANKS = 65_536
+"""Ranks of one gang at most: a plan names every rank's share of a batch."""
+
+
 class Ranks(click.ParamType[int | str]):
-    """A whole number of at least 1, or `auto`."""
+    """A whole number from 1 to `MOST_RANKS`, or `auto`."""
 
     name = "ranks"
 
@@ -46,8 +50,12 @@ class Ranks(click.ParamType[int | str]):
         if isinstance(value, int) or value == "auto":
             return value
         text = str(value)
-        if not text.isascii() or not text.isdigit() or int(text) < 1:
-            self.fail(f"{text!r} is no number of ranks of at least 1, and not auto.", param, ctx)
+        # By its length first: Python refuses to read a number of thousands of digits.
+        whole = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RANKS))
+        if not whole or not 1 <= int(text) <= MOST_RANKS:
+            self.fail(
+                f"{text[:40]!r} is neither a number of ranks from 1 to {MOST_RANKS:,} nor auto.", param, ctx
+            )
         return int(text)
 
 

@@ -164,7 +164,9 @@ def _notes(curve: Curve, examples: bool) -> tuple[Annotation, ...]:
     useful = curve.useful
     if useful is None:
         return ()
-    point = next(point for point in curve.points if point.batch_size == useful.batch_size)
+    point = next((point for point in curve.points if point.batch_size == useful.batch_size), None)
+    if point is None:
+        return ()
     sign = "≥ " if useful.at_least else ""
     return (
         Annotation(

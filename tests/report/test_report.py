@@ -83,7 +83,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for study, size in enumerate((8, 16, 32), 1000):
             conn.execute(
-                "INSERT INTO studies (id, workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
+                "INSERT INTO studies"
+                " (id, workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
                 " VALUES (?, 100, ?, 100, 4, 8, 4711, ?, ?)",
                 (study, size, json.dumps(definition), json.dumps(search)),
             )
