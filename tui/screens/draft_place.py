@@ -86,17 +86,17 @@ class DraftPlace(Place):
             row = self.form.row(key)
             if isinstance(row, RanksRow):
                 row.put(text)
-        self._follow()
+        self._follow(all_rows=True)
         self._check()
         if start.remark:
             self.notify(start.remark, markup=False)
 
-    def _follow(self, *, but: FormRow | None = None) -> None:
-        """The form says what the text says; `but` is the row that just changed it."""
+    def _follow(self, *, but: FormRow | None = None, all_rows: bool = False) -> None:
+        """The form says what the text says; `but` is the row that just changed it (`Form.show`)."""
         readable = self.draft.tables is not None
         self.form.disabled = not readable
         if self.draft.tables is not None:
-            self.form.show(self.draft.tables, but=but)
+            self.form.show(self.draft.tables, but=but, all_rows=all_rows)
         self._entitle()
 
     def _entitle(self) -> None:
@@ -122,6 +122,13 @@ class DraftPlace(Place):
             self.notify("The text says this in its own way: change it in the TOML.", severity="warning")
             self._follow()
         self._soon()
+
+    @on(FormRow.Left)
+    def _left_row(self, message: FormRow.Left) -> None:
+        message.stop()
+        row, tables = message.row, self.draft.tables
+        if tables is not None and not (row.gone or row.typed_on or row.in_use):
+            row.show(tables)
 
     @on(RanksRow.Typed)
     def _ranks(self, message: RanksRow.Typed) -> None:

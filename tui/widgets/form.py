@@ -138,12 +138,13 @@ class Form(VerticalScroll, can_focus=False):
         """The row of a key."""
         return next((row for row in self.rows if row.key == key), None)
 
-    def show(self, tables: Mapping[str, Any], *, but: FormRow | None = None) -> None:
-        """Follow the text; the row `but`, which just changed it, stays as it was typed."""
+    def show(self, tables: Mapping[str, Any], *, but: FormRow | None = None, all_rows: bool = False) -> None:
+        """Follow the text; the row `but`, which just changed it, stays as it was typed. So does a row whose field has the
+        cursor, unless `all_rows`: then this is another sweep."""
         self._tables = tables
         linear = value_at(tables, ("training", "schedule")) == "linear"
         for row in self.rows:
-            if row is not but and not row.typed_on:
+            if all_rows or (row is not but and not row.typed_on and not row.in_use):
                 row.show(tables)
         for options in self.query(OptionRows):
             options.show(tables)

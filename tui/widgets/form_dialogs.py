@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.composing.offers import Entry
+from tui.widgets.typing import Field
 from tui.widgets.window import WINDOW, Window
 
 
@@ -64,7 +65,7 @@ class ListDialog(ModalScreen[str | None]):
         with Vertical() as window:
             window.border_title = self._title
             window.border_subtitle = "enter takes · esc leaves"
-            yield Input(placeholder=self._hint, compact=True)
+            yield Field(placeholder=self._hint, compact=True)
             yield OptionList()
 
     def on_mount(self) -> None:
@@ -166,7 +167,7 @@ class SaveDialog(Window[Target]):
             window.border_title = "Save and launch" if self._launch else "Save"
             with Horizontal(classes="field"):
                 yield Label("file")
-                yield Input(str(self._path), compact=True, select_on_focus=False)
+                yield Field(str(self._path), compact=True, select_on_focus=False)
             yield Static(classes="outlook", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.color import Color
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
@@ -13,6 +14,7 @@ from textual.widgets.text_area import Selection
 from tui.composing.colours import coloured
 from tui.composing.toml_scan import Path, scanned
 from tui.composing.toml_text import parsed
+from tui.widgets.typing import key_in_order
 
 COLOURS = {
     "comment": "foreground-muted",
@@ -46,6 +48,9 @@ class TomlEditor(TextArea):
         )
         self._marks: dict[int, str] = {}
         """Line -> `error` or `warning`."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        await key_in_order(self, event)
 
     def follow(self, text: str) -> None:
         """Say this text, changing only what differs: cursor, selection and undo stay."""

@@ -56,6 +56,13 @@ class FormRow(Vertical):
             """What was typed into or chosen; typing on in one field is one edit."""
             self.changes = tuple(changes)
 
+    class Left(Message):
+        """The keyboard has left this row: it may follow the text again."""
+
+        def __init__(self, row: FormRow) -> None:
+            super().__init__()
+            self.row = row
+
     class Focused(Message):
         """The keyboard is in this row."""
 
@@ -118,6 +125,11 @@ class FormRow(Vertical):
             field.value != self._heard.get(field.id, "") for field in self.query(Input)
         )
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the cursor is in one of its fields: then nobody else writes there."""
+        return any(field.has_focus for field in self.query(Input))
+
     def say(self, wrong: str, doubtful: str = "") -> None:
         """What the check says; "" nothing."""
         self.set_class(bool(wrong), "-wrong")
@@ -172,3 +184,4 @@ class FormRow(Vertical):
 
     def on_descendant_blur(self) -> None:
         self.set_class(self.has_focus_within, "-current")
+        self.post_message(self.Left(self))

@@ -16,6 +16,7 @@ from tui.composing.toml_text import REMOVED, Change, value_at
 from tui.composing.words import value_of, words_of
 from tui.widgets.form_controls import Pick, Ticks, Words
 from tui.widgets.form_row import FormRow, path_of
+from tui.widgets.typing import Field
 
 Choices = Callable[[], Sequence[tuple[str, str]]]
 """(value, a few words about it) of everything that may be chosen."""
@@ -57,7 +58,7 @@ class LineRow(FormRow):
         self.choices = choices
 
     def controls(self) -> ComposeResult:
-        field = Input(
+        field = Field(
             compact=True, placeholder=self._hint, classes="-short" if self._short else "", id=_id(self.key)
         )
         if self.choices is not None:
@@ -234,7 +235,7 @@ class AmountRow(FormRow):
         self._hints = hints or {}
 
     def controls(self) -> ComposeResult:
-        yield Input(compact=True, classes="-short", id=_id(f"{self.key}_amount"))
+        yield Field(compact=True, classes="-short", id=_id(f"{self.key}_amount"))
         yield Pick(tuple(self._units.values()), id=_id(f"{self.key}_unit"))
 
     def on_mount(self) -> None:

@@ -13,6 +13,7 @@ from tui.composing.toml_text import REMOVED, Change, value_at
 from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, value_of, words_of
 from tui.widgets.form_controls import Cycle, Words
 from tui.widgets.form_row import FormRow
+from tui.widgets.typing import Field
 
 TEXTS = ("value", "min", "max", "values")
 
@@ -38,9 +39,9 @@ class MetaparameterRow(FormRow):
 
     def controls(self) -> ComposeResult:
         yield Cycle(HOWS, id=f"{self._metaparameter}_how")
-        yield Input(compact=True, id=f"{self._metaparameter}_first")
+        yield Field(compact=True, id=f"{self._metaparameter}_first")
         yield Label("…", classes="to")
-        yield Input(compact=True, id=f"{self._metaparameter}_second")
+        yield Field(compact=True, id=f"{self._metaparameter}_second")
         yield Static(classes="other", markup=False)
 
     def on_mount(self) -> None:

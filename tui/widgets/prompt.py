@@ -8,6 +8,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
+from tui.widgets.typing import Field
+
 
 class Prompt(Vertical):
     """A label, a line, and under it what is wrong with what was typed."""
@@ -41,7 +43,7 @@ class Prompt(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Label("")
-            yield Input(compact=True)
+            yield Field(compact=True)
         yield Static(markup=False)
 
     def open(self, purpose: str, label: str, text: str = "", placeholder: str = "") -> None:

@@ -10,6 +10,8 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
+from tui.widgets.typing import Field
+
 Result = TypeVar("Result")
 
 WINDOW = """
@@ -50,7 +52,7 @@ def field(name: str, title: str, value: str) -> ComposeResult:
     """A line to type into."""
     with Horizontal(classes="field"):
         yield Label(title)
-        yield Input(value, id=name, compact=True)
+        yield Field(value, id=name, compact=True)
 
 
 def whole_number(title: str, text: str) -> int | str:
