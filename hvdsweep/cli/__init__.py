@@ -9,6 +9,7 @@ import io
 import os
 import sqlite3
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -43,6 +44,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command -> (module, one line of help). The module holds a click command of the same name."""
 
 
+def closest(typed: str, names: Iterable[str]) -> str:
+    """The name that was meant by a mistyped one; "" if none is close."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(typed.lower(), list(names), n=1, cutoff=0.6)), "")
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only to run it or to show its own help."""
 
@@ -59,6 +67,15 @@ class LazyGroup(click.Group):
             if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
                 parameter.type = _bounded(parameter.type)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            close = closest(args[0], COMMANDS)
+            advice = f"Did you mean {close}?" if close else f"There is {', '.join(COMMANDS)}."
+            raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
+from hvdsweep.states import Status
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+
+MOST_NOTES = 3
+"""Workloads of several sweeps that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Choice:
 def choose(reader: Reader, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
     """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
 
-    Nothing asked: all there are. A workload that several sweeps hold is taken from the newest, unless `sweep_id` says
-    otherwise. UserError: an empty database, no such sweep, no such workload, a part that fits several.
+    Nothing asked: all there are. A workload that several sweeps hold is taken from the newest that has a finished trial of it,
+    unless `sweep_id` says otherwise. UserError: an empty database, no such sweep, no such workload, a part that fits several.
     """
     sweeps = reader.sweeps()
     if not sweeps:
@@ -40,20 +44,51 @@ def choose(reader: Reader, asked: Sequence[str], sweep_id: int | None = None) ->
         held.setdefault(row.name, []).append(row)
     chosen: dict[int, WorkloadRow] = {}
     notes: list[str] = []
+    finished = _finished(reader) if any(len(rows) > 1 for rows in held.values()) else set()
     if not asked:
-        chosen = {rows[-1].id: rows[-1] for rows in held.values()}
+        for rows in held.values():
+            row = _newest(rows, finished)
+            chosen[row.id] = row
+        several = [rows for rows in held.values() if len(rows) > 1]
+        if len(several) <= MOST_NOTES:
+            notes += [_which_sweep(rows, finished) for rows in several]
+        else:
+            notes.append(
+                f"{len(several)} workloads are in several sweeps; shown is the newest sweep with a finished trial"
+                " (--sweep ID chooses)"
+            )
     for text in asked:
         if _is_file(text) and text not in held:
             chosen |= {row.id: row for row in _of_file(reader, text, sweep_id, held)}
             continue
         rows = held[_named(reader, text, held)]
+        row = _newest(rows, finished)
         if len(rows) > 1:
-            others = ", ".join(str(row.sweep_id) for row in rows)
-            notes.append(
-                f"{rows[-1].name}: is in sweeps {others}; this is the newest, {rows[-1].sweep_id} (--sweep ID chooses)"
-            )
-        chosen[rows[-1].id] = rows[-1]
+            notes.append(_which_sweep(rows, finished))
+        chosen[row.id] = row
     return Choice(tuple(chosen.values()), tuple(notes))
+
+
+def _finished(reader: Reader) -> set[int]:
+    """Ids of the workloads with a finished trial."""
+    counts = reader.counts()
+    return {
+        workload
+        for study, workload in reader.rows("SELECT id, workload_id FROM studies")
+        if counts.get(study, {}).get(Status.COMPLETE)
+    }
+
+
+def _newest(rows: list[WorkloadRow], finished: set[int]) -> WorkloadRow:
+    """The same workload of the newest sweep that can answer a question; of the newest of all where none can."""
+    return next((row for row in reversed(rows) if row.id in finished), rows[-1])
+
+
+def _which_sweep(rows: list[WorkloadRow], finished: set[int]) -> str:
+    row = _newest(rows, finished)
+    sweeps = ", ".join(str(one.sweep_id) for one in rows)
+    why = "the newest" if row is rows[-1] else "the newest with a finished trial"
+    return f"{row.name}: is in sweeps {sweeps}; this is {why}, {row.sweep_id} (--sweep ID chooses)"
 
 
 def _is_file(text: str) -> bool:
