@@ -217,8 +217,18 @@ def test_the_environment_names_the_database(run, db, monkeypatch):
     assert len(plain(run, "curve")) == 2
 
 
+def test_a_sweep_with_results_before_an_empty_newer_one(run, db):
+    """A newer sweep without a finished trial hides no answer: which sweep of which is on stderr, asked for or not."""
+    database.write(db, {"digits/fc_128/sgd": [Study(8, [], target_trials=4)]}, sweep="second")
+    for asked in ([], ["digits/fc_128/sgd"]):
+        code, out, err = run("curve", "--db", db, *asked, "--json")
+        assert (code, {one["sweep"] for one in json.loads(out)}) == (0, {1})
+        assert "digits/fc_128/sgd: is in sweeps 1, 2; this is the newest with a finished trial, 1" in err
+    assert plain(run, "curve", "--db", db, "--sweep", 2)[0]["sweep"] == 2
+
+
 def test_the_newest_of_several_sweeps(run, db, tmp_path):
-    """A workload of two sweeps is taken from the newest, said on stderr when it was asked for; --sweep chooses."""
+    """A workload of two sweeps is taken from the newest, which stderr names; --sweep chooses."""
     file = tmp_path / "second.toml"
     file.write_text("# the sweep file need not be readable once the database knows it")
     database.write(db, {"digits/fc_128/sgd": planted(300.0)}, sweep="second", file=str(file))
@@ -227,7 +237,9 @@ def test_the_newest_of_several_sweeps(run, db, tmp_path):
     assert "is in sweeps 1, 2; this is the newest, 2" in err
     assert plain(run, "curve", "--db", db, "digits/fc_128/sgd", "--sweep", 1)[0]["points"][0]["steps"] == 2700
     assert [one["sweep"] for one in plain(run, "curve", "--db", db, file)] == [2]
-    assert sorted(one["sweep"] for one in plain(run, "curve", "--db", db)) == [1, 2]
+    code, out, err = run("curve", "--db", db, "--json")
+    assert (code, sorted(one["sweep"] for one in json.loads(out))) == (0, [1, 2])
+    assert "is in sweeps 1, 2; this is the newest, 2" in err
     code, _, err = run("curve", "--db", db, "--sweep", 9)
     assert code == 2
     assert "no such sweep; there are 1 (sweep), 2 (second)" in err
