@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.stages import usually
+from tui.composing.words import rank_options
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -113,8 +114,11 @@ def last_words(log: Path, lines: int = 6) -> str:
 class Changes:
     """What a sweep's next run is to be like; None leaves it as it was."""
 
-    np: int = 1
+    np: int | str = 1
+    """Or `auto`."""
     gangs: int = 1
+    slots: int | None = None
+    """Of `auto`; None: all."""
     trials: int | None = None
     batch_sizes: tuple[int, ...] | None = None
 
@@ -158,7 +162,7 @@ def arguments_to_go_on(db: Path, sweep_id: int, changes: Changes) -> list[str]:
             f"{file}: has changed since sweep {sweep_id} was made ({differences}). Launching it would begin another sweep: "
             "undo the change to go on with this one."
         )
-    return [file, *_options(file, wanted, plan), "--np", str(changes.np), "--gangs", str(changes.gangs)]
+    return [file, *_options(file, wanted, plan), *rank_options(changes.np, changes.gangs, changes.slots)]
 
 
 def _stored(db: Path, sweep_id: int) -> tuple[str | None, str, dict[str, Any]]:

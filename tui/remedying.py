@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
+from tui.composing.words import AUTO, rank_options
 
 if TYPE_CHECKING:
     from hvdsweep.curves.doubts import Doubt
@@ -38,8 +39,11 @@ class Proposal:
     """Those among them that are trained already."""
     extends: bool
     """Whether it goes on with the same sweep; else it is a new one that takes over what both share."""
-    np: int
+    np: int | str
+    """Or `auto`."""
     gangs: int
+    slots: int | None
+    """Of `auto`."""
 
 
 def propose(
@@ -56,11 +60,13 @@ def propose(
     from hvdsweep.sweep.restore import sweep_of
 
     rows = reader.rows(
-        "SELECT name, file, definition, key, source, np, gangs FROM sweeps WHERE id = ?", (sweep,)
+        f"SELECT name, file, definition, key, source, np, gangs, {reader.column('sweeps', 'slots')}"
+        " FROM sweeps WHERE id = ?",
+        (sweep,),
     )
     if not rows:
         raise UserError(f"{reader.path}: sweep {sweep}: is not in the database any more.")
-    name, file, definition, key, source, np, gangs = rows[0]
+    name, file, definition, key, source, np, gangs, slots = rows[0]
     if source != "launch":
         raise UserError(f"sweep {sweep}: was imported, so it cannot be extended from here.")
     found = remedy(json.loads(definition), curve, spaces, only)
@@ -80,7 +86,17 @@ def propose(
         (json.dumps(keys),),
     )
     return Proposal(
-        sweep, name, found.changes, path, text, len(keys), known, plan.key == key, np or 1, gangs or 1
+        sweep,
+        name,
+        found.changes,
+        path,
+        text,
+        len(keys),
+        known,
+        plan.key == key,
+        AUTO if slots else np or 1,
+        gangs or 1,
+        slots,
     )
 
 
@@ -111,8 +127,15 @@ def write(proposal: Proposal) -> Path:
     return proposal.path
 
 
-def launch(db: Path, path: Path, np: int, gangs: int, ended: Ended | None = None) -> Launched:
+def launch(
+    db: Path,
+    path: Path,
+    np: int | str,
+    gangs: int,
+    ended: Ended | None = None,
+    slots: int | None = None,
+) -> Launched:
     """Launch a written sweep as a process of its own."""
     from tui.launching import spawn_launch
 
-    return spawn_launch(db, [str(path), "--np", str(np), "--gangs", str(gangs)], ended)
+    return spawn_launch(db, [str(path), *rank_options(np, gangs, slots)], ended)

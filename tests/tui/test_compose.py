@@ -74,6 +74,8 @@ NO_STORE = Trouble("No database yet", "there is none", gone=True)
 def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Texts are checked without a pause, and files go to a directory of the test's own."""
     monkeypatch.setattr(ComposeScreen, "REST", 0.0)
+    monkeypatch.setattr("hvdsweep.launch.machine.cores", lambda: 2)
+    monkeypatch.setattr("hvdsweep.launch.machine.gpus", lambda: ())
     monkeypatch.chdir(tmp_path)
 
 
@@ -492,6 +494,19 @@ async def test_to_the_first_mistake(empty):
         assert "2 mistakes" in screen_text(pilot)
 
 
+async def test_the_fastest_layout_is_the_default(empty):
+    """Ranks of every batch size are found by itself, on all cores; fewer slots, and what is no number, are said."""
+    async with pilot_of(empty, place="compose") as pilot:
+        assert row(pilot, "np").query_one(Input).value == "auto"
+        assert "2 slots" in screen_text(pilot)
+        await type_into(pilot, "slots", "3")
+        assert "3 slots" in screen_text(pilot)
+        await type_into(pilot, "slots", "many")
+        assert "many is not a whole number" in said(pilot, "slots")
+        await type_into(pilot, "np", "all")
+        assert "and not auto" in said(pilot, "np")
+
+
 async def test_ranks_and_gangs_change_the_plan(empty):
     """Shares of every batch and the advice follow; what is no number is said below the field."""
     async with pilot_of(empty, place="compose") as pilot:
@@ -527,6 +542,7 @@ async def test_hours_come_from_measured_speeds(tmp_path, empty):
     async with pilot_of(source, place="compose") as pilot:
         seconds = sum(6 * 300 / speed for speed in (100, 50, 25, 20, 10, 5))
         assert seconds == 756
+        await type_into(pilot, "np", "1")
         assert "12 min 36 s of training" in screen_text(pilot)
         await type_into(pilot, "gangs", "2")
         assert "6 min 18 s of training" in screen_text(pilot)
@@ -559,12 +575,15 @@ async def test_compose_and_launch_by_keys_alone(empty, launches, tmp_path):
         await pilot.press("left", "left", "left", "tab", "0", "full_stop", "9")
         while screen_of(pilot).form.current is not row(pilot, "gangs"):
             await pilot.press("down")
-        await pilot.press("2", "ctrl+l")
+        await pilot.press("2")
+        while screen_of(pilot).form.current is not row(pilot, "slots"):
+            await pilot.press("down")
+        await pilot.press("4", "ctrl+l")
         await settle(pilot)
         assert isinstance(pilot.app.screen, SaveDialog)
         await pilot.press("enter")
         await settle(pilot)
-        assert launches == [[str(tmp_path / "digits.toml"), "--np", "1", "--gangs", "2"]]
+        assert launches == [[str(tmp_path / "digits.toml"), "--np", "auto", "--slots", "4"]]
         assert pilot.app.screen.PLACE == "live"
         tables = parsed((tmp_path / "digits.toml").read_text())
         assert tables["model"] == "simple_cnn_narrow"
@@ -613,7 +632,7 @@ async def test_compose_and_launch_by_mouse_alone(empty, launches, tmp_path):
         await settle(pilot)
         await pilot.click(pilot.app.screen.query_one("#ok", Button))
         await settle(pilot)
-        assert launches == [[str(tmp_path / "digits.toml"), "--np", "1", "--gangs", "1"]]
+        assert launches == [[str(tmp_path / "digits.toml"), "--np", "auto"]]
         assert pilot.app.screen.PLACE == "live"
         tables = parsed((tmp_path / "digits.toml").read_text())
         assert (tables["model"], tables["algorithms"]) == ("resnet_8", ["sgd", "momentum"])

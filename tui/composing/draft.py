@@ -27,6 +27,7 @@ class Draft:
         """What needs no keeping: the text of `file`, or the one it began with."""
         self.np = start.np
         self.gangs = start.gangs
+        self.slots = start.slots
         self.name = start.name
         """The sweep's name where the text gives none."""
         self.tables: dict[str, Any] | None = None
@@ -89,7 +90,9 @@ class Draft:
 
     def start(self) -> Start:
         """All of it, to begin with again."""
-        return Start(self.text, self.name, self.file, self.np, self.gangs, draft="", saved=self.saved)
+        return Start(
+            self.text, self.name, self.file, self.np, self.gangs, self.slots, draft="", saved=self.saved
+        )
 
     def written(self, file: Path, text: str) -> None:
         """`text` is in `file` now."""

@@ -54,6 +54,7 @@ class Shelf:
             "name": draft.name,
             "np": draft.np,
             "gangs": draft.gangs,
+            "slots": draft.slots,
         }
         with contextlib.suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -89,6 +90,7 @@ def _read(path: Path) -> Kept | None:
         if found["version"] != VERSION:
             return None
         texts = {key: str(found[key]) for key in ("text", "saved", "name", "np", "gangs")}
+        texts["slots"] = str(found.get("slots", ""))
         file = None if found["file"] is None else Path(found["file"])
         return Kept(
             path.stem,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.composing.toml_text import parsed, value_at
-from tui.composing.words import ranks_of
+from tui.composing.words import AUTO, ranks_of
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
@@ -41,6 +41,8 @@ class Inquiry:
     np: str
     gangs: str
     speeds: tuple[Speed, ...] = ()
+    slots: str = ""
+    """Of `auto`; empty: all of this machine."""
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,30 @@ def _place(problems: Iterable[Remark], text: str) -> tuple[int, int] | None:
 
 
 def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
-    from hvdsweep.plan_summary import summarize
+    from hvdsweep.plan_summary import summarize, summarize_auto
 
+    auto = inquiry.np.strip() == AUTO
+    slots = _slots(inquiry.slots)
+    if auto and slots is None:
+        return None, "Ranks at once are a whole number, or nothing for all there are."
     np, gangs = ranks_of(inquiry.np), ranks_of(inquiry.gangs)
+    if auto:
+        np, gangs = slots, 1
     if np is None or gangs is None:
         return None, "Ranks per trial and trials side by side are whole numbers."
     passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
     if passes > MOST_PASSES:
         return None, "Its steps fall into too many passes to be laid out: raise the micro-batch."
+    if auto:
+        return summarize_auto(plan, np, None, inquiry.speeds), ""
     return summarize(plan, np, gangs, inquiry.speeds), ""
+
+
+def _slots(text: str) -> int | None:
+    """The slots of `--np auto`: those typed, else all of this machine; None for what is no number."""
+    from hvdsweep.launch.machine import cores, gpus
+
+    return ranks_of(text) if text.strip() else len(gpus()) or cores()
 
 
 def _facts(text: str) -> dict[str, str]:

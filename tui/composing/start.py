@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import HvdsweepError, UserError
+from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
@@ -51,10 +52,12 @@ class Start:
     """The sweep's name where the text gives none."""
     file: Path | None = None
     """Where the text is already."""
-    np: str = "1"
+    np: str = AUTO
     """Ranks per trial, as typed."""
     gangs: str = "1"
-    """Trials side by side, as typed."""
+    """Trials side by side, as typed; nothing where ranks are `auto`."""
+    slots: str = ""
+    """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
     draft: str | None = None
     """The name of the kept draft that it is."""
     saved: str = ""
@@ -90,19 +93,22 @@ def file_at(path: Path) -> Start:
 def stored(sweep_id: int, reader: Reader) -> Start:
     """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
     thread. UserError where there is no such sweep, or where it was imported."""
-    rows = reader.rows("SELECT name, key, file, definition, np, gangs FROM sweeps WHERE id = ?", (sweep_id,))
+    rows = reader.rows(
+        f"SELECT name, key, file, definition, np, gangs, {reader.column('sweeps', 'slots')} FROM sweeps WHERE id = ?",
+        (sweep_id,),
+    )
     if not rows:
         raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
-    name, key, file, written, np, gangs = rows[0]
+    name, key, file, written, np, gangs, slots = rows[0]
     definition = json.loads(written)
-    np, gangs = str(np or 1), str(gangs or 1)
+    np, gangs, slots = (AUTO, "1", str(slots)) if slots else (str(np or 1), str(gangs or 1), "")
     start = _unchanged(file, key, definition)
     if start is not None:
-        return Start(start.text, name=name, file=start.file, np=np, gangs=gangs)
+        return Start(start.text, name=name, file=start.file, np=np, gangs=gangs, slots=slots)
     remark = f"From what the database keeps of sweep {sweep_id}" + (
         f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
     )
-    return Start(text_of(definition), name=name, np=np, gangs=gangs, remark=remark)
+    return Start(text_of(definition), name=name, np=np, gangs=gangs, slots=slots, remark=remark)
 
 
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:

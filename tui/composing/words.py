@@ -89,6 +89,24 @@ def ranks_of(text: str) -> int | None:
     return None
 
 
+AUTO = "auto"
+"""Ranks per trial: as many for each batch size as finish the sweep soonest (`--np auto`)."""
+
+
+def is_ranks(key: str, text: str) -> bool:
+    """Whether a field of a launch says something: `np` may be auto, `slots` may be empty (all there are)."""
+    text = text.strip()
+    return ranks_of(text) is not None or (key, text) in (("np", AUTO), ("slots", ""))
+
+
+def rank_options(np: str | int, gangs: str | int, slots: str | int | None) -> list[str]:
+    """What `hvdsweep launch` is asked for: ranks and gangs, or the layout it finds itself."""
+    np, gangs, slots = (str("" if value is None else value).strip() for value in (np, gangs, slots))
+    if np == AUTO:
+        return ["--np", AUTO, *(["--slots", slots] if slots else [])]
+    return ["--np", np, "--gangs", gangs]
+
+
 # How a metaparameter is given.
 
 LEFT_OUT, FIXED, OTHER = "left out", "fixed", "in the TOML"

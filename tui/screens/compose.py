@@ -13,6 +13,7 @@ from textual.widgets import Button, Static
 
 from tui.actions import bindings, conditions
 from tui.composing.start import Start
+from tui.composing.words import rank_options
 from tui.launching import Pending
 from tui.screens.compose_panes import ComposePanes
 from tui.selection import Selection
@@ -165,7 +166,7 @@ class ComposeScreen(ComposePanes):
         draft, text = self.draft, self.draft.text
         before = draft.saved if path == draft.file else None
         app, name = self.interface, self._title()
-        arguments = [str(path), "--np", draft.np.strip(), "--gangs", draft.gangs.strip()]
+        arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
 
         def job() -> str:
             from tui.composing.files import write

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from tui.composing.words import AUTO
 from tui.launching import Changes
 from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 
@@ -52,8 +53,11 @@ class Extent:
     """What a sweep asks for now, to begin a dialog with."""
 
     name: str
-    np: int
+    np: int | str
+    """Or `auto`."""
     gangs: int
+    slots: int | None
+    """Of `auto`."""
     trials: int
     batch_sizes: tuple[int, ...]
 
@@ -105,6 +109,8 @@ class LaunchDialog(Window[Changes]):
         numbers: dict[str, int] = {}
         for name, title in (*RANKS.items(), ("trials", "trials")):
             if name in texts:
+                if (name, texts[name]) == ("np", AUTO):
+                    continue
                 value = whole_number(title, texts[name])
                 if isinstance(value, str):
                     return value
@@ -124,7 +130,11 @@ class LaunchDialog(Window[Changes]):
             if numbers["trials"] == self._extent.trials and set(sizes) == set(self._extent.batch_sizes):
                 return ""
         return Changes(
-            numbers["np"], numbers["gangs"], numbers.get("trials"), tuple(sizes) if self._extend else None
+            numbers.get("np", AUTO),
+            numbers["gangs"],
+            None if "np" in numbers else self._extent.slots,
+            numbers.get("trials"),
+            tuple(sizes) if self._extend else None,
         )
 
     def _check(self) -> None:
@@ -135,8 +145,14 @@ class LaunchDialog(Window[Changes]):
         self.query_one("#ok", Button).disabled = isinstance(changes, str)
 
     def _outlook(self, changes: Changes) -> str:
-        ranks = changes.np * changes.gangs
-        words = f"{ranks} rank{'s' if ranks > 1 else ''} in all, as a process of its own: leaving the interface does not stop it."
+        if isinstance(changes.np, int):
+            ranks = changes.np * changes.gangs
+            words = f"{ranks} rank{'s' if ranks > 1 else ''} in all"
+        else:
+            words = (
+                f"{changes.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
+            )
+        words += ", as a process of its own: leaving the interface does not stop it."
         if self._extend:
             old = self._extent.trials * len(self._extent.batch_sizes)
             new = (changes.trials or 0) * len(changes.batch_sizes or ())

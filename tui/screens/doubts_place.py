@@ -174,7 +174,7 @@ class DoubtsPlace(WorkloadPlace):
             if not decision.launch:
                 return f"Written: {path}. `hvdsweep launch {path}` trains it."
             ended = partial(told, proposal.sweep, proposal.name)
-            launched = launch(db, path, decision.np, decision.gangs, ended)
+            launched = launch(db, path, decision.np, decision.gangs, ended, decision.slots)
             return f"{proposal.name} starts as process {launched.pid} from {path}."
 
         self.interface.do(job)

@@ -82,7 +82,7 @@ class DraftPlace(Place):
         self._on_shelf = start.draft is not None
         self.editor.begin(self.draft.text)
         self.query_one(OutlookView).clear()
-        for key, text in (("np", start.np), ("gangs", start.gangs)):
+        for key, text in (("np", start.np), ("gangs", start.gangs), ("slots", start.slots)):
             row = self.form.row(key)
             if isinstance(row, RanksRow):
                 row.put(text)
@@ -171,7 +171,9 @@ class DraftPlace(Place):
 
     def _inquiry(self) -> Inquiry:
         draft = self.draft
-        return Inquiry(draft.text, draft.directory, draft.name, draft.np, draft.gangs, self._speeds)
+        return Inquiry(
+            draft.text, draft.directory, draft.name, draft.np, draft.gangs, self._speeds, draft.slots
+        )
 
     def _check(self) -> None:
         inquiry = self._inquiry()

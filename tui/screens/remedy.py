@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from tui.composing.words import AUTO
 from tui.remedying import Proposal
 from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 from tui.words import count
@@ -20,8 +21,11 @@ class Decision:
     """What to do with a proposal."""
 
     launch: bool
-    np: int = 1
+    np: int | str = 1
+    """Or `auto`."""
     gangs: int = 1
+    slots: int | None = None
+    """Of `auto`."""
 
 
 class RemedyDialog(Window[Decision]):
@@ -79,14 +83,17 @@ class RemedyDialog(Window[Decision]):
 
     def _decision(self) -> Decision | None:
         """What is asked for; None where a number is wrong, which is then said."""
-        numbers = {}
+        numbers: dict[str, int] = {}
         for name, text in self.typed().items():
+            if (name, text) == ("np", AUTO):
+                continue
             value = whole_number(RANKS[name], text)
             if isinstance(value, str):
                 self.query_one(".problem", Static).update(value)
                 return None
             numbers[name] = value
-        return Decision(True, numbers["np"], numbers["gangs"])
+        slots = None if "np" in numbers else self._proposal.slots
+        return Decision(True, numbers.get("np", AUTO), numbers["gangs"], slots)
 
     @on(Button.Pressed, "#launch")
     @on(Input.Submitted)

@@ -229,11 +229,14 @@ class SweepsScreen(Place):
             self.ask("extent", (sweep.id, extend), partial(_extent, sweep.id))
 
     def answer_extent(self, about: tuple[int, bool], value: tuple[int, tuple[int, ...]]) -> None:
+        from tui.composing.words import AUTO
         from tui.screens.dialogs import Extent, LaunchDialog
 
         sweep = None if self.snapshot is None else self.snapshot.sweep(about[0])
         if sweep is not None:
-            extent = Extent(sweep.name, sweep.np or 1, sweep.gangs or 1, *value)
+            extent = Extent(
+                sweep.name, AUTO if sweep.slots else sweep.np or 1, sweep.gangs or 1, sweep.slots, *value
+            )
             self.app.push_screen(
                 LaunchDialog(extent, extend=about[1]), partial(self._launch, sweep.id, sweep.name)
             )

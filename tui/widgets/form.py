@@ -119,12 +119,11 @@ class Form(VerticalScroll, can_focus=False):
             "ranks per trial",
             "number",
             short=True,
-            hint="1",
-            unit="that share every batch",
+            hint="auto",
+            unit="auto, or a number",
         )
-        yield RanksRow(
-            "gangs", "side by side", "number", short=True, hint="1", unit="trials at the same time"
-        )
+        yield RanksRow("gangs", "side by side", "number", short=True, hint="1", unit="trials; not with auto")
+        yield RanksRow("slots", "ranks at once", "number", short=True, hint="all", unit="with auto")
         yield Heading("About")
         yield LineRow("name", "name", "text")
         yield LineRow("description", "description", "text", hint="a note for people")
@@ -278,8 +277,10 @@ class Form(VerticalScroll, can_focus=False):
 
 
 MEANINGS = {
-    "np": "Horovod ranks of one trial (--np): each takes its share of every batch, and their gradients are averaged.",
+    "np": "Horovod ranks of one trial (--np): each takes its share of every batch, and their gradients are averaged. "
+    "auto: as many for each batch size as finish the sweep soonest.",
     "gangs": "Trials trained at the same time (--gangs), each by ranks of its own; nothing is averaged between them.",
+    "slots": "How many ranks may train at the same time under auto (--slots); empty: all GPUs of this machine, else all cores.",
 }
 """What the sweep file's reference does not speak of."""
 

@@ -147,9 +147,13 @@ class RanksRow(LineRow):
     def _changed(self, event: Input.Changed) -> None:
         event.prevent_default()
         self.hear(event)
-        wrong = words.ranks_of(event.value) is None
+        wrong = not words.is_ranks(self.key, event.value)
         shown = event.value.strip() or "nothing"
-        self.say(f"{shown} is not a whole number from 1 to {words.MAXIMUM:,}" if wrong else "")
+        self.say(
+            f"{shown} is not a whole number from 1 to {words.MAXIMUM:,}{', and not auto' if self.key == 'np' else ''}"
+            if wrong
+            else ""
+        )
         self.pending += 1
         self.post_message(self.Typed(self, event.value))
 
