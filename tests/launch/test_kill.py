@@ -42,7 +42,8 @@ import keras
 
 
 def build(info, **options):
-    if os.environ.get("HOROVOD_RANK") == "1":
+    # In a gang alone: what it does in the check before any gang is another test's.
+    if os.environ.get("HOROVOD_RANK") == "1" and "HOROVOD_GLOO_RENDEZVOUS_ADDR" in os.environ:
         print("rank 1 says farewell", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return keras.Sequential([keras.Input(info.input_shape), keras.layers.Flatten(), keras.layers.Dense(info.classes)])

@@ -2,7 +2,8 @@
 
 python ranks_program.py OUT CASES.json
 
-A case may name a step after whose evaluation the last rank's weights are spoiled; what each rank says of it goes to OUT.RANK.
+A case may name a step after which, where a call ends there, the last rank's weights are spoiled; what each rank reports of it
+goes to OUT.RANK.
 """
 
 import json
@@ -51,9 +52,8 @@ def main() -> None:
         losses, measurements = [], []
 
         def record(first, more, measured, losses=losses, measurements=measurements, case=case, key=key):
-            spoiled = any(step == case.get("spoil") for step, _ in measured)
-            if spoiled and ranks.rank == ranks.size - 1:
-                weight = networks[key].weights[-1]
+            if first - 1 + len(more) == case.get("spoil") and ranks.rank == ranks.size - 1:
+                weight = networks[key].weights[0]
                 weight.assign(np.nextafter(weight.numpy(), np.float32(9)))
             losses.extend(float(x) for x in more)
             measurements.extend([step, values] for step, values in measured)

@@ -164,7 +164,7 @@ def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
 
 def test_one_bit_in_one_weight_of_one_rank_is_seen_by_all_of_them(tmp_path):
     """The next evaluation says so, on every rank, and the trials before it were fine."""
-    spoiled = {**case(64, None), "spoil": 0}
+    spoiled = {**case(64, None), "spoil": 2}
     assert len(run(3, tmp_path, [case(64, None), spoiled])) == 1
     said = [(tmp_path / f"np3.json.{rank}").read_text() for rank in range(3)]
     assert said == ["0: the ranks' weights differ at an evaluation of the val and test split"] * 3
