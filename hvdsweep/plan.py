@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.identity import content_key, definition_diff, derived_seed, study_identity, sweep_identity
 from hvdsweep.search import Space
+from hvdsweep.widening import Stretch, search_json, sequence_of
 
 if TYPE_CHECKING:
     from hvdsweep.sweep import LoadedSweep, Sweep
@@ -46,7 +47,7 @@ class StudyPlan:
     steps: int
     """Updates per trial."""
     target_trials: int
-    """Trials that did not diverge."""
+    """Trials that did not diverge; where the study is trained in rounds, before the first of them."""
     max_trials: int
     """Trials in all, replacements of diverged ones included."""
     seed: int
@@ -54,17 +55,26 @@ class StudyPlan:
     definition: dict[str, Any]
     """All that training needs to know, as JSON values."""
     space: Space
+    """As the sweep file gives it."""
+    most_trials: int | None = None
+    """Trials that did not diverge, at most; None: as many as `target_trials`, and no rounds."""
+    until: float | None = None
+    """Share within which the steps to the goal shall be known; None: the number of trials is fixed."""
+    widen: bool = False
+    """Whether a range is widened where the best trial lies at its edge."""
+    stretches: tuple[Stretch, ...] = ()
+    """The wider spaces searched after the first, each from some trial number on (`hvdsweep.widening`)."""
 
     @property
     def search(self) -> dict[str, Any]:
-        """The search space as JSON values."""
-        return self.space.to_json()
+        """The search as JSON values: the widest space so far."""
+        return search_json(self.space, self.stretches)
 
     @cached_property
     def key(self) -> str:
         """sha256 of what determines its sequence of trials."""
         identity = study_identity(self.definition)
-        return content_key({"study": identity, "seed": self.seed, "search": self.search})
+        return content_key({"study": identity, "seed": self.seed, "search": self.space.to_json()})
 
     @cached_property
     def trials(self) -> tuple[TrialPlan, ...]:
@@ -78,8 +88,9 @@ class StudyPlan:
 
     def trial_range(self, start: int, count: int) -> tuple[TrialPlan, ...]:
         """Trials start .. start + count - 1, in one go."""
-        sequence = derived_seed(64, self.seed, self.workload, self.batch_size)
-        points = self.space.points(sequence, start, count)
+        points = sequence_of(
+            self.space, self.stretches, (self.seed, self.workload, self.batch_size), start, count
+        )
         return tuple(self._trial(start + index, point) for index, point in enumerate(points))
 
     def _trial(self, number: int, metaparameters: dict[str, float]) -> TrialPlan:
@@ -180,7 +191,15 @@ def workload_name(sweep: Sweep, algorithm: str) -> str:
 def _study(
     loaded: LoadedSweep, definition: Mapping[str, Any], algorithm: str, batch_size: int, train: int | None
 ) -> StudyPlan:
-    from hvdsweep.sweep.resolve import every_for, max_trials, space_for, steps_for, target_trials
+    from hvdsweep.sweep.resolve import (
+        every_for,
+        max_trials,
+        most_trials,
+        space_for,
+        steps_for,
+        target_trials,
+    )
+    from hvdsweep.sweep.trial_counts import TrialsUntil
 
     sweep = loaded.sweep
     steps = steps_for(sweep, batch_size, train)
@@ -204,21 +223,26 @@ def _study(
         "stop": sweep.training.stop,
         "infeasible": {"loss_above": sweep.infeasible.loss_above},
         "micro_batch": sweep.training.micro_batch,
-        **_margin(sweep),
+        **_margin_of_studies(sweep),
     }
     for key in ("code", "content"):
         if key in definition:
             study[key] = definition[key]
     space = space_for(sweep, algorithm, batch_size, steps)
+    trials = sweep.studies.trials
+    until = trials.until if isinstance(trials, TrialsUntil) else None
     return StudyPlan(
         study["workload"],
         batch_size,
         steps,
-        target_trials(sweep),
-        max_trials(sweep),
+        target_trials(sweep, batch_size),
+        max_trials(sweep, batch_size),
         sweep.studies.seed,
         study,
         space,
+        None if until is None else most_trials(sweep, batch_size),
+        until,
+        sweep.search.widen,
     )
 
 
@@ -228,9 +252,20 @@ def _margin(sweep: Sweep) -> dict[str, float]:
     return {"margin": training.margin} if training.stop == "beaten" and training.margin > 0 else {}
 
 
+def _margin_of_studies(sweep: Sweep) -> dict[str, float]:
+    """The margin that trials are stopped by: where they come in rounds, wide enough to see how certain the best is."""
+    from hvdsweep.curves.certainty import least_margin
+    from hvdsweep.sweep.trial_counts import TrialsUntil
+
+    trials, training = sweep.studies.trials, sweep.training
+    if training.stop != "beaten" or not isinstance(trials, TrialsUntil):
+        return _margin(sweep)
+    return {"margin": max(training.margin, least_margin(trials.until))}
+
+
 def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[str, Any]:
     from hvdsweep.sweep.models import DEFAULT_COUNT
-    from hvdsweep.sweep.resolve import max_trials, maximizes, search_json, target_trials
+    from hvdsweep.sweep.resolve import max_trials_json, maximizes, search_json, trials_json
     from hvdsweep.sweep.user_code import fingerprint
     from workloads import catalogue
 
@@ -253,6 +288,8 @@ def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[s
             search["override"][str(size)] |= search_json(entry)
     if sweep.search.points is not None:
         search["points"] = [point.model_dump(exclude_none=True) for point in sweep.search.points]
+    if sweep.search.widen:
+        search["widen"] = True
     evaluation = sweep.evaluation
     when = {"every": evaluation.every} if evaluation.every else {"count": evaluation.count or DEFAULT_COUNT}
     return {
@@ -270,8 +307,8 @@ def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[s
         "evaluation": {**when, "splits": sorted(evaluation.splits), "at_start": evaluation.at_start},
         "studies": {
             "batch_sizes": list(sweep.studies.batch_sizes),
-            "trials": target_trials(sweep),
-            "max_trials": max_trials(sweep),
+            "trials": trials_json(sweep),
+            "max_trials": max_trials_json(sweep),
             "seed": sweep.studies.seed,
         },
         "search": search,

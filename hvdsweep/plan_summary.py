@@ -26,7 +26,7 @@ class StudySummary:
     gangs: int
     """Trials side by side."""
     trials: int
-    """That did not diverge: the study's target."""
+    """That did not diverge: the study's target; before the first round where they come in rounds."""
     max_trials: int
     steps: int
     """Per trial."""
@@ -47,6 +47,8 @@ class StudySummary:
     """What the speed rests on; `rough`, a guess from the number of weights, only under `--np auto`."""
     hours: float | None
     """Training time of the study on one gang, at that speed."""
+    most_trials: int | None = None
+    """That did not diverge, at most, where trials come in rounds; None where `trials` is all."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class PlanSummary:
     advice: str
     """Whether more ranks or more gangs make this plan finish sooner, and why."""
     warnings: tuple[str, ...]
+    most_trials: int | None = None
+    """Over all studies, where some are trained in rounds; steps, examples and hours are those of `trials`."""
+    most_hours: float | None = None
+    """Expected if every study needed its most trials."""
 
     @property
     def at_once(self) -> str:
@@ -177,6 +183,15 @@ def _plan(
     hours: float | None,
     said: str,
 ) -> PlanSummary:
+    most_trials = most_hours = None
+    if any(study.most_trials is not None for study in studies):
+        most_trials = sum(study.most_trials or study.trials for study in studies)
+        work = sum(study.hours or 0.0 for study in studies)
+        if hours is not None and work:
+            most_work = sum(
+                (study.hours or 0.0) / study.trials * (study.most_trials or study.trials) for study in studies
+            )
+            most_hours = hours * most_work / work
     return PlanSummary(
         name=plan.name,
         key=plan.key,
@@ -192,6 +207,8 @@ def _plan(
         hours=hours,
         advice=said,
         warnings=plan.warnings,
+        most_trials=most_trials,
+        most_hours=most_hours,
     )
 
 
@@ -275,4 +292,5 @@ def _study(study: StudyPlan, granule: int, shape: Shape, expected: Expected | No
         measured=expected is not None and expected.basis == "measured",
         basis=None if expected is None else expected.basis,
         hours=None if expected is None else study.target_trials * study.steps * expected.seconds / 3600,
+        most_trials=study.most_trials,
     )

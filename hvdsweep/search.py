@@ -24,6 +24,10 @@ enough that machines whose `exp` differs in its last bit sample the same value (
 key)."""
 
 
+WIDENED = "widened"
+"""In the JSON of a stored search: how its space came to be wider than the sweep file's (`hvdsweep.widening`)."""
+
+
 @dataclass(frozen=True)
 class Fixed:
     """A metaparameter that is not searched."""
@@ -146,6 +150,12 @@ class Range:
             unit = (self._forward(np.asarray(values, np.float64)) - low) / (high - low)
         distance: FloatArray = np.maximum(np.minimum(unit, 1 - unit), 0.0)
         return distance
+
+    @property
+    def length(self) -> float:
+        """Of the scaled range; sampling is even along it."""
+        low, high = self._edges(half=0.5)
+        return high - low
 
     def to_json(self) -> dict[str, Any]:
         written: dict[str, Any] = {"scale": self.scale, "min": self.min, "max": self.max}
@@ -272,7 +282,7 @@ class Space:
         """What `to_json` wrote, read back. Raises ValueError naming the metaparameter that is wrong."""
         dimensions: dict[str, Dimension] = {}
         for name, value in written.items():
-            if name == "points":
+            if name in ("points", WIDENED):
                 continue
             try:
                 dimensions[name] = dimension_from_json(value)

@@ -184,7 +184,10 @@ def extent_of(reader: Reader, sweep_id: int) -> tuple[int, tuple[int, ...]]:
     import hvdsweep.sweep.batch_sizes  # noqa: F401 - loaded here, in a thread, for the dialog that follows
 
     studies = _row_of(reader, sweep_id)[2].get("studies", {})
-    return int(studies.get("trials", 0)), tuple(studies.get("batch_sizes", ()))
+    trials = studies.get("trials", 0)
+    if isinstance(trials, dict):
+        trials = trials["least"] if "until" in trials else max(trials.values())
+    return int(trials), tuple(studies.get("batch_sizes", ()))
 
 
 def _options(file: str, wanted: Any, plan: Any) -> list[str]:
@@ -195,7 +198,12 @@ def _options(file: str, wanted: Any, plan: Any) -> list[str]:
     bare = make_plan(load_sweep(file)).definition
     options: list[str] = []
     if bare["studies"]["trials"] != plan.definition["studies"]["trials"]:
-        options += ["--trials", str(wanted.trials)]
+        # Other numbers for other batch sizes have no option: then the file's hold.
+        trials = wanted.trials
+        if isinstance(trials, int):
+            options += ["--trials", str(trials)]
+        elif "until" in trials:
+            options += ["--trials", str(trials["least"]), "--until", f"{trials['until']:g}"]
     if bare["studies"]["batch_sizes"] != plan.definition["studies"]["batch_sizes"]:
         options += ["--batch-sizes", ",".join(map(str, wanted.batch_sizes))]
     if bare["studies"]["seed"] != plan.definition["studies"]["seed"]:

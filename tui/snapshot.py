@@ -28,7 +28,11 @@ class StudyView:
     train_steps: int
     """Budget in steps; 0 = a wall-time budget."""
     target_trials: int
-    """Trials wanted that did not diverge."""
+    """Trials wanted that did not diverge; where they come in rounds, by now."""
+    least_trials: int
+    """Before the first round."""
+    most_trials: int
+    """At most; as `target_trials` where their number is fixed."""
     np: int | None
     """Under `--np auto`: ranks of the gangs that train it,"""
     gangs: int | None

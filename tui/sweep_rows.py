@@ -49,6 +49,7 @@ def study_columns(bar_width: int, longest: int = 12, *, auto: bool = False) -> t
 def sweep_row(sweep: SweepView, bar_width: int) -> Row:
     """A sweep."""
     target = sum(study.target_trials for study in sweep.studies)
+    most = sum(study.most_trials for study in sweep.studies)
     colour = CONDITIONS[sweep.condition][2]
     return Row(
         str(sweep.id),
@@ -57,7 +58,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
             sweep.name,
             sign(CONDITIONS, sweep.condition),
             _progress(sweep.fraction, bar_width, colour),
-            f"{count(sweep.done)}/{count(target)}" if target else count(sweep.done),
+            _done(sweep.done, target, most),
             duration(sweep.eta_seconds) if sweep.live else "",
             f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
             str(len({study.workload for study in sweep.studies})),
@@ -76,7 +77,7 @@ def study_row(study: StudyView, names: Mapping[str, str], bar_width: int, *, aut
             names.get(study.workload, study.workload),
             count(study.batch_size),
             _progress(study.fraction, bar_width, "$success" if trials["RUNNING"] else "$primary"),
-            f"{count(study.done)}/{count(study.target_trials)}" if study.target_trials else count(study.done),
+            _done(study.done, study.target_trials, study.most_trials),
             str(trials["RUNNING"] or ""),
             Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
             duration(study.seconds_per_trial) if study.seconds_per_trial is not None else "",
@@ -86,6 +87,13 @@ def study_row(study: StudyView, names: Mapping[str, str], bar_width: int, *, aut
             *([f"{study.gangs} × {study.np}" if study.np else "any"] if auto else []),
         ),
     )
+
+
+def _done(done: int, target: int, most: int) -> str:
+    """`9/12`; `9/12 ≤64` where rounds may bring up to 64."""
+    if not target:
+        return count(done)
+    return f"{count(done)}/{count(target)}" + (f" ≤{count(most)}" if most > target else "")
 
 
 def _progress(fraction: float, width: int, colour: str) -> Content:

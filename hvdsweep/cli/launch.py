@@ -51,6 +51,11 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @db_option
 @click.option("--trials", type=AT_LEAST_1, metavar="N", help="Trials per study, instead of the file's.")
 @click.option(
+    "--until",
+    metavar="SHARE",
+    help="Train more trials where needed, until every batch size's steps are known within SHARE (10%).",
+)
+@click.option(
     "--batch-sizes", metavar="LIST", help='Batch sizes (8,16,32 or "2^3..2^9"), instead of the file\'s.'
 )
 @click.option("--steps", type=AT_LEAST_1, metavar="N", help="Steps per trial, instead of the file's budget.")
@@ -114,6 +119,7 @@ def launch(
     hostfile: Path | None,
     db: Path,
     trials: int | None,
+    until: str | None,
     batch_sizes: str | None,
     steps: int | None,
     stop: str | None,
@@ -140,7 +146,7 @@ def launch(
     chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT
     problems = _ranks_problems(np, gangs if chosen else None, slots)
     plans, machines = _checked(
-        workloads, Overrides(trials, batch_sizes, steps, stop, seed), hosts, hostfile, problems
+        workloads, Overrides(trials, batch_sizes, steps, stop, seed, _share(until)), hosts, hostfile, problems
     )
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)
@@ -194,6 +200,17 @@ def _auto(slots: int | None, hosts: tuple[Host, ...] | None) -> tuple[int, tuple
     if slots is not None and slots > total:
         raise UserError(f"--slots: {slots}: the hosts have {total}. Give at most {total}, or more hosts.")
     return slots or total, trimmed(hosts, slots or total)
+
+
+def _share(until: str | None) -> float | None:
+    from hvdsweep.sweep.trial_counts import parse_share
+
+    if until is None:
+        return None
+    try:
+        return parse_share(until)
+    except ValueError as problem:
+        raise UserError(f"--until: {until} {problem}") from None
 
 
 def _checked(

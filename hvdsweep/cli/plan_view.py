@@ -46,7 +46,7 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         for study in rows:
             table.add_row(
                 str(study.batch_size),
-                f"{study.trials} (max. {study.max_trials})",
+                f"{study.trials}{f' to {study.most_trials}' if study.most_trials else ''} (max. {study.max_trials})",
                 f"{study.steps:,}",
                 f"{study.measurements}x",
                 *([f"{study.gangs} x {study.np}"] if auto else []),
@@ -72,7 +72,15 @@ def totals(summary: PlanSummary) -> str:
         text += f"; {counted(summary.layout.slots, 'slot')}"
     if summary.hours is not None:
         text += f"; about {_duration(summary.hours)} of training"
-    return text + "."
+    text += "."
+    if summary.most_trials is not None:
+        text += (
+            f" These are the trials before the first round; at most {counted(summary.most_trials, 'trial')}"
+        )
+        if summary.most_hours is not None:
+            text += f" and {_duration(summary.most_hours)}"
+        text += "."
+    return text
 
 
 def runs(sizes: tuple[int, ...]) -> str:

@@ -163,6 +163,9 @@ def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
             row["batch size"] = f"{first['batch_size']:,}"
         row["done"] = f"{trials['COMPLETE']:,}"
         row["target"] = f"{target:,}" if target else ""
+        least, most = (sum(study[name] for study in studies) for name in ("least_trials", "most_trials"))
+        if most > least:
+            row["target"] += f" ({least:,} to {most:,})"
         for name, state in COUNTS.items():
             row[name] = f"{trials[state]:,}" if trials[state] else ""
         row[""] = bar(trials["COMPLETE"], target or sum(trials.values()))

@@ -88,14 +88,16 @@ def _totals(loaded: LoadedSweep) -> dict[str, int]:
     info = dataset_info(sweep)
     train = info.train if info else None
     steps = [steps_for(sweep, size, train) for size in sweep.studies.batch_sizes]
-    copies = len(sweep.algorithms) * target_trials(sweep)
-    examples = sum(n * size for n, size in zip(steps, sweep.studies.batch_sizes, strict=True))
+    counted = [
+        (n, size, len(sweep.algorithms) * target_trials(sweep, size))
+        for n, size in zip(steps, sweep.studies.batch_sizes, strict=True)
+    ]
     return {
         "train_examples": train or 0,
         "studies": len(sweep.algorithms) * len(steps),
-        "trials": copies * len(steps),
-        "steps": copies * sum(steps),
-        "examples": copies * examples,
+        "trials": sum(trials for _, _, trials in counted),
+        "steps": sum(trials * n for n, _, trials in counted),
+        "examples": sum(trials * n * size for n, size, trials in counted),
     }
 
 

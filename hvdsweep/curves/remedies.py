@@ -62,10 +62,26 @@ def remedy(
     if more_trials and "points" not in changed["search"]:
         studies = changed["studies"]
         before = studies["trials"]
-        for name in ("trials", "max_trials"):
-            studies[name] = LONGER * studies[name]
-        changes.append(f"every batch size: {before} -> {studies['trials']} trials")
+        studies["trials"] = _more_trials(before)
+        if studies["max_trials"] is not None:
+            studies["max_trials"] = LONGER * studies["max_trials"]
+        changes.append(f"every batch size: {_trials(before)} -> {_trials(studies['trials'])} trials")
     return Remedy(changed, tuple(changes)) if changes else None
+
+
+def _more_trials(trials: Any) -> Any:
+    """Twice as many: the number, that of every batch size, or the bounds of the rounds."""
+    if not isinstance(trials, Mapping):
+        return LONGER * trials
+    return {name: number if name == "until" else LONGER * number for name, number in trials.items()}
+
+
+def _trials(trials: Any) -> str:
+    if not isinstance(trials, Mapping):
+        return str(trials)
+    if "until" in trials:
+        return f"{trials['least']} to {trials['most']}"
+    return ", ".join(f"{number} at {size}" for size, number in trials.items())
 
 
 def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: Limits) -> list[str]:

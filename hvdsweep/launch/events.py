@@ -140,9 +140,13 @@ class ProgressEvent(Event):
     sweep: int
     done: int
     target: int
+    """Trials planned so far."""
+    most: int | None = None
+    """Trials there may be in the end, where they come in rounds; None where `target` is all."""
     fraction: float
+    """Of the trials planned so far."""
     eta_seconds: float | None
-    """None until a trial has finished."""
+    """For the trials planned so far; None until a trial has finished."""
     gangs: int
     """Living ones."""
     studies: list[StudyProgress]

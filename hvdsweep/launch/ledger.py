@@ -109,6 +109,11 @@ class Ledger:
     _reported: dict[int, set[int]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._reported = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the studies again: a round has changed how many trials they are to have."""
         every = [
             Study(*row)
             for row in self.conn.execute(
@@ -123,7 +128,8 @@ class Ledger:
             if self.planned is None or (study.workload, study.batch_size) in self.planned
         }
         self._mine = f"study_id IN ({', '.join(str(study.id) for study in every)})"
-        self._reported = {study: set() for study in self.studies}
+        for study in self.studies:
+            self._reported.setdefault(study, set())
 
     def register(
         self,

@@ -15,7 +15,14 @@ TELL_SECONDS = 1.0
 class Outlook:
     """Keeps each study's pace."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.monotonic,
+        most: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`most`: how many trials there may be in the end; None where their number is fixed."""
+        self._most = most
         self._ledger = ledger
         self._clock = clock
         self._paces: dict[int, Pace] = {}
@@ -92,6 +99,7 @@ class Outlook:
             sweep=self._ledger.sweep,
             done=self._ledger.done(view),
             target=sum(row.target for row in rows),
+            most=self._most(),
             fraction=sum(row.fraction * weight for row, weight in zip(rows, weights, strict=True)) / total
             if total
             else 1.0,

@@ -191,7 +191,7 @@ class Bars(_Writing):
         bars.update(
             self._whole,
             completed=event.fraction,
-            detail=f"{event.done}/{event.target}",
+            detail=f"{event.done}/{_planned(event)}",
             eta=_left(event.eta_seconds),
         )
         shown = sorted(event.studies, key=lambda study: (not study.running, _is_finished(study)))[:MOST_BARS]
@@ -367,9 +367,14 @@ def _indented(text: str | None) -> str:
 
 def _overall(event: ProgressEvent) -> str:
     left = _left(event.eta_seconds)
-    return f"{event.done} of {event.target} trials ({100 * event.fraction:.0f} %)" + (
+    return f"{event.done} of {_planned(event)} trials ({100 * event.fraction:.0f} %)" + (
         f", {left}" if left else ""
     )
+
+
+def _planned(event: ProgressEvent) -> str:
+    """The trials planned so far, and how many there may be in the end."""
+    return f"{event.target}" + (f" to {event.most}" if event.most and event.most > event.target else "")
 
 
 def _study_line(study: StudyProgress) -> str:

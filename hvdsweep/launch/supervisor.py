@@ -32,13 +32,14 @@ from hvdsweep.launch.ledger import Ended, Ledger, View
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.outlook import Outlook
 from hvdsweep.launch.processes import kill_marked
+from hvdsweep.launch.rounds import Rounds, decide
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, told
-from hvdsweep.store.plans import Plan, recover, top_up
+from hvdsweep.store.plans import Plan, next_round, recover, top_up
 from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
 from hvdsweep.words import counted
 
@@ -90,7 +91,8 @@ class Supervisor:
         self._slots = Slots(
             self._ledger, self._announce, settings, self._me, self._store, self._environment, build
         )
-        self._outlook = Outlook(self._ledger)
+        self._rounds = Rounds(plan)
+        self._outlook = Outlook(self._ledger, most=self._rounds.most)
         self._shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)
         self._layouts: Layouts | None = None
         """Under `--np auto`."""
@@ -161,6 +163,8 @@ class Supervisor:
         if recovered.retried:
             announce.note(f"{counted(recovered.retried, 'trial')} set aside before will be tried again.")
         self._share_out()
+        if self._rounds.active:
+            self._next_round()
         view = self._top_up(self._ledger.view(()))
         self._outlook.start(self._ledger.newly_ended(view))
         if settings.slots is None:
@@ -284,6 +288,8 @@ class Supervisor:
                 continue
             open_trials = view.count("PENDING", "RUNNING")
             if not open_trials:
+                if self._rounds.active and self._next_round():
+                    continue
                 return self._finish(view)
             most = self._settings.max_set_aside
             if most and len(self._aside_in_a_row) >= most:
@@ -323,6 +329,18 @@ class Supervisor:
         if top_up(self._conn, self._sweep, self._plan):
             return self._ledger.view(self._slots.living())
         return view
+
+    def _next_round(self) -> bool:
+        """Decide what the trials that have ended decide, and add the trials of the next round; whether there are any."""
+        steps = decide(self._conn, self._sweep, self._rounds)
+        before, self._plan = self._plan, self._rounds.plan
+        if steps or self._plan != before:
+            next_round(self._conn, self._sweep, self._plan, [step.message for step in steps])
+            self._ledger.reload()
+            self._topped_up = None
+        for step in steps:
+            (self._announce.warn if step.warning else self._announce.note)(step.message)
+        return self._plan != before
 
     def _beat(self) -> bool:
         """Show the store a sign of life, once a second; whether it holds a request to stop."""

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from hvdsweep.errors import RunFailed
 from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
-from hvdsweep.plan import Plan
+from hvdsweep.launch.rounds import Rounds, decide, resumed
+from hvdsweep.store.connection import transaction
 from hvdsweep.store.liveness import WATCH_SECONDS, Occupant
-from hvdsweep.store.plans import SavedSweep, save_plan
+from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.plans import SavedSweep, record_round, save_plan
 from hvdsweep.store.runs import TakenOver, vacant
 from hvdsweep.words import counted
 
@@ -24,7 +26,12 @@ def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
     if row is not None:
         with not_at_work(conn, row[0]):
             pass
-    return save_plan(conn, plan)
+    plan, steps = resumed(conn, plan)
+    saved = save_plan(conn, plan)
+    if news := [step.message for step in steps if not step.warning]:
+        with transaction(conn):
+            record_round(conn, saved.sweep_id, news)
+    return saved
 
 
 @contextmanager
@@ -54,8 +61,15 @@ def introduce(
     conn: sqlite3.Connection, plan: Plan, saved: SavedSweep, store: str | os.PathLike[str]
 ) -> SweepEvent:
     """What a person wants to know of a sweep before its training begins."""
-    target = sum(study.target_trials for study in plan.studies)
-    wanted = {(study.workload, study.batch_size): study.target_trials for study in plan.studies}
+    rounds = Rounds(plan)
+    decide(conn, saved.sweep_id, rounds)
+    most, plan = rounds.most(), rounds.plan
+    wanted = {
+        (workload.name, study.batch_size): study.target_trials
+        for workload in plan.workloads
+        for study in workload.studies
+    }
+    target = sum(wanted.values())
     # A study that has more than it is to have, from an earlier plan, makes up for no other.
     done = sum(
         min(count, wanted.get((workload, batch_size), 0))
@@ -72,7 +86,7 @@ def introduce(
         file=plan.file,
         store=os.path.realpath(store),
         outcome=saved.outcome,
-        message=message(saved, plan.name, done, target, changed),
+        message=message(saved, plan.name, done, target, changed, most),
         trials=target,
         done=done,
         new=saved.new_trials,
@@ -82,8 +96,13 @@ def introduce(
     )
 
 
-def message(saved: SavedSweep, name: str, done: int, target: int, changed: list[str]) -> str:
-    """One line about the sweep; further lines name the keys whose change made it a new one."""
+def message(
+    saved: SavedSweep, name: str, done: int, target: int, changed: list[str], most: int | None = None
+) -> str:
+    """One line about the sweep; further lines name the keys whose change made it a new one.
+
+    `most`: trials at most, where it is trained in rounds.
+    """
     head = f"sweep {saved.sweep_id} ({name}): "
     if saved.outcome == "created":
         text = f"new, {counted(target, 'trial')}"
@@ -97,6 +116,8 @@ def message(saved: SavedSweep, name: str, done: int, target: int, changed: list[
             if done
             else f"{counted(target, 'trial')}, none done yet"
         )
+    if most is not None and most > target:
+        text += f" (then rounds, up to {counted(most, 'trial')})"
     if saved.adopted:
         text += (
             f"; results of {counted(saved.adopted, 'trial')} taken over from another sweep of this database"

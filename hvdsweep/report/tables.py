@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.report.contents import WorkloadPart
+from hvdsweep.search import WIDENED
 from hvdsweep.states import Status
 from hvdsweep.visible import visible_html as escape
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Point
@@ -166,6 +168,8 @@ def space_words(search: Any) -> str:
                 words.append(f"{name} {low:g} to {high:g} ({str(scale).replace('_', ' ')})")
             case int() | float():
                 words.append(f"{name} {value:g}")
+            case list() if name == WIDENED:
+                words.append(f"widened {counted(len(value), 'time')}")
             case list():
                 words.append(f"{len(value)} listed points")
     return "; ".join(words) or "none"

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from hvdsweep.store.connection import transaction
@@ -16,7 +17,7 @@ from hvdsweep.store.runs import event
 from hvdsweep.store.schema import quoted
 from hvdsweep.words import counted
 
-__all__ = ["Plan", "Recovered", "SavedSweep", "recover", "requeue", "save_plan", "top_up"]
+__all__ = ["Plan", "Recovered", "SavedSweep", "next_round", "recover", "requeue", "save_plan", "top_up"]
 
 MINE = "(SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ?)"
 """SQL: the studies of a sweep."""
@@ -80,8 +81,8 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
         return 0
     added = 0
     with transaction(conn):
-        for study_id, study, start, count in _missing(conn, sweep_id, plan):
-            added += _add_trials(conn, study_id, study.trial_range(start, count))
+        for study_id, study, count in _missing(conn, sweep_id, plan):
+            added += _add_numbers(conn, study_id, study, count)
         if added:
             _adopt_finished(conn, sweep_id)
             event(
@@ -90,25 +91,51 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
     return added
 
 
-def _missing(
-    conn: sqlite3.Connection, sweep_id: int, plan: Plan
-) -> Iterator[tuple[int, StudyPlan, int, int]]:
-    """(study id, study, first number, how many) of every study that needs more trials."""
+def next_round(conn: sqlite3.Connection, sweep_id: int, plan: Plan, messages: Iterable[str]) -> None:
+    """Give the studies the targets and the spaces of `plan`, and the trials they then lack: one transaction.
+
+    `messages`: what the round did, each recorded as an event.
+    """
+    with transaction(conn):
+        for workload in plan.workloads:
+            for study in workload.studies:
+                conn.execute(
+                    f"UPDATE studies SET target_trials = ?, search = ? WHERE id IN {MINE} AND batch_size = ?"
+                    " AND workload_id IN (SELECT id FROM workloads WHERE name = ?)",
+                    (study.target_trials, _json(study.search), sweep_id, study.batch_size, workload.name),
+                )
+        record_round(conn, sweep_id, messages)
+        for study_id, study, count in _missing(conn, sweep_id, plan):
+            _add_numbers(conn, study_id, study, count)
+        _adopt_finished(conn, sweep_id)
+
+
+def record_round(conn: sqlite3.Connection, sweep_id: int, messages: Iterable[str]) -> None:
+    """An event for each thing a round did, once: a run that resumes finds the same again. Inside the caller's write
+    transaction."""
+    for message in messages:
+        known = "SELECT 1 FROM events WHERE sweep_id = ? AND kind = 'round' AND message = ?"
+        if conn.execute(known, (sweep_id, message)).fetchone() is None:
+            event(conn, "round", message, sweep_id=sweep_id)
+
+
+def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tuple[int, StudyPlan, int]]:
+    """(study id, study, how many) of every study that needs more trials."""
     studies = {
-        (name, batch_size): (study_id, trials, diverged, last)
-        for name, batch_size, study_id, trials, diverged, last in conn.execute(
-            "SELECT w.name, s.batch_size, s.id, count(t.id), count(*) FILTER (WHERE t.status = 'INFEASIBLE'),"
-            " coalesce(max(t.number), -1) FROM workloads w JOIN studies s ON s.workload_id = w.id"
+        (name, batch_size): (study_id, trials, diverged)
+        for name, batch_size, study_id, trials, diverged in conn.execute(
+            "SELECT w.name, s.batch_size, s.id, count(t.id), count(*) FILTER (WHERE t.status = 'INFEASIBLE')"
+            " FROM workloads w JOIN studies s ON s.workload_id = w.id"
             " LEFT JOIN trials t ON t.study_id = s.id WHERE w.sweep_id = ? GROUP BY s.id",
             (sweep_id,),
         )
     }
     for workload in plan.workloads:
         for study in workload.studies:
-            study_id, trials, diverged, last = studies[workload.name, study.batch_size]
+            study_id, trials, diverged = studies[workload.name, study.batch_size]
             wanted = min(study.target_trials - (trials - diverged), study.max_trials - trials)
             if wanted > 0:
-                yield study_id, study, last + 1, wanted
+                yield study_id, study, wanted
 
 
 def _save_sweep(conn: sqlite3.Connection, plan: Plan) -> int:
@@ -173,6 +200,27 @@ def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[TrialP
         [(study_id, trial.number, trial.key, _json(trial.metaparameters), trial.seed) for trial in trials],
     )
     return conn.total_changes - before
+
+
+def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, count: int) -> int:
+    """Add the `count` trials of the lowest numbers that the study has not; how many."""
+    there = {
+        number for (number,) in conn.execute("SELECT number FROM trials WHERE study_id = ?", (study_id,))
+    }
+    free = (number for number in range(len(there) + count) if number not in there)
+    added = 0
+    for start, length in _runs(list(islice(free, count))):
+        added += _add_trials(conn, study_id, study.trial_range(start, length))
+    return added
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as (first, how many) of successive ones."""
+    start = 0
+    for index in range(1, len(numbers) + 1):
+        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
+            yield numbers[start], index - start
+            start = index
 
 
 def _withdraw_surplus(conn: sqlite3.Connection, study_id: int, target: int) -> int:

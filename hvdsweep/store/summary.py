@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ EVENTS = 10
 def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
     """`{"sweeps": [{..., "studies": [...]}], "gangs": [...], "events": [...]}`, of one sweep or of all.
 
-    Times are unix seconds. `eta_seconds` is None where nothing of the kind has finished yet (or a single short trial, which
+    Times are unix seconds. `eta_seconds` is for the trials planned so far (`target_trials`; a study trained in rounds may get
+    up to `most_trials`), and None where nothing of the kind has finished yet (or a single short trial, which
     also compiled), or nobody is at work.
     """
     with reader.snapshot():
@@ -61,6 +63,8 @@ class _Study:
     gangs: int | None
     """Of them side by side."""
     trials: dict[str, int]
+    bounds: tuple[int, int] | None = None
+    """Trials at least and at most, where they come in rounds."""
     left: float = 0.0
     """Trials still to train, the rest of the running ones included as fractions."""
     seconds: float | None = None
@@ -84,6 +88,9 @@ def _sweep(
         )
     ]
     if sweep.source == "launch":
+        bounds = _bounds(reader, sweep.id)
+        for study in studies:
+            study.bounds = bounds
         _estimate(reader, sweep.id, studies)
     works = [study.work for study in studies if study.left]
     work = None if None in works else math.fsum(filter(None, works))
@@ -114,6 +121,8 @@ def _sweep(
                 "target_trials": study.target_trials,
                 "np": study.np,
                 "gangs": study.gangs,
+                "least_trials": study.bounds[0] if study.bounds else study.target_trials,
+                "most_trials": study.bounds[1] if study.bounds else study.target_trials,
                 "trials": study.trials,
                 "seconds_per_trial": study.seconds,
                 "work_seconds": study.work,
@@ -126,6 +135,15 @@ def _sweep(
 def _eta(studies: list[_Study], workers: int) -> float:
     """Seconds of all studies, each shared by the gangs that train it: those of its layout, else `workers`."""
     return math.fsum((study.work or 0.0) / (study.gangs or workers) for study in studies)
+
+
+def _bounds(reader: Reader, sweep_id: int) -> tuple[int, int] | None:
+    """Trials of a batch size at least and at most; None where their number is fixed."""
+    ((definition,),) = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
+    trials = json.loads(definition).get("studies", {}).get("trials")
+    if not isinstance(trials, dict) or "until" not in trials:
+        return None
+    return int(trials["least"]), int(trials["most"])
 
 
 def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:

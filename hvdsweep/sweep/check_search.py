@@ -165,6 +165,9 @@ def _points(findings: Findings) -> None:
             )
     if search.override:
         findings.wrong(("search", "override"), None, "stands beside search.points; keep one of the two")
+    if search.widen:
+        text = "has nothing to widen: search.points replaces the ranges; leave it out"
+        findings.wrong(("search", "widen"), True, text, needs=[("search", "points")])
     wanted = ["learning_rate"]
     wanted += ["momentum"] if any(name != "sgd" for name in sweep.algorithms) else []
     wanted += DECAY_METAPARAMETERS if sweep.training.schedule == "linear" else []

@@ -13,7 +13,8 @@ from hvdsweep.sweep.check_search import check_search
 from hvdsweep.sweep.findings import Findings
 from hvdsweep.sweep.messages import Location, one_of
 from hvdsweep.sweep.models import Budget, BudgetOverride, Sweep
-from hvdsweep.sweep.resolve import dataset_info, every_for, steps_for, target_trials
+from hvdsweep.sweep.resolve import dataset_info, every_for, most_trials, steps_for
+from hvdsweep.sweep.trial_counts import DEFAULT, TrialsUntil
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
@@ -212,11 +213,16 @@ def _studies(findings: Findings, info: DatasetInfo | None) -> None:
     if points is None and studies.trials is None:
         text = "is missing; write for example `trials = 24` (the paper trained 100 per batch size)"
         findings.wrong(place, None, text, needs=[("search", "points")])
-    if points is not None and studies.trials is not None and studies.trials > len(points):
+    if isinstance(studies.trials, TrialsUntil):
+        _trials_until(findings, studies.trials)
+    elif isinstance(studies.trials, dict):
+        _trial_numbers(findings, studies.trials)
+    most = max(most_trials(sweep, size) for size in studies.batch_sizes)
+    if points is not None and isinstance(studies.trials, int | dict) and most > len(points):
         text = f"is more than the {len(points)} of search.points; leave trials out"
-        findings.wrong(place, studies.trials, text, needs=[("search", "points")])
-    if studies.max_trials is not None and studies.max_trials < target_trials(sweep):
-        text = f"is below the {target_trials(sweep)} trials that each study needs; raise it or leave it out"
+        findings.wrong(place, most, text, needs=[("search", "points")])
+    if studies.max_trials is not None and studies.max_trials < most:
+        text = f"is below the {most} trials that each study needs; raise it or leave it out"
         findings.wrong(
             ("studies", "max_trials"), studies.max_trials, text, needs=[place, ("search", "points")]
         )
@@ -229,6 +235,27 @@ def _studies(findings: Findings, info: DatasetInfo | None) -> None:
                 "one batch then holds examples more than once"
             )
             findings.doubtful(sizes, text, needs=[("dataset",)])
+
+
+def _trials_until(findings: Findings, trials: TrialsUntil) -> None:
+    place: Location = ("studies", "trials")
+    if findings.sweep.search.points is not None:
+        text = "is for a search, and this sweep has search.points; give a number of them, or leave trials out"
+        findings.wrong((*place, "until"), trials.until, text, needs=[("search", "points")])
+    if trials.most < trials.least:
+        text = f"is below least, {trials.least}; raise it"
+        findings.wrong((*place, "most"), trials.most, text, needs=[(*place, "least")])
+
+
+def _trial_numbers(findings: Findings, trials: Mapping[str, int]) -> None:
+    place: Location = ("studies", "trials")
+    sizes = findings.sweep.studies.batch_sizes
+    needs: list[Location] = [("studies", "batch_sizes")]
+    if DEFAULT not in trials and (missing := [size for size in sizes if str(size) not in trials]):
+        text = f"gives no number for batch size {_some(missing)}; add `{DEFAULT} = 24`"
+        findings.wrong(place, None, text, needs=needs)
+    if others := [int(key) for key in trials if key != DEFAULT and int(key) not in sizes]:
+        findings.doubtful(place, f"{_some(others)}: not among the sweep's batch sizes", needs=needs)
 
 
 def _steps(findings: Findings, info: DatasetInfo | None) -> None:

@@ -16,6 +16,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.sweep.checks import check
 from hvdsweep.sweep.messages import Location, Problem, closest, example_of, key_of, problems_of, without_tags
 from hvdsweep.sweep.models import Sweep
+from hvdsweep.sweep.trial_counts import with_until
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -24,8 +25,8 @@ BYTE_ORDER_MARK = "\ufeff"
 class Overrides:
     """What the command line changes in a sweep file. None leaves the file's value."""
 
-    trials: int | None = None
-    """`--trials`: studies.trials."""
+    trials: int | dict[str, Any] | None = None
+    """`--trials`: studies.trials. A table, as the file gives it, comes from a stored sweep."""
     batch_sizes: str | list[int] | None = None
     """`--batch-sizes`: studies.batch_sizes."""
     steps: int | None = None
@@ -34,12 +35,22 @@ class Overrides:
     """`--stop`: training.stop."""
     seed: int | None = None
     """`--seed`: studies.seed."""
+    until: float | None = None
+    """`--until`: studies.trials.until; `trials` is then the least number."""
 
     def apply(self, raw: dict[str, Any]) -> dict[Location, str]:
         """Write the options into the file's tables; what location came from which option."""
         origins: dict[Location, str] = {}
+        studies = raw.setdefault("studies", {})
+        trials = self.trials
+        if self.until is not None and isinstance(studies, dict):
+            trials = with_until(
+                studies.get("trials"), self.until, trials if isinstance(trials, int) else None
+            )
+            # The file's max_trials is meant for its own number of trials.
+            studies.pop("max_trials", None)
         for table, key, value, option in (
-            ("studies", "trials", self.trials, "--trials"),
+            ("studies", "trials", trials, "--trials" if self.until is None else "--until"),
             ("studies", "batch_sizes", self.batch_sizes, "--batch-sizes"),
             ("studies", "seed", self.seed, "--seed"),
             ("training", "stop", self.stop, "--stop"),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from hvdsweep.sweep.metaparameters import KINDS, METAPARAMETERS, SCALES, Table
 from hvdsweep.sweep.models import TABLES
+from hvdsweep.sweep.trial_counts import KINDS as TRIALS_KINDS
 from hvdsweep.sweep.write import toml_key, toml_value
 
 Location = tuple[str | int, ...]
@@ -143,19 +144,26 @@ def _unknown_key(raw: Location, location: Location, found: object) -> Problem:
 
 
 def without_tags(raw: Location, *, keep_last: bool) -> Location:
-    """The location as the file has it: without the tags that name a metaparameter's kind."""
-    tags = {"number", *KINDS}
+    """The location as the file has it: without the tags that name the kind of a metaparameter, or of trials."""
     last = len(raw) - 1
     return tuple(
         part
         for index, part in enumerate(raw)
-        if part not in tags or raw[index - 1] not in METAPARAMETERS or (keep_last and index == last)
+        if not (index and _is_tag(raw[index - 1], part)) or (keep_last and index == last)
     )
+
+
+def _is_tag(key: str | int, part: str | int) -> bool:
+    if key == "trials":
+        return part in TRIALS_KINDS
+    return key in METAPARAMETERS and (part == "number" or part in KINDS)
 
 
 def _table_at(raw: Location) -> type[Table] | None:
     if len(raw) >= 2 and raw[-2] in METAPARAMETERS:
         return KINDS.get(str(raw[-1]))
+    if len(raw) >= 2 and raw[-2] == "trials":
+        return TRIALS_KINDS.get(str(raw[-1]))
     return TABLES.get(".".join(part for part in raw if isinstance(part, str)))
 
 

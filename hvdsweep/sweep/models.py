@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from hvdsweep.store.schema import LARGEST_STEP, LONGEST_NAME
 from hvdsweep.sweep.batch_sizes import LARGEST
 from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, Table
+from hvdsweep.sweep.trial_counts import Trials
 
 Algorithm = Literal["sgd", "momentum", "nesterov_momentum"]
 SplitName = Literal["train", "val", "test"]
@@ -58,6 +59,9 @@ class Search(Metaparameters):
         [], examples=[[{"batch_sizes": [1024], "learning_rate": LEARNING_RATE_EXAMPLE}]]
     )
     """Other spaces for some batch sizes, each a `[[search.override]]` table. Not beside points."""
+    widen: bool = False
+    """Widen the ranges of a batch size whose best trial lies at the edge of one, and train more trials there.
+    Not beside points."""
 
 
 class Goal(Table):
@@ -115,11 +119,12 @@ class Studies(Table):
     batch_sizes: BatchSizes = Field(examples=["2^1..2^10"])
     """Global batch sizes, over all ranks: a list, or a range in quotes: `"2^1..2^10"` doubles, `"8..2048 *4"`
     goes in steps of 4."""
-    trials: int | None = Field(default=None, ge=1, le=1_000_000, examples=[24])
-    """Trials per study that did not diverge. Required, except beside `search.points`, whose number it then
-    is."""
+    trials: Trials | None = Field(default=None, examples=[24])
+    """Trials per study that did not diverge: a number; a number per batch size, `{ 64 = 9, default = 3 }`; or
+    `{ least = 8, most = 64, until = 0.1 }`, more of them where the answer is least certain. Required, except
+    beside `search.points`, whose number it then is."""
     max_trials: int | None = Field(default=None, ge=1, le=10_000_000, examples=[96])
-    """Trials per study including those that replace diverged ones. Default: 4 times `trials`."""
+    """Trials per study including those that replace diverged ones. Default: 4 times `trials` (or its `most`)."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Start of everything random: points of the search, initial weights, order of examples, dropout."""
 

@@ -15,6 +15,7 @@ from hvdsweep.sweep.metaparameters import (
     ScaledRange,
 )
 from hvdsweep.sweep.models import DEFAULT_COUNT, MAX_TRIALS_FACTOR, Budget, BudgetOverride, Goal, Sweep
+from hvdsweep.sweep.trial_counts import DEFAULT, TrialsUntil
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
@@ -69,17 +70,44 @@ def every_for(sweep: Sweep, steps: int) -> int:
     return max(1, -(-steps // (sweep.evaluation.count or DEFAULT_COUNT)))
 
 
-def target_trials(sweep: Sweep) -> int:
-    """Trials per study that did not diverge."""
-    points = sweep.search.points
-    return sweep.studies.trials or (len(points) if points else 1)
+def target_trials(sweep: Sweep, batch_size: int) -> int:
+    """Trials of a study that did not diverge; where it is trained in rounds, before the first of them."""
+    points, trials = sweep.search.points, sweep.studies.trials
+    if isinstance(trials, TrialsUntil):
+        return trials.least
+    if isinstance(trials, dict):
+        return trials.get(str(batch_size), trials.get(DEFAULT, 1))
+    return trials or (len(points) if points else 1)
 
 
-def max_trials(sweep: Sweep) -> int:
-    """Trials per study including replacements of diverged ones; never more than there are points in a
+def most_trials(sweep: Sweep, batch_size: int) -> int:
+    """Trials of a study that did not diverge, at most."""
+    trials = sweep.studies.trials
+    return trials.most if isinstance(trials, TrialsUntil) else target_trials(sweep, batch_size)
+
+
+def max_trials(sweep: Sweep, batch_size: int) -> int:
+    """Trials of a study including replacements of diverged ones; never more than there are points in a
     list."""
-    limit = sweep.studies.max_trials or MAX_TRIALS_FACTOR * target_trials(sweep)
+    limit = sweep.studies.max_trials or MAX_TRIALS_FACTOR * most_trials(sweep, batch_size)
     return limit if sweep.search.points is None else min(limit, len(sweep.search.points))
+
+
+def trials_json(sweep: Sweep) -> int | dict[str, Any]:
+    """`studies.trials` as JSON values, defaults filled in."""
+    trials = sweep.studies.trials
+    if isinstance(trials, TrialsUntil):
+        return trials.model_dump()
+    if isinstance(trials, dict):
+        return dict(sorted(trials.items()))
+    return target_trials(sweep, 1)
+
+
+def max_trials_json(sweep: Sweep) -> int | None:
+    """`studies.max_trials`; None where it is left to its default and differs from batch size to batch size."""
+    if isinstance(sweep.studies.trials, dict):
+        return sweep.studies.max_trials
+    return max_trials(sweep, 1)
 
 
 def search_json(table: Metaparameters) -> dict[str, Any]:

@@ -23,10 +23,14 @@ def sweep_of(definition: Mapping[str, Any]) -> Sweep:
         del evaluation["count"]
     raw["evaluation"] = evaluation
     search = dict(definition["search"])
-    points = search.pop("points", None)
+    points, widen = search.pop("points", None), search.pop("widen", False)
     raw["search"] = _with_overrides(search, _metaparameters)
     studies = _known(definition["studies"])
-    if studies.get("max_trials") == MAX_TRIALS_FACTOR * studies["trials"]:
+    if widen:
+        raw["search"]["widen"] = True
+    trials = studies["trials"]
+    most = trials.get("most") if isinstance(trials, Mapping) else trials
+    if most is not None and studies.get("max_trials") == MAX_TRIALS_FACTOR * most:
         del studies["max_trials"]
     if points is not None:
         raw["search"]["points"] = [dict(point) for point in points]

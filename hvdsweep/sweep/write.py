@@ -78,6 +78,8 @@ def _table(name: str, values: Mapping[str, Any]) -> list[str]:
 def _value(key: str, value: Any) -> str:
     if key == "batch_sizes":
         return toml_value(format_batch_sizes(value) or value)
+    if key == "trials" and isinstance(value, Mapping) and value.keys() <= {"least", "most", "until"}:
+        value = {name: value[name] for name in ("least", "most", "until") if name in value}
     if key == "points":
         return "[\n" + "".join(f"    {toml_value(point)},\n" for point in value) + "]"
     return toml_value(value)

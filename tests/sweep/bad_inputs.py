@@ -27,6 +27,43 @@ def lr(text: str) -> str:
 
 
 BAD_INPUTS = [
+    # Numbers of trials.
+    Bad("trials = 24", "trials = { least = 3, until = 0.1 }", "studies.trials.least", ("3 is below 4",)),
+    Bad(
+        "trials = 24",
+        "trials = { least = 9, most = 8, until = 0.1 }",
+        "studies.trials.most",
+        ("8", "below least, 9"),
+    ),
+    Bad(
+        "trials = 24",
+        "trials = { least = 8, most = 64 }",
+        "studies.trials.until",
+        ("is missing", "until = 0.1"),
+    ),
+    Bad("trials = 24", "trials = { until = 10 }", "studies.trials.until", ("10 is above 1",)),
+    Bad(
+        "trials = 24", "trials = { leest = 8, until = 0.1 }", "studies.trials.leest", ("did you mean least?",)
+    ),
+    Bad(
+        "trials = 24",
+        "trials = { 64 = 9 }",
+        "studies.trials",
+        ("for batch size 8, 512", "add `default = 24`"),
+    ),
+    Bad("trials = 24", "trials = { 64 = 0, default = 3 }", "studies.trials", ("0 is not between 1 and",)),
+    Bad(
+        "trials = 24",
+        "trials = { 64 = 9, many = 3 }",
+        "studies.trials",
+        ("many is neither a batch size nor default",),
+    ),
+    Bad(
+        "trials = 24",
+        "trials = { until = 0.1 }\nmax_trials = 63",
+        "studies.max_trials",
+        ("63", "below the 64 trials"),
+    ),
     # The top of the file.
     Bad('dataset = "digits"\n', "", "dataset", ("is missing", 'dataset = "digits"')),
     Bad('dataset = "digits"', "dataset = 3", "dataset", ("3", "put it in quotes")),

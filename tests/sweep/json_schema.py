@@ -9,7 +9,7 @@ from typing import Any
 KEYWORDS = {
     "$schema", "$defs", "title", "description", "examples", "default", "$ref", "type", "enum", "const", "properties",
     "required", "additionalProperties", "items", "minItems", "uniqueItems", "minLength", "maxLength", "pattern", "minimum",
-    "maximum", "exclusiveMinimum", "exclusiveMaximum", "anyOf", "oneOf",
+    "maximum", "exclusiveMinimum", "exclusiveMaximum", "anyOf", "oneOf", "patternProperties", "minProperties",
 }  # fmt: skip
 """All of them; another keyword in the schema is a mistake of this oracle, or of the schema."""
 
@@ -68,5 +68,12 @@ def _table(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any]) 
     properties = schema.get("properties", {})
     if any(key not in value for key in schema.get("required", [])):
         return False
-    rest = schema.get("additionalProperties", True)
-    return all(is_valid(entry, properties.get(key, rest), root) for key, entry in value.items())
+    if len(value) < schema.get("minProperties", 0):
+        return False
+    rest, patterns = schema.get("additionalProperties", True), schema.get("patternProperties", {})
+
+    def schema_of(key: str) -> Any:
+        matching = [entry for pattern, entry in patterns.items() if re.search(pattern, key)]
+        return matching[0] if matching else properties.get(key, rest)
+
+    return all(is_valid(entry, schema_of(key), root) for key, entry in value.items())

@@ -104,7 +104,7 @@ def look(inquiry: Inquiry) -> Outlook:
     plan = make_plan(loaded)
     summary, unplanned = _summary(plan, inquiry)
     facts |= _resolved(plan)
-    most = str(plan.definition["studies"]["max_trials"])
+    most = str(max(study.max_trials for study in plan.studies))
     return Outlook(inquiry, (), warnings, None, loaded.name, most, plan, summary, unplanned, facts)
 
 

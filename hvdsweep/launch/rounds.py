@@ -1,0 +1,327 @@
+"""Trials in rounds: which batch sizes get more of them, and where a range is widened, decided from the trials that have ended.
+
+A round is decided only when every trial of the one before has ended, and by nothing but what those trials came to. So the
+same trials give the same next ones whatever the number of gangs and the order in which trials ended, and nothing has to be
+remembered: whoever launches the sweep again decides the same rounds from the start, from the trials by their numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hvdsweep.curves.certainty import influence, known_steps, relative_half_width
+from hvdsweep.curves.table import Floats
+from hvdsweep.plan import Plan as SweepPlan
+from hvdsweep.plan import StudyPlan
+from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome, stored_rounds, trial_outcomes
+from hvdsweep.widening import MOST_WIDENINGS, Stretch, new_points, stretches_of, widened_at
+from hvdsweep.words import counted
+
+GROWTH = 2
+"""A round gives a study one trial for every so many it has: few rounds, and few chances to stop at a lucky moment."""
+
+PATIENCE = 2
+"""A batch size none of whose trials reached the goal gets up to so many times the least number of trials, then no more."""
+
+ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
+
+
+@dataclass(frozen=True)
+class Step:
+    """More trials for one study, or a wider range, or the end of its search."""
+
+    study: StudyName
+    target: int
+    """Trials that did not diverge that it is to have now."""
+    message: str
+    """For people: what, and why."""
+    stretch: Stretch | None = None
+    """The wider space that the new trials come from."""
+    warning: bool = False
+
+
+@dataclass
+class Progress:
+    """One study in the course of the rounds."""
+
+    plan: StudyPlan
+    maximize: bool
+    target: int
+    stretches: list[Stretch] = field(default_factory=list)
+    closed: bool = False
+    """That no more trials help was said."""
+    trials: Sequence[TrialOutcome] = ()
+    """Of the rounds so far, by number."""
+
+    @property
+    def name(self) -> StudyName:
+        return self.plan.workload, self.plan.batch_size
+
+    @property
+    def most(self) -> int:
+        """Trials that did not diverge, at most."""
+        return self.plan.max_trials if self.plan.most_trials is None else self.plan.most_trials
+
+    def take(self, outcomes: Sequence[TrialOutcome]) -> bool:
+        """The trials of the rounds so far out of all there are; whether every one of them has ended."""
+        wanted, taken = self.target, 0
+        for outcome in outcomes:
+            if not wanted:
+                break
+            if outcome.number != taken or outcome.status not in ENDED:
+                return False
+            taken += 1
+            wanted -= outcome.status != "INFEASIBLE"
+        if wanted and taken < self.plan.max_trials:
+            return False
+        self.trials = outcomes[:taken]
+        return True
+
+    @property
+    def steps(self) -> Floats:
+        """[n] of the COMPLETE trials, inf where the goal was not reached, or not within what is exactly known."""
+        found = [trial.steps for trial in self.trials if trial.status == "COMPLETE"]
+        definition = self.plan.definition
+        margin = float(definition.get("margin", 0.0)) if definition["stop"] == "beaten" else None
+        return known_steps([math.inf if steps is None else float(steps) for steps in found], margin)
+
+    @property
+    def best(self) -> TrialOutcome | None:
+        """The trial that reached the goal first; where none did, the one with the best measurement."""
+        complete = [trial for trial in self.trials if trial.status == "COMPLETE"]
+        reached = [trial for trial in complete if trial.steps is not None]
+        if reached:
+            return min(reached, key=lambda trial: (trial.steps or 0, trial.number))
+        measured = [trial for trial in complete if trial.best is not None]
+        sign = -1.0 if self.maximize else 1.0
+        return min(measured, key=lambda trial: (sign * (trial.best or 0.0), trial.number), default=None)
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether one more trial is allowed."""
+        return self.target < self.most and len(self.trials) < self.plan.max_trials
+
+    def grow(self, trials: int) -> int:
+        """So many more, as far as allowed; the new target."""
+        self.target = min(self.target + trials, self.most)
+        return self.target
+
+
+class Rounds:
+    """The rounds of one sweep, as far as its trials have decided them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._studies: list[Progress] = []
+        if isinstance(plan, SweepPlan):
+            self._studies = [
+                Progress(study, workload.maximize, study.target_trials)
+                for workload in plan.workloads
+                for study in workload.studies
+            ]
+        self.active = any(study.plan.until is not None or study.plan.widen for study in self._studies)
+        """Whether the sweep is trained in rounds at all."""
+
+    @property
+    def plan(self) -> Plan:
+        """The sweep's plan with the trials and spaces decided so far."""
+        if not self.active or not isinstance(self._plan, SweepPlan):
+            return self._plan
+        now = {
+            study.name: replace(study.plan, target_trials=study.target, stretches=tuple(study.stretches))
+            for study in self._studies
+        }
+        workloads = tuple(
+            replace(
+                workload, studies=tuple(now[study.workload, study.batch_size] for study in workload.studies)
+            )
+            for workload in self._plan.workloads
+        )
+        return replace(self._plan, workloads=workloads)
+
+    def most(self) -> int | None:
+        """Trials of the whole sweep at most; None where their number is fixed."""
+        if not any(study.plan.until is not None for study in self._studies):
+            return None
+        return sum(
+            study.target if study.plan.until is None else max(study.most, study.target)
+            for study in self._studies
+        )
+
+    def advance(
+        self,
+        outcomes: Mapping[StudyName, Sequence[TrialOutcome]],
+        widened: Mapping[StudyName, Sequence[Stretch]] | None = None,
+    ) -> list[Step]:
+        """Every step that the trials decide by now, in order; empty while a round has not ended, and after the last.
+
+        `widened`: the spaces that were widened before, which trials of the store come from: they stay as they are.
+        """
+        steps: list[Step] = []
+        while self.active and all(study.take(outcomes.get(study.name, ())) for study in self._studies):
+            decided = self._widenings(widened or {})
+            decided += self._more_trials({step.study for step in decided})
+            decided += self._closed({step.study for step in decided})
+            if not decided:
+                break
+            steps += decided
+        return steps
+
+    def _widenings(self, known: Mapping[StudyName, Sequence[Stretch]]) -> list[Step]:
+        steps = []
+        for study in self._studies:
+            earlier = known.get(study.name, ())
+            index, first = len(study.stretches), len(study.trials)
+            if index < len(earlier):
+                if earlier[index].first > first:
+                    continue
+                stretch, what = earlier[index], "as before"
+            else:
+                found = self._wider(study)
+                if found is None:
+                    continue
+                stretch, what = found
+            former = study.stretches[-1].space if study.stretches else study.plan.space
+            seed = (study.plan.seed, *study.name)
+            more = max(1, new_points(former, stretch, seed, index + 1)) if stretch.first == first else 0
+            study.stretches.append(stretch)
+            before = study.target
+            target = study.grow(more)
+            more_trials = counted(target - before, "more trial")
+            message = f"{_name(study)}: range widened, {what}: {more_trials}, {target} in all"
+            steps.append(Step(study.name, target, message, stretch))
+        return steps
+
+    def _wider(self, study: Progress) -> tuple[Stretch, str] | None:
+        """The next wider space of a study whose best trial lies at the edge of a range, and what is wider."""
+        best = study.best
+        if (
+            not study.plan.widen
+            or best is None
+            or not study.can_grow
+            or len(study.stretches) >= MOST_WIDENINGS
+        ):
+            return None
+        space = study.stretches[-1].space if study.stretches else study.plan.space
+        found = widened_at(space, best.parameters)
+        if found is None:
+            return None
+        return Stretch(len(study.trials), found[0]), ", ".join(found[1])
+
+    def _more_trials(self, busy: set[StudyName]) -> list[Step]:
+        """The less certain half of the studies that are not certain enough, and of each workload the one whose uncertainty
+        moves its maximum useful batch size most."""
+        widths = {study.name: relative_half_width(study.steps) for study in self._studies}
+        uncertain = [
+            study
+            for study in self._studies
+            if study.name not in busy
+            and study.plan.until is not None
+            and widths[study.name] > study.plan.until
+            and study.can_grow
+            and not _hopeless(study)
+        ]
+        # The sort is stable: among equals the order is that of the file.
+        chosen = sorted(uncertain, key=lambda study: -widths[study.name])[: -(-len(uncertain) // 2)]
+        reasons = {study.name: _least_certain(widths[study.name]) for study in chosen}
+        for study in self._most_influential(uncertain):
+            reasons.setdefault(study.name, "its uncertainty moves the maximum useful batch size most")
+        steps = []
+        for study in uncertain:
+            if study.name in reasons:
+                before = study.target
+                growth = max(1, -(-study.target // GROWTH))
+                if not np.isfinite(study.steps).any():
+                    growth = min(growth, PATIENCE * study.plan.target_trials - study.target)
+                target = study.grow(growth)
+                more = counted(target - before, "more trial")
+                message = f"{_name(study)}: {more}, {target} in all: {reasons[study.name]}"
+                steps.append(Step(study.name, target, message))
+        return steps
+
+    def _most_influential(self, uncertain: Sequence[Progress]) -> list[Progress]:
+        found = []
+        for workload in dict.fromkeys(study.plan.workload for study in uncertain):
+            every = [study for study in self._studies if study.plan.workload == workload]
+            moved = influence(
+                np.array([study.plan.batch_size for study in every], np.int64),
+                [study.steps for study in every],
+            )
+            candidates = [
+                (share, study) for share, study in zip(moved, every, strict=True) if study in uncertain
+            ]
+            share, study = max(candidates, key=lambda entry: entry[0])
+            if share > 0:
+                found.append(study)
+        return found
+
+    def _closed(self, busy: set[StudyName]) -> list[Step]:
+        """Studies that get no more trials although their steps are not certain enough: said once."""
+        steps = []
+        for study in self._studies:
+            until = study.plan.until
+            if study.closed or until is None or study.name in busy:
+                continue
+            width = relative_half_width(study.steps)
+            if width <= until:
+                continue
+            if _hopeless(study):
+                text = (
+                    f"none of {counted(study.target, 'trial')} reached the goal, so it gets no more; "
+                    "a longer budget or another search may help"
+                )
+            elif not study.can_grow:
+                known = f"within {width:.0%}" if math.isfinite(width) else "too loosely for an interval"
+                text = (
+                    f"after {counted(study.target, 'trial')}, the most allowed, its steps are known {known}, "
+                    f"not within {until:.0%}"
+                )
+            else:
+                continue
+            study.closed = True
+            steps.append(Step(study.name, study.target, f"{_name(study)}: {text}", warning=True))
+        return steps
+
+
+def decide(conn: sqlite3.Connection, sweep_id: int, rounds: Rounds) -> list[Step]:
+    """Let the trials of the store decide `rounds` as far as they do; the steps that the store does not hold yet."""
+    if not rounds.active:
+        return []
+    stored = stored_rounds(conn, sweep_id)
+    widened = {name: stretches_of(search) for name, (_, search) in stored.items()}
+    steps = rounds.advance(trial_outcomes(conn, sweep_id), widened)
+    return [
+        step
+        for step in steps
+        if step.warning
+        or (step.stretch is not None and step.stretch not in widened.get(step.study, ()))
+        or (step.stretch is None and step.target > stored.get(step.study, (0, {}))[0])
+    ]
+
+
+def resumed(conn: sqlite3.Connection, plan: Plan) -> tuple[Plan, list[Step]]:
+    """The plan with the trials and spaces that the store's trials of this sweep have decided, and what of it is new."""
+    rounds = Rounds(plan)
+    row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
+    steps = decide(conn, row[0], rounds) if row is not None else []
+    return rounds.plan, steps
+
+
+def _hopeless(study: Progress) -> bool:
+    return not np.isfinite(study.steps).any() and study.target >= PATIENCE * study.plan.target_trials
+
+
+def _name(study: Progress) -> str:
+    return f"{study.plan.workload}, batch size {study.plan.batch_size}"
+
+
+def _least_certain(width: float) -> str:
+    if math.isfinite(width):
+        return f"its steps to the goal are least certain (within {width:.0%})"
+    return "its steps to the goal are least certain (no interval yet)"

@@ -1,0 +1,115 @@
+"""`studies.trials`: one number for every batch size, a number for each, or as many as the answer needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+
+from hvdsweep.sweep.batch_sizes import LARGEST
+from hvdsweep.sweep.metaparameters import Table
+
+MOST = 1_000_000
+"""Trials of a study, at most."""
+LEAST_TRIALS = 8
+MOST_TRIALS = 64
+DEFAULT = "default"
+"""The key that stands for every batch size without one of its own."""
+
+
+class TrialsUntil(Table):
+    """Trials in rounds, where the steps to the goal are least certain."""
+
+    least: int = Field(default=LEAST_TRIALS, ge=4, le=MOST, examples=[8])
+    """Trials that every batch size gets before the first round; fewer than 4 give no interval."""
+    most: int = Field(default=MOST_TRIALS, ge=4, le=MOST, examples=[64])
+    """Trials of one batch size, at most."""
+    until: float = Field(gt=0, le=1, examples=[0.1])
+    """Half the width of the steps' interval, as a share: 0.1 trains until the steps are known within 10 %."""
+
+
+def _numbers(value: object) -> object:
+    """`{ 64 = 9, default = 3 }`, checked whole: ValueError with one sentence per mistake."""
+    if not isinstance(value, dict):
+        return value
+    problems = []
+    for key, number in value.items():
+        if key != DEFAULT and not (
+            key.isascii() and key.isdigit() and str(int(key)) == key and 1 <= int(key) <= LARGEST
+        ):
+            problems.append(f"{key} is neither a batch size nor {DEFAULT}")
+        if isinstance(number, bool) or not isinstance(number, int):
+            problems.append(f"{key}: {number!r} is not a whole number")
+        elif not 1 <= number <= MOST:
+            problems.append(f"{key}: {number} is not between 1 and {MOST}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return value
+
+
+TrialNumbers = Annotated[
+    dict[str, int],
+    BeforeValidator(_numbers),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "patternProperties": {
+                rf"^([1-9][0-9]*|{DEFAULT})$": {"type": "integer", "minimum": 1, "maximum": MOST}
+            },
+            "additionalProperties": False,
+        }
+    ),
+]
+"""Batch size (as text) or `default` -> trials."""
+
+KINDS: dict[str, type[Table] | None] = {"number": None, "until": TrialsUntil, "numbers": None}
+"""Ways to give the trials, by the tag that stands in a validation error's location."""
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, TrialsUntil):
+        return "until"
+    if not isinstance(value, dict):
+        return "number"
+    numbers = any(str(key)[:1].isdigit() or key == DEFAULT for key in value)
+    return "numbers" if numbers and not value.keys() & set(TrialsUntil.model_fields) else "until"
+
+
+Trials = Annotated[
+    Annotated[int, Field(ge=1, le=MOST), Tag("number")]
+    | Annotated[TrialsUntil, Tag("until")]
+    | Annotated[TrialNumbers, Tag("numbers")],
+    Discriminator(_kind),
+]
+
+
+def with_until(trials: Any, until: float, least: int | None) -> dict[str, Any]:
+    """What the file's `studies.trials` (as TOML gives it) becomes with `--until`, and `--trials` as the least.
+
+    A file that already trains in rounds keeps its bounds; a plain number below the default least is the least.
+    """
+    if isinstance(trials, dict) and _kind(trials) == "until":
+        bounds = {key: value for key, value in trials.items() if key != "until"}
+    elif isinstance(trials, int) and not isinstance(trials, bool) and 4 <= trials < LEAST_TRIALS:
+        bounds = {"least": trials}
+    else:
+        bounds = {}
+    if least is not None:
+        bounds["least"] = least
+    most = bounds.get("most", MOST_TRIALS)
+    if isinstance(most, int) and isinstance(bounds.get("least"), int):
+        bounds["most"] = max(most, bounds["least"])
+    return {**bounds, "until": until}
+
+
+def parse_share(text: str) -> float:
+    """`10%` or `0.1`. ValueError, as the rest of a sentence, for anything else."""
+    written = text.strip()
+    try:
+        share = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)
+    except ValueError:
+        raise ValueError("is neither a percentage like 10% nor a share like 0.1") from None
+    if not 0 < share <= 1:
+        raise ValueError("must lie above 0 and be at most 100%: 10% or 0.1 for within ten percent")
+    return share

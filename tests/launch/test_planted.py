@@ -1,0 +1,156 @@
+"""Sweeps trained in rounds, from launch to end, with planted gangs: any number of gangs, stopped and launched again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launch.conftest import Store, wait_for
+from tests.sweep.texts import edited
+
+PROGRAM = Path(__file__).with_name("planted_launch.py")
+UNTIL = ("trials = 24", "trials = { least = 4, most = 16, until = 0.10 }")
+ONE = ('algorithms = ["sgd", "momentum"]', 'algorithms = ["sgd"]')
+SIZES = ("batch_sizes = [8, 64, 512]", "batch_sizes = [8, 32, 128]")
+
+
+class Sweep:
+    """A sweep file in a folder of its own, launched with planted gangs."""
+
+    def __init__(self, folder: Path, *changes: tuple[str, str], **environment: str) -> None:
+        folder.mkdir()
+        self.file = folder / "planted.toml"
+        self.file.write_text(edited(ONE, SIZES, *changes))
+        self.store = Store(folder / "sweep.db")
+        self._environment = {**os.environ, **environment}
+
+    def start(self, gangs: int = 1) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(self.store.path), str(self.file), str(gangs)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+    def run(self, gangs: int = 1) -> list[dict[str, Any]]:
+        """Its events; it must end well."""
+        process = self.start(gangs)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def outcome(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every trial's result, and what each study came to: targets and spaces."""
+        studies = self.store.rows("SELECT batch_size, target_trials, search FROM studies ORDER BY batch_size")
+        return {**self.store.results(), "studies": studies}
+
+    def rounds(self) -> list[str]:
+        return [
+            row[0] for row in self.store.rows("SELECT message FROM events WHERE kind = 'round' ORDER BY id")
+        ]
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Sweep:
+    sweep = Sweep(tmp_path / "undisturbed", UNTIL)
+    sweep.run()
+    return sweep
+
+
+def test_trials_go_where_the_answer_is_uncertain(undisturbed: Sweep) -> None:
+    """The steepest batch size gets the most trials, the flattest the fewest, each between least and most; every round is an
+    event."""
+    targets = [
+        row[0] for row in undisturbed.store.rows("SELECT target_trials FROM studies ORDER BY batch_size")
+    ]
+    assert targets[0] == 16
+    assert 4 <= targets[2] < targets[0]
+    counts = undisturbed.store.rows("SELECT count(*) FROM trials GROUP BY study_id ORDER BY study_id")
+    assert [count for (count,) in counts] == targets
+    assert undisturbed.store.statuses() == ["COMPLETE"] * sum(targets)
+    assert any("least certain" in message for message in undisturbed.rounds())
+
+
+def test_the_number_of_gangs_changes_nothing(undisturbed: Sweep, tmp_path: Path) -> None:
+    """Three gangs side by side: the same trials, results, targets and rounds as one."""
+    three = Sweep(tmp_path / "three", UNTIL)
+    three.run(gangs=3)
+    assert three.outcome() == undisturbed.outcome()
+    assert three.rounds() == undisturbed.rounds()
+
+
+@pytest.mark.parametrize("after", [3, 20])
+def test_stopped_in_a_round_and_launched_again(undisturbed: Sweep, tmp_path: Path, after: int) -> None:
+    """Killed with some trials of a round done and launched again: the same trials, results, targets and rounds."""
+    broken = Sweep(tmp_path / "broken", UNTIL)
+    process = broken.start(gangs=2)
+    done = "SELECT count(*) FROM trials WHERE status = 'COMPLETE'"
+    wait_for(lambda: process.poll() is not None or (broken.store.one(done) or 0) >= after)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    broken.run()
+    assert broken.outcome() == undisturbed.outcome()
+    assert broken.rounds() == undisturbed.rounds()
+
+
+def test_a_finished_sweep_has_nothing_to_do(undisturbed: Sweep) -> None:
+    """Launched again: no gang, no trial, no event of a round; the first line says that all is done."""
+    before, rounds = undisturbed.outcome(), undisturbed.rounds()
+    events = undisturbed.run()
+    assert [event for event in events if event["event"] == "gang"] == []
+    assert "done already" in events[0]["message"]
+    assert (undisturbed.outcome(), undisturbed.rounds()) == (before, rounds)
+
+
+def test_progress_says_how_many_trials_there_may_be(tmp_path: Path) -> None:
+    """While trials come in rounds, progress holds the most of them; the first line names it too."""
+    sweep = Sweep(tmp_path / "sweep", UNTIL)
+    events = sweep.run()
+    assert "up to 48 trials" in events[0]["message"]
+    assert {event["most"] for event in events if event["event"] == "progress"} == {48}
+
+
+def test_more_trials_asked_for_later_extend_the_sweep(undisturbed: Sweep) -> None:
+    """With a higher `most` the same sweep goes on: no earlier trial changes, and only the uncertain batch sizes grow."""
+    before = undisturbed.store.results()["trials"]
+    undisturbed.file.write_text(undisturbed.file.read_text().replace("most = 16", "most = 22"))
+    events = undisturbed.run()
+    assert events[0]["outcome"] == "extended"
+    assert undisturbed.store.one("SELECT count(*) FROM sweeps") == 1
+    after = undisturbed.store.results()["trials"]
+    assert set(before) < set(after)
+
+
+def test_a_range_is_widened_and_the_study_goes_on(tmp_path: Path) -> None:
+    """With the best learning rate at 40, beyond the range, the batch sizes whose best trial is at its edge are searched beyond
+    it, which events and the stored search show; killed and launched again it is the same."""
+    change = ("[search]\n", "[search]\nwiden = true\n")
+    whole = Sweep(tmp_path / "whole", change, PLANTED_BEST="40")
+    events = whole.run(gangs=2)
+    widened = [
+        event["message"] for event in events if event["event"] == "note" and "widened" in event["message"]
+    ]
+    assert len(widened) == len(whole.rounds()) >= 2
+    studies = {size: (target, json.loads(search)) for size, target, search in whole.outcome()["studies"]}
+    for size in (8, 32):
+        target, search = studies[size]
+        assert search["learning_rate"]["max"] >= 40
+        assert search["widened"][0]["first"] == 24
+        assert target > 24
+    broken = Sweep(tmp_path / "broken", change, PLANTED_BEST="40")
+    process = broken.start()
+    done = "SELECT count(*) FROM trials WHERE status = 'COMPLETE'"
+    wait_for(lambda: process.poll() is not None or (broken.store.one(done) or 0) >= 76)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    broken.run(gangs=2)
+    assert broken.outcome() == whole.outcome()
+    assert broken.rounds() == whole.rounds()
