@@ -173,9 +173,10 @@ schedule = "linear"
 
 ## Your own data set and model
 
-`module:function` names a function in a module beside the sweep file. Its source is read, not run, to check the file. The
-text of that module (comments aside) is part of what a trial is: changing it starts a new sweep. Modules that it imports are
-not followed.
+`module:function` names a function in a module beside the sweep file. Its source is read, not run, to check the file;
+`hvdsweep launch` then tries it in a process of its own before any gang ([workloads.md](workloads.md)). The text of that module
+and of the modules of its folder that it imports (comments aside), the data that it gives and the weights that it sets are part
+of what a trial is: changing them starts a new sweep.
 
 ## What extends a sweep, and what starts a new one
 
