@@ -8,6 +8,10 @@ each batch size, and so is 3 % of scatter between trials; too large an effective
 and the intervals are the program's own. The fixed number is the least with which every batch size of the same sweep has an
 interval no wider than the widest that the rounds ended with.
 
+The estimator (half of the trials) and the growth of a round (half as many again) were chosen among six combinations on the
+sweeps of seeds 0 to 39, which the default leaves out. The planted steps are quadratic in two searched metaparameters, which is
+what the estimator assumes; widening is off.
+
 Bias: what the interval said when the rounds stopped, against the interval of the best of a repeated search of the same size,
 computed from 20,000 planted trials; and the steps found, against the median of such repeated searches.
 """
@@ -221,11 +225,15 @@ def summary(sweeps: list[dict[str, Any]], until: float) -> dict[str, float]:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--sweeps", type=int, default=300)
+    parser.add_argument("--first", type=int, default=40, help="seed of the first sweep")
     parser.add_argument("--until", type=float, default=0.10)
     parser.add_argument("--least", type=int, default=8)
     parser.add_argument("--most", type=int, default=64)
     options = parser.parse_args()
-    sweeps = [one_sweep(seed, options.least, options.most, options.until) for seed in range(options.sweeps)]
+    sweeps = [
+        one_sweep(seed, options.least, options.most, options.until)
+        for seed in range(options.first, options.first + options.sweeps)
+    ]
     figures = summary(sweeps, options.until)
     for name, value in figures.items():
         print(f"{name:<58}{value:>10.3f}")
