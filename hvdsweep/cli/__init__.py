@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             close = closest(args[0], COMMANDS)
             advice = f"Did you mean {close}?" if close else f"There is {', '.join(COMMANDS)}."
             raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
