@@ -202,6 +202,8 @@ class HvdsweepApp(App[None]):
         if len(self.screen_stack) == 1:
             self.push_screen(name)
         elif self.screen is not self.get_screen(name):
+            if isinstance(self.screen, Place):
+                self.screen.leave_field()
             self.switch_screen(name)
         elif isinstance(self.screen, Place):
             self.screen.receive(again=True)

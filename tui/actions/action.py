@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Action:
     """Whether it opens a line to type into: what arrives in one burst with its key belongs into that line."""
     palette: bool = True
     """Whether the palette offers it; movements of a cursor are not worth it."""
+
+    @property
+    def while_typing(self) -> Action | None:
+        """The same with the keys that are not text in a field; None where there are none."""
+        keys = tuple(key for key in self.keys if len(key) > 1 and key not in TEXT_KEYS)
+        return replace(self, keys=keys) if keys else None
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -71,3 +77,6 @@ KEY_NAMES = {
     "space": "space",
 }
 """Textual's name of a key -> what the footer and the help say."""
+
+TEXT_KEYS = {key for key, name in KEY_NAMES.items() if name.isascii() and len(name) == 1} | {"space"}
+"""Named keys that type a character into a field."""

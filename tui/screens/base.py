@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
@@ -85,6 +87,16 @@ class Place(Screen[None]):
     def chart(self) -> ChartView | None:
         """The chart that the chart keys are about; None where there is none now."""
         return None
+
+    @property
+    def typing(self) -> bool:
+        """Whether a field has the cursor: letters and digits are text then, not keys of the screen."""
+        return isinstance(self.focused, Input | TextArea)
+
+    def leave_field(self) -> None:
+        """Nobody comes back to a screen with the cursor in a field."""
+        if self.typing:
+            self.set_focus(None)
 
     @property
     def has_chart(self) -> bool:
@@ -222,10 +234,13 @@ class Place(Screen[None]):
     def on_descendant_focus(self) -> None:
         self.refresh_keys()
 
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self.refresh_keys()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if self.snapshot is None and self.NEEDS_DATA and action in self._own:
             return False
-        if action in self._opening and isinstance(self.focused, Input | TextArea):
+        if action in self._opening and self.typing:
             return False
         when = self._conditions.get(action)
         return bool(getattr(self, when)) if when else True
@@ -237,7 +252,15 @@ class Place(Screen[None]):
         bar = self.query_one(KeyBar)
         mine = [action for action in self.possible_actions if action.footer]
         ours = [action for action in self.interface.possible_actions if action.footer]
-        bar.actions = (*mine, *(action for action in ours if action.id not in PINNED))
+        if self.typing:
+            mine, ours = _while_typing(mine), _while_typing(ours)
+        self.query_one(Header).typing = self.typing
+        back = [action for action in ours if action.id == "leave" and self.typing]
+        bar.actions = (
+            *back,
+            *mine,
+            *(action for action in ours if action.id not in PINNED and action not in back),
+        )
         bar.pinned = tuple(action for action in ours if action.id in PINNED)
 
     @property
@@ -296,3 +319,9 @@ class Place(Screen[None]):
         self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
         for chart in self.query(ChartView):
             chart.refresh()
+
+
+def _while_typing(actions: Sequence[Action]) -> list[Action]:
+    """What the footer offers while a field has the cursor: keys that are no text there."""
+    able = [able for action in actions if (able := action.while_typing) is not None]
+    return [replace(action, label="Leave field") if action.id == "leave" else action for action in able]

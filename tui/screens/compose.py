@@ -98,7 +98,8 @@ class ComposeScreen(ComposePanes):
     def answer_start(self, about: object, value: Start) -> None:
         self.begin(value)
         self.query_one("#kept", Static).remove_class("-said")
-        self.open("form")
+        self.bring("form")
+        self.set_focus(None)
 
     def failed(self, name: str, about: object, text: str) -> None:
         if name != "known":

@@ -65,6 +65,8 @@ class ComposePanes(DraftPlace):
     ComposePanes.-tiny #standing { display: none; }
     """
 
+    AUTO_FOCUS = ""  # Digits and letters are keys of the screen until somebody goes to a field.
+
     def __init__(self) -> None:
         super().__init__()
         self._left: Widget | None = None
@@ -89,11 +91,6 @@ class ComposePanes(DraftPlace):
             yield Button("Start from", id="start", compact=True)
             yield Button("Save", id="save", compact=True)
             yield Button("Launch", id="launch", variant="primary", compact=True)
-
-    def on_mount(self) -> None:
-        first = next(self.form.rows).first()
-        if first is not None:
-            self.set_focus(first)
 
     # Panes
 
@@ -180,36 +177,51 @@ class ComposePanes(DraftPlace):
             self.remove_class("-full")
         elif isinstance(self.focused, Input | TextArea):
             # The keys of the screen are letters and digits; Tab comes back to the field.
-            self._left = self.focused
-            self.set_focus(None)
+            self.leave_field()
         else:
             return False
         self.refresh_keys()
         return True
 
+    def leave_field(self) -> None:
+        if self.typing:
+            self._left = self.focused
+        super().leave_field()
+
+    def _return(self) -> bool:
+        """Go to the field that was left, or to the first one, unless something has the keyboard."""
+        if self.focused is not None:
+            return False
+        left, self._left = self._left, None
+        target = left if left is not None and left.focusable else self._target(self._front)
+        self.set_focus(target)
+        return True
+
     @property
     def in_form(self) -> bool:
-        """Whether the keyboard is in a field."""
-        return self.is_mounted and self.form.current is not None
+        """Whether the keyboard is in the form, or free to go there."""
+        return self.is_mounted and (self.form.current is not None or self.focused is None)
 
     @property
     def in_line(self) -> bool:
         """Whether it is in one that is typed into."""
-        return isinstance(self.focused, Input) and self.in_form
+        return (isinstance(self.focused, Input) or self.focused is None) and self.in_form
 
     def action_row(self, way: int) -> None:
-        self.form.move(way)
+        if not self._return():
+            self.form.move(way)
 
     def action_field(self, way: int) -> None:
-        left, self._left = self._left, None
-        if self.focused is None and left is not None and left.focusable:
-            self.set_focus(left)
-        elif way > 0:
+        if self._return():
+            return
+        if way > 0:
             self.focus_next()
         else:
             self.focus_previous()
 
     def action_confirm(self) -> None:
+        if self._return():
+            return
         row = self.form.current
         if row is None or not row.confirm():
             self.focus_next()

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from hvdsweep.step_time import Speed
     from hvdsweep.store.reader import Reader
 
+FREE = "↓ or tab goes to a field. There letters and digits are text; esc leaves it."
+"""What stands in place of a field's meaning while none has the keyboard."""
+
 
 class DraftPlace(Place):
     """The text is the truth. It is checked in a thread after every pause in typing, and kept in the state directory while it
@@ -126,6 +129,7 @@ class DraftPlace(Place):
     @on(FormRow.Left)
     def _left_row(self, message: FormRow.Left) -> None:
         message.stop()
+        self._say_guide()
         row, tables = message.row, self.draft.tables
         if tables is not None and not (row.gone or row.typed_on or row.in_use):
             row.show(tables)
@@ -292,7 +296,9 @@ class DraftPlace(Place):
     def _say_guide(self) -> None:
         """What the reference says of the field with the keyboard."""
         row = self.form.current
-        self.query_one("#guide", Static).update("" if row is None else row.meaning)
+        self.query_one("#guide", Static).update(
+            row.meaning if row is not None else "" if self.typing else FREE
+        )
 
     def _settled(self, then: Callable[[], object]) -> bool:
         """Whether all that was typed has come into the text; else `then` follows once it has."""

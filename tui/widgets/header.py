@@ -27,6 +27,9 @@ class Header(PickLine):
     """How it fares, right of its name: "● 2 training"."""
     state_style: reactive[str] = reactive("$foreground-muted")
 
+    typing: reactive[bool] = reactive(False)
+    """Whether a field has the cursor: digits are text then, and are not shown as keys."""
+
     class Picked(Message):
         """A tab was clicked."""
 
@@ -44,6 +47,8 @@ class Header(PickLine):
         texts, words = self._said(width)
         parts, self.cells, at = [], [], 0
         for place, text in zip(self._places, texts, strict=True):
+            if self.typing:
+                text = text.replace(place.key, "·", 1)
             self.cells.append((at, at + len(text), place.name))
             at += len(text)
             chosen = "bold reverse" if self.app.no_color else "bold $background on $primary"

@@ -1,0 +1,88 @@
+"""Keys and fields: whoever comes to a screen edits nothing, and while a field is edited the screen says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, TextArea
+
+from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
+from tui.actions import ACTIONS
+from tui.screens import offered
+from tui.screens.compose import ComposeScreen
+from tui.source import Trouble
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Texts are checked without a pause, and files go to a directory of the test's own."""
+    monkeypatch.setattr(ComposeScreen, "REST", 0.0)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("place", [place.name for place in offered()])
+async def test_nobody_arrives_in_a_field(source, place):
+    """A screen is opened with no field being edited: its digit and ? mean what header and footer say."""
+    async with pilot_of(source, place=place) as pilot:
+        assert not isinstance(pilot.app.screen.focused, Input | TextArea)
+        assert "? Help" in screen_text(pilot).splitlines()[-1]
+        other = "3" if place != "live" else "1"
+        await pilot.press(other)
+        await settle(pilot)
+        assert {"3": "live", "1": "sweeps"}[other] == pilot.app.screen.PLACE
+
+
+async def test_coming_back_to_compose_leaves_the_field():
+    """A field that was edited is not edited any more on return: a digit opens a screen, and the number stays."""
+    async with pilot_of(FakeSource(Trouble("none", "none", gone=True)), place="compose") as pilot:
+        compose = pilot.app.screen
+        assert isinstance(compose, ComposeScreen)
+        row = compose.form.row("goal.value")
+        assert row is not None
+        compose.set_focus(row.first())
+        await settle(pilot)
+        before = row.query_one(Input).value
+        pilot.app.action_go("live")  # As a click on the tab does.
+        await settle(pilot)
+        await pilot.press("2")
+        await settle(pilot)
+        assert pilot.app.screen is compose
+        await pilot.press("3")
+        await settle(pilot)
+        assert pilot.app.screen is not compose
+        assert row.query_one(Input).value == before
+
+
+async def test_while_a_field_is_edited_the_footer_offers_no_text(source):
+    """With the cursor in a field the header shows no digits, and the footer only keys that are not text, esc first."""
+    async with pilot_of(
+        FakeSource(Trouble("none", "none", gone=True)), place="compose", size=(160, 40)
+    ) as pilot:
+        await pilot.press("tab")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen.focused, Input)
+        lines = screen_text(pilot).splitlines()
+        assert lines[-1].split()[:3] == ["esc", "Leave", "field"]
+        assert "F1 Help" in lines[-1]
+        assert "^q Quit" in lines[-1]
+        assert "2 Compose" not in lines[0]
+        await pilot.press("escape")
+        await settle(pilot)
+        lines = screen_text(pilot).splitlines()
+        assert "2 Compose" in lines[0]
+        assert "? Help" in lines[-1]
+    async with pilot_of(source, place="live", size=(160, 40)) as pilot:
+        await pilot.press("slash")
+        await settle(pilot)
+        lines = screen_text(pilot).splitlines()
+        assert "3 Live" not in lines[0]
+        assert "F1 Help" in lines[-1]
+
+
+def test_keys_while_typing_are_no_text():
+    """Of every action those keys stay that type nothing."""
+    for action in ACTIONS:
+        able = action.while_typing
+        for name in () if able is None else able.key_names:
+            assert len(name) > 1 or not name.isascii()
