@@ -59,7 +59,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
             sign(CONDITIONS, sweep.condition),
             _progress(sweep.fraction, bar_width, colour),
             _done(sweep.done, target, most),
-            duration(sweep.eta_seconds) if sweep.live else "",
+            duration(sweep.eta_seconds) if sweep.live and sweep.eta_seconds != 0 else "",
             f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
             str(len({study.workload for study in sweep.studies})),
             str(len(sweep.studies)),

@@ -391,4 +391,5 @@ def _is_finished(study: StudyProgress) -> bool:
 
 
 def _left(seconds: float | None) -> str:
-    return "" if seconds is None else f"about {spoken(seconds)} left"
+    # Nothing is left of what is finished.
+    return "" if not seconds else f"about {spoken(seconds)} left"

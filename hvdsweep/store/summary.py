@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,8 @@ class _Study:
     """Seconds per trial, of its own finished trials."""
     timed: int = 0
     """How many of them there are."""
+    setup: float | None = None
+    """Seconds that its first trial took longer than the others: the network was traced and the study compiled."""
     work: float | None = None
     """Seconds of one gang that are still needed."""
 
@@ -159,14 +162,21 @@ def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:
     for study in studies:
         study.left = study.trials["PENDING"] + study.trials["RUNNING"] - running.get(study.id, 0.0)
         study.seconds, study.timed = _seconds_per_trial(reader, study)
+        if study.timed > 1 and study.seconds is not None:
+            study.setup = _setup(reader, study.id, study.seconds)
     known = [study for study in studies if study.seconds is not None]
     if len(known) == 1 and tells_too_little(known[0].timed, known[0].seconds or 0.0):
         for study in studies:
             study.work = None if study.left else 0.0
         return
+    setups = [study.setup for study in studies if study.setup is not None]
+    setup = statistics.median(setups) if setups else 0.0
     for study in studies:
         seconds = study.seconds if study.seconds is not None else _from_kin(study, studies)
         study.work = 0.0 if not study.left else None if seconds is None else seconds * study.left
+        if study.work and not study.timed:
+            # Studies to come are prepared as those before them were.
+            study.work += setup
 
 
 def _seconds_per_trial(reader: Reader, study: _Study) -> tuple[float | None, int]:
@@ -193,6 +203,16 @@ def _seconds_per_trial(reader: Reader, study: _Study) -> tuple[float | None, int
             weighted += math.fsum(seconds) / len(seconds) * study.trials[state]
             finished += study.trials[state]
     return weighted / finished if finished else None, len(numbers)
+
+
+def _setup(reader: Reader, study: int, usual: float) -> float | None:
+    """What the first of its trials took more than is usual; None where that one did not run to its end."""
+    first = reader.rows(
+        "SELECT status, ended - started FROM trials WHERE study_id = ? AND gang_id IS NOT NULL AND ended IS NOT NULL"
+        " ORDER BY number LIMIT 1",
+        (study,),
+    )
+    return max(0.0, first[0][1] - usual) if first and first[0][0] == Status.COMPLETE.name else None
 
 
 def _from_kin(study: _Study, studies: list[_Study]) -> float | None:

@@ -117,6 +117,22 @@ def test_a_study_without_finished_trials_is_judged_by_its_kin(path: Path):
     assert 2 * 8.0 < middle < 2 * 8.0 * 4
 
 
+def test_a_study_to_come_counts_its_preparation(path: Path):
+    """What the first trial of a finished study took more than the second one is expected once of a study that has not begun."""
+    conn = connect(path, create=True)
+    save_plan(conn, plan(batch_sizes=(8, 16), trials=2))
+    begin_run(conn, 1, np=1, gangs=1)
+    finish(conn, 1, 1.0)
+    finish(conn, 2, 1.0)
+    prepared, unprepared = (study["work_seconds"] for study in state_of(path)["sweeps"][0]["studies"])
+    assert prepared == 0.0
+    conn.execute("UPDATE trials SET ended = started + 9.0 WHERE id = 1")
+    assert state_of(path)["sweeps"][0]["studies"][1]["work_seconds"] == pytest.approx(unprepared + 8.0)
+    # Once it has begun, its own trials count.
+    finish(conn, 3, 5.0)
+    assert state_of(path)["sweeps"][0]["studies"][1]["work_seconds"] == pytest.approx(5.0)
+
+
 def test_a_single_short_trial_is_no_estimate(path: Path):
     """A first trial of 4 s, which also compiled, promises nothing about the others; a second one does."""
     conn = connect(path, create=True)

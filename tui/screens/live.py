@@ -178,7 +178,7 @@ class LiveScreen(TrialsPane):
                 Content.assemble((f"{sweep.name} ", "$foreground"), sign(CONDITIONS, sweep.condition))
             )
             words.append(f" {count(sweep.done)} of {count(sweep.total)} trials complete")
-            if sweep.live and sweep.eta_seconds is not None:
+            if sweep.live and sweep.eta_seconds:
                 words.append(f" · {duration(sweep.eta_seconds)} left")
         tabs.note = Content.assemble(
             *((word, "$foreground-muted") if isinstance(word, str) else word for word in words)
