@@ -558,7 +558,7 @@ async def test_compose_and_launch_by_keys_alone(empty, launches, tmp_path):
     async with pilot_of(empty, place="sweeps") as pilot:
         await pilot.press("2")
         await settle(pilot)
-        await pilot.press("down", "enter")  # the list of models
+        await pilot.press("down", "down", "enter")  # the list of models
         await settle(pilot)
         assert isinstance(pilot.app.screen, ListDialog)
         await pilot.press(*"narrow")
