@@ -416,6 +416,20 @@ def open_connection(path: Path) -> tuple[sqlite3.Connection, bool]:
     return conn, at_rest
 
 
+_open_files: dict[tuple[int, int], int] = {}
+"""(device, inode) -> descriptor of the stores whose header was read. They stay open for good: closing any descriptor of a file
+drops all locks that this process holds on it, those of SQLite's connections included."""
+
+
+def _header(path: Path) -> bytes:
+    """The first bytes of a store."""
+    found = path.stat()
+    identity = (found.st_dev, found.st_ino)
+    if identity not in _open_files:
+        _open_files[identity] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return os.pread(_open_files[identity], 20, 0)
+
+
 def _is_at_rest(path: Path) -> bool:
     """Whether nobody can be writing the store: whoever has a store in WAL mode open keeps a WAL beside it.
 
@@ -423,8 +437,7 @@ def _is_at_rest(path: Path) -> bool:
     """
     wal = Path(f"{path}-wal")
     try:
-        with path.open("rb") as file:
-            header = file.read(20)
+        header = _header(path)
         return header[18:20] == b"\x02\x02" and not (
             wal.exists() and (wal.stat().st_size or os.access(path.parent, os.W_OK))
         )

@@ -438,3 +438,27 @@ def test_running_trials_show_their_progress(planned: Path):
         row = reader.trial(claim.trial_id)
         assert (row.status, row.steps, row.ended) == (Status.RUNNING, 8, None)
         assert row.best == min(values["val/error"] for _, values in update.measurements[:3])
+
+
+def test_opening_another_reader_leaves_the_locks_of_the_first(tmp_path):
+    """A writer that comes and goes in another process does not delete the WAL under a reader: every event is seen."""
+    import subprocess
+    import sys
+
+    from hvdsweep.store import connect, open_reader
+    from hvdsweep.store.runs import event
+
+    path = tmp_path / "store.db"
+    code = (
+        "import sys; from hvdsweep.store import connect; from hvdsweep.store.runs import event;"
+        "conn = connect(sys.argv[1]); event(conn, 'run', sys.argv[2]); conn.close()"
+    )
+    writer = connect(path, create=True)
+    event(writer, "run", "first")
+    with open_reader(path) as reader:
+        with open_reader(path):
+            pass
+        writer.close()
+        for count in (2, 3):
+            subprocess.run([sys.executable, "-c", code, str(path), str(count)], check=True)
+            assert len(reader.events(latest=9)) == count
