@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Generic, TypeVar
 
+MOST_RANKS = 65_536
+"""Ranks at once at most: a plan names every rank's share of a batch."""
+
 START_SECONDS = 15.0
 """From starting gangs to their first step: imports of TensorFlow (10 to 20 s on a slow machine)."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from hvdsweep.cli.streams import guarded
+from hvdsweep.cli.streams import GuardedStream, Messages, guarded, into_nothing
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.visible import visible
 
@@ -146,10 +146,10 @@ def _streams() -> None:
                 os.close(nowhere)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
-    for name in ("stdout", "stderr"):
+    for name, kind in (("stdout", GuardedStream), ("stderr", Messages)):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            setattr(sys, name, guarded(stream))
+            setattr(sys, name, guarded(stream, kind))
 
 
 def _unwritable(error: Exception) -> str | None:
@@ -157,13 +157,10 @@ def _unwritable(error: Exception) -> str | None:
     if (
         not isinstance(error, OSError)
         or error.filename is not None
-        or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+        or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
     ):
         return None
-    # Python would fail once more, on what is left in its buffer, when the process ends.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    into_nothing(1)
     return f"The output cannot be written: {error.strerror}."
 
 

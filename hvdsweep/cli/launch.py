@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json
 from hvdsweep.errors import UserError
+from hvdsweep.layout import MOST_RANKS
 
 if TYPE_CHECKING:
     from hvdsweep.launch.events import Reporter
@@ -178,7 +179,7 @@ def launch(
 
 
 def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list[str]:
-    """Options that exclude each other."""
+    """Options that exclude each other, or ask for too many ranks."""
     if np == "auto" and gangs is not None:
         return [
             f"--gangs: {gangs}: --np auto sees to the gangs itself. Leave --gangs out and say with --slots how many ranks may "
@@ -186,6 +187,10 @@ def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list
         ]
     if np != "auto" and slots is not None:
         return [f"--slots: {slots}: belongs to --np auto. Leave it out, or ask for --np auto."]
+    ranks = slots or (gangs or 1) * int(np if np != "auto" else 1)
+    if ranks > MOST_RANKS:
+        given = f"--slots: {slots}" if slots else f"--np {np} --gangs {gangs}"
+        return [f"{given}: {ranks:,} ranks at once. Ask for {MOST_RANKS:,} at most."]
     return []
 
 
@@ -359,6 +364,9 @@ def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, cu
                 break
     finally:
         report.close()
+    if as_json and report.full is not None:
+        # Training does not depend on it, but whoever reads the events lacks some.
+        raise report.full
     return worst
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hvdsweep.layout import MOST_RANKS
 from hvdsweep.visible import visible_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,10 +36,6 @@ def db_option(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """`--json`, passed as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
-
-
-MOST_RANKS = 65_536
-"""Ranks of one gang at most: a plan names every rank's share of a batch."""
 
 
 class Ranks(click.ParamType[int | str]):

@@ -104,7 +104,7 @@ def _counts(text: str) -> list[int]:
     found = set()
     for part in text.split(","):
         word = part.strip()
-        if not word.isascii() or not word.isdigit() or not 0 < int(word) < 100_000:
+        if not word.isascii() or not word.isdigit() or len(word) > 5 or int(word) == 0:
             raise UserError(
                 f"--np: {word or 'nothing'}: is not a number of ranks. Write a list such as 1,2,4."
             )

@@ -60,12 +60,11 @@ def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], 
     """Read whenever another process has written, or the last reading grows stale; `wait` paces the loop."""
     from contextlib import nullcontext
 
-    if as_json:
-        live = None
-    else:
+    console, live = _console(), None
+    if console.is_terminal and not as_json:
         from rich.live import Live
 
-        live = Live(console=_console(), auto_refresh=False, vertical_overflow="ellipsis")
+        live = Live(console=console, auto_refresh=False, vertical_overflow="ellipsis")
     with live or nullcontext():
         version, read_at, state = -1, 0.0, {}
         while True:
@@ -77,8 +76,12 @@ def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], 
                 state = reader.status(sweep)
             if live is not None:
                 live.update(rendered(state, now, every_study=sweep is not None), refresh=True)
-            elif changed:
+            elif changed and as_json:
                 print_json(state, line=True)
+            elif changed:
+                # A pipe or a file: one state below the other.
+                console.print(rendered(state, now, every_study=sweep is not None))
+                console.file.flush()
             wait()
 
 

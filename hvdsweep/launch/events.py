@@ -183,6 +183,9 @@ class EndEvent(Event):
 class Reporter:
     """Takes the events of a run; this one drops them."""
 
+    full: OSError | None = None
+    """Why events could not be written where somebody still wants them: a full disk."""
+
     def __call__(self, event: Event) -> None:
         """Take one event."""
 

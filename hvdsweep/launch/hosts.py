@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdsweep.errors import UserError
+from hvdsweep.layout import MOST_RANKS
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
@@ -60,6 +61,10 @@ def _hosts(entries: Sequence[tuple[str, str, str | None]], source: str) -> tuple
             problems.append(
                 f"{where}: host ranges are not understood. Spell the hosts out (Slurm: `scontrol show hostnames`)."
             )
+        elif more := re.fullmatch(r"\S+\s+slots\s*=\s*\S+\s+(\S.*)", name):
+            problems.append(
+                f"{where}: {more[1]!r} is not understood: a line has a name and slots only. Remove it."
+            )
         elif not _NAME.fullmatch(name):
             problems.append(
                 f"{where}: {name!r} is not a host name or IPv4 address. Write NAME:SLOTS, such as localhost:2."
@@ -68,14 +73,16 @@ def _hosts(entries: Sequence[tuple[str, str, str | None]], source: str) -> tuple
             problems.append(
                 f"{where}: the number of slots is missing. Write {name}:SLOTS, one slot per rank or GPU."
             )
-        elif not re.fullmatch(r"[0-9]+", slots) or int(slots) < 1:
+        elif not re.fullmatch(r"[0-9]{1,6}", slots) or not 1 <= int(slots) <= MOST_RANKS:
             problems.append(
-                f"{where}: {slots!r} is not a number of slots. Write a whole number of at least 1."
+                f"{where}: {slots[:40]!r} is not a number of slots. Write a whole number from 1 to {MOST_RANKS:,}."
             )
         elif name in hosts:
             problems.append(f"{where}: {name} is given twice. Give it once, with all its slots.")
         else:
             hosts[name] = Host(name, int(slots))
+    if sum(host.slots for host in hosts.values()) > MOST_RANKS:
+        problems.append(f"{source}: more than {MOST_RANKS:,} slots. Give those that the sweep is to use.")
     if not entries:
         problems.append(f"{source}: no host given. Write NAME:SLOTS, such as localhost:2.")
     if problems:

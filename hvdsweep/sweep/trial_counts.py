@@ -35,7 +35,11 @@ def _numbers(value: object) -> object:
     problems = []
     for key, number in value.items():
         if key != DEFAULT and not (
-            key.isascii() and key.isdigit() and str(int(key)) == key and 1 <= int(key) <= LARGEST
+            key.isascii()
+            and key.isdigit()
+            and len(key) < 20
+            and str(int(key)) == key
+            and 1 <= int(key) <= LARGEST
         ):
             problems.append(f"{key} is neither a batch size nor {DEFAULT}")
         if isinstance(number, bool) or not isinstance(number, int):

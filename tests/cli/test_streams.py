@@ -1,12 +1,19 @@
 """Whatever stdout can show, a command ends as it should."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from hvdsweep.cli import COMMANDS
+from hvdsweep.store import connect
 from tests.archive.generator import files, planted, write_folder
+from tests.cli.forked import run
+from tests.tui.stores import small_store
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
@@ -40,15 +47,82 @@ def test_a_terminal_without_unicode(tmp_path_factory, encoding, arguments):
 PROGRAM = [sys.executable, "-c", "from hvdsweep.cli import main; main()"]
 
 
+FULL = [
+    *([command, "--help"] for command in COMMANDS),
+    ["--help"],
+    ["schema"],
+    ["workloads"],
+    ["datasets"],
+    ["doctor", "--quick"],
+    ["status"],
+    ["status", "--json"],
+    ["status", "--watch"],
+    ["status", "--watch", "--json"],
+    ["trials"],
+    ["trials", "1"],
+    ["events"],
+    ["logs", "--gang", "1"],
+    ["curve"],
+    ["curve", "--csv"],
+    ["best"],
+    ["figure", "curve"],
+    ["report", "--out", "-"],
+    ["export", "out"],
+    ["scale", "--show"],
+    ["launch", "--dry-run", "digits.toml"],
+    ["import", "published/zhang_2024"],
+]
+"""Every command and its forms of output; a new command gets an entry."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """With a small store in it that `--db` need not name."""
+    folder = tmp_path_factory.mktemp("streams")
+    small_store(folder / "hvdsweep.db")
+    return folder
+
+
+@pytest.mark.parametrize("arguments", FULL, ids=" ".join)
+def test_a_full_disk_behind_stdout_is_a_sentence(arguments, folder):
+    """Whatever command: exit code 1, a last line on stderr that says what cannot be written, no traceback."""
+    ended = run(arguments, folder, out="/dev/full")
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == "The output cannot be written: No space left on device."
+    assert "Traceback" not in ended.err
+
+
 @pytest.mark.parametrize(
-    "arguments", [["schema"], ["workloads"], ["--help"], ["datasets"], ["doctor", "--quick"]]
+    ("arguments", "code"),
+    [(["curve"], 0), (["lunch"], 2), (["status", "--db", "none"], 2), (["trials", "x"], 2)],
 )
-def test_a_full_disk_behind_stdout_is_a_sentence(arguments):
-    """Whatever command: exit code 1, one line on stderr that says what cannot be written, no traceback."""
-    with open("/dev/full", "w") as full:
-        run = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert run.returncode == 1
-    assert run.stderr == "The output cannot be written: No space left on device.\n"
+def test_a_full_disk_behind_stderr_changes_nothing(arguments, code, folder):
+    """Messages are lost there, but neither the output nor the exit code."""
+    ended, usual = run(arguments, folder, err="/dev/full"), run(arguments, folder)
+    assert (ended.code, ended.out) == (usual.code, usual.out)
+    assert ended.code == code
+
+
+def test_a_launch_trains_on_where_its_events_find_no_room(tmp_path):
+    """All is trained; in the end it says what could not be written, with exit code 1."""
+    from tests.launch.test_sweeps import TEXT
+
+    (tmp_path / "mine.toml").write_text(TEXT)
+    with closing(connect(tmp_path / "hvdsweep.db", create=True)) as conn:
+        # Stands for training.
+        conn.execute(
+            "CREATE TRIGGER done AFTER INSERT ON trials BEGIN UPDATE trials SET status = 'COMPLETE'; END"
+        )
+    ended = run(["launch", "mine.toml", "--json"], tmp_path, out="/dev/full")
+    assert (ended.code, ended.err) == (1, "The output cannot be written: No space left on device.\n")
+    assert "DONE" in run(["status"], tmp_path).out
+
+
+def test_watching_into_a_pipe_prints_every_state(folder):
+    """One below the other, as soon as it is read."""
+    ended = run(["status", "--watch"], folder, before=lambda: signal.alarm(3))
+    assert ended.code == -signal.SIGALRM
+    assert ended.out.count("Sweep 1  digits") == 1
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -77,12 +151,19 @@ def test_closed_streams_are_no_error(closed, tmp_path):
         ["launch", "mnist", "--seed"],
         ["launch", "mnist", "--np"],
         ["launch", "mnist", "--steps"],
+        ["launch", "mnist", "--threads"],
+        ["launch", "mnist", "--slots"],
+        ["launch", "mnist", "--batch-sizes"],
+        ["launch", "mnist", "--until"],
+        ["scale", "mnist", "--np"],
+        ["report"],
+        ["figure", "curve", "--dpi"],
     ],
     ids=" ".join,
 )
 @pytest.mark.parametrize("number", ["9" * 30, "9" * 5000], ids=len)
 def test_numbers_beyond_64_bits_are_refused(arguments, number, tmp_path):
     """By every command, as bad input."""
-    run = subprocess.run([*PROGRAM, *arguments, number], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 2, run.stderr
-    assert "Traceback" not in run.stderr
+    ended = run([*arguments, number], tmp_path)
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err

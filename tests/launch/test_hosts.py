@@ -39,7 +39,10 @@ def test_a_hostfile_may_have_comments_and_both_forms(tmp_path: Path) -> None:
     [
         ("a", "the number of slots is missing"),
         ("a:x", "'x' is not a number of slots"),
-        ("a:0", "at least 1"),
+        ("a:0", "from 1 to 65,536"),
+        ("a:65537", "from 1 to 65,536"),
+        ("a:" + "9" * 5000, "not a number of slots"),
+        ("a:65536,b:1", "more than 65,536 slots"),
         ("a:-1", "not a number of slots"),
         ("a:2,a:2", "given twice"),
         ("a:2,,b:1", "an empty entry"),
@@ -65,6 +68,16 @@ def test_all_mistakes_of_a_hostfile_come_at_once(tmp_path: Path) -> None:
     assert [
         f"line {number}" in problem for number, problem in zip((1, 2, 4), error.value.problems, strict=True)
     ] == [True] * 3
+
+
+@pytest.mark.parametrize("more", ["max_slots=4", "max-slots=4 # busy", "sockets=2 rack=1"])
+def test_what_other_launchers_write_into_host_files_is_named(tmp_path: Path, more: str) -> None:
+    """Keys of Open MPI: which are not understood, and that they are to be removed."""
+    path = tmp_path / "hosts"
+    path.write_text(f"a slots=2 {more}\n")
+    key = more.partition(" #")[0]
+    with pytest.raises(UserError, match=rf"line 1: .*: '{key}' is not understood.* Remove it\."):
+        parse_hostfile(path)
 
 
 def test_a_missing_or_empty_hostfile_is_explained(tmp_path: Path) -> None:

@@ -182,6 +182,8 @@ def test_slots_are_this_machines_cores_unless_given(
     [
         (["--np", "auto", "--gangs", "2"], "--gangs: 2: --np auto sees to the gangs itself"),
         (["--np", "2", "--slots", "2"], "--slots: 2: belongs to --np auto"),
+        (["--np", "auto", "--slots", "65537"], "65,537 ranks at once"),
+        (["--np", "1000", "--gangs", "1000"], "1,000,000 ranks at once"),
         (["--np", "auto", "--slots", "3", "-H", "localhost:2"], "--slots: 3: the hosts have 2"),
     ],
 )

@@ -116,6 +116,7 @@ CHANGES: dict[str, Change] = {
         f"losses are {name}": _run("UPDATE losses SET loss = :x WHERE step % 2", x=value)
         for name, value in NUMBERS.items()
     },
+    "nothing was searched": _run("UPDATE studies SET search = '{}'", "UPDATE trials SET parameters = '{}'"),
     "a huge batch size": _run("UPDATE studies SET batch_size = 9223372036854775807 - id"),
     "the longest budget": _run("UPDATE studies SET train_steps = 4294967295"),
     "a wall-time budget": _run("UPDATE studies SET train_steps = 0"),

@@ -51,6 +51,12 @@ BAD_INPUTS = [
         "studies.trials",
         ("for batch size 8, 512", "add `default = 24`"),
     ),
+    Bad(
+        "trials = 24",
+        f"trials = {{ {'9' * 5000} = 1, default = 3 }}",
+        "studies.trials",
+        ("is neither a batch size nor",),
+    ),
     Bad("trials = 24", "trials = { 64 = 0, default = 3 }", "studies.trials", ("0 is not between 1 and",)),
     Bad(
         "trials = 24",
