@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.options import db_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -19,26 +20,18 @@ MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAILED",
 
 @click.command()
 @db_option
-@click.option(
-    "-H",
-    "--hosts",
-    metavar="HOSTS",
-    help="Let the ranks of the test run here too (a:1,b:1), this machine first.",
-)
+@hosts_options
 @click.option("--quick", is_flag=True, help="Start no ranks: leave the allreduce out.")
 @json_option
-def doctor(db: Path, hosts: str | None, quick: bool, as_json: bool) -> None:
+def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
     """Check this machine: versions, Horovod, a real allreduce, the database's disk, cores, memory, GPUs.
 
     Exit code 1 if something fails without which nothing can be trained.
     """
     from hvdsweep.launch.checks import light_checks
-    from hvdsweep.launch.hosts import Host, check_first_is_here, parse_hosts
+    from hvdsweep.launch.hosts import Host
 
-    machines: tuple[Host, ...] = (Host("localhost", 2),)
-    if hosts is not None:
-        machines = parse_hosts(hosts)
-        check_first_is_here(machines)
+    machines = where.machines() or (Host("localhost", 2),)
     checks: list[Check] = []
     for check in light_checks(db):
         checks.append(check)
@@ -49,7 +42,7 @@ def doctor(db: Path, hosts: str | None, quick: bool, as_json: bool) -> None:
 
         if not as_json:
             click.echo("Starting ranks (this takes some seconds) ...", err=True)
-        for check in allreduce_checks(machines):
+        for check in allreduce_checks(machines, build=where.builder()):
             checks.append(check)
             if not as_json:
                 _print(check)

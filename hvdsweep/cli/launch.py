@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json
 from hvdsweep.errors import UserError
 from hvdsweep.layout import MOST_RANKS
 
 if TYPE_CHECKING:
     from hvdsweep.launch.events import Reporter
+    from hvdsweep.launch.gang import CommandBuilder
     from hvdsweep.launch.hosts import Host
     from hvdsweep.launch.settings import Settings
     from hvdsweep.plan import Plan
@@ -45,10 +48,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     metavar="N",
     help="With --np auto: ranks at once.  [default: those of the hosts, else GPUs, else cores]",
 )
-@click.option("-H", "--hosts", metavar="HOSTS", help="Machines and their slots (a:4,b:4), this one first.")
-@click.option(
-    "--hostfile", type=click.Path(path_type=Path), metavar="FILE", help="The same in a file: `a slots=4`."
-)
+@hosts_options
 @db_option
 @click.option("--trials", type=AT_LEAST_1, metavar="N", help="Trials per study, instead of the file's.")
 @click.option(
@@ -107,6 +107,14 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="End the run when so many trials in a row were set aside; 0: never.",
 )
+@click.option(
+    "--stop-before",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="In a job: stop cleanly so long before the scheduler ends it; 0: never by itself.",
+)
 @click.option("--retry-incomplete", is_flag=True, help="Try trials again that were set aside.")
 @click.option("--no-curve", is_flag=True, help="On a terminal: no scaling curve under the progress bars.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
@@ -116,8 +124,7 @@ def launch(
     np: int | str,
     gangs: int,
     slots: int | None,
-    hosts: str | None,
-    hostfile: Path | None,
+    where: Where,
     db: Path,
     trials: int | None,
     until: str | None,
@@ -131,6 +138,7 @@ def launch(
     start_timeout: float,
     max_attempts: int,
     max_set_aside: int,
+    stop_before: float,
     retry_incomplete: bool,
     no_curve: bool,
     dry_run: bool,
@@ -147,7 +155,7 @@ def launch(
     chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT
     problems = _ranks_problems(np, gangs if chosen else None, slots)
     plans, machines = _checked(
-        workloads, Overrides(trials, batch_sizes, steps, stop, seed, _share(until)), hosts, hostfile, problems
+        workloads, Overrides(trials, batch_sizes, steps, stop, seed, _share(until)), where, problems
     )
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)
@@ -173,9 +181,22 @@ def launch(
         max_set_aside=max_set_aside,
         order=order,
         retry_incomplete=retry_incomplete,
+        stops_at=_stops_at(stop_before),
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
-    sys.exit(_train(plans, settings, db, as_json, curve=not no_curve))
+    sys.exit(_train(plans, settings, db, as_json, curve=not no_curve, build=where.builder()))
+
+
+def _stops_at(stop_before: float) -> float | None:
+    """When (unix seconds) training stops for the end of this job; None: never."""
+    from hvdsweep.launch.allocation import end_of_job
+
+    end = end_of_job() if stop_before else None
+    if end is None:
+        return None
+    now = time.time()
+    # Of a short job at most a quarter is given to stopping.
+    return end - min(stop_before, max(0.0, end - now) / 4)
 
 
 def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list[str]:
@@ -221,26 +242,17 @@ def _share(until: str | None) -> float | None:
 def _checked(
     workloads: tuple[str, ...],
     overrides: Overrides,
-    hosts: str | None,
-    hostfile: Path | None,
+    where: Where,
     given: Sequence[str] = (),
 ) -> tuple[list[Plan], tuple[Host, ...] | None]:
     """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
-    from hvdsweep.launch.hosts import check_first_is_here, parse_hostfile, parse_hosts
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
 
     problems = list(given)
     machines: tuple[Host, ...] | None = None
     try:
-        if hosts is not None and hostfile is not None:
-            raise UserError("-H and --hostfile: both name the hosts. Give one of them.")
-        if hosts is not None:
-            machines = parse_hosts(hosts)
-        elif hostfile is not None:
-            machines = parse_hostfile(hostfile)
-        if machines is not None:
-            check_first_is_here(machines)
+        machines = where.machines()
     except UserError as error:
         problems += error.problems
     plans: dict[str, Plan] = {}
@@ -334,7 +346,9 @@ def _show(
         console.print(render_summary(summary))
 
 
-def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, curve: bool) -> int:
+def _train(
+    plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, curve: bool, build: CommandBuilder
+) -> int:
     """Train one sweep after the other; the exit code."""
     from contextlib import closing
 
@@ -357,7 +371,7 @@ def _train(plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, cu
                 report(introduce(conn, plan, saved[number], db))
             for warning in plan.warnings:
                 report(NoteEvent(level="warning", message=warning))
-            outcome = Supervisor(db, saved[number].sweep_id, plan, settings, report).run()
+            outcome = Supervisor(db, saved[number].sweep_id, plan, settings, report, build=build).run()
             worst = max(worst, outcome.exit_code)
             _hint(report, plan, db)
             if outcome.exit_code == STOPPED:

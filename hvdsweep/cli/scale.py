@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
 
@@ -39,10 +40,7 @@ STOPPED = 130
     show_default=True,
     help="How long each is timed, after it is warm.",
 )
-@click.option("-H", "--hosts", metavar="HOSTS", help="Machines and their slots (a:4,b:4), this one first.")
-@click.option(
-    "--hostfile", type=click.Path(path_type=Path), metavar="FILE", help="The same in a file: `a slots=4`."
-)
+@hosts_options
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads per rank. [default: cores / ranks]"
 )
@@ -56,8 +54,7 @@ def scale(
     ranks: str | None,
     batch_sizes: str | None,
     seconds: float,
-    hosts: str | None,
-    hostfile: Path | None,
+    where: Where,
     threads: int | None,
     show: bool,
     only_ascii: bool,
@@ -79,10 +76,10 @@ def scale(
     if not workloads:
         raise UserError("WORKLOAD: none given. Name a sweep file or a preset, or ask for --show.")
     counts = _counts(ranks or "1,2")
-    plans, cases, machines = _checked(workloads, batch_sizes, hosts, hostfile, counts)
+    plans, cases, machines = _checked(workloads, batch_sizes, where, counts)
     from hvdsweep.launch.scale import Scale
 
-    measure = Scale(cases, counts, seconds=seconds, hosts=machines, threads=threads)
+    measure = Scale(cases, counts, seconds=seconds, hosts=machines, threads=threads, build=where.builder())
     outcome = _measure(measure, db)
     rows = _rows(outcome)
     if as_json:
@@ -115,12 +112,10 @@ def _counts(text: str) -> list[int]:
 def _checked(
     workloads: Sequence[str],
     batch_sizes: str | None,
-    hosts: str | None,
-    hostfile: Path | None,
+    where: Where,
     counts: Sequence[int],
 ) -> tuple[list[Plan], list[Case], tuple[Host, ...] | None]:
     """Everything that can be wrong about the command line, all at once."""
-    from hvdsweep.launch.hosts import check_first_is_here, parse_hostfile, parse_hosts
     from hvdsweep.launch.scale import cases_of
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep, parse_batch_sizes
@@ -129,14 +124,7 @@ def _checked(
     machines: tuple[Host, ...] | None = None
     sizes: list[int] | None = None
     try:
-        if hosts is not None and hostfile is not None:
-            raise UserError("-H and --hostfile: both name the hosts. Give one of them.")
-        if hosts is not None:
-            machines = parse_hosts(hosts)
-        elif hostfile is not None:
-            machines = parse_hostfile(hostfile)
-        if machines is not None:
-            check_first_is_here(machines)
+        machines = where.machines()
     except UserError as error:
         problems += error.problems
     if batch_sizes is not None:

@@ -25,6 +25,9 @@ ROOM = 120 * 1024
 KEEP = "HVDSWEEP_KEEP_ENV"
 """Names (separated by commas) of variables that reach the ranks although they look like secrets."""
 
+HOST = "{host}"
+"""Stands for a host's name in a pattern of host names."""
+
 TUNING = frozenset(
     {
         "HOROVOD_CYCLE_TIME",
@@ -56,6 +59,18 @@ class Environment:
     """Names that were withheld as secrets, because they would change results, or for want of room; sorted."""
 
 
+@dataclass(frozen=True)
+class Network:
+    """How ranks on other hosts are reached."""
+
+    interfaces: tuple[str, ...] = ()
+    """Names of network interfaces that ranks may use; none: horovodrun looks for one that all hosts have."""
+    remote_shell: str = "ssh"
+    """What starts ranks on other hosts: `ssh`, or `srun` for steps of this Slurm job."""
+    host_names: str = HOST
+    """How hosts are called in place of the names given: `{host}-ib0`."""
+
+
 def horovodrun_program() -> list[str]:
     """The horovodrun of the environment this Python belongs to. RunFailed where Horovod is not installed there."""
     script = Path(sys.executable).parent / "horovodrun"
@@ -73,7 +88,9 @@ def quick_horovodrun() -> list[str]:
     return [sys.executable, "-P", "-m", "hvdsweep.training.horovodrun"]
 
 
-def gang_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
+def gang_command(
+    hosts: Sequence[Host], module: str, arguments: Sequence[str], network: Network = Network()
+) -> list[str]:
     """The command line of one gang: `python -m module arguments` on every slot of `hosts`.
 
     The slots must sum to -np exactly, since horovodrun starts a rank on each of them.
@@ -81,6 +98,8 @@ def gang_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -
     slots = ",".join(f"{host.name}:{host.slots}" for host in hosts)
     return [
         *quick_horovodrun(),
+        *(("--by-srun", network.host_names) if network.remote_shell == "srun" else ()),
+        *(("--network-interfaces", ",".join(network.interfaces)) if network.interfaces else ()),
         "--gloo",
         "--disable-cache",
         "--start-timeout",

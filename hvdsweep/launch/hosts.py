@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +29,21 @@ def parse_hosts(text: str) -> tuple[Host, ...]:
     return _hosts([(where, *_name_and_slots(entry)) for where, entry in entries], "-H")
 
 
-def parse_hostfile(path: str | os.PathLike[str]) -> tuple[Host, ...]:
+def named_hosts(pairs: Iterable[tuple[str, str | None]], source: str) -> tuple[Host, ...]:
+    """Hosts from (name, number of slots). UserError with all mistakes at once, `source` named in each."""
+    return _hosts([(f"{source}: {name}", name, slots) for name, slots in pairs], source)
+
+
+def parse_hostfile(path: str | os.PathLike[str], source: str | None = None) -> tuple[Host, ...]:
     """Read a host file: a line `name slots=4` (or `name:4`) per host, `#` begins a comment.
 
-    UserError with all mistakes at once.
+    UserError with all mistakes at once. `source`: what messages call the file; by default `--hostfile: PATH`.
     """
+    source = source or f"--hostfile: {path}"
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--hostfile: {path}: cannot be read ({error}).") from None
+        raise UserError(f"{source}: cannot be read ({error}).") from None
     entries = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.partition("#")[0].strip()
@@ -45,7 +51,7 @@ def parse_hostfile(path: str | os.PathLike[str]) -> tuple[Host, ...]:
             form = re.fullmatch(r"(\S+)\s+slots\s*=\s*(\S+)", line)
             name, slots = form.groups() if form else _name_and_slots(line)
             entries.append((f"{path}: line {number}: {line}", name, slots))
-    return _hosts(entries, f"--hostfile: {path}")
+    return _hosts(entries, source)
 
 
 def _name_and_slots(entry: str) -> tuple[str, str | None]:
@@ -90,17 +96,22 @@ def _hosts(entries: Sequence[tuple[str, str, str | None]], source: str) -> tuple
     return tuple(hosts.values())
 
 
-def check_first_is_here(hosts: Sequence[Host]) -> None:
+def check_first_is_here(hosts: Sequence[Host], source: str = "-H") -> None:
     """UserError unless the first host is this machine: there rank 0 of every gang writes the database."""
     first = hosts[0].name
     if not is_here(first):
-        raise UserError(
-            f"-H: {first}: the first host must be this machine ({socket.gethostname()}), where the database is written. "
+        remedy = (
             f"Put this machine first, or start hvdsweep on {first}."
+            if source == "-H"
+            else f"Start hvdsweep on {first}, or use this machine alone with -H localhost:SLOTS."
+        )
+        raise UserError(
+            f"{source}: {first}: the first host must be this machine ({socket.gethostname()}), where the database is written. "
+            f"{remedy}"
         )
     if len(hosts) > 1 and _address(first).startswith("127."):
         raise UserError(
-            f"-H: {first}: means {_address(first)} here, which the other hosts cannot reach. "
+            f"{source}: {first}: means {_address(first)} here, which the other hosts cannot reach. "
             "Give this machine's IPv4 address, or a name that stands for it."
         )
 

@@ -33,3 +33,5 @@ class Settings:
     """In which trials are trained: plain, breadth or merit; None: merit where trials stop when beaten, else breadth."""
     retry_incomplete: bool = False
     """Give trials that were set aside another round of attempts."""
+    stops_at: float | None = None
+    """When (unix seconds) the run stops by itself, before its scheduler ends the job; None: never."""

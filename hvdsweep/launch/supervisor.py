@@ -281,7 +281,7 @@ class Supervisor:
                 slots.excuse_silence(begun)
             view = self._top_up(self._ledger.view(slots.living()))
             self._tell_ended(view)
-            if self._beat() or self._signals.gestures:
+            if self._beat() or self._signals.gestures or self._job_ends:
                 return self._stop()
             if slots.bury(view):
                 latest = time.monotonic()
@@ -313,6 +313,11 @@ class Supervisor:
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
             latest = time.monotonic() + pause
             time.sleep(pause)
+
+    @property
+    def _job_ends(self) -> bool:
+        """Whether the scheduler is about to end this job. The clock of day: that is what schedulers use."""
+        return self._settings.stops_at is not None and time.time() >= self._settings.stops_at
 
     def _lost(self) -> bool:
         """Whether the store's name no longer leads to the file that is open: nobody would find what goes into that one."""
@@ -388,7 +393,7 @@ class Supervisor:
 
     def _stop(self) -> Outcome:
         """Somebody asked to stop: the gangs give their trials back; those that do not are ended."""
-        why = self._signals.name or "a request in the store"
+        why = self._signals.name or ("the end of the job" if self._job_ends else "a request in the store")
         self._announce.note(
             f"Stopping ({why}): gangs give their trials back. Ctrl-C once more ends them at once."
         )

@@ -4,6 +4,9 @@
 time as a rank needs for its own import, and no rank starts before the answer. Here that child finds `horovod.tensorflow`
 imported already: a stand-in that asks Horovod's compiled library itself. Horovod's code is used as it is, and where the
 library cannot be loaded on its own the child imports TensorFlow as ever.
+
+With `--by-srun PATTERN` as first arguments, what horovodrun would start by ssh is started by srun, as a step of this Slurm job:
+nodes of many clusters have no ssh among each other. Only horovodrun itself is concerned; ranks find their usual ssh.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from shlex import quote
 from types import ModuleType
 from typing import Any
 
@@ -51,10 +55,34 @@ def _folder(package: str) -> Path:
     return Path(found.submodule_search_locations[0])
 
 
+def srun_command(local_command: str, host: str) -> str:
+    """The shell command that runs `local_command` on a host of this Slurm job, as ssh would: the shell there reads it once more.
+
+    The step shares the job's cores, memory and GPUs with its other steps, and no MPI is set up for it.
+    """
+    options = "--overlap --nodes=1 --ntasks=1 --ntasks-per-node=1 --mem=0 --cpu-bind=none --mpi=none --quiet --kill-on-bad-exit"
+    return f"srun {options} --nodelist={quote(host)} /bin/sh -c 'eval \"$*\"' ssh {local_command}"
+
+
+def _use_srun(pattern: str) -> None:
+    """Have horovodrun start ranks by srun; `pattern` is how its hosts are called, `{host}` being what Slurm calls them."""
+    from horovod.runner.util import remote
+
+    before, _, after = pattern.partition("{host}")
+
+    def command(local_command: str, host: str, *ignored: object, **options: object) -> str:
+        return srun_command(local_command, host.removeprefix(before).removesuffix(after))
+
+    remote.get_ssh_command = command
+
+
 def main() -> None:
     """What the script `horovodrun` does."""
     from horovod.runner.launch import run_commandline
 
+    if sys.argv[1:2] == ["--by-srun"]:
+        _use_srun(sys.argv[2])
+        del sys.argv[1:3]
     sys.modules[ASKED] = Answers(ASKED)
     sys.exit(run_commandline())
 

@@ -207,13 +207,14 @@ def test_a_supervisor_loads_no_tensorflow(tmp_path: Path, sweep_file: Path) -> N
     """Planning, saving and supervising happen without TensorFlow, Horovod and Textual in the process."""
     code = f"""
 import sys
+from hvdsweep.cli.hosts import Where
 from hvdsweep.cli.launch import _checked
 from hvdsweep.launch.supervisor import Supervisor
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.sweeps import save
 from hvdsweep.store import connect
 from hvdsweep.sweep import Overrides
-plans, _ = _checked(({str(sweep_file)!r},), Overrides(), None, None)
+plans, _ = _checked(({str(sweep_file)!r},), Overrides(), Where())
 conn = connect({str(tmp_path / "s.db")!r}, create=True)
 saved = save(conn, plans[0])
 conn.execute("UPDATE trials SET status = 'COMPLETE'")
