@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from hvdsweep.cli.hosts import Where, hosts_options
-from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json
+from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json, share
+from hvdsweep.cli.sharding import placed, shard_of, shard_options
 from hvdsweep.errors import UserError
 from hvdsweep.layout import MOST_RANKS
 
@@ -50,6 +51,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @hosts_options
 @db_option
+@shard_options
 @click.option("--trials", type=AT_LEAST_1, metavar="N", help="Trials per study, instead of the file's.")
 @click.option(
     "--until",
@@ -126,6 +128,8 @@ def launch(
     slots: int | None,
     where: Where,
     db: Path,
+    shard: str | None,
+    scratch: Path | None,
     trials: int | None,
     until: str | None,
     batch_sizes: str | None,
@@ -155,13 +159,14 @@ def launch(
     chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT
     problems = _ranks_problems(np, gangs if chosen else None, slots)
     plans, machines = _checked(
-        workloads, Overrides(trials, batch_sizes, steps, stop, seed, _share(until)), where, problems
+        workloads, Overrides(trials, batch_sizes, steps, stop, seed, share(until)), where, problems
     )
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)
     absent = _absent_data(plans)
     if not absent:
         plans = _proved(plans, start_timeout)
+    plans, db = shard_of(plans, shard, db)
     if dry_run:
         _show(plans, np, gangs, slots, machines, db, as_json)
         for name in absent:
@@ -184,7 +189,9 @@ def launch(
         stops_at=_stops_at(stop_before),
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
-    sys.exit(_train(plans, settings, db, as_json, curve=not no_curve, build=where.builder()))
+    with placed(plans, db, scratch) as place:
+        code = _train(plans, settings, place, as_json, curve=not no_curve, build=where.builder())
+    sys.exit(code)
 
 
 def _stops_at(stop_before: float) -> float | None:
@@ -226,17 +233,6 @@ def _auto(slots: int | None, hosts: tuple[Host, ...] | None) -> tuple[int, tuple
     if slots is not None and slots > total:
         raise UserError(f"--slots: {slots}: the hosts have {total}. Give at most {total}, or more hosts.")
     return slots or total, trimmed(hosts, slots or total)
-
-
-def _share(until: str | None) -> float | None:
-    from hvdsweep.sweep.trial_counts import parse_share
-
-    if until is None:
-        return None
-    try:
-        return parse_share(until)
-    except ValueError as problem:
-        raise UserError(f"--until: {until} {problem}") from None
 
 
 def _checked(

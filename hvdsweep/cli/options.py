@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from hvdsweep.layout import MOST_RANKS
+from hvdsweep.errors import UserError
 from hvdsweep.visible import visible_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,6 +55,18 @@ class Ranks(click.ParamType[int | str]):
                 f"{text[:40]!r} is neither a number of ranks from 1 to {MOST_RANKS:,} nor auto.", param, ctx
             )
         return int(text)
+
+
+def share(until: str | None) -> float | None:
+    """The value of --until, above 0 and below 1. UserError where it is none."""
+    from hvdsweep.sweep.trial_counts import parse_share
+
+    if until is None:
+        return None
+    try:
+        return parse_share(until)
+    except ValueError as problem:
+        raise UserError(f"--until: {until} {problem}") from None
 
 
 def print_json(value: Any, *, line: bool = False) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hvdsweep.batch.shards import ShardPlan
 from hvdsweep.errors import RunFailed
 from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
@@ -26,6 +27,9 @@ def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
     if row is not None:
         with not_at_work(conn, row[0]):
             pass
+    if isinstance(plan, ShardPlan):
+        # Rounds are decided by the trials of all shards.
+        return save_plan(conn, plan, plan.shard_json)
     plan, steps = resumed(conn, plan)
     saved = save_plan(conn, plan)
     if news := [step.message for step in steps if not step.warning]:

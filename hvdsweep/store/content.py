@@ -93,6 +93,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "trial_order": _or_null(TEXT),
         "supervisor": _or_null(TEXT),
         "slots": _or_null(AT_LEAST_1),
+        "shard": _or_null(JSON),
     },
     "workloads": {
         "id": ID,
@@ -136,6 +137,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "stop_reason": _or_null(_one_of("budget", "goal", "beaten", "diverged", "failed")),
         "message": _or_null(TEXT),
         "chosen": _or_null(TEXT),
+        "origin": _or_null(TEXT),
     },
     "metrics": {"id": ID, "name": NAME, "maximize": FLAG},
     "gangs": {
@@ -177,6 +179,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "steps_per_second": POSITIVE,
         "examples_per_second": POSITIVE,
         "source": _one_of("scale", "trial"),
+        "origin": _or_null(TEXT),
     },
     "losses": {"trial_id": ID, "step": STEPS, "loss": _or_null(NUMBER)},
     "measurements": {"trial_id": ID, "step": STEPS},
@@ -202,6 +205,9 @@ SINCE = {
     ("sweeps", "slots"): 5,
     ("studies", "np"): 5,
     ("studies", "gangs"): 5,
+    ("sweeps", "shard"): 6,
+    ("trials", "origin"): 6,
+    ("throughput", "origin"): 6,
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 
 class TrialPlan(Protocol):
@@ -43,6 +43,15 @@ class StudyPlan(Protocol):
 
     def trial_range(self, start: int, count: int) -> Sequence[TrialPlan]:
         """Trials start .. start + count - 1, by number."""
+        ...
+
+
+@runtime_checkable
+class ChoosesNumbers(Protocol):
+    """A study of which this store trains only some trials."""
+
+    def next_numbers(self, taken: Collection[int], count: int) -> Sequence[int]:
+        """Up to `count` numbers of trials that it may add beyond those `taken`, ascending."""
         ...
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from hvdsweep.errors import UserError
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.interrupted import Recovered, recover, requeue
-from hvdsweep.store.plan_types import Plan, StudyPlan, TrialPlan, WorkloadPlan
+from hvdsweep.store.plan_types import ChoosesNumbers, Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.runs import event
 from hvdsweep.store.schema import quoted
 from hvdsweep.words import counted
@@ -39,16 +40,20 @@ class SavedSweep:
     """For a created sweep: the definition of the latest one from the same file (or of the same name)."""
 
 
-def save_plan(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
+def save_plan(conn: sqlite3.Connection, plan: Plan, shard: str | None = None) -> SavedSweep:
     """Make the store hold `plan`: one transaction, idempotent. What has begun is never touched.
 
     Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones
     that another sweep has finished under the same key get a copy of its result.
+    `shard`: the part of the sweep that this store is for (JSON, `hvdsweep.batch.shards`); None: all of it. UserError where it is
+    for another part.
     """
     with transaction(conn):
-        row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
+        row = conn.execute("SELECT id, shard FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
+        if row is not None:
+            check_same_part(conn, plan, row[1], shard)
         previous = _previous(conn, plan) if row is None else None
-        sweep_id = _save_sweep(conn, plan)
+        sweep_id = _save_sweep(conn, plan, shard)
         new_trials = withdrawn = 0
         kept: list[int] = []
         for workload in plan.workloads:
@@ -70,6 +75,30 @@ def save_plan(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
             message = ", ".join(f"{counted(count, 'trial')} {what}" for what, count in done.items() if count)
             event(conn, "plan", f"plan {outcome}: {message}", sweep_id=sweep_id)
     return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous)
+
+
+def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, wanted: str | None) -> None:
+    """UserError where the store trains another part of the sweep than `wanted`: trials would be trained twice, or never."""
+    one, other = (json.loads(text) if text else {} for text in (present, wanted))
+    same = ("index", "of", "studies")
+    if [one.get(name) for name in same] == [other.get(name) for name in same]:
+        return
+    path = conn.execute("PRAGMA database_list").fetchone()[2]
+    if not one:
+        raise UserError(
+            f"{path}: trains all of the sweep {plan.name}, not a shard of it."
+            " Leave --shard out, or name another file with --db."
+        )
+    part = f"shard {one['index']} of {one['of']}"
+    if not other or (one["index"], one["of"]) != (other["index"], other["of"]):
+        raise UserError(
+            f"{path}: holds {part} of the sweep {plan.name}."
+            f" Give --shard {one['index']}/{one['of']}, or name another file with --db."
+        )
+    raise UserError(
+        f"{path}: holds {part} of the sweep {plan.name} with other numbers of trials, and the shards of another number differ. "
+        "Finish it with the former --trials and --batch-sizes, merge the shards, and extend the merged sweep."
+    )
 
 
 def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
@@ -138,13 +167,13 @@ def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tu
                 yield study_id, study, wanted
 
 
-def _save_sweep(conn: sqlite3.Connection, plan: Plan) -> int:
+def _save_sweep(conn: sqlite3.Connection, plan: Plan, shard: str | None) -> int:
     return _returned_id(
         conn,
-        "INSERT INTO sweeps (name, key, source, file, definition, state, created)"
-        " VALUES (?, ?, 'launch', ?, ?, 'IDLE', ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name,"
-        " file = excluded.file, definition = excluded.definition RETURNING id",
-        (plan.name, plan.key, plan.file, _json(plan.definition), time.time()),
+        "INSERT INTO sweeps (name, key, source, file, definition, state, created, shard)"
+        " VALUES (?, ?, 'launch', ?, ?, 'IDLE', ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name,"
+        " file = excluded.file, definition = excluded.definition, shard = excluded.shard RETURNING id",
+        (plan.name, plan.key, plan.file, _json(plan.definition), time.time(), shard),
     )
 
 
@@ -207,9 +236,12 @@ def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, coun
     there = {
         number for (number,) in conn.execute("SELECT number FROM trials WHERE study_id = ?", (study_id,))
     }
-    free = (number for number in range(len(there) + count) if number not in there)
+    if isinstance(study, ChoosesNumbers):
+        numbers = study.next_numbers(there, count)
+    else:
+        numbers = list(islice((number for number in range(len(there) + count) if number not in there), count))
     added = 0
-    for start, length in _runs(list(islice(free, count))):
+    for start, length in _runs(numbers):
         added += _add_trials(conn, study_id, study.trial_range(start, length))
     return added
 

@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 5
+VERSION = 6
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -179,6 +179,13 @@ IDENTITIES = (
 )
 """Version 4: a process is known by what no clock changes."""
 
+SHARDS = (
+    "ALTER TABLE sweeps ADD COLUMN shard TEXT",  # JSON: which part of the sweep this file trains; NULL: all of it
+    "ALTER TABLE trials ADD COLUMN origin TEXT",  # the file it was merged from; NULL: it was trained, or copied, here
+    "ALTER TABLE throughput ADD COLUMN origin TEXT",  # as that of trials
+)
+"""Version 6: sweeps that many databases train together (`hvdsweep.batch`)."""
+
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
@@ -210,6 +217,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="5: layouts")
     def layouts(db: sqlite_utils.Database) -> None:
         for statement in LAYOUTS:
+            db.execute(statement)
+
+    @migrations(name="6: shards")
+    def shards(db: sqlite_utils.Database) -> None:
+        for statement in SHARDS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

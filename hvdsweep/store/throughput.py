@@ -48,7 +48,7 @@ def add_speed(
     ).fetchone()
     row = conn.execute(
         "SELECT id, steps, seconds FROM throughput WHERE workload = ? AND batch_size = ? AND np = ? AND gangs = ?"
-        " AND host IS ? AND source = 'trial'",
+        " AND host IS ? AND source = 'trial' AND origin IS NULL",
         study,
     ).fetchone()
     if row is None:

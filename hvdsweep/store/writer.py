@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count, repeat
 from typing import Any
 
+from hvdsweep.batch.exchange import Exchange
 from hvdsweep.states import Status
 from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
@@ -52,6 +53,8 @@ class TrialWriter:
         self._columns = set(metric_columns(self._conn))
         self._directions = Directions()
         self._inserts: dict[tuple[str, ...], str] = {}
+        self._exchange = Exchange.of(self._conn, self._sweep_id)
+        """With the other shards of the sweep; None where this store trains all of it."""
 
     def close(self) -> None:
         """Close the connection; a trial that is still RUNNING stays so until `recover` or `requeue`."""
@@ -93,7 +96,9 @@ class TrialWriter:
             self._forget(update)
             raise
         if update is not None and update.final is not None:
-            self._live.pop(update.trial_id, None)
+            ended = self._live.pop(update.trial_id, None)
+            if ended is not None and self._exchange is not None:
+                self._publish(self._exchange, ended.study_id)
         if claimed is not None:
             self._study_id = claimed.study_id
             self._live[claimed.trial_id] = _Live(
@@ -118,8 +123,35 @@ class TrialWriter:
         """The fewest steps in which a COMPLETE trial of the study has gone strictly beyond the goal.
 
         A running trial does not count yet: until it has ended it may be interrupted, and fail for good, and then what was
-        stopped because of it would be missing.
+        stopped because of it would be missing. Those of the sweep's other shards count.
         """
+        mine = self._own_best(study_id, metric, goal, maximize)
+        if self._exchange is None:
+            return mine
+        return min(
+            (best for best in (mine, self._exchange.best(*self._name(study_id))) if best is not None),
+            default=None,
+        )
+
+    def _publish(self, exchange: Exchange, study_id: int) -> None:
+        """Let the other shards know the best of a study whose trials stop when beaten."""
+        (text,) = self._conn.execute("SELECT definition FROM studies WHERE id = ?", (study_id,)).fetchone()
+        definition = json.loads(text)
+        goal = definition.get("goal")
+        if definition.get("stop") == "beaten" and goal:
+            best = self._own_best(study_id, goal["metric"], goal["value"], goal["maximize"])
+            if best is not None:
+                exchange.publish(*self._name(study_id), best)
+
+    def _name(self, study_id: int) -> tuple[str, int]:
+        """(workload, batch size)."""
+        row = self._conn.execute(
+            "SELECT w.name, s.batch_size FROM studies s JOIN workloads w ON w.id = s.workload_id WHERE s.id = ?",
+            (study_id,),
+        ).fetchone()
+        return str(row[0]), int(row[1])
+
+    def _own_best(self, study_id: int, metric: str, goal: float, maximize: bool) -> int | None:
         better = ">" if maximize else "<"
         row = self._conn.execute(
             "SELECT min(r.step) FROM metrics m CROSS JOIN trials t CROSS JOIN best_records r"

@@ -1,0 +1,33 @@
+"""The plan of a batch folder as a store: what viewers and merges know of shards whose jobs have not begun."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.plans import save_plan
+
+
+def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
+    """Write `folder.plan` with every trial PENDING, unless it is there. Several processes may do it at once."""
+    if folder.plan.exists():
+        return
+    # On a local disk first: other hosts see the whole file or none.
+    with tempfile.TemporaryDirectory(prefix="hvdsweep-plan-") as place:
+        made = Path(place, "plan.db")
+        with closing(connect(made, create=True)) as conn:
+            for plan in plans:
+                save_plan(conn, plan)
+            conn.execute("PRAGMA journal_mode = delete").fetchall()
+        partial = folder.plan.with_name(f".plan.{os.uname().nodename}.{os.getpid()}")
+        try:
+            partial.write_bytes(made.read_bytes())
+            os.replace(partial, folder.plan)
+        finally:
+            partial.unlink(missing_ok=True)

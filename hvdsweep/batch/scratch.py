@@ -1,0 +1,115 @@
+"""A database on a disk of this machine, copied whole to its place on a shared file system while it is trained."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.connection import told
+from hvdsweep.store.reader import open_connection
+
+COPY_SECONDS = 60.0
+"""Least time between two copies."""
+
+COPY_SHARE = 0.05
+"""Copying takes no more than this share of the time: a large database is copied less often."""
+
+
+class Scratch:
+    """A context manager: inside, `local` is the database to use; `final` is replaced by whole copies of it.
+
+    The shared file system sees no lock of SQLite: a copy is made on the local disk, written beside `final` under another
+    name, and given its name last.
+    """
+
+    def __init__(self, folder: Path, final: Path) -> None:
+        """UserError where `folder` does not exist."""
+        if not folder.is_dir():
+            raise UserError(f"--scratch: {folder}: is not a folder. Make it, or name another.")
+        # Shards of several sweeps may share a scratch folder.
+        name = "-".join(final.absolute().parts[-3:])
+        self.local = folder / name
+        self.final = final
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="copy to the shared disk", daemon=True)
+        self._version: object = None
+
+    def __enter__(self) -> Path:
+        self._fetch()
+        self._thread.start()
+        return self.local
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+        if not self.local.exists():
+            return
+        try:
+            self.copy()
+        except (OSError, sqlite3.Error) as failure:
+            raise RunFailed(
+                f"{self.final}: cannot be written: {failure}. What was trained is in {self.local}: copy that file."
+            ) from failure
+
+    def _fetch(self) -> None:
+        """Begin with the latest state: that of `final`, unless the local one is of a run that goes beyond it."""
+        if not self.final.exists() or _last_sign(self.local) >= _last_sign(self.final):
+            return
+        for ending in ("-wal", "-shm", "-journal"):
+            Path(f"{self.local}{ending}").unlink(missing_ok=True)
+        partial = self.local.with_name(f".{self.local.name}.partial")
+        shutil.copyfile(self.final, partial)
+        os.replace(partial, self.local)
+
+    def _run(self) -> None:
+        pause = COPY_SECONDS
+        while not self._end.wait(pause):
+            begun = time.monotonic()
+            # The disk behind it may come back; the last copy fails loudly if it does not.
+            with contextlib.suppress(OSError, sqlite3.Error):
+                self.copy()
+            pause = max(COPY_SECONDS, (time.monotonic() - begun) / COPY_SHARE)
+
+    def copy(self) -> None:
+        """Make `final` what `local` is now. Raises OSError and sqlite3.Error."""
+        if not self.local.exists():
+            return
+        whole = self.local.with_name(f".{self.local.name}.copy")
+        partial = self.final.with_name(f".{self.final.name}.{os.uname().nodename}.partial")
+        whole.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(self.local)) as conn:
+                conn.execute("VACUUM INTO ?", (str(whole),))
+            with whole.open("rb") as source, partial.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+                target.flush()
+                os.fsync(target.fileno())
+            os.replace(partial, self.final)
+        finally:
+            whole.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
+
+
+def _last_sign(path: Path) -> float:
+    """The latest sign of life of any run in this store, unix seconds; -1 where there is no store."""
+    if not path.exists():
+        return -1.0
+    try:
+        with closing(open_connection(path)[0]) as conn:
+            return float(
+                conn.execute(
+                    "SELECT coalesce(max(max(coalesce(heartbeat, 0), created)), 0) FROM sweeps"
+                ).fetchone()[0]
+            )
+    except sqlite3.Error as error:
+        raise told(path, error) from error

@@ -1,0 +1,79 @@
+"""`launch --shard`: which part of the sweep this process trains, into which database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.plan import Plan
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def shard_options(command: Command) -> Command:
+    """`--shard` and `--scratch`, passed as `shard: str | None` and `scratch: Path | None`."""
+    for option in (
+        click.option(
+            "--scratch",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Train in DIR, on a disk of this machine; copy the database whole to --db every minute and at the end.",
+        ),
+        click.option(
+            "--shard",
+            metavar="K/N",
+            help="Train only the K-th of N parts; auto: from the array job this runs in. --db may be a batch folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def shard_of(plans: list[Plan], shard: str | None, db: Path) -> tuple[list[Plan], Path]:
+    """The plans as far as this process trains them, and the database they go into. UserError for what cannot be."""
+    from hvdsweep.batch.folder import BatchFolder, is_batch_folder
+
+    folder = BatchFolder(db) if db.is_dir() else None
+    if shard is None:
+        if folder is not None and is_batch_folder(db):
+            raise UserError(
+                f"{db}: is a batch folder. Say which part to train: --shard K/N, or --shard auto."
+            )
+        return plans, db
+    from hvdsweep.batch.shards import parse_shard, part_of
+
+    part = parse_shard(shard, folder)
+    if folder is not None:
+        db = folder.shard(part.index)
+    # Beside the final place of the database, which all shards can reach.
+    return [part_of(plan, part, db.absolute().parent / "exchange") for plan in plans], db
+
+
+@contextmanager
+def placed(plans: list[Plan], db: Path, scratch: Path | None) -> Iterator[Path]:
+    """Make what a shard needs before it trains; in the block, the database to train into."""
+    from hvdsweep.batch.shards import ShardPlan
+
+    if any(isinstance(plan, ShardPlan) for plan in plans) and db.parent.name == "shards":
+        from hvdsweep.batch.folder import BatchFolder
+        from hvdsweep.batch.plans import write_plan
+
+        db.parent.mkdir(exist_ok=True)
+        write_plan(
+            BatchFolder(db.parent.parent),
+            [plan.whole for plan in plans if isinstance(plan, ShardPlan) and plan.whole],
+        )
+    if scratch is None:
+        yield db
+        return
+    from hvdsweep.batch.scratch import Scratch
+
+    with Scratch(scratch, db) as local:
+        yield local

@@ -1,0 +1,95 @@
+"""A shard on a disk of its machine: its place on the shared disk holds whole copies, the latest state goes before."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hvdsweep.batch.scratch import Scratch
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store import begin_run, connect, open_reader
+from tests.batch.sweeps import Worker, content, plan_of
+
+
+@pytest.fixture
+def places(tmp_path) -> tuple[Path, Path]:
+    """(folder on the local disk, the database's place on the shared one)"""
+    for name in ("local", "shared"):
+        (tmp_path / name).mkdir()
+    return tmp_path / "local", tmp_path / "shared" / "0001.db"
+
+
+def ended(path: Path) -> int:
+    with open_reader(path) as reader:
+        return sum(row.status.name == "COMPLETE" for row in reader.trials().rows)
+
+
+def heard(path: Path) -> None:
+    with closing(connect(path)) as conn:
+        begin_run(conn, 1, np=1, gangs=1)
+
+
+def test_the_copy_is_whole_and_the_next_node_goes_on_from_it(places, tmp_path):
+    """After each copy the shared file is a complete store without a WAL; another machine begins with it."""
+    local, final = places
+    plan = plan_of(tmp_path, sizes="[8]")
+    scratch = Scratch(local, final)
+    with scratch as path:
+        worker = Worker(path, plan)
+        worker.train(1)
+        scratch.copy()
+        assert ended(final) == 1
+        worker.train(2)
+        heard(path)
+        worker.close()
+    assert content(final) == content(path)
+    assert [entry.name for entry in final.parent.iterdir()] == ["0001.db"]
+    other = tmp_path / "other"
+    other.mkdir()
+    with Scratch(other, final) as path:
+        assert ended(path) == 3
+
+
+def test_a_node_that_died_before_it_copied_loses_nothing(places, tmp_path):
+    """Where the local file goes beyond the shared one it is kept; where it is behind, it is replaced."""
+    local, final = places
+    plan = plan_of(tmp_path, sizes="[8]")
+    with Scratch(local, final) as path:
+        worker = Worker(path, plan)
+        worker.train(1)
+        worker.close()
+    worker = Worker(path, plan)
+    worker.train(1)
+    worker.close()
+    heard(path)
+    with Scratch(local, final):
+        pass
+    assert ended(final) == 2
+    other = tmp_path / "other"
+    other.mkdir()
+    with Scratch(other, final) as elsewhere:
+        worker = Worker(elsewhere, plan)
+        worker.train(2)
+        worker.close()
+        heard(elsewhere)
+    with Scratch(local, final) as path:
+        assert ended(path) == 4
+
+
+def test_what_cannot_be_copied_is_said(places, tmp_path):
+    """A shared disk that vanishes ends the run with an error that names the local file; a missing folder is refused."""
+    local, final = places
+    scratch = Scratch(local, final)
+
+    def run() -> None:
+        with scratch as path:
+            Worker(path, plan_of(tmp_path, sizes="[8]")).close()
+            final.parent.rmdir()
+
+    with pytest.raises(RunFailed, match=r"What was trained is in .*local"):
+        run()
+    with closing(sqlite3.connect(scratch.local)) as conn:
+        assert conn.execute("SELECT count(*) FROM trials").fetchone() == (4,)
+    with pytest.raises(UserError, match="is not a folder"):
+        Scratch(tmp_path / "nowhere", final)
