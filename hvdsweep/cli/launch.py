@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -371,6 +372,8 @@ def _train(
             worst = max(worst, outcome.exit_code)
             _hint(report, plan, db)
             if outcome.exit_code == STOPPED:
+                # A third Ctrl-C must not change the exit code while this process ends.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 break
     finally:
         report.close()

@@ -292,11 +292,12 @@ def database(db: Path) -> Iterator[Check]:
 
 def _unwritable(db: Path, folder: Path) -> str | None:
     """Why the database cannot be written, by asking for the right to (nothing is written, no older store migrated)."""
-    from hvdsweep.store.connection import checked_version, told, usable
+    from hvdsweep.store.connection import checked_version, told, usable, writable
 
     if db.exists():
         try:
             usable(db)
+            writable(db)
             with closing(
                 sqlite3.connect(f"file:{quote(str(db.absolute()))}?mode=rw", uri=True, timeout=LOCK_SECONDS)
             ) as conn:

@@ -47,12 +47,13 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """All has been ended in good order: the guard leaves without looking for anything."""
+        """In good order the guard leaves without looking for anything; after an error it ends what may be left."""
         process = self._process
         if process is None or process.stdin is None:
             return
         try:
-            process.stdin.write(_DONE)
+            if kind is None:
+                process.stdin.write(_DONE)
             process.stdin.close()
         except BrokenPipeError:
             # Somebody killed the guard; there was nothing left for it to do.

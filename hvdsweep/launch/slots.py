@@ -92,7 +92,8 @@ class Slots:
         """Per rank."""
         self.starts: list[float] = []
         """Seconds from each gang's start to its first sign of life."""
-        self.last_death: tuple[Gang, Death] | None = None
+        self.last_death: tuple[int, Path, Death] | None = None
+        """Gang, its logs, how it ended."""
         self.immortal: list[int] = []
         """Pids that even SIGKILL did not end (stuck in the kernel)."""
 
@@ -158,10 +159,18 @@ class Slots:
             mark=str(mark),
             devices=slot.devices,
         )
-        slot.gang = Gang.start(
-            gang_id, mark, logs, slot.hosts, environment.variables, self.threads, self._build
-        )
-        slot.ready, slot.sign, slot.seen = False, None, slot.gang.started
+        slot.ready = False
+        try:
+            slot.gang = Gang.start(
+                gang_id, mark, logs, slot.hosts, environment.variables, self.threads, self._build
+            )
+        except OSError as error:
+            # A limit of this machine, which may be gone a moment later.
+            death = Death(None, f"cannot be started: {error.strerror}", str(error.filename or ""))
+            self._failed(slot, gang_id, logs, death, time.monotonic())
+            self._announce.warn(f"Gang {gang_id} {death.line}.")
+            return
+        slot.sign, slot.seen = None, slot.gang.started
         slot.stage, slot.usual = HOROVODRUN, usual_seconds(self._conn, self._settings.np)
         if environment.left_out:
             listed = "".join(f"{name}\n" for name in environment.left_out)
@@ -220,23 +229,27 @@ class Slots:
     def _died(self, slot: Slot, gang: Gang, death: Death, now: float) -> None:
         """Everything that follows from a gang's death; its processes are gone already."""
         most = self._settings.max_attempts
-        gang_state(self._conn, gang.id, "DEAD", message=str(death))
-        event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang.id)
+        self._failed(slot, gang.id, gang.logs, death, now)
         held = self._ledger.running_of(gang.id)
         requeued, aside = requeue(self._conn, held, count_attempt=True, message=str(death), max_attempts=most)
         slot.gang = None
-        slot.stillborn += not slot.ready
-        slot.failures += 1
-        # The first time at once; gangs that die again and again must not eat the machine.
-        wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
-        slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
-        self.last_death = (gang, death)
         self._announce.gang(gang, "DEAD", seconds=now - gang.started, message=str(death))
         for trial in requeued:
             self._announce.trial(self._ledger.trial(trial))
         for trial in aside:
             words = f"set aside after {most} attempts: {death.line}"
             event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
+
+    def _failed(self, slot: Slot, gang: int, logs: Path, death: Death, now: float) -> None:
+        """Write down that a gang has died, or did not start; when the next one may start in its place."""
+        gang_state(self._conn, gang, "DEAD", message=str(death))
+        event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang)
+        slot.stillborn += not slot.ready
+        slot.failures += 1
+        # The first time at once; gangs that die again and again must not eat the machine.
+        wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
+        slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
+        self.last_death = (gang, logs, death)
 
     def dismiss(self) -> None:
         """Tell every gang that nothing is left to train; each leaves at its next look into the store."""

@@ -38,7 +38,7 @@ from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store.connection import connect, told
+from hvdsweep.store.connection import connect, heard, told
 from hvdsweep.store.plans import Plan, next_round, recover, top_up
 from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
 from hvdsweep.words import counted
@@ -110,7 +110,7 @@ class Supervisor:
         settings = self._settings
         begun = time.monotonic()
         outcome = Outcome("FAILED", 1, "ended by an internal error")
-        with contextlib.closing(self._conn), self._signals, Guard():
+        with contextlib.closing(self._conn), self._signals, Guard(), heard(self._announce.warn):
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
             auto = settings.slots is not None
@@ -125,16 +125,26 @@ class Supervisor:
                 try:
                     self._prepare()
                     outcome = self._train()
-                except HvdsweepError as error:
-                    # Known by name: a lock that another program holds, a full disk, another supervisor.
-                    outcome = Outcome("FAILED", 1, str(error))
+                except (HvdsweepError, sqlite3.Error, OSError) as error:
+                    # A lock that another program holds, a full disk, another supervisor, a limit of this machine.
+                    outcome = Outcome("FAILED", 1, str(self._known(error)))
                     raise
                 finally:
                     self._end(outcome, time.monotonic() - begun)
-            except sqlite3.Error as error:
-                known = told(Path(self._store), error)
-                raise RunFailed(f"{self._store}: {error}." if known is error else str(known)) from error
+            except (sqlite3.Error, OSError) as error:
+                raise self._known(error) from error
         return outcome
+
+    def _known(self, error: Exception) -> Exception:
+        """The error for people."""
+        if isinstance(error, sqlite3.Error):
+            known = told(Path(self._store), error)
+            return RunFailed(f"{self._store}: {error}." if known is error else str(known))
+        if isinstance(error, OSError):
+            return RunFailed(
+                f"{error.filename or 'This machine'}: {error.strerror}. `hvdsweep doctor` checks it."
+            )
+        return error
 
     def _end(self, outcome: Outcome, seconds: float) -> None:
         """Leave nothing behind, and say how it ended."""
@@ -251,7 +261,7 @@ class Supervisor:
         self._layouts.choose(view)
         assert self._slots.last_death is not None
         self._announce.warn(
-            f"No gang of {failed} ranks starts ({self._slots.last_death[1].line}). Their trials are left to others: "
+            f"No gang of {failed} ranks starts ({self._slots.last_death[2].line}). Their trials are left to others: "
             f"{self._layouts.words}."
         )
         return True
@@ -302,10 +312,10 @@ class Supervisor:
             here = slots.of(self._ranks)
             if all(slot.given_up for slot in here) and not self._give_up_shape(view):
                 assert slots.last_death is not None
-                gang, death = slots.last_death
+                gang, logs, death = slots.last_death
                 return self._give_up(
-                    f"No gang comes to life. The last gang, {gang.id}, ended thus: {death}\n"
-                    f"Its logs: {gang.logs}. `hvdsweep doctor` checks this machine."
+                    f"No gang comes to life. The last gang, {gang}, ended thus: {death}\n"
+                    f"Its logs: {logs}. `hvdsweep doctor` checks this machine."
                 )
             slots.start(min(len(slots.of(self._ranks)), self._wanted(view)), self._ranks)
             self._outlook.tell(view, len(slots.living()), self._announce.report)
@@ -399,7 +409,8 @@ class Supervisor:
         )
         if self._ledger.request() != "stop":
             request_stop(self._conn, self._sweep)
-        self._wait_for_gangs()
+        # However long this took, the second gesture is the one that ends the waiting.
+        self._wait_for_gangs(heard=1 if self._signals.name else 0)
         return Outcome("IDLE", STOPPED, f"stopped by {why}; the same command goes on from here")
 
     def _give_up(self, why: str) -> Outcome:
@@ -407,8 +418,9 @@ class Supervisor:
         self._wait_for_gangs()
         return Outcome("FAILED", 1, why)
 
-    def _wait_for_gangs(self) -> None:
-        before = self._signals.gestures
+    def _wait_for_gangs(self, heard: int | None = None) -> None:
+        """Wait until they have left, or a gesture beyond those `heard` (None: all so far) asks to end them."""
+        before = self._signals.gestures if heard is None else heard
         self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._beat)
 
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,9 @@ BUSY_SECONDS = 30.0
 """How long one statement waits for a lock that another process holds."""
 
 ATTEMPTS = 4
-"""How often a transaction starts anew when the wait was in vain."""
+"""How often a transaction is tried."""
+
+_HEARERS: list[Callable[[str], object]] = []
 
 JOURNAL_BYTES = 64 * 2**20
 """A WAL that grew beyond this under a long reader is cut back once its content is in the main file."""
@@ -46,6 +48,7 @@ def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Co
     """
     path = Path(path)
     usable(path, may_be_missing=create)
+    writable(path)
     try:
         conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
@@ -162,6 +165,19 @@ def usable(path: Path, *, may_be_missing: bool = False) -> None:
         raise UserError(f"{path}: is {what}, not a database. {other}")
 
 
+def writable(path: Path) -> None:
+    """UserError unless the database, and its folder, where SQLite keeps a journal, may be written.
+
+    Asked before SQLite, which opens what it may only read, and leaves files next to it.
+    """
+    for place in (path, path.absolute().parent):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise UserError(
+                f"{path}: {place} cannot be written: you have no right to, or the disk is mounted read-only. "
+                "Change that, or name another file with --db."
+            )
+
+
 def missing(path: Path) -> str:
     """The message for a store that is not there."""
     return (
@@ -198,6 +214,16 @@ def told(path: Path, error: sqlite3.Error) -> Exception:
         case _:
             return error
     return UserError(f"{path}: {problem}")
+
+
+@contextmanager
+def heard(hear: Callable[[str], object]) -> Iterator[None]:
+    """In the block `hear` learns, after the first try, that a transaction waits for another program."""
+    _HEARERS.append(hear)
+    try:
+        yield
+    finally:
+        _HEARERS.remove(hear)
 
 
 @contextmanager
@@ -243,8 +269,11 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
                 sqlite3.SQLITE_BUSY,
                 sqlite3.SQLITE_LOCKED,
             )
+            known = _failed(conn, error)
             if not busy or attempt == ATTEMPTS - 1:
-                raise _failed(conn, error) from error
+                raise known from error
+            for hear in _HEARERS if attempt == 0 else ():
+                hear(f"Waiting up to {BUSY_SECONDS * (ATTEMPTS - 1):.0f} s more: {known}")
 
 
 def _failed(conn: sqlite3.Connection, error: sqlite3.Error) -> Exception:

@@ -14,14 +14,19 @@ from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.progress import reporter
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.supervisor import Supervisor
-from hvdsweep.store import connect, record_throughput, save_plan
+from hvdsweep.store import connect, connection, record_throughput, save_plan
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.launch.plans import plan_of
 
 
 def fake_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
-    """The fake gang in the place of horovodrun."""
+    """The fake gang in the place of horovodrun; with FAKE_START the machine refuses to start one, always or once."""
+    number, _, once = os.environ.get("FAKE_START", "").partition(" ")
+    if number:
+        if once:
+            del os.environ["FAKE_START"]
+        raise OSError(int(number), os.strerror(int(number)))
     return [sys.executable, str(Path(__file__).with_name("fake_gang.py")), *arguments]
 
 
@@ -44,6 +49,7 @@ def main() -> int:
         )
     conn.close()
     # Long enough, it tells a run that waits for its gangs from one that does not.
+    connection.BUSY_SECONDS = float(os.environ.get("FAKE_BUSY_SECONDS", connection.BUSY_SECONDS))
     slots.GIVE_BACK_SECONDS = float(os.environ.get("FAKE_GIVE_BACK_SECONDS", slots.GIVE_BACK_SECONDS))
     settings = Settings(**options.get("settings", {}))
     try:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -218,14 +219,9 @@ def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
     launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
     launched.send(signal.SIGINT)
     launched.until(lambda: store.one("SELECT request FROM sweeps") == "stop")
-
-    def gone() -> bool:
-        # Signals in quick succession count as one, so it is sent until it has been heard.
-        launched.send(signal.SIGINT)
-        time.sleep(0.6)
-        return launched.process.poll() is not None
-
-    wait_for(gone)
+    # Signals in quick succession count as one.
+    time.sleep(0.6)
+    launched.send(signal.SIGINT)
     assert launched.end()[0] == 130
     assert store.statuses() == ["PENDING"]
     assert store.processes() == []
@@ -301,6 +297,50 @@ def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) ->
     assert err.count("\n") == 1
     assert "no such table: trials" in err
     assert store.processes() == []
+
+
+def test_a_lock_that_stays_ends_the_run_in_words(launch: Launch, store: Store) -> None:
+    """It names the lock and the remedy, ends its gangs, counts no attempt; the next launch takes all up."""
+    launched = launch([[LONG]], steps=MANY_STEPS, environment={"FAKE_BUSY_SECONDS": "0.05"})
+    launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        code, _, err = launched.end()
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "is locked by another process that does not let go" in err
+    assert "internal error" not in err
+    assert store.processes() == []
+    assert launch([[LONG]], steps=MANY_STEPS, environment={"FAKE_GANG": "hurry"}).end()[0] == 0
+    assert store.rows("SELECT status, attempts FROM trials") == [("COMPLETE", 0)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"FAKE_START": "11"}, "cannot be started: Resource temporarily unavailable"),
+        ({"FAKE_START": "24"}, "cannot be started: Too many open files"),
+        ({"FAKE_START": "28"}, "cannot be started: No space left on device"),
+    ],
+)
+def test_limits_of_the_machine_end_a_run_in_words(
+    launch: Launch, store: Store, environment: dict[str, str], words: str
+) -> None:
+    """No process, no open file, no room for logs: tried three times, then exit code 1 with what the machine lacks."""
+    code, events, err = launch([[FINE]], environment=environment).end()
+    assert (code, err) == (1, "")
+    (end,) = of(events, "end")
+    assert words in end["message"]
+    assert store.rows("SELECT state FROM gangs") == [("DEAD",)] * 3
+    assert store.rows("SELECT status, attempts FROM trials") == [("PENDING", 0)]
+
+
+def test_a_limit_that_passes_costs_no_attempt(launch: Launch, store: Store) -> None:
+    """The first gang cannot be started, the second trains everything."""
+    code, _, _ = launch([[FINE] * 2], environment={"FAKE_START": "11 once"}).end()
+    assert code == 0
+    assert store.rows("SELECT state FROM gangs ORDER BY id") == [("DEAD",), ("STOPPED",)]
+    assert store.rows("SELECT status, attempts FROM trials") == [("COMPLETE", 0)] * 2
 
 
 @pytest.mark.parametrize("replaced", [False, True])

@@ -12,8 +12,10 @@ import pytest
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store import connect, connection, open_reader, transaction
+from hvdsweep.store.connection import begin, commit, heard
 from hvdsweep.store.filesystem import FileSystem, file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
+from tests.cli.forked import run, without_privileges
 
 from .plans import small_store
 
@@ -180,6 +182,46 @@ def test_a_writer_waits_its_turn_and_then_gives_up_with_words(planned: Path, mon
     with transaction(other):
         other.execute("UPDATE sweeps SET name = 'free again'")
     assert holder.execute("SELECT name FROM sweeps").fetchone() == ("free again",)
+
+
+def test_a_long_wait_is_heard_and_ends_when_the_lock_does(planned: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever listens learns what is waited for after the first try, once; a later try succeeds."""
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
+    holder, other = connect(planned), connect(planned)
+    begin(holder)
+    heard_words: list[str] = []
+
+    def hear(words: str) -> None:
+        heard_words.append(words)
+        commit(holder)
+
+    with heard(hear), transaction(other):
+        other.execute("UPDATE sweeps SET name = 'written'")
+    assert len(heard_words) == 1
+    assert "is locked by another process" in heard_words[0]
+    assert holder.execute("SELECT name FROM sweeps").fetchone() == ("written",)
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_what_may_not_be_written_is_named_before_sqlite_sees_it(planned: Path, place: str):
+    """A read-only file and a read-only folder: refused by whoever would write, by doctor too; nothing is left next to it."""
+    before = sorted(planned.parent.iterdir())
+    locked = planned if place == "file" else planned.parent
+    mode = locked.stat().st_mode
+    locked.chmod(mode & ~0o222)
+    try:
+        importing = ["import", "published/zhang_2024", "--db", str(planned)]
+        written = run(importing, planned.parent, before=without_privileges)
+        doctor = run(["doctor", "--quick", "--db", str(planned)], planned.parent, before=without_privileges)
+        read = run(["status", "--db", str(planned)], planned.parent, before=without_privileges)
+    finally:
+        locked.chmod(mode)
+    assert written.code == 2
+    assert f"{locked} cannot be written" in written.err
+    assert doctor.code == 1
+    assert f"{locked} cannot be written" in " ".join(doctor.out.split())
+    assert read.code == 0
+    assert sorted(planned.parent.iterdir()) == before
 
 
 def test_a_transaction_is_all_or_nothing(planned: Path):
