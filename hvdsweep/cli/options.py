@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from hvdsweep.layout import MOST_RANKS
 from hvdsweep.errors import UserError
+from hvdsweep.layout import MOST_RANKS
 from hvdsweep.visible import visible_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])

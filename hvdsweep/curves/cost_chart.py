@@ -55,7 +55,9 @@ def cost_chart(
         title=title or ("Cost" if cost else "Time") + " to the goal against batch size",
         annotations=notes,
         legend=True if series else None,
-        empty="no speed is known; `hvdsweep scale` measures it" if reached else "the goal was not reached",
+        empty="no speed is known; imported sweeps have none, `hvdsweep scale` measures others"
+        if reached
+        else "the goal was not reached",
     )
 
 
