@@ -21,6 +21,10 @@ from hvdsweep.visible import visible
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("hvdsweep.cli.demo", "Train a small sweep and draw its scaling curve: one to three minutes."),
     "launch": ("hvdsweep.cli.launch", "Train a sweep, or go on with it where it stopped."),
+    "batch": (
+        "hvdsweep.cli.batch",
+        "Sweeps as array jobs of a cluster (Slurm): submit, status, cancel, resubmit.",
+    ),
     "status": ("hvdsweep.cli.status", "How far every sweep is, and what its gangs do."),
     "trials": ("hvdsweep.cli.trials", "Trials by filter and order; one trial in full."),
     "events": ("hvdsweep.cli.events", "What happened: runs, gangs, failures."),
@@ -62,7 +66,8 @@ class LazyGroup(click.Group):
             return None
         command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
-        for parameter in command.params:
+        commands = command.commands.values() if isinstance(command, click.Group) else ()
+        for parameter in [parameter for one in (command, *commands) for parameter in one.params]:
             # A command that is run again in the same process has its bounds already.
             if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
                 parameter.type = _bounded(parameter.type)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from hvdsweep.cli import COMMANDS, group
+from hvdsweep.cli import COMMANDS, LazyGroup, group
 
 HEAD = """# Commands
 
@@ -25,16 +25,23 @@ def reference() -> str:
     for name in COMMANDS:
         command = group.get_command(context, name)
         assert command is not None
-        parts.append("\n".join(_section(command, click.Context(command, info_name=name, parent=context))))
+        own = click.Context(command, info_name=name, parent=context)
+        parts.append("\n".join(_section(command, own)))
+        if isinstance(command, click.Group):
+            for one, part in command.commands.items():
+                parts.append("\n".join(_section(part, click.Context(part, info_name=one, parent=own))))
     return "\n".join(parts)
 
 
 def _section(command: click.Command, context: click.Context) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f"## {context.info_name}\n"
+    depth = "##" if isinstance(context.parent and context.parent.command, LazyGroup) else "###"
+    yield f"{depth} {context.info_name}\n"
     yield f"`{context.command_path} {usage}`\n"
     for paragraph in (command.help or "").replace("\b\n", "").split("\n\n"):
         yield f"{' '.join(paragraph.split())}\n"
+    if isinstance(command, click.Group):
+        return
     yield "| option | meaning |"
     yield "| --- | --- |"
     for parameter in command.get_params(context):

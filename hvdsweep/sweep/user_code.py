@@ -11,8 +11,12 @@ import re
 import sys
 import tokenize
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hvdsweep.sweep.messages import closest
+
+if TYPE_CHECKING:
+    from hvdsweep.sweep.models import Sweep
 
 _NAME = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")
 
@@ -50,10 +54,35 @@ def fingerprint(name: str, source: str | None) -> str | None:
 
     It makes the user's code part of what a trial is.
     """
-    module = name.partition(":")[0]
-    file = _file(module, source) if source is not None else None
-    if file is None or source is None:
+    if source is None:
         return None
+    texts = _texts(name, source)
+    if not texts:
+        return None
+    code = _without_comments(texts.pop(name.partition(":")[0]))
+    # A module alone is hashed as it is, those that it imports after it.
+    code += "".join(f"\0{other}\0{_without_comments(texts[other])}" for other in sorted(texts))
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def files_of(sweep: Sweep, source: str | None) -> dict[str, Path]:
+    """The files of the user's code that a sweep names, and of those in `source` that they import: relative path -> file."""
+    found = {}
+    for name in (sweep.dataset, sweep.model):
+        if source is not None and ":" in name:
+            for module in _texts(name, source):
+                file = _file(module, source)
+                if file is not None:
+                    found[str(file.relative_to(source))] = file
+    return found
+
+
+def _texts(name: str, source: str) -> dict[str, str]:
+    """Module -> its text: the one that `module:function` names, and those in `source` that it imports; none if not found."""
+    module = name.partition(":")[0]
+    file = _file(module, source)
+    if file is None:
+        return {}
     texts = {module: _text(file)}
     waiting = [module]
     while waiting:
@@ -62,10 +91,7 @@ def fingerprint(name: str, source: str | None) -> str | None:
             if other not in texts and found is not None:
                 texts[other] = _text(found)
                 waiting.append(other)
-    code = _without_comments(texts.pop(module))
-    # A module alone is hashed as it is, those that it imports after it.
-    code += "".join(f"\0{other}\0{_without_comments(texts[other])}" for other in sorted(texts))
-    return hashlib.sha256(code.encode()).hexdigest()[:16]
+    return texts
 
 
 def _text(file: Path) -> str:

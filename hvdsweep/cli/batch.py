@@ -1,0 +1,362 @@
+"""`hvdsweep batch`: sweeps as array jobs of a cluster. Runs on a login node: no TensorFlow, no daemon."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hvdsweep.cli.options import DATABASE_VARIABLE, DEFAULT_DATABASE, json_option, print_json
+from hvdsweep.errors import UserError
+from hvdsweep.visible import visible
+from hvdsweep.words import counted
+
+if TYPE_CHECKING:
+    from hvdsweep.batch.scripts import Wanted
+    from hvdsweep.batch.status import BatchState
+    from hvdsweep.plan import Plan
+    from hvdsweep.sweep.load import LoadedSweep
+
+AT_LEAST_1 = click.IntRange(min=1)
+
+WATCH_SECONDS = 15.0
+"""Between two looks of --watch: schedulers want to be asked rarely."""
+
+JITTER = 0.2
+"""Looks come this share earlier or later, so that many watchers do not ask in step."""
+
+
+@click.group()
+def batch() -> None:
+    """Sweeps as array jobs of a cluster: submit, watch, cancel, submit what is left.
+
+    A batch folder holds the sweep, one readable job script, a database for each shard, and logs. `launch` inside a job finds its
+    hosts and the job's end by itself; a job that is stopped is requeued and continues.
+    """
+
+
+def _job_options(command: Any) -> Any:
+    """What a job is to be; the same for `submit` and `script`."""
+    for option in reversed(
+        (
+            click.option(
+                "--np", type=AT_LEAST_1, default=1, metavar="N", show_default=True, help="Ranks per trial."
+            ),
+            click.option(
+                "--gangs",
+                type=AT_LEAST_1,
+                default=1,
+                metavar="G",
+                show_default=True,
+                help="Trials side by side in each job.",
+            ),
+            click.option(
+                "--jobs",
+                type=click.IntRange(min=1, max=100_000),
+                metavar="J",
+                help="Shards, one per array task.  [default: from the expected hours, most jobs half their time]",
+            ),
+            click.option(
+                "--nodes",
+                type=AT_LEAST_1,
+                default=1,
+                metavar="M",
+                show_default=True,
+                help="Nodes of each job.",
+            ),
+            click.option(
+                "--gpus-per-node",
+                type=click.IntRange(min=0),
+                metavar="G",
+                help="GPUs on each node.  [default: the profile's]",
+            ),
+            click.option(
+                "--time",
+                "limit",
+                metavar="T",
+                help="Time limit of each job, such as 04:00:00.  [default: the site's]",
+            ),
+            click.option(
+                "--max-running",
+                type=AT_LEAST_1,
+                metavar="R",
+                help="Jobs at the same time.  [default: no limit]",
+            ),
+            click.option(
+                "--chain",
+                type=click.IntRange(min=0),
+                default=20,
+                metavar="N",
+                show_default=True,
+                help="Requeues and follow-up jobs of a shard at most.",
+            ),
+            click.option(
+                "--profile",
+                metavar="SITE",
+                help="Site profile: a name (cpu, gpu, apptainer, your own) or a TOML file.",
+            ),
+            click.option(
+                "--dir",
+                "folder",
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="The batch folder.  [default: NAME.batch]",
+            ),
+            click.option(
+                "--db",
+                type=click.Path(path_type=Path),
+                envvar=DATABASE_VARIABLE,
+                default=DEFAULT_DATABASE,
+                metavar="PATH",
+                help="A database with measured speeds, from which the hours are expected.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@batch.command()
+@click.argument("workload", metavar="SWEEP")
+@click.argument("options", metavar="[-- SCHEDULER-OPTIONS]", nargs=-1, type=click.UNPROCESSED)
+@_job_options
+@click.option("--dry-run", is_flag=True, help="Print the job script; write and submit nothing.")
+@click.option(
+    "--test", is_flag=True, help="Ask Slurm whether it would accept the job; write and submit nothing."
+)
+@json_option
+def submit(workload: str, dry_run: bool, test: bool, as_json: bool, **asked: Any) -> None:
+    """Make a batch folder for SWEEP and submit it to Slurm as one array job (several where arrays are limited).
+
+    What stands after -- goes into the script as #SBATCH lines. Exit code: 0 submitted, 1 Slurm refused, 2 bad input (nothing
+    written).
+    """
+    from hvdsweep.batch.folder import BatchFolder
+    from hvdsweep.batch.scripts import script
+    from hvdsweep.batch.slurm import Slurm
+    from hvdsweep.batch.submit import make_folder
+    from hvdsweep.batch.submit import submit as submit_shards
+
+    loaded, plan, wanted, hours = _wanted(workload, **asked)
+    text = script(wanted)
+    if dry_run:
+        click.echo(text, nl=False)
+        return
+    scheduler = Slurm()
+    if test:
+        click.echo(visible(scheduler.test(text, 1), lines=True))
+        return
+    folder = BatchFolder(wanted.folder)
+    make_folder(folder, loaded, plan, wanted)
+    try:
+        jobs = submit_shards(folder, range(1, wanted.shards + 1), scheduler)
+    finally:
+        if not folder.submitted().get("jobs"):
+            # Slurm refused everything: as if nothing had been asked.
+            import shutil
+
+            shutil.rmtree(folder.path, ignore_errors=True)
+    if as_json:
+        print_json(
+            {"folder": str(folder.path), "jobs": jobs, "shards": wanted.shards, "expected_hours": hours}
+        )
+        return
+    click.echo(
+        f"Submitted {counted(wanted.shards, 'shard')} as {'job' if len(jobs) == 1 else 'jobs'} {', '.join(jobs)}: {folder.path}"
+    )
+    click.echo(
+        f"About {hours:.2g} h of training in all. Next: hvdsweep batch status {shlex.quote(str(folder.path))}",
+        err=True,
+    )
+
+
+@batch.command("script")
+@click.argument("workload", metavar="SWEEP")
+@click.argument("options", metavar="[-- SCHEDULER-OPTIONS]", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--scheduler",
+    type=click.Choice(["slurm", "pbs", "lsf", "kubernetes"]),
+    default="slurm",
+    show_default=True,
+    help="For which scheduler.",
+)
+@_job_options
+def script_(workload: str, scheduler: str, **asked: Any) -> None:
+    """Print a job script (for Kubernetes an Indexed Job) for SWEEP, to adapt by hand. Nothing is written."""
+    from hvdsweep.batch.scripts import script
+
+    click.echo(script(_wanted(workload, **asked)[2], scheduler), nl=False)
+
+
+def _wanted(
+    workload: str,
+    np: int,
+    gangs: int,
+    jobs: int | None,
+    nodes: int,
+    gpus_per_node: int | None,
+    limit: str | None,
+    max_running: int | None,
+    chain: int,
+    profile: str | None,
+    folder: Path | None,
+    db: Path,
+    options: tuple[str, ...],
+) -> tuple[LoadedSweep, Plan, Wanted, float]:
+    """The sweep and what its jobs are to be, with the expected hours of all of them. UserError with all mistakes at once."""
+    from hvdsweep.batch.profiles import Profile, load_profile
+    from hvdsweep.batch.scripts import Wanted
+    from hvdsweep.batch.submit import expected_hours, shards_for
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import load_sweep
+
+    problems: list[str] = []
+    site, seconds, plan = Profile(), None, None
+    try:
+        loaded = load_sweep(workload)
+        plan = make_plan(loaded)
+        site = load_profile(profile, Path(loaded.file or workload))
+    except UserError as error:
+        problems += error.problems
+    place = (folder or Path(f"{plan.name if plan else 'sweep'}.batch".replace("/", "-"))).absolute()
+    wanted = Wanted(
+        "sweep", place, 1, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
+    )
+    for checked in ("seconds", "ranks_per_node"):
+        try:
+            getattr(wanted, checked)
+        except UserError as error:
+            problems += error.problems
+    if '"' in str(place) or "\n" in str(place):
+        problems.append(
+            f"--dir: {place}: Slurm cannot take a path with quotes or line breaks. Give another folder."
+        )
+    if any("\n" in option for option in options):
+        problems.append("SCHEDULER-OPTIONS: a line break in an option. Give one option after the other.")
+    if problems or plan is None:
+        raise UserError(*problems)
+    hours = expected_hours(plan, np, _speeds(db))
+    seconds = wanted.seconds
+    shards = jobs or shards_for(plan, hours, gangs, seconds)
+    trials = sum(study.target_trials for study in plan.studies)
+    if shards > trials:
+        raise UserError(f"--jobs: {shards}: the sweep has {trials} trials. Give at most {trials}.")
+    return loaded, plan, Wanted(
+        loaded.name, place, shards, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
+    ), hours  # fmt: skip
+
+
+def _speeds(db: Path) -> list[Any]:
+    if not db.is_file():
+        return []
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        return list(reader.throughput())
+
+
+FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+@batch.command("status")
+@FOLDER
+@click.option("--watch", is_flag=True, help="Stay, and look again every quarter of a minute, until Ctrl-C.")
+@json_option
+def status_(folder: Path, watch: bool, as_json: bool) -> None:
+    """Jobs, shards and trials of a batch folder: what each node trains, why a job waits, how failed ones ended, hours used.
+
+    One call of squeue (and of sacct, for jobs that the queue has forgotten) serves all jobs.
+    """
+    state = _state(folder)
+    if not watch:
+        _show(state, as_json)
+        return
+    try:
+        while True:
+            if not as_json:
+                click.clear()
+            _show(state, as_json, line=True)
+            time.sleep(WATCH_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
+            state = _state(folder)
+    except KeyboardInterrupt:
+        # The way to leave: nothing went wrong.
+        return
+
+
+def _state(folder: Path) -> BatchState:
+    from hvdsweep.batch.folder import BatchFolder
+    from hvdsweep.batch.slurm import Slurm
+    from hvdsweep.batch.status import batch_state
+
+    try:
+        scheduler: Slurm | None = Slurm()
+    except UserError:
+        # Elsewhere than on the cluster the shards and what jobs have written down still tell most.
+        scheduler = None
+    return batch_state(BatchFolder(folder.absolute()), scheduler)
+
+
+def _show(state: BatchState, as_json: bool, *, line: bool = False) -> None:
+    if as_json:
+        print_json(state.to_json(), line=line)
+        return
+    from rich.console import Console
+
+    from hvdsweep.cli.batch_view import rendered
+
+    console = Console(highlight=False, markup=False)
+    console.print(rendered(state))
+    if state.problem:
+        click.echo(visible(f"warning: {state.problem}"), err=True)
+
+
+@batch.command()
+@FOLDER
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def cancel(folder: Path, yes: bool) -> None:
+    """Cancel all jobs of a batch folder that wait or run. Running trials are saved; `batch resubmit` continues."""
+    from hvdsweep.batch.slurm import Slurm
+
+    scheduler = Slurm()
+    state = _state(folder)
+    jobs = [shard.job for shard in state.shards if shard.active and shard.job]
+    if not jobs:
+        click.echo("No job waits or runs.")
+        return
+    if not yes:
+        click.confirm(f"Cancel {counted(len(jobs), 'job')}?", abort=True, err=True)
+    scheduler.cancel(jobs)
+    click.echo(f"Cancelled {counted(len(jobs), 'job')}.")
+
+
+@batch.command()
+@FOLDER
+@json_option
+def resubmit(folder: Path, as_json: bool) -> None:
+    """Submit what is left: shards with untrained trials and no job that waits or runs. With nothing left it does nothing."""
+    from hvdsweep.batch.folder import BatchFolder
+    from hvdsweep.batch.slurm import Slurm
+    from hvdsweep.batch.submit import submit as submit_shards
+
+    scheduler = Slurm()
+    state = _state(folder)
+    if state.problem:
+        from hvdsweep.errors import RunFailed
+
+        raise RunFailed(f"{state.problem}\nWhich jobs still run is not known, so nothing was submitted.")
+    left = [shard.shard for shard in state.shards if shard.left]
+    jobs = submit_shards(BatchFolder(folder.absolute()), left, scheduler) if left else []
+    if as_json:
+        print_json({"jobs": jobs, "shards": left})
+    elif left:
+        click.echo(
+            f"Submitted {counted(len(left), 'shard')} as {'job' if len(jobs) == 1 else 'jobs'} {', '.join(jobs)}."
+        )
+    else:
+        click.echo("Nothing is left to submit.")
+    sys.exit(0)

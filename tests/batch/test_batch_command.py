@@ -1,0 +1,352 @@
+"""`hvdsweep batch` with stand-ins for Slurm's programs: what is written and asked, and what happens when they misbehave."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hvdsweep.batch import slurm
+from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.batch.profiles import SHIPPED, load_profile
+from hvdsweep.batch.scripts import SCHEDULERS, parse_time, spans
+from hvdsweep.batch.slurm import Slurm
+from hvdsweep.batch.status import batch_state, numbers
+from hvdsweep.cli.batch import batch
+from hvdsweep.errors import HvdsweepError, UserError
+from hvdsweep.plan import make_plan
+from hvdsweep.sweep import load_sweep
+from tests.batch.cluster import StandIn
+from tests.launch.test_sweeps import TEXT
+
+ROOT = Path(__file__).parents[2]
+
+Batch = Callable[..., Result]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    stand_in = StandIn(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", stand_in.path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return stand_in
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a blank in its name and a sweep of 30 trials."""
+    place = tmp_path / "my sweeps"
+    place.mkdir()
+    (place / "mine.toml").write_text(TEXT)
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def run(home: Path, cluster: StandIn) -> Batch:
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(batch, list(words))
+
+    return call
+
+
+def _words(result: Result) -> str:
+    """What a person reads of an error."""
+    return str(result.exception) if isinstance(result.exception, HvdsweepError) else result.output
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_script_is_printed_and_nothing_is_written(run: Batch, home: Path, scheduler: str) -> None:
+    """Every scheduler's script is whole; shells accept it; the folder's blank is quoted; no program is asked."""
+    result = run(
+        "script", "mine.toml", "--scheduler", scheduler, "--np", "4", "--nodes", "2", "--time", "1:00:00"
+    )
+    assert result.exit_code == 0, result.output
+    assert "@{" not in result.output
+    assert '--shard "$number/$shards" --db .' in result.output
+    if scheduler != "kubernetes":
+        checked = subprocess.run(
+            ["bash", "-n"], input=result.output, text=True, capture_output=True, check=False
+        )
+        assert checked.stderr == ""
+        assert f"folder='{home}/mine.batch'" in result.output
+    assert [path.name for path in home.iterdir()] == ["mine.toml"]
+
+
+def test_a_dry_run_is_the_script_that_is_submitted(run: Batch, home: Path, cluster: StandIn) -> None:
+    """What --dry-run prints is job.sh to the byte, with the scheduler's own options; --test and --dry-run write nothing."""
+    options = ("submit", "mine.toml", "--jobs", "2", "--time", "30", "--max-running", "1")
+    more = ("--", "--exclusive", "-C", "big mem")
+    printed = run(*options, "--dry-run", *more).output
+    assert '#SBATCH --exclusive -C "big mem"\n' in printed
+    assert cluster.asked("sbatch") == []
+    cluster.answer("sbatch", "cat >/dev/null; echo sbatch: Job 7 to start at noon >&2")
+    assert "Job 7 to start at noon" in run(*options, "--test", *more).output
+    assert [path.name for path in home.iterdir()] == ["mine.toml"]
+    cluster.answer("sbatch", "echo 101")
+    assert run(*options, *more).exit_code == 0
+    assert (home / "mine.batch" / "job.sh").read_text() == printed
+
+
+def test_arrays_are_split_where_the_cluster_limits_them(run: Batch, home: Path, cluster: StandIn) -> None:
+    """MaxArraySize 11 allows tasks 1 to 10: 24 shards are three arrays, each shard in exactly one, the limit shared."""
+    (home / "mine.toml").write_text((ROOT / "examples" / "digits.toml").read_text())
+    assert run("submit", "mine.toml", "--jobs", "24", "--max-running", "6").exit_code == 0
+    arrays = [line.split() for line in cluster.asked("sbatch")]
+    assert [(words[2], words[-1]) for words in arrays] == [
+        ("--array=1-10%2", "0"),
+        ("--array=1-10%2", "10"),
+        ("--array=1-4%2", "20"),
+    ]
+    record = json.loads((home / "mine.batch" / "batch.json").read_text())
+    assert [job["id"] for job in record["jobs"]] == ["101", "102", "103"]
+    assert [number for job in record["jobs"] for number in numbers(job["shards"])] == list(range(1, 25))
+    assert record["shards"] == 24
+
+
+def test_a_refused_submission_leaves_nothing(run: Batch, home: Path, cluster: StandIn) -> None:
+    """Slurm's words, exit code 1, no folder."""
+    cluster.answer(
+        "sbatch", "echo 'sbatch: error: Invalid account or account/partition combination' >&2; exit 1"
+    )
+    result = run("submit", "mine.toml")
+    assert "Invalid account" in _words(result)
+    assert result.exception.exit_code == 1  # type: ignore[union-attr]
+    assert [path.name for path in home.iterdir()] == ["mine.toml"]
+
+
+def test_what_was_submitted_before_a_refusal_is_kept(run: Batch, home: Path, cluster: StandIn) -> None:
+    """The second array is refused (too many jobs): the first stays on record, and resubmit asks for the rest alone."""
+    (home / "mine.toml").write_text((ROOT / "examples" / "digits.toml").read_text())
+    cluster.answer(
+        "sbatch",
+        f"[ -e '{home}/once' ] && {{ echo QOSMaxSubmitJob >&2; exit 1; }}; touch '{home}/once'; echo 5",
+    )
+    result = run("submit", "mine.toml", "--jobs", "15")
+    assert "QOSMaxSubmitJob" in _words(result)
+    assert "hvdsweep batch resubmit" in _words(result)
+    cluster.answer("sbatch", "echo 6")
+    cluster.queue(*(f"5_{task}|PENDING|1:00|| Priority" for task in range(1, 11)))
+    assert run("resubmit", "mine.batch").output == "Submitted 5 shards as job 6.\n"
+    assert cluster.asked("sbatch")[-1].split()[2] == "--array=1-5"
+    cluster.queue(
+        *(f"5_{task}|PENDING|1:00||Priority" for task in range(1, 11)),
+        *(f"6_{task}|RUNNING|1:00|n1|None" for task in range(1, 6)),
+    )
+    assert run("resubmit", "mine.batch").output == "Nothing is left to submit.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("echo Submitted, more or less", "not a job's number"),
+        ("", "not a job's number"),
+        ("printf '\\377\\n'", "not a job's number"),
+        ("exec sleep 600", "no answer within"),
+        ("kill -9 $$", "exit code -9"),
+    ],
+)
+def test_programs_that_misbehave_are_named(
+    run: Batch, cluster: StandIn, monkeypatch: pytest.MonkeyPatch, answer: str, words: str
+) -> None:
+    """Odd output, silence, a hang, a kill: one line that names the program, exit code 1."""
+    monkeypatch.setattr(slurm, "CALL_SECONDS", 1.0 if "sleep" in answer else 60.0)
+    cluster.answer("sbatch", answer)
+    result = run("submit", "mine.toml")
+    assert words in _words(result)
+    assert _words(result).startswith("sbatch: ")
+
+
+def test_all_mistakes_come_at_once(run: Batch, home: Path) -> None:
+    """A wrong sweep, profile, time and number of nodes: four problems, exit code 2, nothing written."""
+    (home / "wrong.toml").write_text(TEXT.replace('"fc_16"', '"fx_16"'))
+    problems = []
+    for words in (("wrong.toml",), ("mine.toml", "--profile", "nowhere")):
+        result = run("submit", *words, "--time", "soon", "--np", "3", "--nodes", "2")
+        assert isinstance(result.exception, UserError)
+        problems += [problem.split(":")[0] for problem in result.exception.problems]
+    assert {"--profile", "--time", "--nodes"} <= set(problems)
+    assert any("wrong.toml" in problem for problem in problems)
+    assert sorted(path.name for path in home.iterdir()) == ["mine.toml", "wrong.toml"]
+
+
+def test_a_folder_that_exists_is_not_touched(run: Batch, home: Path, cluster: StandIn) -> None:
+    """Submitting twice is refused with the way to continue; more shards than trials are refused too."""
+    assert run("submit", "mine.toml").exit_code == 0
+    before = (home / "mine.batch" / "batch.json").read_bytes()
+    assert "hvdsweep batch resubmit" in _words(run("submit", "mine.toml"))
+    assert (home / "mine.batch" / "batch.json").read_bytes() == before
+    assert "Give at most" in _words(run("submit", "mine.toml", "--jobs", "5000", "--dir", "other"))
+
+
+def test_code_of_the_user_travels_with_the_sweep(run: Batch, home: Path) -> None:
+    """The folder's copy is the same sweep, by its key, though it is called otherwise and lies elsewhere."""
+    example = ROOT / "examples" / "own_workload" / "sweep.toml"
+    assert run("submit", str(example), "--dir", "own").exit_code == 0
+    copy, original = load_sweep(str(home / "own" / "sweep.toml")), load_sweep(str(example))
+    assert make_plan(copy).key == make_plan(original).key
+    assert copy.name == original.name
+    assert (home / "own" / "rings.py").is_file()
+
+
+def test_no_cluster_here_is_said_with_the_way_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without sbatch nothing is written, and the message names `batch script`."""
+    monkeypatch.setenv("PATH", str(home))
+    result = CliRunner().invoke(batch, ["submit", "mine.toml"])
+    assert isinstance(result.exception, UserError)
+    assert "hvdsweep batch script" in str(result.exception)
+    assert [path.name for path in home.iterdir()] == ["mine.toml"]
+
+
+def test_status_reads_what_squeue_says(run: Batch, home: Path, cluster: StandIn) -> None:
+    """States, reasons, nodes and time left; lines that are none are skipped; one call for all jobs."""
+    run("submit", "mine.toml", "--jobs", "3")
+    cluster.queue(
+        "101_1|RUNNING|1-00:00:05|n1|None",
+        "slurm_load_jobs warning: something|odd",
+        "101_2|PENDING|INVALID||Resources, or|a bar",
+        "101_3|TIMEOUT|0:00|n2|TimeLimit",
+    )
+    state = json.loads(run("status", "mine.batch", "--json").output)
+    assert [
+        (shard["state"], shard["reason"], shard["node"], shard["seconds_left"]) for shard in state["shards"]
+    ] == [
+        ("RUNNING", "", "n1", 86_405),
+        ("PENDING", "Resources, or|a bar", "", None),
+        ("TIMEOUT", "", "n2", None),
+    ]
+    assert len(cluster.asked("squeue")) == 1
+    shown = run("status", "mine.batch").output
+    assert "0 of 3 shards done, 1 job running" in shown
+    assert "hvdsweep batch resubmit" in shown
+
+
+def test_without_an_answer_nothing_is_submitted_twice(run: Batch, cluster: StandIn) -> None:
+    """squeue fails: status still shows the shards and says why; resubmit and cancel do nothing."""
+    run("submit", "mine.toml", "--jobs", "2")
+    cluster.answer("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    state = json.loads(run("status", "mine.batch", "--json").output)
+    assert {shard["state"] for shard in state["shards"]} == {"UNKNOWN"}
+    assert "Unable to contact" in state["problem"]
+    asked = len(cluster.asked("sbatch"))
+    assert "nothing was submitted" in _words(run("resubmit", "mine.batch"))
+    assert len(cluster.asked("sbatch")) == asked
+    # All jobs forgotten is an answer.
+    cluster.answer("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert run("resubmit", "mine.batch").output == "Submitted 2 shards as job 102.\n"
+
+
+def test_cancel_asks_and_cancels_what_is_active(run: Batch, cluster: StandIn) -> None:
+    """Only jobs that wait or run are cancelled; without --yes a person is asked, and may say no."""
+    run("submit", "mine.toml", "--jobs", "3")
+    cluster.queue(
+        "101_1|RUNNING|5:00|n1|None", "101_2|COMPLETED|0:00|n1|None", "101_3|PENDING|5:00||Priority"
+    )
+    assert CliRunner().invoke(batch, ["cancel", "mine.batch"], input="n\n").exit_code != 0
+    assert cluster.asked("scancel") == []
+    assert run("cancel", "mine.batch", "--yes").output == "Cancelled 2 jobs.\n"
+    assert cluster.asked("scancel") == ["scancel 101_1 101_3"]
+
+
+def test_hours_are_those_that_jobs_have_written_down(tmp_path: Path, cluster: StandIn) -> None:
+    """Two nodes of 4 cores and 2 GPUs for 900 s, then 100 s to a kill, then a run at work; half a line is skipped."""
+    folder = BatchFolder(tmp_path / "batch")
+    folder.logs.mkdir(parents=True)
+    record = {"name": "x", "shards": 1, "jobs": [{"id": "7", "shards": "1", "offset": 0}]}
+    folder.record.write_text(json.dumps(record))
+    (folder.logs / "0001.jobs").write_text(
+        "1000 7_1 start n1 4(x2) 2 2\n1900 7_1 end 130\n2000 7_1 start n1 4(x2) 2 2\n2100 7_1 start n2 4(x2) 2 2\n17"
+    )
+    cluster.queue("7_1|RUNNING|10:00|n2|None")
+    state = batch_state(folder, Slurm(), now=2200.0)
+    assert state.core_hours == pytest.approx((900 + 100 + 100) * 8 / 3600)
+    assert state.gpu_hours == pytest.approx((900 + 100 + 100) * 4 / 3600)
+    assert (state.kills, state.lost_core_hours) == (1, pytest.approx(100 * 8 / 3600))
+    assert state.shards[0].state == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("lines", "state", "words"),
+    [
+        ("1 7_1 start n1 1 1 0\n9 7_1 end 130\n", "STOPPED", ""),
+        ("1 7_1 start n1 1 1 0\n9 7_1 end 1\n", "FAILED", "libcuda.so.1: cannot open"),
+        ("1 7_1 start n1 1 1 0\n", "KILLED", "libcuda.so.1: cannot open"),
+        ("", "GONE", "libcuda.so.1: cannot open"),
+        ("1 7_1 start n1 1 1 0\n9 7_1 end 130\n9 7_1 follow 8\n", "GONE", "libcuda.so.1: cannot open"),
+    ],
+)
+def test_how_a_job_ended_is_told_apart(
+    tmp_path: Path, cluster: StandIn, lines: str, state: str, words: str
+) -> None:
+    """A stop is no failure, a crash is one, with its last words; a job that wrote no end was killed; a follow-up job counts."""
+    folder = BatchFolder(tmp_path / "batch")
+    folder.logs.mkdir(parents=True)
+    folder.record.write_text(json.dumps({"shards": 1, "jobs": [{"id": "7", "shards": "1", "offset": 0}]}))
+    (folder.logs / "0001.jobs").write_text(lines)
+    (folder.logs / "0001.log").write_text("rank 0 starts\nlibcuda.so.1: cannot open\n\n")
+    shard = batch_state(folder, Slurm()).shards[0]
+    assert (shard.state, shard.words, shard.left) == (state, words, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 1800),
+        ("5:30", 330),
+        ("4:00:00", 14_400),
+        ("2-0", 172_800),
+        ("1-2:30", 95_400),
+        ("1-2:30:05", 95_405),
+    ],
+)
+def test_time_limits_are_read_as_slurm_reads_them(text: str, seconds: int) -> None:
+    """The six forms of sbatch(1)."""
+    assert parse_time(text) == seconds
+
+
+@given(st.sets(st.integers(1, 200)))
+def test_arrays_are_written_and_read(chosen: set[int]) -> None:
+    """`spans` names exactly the numbers."""
+    if chosen:
+        assert numbers(spans(sorted(chosen))) == sorted(chosen)
+
+
+def test_profiles_are_found_and_checked(home: Path, cluster: StandIn, tmp_path: Path) -> None:
+    """Beside the sweep before the user's own before those that ship; a wrong key or value is named with its file."""
+    for path in SHIPPED.glob("*.toml"):
+        assert load_profile(path.stem, home / "mine.toml").description
+    own = tmp_path / "config" / "hvdsweep" / "profiles"
+    own.mkdir(parents=True)
+    (own / "gpu.toml").write_text('partition = "mine"\nmodules = ["cuda/12"]\n')
+    assert load_profile("gpu", home / "mine.toml").partition == "mine"
+    (home / "gpu.toml").write_text('partition = "nearer"\n')
+    assert load_profile("gpu", home / "mine.toml").partition == "nearer"
+    for text, words in (
+        ("partitoin = 'x'", "partitoin: is no key of a profile"),
+        ("gpus_per_node = 'two'", "gpus_per_node: 'two'"),
+        ("gpus = '--gres=gpu:2'", "does not hold {gpus}"),
+        ("gpus = ", "cannot be read"),
+    ):
+        (home / "gpu.toml").write_text(text)
+        with pytest.raises(UserError, match=r"gpu\.toml") as caught:
+            load_profile("gpu", home / "mine.toml")
+        assert words in str(caught.value)
+
+
+def test_a_login_node_loads_no_tensorflow(home: Path) -> None:
+    """`batch` plans, prints and looks without TensorFlow, Horovod and Textual."""
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom hvdsweep.cli.batch import batch\n"
+        "assert CliRunner().invoke(batch, ['submit', 'mine.toml', '--dry-run']).exit_code == 0\n"
+        "import hvdsweep.batch.status\n"
+        "print([name for name in ('tensorflow', 'keras', 'horovod', 'textual') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "[]\n"
