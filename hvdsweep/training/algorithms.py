@@ -25,9 +25,11 @@ def has_velocity(algorithm: str) -> bool:
 def learning_rate(metaparameters: Mapping[str, Any], step: Any) -> Any:
     """eta_t = eta_0 - (1 - alpha) eta_0 t / T for t <= T, then alpha eta_0 (section 3); alpha = 1 is the constant schedule.
 
-    `step` t counts the updates already made (float32 scalar). T is never 0.
+    `step` t counts the updates already made (float32 scalar). T is never 0. Without a factor: the constant schedule.
     """
     initial = metaparameters["learning_rate"]
+    if "end_learning_rate_factor" not in metaparameters:
+        return initial
     alpha = metaparameters["end_learning_rate_factor"]
     fraction = tf.minimum(step / metaparameters["learning_rate_decay_steps"], 1.0)
     return initial - (1.0 - alpha) * initial * fraction
@@ -42,7 +44,8 @@ def descend(
     metaparameters: Mapping[str, Any],
 ) -> tuple[Any, Any | None]:
     """One update of one weight tensor: its new value and its new velocity (None for sgd)."""
-    gradient = gradient + metaparameters["weight_decay"] * weight
+    if "weight_decay" in metaparameters:
+        gradient = gradient + metaparameters["weight_decay"] * weight
     if algorithm == "sgd":
         return weight - eta * gradient, None
     gamma = metaparameters["momentum"]

@@ -32,6 +32,8 @@ DEFAULTS = {
     "weight_decay": 0.0,
 }
 """What a metaparameter is when a trial does not set it: a constant schedule, no smoothing, no decay."""
+OPTIONAL = ("end_learning_rate_factor", "learning_rate_decay_steps", "label_smoothing", "weight_decay")
+"""Those that change nothing at their default, so that they need not be computed."""
 
 
 Sums = tuple[list[Any], list[Any], Any]
@@ -104,6 +106,11 @@ class Update:
         self.ranks = ranks
         self.algorithm = algorithm
         self.names = (*DEFAULTS, *sorted(set(names) - set(DEFAULTS)))
+        # Smoothing, decay or a schedule that no trial asks for is not traced, nor computed.
+        given = set(names)
+        if "end_learning_rate_factor" in given:
+            given.add("learning_rate_decay_steps")
+        self._left_out = set(OPTIONAL) - given
         self._accumulate = accumulate
 
     def metaparameters(self, values: Mapping[str, float]) -> Any:
@@ -118,7 +125,9 @@ class Update:
         `words` travel with the gradients, so that what rank 0 has to say costs nothing.
         """
         network = self.network
-        named = {name: metaparameters[index] for index, name in enumerate(self.names)}
+        named = {
+            name: metaparameters[index] for index, name in enumerate(self.names) if name not in self._left_out
+        }
         gradients, statistics, sums = self._local_sums(batch, seed, step, named)
         *reduced, tail = self.ranks.sum_in_graph(
             [*gradients, *statistics, tf.concat([sums, words], 0)], name="gradients"
@@ -170,14 +179,14 @@ class Update:
         network, dataset = self.network, self.network.dataset
         rows, real = batch.rows[number], batch.real[number]
         inputs, targets = tf.gather(batch.features, rows), tf.gather(batch.labels, rows)
-        rates = {name: named[name] for name in self.names if name not in DEFAULTS}
+        rates = {name: value for name, value in named.items() if name not in DEFAULTS}
         valid = tf.cast(real, tf.float32)
         with stateless.scope(seed, step, batch.positions[number], valid=valid, **rates) as scope:
             if dataset.augment is not None:
                 inputs = dataset.augment(inputs, stateless.row_keys(scope, stateless.AUGMENTATION))
             with tf.GradientTape() as tape:
                 outputs = network.model(inputs, training=True)
-                losses, weights = dataset.task.losses(outputs, targets, named["label_smoothing"])
+                losses, weights = dataset.task.losses(outputs, targets, named.get("label_smoothing"))
                 total = tf.reduce_sum(tf.where(real, losses, 0.0))
                 weight = tf.reduce_sum(tf.where(real, weights, 0.0))
                 if network.penalties.kinds:

@@ -45,7 +45,7 @@ class End:
     """Updates made, the diverging one included."""
     message: str | None
     train_seconds: float
-    """Seconds inside compiled training calls."""
+    """Seconds inside compiled training calls, tracing and compiling left out; 0 where nothing else was timed."""
 
 
 Measurements = Sequence[tuple[int, dict[str, float]]]
@@ -147,7 +147,7 @@ class Study:
         metaparameters = self.loop.update.metaparameters(trial["metaparameters"])
         shuffle = Shuffle(len(self.network.dataset.train), seed)
         blocks = self._stream(shuffle, seed) if self._streamed else None
-        done, seconds, ask = 0, 0.0, False
+        done, timed, seconds, ask = 0, 0, 0.0, False
         if self.at_start:
             measured = self.evaluation.measure()
             ask = record(1, np.empty(0, np.float32), [(0, measured)])
@@ -169,8 +169,9 @@ class Study:
                 capacity=self.capacity,
             )
             took = time.perf_counter() - began
-            seconds += took
             made = len(chunk.losses)
+            if self._verified:
+                seconds, timed = seconds + took, timed + made
             self._remember_pace(chunk.pace, took / max(made, 1))
             first, done = done + 1, done + made
             measurements = self._measurements(chunk, done)
@@ -181,7 +182,8 @@ class Study:
             status, reason = self._ended(chunk, measurements, done)
             if status is not Status.RUNNING or chunk.asked:
                 message = self._divergence(chunk, done) if status is Status.INFEASIBLE else None
-                return End(status, reason, done, message, seconds)
+                # A study's first call also traces and compiles: the time of its updates is that of the others.
+                return End(status, reason, done, message, seconds * done / timed if timed else 0.0)
         raise AssertionError("a trial ends at its budget at the latest")
 
     def _next_block(

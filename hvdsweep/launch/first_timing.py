@@ -1,0 +1,112 @@
+"""Timing before the first layout of `--np auto`, so that a long sweep of a model nobody has timed does not start on a guess."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hvdsweep.launch.announce import Announcer
+from hvdsweep.launch.gang import CommandBuilder
+from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.scale import Case, Failed, Scale, Timed, cases_of
+from hvdsweep.layout import START_SECONDS, Shape
+from hvdsweep.plan import Plan as SweepPlan
+from hvdsweep.step_time import StepTimes, family
+from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.throughput import here_last, record_throughput, throughput
+from hvdsweep.words import counted, spoken
+
+SECONDS = 1.0
+"""Each case is timed for so long,"""
+CASE_SECONDS = 4.0
+"""which takes about so long with tracing it and warming it up."""
+MOST_SIZES = 4
+"""Batch sizes timed of each model: the others' times lie between theirs."""
+WORTH = 10
+"""A sweep is timed first where it is expected to take at least so many times as long as timing it."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What is to be timed on one number of ranks."""
+
+    np: int
+    cases: tuple[Case, ...]
+
+
+def wanted(plan: Plan, shapes: Sequence[Shape], times: StepTimes, expected: float) -> list[Timing]:
+    """What to time before one of `shapes` is chosen; empty where speeds are known, or it does not pay.
+
+    `expected`: seconds that the sweep takes as far as known. The least ranks, the most, and some between: times on other
+    numbers follow from theirs.
+    """
+    if not isinstance(plan, SweepPlan) or len(shapes) < 2:
+        return []
+    chosen = sorted({shapes[0], shapes[len(shapes) // 2], shapes[-1]})
+    found = [Timing(shape.np, tuple(_cases(plan, shape, times))) for shape in chosen]
+    found = [timing for timing in found if timing.cases]
+    cost = sum(START_SECONDS + CASE_SECONDS * len(timing.cases) for timing in found)
+    return found if expected >= WORTH * cost else []
+
+
+def _cases(plan: SweepPlan, shape: Shape, times: StepTimes) -> list[Case]:
+    """A few batch sizes of every model of which no speed on so many ranks is known."""
+    models: dict[str, dict[int, Case]] = {}
+    for case in cases_of(plan):
+        if times.known(case.workload, case.batch_size, shape.np, shape.gangs) is None:
+            models.setdefault(family(case.workload), {}).setdefault(case.batch_size, case)
+    return [by_size[size] for by_size in models.values() for size in _spread(sorted(by_size))]
+
+
+def _spread(sizes: Sequence[int]) -> list[int]:
+    """At most MOST_SIZES of them, the first and the last among them, evenly spread."""
+    count = min(len(sizes), MOST_SIZES)
+    return [sizes[place * (len(sizes) - 1) // max(1, count - 1)] for place in range(count)]
+
+
+def measure(
+    conn: sqlite3.Connection,
+    timings: Sequence[Timing],
+    announce: Announcer,
+    stop: Callable[[], bool],
+    *,
+    hosts: Sequence[Host] | None,
+    threads: int,
+    build: CommandBuilder,
+) -> None:
+    """Time them with so many `threads` a rank; each speed is stored as soon as it is known, as `hvdsweep scale` stores it.
+
+    What cannot be timed is a note: the gangs that train it will say what is wrong. `stop` ends it early.
+    """
+
+    def timed(one: Timed) -> None:
+        record_throughput(
+            conn,
+            workload=one.workload,
+            batch_size=one.batch_size,
+            np=one.np,
+            gangs=1,
+            steps=one.steps,
+            seconds=one.seconds,
+            host=one.host,
+        )
+
+    def failed(one: Failed) -> None:
+        first = one.message.partition("\n")[0]
+        announce.note(f"Not timed on {counted(one.np, 'rank')}: {first}")
+
+    cost = sum(START_SECONDS + CASE_SECONDS * len(timing.cases) for timing in timings)
+    ranks = ", ".join(str(timing.np) for timing in timings)
+    announce.note(
+        f"No speeds are known yet: timing steps on {ranks} ranks first, about {spoken(cost)}. The database keeps the speeds."
+    )
+    for timing in timings:
+        scale = Scale(timing.cases, [timing.np], seconds=SECONDS, hosts=hosts, threads=threads, build=build)
+        if scale.run(timed, failed, lambda now: None, stop).stopped:
+            return
+
+
+def speeds_of(conn: sqlite3.Connection) -> StepTimes:
+    """The speeds that the store knows; those of this machine count before those of others."""
+    return StepTimes(here_last(throughput(conn)))
