@@ -18,18 +18,22 @@ class Pace:
     complete: int = 0
     first: float | None = None
     """Seconds of the first COMPLETE trial, which also compiled."""
+    steady: bool = False
+    """Whether it is known what that trial took without compiling."""
     lost: float = 0.0
     """Seconds spent on trials that diverged or failed: part of the price of those that did not."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=99))
     """Seconds of the latest COMPLETE trials."""
 
-    def add(self, seconds: float, complete: bool) -> None:
-        """Count an ended trial."""
+    def add(self, seconds: float, complete: bool, trained: float | None = None) -> None:
+        """Count an ended trial. `trained`: seconds of its steps alone, where known."""
         if complete:
             self.complete += 1
-            self.recent.append(max(0.0, seconds))
             if self.first is None:
                 self.first = max(0.0, seconds)
+                if trained is not None:
+                    self.steady, seconds = True, min(seconds, trained)
+            self.recent.append(max(0.0, seconds))
         else:
             self.lost += max(0.0, seconds)
 
@@ -41,9 +45,14 @@ class Pace:
         return sorted(self.recent)[(len(self.recent) - 1) // 2] + self.lost / self.complete
 
     @property
+    def sure(self) -> bool:
+        """Whether more is known than how long the first trial took with compiling."""
+        return self.complete > 1 or self.steady
+
+    @property
     def setup(self) -> float | None:
-        """Seconds that a gang's first trial of the study takes longer; None until a second one can tell."""
-        if self.first is None or self.complete < 2:
+        """Seconds that a gang's first trial of the study takes longer; None where that is not known yet."""
+        if self.first is None or not self.sure:
             return None
         return max(0.0, self.first - sorted(self.recent)[(len(self.recent) - 1) // 2])
 
@@ -74,7 +83,11 @@ def remaining(
     is all that has finished.
     """
     finished = [pace for pace in paces.values() if pace.complete]
-    if len(finished) == 1 and tells_too_little(finished[0].complete, finished[0].first or 0.0):
+    if (
+        len(finished) == 1
+        and not finished[0].steady
+        and tells_too_little(finished[0].complete, finished[0].first or 0.0)
+    ):
         paces = {}
     setups = [pace.setup for pace in paces.values() if pace.setup is not None]
     setup = statistics.median(setups) if setups else 0.0
@@ -104,13 +117,13 @@ def remaining(
 
 
 def _timings(works: Sequence[Work], paces: Mapping[int, Pace]) -> list[Timing]:
-    """What the studies' trials have taken per step: of those where more than the compiling first one has finished, if any."""
+    """What the studies' trials have taken per step: of those where that is known without compiling, if any."""
     known = [
         (work, pace)
         for work in works
         if work.train_steps and (pace := paces.get(work.study)) is not None and pace.complete
     ]
-    steady = [(work, pace) for work, pace in known if pace.complete > 1]
+    steady = [(work, pace) for work, pace in known if pace.sure]
     return [
         Timing(work.workload, work.batch_size, pace.per_trial / work.train_steps)
         for work, pace in steady or known
@@ -119,7 +132,7 @@ def _timings(works: Sequence[Work], paces: Mapping[int, Pace]) -> list[Timing]:
 
 
 def _per_trial(work: Work, pace: Pace, timings: Sequence[Timing]) -> float | None:
-    if pace.complete > 1:
+    if pace.sure:
         return pace.per_trial
     step = step_seconds(timings, work.workload, work.batch_size)
     expected = None if step is None or not work.train_steps else step * work.train_steps

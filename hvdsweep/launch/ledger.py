@@ -231,6 +231,17 @@ class Ledger:
         ).fetchone()
         return Ended(*row)
 
+    def trained_seconds(self, trial: Ended) -> float | None:
+        """Seconds that the steps of a trial take by the speed of its gang, compiling left out; None where no speed is known."""
+        row = self.conn.execute(
+            "SELECT h.steps_per_second FROM trials t JOIN gangs g ON g.id = t.gang_id"
+            " JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id"
+            " JOIN throughput h ON h.workload = w.name AND h.batch_size = s.batch_size AND h.np = g.np"
+            " AND h.host IS g.host AND h.source = 'trial' WHERE t.id = ? ORDER BY h.time DESC LIMIT 1",
+            (trial.id,),
+        ).fetchone()
+        return None if row is None else trial.steps / row[0]
+
     def set_aside(self) -> list[Ended]:
         """The INCOMPLETE trials of the sweep."""
         return [

@@ -38,7 +38,11 @@ class Outlook:
     def count(self, trial: Ended) -> None:
         """Count a trial that has ended."""
         if trial.seconds is not None:
-            self._paces.setdefault(trial.study, Pace()).add(trial.seconds, trial.status == "COMPLETE")
+            pace = self._paces.setdefault(trial.study, Pace())
+            complete = trial.status == "COMPLETE"
+            # A study's first trial also compiles, and where trials stop when beaten it is the longest as well.
+            trained = self._ledger.trained_seconds(trial) if complete and not pace.complete else None
+            pace.add(trial.seconds, complete, trained)
 
     def tell(self, view: View, gangs: int, report: Callable[[Event], None]) -> None:
         """Report the progress, unless that was done less than a second ago."""

@@ -117,3 +117,16 @@ def test_a_single_short_trial_sets_no_pace() -> None:
     assert remaining(works, {1: pace(5.0)}, gangs=1) == ([None, None], None)
     assert remaining(works, {1: pace(5.0, 1.0)}, gangs=1)[0][0] == pytest.approx(9.0)
     assert remaining(works, {1: pace(60.0)}, gangs=1)[0][0] == pytest.approx(540.0)
+
+
+def test_what_compiling_took_is_not_left_again() -> None:
+    """A study whose first trial took 3 s, 0.2 s of that in steps: its 7 other trials take 0.2 s each, from the first
+    finished trial on; a study not begun pays its own 2.8 s."""
+    first = Pace()
+    first.add(3.0, complete=True, trained=0.2)
+    works = [work(1, 8, 7, gangs=1), work(2, 8, 8, workload="set/net/momentum")]
+    each, total = remaining(works, {1: first}, gangs=1)
+    assert each[0] == pytest.approx(7 * 0.2)
+    assert total == pytest.approx(7 * 0.2 + 8 * 0.2 + 2.8)
+    first.add(0.25, complete=True)
+    assert first.per_trial == pytest.approx(0.2)
