@@ -72,7 +72,7 @@ def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> f
     kin = [
         timing
         for timing in timings
-        if _family(timing.workload) == _family(workload) and 0 < timing.seconds < math.inf
+        if family(timing.workload) == family(workload) and 0 < timing.seconds < math.inf
     ]
     if not kin:
         return None
@@ -121,7 +121,7 @@ class StepTimes:
     def has(self, workload: str, np: int, gangs: int) -> bool:
         """Whether a speed of the same model was measured with just so many gangs of `np` ranks side by side."""
         return any(
-            row.np == np and row.gangs == gangs and _family(row.workload) == _family(workload)
+            row.np == np and row.gangs == gangs and family(row.workload) == family(workload)
             for row in self._rows
         )
 
@@ -137,7 +137,7 @@ class StepTimes:
             return found
         low, high = split_batch(batch_size, np, granule)[0]
         share = high - low
-        counts = {(row.np, row.gangs) for row in self._rows if _family(row.workload) == _family(workload)}
+        counts = {(row.np, row.gangs) for row in self._rows if family(row.workload) == family(workload)}
         for other, side in sorted(counts, key=lambda one: (abs(math.log(one[0] / np)), -one[1])):
             near = self.known(workload, share * other, other, side)
             if near is not None:
@@ -165,7 +165,7 @@ def tells_too_little(trials: int, seconds: float) -> bool:
     return trials < 2 and seconds < COMPILING
 
 
-def _family(workload: str) -> str:
+def family(workload: str) -> str:
     """Data set and model: the algorithm hardly matters to the time of a step."""
     return workload.rpartition("/")[0] or workload
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hvdsweep.launch.first_timing import Timing, speeds_of, wanted
 from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.layout import START_SECONDS, Layout, Shape, choose
 from hvdsweep.plan_layout import Study, described, forecast
-from hvdsweep.step_time import StepTimes
 from hvdsweep.store.runs import assign
-from hvdsweep.store.throughput import here_last, throughput
 
 if TYPE_CHECKING:
     from hvdsweep.store.plan_types import Plan
@@ -31,6 +30,9 @@ class Layouts:
             (study.workload, study.batch_size): study.id for study in ledger.studies.values()
         }
         self._shape_of: dict[int, Shape] = {}
+        self._seconds = 0.0
+        self._guessed = False
+        """Whether the first choice rests on times that were not measured."""
         self.current = shapes[0]
         """The shape whose gangs are started."""
         self.words = ""
@@ -42,10 +44,12 @@ class Layouts:
         `warm` has gangs that live; `starts`: seconds that starting gangs took in this run.
         """
         waiting = {study: float(view.counts[id].get("PENDING", 0)) for study, id in self._ids.items()}
-        times = StepTimes(here_last(throughput(self._ledger.conn)))
-        jobs = forecast(self._plan, self._shapes, times, waiting).jobs
+        expected = forecast(self._plan, self._shapes, speeds_of(self._ledger.conn), waiting)
         start = sum(starts) / len(starts) if starts else START_SECONDS
-        layout = choose(jobs, self._shapes, start=start, warm=warm)
+        layout = choose(expected.jobs, self._shapes, start=start, warm=warm)
+        used = [(study, shape.np) for study, shape in layout.shapes.items() if waiting[study]]
+        self._guessed = warm is None and expected.basis(used) != "measured"
+        self._seconds = layout.seconds
         for study, shape in layout.shapes.items():
             # One of which nothing waits keeps its shape: its last trials are with those gangs, and so are their replacements.
             if waiting[study] or self._shape_of.get(self._ids[study]) not in self._shapes:
@@ -60,6 +64,16 @@ class Layouts:
         self.current = phases[0][0] if phases else layout.phases[0].shape
         self.words = described(phases) if phases else ""
         return layout
+
+    def untimed(self) -> list[Timing]:
+        """What to time before the choice just made is trusted."""
+        return wanted(self._plan, self._shapes, speeds_of(self._ledger.conn), self._seconds)
+
+    def is_outdated(self, view: View) -> bool:
+        """Whether the first choice was a guess and a trial of every study has shown by now how long its steps take."""
+        return self._guessed and all(
+            counts.get("COMPLETE", 0) for counts in view.counts.values() if counts.get("PENDING", 0)
+        )
 
     def give_up_current(self) -> None:
         """Gangs of the present shape do not start: choose among the other shapes from now on."""

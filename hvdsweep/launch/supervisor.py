@@ -14,6 +14,7 @@ from pathlib import Path
 from hvdsweep.errors import HvdsweepError, RunFailed
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.events import PlanEvent, Reporter
+from hvdsweep.launch.first_timing import measure
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
@@ -88,6 +89,7 @@ class Supervisor:
         self._ledger = Ledger(self._conn, sweep, planned)
         self._announce = Announcer(self._ledger, reporter or Reporter())
         self._signals = StopSignals()
+        self._build = build
         self._slots = Slots(
             self._ledger, self._announce, settings, self._me, self._store, self._environment, build
         )
@@ -182,6 +184,17 @@ class Supervisor:
         else:
             self._layouts = Layouts(self._ledger, self._plan, self._shapes)
             self._layouts.choose(view)
+            if timings := self._layouts.untimed():
+                measure(
+                    self._conn,
+                    timings,
+                    announce,
+                    lambda: self._beat() or self._signals.gestures > 0,
+                    hosts=settings.hosts,
+                    threads=self._slots.threads,
+                    build=self._build,
+                )
+                self._layouts.choose(view)
             if self._layouts.words:
                 announce.note(f"Layout: {self._layouts.words}.")
             self._outlook.gangs_of = self._layouts.gangs_of
@@ -244,7 +257,7 @@ class Supervisor:
         """Under `--np auto`: give the slots to gangs of another size once those at work have nothing left to begin."""
         if self._layouts is None:
             return
-        if self._layouts.is_over(view):
+        if self._layouts.is_over(view) or self._layouts.is_outdated(view):
             before = self._layouts.current
             self._layouts.choose(view, warm=before, starts=self._slots.starts)
             if self._layouts.current != before:

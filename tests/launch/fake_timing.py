@@ -1,7 +1,8 @@
 """Ranks without Horovod: one process that answers `hvdsweep scale` as FAKE_TIMING in the environment tells it.
 
 Every case takes 10 steps of 1 / (100 np) seconds. "crash N": die after N answers. "hang": never answer. "error": the first
-case cannot be built. "child": start a grandchild in a session of its own, then hang.
+case cannot be built. "steep": steps of 1 / (100 np^2) seconds, so that more ranks always pay. "child": start a grandchild in a
+session of its own, then hang.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> None:
             say({"case": place, "error": "ValueError: no such layer"})
             continue
         assert case["metaparameters"]["learning_rate"] == 0.0
-        say({"case": place, "steps": 10, "seconds": 0.1 / int(options.np)})
+        say({"case": place, "steps": 10, "seconds": 0.1 / int(options.np) ** (2 if mode == "steep" else 1)})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`hvdsweep launch` of a sweep file with planted gangs. Arguments: DB, sweep file, gangs."""
+"""`hvdsweep launch` of a sweep file with planted gangs. Arguments: DB, sweep file, gangs, and for `--np auto` slots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from hvdsweep.sweep import load_sweep
 
 
 def planted_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
-    """The planted gang in the place of horovodrun."""
+    """The planted gang in the place of horovodrun; timing is faked too."""
+    if module.endswith(".timing"):
+        np = sum(host.slots for host in hosts)
+        return [sys.executable, str(Path(__file__).with_name("fake_timing.py")), "--np", str(np), *arguments]
     return [sys.executable, str(Path(__file__).with_name("planted_gang.py")), *arguments]
 
 
@@ -29,7 +32,8 @@ def main() -> int:
     saved = save(conn, plan)
     report(introduce(conn, plan, saved, path))
     conn.close()
-    settings = Settings(gangs=gangs)
+    slots = int(sys.argv[4]) if len(sys.argv) > 4 else None
+    settings = Settings(gangs=gangs, slots=slots)
     return Supervisor(path, saved.sweep_id, plan, settings, report, build=planted_command).run().exit_code
 
 
