@@ -118,6 +118,8 @@ class HvdsweepApp(App[None]):
         """The last one; it stays while a trouble may pass."""
         self.pending: Pending | None = None
         """The last launch started from here, until it ends."""
+        self.begun: set[int] = set()
+        """Sweeps asked to run whose supervisor has not signed in yet."""
         self.desk: CurveDesk | None = None
         """Tables of workloads and the goals asked about; made by the first screen that needs it."""
         self._exporting = threading.Lock()
@@ -180,6 +182,7 @@ class HvdsweepApp(App[None]):
         self.latest = message.update
         if isinstance(message.update, Snapshot):
             self.snapshot = message.update
+            self.begun -= {sweep.id for sweep in message.update.sweeps if sweep.live}
         elif message.update.gone:
             self.snapshot = None
         for screen in self.screen_stack:
@@ -311,6 +314,7 @@ class HvdsweepApp(App[None]):
 
     def on_launch_ended(self, message: LaunchEnded) -> None:
         self.pending = None
+        self.begun.discard(message.sweep)
         self.source.nudge()
         if message.code == 0:
             self.notify(f"{message.name}: every study has its trials.", markup=False)
@@ -332,7 +336,7 @@ class HvdsweepApp(App[None]):
             self.notify(message.text, severity="error", timeout=15, markup=False)
             if self.place is not None:
                 self.place.refresh_keys()
-        else:
+        elif message.text:
             self.notify(message.text, markup=False)
 
     def on_header_picked(self, message: Header.Picked) -> None:

@@ -12,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.stages import usually
@@ -119,105 +119,55 @@ class Changes:
     gangs: int = 1
     slots: int | None = None
     """Of `auto`; None: all."""
-    trials: int | None = None
+    trials: int | Mapping[str, int] | None = None
+    """For every batch size; or batch size (or "default") -> trials, where the others keep theirs."""
+    until: float | None = None
+    """Where trials come in rounds; `trials` is then the least number."""
     batch_sizes: tuple[int, ...] | None = None
 
 
-def arguments_to_go_on(db: Path, sweep_id: int, changes: Changes) -> list[str]:
-    """What to launch so that exactly this sweep goes on, or grows by `changes`.
+@dataclass(frozen=True)
+class Extent:
+    """What a sweep asks for now."""
 
-    Its file may have been changed or launched with options since: options are added until the plan is this sweep's again.
-    UserError where the file is gone, or describes another sweep now.
-    """
-    from hvdsweep.identity import definition_diff
-    from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import Overrides, load_sweep
-
-    file, key, definition = _stored(db, sweep_id)
-    if file is None or not Path(file).exists():
-        raise UserError(
-            f"sweep {sweep_id}: its file {file or '(none)'} is gone. Put it back, or compose the sweep anew: what is "
-            "trained already is taken over."
-        )
-    studies = definition["studies"]
-    wanted = Overrides(
-        trials=changes.trials or studies["trials"],
-        batch_sizes=list(changes.batch_sizes or studies["batch_sizes"]),
-        seed=studies["seed"],
-    )
-    plan = make_plan(load_sweep(file, wanted))
-    if plan.key != key:
-        budget = definition["budget"]
-        wanted = Overrides(
-            trials=wanted.trials,
-            batch_sizes=wanted.batch_sizes,
-            seed=wanted.seed,
-            stop=definition["training"]["stop"],
-            steps=budget["steps"] if budget.get("steps") and not budget.get("override") else None,
-        )
-        plan = make_plan(load_sweep(file, wanted))
-    if plan.key != key:
-        differences = "; ".join(definition_diff(definition, plan.definition)) or "its code"
-        raise UserError(
-            f"{file}: has changed since sweep {sweep_id} was made ({differences}). Launching it would begin another sweep: "
-            "undo the change to go on with this one."
-        )
-    return [file, *_options(file, wanted, plan), *rank_options(changes.np, changes.gangs, changes.slots)]
+    trials: Mapping[int, int]
+    """Batch size -> trials per study; where they come in rounds, before the first."""
+    until: float | None
+    """Where they come in rounds: how certain the answer has to be."""
 
 
-def _stored(db: Path, sweep_id: int) -> tuple[str | None, str, dict[str, Any]]:
-    from hvdsweep.store.reader import open_reader
+def arguments_of(sweep_id: int, changes: Changes) -> list[str]:
+    """The options of `hvdsweep launch` with which exactly this sweep continues, or grows by `changes`."""
+    arguments = ["--sweep", str(sweep_id)]
+    if isinstance(changes.trials, Mapping):
+        numbers = ",".join(f"{size}={number}" for size, number in changes.trials.items())
+        arguments += ["--trials", numbers]
+    elif changes.trials is not None:
+        arguments += ["--trials", str(changes.trials)]
+    if changes.until is not None:
+        arguments += ["--until", f"{changes.until:g}"]
+    if changes.batch_sizes is not None:
+        arguments += ["--batch-sizes", ",".join(map(str, changes.batch_sizes))]
+    return [*arguments, *rank_options(changes.np, changes.gangs, changes.slots)]
 
-    with open_reader(db) as reader:
-        return _row_of(reader, sweep_id)
 
-
-def _row_of(reader: Reader, sweep_id: int) -> tuple[str | None, str, dict[str, Any]]:
-    rows = reader.rows("SELECT file, key, definition FROM sweeps WHERE id = ?", (sweep_id,))
+def extent_of(sweep_id: int, reader: Reader) -> Extent:
+    """What a sweep of the store asks for now. UserError where there is no such sweep any more."""
+    rows = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     if not rows:
         raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
-    return rows[0][0], rows[0][1], json.loads(rows[0][2])
-
-
-def extent_of(reader: Reader, sweep_id: int) -> tuple[int, tuple[int, ...]]:
-    """(trials per study, batch sizes) that a sweep asks for now."""
-    import hvdsweep.sweep.batch_sizes  # noqa: F401 - loaded here, in a thread, for the dialog that follows
-
-    studies = _row_of(reader, sweep_id)[2].get("studies", {})
-    trials = studies.get("trials", 0)
-    if isinstance(trials, dict):
-        trials = trials["least"] if "until" in trials else max(trials.values())
-    return int(trials), tuple(studies.get("batch_sizes", ()))
-
-
-def _options(file: str, wanted: Any, plan: Any) -> list[str]:
-    """The options of `wanted` that the file does not say by itself."""
-    from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep
-
-    bare = make_plan(load_sweep(file)).definition
-    options: list[str] = []
-    if bare["studies"]["trials"] != plan.definition["studies"]["trials"]:
-        # Other numbers for other batch sizes have no option: then the file's hold.
-        trials = wanted.trials
-        if isinstance(trials, int):
-            options += ["--trials", str(trials)]
-        elif "until" in trials:
-            options += ["--trials", str(trials["least"]), "--until", f"{trials['until']:g}"]
-    if bare["studies"]["batch_sizes"] != plan.definition["studies"]["batch_sizes"]:
-        options += ["--batch-sizes", ",".join(map(str, wanted.batch_sizes))]
-    if bare["studies"]["seed"] != plan.definition["studies"]["seed"]:
-        options += ["--seed", str(wanted.seed)]
-    if bare["budget"] != plan.definition["budget"]:
-        options += ["--steps", str(wanted.steps)]
-    if bare["training"]["stop"] != plan.definition["training"]["stop"]:
-        options += ["--stop", str(wanted.stop)]
-    return options
+    studies = json.loads(rows[0][0]).get("studies", {})
+    trials, sizes = studies.get("trials", 0), studies.get("batch_sizes", ())
+    if not isinstance(trials, dict):
+        return Extent(dict.fromkeys(sizes, int(trials)), None)
+    if "until" in trials:
+        return Extent(dict.fromkeys(sizes, int(trials["least"])), float(trials["until"]))
+    return Extent({size: trials.get(str(size)) or trials["default"] for size in sizes}, None)
 
 
 def go_on(db: Path, sweep_id: int, changes: Changes, ended: Ended | None = None) -> Launched:
-    """Start, resume or extend a sweep of the store. UserError and RunFailed as `arguments_to_go_on` and `spawn_launch`."""
-    return spawn_launch(db, arguments_to_go_on(db, sweep_id, changes), ended)
+    """Start, resume or extend a sweep of the store; its file is not needed. RunFailed as `spawn_launch`."""
+    return spawn_launch(db, arguments_of(sweep_id, changes), ended)
 
 
 def stop(db: Path, sweep_id: int) -> None:

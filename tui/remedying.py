@@ -56,8 +56,8 @@ def propose(
     """The changed sweep that answers the cautions `only` of a curve (None: all). UserError where nothing can be changed."""
     from hvdsweep.curves.remedies import remedy
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import check_text, sweep_toml
-    from hvdsweep.sweep.restore import sweep_of
+    from hvdsweep.sweep import check_text
+    from hvdsweep.sweep.restore import definition_toml
 
     rows = reader.rows(
         f"SELECT name, file, definition, key, source, np, gangs, {reader.column('sweeps', 'slots')}"
@@ -73,7 +73,7 @@ def propose(
     if found is None:
         raise UserError(f"sweep {sweep}: no change of the sweep file answers this warning.")
     path = _free_path(file, name, reader.path)
-    text = sweep_toml(sweep_of(found.definition))
+    text = definition_toml(found.definition, f"sweep {sweep}")
     folder = None if file is None else str(Path(file).parent)
     checked = check_text(text, path.name, source=folder, name=name)
     if checked.loaded is None:

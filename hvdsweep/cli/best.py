@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
 from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
@@ -28,7 +28,7 @@ EFFECTIVE = "effective_learning_rate"
 @db_option
 @question_options
 @click.option(
-    "--goal", type=float, metavar="X", help="Reached strictly below (above).  [default: the sweep's]"
+    "--goal", type=GoalValue(), metavar="X", help="Reached strictly below (above).  [default: the sweep's]"
 )
 @json_option
 def best(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
 from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
@@ -31,7 +31,7 @@ SHOWN_IN_FULL = 4
 @click.option(
     "--goal",
     "goals",
-    type=float,
+    type=GoalValue(),
     multiple=True,
     metavar="X",
     help="Reached strictly below (above); may be repeated.  [default: the sweep's]",

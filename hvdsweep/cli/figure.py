@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
 @click.option("--maximize/--minimize", default=None, help="Whether more is better.")
-@click.option("--goal", "goals", type=float, multiple=True, metavar="X", help="Goal; may be repeated.")
+@click.option("--goal", "goals", type=GoalValue(), multiple=True, metavar="X", help="Goal; may be repeated.")
 @click.option("--step-budget", type=click.IntRange(min=0), metavar="N", help="Only steps up to N count.")
 @click.option(
     "--example-budget",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,16 @@ import click
 from click.core import ParameterSource
 
 from hvdsweep.cli.hosts import Where, hosts_options
-from hvdsweep.cli.options import DEFAULT_DATABASE, Ranks, db_option, json_option, print_json, share
+from hvdsweep.cli.launched import absent_data, checked, proved
+from hvdsweep.cli.options import (
+    DEFAULT_DATABASE,
+    Ranks,
+    db_option,
+    json_option,
+    print_json,
+    share,
+    trials_of,
+)
 from hvdsweep.cli.sharding import placed, shard_of, shard_options
 from hvdsweep.errors import UserError
 from hvdsweep.layout import MOST_RANKS
@@ -25,14 +33,21 @@ if TYPE_CHECKING:
     from hvdsweep.launch.settings import Settings
     from hvdsweep.plan import Plan
     from hvdsweep.store.rows import ThroughputRow
-    from hvdsweep.sweep import Overrides
 
 AT_LEAST_1 = click.IntRange(min=1)
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 @click.command()
-@click.argument("workloads", metavar="WORKLOAD...", nargs=-1, required=True)
+@click.argument("workloads", metavar="[WORKLOAD]...", nargs=-1)
+@click.option(
+    "--sweep",
+    "sweeps",
+    type=AT_LEAST_1,
+    multiple=True,
+    metavar="ID",
+    help="Train this sweep of the database, without its file. With --trials or --batch-sizes: extend it.",
+)
 @click.option(
     "--np",
     type=Ranks(),
@@ -53,7 +68,11 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @hosts_options
 @db_option
 @shard_options
-@click.option("--trials", type=AT_LEAST_1, metavar="N", help="Trials per study, instead of the file's.")
+@click.option(
+    "--trials",
+    metavar="N",
+    help="Trials per study, instead of the file's; or of single batch sizes: 64=9,default=3.",
+)
 @click.option(
     "--until",
     metavar="SHARE",
@@ -124,6 +143,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @json_option
 def launch(
     workloads: tuple[str, ...],
+    sweeps: tuple[int, ...],
     np: int | str,
     gangs: int,
     slots: int | None,
@@ -131,7 +151,7 @@ def launch(
     db: Path,
     shard: str | None,
     scratch: Path | None,
-    trials: int | None,
+    trials: str | None,
     until: str | None,
     batch_sizes: str | None,
     steps: int | None,
@@ -157,16 +177,18 @@ def launch(
     from hvdsweep.launch.settings import Settings
     from hvdsweep.sweep import Overrides
 
+    sweeps = tuple(dict.fromkeys(sweeps))
     chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT
     problems = _ranks_problems(np, gangs if chosen else None, slots)
-    plans, machines = _checked(
-        workloads, Overrides(trials, batch_sizes, steps, stop, seed, share(until)), where, problems
-    )
+    if not workloads and not sweeps:
+        raise click.UsageError("Name a sweep file or a preset, or a sweep of the database with --sweep.")
+    overrides = Overrides(trials_of(trials), batch_sizes, steps, stop, seed, share(until))
+    plans, machines = checked(workloads, sweeps, db, overrides, where, problems)
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)
-    absent = _absent_data(plans)
+    absent = absent_data(plans)
     if not absent:
-        plans = _proved(plans, start_timeout)
+        plans = proved(plans, sweeps, db, start_timeout)
     plans, db = shard_of(plans, shard, db)
     if dry_run:
         _show(plans, np, gangs, slots, machines, db, as_json)
@@ -234,77 +256,6 @@ def _auto(slots: int | None, hosts: tuple[Host, ...] | None) -> tuple[int, tuple
     if slots is not None and slots > total:
         raise UserError(f"--slots: {slots}: the hosts have {total}. Give at most {total}, or more hosts.")
     return slots or total, trimmed(hosts, slots or total)
-
-
-def _checked(
-    workloads: tuple[str, ...],
-    overrides: Overrides,
-    where: Where,
-    given: Sequence[str] = (),
-) -> tuple[list[Plan], tuple[Host, ...] | None]:
-    """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
-    from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep
-
-    problems = list(given)
-    machines: tuple[Host, ...] | None = None
-    try:
-        machines = where.machines()
-    except UserError as error:
-        problems += error.problems
-    plans: dict[str, Plan] = {}
-    for workload in workloads:
-        try:
-            plan = make_plan(load_sweep(workload, overrides))
-        except UserError as error:
-            problems += error.problems
-        else:
-            # The same sweep twice on one command line is trained once.
-            plans.setdefault(plan.key, plan)
-    if problems:
-        raise UserError(*problems)
-    return list(plans.values()), machines
-
-
-def _proved(plans: list[Plan], limit: float) -> list[Plan]:
-    """The plans with what their own code gives as a part of every trial; that code is tried here, before any gang."""
-    from hvdsweep.launch.proof import prove_plan
-
-    problems: list[str] = []
-    proved = []
-    for plan in plans:
-        try:
-            proved.append(
-                prove_plan(
-                    plan,
-                    limit=limit,
-                    tell=lambda text: click.echo(text, err=True),
-                    warn=lambda text: click.echo(f"warning: {text}", err=True),
-                )
-            )
-        except UserError as error:
-            problems += error.problems
-    if problems:
-        raise UserError(*problems)
-    return proved
-
-
-def _absent_data(plans: list[Plan]) -> dict[str, UserError]:
-    """Built-in data sets of these plans that are not on this machine, and how to get each.
-
-    Rank 0 always runs on this machine, so no trial could be trained.
-    """
-    from workloads.datasets import files
-
-    absent = {}
-    for dataset in dict.fromkeys(workload.dataset for plan in plans for workload in plan.workloads):
-        home = files.home_of(dataset)
-        if home is not None and home.folder not in absent:
-            try:
-                files.require(home)
-            except UserError as error:
-                absent[home.folder] = error
-    return absent
 
 
 def _show(

@@ -69,6 +69,27 @@ def share(until: str | None) -> float | None:
         raise UserError(f"--until: {until} {problem}") from None
 
 
+def trials_of(text: str | None) -> int | dict[str, int] | None:
+    """The value of --trials: a number, or batch size (or "default") -> number. UserError where it is neither."""
+    from hvdsweep.sweep.trial_counts import parse_trials
+
+    if text is None:
+        return None
+    try:
+        return parse_trials(text)
+    except ValueError as problem:
+        raise UserError(f"--trials: {text} {problem}") from None
+
+
+class GoalValue(click.types.FloatParamType):
+    """A number, or a percentage: 0.1 and 10% are the same."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, str) and value.rstrip().endswith("%"):
+            return float(super().convert(value.rstrip()[:-1], param, ctx)) / 100  # type: ignore[arg-type]
+        return float(super().convert(value, param, ctx))  # type: ignore[arg-type]
+
+
 def print_json(value: Any, *, line: bool = False) -> None:
     """One JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON has not."""
     click.echo(

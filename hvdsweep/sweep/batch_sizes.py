@@ -1,4 +1,4 @@
-"""Batch sizes as people write them: `[8, 16, 30]`, `"2^1..2^10"`, `"8..1024 *4"`, `"1,2,2^4..2^6"`."""
+"""Batch sizes as people write them: `[8, 16, 30]`, `"2^1..2^10"`, `"8..1024 *4"`, `"1,2,2^4..2^6"`, `"16 32 64"`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ LARGEST = 2**30
 """No batch size is larger: rows of a global batch are counted in 32 bits."""
 
 _TERM = re.compile(r"(?P<low>[^.*]+?)\s*(?:\.\.\s*(?P<high>[^.*]+?))?\s*(?:\*\s*(?P<factor>\S+))?")
+_BETWEEN_NUMBERS = re.compile(r"(?<=[0-9])\s+(?=[0-9])")
+_DASHED = re.compile(r"([0-9^]+)\s*(?:-|–|to|:)\s*([0-9^]+)")
 _NUMBER = re.compile(r"(?:2\s*\^\s*(?P<power>\d{1,3})|(?P<plain>\d{1,18}))")
 
 
@@ -15,12 +17,12 @@ def parse_batch_sizes(text: str) -> list[int]:
     """The batch sizes that `text` names, ascending. Raises ValueError with one sentence per mistake, joined
     by "; ".
 
-    Terms are separated by commas: a number, a power `2^k`, or a range `low..high` whose steps multiply by 2,
-    or by F after `*F`. Both ends of a range belong to it.
+    Terms are separated by commas (numbers also by blanks): a number, a power `2^k`, or a range `low..high` whose
+    steps multiply by 2, or by F after `*F`. Both ends of a range belong to it.
     """
     sizes: list[int] = []
     problems: list[str] = []
-    for term in text.split(","):
+    for term in _BETWEEN_NUMBERS.sub(",", text.strip()).split(","):
         try:
             sizes += _term(term.strip())
         except ValueError as problem:
@@ -52,6 +54,8 @@ def format_batch_sizes(sizes: list[int]) -> str | None:
 
 
 def _term(term: str) -> list[int]:
+    if dashed := _DASHED.fullmatch(term):
+        raise ValueError(f'"{term}" is no range; write {dashed[1]}..{dashed[2]}')
     match = _TERM.fullmatch(term)
     if match is None or (match["factor"] and not match["high"]):
         raise ValueError(f'"{term}" is neither a number, nor 2^k, nor a range like 2^1..2^10 or 8..1024 *2')

@@ -16,7 +16,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.sweep.checks import check
 from hvdsweep.sweep.messages import Location, Problem, closest, example_of, key_of, problems_of, without_tags
 from hvdsweep.sweep.models import Sweep
-from hvdsweep.sweep.trial_counts import with_until
+from hvdsweep.sweep.trial_counts import with_numbers, with_until
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -25,8 +25,8 @@ BYTE_ORDER_MARK = "\ufeff"
 class Overrides:
     """What the command line changes in a sweep file. None leaves the file's value."""
 
-    trials: int | dict[str, Any] | None = None
-    """`--trials`: studies.trials. A table, as the file gives it, comes from a stored sweep."""
+    trials: int | dict[str, int] | None = None
+    """`--trials`: studies.trials; or batch size (as text, or "default") -> trials, where the others keep theirs."""
     batch_sizes: str | list[int] | None = None
     """`--batch-sizes`: studies.batch_sizes."""
     steps: int | None = None
@@ -42,7 +42,13 @@ class Overrides:
         """Write the options into the file's tables; what location came from which option."""
         origins: dict[Location, str] = {}
         studies = raw.setdefault("studies", {})
-        trials = self.trials
+        trials: int | dict[str, Any] | None = self.trials
+        if isinstance(trials, dict) and isinstance(studies, dict):
+            try:
+                trials = with_numbers(studies.get("trials"), trials)
+            except ValueError as problem:
+                text = ",".join(f"{key}={number}" for key, number in trials.items())
+                raise UserError(f"--trials: {text} {problem}") from None
         if self.until is not None and isinstance(studies, dict):
             trials = with_until(
                 studies.get("trials"), self.until, trials if isinstance(trials, int) else None

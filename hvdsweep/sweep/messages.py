@@ -85,7 +85,7 @@ def _sentence(kind: str, context: Mapping[str, Any], found: object) -> str:
             whole = isinstance(found, float) and found.is_integer() and abs(found) < 2**63
             return f"is not a whole number; write {int(found) if whole else 'digits only'}"  # type: ignore[call-overload]
         case "float_type":
-            return "is not a number"
+            return "is not a number" + _as_share(found)
         case "finite_number":
             return "is not a finite number"
         case "bool_type":
@@ -111,6 +111,16 @@ def _sentence(kind: str, context: Mapping[str, Any], found: object) -> str:
             return f"has {len(str(found))} characters, and {context['max_length']} are the most allowed"
         case _:
             return f"is wrong ({kind.replace('_', ' ')})"
+
+
+def _as_share(found: object) -> str:
+    """The remedy for a percentage."""
+    from hvdsweep.sweep.trial_counts import parse_share
+
+    try:
+        return f"; write {parse_share(found):g}" if isinstance(found, str) and "%" in found else ""
+    except ValueError:
+        return ""
 
 
 def _not_a_metaparameter(location: Location, found: object) -> Problem:

@@ -57,8 +57,9 @@ momentum = { scale = "reverse_log", min = 0.8, max = 0.999 }
 NOTES = """\
 ## Batch sizes
 
-A list, `[8, 16, 30]`, or text: numbers and ranges, separated by commas. In text, `2^k` is a power of two, and `low..high` is a
-range of which both ends are members, each member twice the one before; `*4` after it makes that four times.
+A list, `[8, 16, 30]`, or text: numbers and ranges, separated by commas (numbers also by blanks). In text, `2^k` is a power of
+two, and `low..high` is a range of which both ends are members, each member twice the one before; `*4` after it makes that four
+times.
 
 ```toml
 [studies]

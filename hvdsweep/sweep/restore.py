@@ -1,11 +1,78 @@
-"""A stored sweep's definition as a sweep again, so that it can be written as a file where the file has changed or is gone."""
+"""A stored sweep as a sweep again: as a file's text, and ready to be planned without its file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hvdsweep.errors import UserError
+from hvdsweep.sweep.load import LoadedSweep, Overrides, check_text
 from hvdsweep.sweep.models import DEFAULT_COUNT, KEYS, MAX_TRIALS_FACTOR, Sweep
+from hvdsweep.sweep.write import sweep_toml
+
+if TYPE_CHECKING:
+    from hvdsweep.plan import Plan
+
+
+def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> LoadedSweep:
+    """Sweep `sweep` of the store at `db`, with its trials and batch sizes changed by `overrides`; its file need not exist.
+
+    UserError where there is no such sweep, where it was imported, or where an override does not fit.
+    """
+    from hvdsweep.store.reader import open_reader
+
+    if not db.exists():
+        raise UserError(f"{db}: does not exist; --sweep names a sweep of a database (--db)")
+    with open_reader(db) as reader:
+        rows = reader.rows("SELECT name, file, definition FROM sweeps WHERE id = ?", (sweep,))
+        sources = reader.rows(
+            "SELECT s.definition FROM studies s JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? LIMIT 1",
+            (sweep,),
+        )
+    if not rows:
+        raise UserError(f"{db}: sweep {sweep}: there is no such sweep; `hvdsweep status` lists them")
+    name, file, written = rows[0]
+    source = json.loads(sources[0][0]).get("source") if sources else None
+    called = f"{db}: sweep {sweep}"
+    text = definition_toml(json.loads(written), called)
+    checked = check_text(text, called, source=source, overrides=overrides, name=name)
+    if checked.loaded is None:
+        raise UserError(*checked.problems)
+    return LoadedSweep(checked.loaded.sweep, name, file, source, checked.warnings)
+
+
+def check_same(db: Path, sweep: int, plan: Plan) -> None:
+    """UserError unless `plan` is that of sweep `sweep` of the store: its own code or data may have changed since."""
+    from hvdsweep.identity import definition_diff
+    from hvdsweep.store.reader import open_reader
+
+    with open_reader(db) as reader:
+        ((key, written),) = reader.rows("SELECT key, definition FROM sweeps WHERE id = ?", (sweep,))
+    if key != plan.key:
+        changed = "; ".join(definition_diff(json.loads(written), plan.definition)) or "hvdsweep's version"
+        raise UserError(
+            f"{db}: sweep {sweep}: is another sweep now ({changed}); undo that change to train it, or launch its "
+            "file to begin a new sweep"
+        )
+
+
+def definition_toml(definition: Mapping[str, Any], called: str = "it") -> str:
+    """The text of a sweep file that plans the sweep of this definition, trials and all.
+
+    UserError, with the sweep called `called`, where the definition is none of a planned sweep.
+    """
+    from pydantic import ValidationError
+
+    if "dataset" not in definition:
+        raise UserError(f"{called}: was imported: it has results, but no search to train")
+    try:
+        return sweep_toml(sweep_of(definition))
+    except (ValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{called}: its definition in the database cannot be read as a sweep: {error}"
+        ) from error
 
 
 def sweep_of(definition: Mapping[str, Any]) -> Sweep:
@@ -30,12 +97,15 @@ def sweep_of(definition: Mapping[str, Any]) -> Sweep:
         raw["search"]["widen"] = True
     trials = studies["trials"]
     most = trials.get("most") if isinstance(trials, Mapping) else trials
-    if most is not None and studies.get("max_trials") == MAX_TRIALS_FACTOR * most:
-        del studies["max_trials"]
+    if most is not None:
+        default = MAX_TRIALS_FACTOR * most
+        if studies.get("max_trials") == (default if points is None else min(default, len(points))):
+            # Left to its default it grows with trials and points.
+            del studies["max_trials"]
     if points is not None:
         raw["search"]["points"] = [dict(point) for point in points]
         if studies["trials"] == len(points):
-            studies = {key: value for key, value in studies.items() if key not in ("trials", "max_trials")}
+            del studies["trials"]
     raw["studies"] = studies
     raw["training"] = _known(definition["training"])
     raw["infeasible"] = _known(definition["infeasible"])
@@ -47,7 +117,7 @@ def _known(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_overrides(table: Mapping[str, Any], entry: Any) -> dict[str, Any]:
-    """A table whose `override` is told by batch size, as the file tells it: batch sizes of one kind together."""
+    """A table whose `override` is kept by batch size, as the file has it: batch sizes with the same values together."""
     own = entry({key: value for key, value in table.items() if key != "override"})
     together: list[tuple[list[int], dict[str, Any]]] = []
     for size, values in sorted(table.get("override", {}).items(), key=lambda item: int(item[0])):

@@ -107,11 +107,49 @@ def with_until(trials: Any, until: float, least: int | None) -> dict[str, Any]:
     return {**bounds, "until": until}
 
 
+def parse_trials(text: str) -> int | dict[str, int]:
+    """`24`, or `64=9, default=3`: trials of every study, or of single batch sizes. ValueError, as the rest of a sentence, for
+    anything else."""
+    form = "is neither a number of trials nor numbers by batch size like 64=9,default=3"
+    terms = [term.strip() for term in text.replace(":", "=").strip("{} ").split(",")]
+    found: dict[str, int] = {}
+    for term in terms:
+        key, _, number = (part.strip() for part in term.rpartition("="))
+        if not (number.isascii() and number.isdigit() and len(number) <= len(str(MOST))):
+            raise ValueError(form)
+        if not key and len(terms) > 1:
+            raise ValueError(form)
+        found[key] = int(number)
+    if "" in found:
+        if not 1 <= found[""] <= MOST:
+            raise ValueError(f"is not between 1 and {MOST}")
+        return found[""]
+    try:
+        _numbers(found)
+    except ValueError as error:
+        raise ValueError(f"is wrong: {error}") from None
+    return found
+
+
+def with_numbers(trials: Any, numbers: dict[str, int]) -> dict[str, Any]:
+    """What the file's `studies.trials` (as TOML gives it) becomes with numbers for single batch sizes; the others keep theirs.
+
+    ValueError, as the rest of a sentence, where the file trains in rounds.
+    """
+    if isinstance(trials, dict) and _kind(trials) == "until":
+        raise ValueError(
+            "is a number for single batch sizes, but the sweep adds trials where its answer is least certain; "
+            "give --until, or one number for all"
+        )
+    others = trials if isinstance(trials, dict) else {} if trials is None else {DEFAULT: trials}
+    return {**others, **numbers}
+
+
 def parse_share(text: str) -> float:
     """`10%` or `0.1`. ValueError, as the rest of a sentence, for anything else."""
     written = text.strip()
     try:
-        share = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)
+        share = float(written.removesuffix("%").strip()) / (100 if written.endswith("%") else 1)
     except ValueError:
         raise ValueError("is neither a percentage like 10% nor a share like 0.1") from None
     if not 0 < share <= 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from hvdsweep.cli import COMMANDS, group
+from hvdsweep.cli.options import GoalValue
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,11 @@ def test_a_word_like_no_command_gets_the_list():
     result = CliRunner().invoke(group, ["xyzzy"])
     assert result.exit_code == 2
     assert all(name in result.output for name in COMMANDS)
+
+
+@pytest.mark.parametrize(("goal", "value"), [("10%", 0.1), (" 5 % ", 0.05), ("0.1", 0.1)])
+def test_a_goal_may_be_a_percentage(goal, value):
+    """What people write for a share is understood by every command that takes a goal."""
+    assert GoalValue().convert(goal, None, None) == pytest.approx(value)
+    with pytest.raises(click.BadParameter):
+        GoalValue().convert("ten%", None, None)

@@ -17,8 +17,9 @@ from hvdsweep.cli.launch import _hint, launch
 from hvdsweep.errors import UserError
 from hvdsweep.launch.events import NoteEvent
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, record_throughput
+from hvdsweep.store import connect, record_throughput, save_plan
 from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.restore import check_same, stored_sweep
 from tests.launch.test_sweeps import TEXT
 
 ROOT = Path(__file__).parents[2]
@@ -208,13 +209,13 @@ def test_a_supervisor_loads_no_tensorflow(tmp_path: Path, sweep_file: Path) -> N
     code = f"""
 import sys
 from hvdsweep.cli.hosts import Where
-from hvdsweep.cli.launch import _checked
+from hvdsweep.cli.launched import checked
 from hvdsweep.launch.supervisor import Supervisor
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.sweeps import save
 from hvdsweep.store import connect
 from hvdsweep.sweep import Overrides
-plans, _ = _checked(({str(sweep_file)!r},), Overrides(), Where())
+plans, _ = checked(({str(sweep_file)!r},), (), None, Overrides(), Where())
 conn = connect({str(tmp_path / "s.db")!r}, create=True)
 saved = save(conn, plans[0])
 conn.execute("UPDATE trials SET status = 'COMPLETE'")
@@ -255,3 +256,64 @@ def test_data_that_are_here_are_not_asked_for(tmp_path: Path, monkeypatch: pytes
         assert "imagenet: is not on this machine" in absent
         (tmp_path / "imagenet" / part).touch()
     assert CliRunner().invoke(launch, [preset, "--dry-run"]).stderr == ""
+
+
+def store_of(tmp_path: Path, sweep_file: Path) -> Path:
+    """A database that holds the sweep of a file; the file is gone."""
+    database = tmp_path / "s.db"
+    with closing(connect(database, create=True)) as conn:
+        save_plan(conn, make_plan(load_sweep(sweep_file)))
+    sweep_file.unlink()
+    return database
+
+
+def test_a_stored_sweep_is_launched_without_its_file(tmp_path: Path, sweep_file: Path) -> None:
+    """--sweep plans what the database keeps, and extends it by trials of one batch size."""
+    plan = make_plan(load_sweep(sweep_file))
+    database = store_of(tmp_path, sweep_file)
+    arguments = ["--sweep", "1", "--db", str(database), "--dry-run", "--json"]
+    (found,) = json.loads(CliRunner().invoke(launch, arguments).stdout)
+    assert found["name"] == plan.name
+    assert [study["batch_size"] for study in found["studies"]] == [study.batch_size for study in plan.studies]
+    size = found["studies"][0]["batch_size"]
+    (more,) = json.loads(CliRunner().invoke(launch, [*arguments, "--trials", f"{size}=9"]).stdout)
+    wanted = [9, *(study["trials"] for study in found["studies"][1:])]
+    assert [study["trials"] for study in more["studies"]] == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sweep", "9"], "sweep 9: there is no such sweep"),
+        (["--sweep", "1", "--seed", "3"], "--seed: 3: would begin another sweep"),
+        (["--sweep", "1", "--trials", "x"], "neither a number of trials nor numbers by batch size"),
+        (["--sweep", "1", "--trials", "0"], "0 is not between 1 and"),
+        (["--sweep", "1", "--trials", "64=0"], "64: 0 is not between"),
+        (["--sweep", "1", "--batch-sizes", "16-64"], '"16-64" is no range; write 16..64'),
+        (["--sweep", "1", "--db", "none.db"], "none.db: does not exist"),
+    ],
+)
+def test_what_a_stored_sweep_cannot_be(
+    tmp_path: Path, sweep_file: Path, arguments: list[str], words: str
+) -> None:
+    """One sentence, and nothing changes."""
+    database = store_of(tmp_path, sweep_file)
+    before = database.read_bytes()
+    result = CliRunner().invoke(launch, ["--db", str(database), *arguments])
+    assert isinstance(result.exception, UserError)
+    assert words in str(result.exception)
+    assert database.read_bytes() == before
+
+
+def test_a_sweep_whose_code_has_changed_is_not_trained_as_another(tmp_path: Path) -> None:
+    """The user's own module was edited since: the key that differs is named."""
+    (tmp_path / "mine.py").write_text("def build(info, options):\n    return None\n")
+    file = tmp_path / "own.toml"
+    file.write_text(TEXT.replace('"fc_16"', '"mine:build"'))
+    database = tmp_path / "s.db"
+    with closing(connect(database, create=True)) as conn:
+        save_plan(conn, make_plan(load_sweep(file)))
+    check_same(database, 1, make_plan(stored_sweep(database, 1)))
+    (tmp_path / "mine.py").write_text("def build(info, options):\n    return 3\n")
+    with pytest.raises(UserError, match=r"is another sweep now \(code.mine:build"):
+        check_same(database, 1, make_plan(stored_sweep(database, 1)))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hvdsweep.errors import UserError
 from hvdsweep.plan import make_plan
 from hvdsweep.sweep import LoadedSweep, Overrides, check_text, load_sweep, sweep_toml
-from hvdsweep.sweep.restore import sweep_of
+from hvdsweep.sweep.restore import definition_toml, sweep_of
 from workloads import catalogue
 
 EXAMPLES = sorted(str(path) for path in (Path(__file__).parents[2] / "examples").glob("*.toml"))
@@ -18,7 +19,7 @@ EXAMPLES = sorted(str(path) for path in (Path(__file__).parents[2] / "examples")
 def restored(loaded: LoadedSweep):
     """The plan of the file that is written from what the store keeps of a sweep."""
     stored = json.loads(json.dumps(make_plan(loaded).definition))
-    checked = check_text(sweep_toml(sweep_of(stored)), "restored.toml", source=loaded.source)
+    checked = check_text(definition_toml(stored), "restored.toml", source=loaded.source)
     assert checked.loaded is not None, checked.problems
     return make_plan(LoadedSweep(checked.loaded.sweep, checked.loaded.name, loaded.file, loaded.source))
 
@@ -56,3 +57,38 @@ def test_alike_overrides_are_written_together():
     assert text.count("[[search.override]]") == 1
     assert text.count("[[budget.override]]") == 1
     assert "batch_sizes = [4, 8]" in text
+
+
+def test_points_can_grow():
+    """A list of points that was stored keeps no number of trials at most: points added to the file are all trained."""
+    text = """
+dataset = "digits"
+model = "fc_16"
+algorithms = ["sgd"]
+[goal]
+metric = "val/classification_error"
+value = 0.5
+[budget]
+steps = 5
+[studies]
+batch_sizes = [8]
+trials = 2
+[search]
+points = [{ learning_rate = 0.1 }, { learning_rate = 0.2 }, { learning_rate = 0.3 }]
+"""
+    for given in (text, text.replace("trials = 2\n", "")):
+        loaded = check_text(given, "x.toml").loaded
+        assert loaded is not None
+        again = definition_toml(json.loads(json.dumps(make_plan(loaded).definition)))
+        more = again.replace("{ learning_rate = 0.3 }", "{ learning_rate = 0.3 }, { learning_rate = 0.4 }")
+        for one, other in ((given, again), (given.replace("0.3 }", "0.3 }, { learning_rate = 0.4 }"), more)):
+            (before,) = make_plan(check_text(one, "x.toml").loaded).studies  # type: ignore[arg-type]
+            (after,) = make_plan(check_text(other, "x.toml").loaded).studies  # type: ignore[arg-type]
+            assert (after.target_trials, after.max_trials) == (before.target_trials, before.max_trials)
+
+
+@pytest.mark.parametrize("definition", [{}, {"dataset": "digits"}, {"dataset": "digits", "goal": 3}])
+def test_what_was_never_planned_is_refused(definition):
+    """An imported sweep, or a damaged definition: one sentence that names it."""
+    with pytest.raises(UserError, match="sweep 7: "):
+        definition_toml(definition, "sweep 7")

@@ -6,7 +6,7 @@ import pytest
 
 from hvdsweep.sweep import Overrides, check_text, sweep_toml
 from hvdsweep.sweep.restore import sweep_of
-from hvdsweep.sweep.trial_counts import parse_share, with_until
+from hvdsweep.sweep.trial_counts import parse_share, parse_trials, with_numbers, with_until
 from tests.sweep.texts import GOOD, loaded, planned
 
 ROUNDS = ("trials = 24", "trials = { least = 8, most = 40, until = 0.05 }")
@@ -82,3 +82,46 @@ def test_what_is_no_share(text: str) -> None:
     """Everything else is refused, with what would be right."""
     with pytest.raises(ValueError, match=r"10%"):
         parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "trials"),
+    [
+        ("24", 24),
+        ("64=9", {"64": 9}),
+        (" 64 = 9, default = 3 ", {"64": 9, "default": 3}),
+        ("{ 64 = 9 }", {"64": 9}),
+        ("64:9", {"64": 9}),
+    ],
+)
+def test_trials_as_an_option(text, trials):
+    """One number, or numbers by batch size as in the file."""
+    assert parse_trials(text) == trials
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "64=", "=9,8=3", "9,8", "64=9;32=1", "0", "64=0", "07=3", "1" * 5000, "²"]
+)
+def test_what_is_no_number_of_trials(text):
+    """ValueError, never anything else."""
+    with pytest.raises(ValueError, match="is "):
+        parse_trials(text)
+
+
+@pytest.mark.parametrize(
+    ("file", "after"),
+    [
+        (24, {"default": 24, "64": 9}),
+        ({"default": 3, "64": 2}, {"default": 3, "64": 9}),
+        (None, {"64": 9}),
+    ],
+)
+def test_one_batch_size_gets_more(file, after):
+    """The other batch sizes keep their trials."""
+    assert with_numbers(file, {"64": 9}) == after
+
+
+def test_rounds_and_single_numbers_do_not_go_together():
+    """A sweep that trains in rounds decides its own numbers."""
+    with pytest.raises(ValueError, match="where its answer is least certain"):
+        with_numbers({"until": 0.1}, {"64": 9})

@@ -174,6 +174,8 @@ def test_where_a_sweep_comes_from(tmp_path):
         ("5..5", [5]),
         ("64, 1,2^2..16", [1, 4, 8, 16, 64]),
         (" 2 ^ 1 .. 2 ^ 3 * 2 ", [2, 4, 8]),
+        ("16 32 64", [16, 32, 64]),
+        ("1 2^2  2^4", [1, 4, 16]),
     ],
 )
 def test_batch_sizes_as_written(text, sizes):

@@ -16,9 +16,10 @@ from hvdsweep.plan import make_plan
 from hvdsweep.store import connect, save_plan
 from hvdsweep.store.reader import open_reader
 from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.sweep.restore import stored_sweep
 from tests.tui.stores import SWEEP
 from tui import launching
-from tui.launching import Changes, arguments_to_go_on, delete, extent_of, go_on, spawn_launch, stop
+from tui.launching import Changes, arguments_of, delete, extent_of, go_on, spawn_launch, stop
 
 
 @pytest.fixture
@@ -40,10 +41,14 @@ def launched(db: Path, arguments: list[str]) -> int:
     import click
 
     from hvdsweep.cli.launch import launch
+    from hvdsweep.cli.options import trials_of
 
     given = launch.make_context("launch", [*arguments, "--db", str(db)], parent=click.Context(launch)).params
-    overrides = Overrides(given["trials"], given["batch_sizes"], given["steps"], given["stop"], given["seed"])
-    return saved(db, Path(given["workloads"][0]), overrides)
+    assert given["workloads"] == ()
+    overrides = Overrides(trials_of(given["trials"]), given["batch_sizes"])
+    (sweep,) = given["sweeps"]
+    with closing(connect(db)) as conn:
+        return save_plan(conn, make_plan(stored_sweep(db, sweep, overrides))).sweep_id
 
 
 CASES = {
@@ -59,47 +64,40 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_going_on_means_the_very_same_sweep(tmp_path, file, case):
-    """However a sweep was launched, the arguments to go on lead to it again, and neither add nor withdraw a trial."""
+    """However a sweep was launched, and though its file is gone: the same sweep continues, and no trial is added or lost."""
     db = tmp_path / "a.db"
     sweep = saved(db, file, CASES[case])
+    file.unlink()
     with open_reader(db) as reader:
         before = reader.trials().total
-    assert launched(db, arguments_to_go_on(db, sweep, Changes(np=2, gangs=3))) == sweep
+    assert launched(db, arguments_of(sweep, Changes(np=2, gangs=3))) == sweep
     with open_reader(db) as reader:
         assert reader.trials().total == before
 
 
 def test_extending_adds_and_keeps(tmp_path, file):
-    """More trials and batch sizes are the same sweep, grown."""
+    """More trials and batch sizes, or trials of one batch size, are the same sweep, grown."""
     db = tmp_path / "a.db"
     sweep = saved(db, file, Overrides(trials=2))
-    arguments = arguments_to_go_on(db, sweep, Changes(trials=6, batch_sizes=(16, 64, 256, 512)))
-    assert launched(db, arguments) == sweep
+    more = Changes(trials=6, batch_sizes=(16, 64, 256, 512))
+    assert launched(db, arguments_of(sweep, more)) == sweep
     with open_reader(db) as reader:
-        assert extent_of(reader, sweep) == (6, (16, 64, 256, 512))
+        assert extent_of(sweep, reader).trials == dict.fromkeys((16, 64, 256, 512), 6)
         assert reader.trials().total == 2 * 4 * 6
+    assert launched(db, arguments_of(sweep, Changes(trials={"64": 9}))) == sweep
+    with open_reader(db) as reader:
+        assert extent_of(sweep, reader).trials == {16: 6, 64: 9, 256: 6, 512: 6}
+        assert reader.trials().total == 2 * (4 * 6 + 3)
 
 
-def test_a_file_that_became_another_sweep_is_refused(tmp_path, file):
-    """The message names what has changed; nothing is started."""
+def test_a_sweep_that_is_gone(tmp_path, file):
+    """Both the dialog and the command name what is missing."""
     db = tmp_path / "a.db"
-    sweep = saved(db, file)
-    file.write_text(SWEEP.replace("max = 10.0", "max = 3.0"))
-    with pytest.raises(
-        UserError, match=r"has changed since sweep 1 was made \(search.learning_rate.max: 10.0 -> 3.0\)"
-    ):
-        arguments_to_go_on(db, sweep, Changes())
-
-
-def test_a_file_that_is_gone_is_told(tmp_path, file):
-    """With what to do."""
-    db = tmp_path / "a.db"
-    sweep = saved(db, file)
-    file.unlink()
-    with pytest.raises(UserError, match=r"digits.toml is gone. Put it back"):
-        arguments_to_go_on(db, sweep, Changes())
-    with pytest.raises(UserError, match="not in the database any more"):
-        arguments_to_go_on(db, 99, Changes())
+    saved(db, file)
+    with open_reader(db) as reader, pytest.raises(UserError, match="not in the database any more"):
+        extent_of(99, reader)
+    with pytest.raises(UserError, match="sweep 99: there is no such sweep"):
+        stored_sweep(db, 99)
 
 
 def program(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
@@ -177,14 +175,14 @@ def test_the_command_is_the_hvdsweep_that_runs_now():
 
 
 def test_go_on_starts_what_the_arguments_say(tmp_path, file, monkeypatch):
-    """From sweep to process: file and options reach the command."""
+    """From sweep to process: its number and the options reach the command."""
     program(monkeypatch, "import sys; print(*sys.argv[1:])")
     db = tmp_path / "a.db"
     sweep = saved(db, file)
     ended = threading.Event()
     started = go_on(db, sweep, Changes(np=2, gangs=1, trials=5), lambda code, words: ended.set())
     assert ended.wait(30)
-    assert f"launch --db {db} {file} --trials 5 --np 2 --gangs 1" in started.log.read_text()
+    assert f"launch --db {db} --sweep {sweep} --trials 5 --np 2 --gangs 1" in started.log.read_text()
 
 
 def test_stop_and_delete_go_through_the_store(tmp_path, file):

@@ -108,11 +108,7 @@ async def test_only_what_changed_changes(source, trained):
 
 
 async def test_start_by_keys(changeable, started, path):
-    """r, the numbers of ranks and gangs, Enter: `hvdsweep launch` with the sweep's file; its end is told."""
-    (path.parent / "digits.toml").write_text((Path(snapshot_of(path).sweeps[0].file)).read_text())
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE sweeps SET file = ? WHERE name = 'digits'", (str(path.parent / "digits.toml"),))
-    conn.close()
+    """r, the numbers of ranks and gangs, Enter: `hvdsweep launch --sweep`; its end is shown."""
     async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("r")
         await settle(pilot)
@@ -120,9 +116,7 @@ async def test_start_by_keys(changeable, started, path):
         assert "4 ranks in all" in screen_text(pilot)
         await pilot.press("3", "tab", "1", "enter")
         await settle(pilot)
-        assert started == [
-            ["launch", "--db", str(path), str(path.parent / "digits.toml"), "--np", "3", "--gangs", "1"]
-        ]
+        assert started == [["launch", "--db", str(path), "--sweep", "1", "--np", "3", "--gangs", "1"]]
         assert changeable.nudges
         assert "digits starts as process" in screen_text(pilot)
         # Not offered again while the first one has not signed in.
@@ -160,8 +154,9 @@ async def test_extend_by_the_mouse(changeable, started):
 @pytest.mark.parametrize(
     ("field", "keys", "words"),
     [
-        ("trials", "0", "give a whole number of at least 1"),
-        ("trials", "x", "give a whole number of at least 1"),
+        ("trials", "0", "0 is not between 1 and"),
+        ("trials", "x", "neither a number of trials nor numbers by batch size"),
+        ("trials", "64=2, default=9", "trials at 64: 2 are fewer than the 4 now"),
         ("trials", "2", "2 are fewer than the 4 now"),
         ("np", "", "ranks per trial: nothing: give a whole number"),
         ("batch_sizes", "16, 64", "256 would be withdrawn"),
@@ -192,8 +187,32 @@ async def test_a_whole_sweep_is_not_started_again(source):
         assert "t Extend" in keys
 
 
-async def test_a_sweep_whose_file_is_gone_is_told(changeable, started, path):
-    """The remedy is shown, nothing is started, and Start is offered again."""
+async def test_trials_for_one_batch_size(changeable, started):
+    """With the cursor in the list of studies, t asks for the trials of that batch size only."""
+    async with pilot_of(changeable, selection=DIGITS) as pilot:
+        studies = pilot.app.screen.query_one("#studies", Table)
+        studies.focus()
+        wanted = next(study for study in pilot.app.screen.sweep.studies if study.batch_size == 64)
+        studies.move_to(str(wanted.id))
+        await settle(pilot)
+        await pilot.press("t")
+        await settle(pilot)
+        assert "Extend digits at batch size 64" in screen_text(pilot)
+        await pilot.press(*"9", "enter")
+        await settle(pilot)
+        assert started[0][3:7] == ["--sweep", "1", "--trials", "64=9"]
+
+
+async def test_trials_for_the_batch_size_of_a_trial(changeable, started):
+    """On Live, t extends the batch size of the selected trial."""
+    async with pilot_of(changeable, selection=Selection(1, batch_size=256), place="live") as pilot:
+        await pilot.press("t")
+        await settle(pilot)
+        assert "Extend digits at batch size 256" in screen_text(pilot)
+
+
+async def test_a_sweep_whose_file_is_gone_is_started(changeable, started, path):
+    """The database holds all of it: nothing is refused."""
     with sqlite3.connect(path) as conn:
         conn.execute("UPDATE sweeps SET file = '/nowhere/digits.toml'")
     conn.close()
@@ -202,10 +221,7 @@ async def test_a_sweep_whose_file_is_gone_is_told(changeable, started, path):
         await settle(pilot)
         await pilot.press("enter")
         await settle(pilot)
-        assert started == []
-        shown = " ".join(line.rpartition("▌")[2] for line in screen_text(pilot).splitlines() if "▌" in line)
-        assert "is gone. Put it" in " ".join(shown.split())
-        assert "r Start" in screen_text(pilot).splitlines()[-1]
+        assert started[0][3:5] == ["--sweep", "1"]
 
 
 async def test_a_launch_that_ends_badly_says_why(changeable):
@@ -258,9 +274,8 @@ async def test_copying_the_command(source):
     async with pilot_of(source) as pilot:
         await pilot.press("c")
         words = shlex.split(pilot.app.clipboard)
-        assert words[:2] == ["hvdsweep", "launch"]
-        assert words[2].endswith("digits.toml")
-        assert words[3:] == ["--db", "/data/hvdsweep.db"]
+        assert words[:3] == ["hvdsweep", "launch", "--sweep"]
+        assert words[4:] == ["--db", "/data/hvdsweep.db"]
 
 
 NOTHING = Snapshot("/data/hvdsweep.db", 0.0, (), (), (), (), ())

@@ -34,7 +34,7 @@ SWEEPS = (
         "extend",
         ("t",),
         "Extend",
-        "Add trials or batch sizes to the selected sweep.",
+        "Add trials or batch sizes to the selected sweep; in the list of studies, trials to the selected batch size.",
         ("sweeps",),
         when="can_extend",
     ),
@@ -86,6 +86,14 @@ COMPOSE = (
 )
 
 LIVE = (
+    Action(
+        "extend",
+        ("t",),
+        "Extend",
+        "Add trials to the batch size of the selected trial, or to all where none is selected.",
+        ("live",),
+        when="can_extend",
+    ),
     Action(
         "open", ("enter",), "Open", "Open the selected trial.", ("live",), when="has_trial", palette=False
     ),

@@ -108,7 +108,10 @@ def stored(sweep_id: int, reader: Reader) -> Start:
     remark = f"From what the database keeps of sweep {sweep_id}" + (
         f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
     )
-    return Start(text_of(definition), name=name, np=np, gangs=gangs, slots=slots, remark=remark)
+    from hvdsweep.sweep.restore import definition_toml
+
+    text = definition_toml(definition, f"sweep {sweep_id}")
+    return Start(text, name=name, np=np, gangs=gangs, slots=slots, remark=remark)
 
 
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:
@@ -128,50 +131,3 @@ def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Sta
         return None
     preset = Path(file) in catalogue.presets().values()
     return Start(start.text, file=None if preset else start.file)
-
-
-def text_of(definition: Mapping[str, Any]) -> str:
-    """A sweep file that says what a stored definition says. UserError where it is no sweep that was planned here."""
-    from pydantic import ValidationError
-
-    from hvdsweep.sweep import Sweep, sweep_toml
-
-    if "dataset" not in definition:
-        raise UserError("It was imported: there is no search to begin with.")
-    tables = {key: value for key, value in definition.items() if key != "code"}
-    for table in ("budget", "search"):
-        tables[table] = {**tables[table], "override": _overrides(tables[table].get("override", {}))}
-        if not tables[table]["override"]:
-            del tables[table]["override"]
-    tables["search"] = {key: _metaparameter(value) for key, value in tables["search"].items()}
-    tables["search"]["override"] = [
-        {key: _metaparameter(value) for key, value in entry.items()}
-        for entry in tables["search"].get("override", [])
-    ]
-    try:
-        return sweep_toml(Sweep.model_validate(_said(tables)))
-    except (ValidationError, KeyError) as error:
-        raise UserError(f"What the database keeps of it cannot be read as a sweep file: {error}") from error
-
-
-def _overrides(by_size: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Batch size -> what holds for it, as one table for all batch sizes of which the same holds."""
-    grouped: dict[str, list[int]] = {}
-    for size, entry in by_size.items():
-        grouped.setdefault(json.dumps(entry, sort_keys=True), []).append(int(size))
-    return [{"batch_sizes": sizes, **json.loads(entry)} for entry, sizes in grouped.items()]
-
-
-def _metaparameter(value: Any) -> Any:
-    """Ends of a range over whole numbers are kept as decimals."""
-    if isinstance(value, Mapping) and value.get("scale") == "integer":
-        return {key: int(end) if key in ("min", "max") else end for key, end in value.items()}
-    return value
-
-
-def _said(value: Any) -> Any:
-    """Without the keys that say nothing: TOML has no null."""
-    if isinstance(value, Mapping):
-        kept = {key: _said(entry) for key, entry in value.items() if entry is not None}
-        return {key: entry for key, entry in kept.items() if entry not in ({}, [])}
-    return value

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -12,8 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from hvdsweep.words import counted
 from tui.composing.words import AUTO
-from tui.launching import Changes
+from tui.launching import Changes, Extent
 from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 
 
@@ -49,8 +49,8 @@ class Confirm(ModalScreen[bool]):
 
 
 @dataclass(frozen=True)
-class Extent:
-    """What a sweep asks for now, to begin a dialog with."""
+class Asked:
+    """What a launch dialog begins with."""
 
     name: str
     np: int | str
@@ -58,12 +58,15 @@ class Extent:
     gangs: int
     slots: int | None
     """Of `auto`."""
-    trials: int
-    batch_sizes: tuple[int, ...]
+    extent: Extent
+    extend: bool
+    """Whether trials and batch sizes are asked for too,"""
+    batch_size: int | None = None
+    """or only the trials of one batch size."""
 
 
 class LaunchDialog(Window[Changes]):
-    """How to go on with a sweep: ranks and gangs, and with `extend` also trials and batch sizes."""
+    """How to continue a sweep: ranks and gangs, and with `extend` also trials and batch sizes."""
 
     DEFAULT_CSS = f"""
     LaunchDialog {{
@@ -73,29 +76,40 @@ class LaunchDialog(Window[Changes]):
     }}
     """
 
-    def __init__(self, extent: Extent, *, extend: bool) -> None:
+    def __init__(self, asked: Asked) -> None:
         super().__init__()
-        self._extent = extent
-        self._extend = extend
+        self._asked = asked
+        self._now = dict(asked.extent.trials)
+        self._more = 0
+        """Trials that are asked for above those now."""
 
     def compose(self) -> ComposeResult:
         from hvdsweep.sweep.batch_sizes import format_batch_sizes
 
-        extent = self._extent
+        asked, one = self._asked, self._asked.batch_size
         with Vertical() as window:
-            window.border_title = f"{'Extend' if self._extend else 'Start'} {extent.name}"
-            if self._extend:
-                sizes = format_batch_sizes(list(extent.batch_sizes))
-                yield from field("trials", "trials per study", str(extent.trials))
-                yield from field(
-                    "batch_sizes", "batch sizes", sizes or ", ".join(map(str, extent.batch_sizes))
-                )
+            window.border_title = f"{'Extend' if asked.extend else 'Start'} {asked.name}"
+            if one is not None:
+                window.border_title += f" at batch size {one}"
+                yield from field("trials", f"trials at {one}", str(self._now[one]))
+            elif asked.extend:
+                yield from field("trials", "trials per study", self._trials())
+                sizes = sorted(self._now)
+                written = format_batch_sizes(sizes) or ", ".join(map(str, sizes))
+                yield from field("batch_sizes", "batch sizes", written)
             for name, title in RANKS.items():
-                yield from field(name, title, str(getattr(extent, name)))
+                yield from field(name, title, str(getattr(asked, name)))
             yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button("Extend" if self._extend else "Start", id="ok", variant="primary", compact=True)
+                yield Button("Extend" if asked.extend else "Start", id="ok", variant="primary", compact=True)
+
+    def _trials(self) -> str:
+        """One number, or `64=9, default=3`."""
+        numbers = list(self._now.values())
+        most = max(set(numbers), key=numbers.count)
+        others = [f"{size}={number}" for size, number in self._now.items() if number != most]
+        return ", ".join([*others, f"default={most}"]) if others else str(most)
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
@@ -103,39 +117,65 @@ class LaunchDialog(Window[Changes]):
 
     def _changes(self) -> Changes | str:
         """What is asked for, or what is wrong with it."""
-        from hvdsweep.sweep.batch_sizes import parse_batch_sizes
-
         texts = self.typed()
         numbers: dict[str, int] = {}
-        for name, title in (*RANKS.items(), ("trials", "trials")):
-            if name in texts:
-                if (name, texts[name]) == ("np", AUTO):
-                    continue
-                value = whole_number(title, texts[name])
-                if isinstance(value, str):
-                    return value
-                numbers[name] = value
-        sizes: Sequence[int] = self._extent.batch_sizes
+        for name, title in RANKS.items():
+            if (name, texts[name]) == ("np", AUTO):
+                continue
+            value = whole_number(title, texts[name])
+            if isinstance(value, str):
+                return value
+            numbers[name] = value
+        changes = Changes(
+            numbers.get("np", AUTO), numbers["gangs"], None if "np" in numbers else self._asked.slots
+        )
+        return self._larger(changes, texts) if self._asked.extend else changes
+
+    def _larger(self, changes: Changes, texts: dict[str, str]) -> Changes | str:
+        """The same with more trials or batch sizes, or what is wrong with them; "" where nothing is more."""
+        from hvdsweep.sweep.batch_sizes import parse_batch_sizes
+        from hvdsweep.sweep.trial_counts import parse_trials
+
+        one, sizes = self._asked.batch_size, sorted(self._now)
+        try:
+            trials = parse_trials(texts["trials"])
+        except ValueError as problem:
+            return f"trials: {texts['trials'] or 'nothing'} {problem}"
+        if one is not None:
+            if not isinstance(trials, int):
+                return f"trials at {one}: give one number"
+            trials = {str(one): trials}
+        elif not isinstance(trials, int) and self._asked.extent.until is not None:
+            return (
+                "trials: this sweep adds trials where its answer is least certain; give one number, the least"
+            )
         if "batch_sizes" in texts:
             try:
                 sizes = parse_batch_sizes(texts["batch_sizes"])
             except ValueError as problem:
                 return f"batch sizes: {problem}"
-        if self._extend:
-            if not set(sizes) >= set(self._extent.batch_sizes):
-                gone = sorted(set(self._extent.batch_sizes) - set(sizes))
-                return f"batch sizes: {', '.join(map(str, gone))} would be withdrawn; extending only adds"
-            if numbers["trials"] < self._extent.trials:
-                return f"trials: {numbers['trials']} are fewer than the {self._extent.trials} now; extending only adds"
-            if numbers["trials"] == self._extent.trials and set(sizes) == set(self._extent.batch_sizes):
-                return ""
-        return Changes(
-            numbers.get("np", AUTO),
-            numbers["gangs"],
-            None if "np" in numbers else self._extent.slots,
-            numbers.get("trials"),
-            tuple(sizes) if self._extend else None,
+        if gone := sorted(self._now.keys() - set(sizes)):
+            return f"batch sizes: {', '.join(map(str, gone))} would be withdrawn; extending only adds"
+        after = {size: self._after(trials, size) for size in sizes}
+        for size, now in self._now.items():
+            if after[size] < now:
+                at = "" if isinstance(trials, int) else f" at {size}"
+                return f"trials{at}: {after[size]} are fewer than the {now} now; extending only adds"
+        if after == self._now:
+            return ""
+        self._more = sum(after.values()) - sum(self._now.values())
+        return replace(
+            changes,
+            trials=trials,
+            until=self._asked.extent.until,
+            batch_sizes=None if one is not None else tuple(sizes),
         )
+
+    def _after(self, trials: int | dict[str, int], size: int) -> int:
+        """Trials of a batch size as asked for."""
+        if isinstance(trials, int):
+            return trials
+        return trials.get(str(size), trials.get("default", self._now.get(size, 0)))
 
     def _check(self) -> None:
         changes = self._changes()
@@ -153,10 +193,8 @@ class LaunchDialog(Window[Changes]):
                 f"{changes.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
             )
         words += ", as a process of its own: leaving the interface does not stop it."
-        if self._extend:
-            old = self._extent.trials * len(self._extent.batch_sizes)
-            new = (changes.trials or 0) * len(changes.batch_sizes or ())
-            return f"{new - old} more trials per workload. {words}"
+        if self._asked.extend:
+            return f"{counted(self._more, 'more trial')} per workload. {words}"
         return words
 
     @on(Input.Changed)

@@ -14,6 +14,7 @@ from textual.content import Content
 from hvdsweep.store.stages import start_words
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
+from tui.screens.extending import ask_launch, can_extend
 from tui.screens.trials_pane import TrialsPane
 from tui.selection import Selection
 from tui.snapshot import Snapshot, SweepView
@@ -103,6 +104,14 @@ class LiveScreen(TrialsPane):
     @property
     def chart(self) -> ChartView | None:
         return self.query_one("#curves", ChartView) if self.is_mounted else None
+
+    @property
+    def can_extend(self) -> bool:
+        return can_extend(self.interface, self.sweep)
+
+    def action_extend(self) -> None:
+        if self.sweep is not None:
+            ask_launch(self.interface, self.sweep, extend=True, trial=self._chosen)
 
     @property
     def has_trial(self) -> bool:

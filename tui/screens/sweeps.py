@@ -12,8 +12,9 @@ from textual.widgets import Static
 
 from tui.actions import bindings
 from tui.screens.base import Place
+from tui.screens.extending import ask_launch, can_extend
 from tui.selection import Selection
-from tui.snapshot import Snapshot, SweepView
+from tui.snapshot import Snapshot, StudyView, SweepView
 from tui.sweep_rows import study_columns, study_row, sweep_columns, sweep_facts, sweep_row
 from tui.trial_rows import short_names
 from tui.widgets.notice import Notice
@@ -43,11 +44,6 @@ class SweepsScreen(Place):
     SweepsScreen #events { height: auto; padding: 0 1; border-top: solid $border; border-title-color: $primary; display: none; }
     SweepsScreen.-tall #events { display: block; }
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._begun: set[int] = set()
-        """Sweeps asked to run whose supervisor has not signed in yet."""
 
     def compose_body(self) -> ComposeResult:
         yield Table(sweep_columns(BAR), id="sweeps")
@@ -82,6 +78,14 @@ class SweepsScreen(Place):
         return None if key is None else self.snapshot.sweep(int(key))
 
     @property
+    def study(self) -> StudyView | None:
+        """The study under the cursor, while its table has the keyboard."""
+        sweep, table = self.sweep, self.query_one("#studies", Table)
+        if sweep is None or not table.has_focus:
+            return None
+        return next((study for study in sweep.studies if str(study.id) == table.key), None)
+
+    @property
     def has_sweep(self) -> bool:
         return self.sweep is not None
 
@@ -99,22 +103,18 @@ class SweepsScreen(Place):
 
     @property
     def can_extend(self) -> bool:
-        sweep = self.sweep
-        return (
-            sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in self._begun
-        )
+        return can_extend(self.interface, self.sweep)
 
     @property
     def can_delete(self) -> bool:
         sweep = self.sweep
-        return sweep is not None and not sweep.live and sweep.id not in self._begun
+        return sweep is not None and not sweep.live and sweep.id not in self.interface.begun
 
     @property
     def can_compose(self) -> bool:
         return any(place.name == "compose" for place in self.interface.places)
 
     def show(self, snapshot: Snapshot) -> None:
-        self._begun -= {sweep.id for sweep in snapshot.sweeps if sweep.live}
         self.set_class(not snapshot.sweeps, "-no-sweep")
         if not snapshot.sweeps:
             if self.interface.pending_words:
@@ -157,22 +157,23 @@ class SweepsScreen(Place):
         sweep = self.sweep
         if sweep is None:
             return
-        selection = Selection(sweep=sweep.id)
-        studies = self.query_one("#studies", Table)
-        if studies.has_focus:
-            study = next((study for study in sweep.studies if str(study.id) == studies.key), None)
-            if study is not None:
-                selection = Selection(sweep.id, study.workload, study.batch_size)
+        selection, study = Selection(sweep=sweep.id), self.study
+        if study is not None:
+            selection = Selection(sweep.id, study.workload, study.batch_size)
         self.interface.go("live", selection)
 
     def action_new(self) -> None:
         self.interface.go("compose", Selection())
 
     def action_run(self) -> None:
-        self._ask_extent(extend=False)
+        if self.sweep is not None:
+            ask_launch(self.interface, self.sweep, extend=False)
 
     def action_extend(self) -> None:
-        self._ask_extent(extend=True)
+        study = self.study
+        if self.sweep is not None:
+            size = None if study is None else study.batch_size
+            ask_launch(self.interface, self.sweep, extend=True, batch_size=size)
 
     def action_stop(self) -> None:
         sweep = self.sweep
@@ -217,46 +218,10 @@ class SweepsScreen(Place):
         if sweep is not None:
             import shlex
 
-            words = ["hvdsweep", "launch", sweep.file or sweep.name, "--db", str(self.interface.source.path)]
+            words = ["hvdsweep", "launch", "--sweep", str(sweep.id), "--db", str(self.interface.source.path)]
             command = shlex.join(words)
             self.app.copy_to_clipboard(command)
             self.notify(f"Copied: {command}", markup=False)
-
-    def _ask_extent(self, *, extend: bool) -> None:
-        """What the sweep asks for now; the dialog opens with the answer."""
-        sweep = self.sweep
-        if sweep is not None:
-            self.ask("extent", (sweep.id, extend), partial(_extent, sweep.id))
-
-    def answer_extent(self, about: tuple[int, bool], value: tuple[int, tuple[int, ...]]) -> None:
-        from tui.composing.words import AUTO
-        from tui.screens.dialogs import Extent, LaunchDialog
-
-        sweep = None if self.snapshot is None else self.snapshot.sweep(about[0])
-        if sweep is not None:
-            extent = Extent(
-                sweep.name, AUTO if sweep.slots else sweep.np or 1, sweep.gangs or 1, sweep.slots, *value
-            )
-            self.app.push_screen(
-                LaunchDialog(extent, extend=about[1]), partial(self._launch, sweep.id, sweep.name)
-            )
-
-    def _launch(self, sweep_id: int, name: str, changes: object) -> None:
-        from tui.launching import Changes
-
-        if not isinstance(changes, Changes):
-            return
-        path, told = self.interface.source.path, self.interface.launch_ended
-        self._begun.add(sweep_id)
-        self.refresh_keys()
-
-        def job() -> str:
-            from tui.launching import go_on
-
-            launched = go_on(path, sweep_id, changes, partial(told, sweep_id, name))
-            return f"{name} starts as process {launched.pid}; it says what it does in {launched.log}."
-
-        self.interface.do(job, failed=partial(self._begun.discard, sweep_id))
 
     def _show_sweep(self) -> None:
         sweep, snapshot = self.sweep, self.snapshot
@@ -275,11 +240,3 @@ class SweepsScreen(Place):
             for event in reversed(events)
         ]
         self.query_one("#events", Static).update(Content("\n").join(lines) if lines else "nothing yet")
-
-
-def _extent(sweep_id: int, reader: object) -> tuple[int, tuple[int, ...]]:
-    from hvdsweep.store.reader import Reader
-    from tui.launching import extent_of
-
-    assert isinstance(reader, Reader)
-    return extent_of(reader, sweep_id)

@@ -1,0 +1,106 @@
+"""What `hvdsweep launch` trains: the plans of its files, presets and stored sweeps, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hvdsweep.errors import UserError
+
+if TYPE_CHECKING:
+    from hvdsweep.cli.hosts import Where
+    from hvdsweep.launch.hosts import Host
+    from hvdsweep.plan import Plan
+    from hvdsweep.sweep import LoadedSweep, Overrides
+
+
+def checked(
+    workloads: tuple[str, ...],
+    sweeps: tuple[int, ...],
+    db: Path,
+    overrides: Overrides,
+    where: Where,
+    given: Sequence[str] = (),
+) -> tuple[list[Plan], tuple[Host, ...] | None]:
+    """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
+    from hvdsweep.plan import make_plan
+    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.restore import stored_sweep
+
+    problems = list(given)
+    if sweeps:
+        # They would make another sweep of a stored one.
+        problems += [
+            f"--{name}: {value}: would begin another sweep; leave it out with --sweep, or launch a file with it."
+            for name in ("steps", "stop", "seed")
+            if (value := getattr(overrides, name)) is not None
+        ]
+    machines: tuple[Host, ...] | None = None
+    try:
+        machines = where.machines()
+    except UserError as error:
+        problems += error.problems
+    plans: dict[str, Plan] = {}
+    sources: list[Callable[[], LoadedSweep]] = [
+        partial(stored_sweep, db, sweep, overrides) for sweep in sweeps
+    ]
+    sources += [partial(load_sweep, workload, overrides) for workload in workloads]
+    for source in sources:
+        try:
+            plan = make_plan(source())
+        except UserError as error:
+            problems += error.problems
+        else:
+            # The same sweep twice on one command line is trained once.
+            plans.setdefault(plan.key, plan)
+    if problems:
+        raise UserError(*problems)
+    return list(plans.values()), machines
+
+
+def proved(plans: list[Plan], sweeps: Sequence[int], db: Path, limit: float) -> list[Plan]:
+    """The plans, those of `sweeps` of the store first, with what their own code gives as a part of every trial; that code is tried here, before any gang."""
+    from hvdsweep.launch.proof import prove_plan
+    from hvdsweep.sweep.restore import check_same
+
+    problems: list[str] = []
+    tried = []
+    for plan in plans:
+        try:
+            tried.append(
+                prove_plan(
+                    plan,
+                    limit=limit,
+                    tell=lambda text: click.echo(text, err=True),
+                    warn=lambda text: click.echo(f"warning: {text}", err=True),
+                )
+            )
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(*problems)
+    for sweep, plan in zip(sweeps, tried, strict=False):
+        check_same(db, sweep, plan)
+    return tried
+
+
+def absent_data(plans: list[Plan]) -> dict[str, UserError]:
+    """Built-in data sets of these plans that are not on this machine, and how to get each.
+
+    Rank 0 always runs on this machine, so no trial could be trained.
+    """
+    from workloads.datasets import files
+
+    absent = {}
+    for dataset in dict.fromkeys(workload.dataset for plan in plans for workload in plan.workloads):
+        home = files.home_of(dataset)
+        if home is not None and home.folder not in absent:
+            try:
+                files.require(home)
+            except UserError as error:
+                absent[home.folder] = error
+    return absent

@@ -1,0 +1,74 @@
+"""Starting, resuming and extending a sweep from any screen: what it asks for now, the dialog, the launch."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui.composing.words import AUTO
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+    from tui.app import HvdsweepApp
+    from tui.launching import Extent
+    from tui.snapshot import SweepView
+
+
+def can_extend(app: HvdsweepApp, sweep: SweepView | None) -> bool:
+    """Whether a sweep can be started or extended now: not an imported one, nor one in training."""
+    return sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in app.begun
+
+
+def ask_launch(
+    app: HvdsweepApp,
+    sweep: SweepView,
+    *,
+    extend: bool,
+    batch_size: int | None = None,
+    trial: int | None = None,
+) -> None:
+    """Open the dialog that starts a sweep; with `extend` one that extends it, or only the trials of one batch size (or of
+    that of a trial)."""
+
+    def job() -> str:
+        from tui.launching import extent_of
+
+        extent, size = app.source.ask(partial(extent_of, sweep.id)), batch_size
+        if trial is not None:
+            size = app.source.ask(partial(_batch_size, trial))
+        app.call_from_thread(_open, app, sweep, extent, extend, size)
+        return ""
+
+    app.do(job)
+
+
+def _batch_size(trial: int, reader: Reader) -> int | None:
+    query = "SELECT s.batch_size FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.id = ?"
+    rows = reader.rows(query, (trial,))
+    return rows[0][0] if rows else None
+
+
+def _open(app: HvdsweepApp, sweep: SweepView, extent: Extent, extend: bool, batch_size: int | None) -> None:
+    from tui.screens.dialogs import Asked, LaunchDialog
+
+    # A number for one batch size does not go with trials in rounds.
+    one = batch_size if extent.until is None and batch_size in extent.trials else None
+    np = AUTO if sweep.slots else sweep.np or 1
+    asked = Asked(sweep.name, np, sweep.gangs or 1, sweep.slots, extent, extend, one)
+    app.push_screen(LaunchDialog(asked), partial(_launch, app, sweep.id, sweep.name))
+
+
+def _launch(app: HvdsweepApp, sweep_id: int, name: str, changes: object) -> None:
+    from tui.launching import Changes, go_on
+
+    if not isinstance(changes, Changes):
+        return
+    app.begun.add(sweep_id)
+    if app.place is not None:
+        app.place.refresh_keys()
+
+    def job() -> str:
+        launched = go_on(app.source.path, sweep_id, changes, partial(app.launch_ended, sweep_id, name))
+        return f"{name} starts as process {launched.pid}; its output goes to {launched.log}."
+
+    app.do(job, failed=partial(app.begun.discard, sweep_id))
