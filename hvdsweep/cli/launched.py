@@ -63,7 +63,7 @@ def checked(
 
 
 def proved(plans: list[Plan], sweeps: Sequence[int], db: Path, limit: float) -> list[Plan]:
-    """The plans, those of `sweeps` of the store first, with what their own code gives as a part of every trial; that code is tried here, before any gang."""
+    """The plans, those of `sweeps` first, with what their own code gives; that code is tried here, before any gang."""
     from hvdsweep.launch.proof import prove_plan
     from hvdsweep.sweep.restore import check_same
 
