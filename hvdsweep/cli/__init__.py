@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("hvdsweep.cli.report", "One HTML file that tells all about a sweep."),
     "import": ("hvdsweep.cli.import_", "Bring the published database into the store."),
     "export": ("hvdsweep.cli.export", "Write sweeps in the published database's layout."),
+    "merge": ("hvdsweep.cli.merge", "Bring the shards of a sweep into one database."),
     "scale": ("hvdsweep.cli.scale", "Examples per second against ranks, measured in short runs."),
     "workloads": ("hvdsweep.cli.workloads", "What can be trained; print a preset."),
     "datasets": (

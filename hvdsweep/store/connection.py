@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.content import explained, problems
@@ -50,7 +51,11 @@ def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Co
     usable(path, may_be_missing=create)
     writable(path)
     try:
-        conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        # As a URI, so that other stores can be attached read-only.
+        name = f"file:{quote(os.path.abspath(path))}?mode=rwc"
+        conn = sqlite3.connect(
+            name, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
     except sqlite3.Error as error:
         raise told(path, error) from error
     try:

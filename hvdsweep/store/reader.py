@@ -401,10 +401,15 @@ def _traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
     return tuple(found)
 
 
+def read_only_uri(path: Path) -> tuple[str, bool]:
+    """The store as SQLite opens it for reading, and whether it is taken for one that nobody writes."""
+    at_rest = _is_at_rest(path)
+    return f"file:{quote(str(path.absolute()))}?{'immutable=1' if at_rest else 'mode=ro'}", at_rest
+
+
 def open_connection(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection, and whether it takes the store for one that nobody writes."""
-    at_rest = _is_at_rest(path)
-    name = f"file:{quote(str(path.absolute()))}?{'immutable=1' if at_rest else 'mode=ro'}"
+    name, at_rest = read_only_uri(path)
     conn = sqlite3.connect(
         name, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )

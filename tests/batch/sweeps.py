@@ -76,14 +76,13 @@ class Worker:
         self.path, self.plan, self.diverges = path, plan, diverges
         path.parent.mkdir(parents=True, exist_ok=True)
         shard = plan.shard_json if isinstance(plan, ShardPlan) else None
-        with closing(connect(path, create=True)) as conn:
-            self.sweep = save_plan(conn, plan, shard).sweep_id
-            gang = new_gang(conn, self.sweep, np=2)
+        self.conn = connect(path, create=True)
+        self.sweep = save_plan(self.conn, plan, shard).sweep_id
+        gang = new_gang(self.conn, self.sweep, np=2)
         self.writer = TrialWriter(path, gang)
 
     def claim(self) -> Claim | None:
-        with closing(connect(self.path)) as conn:
-            top_up(conn, self.sweep, self.plan)
+        top_up(self.conn, self.sweep, self.plan)
         return self.writer.commit(None, claim=True).claim
 
     def train(self, most: int = 10**6) -> int:
@@ -99,6 +98,7 @@ class Worker:
 
     def close(self) -> None:
         self.writer.close()
+        self.conn.close()
 
 
 def train(path: Path, plan: Plan, diverges: Diverges = never, most: int = 10**6) -> None:

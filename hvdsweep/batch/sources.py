@@ -1,0 +1,88 @@
+"""Which stores are read together, whether they belong together, and reading one beside another."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.identity import definition_diff
+from hvdsweep.store.connection import told
+from hvdsweep.store.reader import open_reader, read_only_uri
+
+
+@contextmanager
+def attached(conn: sqlite3.Connection, source: Path) -> Iterator[None]:
+    """In the block the store at `source` is `src`, read-only. Checked first, as whenever a store is opened."""
+    with open_reader(source):
+        pass
+    conn.execute("ATTACH ? AS src", (read_only_uri(source)[0],))
+    try:
+        yield
+    except (sqlite3.DatabaseError, RunFailed) as error:
+        cause = error.__cause__ if isinstance(error, RunFailed) else error
+        # A transaction that fails blames the store it writes; a damaged source is at fault where its own check says so.
+        if isinstance(cause, sqlite3.DatabaseError) and not _is_whole(conn):
+            raise told(source, cause) from cause
+        raise
+    finally:
+        conn.execute("DETACH src")
+
+
+def _is_whole(conn: sqlite3.Connection) -> bool:
+    try:
+        return bool(conn.execute("PRAGMA src.quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
+
+
+def check_one_sweep(sources: Sequence[Path], database: Path) -> None:
+    """UserError unless the sources, and the database where it exists, hold sweeps of one definition, whatever their trials."""
+    first: tuple[Path, dict[str, tuple[str, str]]] | None = None
+    problems = []
+    there = database.exists()
+    for number, path in enumerate([database] * there + list(sources)):
+        is_main = there and not number
+        if there and not is_main and path.exists() and path.samefile(database):
+            raise UserError(f"{path}: is the database to merge into. Name only the shards after it.")
+        with open_reader(path) as reader:
+            rows = reader.rows("SELECT key, name, definition FROM sweeps WHERE source = 'launch' ORDER BY id")
+        sweeps = {key: (name, definition) for key, name, definition in rows}
+        if not sweeps:
+            if not is_main:
+                problems.append(f"{path}: holds no sweep. Leave it out until its job has begun.")
+        elif first is None:
+            first = path, sweeps
+        elif not sweeps.keys() & first[1].keys():
+            problems.append(_other_sweep(first, path, sweeps))
+    if problems:
+        raise UserError(*problems)
+
+
+def _other_sweep(
+    first: tuple[Path, dict[str, tuple[str, str]]], path: Path, sweeps: dict[str, tuple[str, str]]
+) -> str:
+    (name, text), (other, other_text) = next(iter(first[1].values())), next(iter(sweeps.values()))
+    changed = definition_diff(json.loads(text), json.loads(other_text))
+    lines = "".join(f"\n  {line}" for line in changed)
+    return (
+        f"{path}: holds another sweep ({other}) than {first[0]} ({name}). Merge each sweep into a database of its own. "
+        f"What differs:{lines or ' the version of hvdsweep that made it.'}"
+    )
+
+
+def sources_of(paths: Sequence[Path]) -> list[Path]:
+    """The stores to merge: files as they are, folders as their plan and their shards."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            folder = BatchFolder(path)
+            found += [folder.plan] if folder.plan.exists() else []
+            found += [shard for _, shard in folder.shards()]
+        else:
+            found.append(path)
+    return found
