@@ -61,6 +61,7 @@ def export_studies(
     name that makes no path, or a study that is there already and `overwrite` is not set.
     """
     root = Path(folder)
+    reader.check_measurements()
     chosen = _chosen(reader, workloads, sweep)
     studies = [
         study

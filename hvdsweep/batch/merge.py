@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hvdsweep.batch.compare import compared
 from hvdsweep.batch.sources import attached
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
@@ -95,8 +94,7 @@ class Merger:
         self.report = report
         conn.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        conn.execute("CREATE TEMP TABLE IF NOT EXISTS study_map (there INTEGER PRIMARY KEY, here INTEGER)")
-        conn.execute("CREATE TEMP TABLE IF NOT EXISTS metric_map (there INTEGER PRIMARY KEY, here INTEGER)")
+        make_maps(conn)
 
     def merge(self, source: Path) -> None:
         """Bring in what `source` has. UserError and RunFailed as `open_reader` says; what was brought in until then stays."""
@@ -108,10 +106,16 @@ class Merger:
                 "SELECT id FROM src.sweeps WHERE source = 'launch' ORDER BY id"
             ).fetchall()
             for (sweep,) in rows:
-                _Sweep(self._conn, self.report, source, sweep).merge()
+                SourceSweep(self._conn, self.report, source, sweep).merge()
 
 
-class _Sweep:
+def make_maps(conn: sqlite3.Connection) -> None:
+    """The tables of a connection that say which rows of an attached store are which here."""
+    conn.execute("CREATE TEMP TABLE IF NOT EXISTS study_map (there INTEGER PRIMARY KEY, here INTEGER)")
+    conn.execute("CREATE TEMP TABLE IF NOT EXISTS metric_map (there INTEGER PRIMARY KEY, here INTEGER)")
+
+
+class SourceSweep:
     """One sweep of the attached source."""
 
     def __init__(self, conn: sqlite3.Connection, report: MergeReport, source: Path, there: int) -> None:
@@ -128,12 +132,8 @@ class _Sweep:
 
     def merge(self) -> None:
         conn = self._conn
-        columns = {row[1] for row in conn.execute("PRAGMA src.table_info(trials)")}
-        self._carried = ", ".join(name if name in columns else f"NULL AS {name}" for name in CARRIED)
         with transaction(conn):
-            self._here = self._sweep()
-            self._studies()
-            self._metrics()
+            self.prepare()
         after: tuple[int, int] | None = (0, -1)
         while after is not None:
             with transaction(conn):
@@ -141,6 +141,15 @@ class _Sweep:
         with transaction(conn):
             self._throughput()
             self._finish()
+
+    def prepare(self) -> int:
+        """Sweep, workloads, studies and metrics, and what they are here; the sweep's id. In the caller's write transaction."""
+        columns = self._columns_of("trials")
+        self._carried = ", ".join(name if name in columns else f"NULL AS {name}" for name in CARRIED)
+        self._here = self._sweep()
+        self._studies()
+        self._metrics()
+        return self._here
 
     def _sweep(self) -> int:
         """The sweep's row here, made where it is new; its definition the one that plans more."""
@@ -156,8 +165,7 @@ class _Sweep:
 
     def _planned(self) -> dict[tuple[str, int], tuple[int, int]]:
         """(workload, batch size) -> (target, max_trials) of the whole sweep, as far as the source is a shard that notes it."""
-        columns = {row[1] for row in self._conn.execute("PRAGMA src.table_info(sweeps)")}
-        if "shard" not in columns:
+        if "shard" not in self._columns_of("sweeps"):
             return {}
         (text,) = self._conn.execute("SELECT shard FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
         return {
@@ -330,6 +338,8 @@ class _Sweep:
         return self._gangs[there]
 
     def _compare(self, there: int, here: int) -> None:
+        from hvdsweep.batch.compare import compared
+
         difference = compared(self._conn, there, here, self._columns)
         if difference is not None and difference.rounding:
             self._report.rounded += 1

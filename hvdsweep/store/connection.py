@@ -163,6 +163,11 @@ def usable(path: Path, *, may_be_missing: bool = False) -> None:
             raise UserError(
                 f"{path}: the folder {path.parent} does not exist. Make it, or name another file with --db."
             )
+    elif stat.S_ISDIR(kind) and (path / "shards").is_dir():
+        raise UserError(
+            f"{path}: is a batch folder, which can only be read. `hvdsweep batch cancel {path}` stops its jobs;"
+            f" `hvdsweep merge {path}` makes a database of it."
+        )
     elif stat.S_ISDIR(kind):
         raise UserError(f"{path}: is a folder, not a database. Name a file with --db.")
     elif not stat.S_ISREG(kind):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvdsweep.store.rows import TrialFilter
-from hvdsweep.store.schema import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +50,16 @@ def measurements_frame(reader: Reader, trial_ids: int | Sequence[int]) -> pd.Dat
     import pandas as pd
 
     names = reader.metrics()
-    columns = ", ".join(["trial_id", "step", *map(quoted, names)])
-    sql = f"SELECT {columns} FROM measurements WHERE trial_id = ? ORDER BY step"
-    rows = [row for trial_id in _ids(trial_ids) for row in reader.rows(sql, (trial_id,))]
-    frame = pd.DataFrame(rows, columns=["trial_id", "step", *names])
-    return frame.astype(dict.fromkeys(names, "float64"))
+    frames = [pd.DataFrame(columns=["trial_id", "step", *names])]
+    for trial_id in _ids(trial_ids):
+        found = reader.measurements(trial_id)
+        frames.append(
+            pd.DataFrame(
+                {"trial_id": trial_id, "step": found.steps, **found.values}, columns=frames[0].columns
+            )
+        )
+    frame = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
+    return frame.astype(dict.fromkeys(["trial_id", "step"], "int64") | dict.fromkeys(names, "float64"))
 
 
 def _ids(trial_ids: int | Sequence[int]) -> list[int]:

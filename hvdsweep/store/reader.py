@@ -48,8 +48,18 @@ WAIT_SECONDS = 5.0
 
 
 def open_reader(path: str | os.PathLike[str]) -> Reader:
-    """The store at `path`, read-only. UserError: missing, empty, not a store, newer, locked or damaged."""
-    return Reader(Path(path))
+    """The store at `path`, read-only; a batch folder is read as one store of all its shards.
+
+    UserError: missing, empty, not a store, newer, locked or damaged.
+    """
+    from hvdsweep.batch.folder import is_batch_folder
+
+    path = Path(path)
+    if is_batch_folder(path):
+        from hvdsweep.batch.view import FolderReader
+
+        return FolderReader(path)
+    return Reader(path)
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -80,14 +90,14 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        usable(path)
         self._renewed = 0
         self._heartbeats = Heartbeats()
         self._connect()
 
     def _connect(self) -> None:
+        usable(self.path)
         # Looked at before it is opened: what is written in between makes it look changed, never unchanged.
-        seen = _traces(self.path)
+        seen = file_traces(self.path)
         try:
             self._conn, at_rest = open_connection(self.path)
             wrong = list(problems(self._conn, small=True))
@@ -143,6 +153,15 @@ class Reader:
         except sqlite3.DatabaseError as error:
             raise told(self.path, error) from error
 
+    def measured(self, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
+        """See `workload_tables.measured`."""
+        from hvdsweep.store.workload_tables import measured
+
+        return measured(self, ids, metric)
+
+    def check_measurements(self) -> None:
+        """UserError where the table `measurements` does not hold everything that was measured."""
+
     def column(self, table: str, name: str) -> str:
         """`name` for a SELECT; NULL where `table` is of an older schema, which a reader cannot migrate, and lacks it."""
         found = self.rows("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, name))
@@ -168,7 +187,7 @@ class Reader:
 
     def _renew(self) -> None:
         """Open a store at rest again once somebody has begun to write it."""
-        if self.at_rest and not self._conn.in_transaction and _traces(self.path) != self._at_rest:
+        if self.at_rest and not self._conn.in_transaction and file_traces(self.path) != self._at_rest:
             self._conn.close()
             self._connect()
             self._renewed += 1
@@ -388,7 +407,7 @@ class Reader:
         return measurements_frame(self, trial_ids)
 
 
-def _traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
+def file_traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
     """What changes whenever somebody writes the store at `path`."""
     found: list[tuple[int, int, int] | None] = []
     for name in (path, Path(f"{path}-wal")):

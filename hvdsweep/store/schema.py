@@ -187,6 +187,10 @@ SHARDS = (
 """Version 6: sweeps that many databases train together (`hvdsweep.batch`)."""
 
 
+STATEMENTS = (*TABLES, *ORDER_OF_TRIALS, *STAGES_OF_A_START, *IDENTITIES, *LAYOUTS, *SHARDS)
+"""All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
+
+
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
     import sqlite_utils

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,18 @@ assert LARGEST_STEP < 1 << SHIFT
 KEY = f"(r.trial_id << {SHIFT}) | r.step"
 
 RECORD = np.dtype([("key", "i8"), ("value", "f8")])
+
+
+def measured(reader: Reader, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
+    """RECORD of every finite measurement of these trials, by trial and step."""
+    name = quoted(metric)
+    return reader.array(
+        RECORD,
+        f"SELECT {KEY.replace('r.', 'm.')}, m.{name} FROM json_each(?) AS wanted"
+        f" CROSS JOIN measurements m ON m.trial_id = wanted.value WHERE abs(m.{name}) < 9e999"
+        " ORDER BY m.trial_id, m.step",
+        (json.dumps(list(ids)),),
+    )
 
 
 def workload_table(
@@ -178,12 +191,5 @@ def _from_measurements(
     reader: Reader, ids: npt.NDArray[np.int64], metric: str, maximize: bool
 ) -> npt.NDArray[np.void]:
     """The records of trials that keep none in this direction, from the whole table of measurements."""
-    name = quoted(metric)
-    rows = reader.array(
-        RECORD,
-        f"SELECT {KEY.replace('r.', 'm.')}, m.{name} FROM json_each(?) AS wanted"
-        f" CROSS JOIN measurements m ON m.trial_id = wanted.value WHERE abs(m.{name}) < 9e999"
-        " ORDER BY m.trial_id, m.step",
-        (json.dumps(ids.tolist()),),
-    )
+    rows = reader.measured(ids.tolist(), metric)
     return rows[strict_records(rows["key"] >> SHIFT, -rows["value"] if maximize else rows["value"])]

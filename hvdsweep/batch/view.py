@@ -1,0 +1,244 @@
+"""A batch folder as one store: what all its shards say, in memory, brought up to date whenever a shard has changed.
+
+Everything but losses and measurements is mirrored: they are most of the bytes, and are read from their shard when one trial is
+looked at. Trial 12 of shard 3 has the id 300012 here, so that no table is needed to find it again. Shards are only read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.batch.mirror import BASE, TABLES, Mirror
+from hvdsweep.errors import HvdsweepError, UserError
+from hvdsweep.store.liveness import lives_here
+from hvdsweep.store.reader import WAIT_SECONDS, Reader, file_traces
+from hvdsweep.store.rows import Measurements, SweepRow
+from hvdsweep.store.schema import STATEMENTS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+REFRESH_SECONDS = 0.5
+"""Least time between two looks at the shards."""
+
+KEPT_READERS = 4
+"""Shards that one reader keeps open, to read losses from."""
+
+OPEN = (
+    "SELECT 1 FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
+    " WHERE w.sweep_id = ? AND t.status = 'PENDING' LIMIT 1"
+)
+
+_numbers = itertools.count(1)
+_views: dict[Path, View] = {}
+_views_lock = threading.Lock()
+
+
+class View:
+    """The mirror of one folder, shared by all readers of this process."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = BatchFolder(path)
+        self.uri = f"file:/hvdsweep-view-{next(_numbers)}?vfs=memdb"
+        self._conn = self.connect()
+        self._conn.execute("BEGIN")
+        for statement in (*STATEMENTS, *TABLES):
+            self._conn.execute(statement)
+        self._conn.execute("COMMIT")
+        self._mirror = Mirror(self._conn)
+        self._lock = threading.Lock()
+        self._seen: dict[int, Any] = {}
+        """Shard (0: the plan) -> how its file looked when it was read."""
+        self._looked = float("-inf")
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.uri, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+
+    def refresh(self) -> None:
+        """Mirror the shards that have changed. Where another thread is at it, what is there serves until it is done."""
+        if not self._lock.acquire(blocking=not self._seen):
+            return
+        try:
+            if time.monotonic() - self._looked < REFRESH_SECONDS:
+                return
+            self._refresh()
+            self._looked = time.monotonic()
+        finally:
+            self._lock.release()
+
+    def _refresh(self) -> None:
+        there = [(0, self.folder.plan), *self.folder.shards()]
+        changed = []
+        for index, path in there:
+            traces = file_traces(path)
+            if traces[0] is not None and traces != self._seen.get(index):
+                changed.append((index, path, traces))
+        if not changed and self._seen:
+            return
+        if not changed:
+            raise UserError(f"{self.folder.path}: holds nothing yet: none of its jobs has begun.")
+        # Attaching is not possible inside a transaction: each shard is one, and whole.
+        for index, path, traces in changed:
+            try:
+                self._mirror.bring(index, path)
+            except sqlite3.OperationalError as error:
+                # A long question of another thread holds this state; the next look tries again.
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise
+                continue
+            except HvdsweepError as error:
+                self._mirror.note(f"{path}", str(error))
+            self._seen[index] = traces
+        self._mirror.tell_events()
+
+
+def view_of(path: Path) -> View:
+    """The one view of a folder in this process."""
+    path = path.resolve()
+    with _views_lock:
+        if path not in _views:
+            _views[path] = View(path)
+        return _views[path]
+
+
+class FolderReader(Reader):
+    """A reader of all shards of a batch folder as of one store."""
+
+    def _connect(self) -> None:
+        self._view = view_of(self.path)
+        self._view.refresh()
+        self._conn = self._view.connect()
+        self._conn.execute("PRAGMA query_only = 1")
+        self._at_rest = None
+        self._shards: OrderedDict[int, tuple[Any, Reader]] = OrderedDict()
+
+    def _renew(self) -> None:
+        if not self._conn.in_transaction:
+            self._view.refresh()
+
+    def close(self) -> None:
+        for _, reader in self._shards.values():
+            reader.close()
+        self._shards.clear()
+        super().close()
+
+    def explain(self, error: Exception) -> None:
+        """The shards explain themselves when they are mirrored."""
+
+    def check_measurements(self) -> None:
+        raise UserError(
+            f"{self.path}: only a merged database has every measurement at hand. "
+            f"`hvdsweep merge {self.path}` writes {self.path}/merged.db; name that with --db."
+        )
+
+    def sweeps(self) -> list[SweepRow]:
+        """All sweeps: at work where one of their shards is."""
+        rows = self.rows(
+            "SELECT sweep_id, shard, state, request, started, ended, heartbeat, np, gangs, slots, supervisor, supervisor_pid,"
+            " supervisor_host FROM shard_sweeps ORDER BY shard"
+        )
+        now = time.time()
+        found = []
+        for sweep in super().sweeps():
+            mine = [row[1:] for row in rows if row[0] == sweep.id]
+            found.append(self._together(sweep, mine, now) if mine else sweep)
+        return found
+
+    def _together(self, sweep: SweepRow, shards: list[tuple[Any, ...]], now: float) -> SweepRow:
+        states: dict[str, bool] = {}
+        at_work = []
+        for row in shards:
+            shard, state, heartbeat = row[0], row[1], row[5]
+            process, pid, host = row[9:12]
+            live = False
+            if state in ("RUNNING", "STOPPING"):
+                here = lives_here(process, pid, host)
+                live = (
+                    self._heartbeats.lives(shard * BASE + sweep.id, heartbeat, now) if here is None else here
+                )
+                at_work += [row] if live else []
+            states[state] = states.get(state, False) or live
+        order = ("RUNNING", "STOPPING", "FAILED", "IDLE", "DONE")
+        state = next((one for one in order if states.get(one)), None) or next(
+            one for one in order if one in states
+        )
+        if state == "DONE" and self.rows(OPEN, (sweep.id,)):
+            # Some shards have not begun.
+            state = "IDLE"
+        started, ended = ([row[place] for row in shards if row[place] is not None] for place in (3, 4))
+        alike = {(row[6], row[8]) for row in at_work or shards}
+        np, slots = alike.pop() if len(alike) == 1 else (None, None)
+        gangs = [row[7] for row in at_work]
+        return dataclasses.replace(
+            sweep,
+            state=state,
+            live=bool(at_work),
+            request="stop" if at_work and all(row[2] == "stop" for row in at_work) else None,
+            started=min(started, default=None),
+            ended=None if at_work else max(ended, default=None),
+            heartbeat=max((row[5] for row in shards if row[5] is not None), default=None),
+            np=np,
+            slots=slots,
+            gangs=sum(gangs) if gangs and None not in gangs else None,
+        )
+
+    @contextmanager
+    def _shard(self, trial_id: int) -> Iterator[tuple[Reader, int] | None]:
+        """(reader of the trial's shard, the trial's id there); None for a trial of which no shard has begun."""
+        index, there = divmod(trial_id, BASE)
+        path = self._view.folder.shard(index)
+        if index == 0 or not path.exists():
+            yield None
+            return
+        stat = path.stat()
+        identity = (stat.st_dev, stat.st_ino)
+        kept = self._shards.pop(index, None)
+        if kept is not None and kept[0] != identity:
+            # Replaced by a newer copy.
+            kept[1].close()
+            kept = None
+        kept = kept or (identity, Reader(path))
+        self._shards[index] = kept
+        while len(self._shards) > KEPT_READERS:
+            self._shards.popitem(last=False)[1][1].close()
+        yield kept[1], there
+
+    def losses(self, trial_id: int, after: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """See `Reader.losses`."""
+        with self._shard(trial_id) as found:
+            if found is None:
+                return super().losses(trial_id, after)
+            return found[0].losses(found[1], after)
+
+    def measurements(self, trial_id: int) -> Measurements:
+        """See `Reader.measurements`."""
+        with self._shard(trial_id) as found:
+            return super().measurements(trial_id) if found is None else found[0].measurements(found[1])
+
+    def measured(self, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
+        """See `Reader.measured`: from the shards, trial by trial."""
+        import numpy as np
+
+        from hvdsweep.store.workload_tables import RECORD, SHIFT
+
+        found = [np.empty(0, RECORD)]
+        for trial in ids:
+            one = self.measurements(trial)
+            values = one.values.get(metric, np.empty(0))
+            rows = np.empty(len(values), RECORD)
+            rows["key"], rows["value"] = (trial << SHIFT) | one.steps[: len(values)], values
+            found.append(rows[np.isfinite(values)])
+        return np.concatenate(found)
