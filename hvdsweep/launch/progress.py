@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from hvdsweep.launch.events import (
@@ -25,13 +25,14 @@ from hvdsweep.launch.events import (
     TrialEvent,
 )
 from hvdsweep.launch.live_curve import LiveCurve, short_names
+from hvdsweep.launch.rich_bars import bars_on, console_of
 from hvdsweep.launch.starting import Starting
 from hvdsweep.store.stages import usually
 from hvdsweep.visible import visible, visible_json
 from hvdsweep.words import counted, spoken
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.progress import Progress, TaskID
 
 LINE_SECONDS = 5.0
@@ -150,7 +151,7 @@ class Bars(_Writing):
 
     def __init__(self, stream: TextIO, *, curve: bool = False) -> None:
         super().__init__(stream)
-        self._console = _console(stream)
+        self._console = console_of(stream)
         self._starting = Starting()
         self._wants_curve = curve
         self._curve: LiveCurve | None = None
@@ -158,6 +159,7 @@ class Bars(_Writing):
         """Workload -> what tells it from the sweep's others: a terminal is narrow."""
         self._bars: Progress | None = None
         self._whole: TaskID | None = None
+        self._drawn_at: tuple[int, int] | None = None
         self._tasks: dict[tuple[str, int], TaskID] = {}
 
     def _take(self, event: Event) -> None:
@@ -187,7 +189,7 @@ class Bars(_Writing):
     def _show(self, event: ProgressEvent) -> None:
         bars = self._bars
         if bars is None:
-            bars = self._bars = _bars(self._console, self._below)
+            bars = self._bars = bars_on(self._console, self._below)
             self._whole = bars.add_task("all studies", total=1.0, detail="", eta="")
             bars.start()
         assert self._whole is not None
@@ -217,6 +219,12 @@ class Bars(_Writing):
                     eta=_left(study.eta_seconds),
                     visible=key in active,
                 )
+        if self._drawn_at not in (None, size := self._console.size):
+            # The terminal has wrapped or cut the lines, so nothing says where the bars begin: start on an empty screen.
+            bars.stop()
+            self._console.clear()
+            bars.start()
+        self._drawn_at = size
         bars.refresh()
 
     def _below(self) -> Iterator[RenderableType]:
@@ -254,40 +262,6 @@ class Bars(_Writing):
         """Give the terminal back."""
         if not self._deaf:
             self._end_bars()
-
-
-def _console(stream: TextIO) -> Console:
-    from rich.console import Console
-
-    class Ours(Console):
-        def on_broken_pipe(self) -> None:
-            # rich would end the process.
-            raise BrokenPipeError
-
-    return Ours(file=stream)
-
-
-def _bars(console: Console, below: Callable[[], Iterable[RenderableType]]) -> Progress:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    class WithMore(Progress):
-        def get_renderables(self) -> Iterable[RenderableType]:
-            yield from super().get_renderables()
-            yield from below()
-
-    # Without a refreshing thread: horovodrun is forked from this process.
-    return WithMore(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[detail]}", justify="right"),
-        TextColumn("{task.fields[eta]}", justify="right"),
-        console=console,
-        auto_refresh=False,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        expand=True,
-    )
 
 
 def sentence(event: Event) -> str | None:
@@ -394,5 +368,4 @@ def _is_finished(study: StudyProgress) -> bool:
 
 
 def _left(seconds: float | None) -> str:
-    # Nothing is left of what is finished.
     return "" if not seconds else f"about {spoken(seconds)} left"

@@ -122,6 +122,26 @@ def test_the_curve_stands_under_the_bars(
     report.close()
 
 
+def test_a_resized_terminal_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of size the bars are drawn on an empty screen, once; without one nothing is cleared."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    report = Bars(out)
+    report(progress())
+    report(progress())
+    assert "\x1b[2J" not in out.getvalue()
+    report._console.size = (50, 20)
+    report(progress())
+    report(progress())
+    before, _, after = out.getvalue().partition("\x1b[2J")
+    assert "all studies" in before
+    assert "all studies" in after
+    assert "\x1b[2J" not in after
+    report.close()
+
+
 def test_gangs_that_start_are_named_with_their_stage() -> None:
     """Gangs at the same stage share a line; how long it took so far and usually takes; gone with the first step."""
     now = [100.0]
