@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -67,6 +68,26 @@ def forecast(
             left = float(study.target_trials) if trials is None else trials.get(key, 0.0)
             jobs.append(Job(key, left, seconds))
     return Forecast(tuple(jobs), bases)
+
+
+SMALL_STEP = 1e7
+"""Operations. A step of no more is over before a second thread has begun to help (fc_128 up to batch size 128)."""
+
+
+def steps_are_small(plan: Plan) -> bool:
+    """Whether one thread trains every study as fast as several: dense models of the product, small batches.
+
+    6 operations per weight and example; of convolutions and sequences that says too little, of the user's own model nothing.
+    """
+    from workloads import architectures, catalogue
+
+    return all(
+        not catalogue.is_user_code(workload.model)
+        and architectures.find(workload.model).family in ("fc", "noisy_quadratic")
+        and 6 * (workload.parameters or math.inf) * study.batch_size <= SMALL_STEP
+        for workload in plan.workloads
+        for study in workload.studies
+    )
 
 
 def granule_of(model: str, study: _Study) -> int:

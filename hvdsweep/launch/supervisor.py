@@ -38,6 +38,7 @@ from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slot, Slots
 from hvdsweep.layout import Shape, shapes_for
+from hvdsweep.plan_layout import steps_are_small
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, heard, told
 from hvdsweep.store.plans import Plan, next_round, recover, top_up
@@ -246,7 +247,8 @@ class Supervisor:
                 for gang, taken, share in zip(alloted, places(alloted), shares, strict=True)
             ]
             most = max(most, sum(here))
-        self._slots.threads = settings.threads or threads_per_rank(count, most)
+        share = 1 if steps_are_small(self._plan) else threads_per_rank(count, most)
+        self._slots.threads = settings.threads or share
 
     @property
     def _ranks(self) -> int:
