@@ -1,6 +1,7 @@
 """A gang without Horovod whose trials reach the goal at a step that their metaparameters plant; slow ones are cut short.
 
-The best learning rate is PLANTED_BEST (default 0.1), whatever the batch size; steps grow with the distance from it.
+The best learning rate is PLANTED_BEST (default 0.1), whatever the batch size; steps grow with the distance from it. A trial
+takes PLANTED_SECONDS (default 0).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -15,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from hvdsweep.states import Status, StopReason
+from hvdsweep.stopping import beaten_at
 from hvdsweep.store.writer import Claim, Final, TrialUpdate, TrialWriter
 from tests.launch import fake_gang
 
@@ -38,9 +41,17 @@ def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: in
     if writer.commit(first, claim=False).stop:
         writer.release(claim.trial_id)
         return False
-    end = min(steps, budget)
-    reached = [(end, {metric: goal / 2 if steps <= budget else goal + 1 / steps})]
-    final = Final(Status.COMPLETE, StopReason.BUDGET)
+    time.sleep(float(os.environ.get("PLANTED_SECONDS", "0")))
+    end, reason = min(steps, budget), StopReason.BUDGET
+    if claim.definition["stop"] == "beaten":
+        best = writer.best_steps_to_goal(claim.study_id, metric, goal, claim.definition["goal"]["maximize"])
+        limit = budget if best is None else beaten_at(best, claim.definition.get("margin", 0.0))
+        if limit < end:
+            end, reason = limit, StopReason.BEATEN
+        elif steps <= budget:
+            reason = StopReason.GOAL
+    reached = [(end, {metric: goal / 2 if steps <= end else goal + 1 / steps})]
+    final = Final(Status.COMPLETE, reason)
     losses = np.ones(end - 1, np.float32)
     writer.commit(TrialUpdate(claim.trial_id, losses, end, 2, reached, final), claim=False)
     return True

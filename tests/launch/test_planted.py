@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +157,41 @@ def test_a_range_is_widened_and_the_study_goes_on(tmp_path: Path) -> None:
     broken.run(gangs=2)
     assert broken.outcome() == whole.outcome()
     assert broken.rounds() == whole.rounds()
+
+
+def test_killed_at_random_moments_in_the_order_of_merit(tmp_path: Path) -> None:
+    """Trials by merit that stop when beaten, gangs and supervisors killed at random: the same trials, losses, measurements
+    and ends as undisturbed."""
+    changes = (("trials = 24", "trials = 8"), ("[training]\n", '[training]\nstop = "beaten"\n'))
+    whole = Sweep(tmp_path / "whole", *changes)
+    whole.run()
+    reasons = whole.store.rows("SELECT DISTINCT stop_reason FROM trials ORDER BY 1")
+    assert reasons == [("beaten",), ("goal",)]
+    seed = int.from_bytes(os.urandom(4), "little")
+    chance = random.Random(seed)
+    victims = ["gang", "gang", "supervisor", "supervisor"]
+    chance.shuffle(victims)
+    broken = Sweep(tmp_path / "broken", *changes, PLANTED_SECONDS="0.1")
+    process = broken.start()
+    done = "SELECT count(*) FROM trials WHERE status = 'COMPLETE'"
+    for victim in victims:
+        before = broken.store.one(done) or 0
+        wait_for(
+            lambda before=before, process=process: (
+                process.poll() is not None or (broken.store.one(done) or 0) > before
+            ),
+            f"another trial (seed {seed})",
+        )
+        moment = time.monotonic() + chance.uniform(0.0, 0.2)
+        wait_for(lambda moment=moment: time.monotonic() >= moment)
+        if victim == "supervisor":
+            process.kill()
+            process.communicate()
+            process = broken.start()
+        else:
+            for pid in broken.store.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (seed, err)
+    assert broken.outcome() == whole.outcome(), seed

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,8 +18,10 @@ from hvdsweep.store import TrialWriter, begin_run, connect, request_stop, save_p
 from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import new_gang
 from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.training import loop
 from hvdsweep.training.gang import Gang
 from hvdsweep.training.ranks import Ranks
+from workloads import catalogue
 
 SWEEPS = {
     "digits": """
@@ -81,6 +87,66 @@ def trained(folder: Path, name: str, stop: str, order: str, margin: float = 0.0)
         return reader.workload_table(reader.workloads()[0].name)
 
 
+SMALL = {
+    "small/simple_cnn": {"steps": 30, "batch_sizes": "64,256", "trials": 3, "goal": 0.75, "every": 2},
+    "small/lstm": {"steps": 24, "batch_sizes": "32,128", "trials": 3, "goal": 4.0, "every": 2},
+}
+"""Presets of the two kinds of model, with budgets of seconds and goals that they reach in them."""
+
+
+def tiny(folder: Path, name: str) -> Path:
+    """A preset as a file with a goal and an evaluation spacing for a few steps."""
+    text, wanted = catalogue.presets()[name].read_text(), SMALL[name]
+    text = re.sub(r"(?m)^value = .*$", f"value = {wanted['goal']}", text)
+    text = re.sub(r"(?m)^(every|count) = .*$", f"every = {wanted['every']}", text)
+    # Shorter sequences: tracing an LSTM takes most of the time.
+    text = text.replace("length = 32", "length = 8")
+    text = re.sub(r"(?m)^algorithms = .*$", 'algorithm = "nesterov_momentum"', text)
+    file = folder / "tiny.toml"
+    file.write_text(text)
+    return file
+
+
+def side_by_side(path: Path, plan, stop: str, order: str, gangs: int):
+    """The table after so many gangs have trained the sweep, each in a thread; their calls into TensorFlow take turns."""
+    conn = connect(path, create=True)
+    sweep = save_plan(conn, plan).sweep_id
+    begin_run(conn, sweep, np=1, gangs=gangs, order=order)
+    ids = [new_gang(conn, sweep, np=1) for _ in range(gangs)]
+    conn.close()
+    turn = threading.Lock()
+
+    def work(gang: int) -> None:
+        with TrialWriter(path, gang) as writer, closing(connect(path)) as mine:
+            commit = writer.commit
+
+            def committing(update, *, claim, **more):
+                reply = commit(update, claim=claim, **more)
+                if claim and reply.claim is None and not reply.stop and not top_up(mine, sweep, plan):
+                    left = mine.execute("SELECT 1 FROM trials WHERE status IN ('PENDING', 'RUNNING')")
+                    if left.fetchone() is None:
+                        request_stop(mine, sweep)
+                return reply
+
+            writer.commit = committing
+            Gang(Ranks(), writer).work()
+
+    run = loop.Loop.run
+
+    def in_turn(self, *args, **more):
+        with turn:
+            return run(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(gangs) as threads:
+        patch.setattr(loop.Loop, "run", in_turn)
+        # Short calls, so that trials really run beside each other.
+        patch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 4)
+        for done in [threads.submit(work, gang) for gang in ids]:
+            done.result()
+    with open_reader(path) as reader:
+        return reader.workload_table(reader.workloads()[0].name)
+
+
 def answers(table):
     result = steps_to_result(table)
     return [
@@ -107,3 +173,25 @@ def test_stopping_early_keeps_steps_to_the_goal(tmp_path: Path, name: str):
     for study, (steps, _) in enumerate(expected):
         mine = (wide.study == study) & (wide.stop_reason == StopReason.BEATEN)
         assert (wide.steps[mine] >= beaten_at(steps, 0.5)).all()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_neither_order_nor_gangs_change_the_steps(tmp_path: Path, name: str):
+    """A convolutional and a language preset with tiny budgets: `budget` in plain order, `beaten` in plain order and by merit,
+    with one gang and three side by side: the same steps to the goal for every batch size."""
+    file, wanted = tiny(tmp_path, name), SMALL[name]
+    found = {}
+    for stop, order, gangs in (
+        ("budget", "plain", 1),
+        ("beaten", "plain", 1),
+        ("beaten", "merit", 1),
+        ("beaten", "merit", 3),
+    ):
+        overrides = Overrides(wanted["trials"], wanted["batch_sizes"], wanted["steps"], stop)
+        loaded = load_sweep(file, overrides)
+        plan = make_plan(loaded)
+        table = side_by_side(tmp_path / f"{stop}-{order}-{gangs}.db", plan, stop, order, gangs)
+        found[stop, order, gangs] = answers(table)
+    expected = found["budget", "plain", 1]
+    assert None not in expected, "a sweep that answers nothing shows nothing"
+    assert all(one == expected for one in found.values()), found
