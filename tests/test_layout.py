@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.layout import Job, Shape, choose, in_one_shape, shapes_for
+from hvdsweep.plan_layout import steps_are_small
+from tests.sweep.texts import planned
 
 START, SETUP = 15.0, 1.0
 
@@ -156,3 +159,13 @@ def test_a_large_sweep_is_laid_out_at_once():
     layout = choose(jobs, shapes)
     assert set(layout.shapes) == {job.key for job in jobs}
     assert layout.seconds <= min(in_one_shape(jobs, shape).seconds for shape in shapes)
+
+
+def test_small_dense_steps_take_one_thread() -> None:
+    """fc_128 up to batch size 128 is small; a larger batch, a convolution and a model of the user's own are not."""
+    sizes = ("batch_sizes = [8, 64, 512]", "batch_sizes = [8, 64, 128]")
+    assert steps_are_small(planned(sizes))
+    assert not steps_are_small(planned())
+    assert not steps_are_small(planned(sizes, ('"fc_128"', '"simple_cnn_base"')))
+    own = replace(planned(sizes).workloads[0], model="own:build", parameters=None)
+    assert not steps_are_small(replace(planned(sizes), workloads=(own,)))
