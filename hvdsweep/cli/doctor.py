@@ -42,7 +42,8 @@ def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
 
         if not as_json:
             click.echo("Starting ranks (this takes some seconds) ...", err=True)
-        for check in allreduce_checks(machines, build=where.builder()):
+        locks = db.absolute().parent if len(machines) > 1 else None
+        for check in allreduce_checks(machines, build=where.builder(), locks=locks):
             checks.append(check)
             if not as_json:
                 _print(check)

@@ -35,10 +35,11 @@ def allreduce_checks(
     seconds: float = 180.0,
     environment: Mapping[str, str] | None = None,
     build: CommandBuilder = gang_command,
+    locks: Path | None = None,
 ) -> list[Check]:
     """Start a rank on every slot of `hosts`, have them add vectors up; report the sum, the speed and Horovod's build.
 
-    No process is left.
+    `locks`: a folder where ranks on other hosts look whether they see a lock of this one. No process is left.
     """
     me = ProcessId.current()
     inherited = os.environ if environment is None else environment
@@ -51,7 +52,9 @@ def allreduce_checks(
             variables = gang_environment(
                 inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
             ).variables
-            command = build(as_started(hosts), MODULE, ["--out", str(out)])
+            command = build(
+                as_started(hosts), MODULE, ["--out", str(out), *(["--locks", str(locks)] if locks else [])]
+            )
             with (Path(folder) / "horovodrun.log").open("wb") as log:
                 process = subprocess.Popen(
                     command,
@@ -73,12 +76,32 @@ def allreduce_checks(
             process.wait()
         taken = time.monotonic() - begun
         if code == 0 and out.exists():
-            return judged(json.loads(out.read_text(encoding="utf-8")), taken, with_gpus=bool(gpus(inherited)))
+            probe = json.loads(out.read_text(encoding="utf-8"))
+            checks = judged(probe, taken, with_gpus=bool(gpus(inherited)))
+            return [*checks, *([locking(locks, probe["locks"])] if locks else [])]
         what = str(death_of(Path(folder), code)) if code is not None else f"no answer within {seconds:.0f} s"
         if out.exists() and not json.loads(out.read_text(encoding="utf-8"))["sum_is_right"]:
             what = "the ranks' sum is wrong"
     built = check_build()
     return [Check("allreduce", "failed", what, REMEDY, {"horovod_build": built})]
+
+
+def locking(folder: Path, answers: Sequence[str]) -> Check:
+    """Whether several hosts may trust SQLite's locks in `folder`; `answers` of the ranks elsewhere (`probe.LOCKS`)."""
+    details = {"folder": str(folder), "seen": list(answers)}
+    remedy = (
+        "Let one host alone write a database there, as `launch` does, and give every job a shard (--shard), which it may keep "
+        "on a disk of its own machine (--scratch)."
+    )
+    if answers and all(answer == "seen" for answer in answers):
+        return Check("locks", "ok", f"a lock in {folder} is seen from the other hosts", details=details)
+    if "no such file" in answers:
+        found = f"{folder} is not on a file system that the other hosts share"
+        return Check("locks", "ok", f"{found}; only this host needs it", details=details)
+    if "not seen" in answers:
+        found = f"a lock in {folder} is not seen from another host (Lustre mounted with localflock, or NFS without locks)"
+        return Check("locks", "warning", found, remedy, details)
+    return Check("locks", "warning", f"files in {folder} cannot be locked", remedy, details)
 
 
 def judged(probe: Mapping[str, Any], seconds: float, *, with_gpus: bool) -> list[Check]:

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import fcntl
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,9 @@ def main() -> int:
     """Entry point of a rank; exit code 1 where the sum is wrong."""
     parser = argparse.ArgumentParser(prog="hvdsweep.training.probe", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--locks", type=Path, help="a folder in which ranks see whether they see each other's locks"
+    )
     options = parser.parse_args()
     begun = time.perf_counter()
     from hvdsweep.training.imports import import_tensorflow
@@ -56,12 +63,62 @@ def main() -> int:
         "tensorflow_gpus": len(tf.config.list_physical_devices("GPU")),
         "tensorflow_cuda": bool(tf.test.is_built_with_cuda()),
     }
+    if options.locks is not None:
+        result["locks"] = _locks(hvd, tf, options.locks, rank)
     if rank == 0:
         temporary = options.out.with_suffix(".tmp")
         temporary.write_text(json.dumps(result), encoding="utf-8")
         os.replace(temporary, options.out)
     hvd.shutdown()
     return 0 if right else 1
+
+
+def _locks(hvd: Any, tf: Any, folder: Path, rank: int) -> list[str]:
+    """What each rank but the first sees of a lock that the first holds in `folder`; empty where that one gets none."""
+    path = folder / ".hvdsweep-locks"
+
+    def together(value: int, name: str) -> list[int]:
+        return [int(one) for one in hvd.allgather(tf.constant([value]), name=name).numpy()]
+
+    with held(path) if rank == 0 else contextlib.nullcontext(True) as mine:
+        got = together(bool(mine), "probe.locks.held")[0]
+        answer = LOCKS.index("not seen" if rank == 0 else look_at_lock(path))
+        answers = together(answer, "probe.locks.seen")
+    if rank == 0:
+        path.unlink(missing_ok=True)
+    return [LOCKS[one] for one in answers[1:]] if got else []
+
+
+LOCKS = ("seen", "not seen", "no such file", "no locks")
+"""What another process may find of a lock that is held on a file."""
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """In the block this process holds the kind of lock that SQLite uses on `path`; False where it cannot be had."""
+    with contextlib.ExitStack() as stack:
+        try:
+            fcntl.lockf(stack.enter_context(path.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            got = False
+        else:
+            got = True
+        yield got
+
+
+def look_at_lock(path: Path) -> str:
+    """One of LOCKS: whether a lock that another process holds on `path` keeps this one from locking it."""
+    try:
+        file = path.open("r+")
+    except OSError:
+        return "no such file"
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # POSIX allows both for a lock that somebody else holds.
+            return "seen" if error.errno in (errno.EACCES, errno.EAGAIN) else "no locks"
+    return "not seen"
 
 
 def _milliseconds(hvd: Any, vector: Any, name: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,10 @@ from click.testing import CliRunner
 
 from hvdsweep.cli.doctor import doctor
 from hvdsweep.launch import checks
-from hvdsweep.launch.allreduce import allreduce_checks, judged
+from hvdsweep.launch.allreduce import allreduce_checks, judged, locking
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import marked
+from hvdsweep.training.probe import held
 from tests.limits import HANG_SECONDS
 
 PROBE: dict[str, Any] = {
@@ -177,3 +179,38 @@ def test_two_real_ranks_add_up(tmp_path: Path) -> None:
     assert by_name["allreduce"]["details"]["ranks"] == 2
     assert by_name["allreduce"]["details"]["sum_is_right"] is True
     assert by_name["horovod build"]["details"]["built"]["gloo"] is True
+
+
+def test_a_lock_of_another_process_is_seen(tmp_path: Path) -> None:
+    """A held lock is seen by another process, a released one is not there, a missing file is no lock."""
+    code = (
+        "import sys; from pathlib import Path; from hvdsweep.training.probe import look_at_lock;"
+        "print(look_at_lock(Path(sys.argv[1])))"
+    )
+
+    def look(path: Path) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    path = tmp_path / "lock"
+    with held(path) as got:
+        assert got
+        assert look(path) == "seen"
+        assert look(tmp_path / "other") == "no such file"
+    assert look(path) == "not seen"
+    with held(tmp_path / "nowhere" / "lock") as got:
+        assert not got
+
+
+def test_what_other_hosts_see_of_a_lock_is_judged(tmp_path: Path) -> None:
+    """Locks that are not seen from another host are a warning that names the remedy; a folder of one host needs none."""
+    assert locking(tmp_path, ["seen", "seen"]).status == "ok"
+    assert "only this host" in locking(tmp_path, ["no such file"]).found
+    for answers, words in (
+        (["seen", "not seen"], "localflock"),
+        ([], "cannot be locked"),
+        (["no locks"], "locked"),
+    ):
+        check = locking(tmp_path, answers)
+        assert (check.status, words in check.found, "--shard" in str(check.remedy)) == ("warning", True, True)
