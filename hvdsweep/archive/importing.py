@@ -107,6 +107,8 @@ def import_archive(
     begun = time.monotonic()
     if not where.exists():
         raise UserError(f"{path}: no such folder or archive")
+    if not where.is_file() and not where.is_dir():
+        raise UserError(f"{path}: is neither a file nor a folder")
     if where.is_file():
         _check(where, sha256)
     elif sha256 is not None:

@@ -126,17 +126,18 @@ def main() -> None:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
+        error.message = visible(error.message, lines=True)
         error.show()
         sys.exit(error.exit_code)
     except HvdsweepError as error:
         click.echo(visible(str(error), lines=True), err=True)
         sys.exit(error.exit_code)
     except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError, OSError) as error:
-        message = _unwritable(error) or _explained(error)
+        message = _unwritable(error) or _unreachable(error) or _explained(error)
         if message is None:
             raise
         click.echo(visible(message, lines=True), err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG else 1)
 
 
 def _streams() -> None:
@@ -168,6 +169,13 @@ def _unwritable(error: Exception) -> str | None:
         return None
     into_nothing(1)
     return f"The output cannot be written: {error.strerror}."
+
+
+def _unreachable(error: Exception) -> str | None:
+    """Which file the machine does not let us use, and why; None for any other error."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    return f"{os.fsdecode(error.filename)}: {error.strerror}."
 
 
 def _explained(error: Exception) -> str | None:

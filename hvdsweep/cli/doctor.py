@@ -24,7 +24,9 @@ MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAILED",
 @click.option("--quick", is_flag=True, help="Start no ranks: leave the allreduce out.")
 @json_option
 def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
-    """Check this machine: versions, Horovod, a real allreduce, the database's disk, cores, memory, GPUs.
+    """Check this machine: versions, Horovod, a real allreduce, the database and its disk, cores, memory, GPUs.
+
+    A database that exists is read whole: every row must hold what it may hold.
 
     Exit code 1 if something fails without which nothing can be trained.
     """

@@ -13,6 +13,7 @@ import click
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
+from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from hvdsweep.figures.figure import Figure
@@ -147,7 +148,7 @@ def figure(
         from hvdsweep.figures.draw import save
 
         save(made, out, dpi=dpi)
-        click.echo(f"{out}: written", err=True)
+        click.echo(f"{visible(str(out))}: written", err=True)
     if as_json:
         print_json(made.to_json())
     elif as_text or out is None:

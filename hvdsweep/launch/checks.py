@@ -255,7 +255,7 @@ def database(db: Path) -> Iterator[Check]:
         "file_system": kind.type,
         "network": kind.network,
         "wal": not kind.network,
-        "exists": db.exists(),
+        "exists": os.path.exists(db),
         "sqlite": sqlite3.sqlite_version,
     }
     problem = _unwritable(db, folder)
@@ -274,7 +274,7 @@ def database(db: Path) -> Iterator[Check]:
         yield Check("database", "warning", found, remedy, details)
     else:
         yield Check("database", "ok", found, details=details)
-    if db.exists() and not problem:
+    if not problem and db.exists():
         yield content(db)
     free = shutil.disk_usage(folder).free
     details = {"path": str(folder), "free_bytes": free}
@@ -294,9 +294,12 @@ def _unwritable(db: Path, folder: Path) -> str | None:
     """Why the database cannot be written, by asking for the right to (nothing is written, no older store migrated)."""
     from hvdsweep.store.connection import checked_version, told, usable, writable
 
+    try:
+        usable(db, may_be_missing=folder == db.absolute().parent)
+    except HvdsweepError as error:
+        return str(error)
     if db.exists():
         try:
-            usable(db)
             writable(db)
             with closing(
                 sqlite3.connect(f"file:{quote(str(db.absolute()))}?mode=rw", uri=True, timeout=LOCK_SECONDS)
@@ -334,7 +337,9 @@ def content(db: Path) -> Check:
                 return Check("database content", "ok", "nothing yet")
             # What follows relies on tables and columns being there.
             found += list(problems(conn)) or check(conn)
-    except (sqlite3.Error, HvdsweepError) as error:
+    except sqlite3.Error as error:
+        found = [f"SQLite: {error}"]
+    except HvdsweepError as error:
         found = [str(error)]
     if found:
         return Check("database content", "failed", "\n".join(found), remedy, {"problems": found})

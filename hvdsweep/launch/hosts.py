@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,9 @@ def parse_hostfile(path: str | os.PathLike[str], source: str | None = None) -> t
     """
     source = source or f"--hostfile: {path}"
     try:
+        # A pipe of the shell (`<(...)`) has somebody who writes into it; a FIFO or a device may have nobody for ever.
+        if not os.path.realpath(path).startswith("/proc/") and not stat.S_ISREG(os.stat(path).st_mode):
+            raise UserError(f"{source}: is not a file. Name a file.")
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{source}: cannot be read ({error}).") from None

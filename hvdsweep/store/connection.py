@@ -26,6 +26,9 @@ ATTEMPTS = 4
 
 _HEARERS: list[Callable[[str], object]] = []
 
+CHECKED_BYTES = 256 * 2**20
+"""Larger files are checked by `hvdsweep doctor --db` only; of more than a sixteenth of it not every loss is looked at."""
+
 JOURNAL_BYTES = 64 * 2**20
 """A WAL that grew beyond this under a long reader is cut back once its content is in the main file."""
 
@@ -86,9 +89,8 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
     # Looking up a parent row for every loss would cost more than storing the loss; `maintenance.check` looks instead.
     conn.execute("PRAGMA foreign_keys = OFF")
     conn.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
-    wrong = list(problems(conn, small=True)) if version else []
-    if wrong:
-        raise RunFailed(explained(path, wrong))
+    if version:
+        _verify(conn, path, whole=create)
     if version < VERSION:
         with transaction(conn):
             # Another process may have done it while this one waited for the lock.
@@ -100,6 +102,20 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
             conn.execute(
                 "INSERT INTO events (time, kind, message) VALUES (?, 'journal', ?)", (time.time(), message)
             )
+
+
+def _verify(conn: sqlite3.Connection, path: Path, *, whole: bool) -> None:
+    """RunFailed if the file holds what no store may hold: nothing good would come of adding to it.
+
+    `whole`: a command begins, which has some seconds to spare; the writer of a gang looks at small tables only.
+    """
+    size = path.stat().st_size
+    wrong = []
+    if whole and size <= CHECKED_BYTES:
+        wrong = [f"SQLite: {row[0]}" for row in conn.execute("PRAGMA quick_check(3)") if row[0] != "ok"]
+    wrong = wrong or list(problems(conn, small=not whole or size > CHECKED_BYTES // 16))
+    if wrong:
+        raise RunFailed(explained(path, wrong))
 
 
 def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:

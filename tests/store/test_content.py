@@ -5,6 +5,7 @@ Damages are generated from `content.TABLES`: a new column is damaged in every wa
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hvdsweep.errors import RunFailed
+from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.launch.checks import database
 from hvdsweep.store import connect, open_reader
 from hvdsweep.store.content import KEYS, SINCE, TABLES, problems
 from hvdsweep.store.schema import quoted
@@ -198,6 +200,38 @@ def test_a_text_among_losses_is_named(copy: Path):
         pytest.raises(RunFailed, match=rf"trial_id {trial}, step .* column loss: 'word'"),
     ):
         reader.losses(trial)
+
+
+def _value(path: Path) -> None:
+    assert damage(path, "losses", "loss", "word")
+
+
+def _page(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as conn:
+        page, size = (
+            conn.execute(query).fetchone()[0]
+            for query in ("SELECT rootpage FROM sqlite_master WHERE name = 'losses'", "PRAGMA page_size")
+        )
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\x0d" + b"\xff" * 100)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [(_value, "column loss: 'word'"), (_page, "SQLite: |is damaged")],
+    ids=["a value", "a page"],
+)
+def test_whoever_begins_to_write_checks_the_file(harm, words: str, copy: Path):
+    """Commands that write (a launch of a finished sweep too) refuse a damaged file, a gang's writer opens it quickly;
+    doctor names the damage."""
+    harm(copy)
+    with pytest.raises((RunFailed, UserError), match=words):
+        connect(copy, create=True)
+    connect(copy).close()
+    (found,) = (check for check in database(copy) if check.name == "database content")
+    assert found.status == "failed"
+    assert re.search(words, found.found)
 
 
 def test_the_program_ends_in_words(copy: Path):

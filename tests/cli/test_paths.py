@@ -1,0 +1,97 @@
+"""Odd paths, wherever a command takes one: it ends, in words, and leaves nothing where it was pointed at.
+
+To add a case: a path in ODD, or a command line with `{}` in PLACES.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.forked import run
+from tests.tui.stores import small_store
+
+ODD: dict[str, bytes] = {
+    "a FIFO": b"fifo",
+    "bytes that are not UTF-8": b"b\xff\xfe.db",
+    "a name of 300 characters": b"n" * 300,
+    "a name of 300 characters in a folder": b"folder/" + b"n" * 300,
+    "a device": b"/dev/null",
+    "a device without end": b"/dev/zero",
+    "a folder": b"folder",
+    "below a file": b"hvdsweep.db/x",
+    "an escape sequence": b"a\x1b[31mb",
+    "nothing": b"",
+}
+
+READING = [
+    "status --db {}",
+    "trials --db {}",
+    "events --db {}",
+    "logs --db {}",
+    "curve --db {}",
+    "curve {}",
+    "best --db {}",
+    "figure curve --db {}",
+    "report --db {}",
+    "report {}",
+    "export out --db {}",
+    "scale --show --db {}",
+    "workloads {}",
+    "launch --dry-run {}",
+    "launch --dry-run digits.toml --hostfile {}",
+    "scale {}",
+]
+"""Command lines whose path is read."""
+
+WRITING = [
+    "doctor --quick --db {}",
+    "import published/zhang_2024 --db {}",
+    "import {} --db other.db",
+    "export {}",
+]
+"""Command lines that may make a file of that name; ordinary names are left out."""
+
+MADE = ("an escape sequence", "nothing")
+"""Names under which a file may be made."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("paths")
+    small_store(folder / "hvdsweep.db")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "fifo")
+    (Path(os.fsdecode(bytes(folder) + b"/" + ODD["bytes that are not UTF-8"]))).write_bytes(
+        (folder / "hvdsweep.db").read_bytes()
+    )
+    return folder
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_path_is_answered_in_words(odd: str, folder: Path):
+    """By every command: exit code 0, 1 or 2, no traceback, no waiting, no raw escape sequence; nothing new next to it."""
+    (folder / "other.db").unlink(missing_ok=True)
+    before = (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev")))
+    for command in READING + (WRITING if odd not in MADE else []):
+        arguments = [ODD[odd] if word == "{}" else word for word in command.split()]
+        ended = run(arguments, folder, before=lambda: signal.alarm(60))
+        assert ended.code in (0, 1, 2), (command, ended)
+        assert "Traceback" not in ended.err, (command, ended.err)
+        assert "\x1b" not in ended.out + ended.err, command
+        # An import that finds nothing may have made its database.
+        (folder / "other.db").unlink(missing_ok=True)
+        assert (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev"))) == before, command
+
+
+def test_a_copied_store_stays_one_file(folder: Path, tmp_path: Path):
+    """Whatever reads it leaves no WAL and no shared memory next to it."""
+    (tmp_path / "copy.db").write_bytes((folder / "hvdsweep.db").read_bytes())
+    for command in READING:
+        if "--db" in command:
+            ended = run(command.replace("{}", "copy.db").split(), tmp_path)
+            assert "Traceback" not in ended.err, command
+    assert not {"copy.db-wal", "copy.db-shm", "copy.db-journal"} & set(os.listdir(tmp_path))
