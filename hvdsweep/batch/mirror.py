@@ -70,9 +70,14 @@ class Mirror:
         self._events: dict[int, int] = {}
         """Shard -> the last of its events that is mirrored."""
         self._noted: dict[str, str] = {}
+        self.records = False
+        """Whether records are mirrored: they are nine tenths of the rows, and only curves and lists of trials ask for them."""
 
-    def bring(self, index: int, path: Path) -> None:
-        """Make the rows of shard `index` (0: the plan) what its store holds. UserError where it cannot be read."""
+    def bring(self, index: int, path: Path, everything: bool = False) -> None:
+        """Make the rows of shard `index` (0: the plan) what its store holds. UserError where it cannot be read.
+
+        `everything`: also of trials that have not changed.
+        """
         conn = self._conn
         try:
             conn.execute("ATTACH ? AS src", (f"{read_only_uri(path)[0]}&vfs=unix",))
@@ -83,7 +88,7 @@ class Mirror:
             conn.execute("BEGIN IMMEDIATE")
             sweeps = conn.execute("SELECT id FROM src.sweeps WHERE source = 'launch' ORDER BY id").fetchall()
             for (there,) in sweeps:
-                self._sweep(index, path, there)
+                self._sweep(index, path, there, everything)
             self._speeds(index)
             conn.execute("COMMIT")
         except sqlite3.Error as error:
@@ -116,10 +121,10 @@ class Mirror:
         there = {row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")}
         return ", ".join(name if name in there else f"NULL AS {name}" for name in names)
 
-    def _sweep(self, index: int, path: Path, there: int) -> None:
+    def _sweep(self, index: int, path: Path, there: int, everything: bool) -> None:
         conn = self._conn
         here = SourceSweep(conn, MergeReport(""), path, there).prepare()
-        self._trials(index)
+        self._trials(index, everything)
         if not index:
             return
         first = index * BASE
@@ -143,7 +148,7 @@ class Mirror:
         )
         self._events[index] = last
 
-    def _trials(self, index: int) -> None:
+    def _trials(self, index: int, everything: bool) -> None:
         """Trials that differ from what is mirrored, with their records. Of two shards that have one, the first to end counts."""
         conn, first = self._conn, index * BASE
         conn.execute("DELETE FROM temp.changed")
@@ -157,10 +162,10 @@ class Mirror:
             return
         conn.execute(
             "INSERT INTO temp.changed SELECT t.id, map.here, t.number FROM temp.study_map map"
-            " JOIN src.trials t ON t.study_id = map.there LEFT JOIN main.trials m ON m.id = t.id + ?"
-            " WHERE m.id IS NULL OR m.status != t.status OR m.steps != t.steps OR m.started IS NOT t.started"
+            " JOIN src.trials t ON t.study_id = map.there LEFT JOIN main.trials m ON m.id = t.id + ?1"
+            " WHERE ?2 OR m.id IS NULL OR m.status != t.status OR m.steps != t.steps OR m.started IS NOT t.started"
             " OR m.ended IS NOT t.ended OR m.attempts != t.attempts",
-            (first,),
+            (first, everything),
         )
         conn.execute(
             "DELETE FROM main.trials WHERE id IN (SELECT m.id FROM temp.changed c JOIN src.trials t ON t.id = c.there"
@@ -175,6 +180,12 @@ class Mirror:
             " FROM temp.changed c JOIN src.trials t ON t.id = c.there",
             (first,),
         )
+        if self.records:
+            self._records(first)
+
+    def _records(self, first: int) -> None:
+        """The records of the trials in `changed`."""
+        conn = self._conn
         conn.execute(
             "DELETE FROM main.best_records WHERE metric_id IN (SELECT id FROM main.metrics)"
             " AND trial_id IN (SELECT there + ? FROM temp.changed)",

@@ -60,6 +60,8 @@ class View:
         self._lock = threading.Lock()
         self._seen: dict[int, Any] = {}
         """Shard (0: the plan) -> how its file looked when it was read."""
+        self._again: set[int] = set()
+        """Shards of which everything is still to be mirrored."""
         self._looked = float("-inf")
 
     def connect(self) -> sqlite3.Connection:
@@ -79,10 +81,33 @@ class View:
         finally:
             self._lock.release()
 
+    @property
+    def records(self) -> bool:
+        """Whether records are mirrored."""
+        return self._mirror.records
+
+    def need_records(self) -> None:
+        """Mirror the records too, from now on. Slow the first time: not on a thread that draws."""
+        if self._mirror.records:
+            return
+        with self._lock:
+            if not self._mirror.records:
+                self._mirror.records = True
+                self._bring(
+                    [
+                        (index, path, seen)
+                        for (index, path) in self._there()
+                        if (seen := self._seen.get(index))
+                    ],
+                    True,
+                )
+
+    def _there(self) -> list[tuple[int, Path]]:
+        return [(0, self.folder.plan), *self.folder.shards()]
+
     def _refresh(self) -> None:
-        there = [(0, self.folder.plan), *self.folder.shards()]
         changed = []
-        for index, path in there:
+        for index, path in self._there():
             traces = file_traces(path)
             if traces[0] is not None and traces != self._seen.get(index):
                 changed.append((index, path, traces))
@@ -90,14 +115,20 @@ class View:
             return
         if not changed:
             raise UserError(f"{self.folder.path}: holds nothing yet: none of its jobs has begun.")
+        self._bring(changed, False)
+
+    def _bring(self, changed: list[tuple[int, Path, Any]], everything: bool) -> None:
         # Attaching is not possible inside a transaction: each shard is one, and whole.
         for index, path, traces in changed:
             try:
-                self._mirror.bring(index, path)
+                self._mirror.bring(index, path, everything or index in self._again)
+                self._again.discard(index)
             except sqlite3.OperationalError as error:
                 # A long question of another thread holds this state; the next look tries again.
                 if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     raise
+                self._seen.pop(index, None)
+                self._again |= {index} if everything else set()
                 continue
             except HvdsweepError as error:
                 self._mirror.note(f"{path}", str(error))
@@ -128,6 +159,30 @@ class FolderReader(Reader):
     def _renew(self) -> None:
         if not self._conn.in_transaction:
             self._view.refresh()
+
+    def need_records(self) -> None:
+        """See `Reader.need_records`."""
+        if not self._conn.in_transaction:
+            self._view.need_records()
+            return
+        # A snapshot would keep them out. It begins again with them; that happens once in a process.
+        self._conn.rollback()
+        self._view.need_records()
+        self._conn.execute("BEGIN")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """See `Reader.rows`."""
+        self._look_for_records(sql)
+        return super().rows(sql, values)
+
+    def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
+        """See `Reader.array`."""
+        self._look_for_records(sql)
+        return super().array(dtype, sql, values)
+
+    def _look_for_records(self, sql: str) -> None:
+        if not self._view.records and ("best_records" in sql or "running_best" in sql):
+            self.need_records()
 
     def close(self) -> None:
         for _, reader in self._shards.values():

@@ -22,6 +22,7 @@ def paired(reader: Reader) -> Iterator[Reader | None]:
 
     None where the file was written again and again at the wrong moment. Keep it short, as any snapshot.
     """
+    reader.need_records()
     with open_reader(reader.path) as twin:
         for _ in range(ATTEMPTS):
             version = twin.data_version()

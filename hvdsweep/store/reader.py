@@ -159,6 +159,9 @@ class Reader:
 
         return measured(self, ids, metric)
 
+    def need_records(self) -> None:
+        """Make `best_records` complete, where that is done only when it is asked for."""
+
     def check_measurements(self) -> None:
         """UserError where the table `measurements` does not hold everything that was measured."""
 
