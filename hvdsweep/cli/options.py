@@ -34,6 +34,13 @@ def db_option(command: Command) -> Command:
     )(command)
 
 
+def path_argument(command: Command) -> Command:
+    """`[DATABASE]`, the same as `--db` in fewer keys; passed as `path: Path | None`."""
+    return click.argument("path", metavar="[DATABASE]", required=False, type=click.Path(path_type=Path))(
+        command
+    )
+
+
 def json_option(command: Command) -> Command:
     """`--json`, passed as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)

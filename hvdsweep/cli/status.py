@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.cli.options import db_option, json_option, path_argument, print_json
 from hvdsweep.visible import visible
 from hvdsweep.words import counted
 
@@ -35,15 +35,16 @@ COUNTS = {"running": "RUNNING", "pending": "PENDING", "diverged": "INFEASIBLE", 
 
 
 @click.command()
+@path_argument
 @db_option
 @click.option("--sweep", type=int, metavar="ID", help="Only this sweep, with every study.")
 @click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
 @json_option
-def status(db: Path, sweep: int | None, watch: bool, as_json: bool) -> None:
-    """How far every sweep is, and what its gangs do."""
+def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json: bool) -> None:
+    """How far every sweep is, and what its gangs do. DATABASE (or --db) may be a batch folder."""
     from hvdsweep.store.reader import open_reader
 
-    with open_reader(db) as reader:
+    with open_reader(path or db) as reader:
         if watch:
             try:
                 _watch(reader, sweep, as_json, lambda: time.sleep(POLL_SECONDS))

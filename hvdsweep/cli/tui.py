@@ -6,19 +6,21 @@ from pathlib import Path
 
 import click
 
-from hvdsweep.cli.options import db_option
+from hvdsweep.cli.options import db_option, path_argument
 
 
 @click.command()
+@path_argument
 @db_option
 @click.option(
     "--ascii", "plain", is_flag=True, help="Draw charts in plain characters, for fonts without braille."
 )
-def tui(db: Path, plain: bool) -> None:
+def tui(path: Path | None, db: Path, plain: bool) -> None:
     """Compose, launch and watch sweeps in the terminal.
 
-    The database may not exist yet. Sweeps that are being trained go on when the interface is left.
+    DATABASE (or --db) may not exist yet, and may be a batch folder. Sweeps that are being trained go on when the interface is
+    left.
     """
     from tui.start import start
 
-    start(db, plain_charts=plain)
+    start(path or db, plain_charts=plain)
