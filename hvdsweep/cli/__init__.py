@@ -10,6 +10,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
@@ -48,6 +49,30 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, one line of help). The module holds a click command of the same name."""
 
+EXAMPLES = {
+    "demo": "demo",
+    "launch": "launch --np 2 --gangs 2 sweep.toml",
+    "batch": "batch submit sweep.toml",
+    "status": "status --watch",
+    "trials": "trials --filter 'batch_size=64 status=COMPLETE' --sort best",
+    "events": "events --last 20",
+    "logs": "logs --rank 0 --follow",
+    "tui": "tui",
+    "curve": "curve --goal 0.1",
+    "best": "best",
+    "figure": "figure curve --out curve.png",
+    "report": "report --out sweep.html",
+    "import": "import published/zhang_2024 --db published.db",
+    "export": "export out",
+    "merge": "merge main.db shards/*.db",
+    "scale": "scale --np 1,2,4 sweep.toml",
+    "workloads": "workloads small/fc",
+    "datasets": "datasets",
+    "schema": "schema",
+    "doctor": "doctor --quick",
+}
+"""Command -> how it is often called: the first line of its help."""
+
 
 def closest(typed: str, names: Iterable[str]) -> str:
     """The name that was meant by a mistyped one; "" if none is close."""
@@ -72,6 +97,8 @@ class LazyGroup(click.Group):
             # A command that is run again in the same process has its bounds already.
             if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
                 parameter.type = _bounded(parameter.type)
+        if cmd_name in EXAMPLES:
+            setattr(command, "format_help", partial(_help, command, EXAMPLES[cmd_name]))  # noqa: B010
         return command
 
     def resolve_command(
@@ -83,9 +110,23 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
         return super().resolve_command(ctx, args)
 
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What the tool is for comes first."""
+        self.format_help_text(ctx, formatter)
+        formatter.write("\n")
+        self.format_usage(ctx, formatter)
+        self.format_options(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _help(
+    command: click.Command, example: str, context: click.Context, formatter: click.HelpFormatter
+) -> None:
+    formatter.write(f"Example: hvdsweep {example}\n\n")
+    type(command).format_help(command, context, formatter)
 
 
 def _bounded(kind: click.types.IntParamType) -> click.types.IntParamType:

@@ -12,6 +12,8 @@ import click
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.visible import visible
+from hvdsweep.words import goal_problem
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve
@@ -133,6 +135,7 @@ def answer(
     if not goals and workload.goal is None:
         # Known before anything is loaded: an imported workload that the paper does not have names no goal.
         raise UserError(_no_goal(reader, workload, question))
+    _note_goals(question.metric or workload.metric or "", goals)
     asked: dict[str, Any] = {
         "step_budget": question.step_budget,
         "example_budget": question.example_budget,
@@ -176,6 +179,15 @@ def answer(
         )
         for result, best in answers
     ]
+
+
+def _note_goals(metric: str, goals: Sequence[float]) -> None:
+    """Say on stderr which goals make no sense for the metric, as the check of a sweep file does."""
+    from hvdsweep.store.schema import naturally_maximised
+
+    for goal in goals:
+        if problem := goal_problem(metric.rpartition("/")[2], goal, naturally_maximised(metric)):
+            click.echo(f"--goal: {goal:g} {visible(problem)}", err=True)
 
 
 def _no_goal(reader: Reader, workload: WorkloadRow, question: Question) -> str:

@@ -15,6 +15,7 @@ from hvdsweep.sweep.messages import Location, one_of
 from hvdsweep.sweep.models import Budget, BudgetOverride, Sweep
 from hvdsweep.sweep.resolve import dataset_info, every_for, most_trials, steps_for
 from hvdsweep.sweep.trial_counts import DEFAULT, TrialsUntil
+from hvdsweep.words import goal_problem
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
@@ -167,18 +168,9 @@ def _sense(findings: Findings, metric: str) -> None:
             f"is the wrong way round: {better} {metric} is better; leave the key out",
             needs=[metric_key],
         )
-    low = 0.0 if known else -math.inf
-    high = 1.0 if more_is_better or metric == "classification_error" else math.inf
-    place: Location = ("goal", "value")
-    if more_is_better and not low <= goal.value < high:
-        text = "cannot be passed, or always is: the goal of a share lies from 0 up to, but below, 1"
-        findings.wrong(place, goal.value, text, needs=[metric_key])
-    elif not more_is_better and goal.value <= low:
-        text = f"cannot be reached: {metric} is never below 0, and has to fall strictly below the goal"
-        findings.wrong(place, goal.value, text, needs=[metric_key])
-    elif not more_is_better and goal.value > high:
-        text = f"is reached at once: {metric} is never above 1; a share of 5 % is 0.05"
-        findings.wrong(place, goal.value, text, needs=[metric_key])
+    text = goal_problem(metric, goal.value, more_is_better)
+    if text is not None:
+        findings.wrong(("goal", "value"), goal.value, text, needs=[metric_key])
 
 
 def _budget(findings: Findings, info: DatasetInfo | None) -> None:

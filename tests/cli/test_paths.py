@@ -95,3 +95,15 @@ def test_a_copied_store_stays_one_file(folder: Path, tmp_path: Path):
             ended = run(command.replace("{}", "copy.db").split(), tmp_path)
             assert "Traceback" not in ended.err, command
     assert not {"copy.db-wal", "copy.db-shm", "copy.db-journal"} & set(os.listdir(tmp_path))
+
+
+def test_files_have_the_rights_that_the_umask_leaves(folder: Path, tmp_path: Path):
+    """Under umask 077 nobody else reads a database, a report or a figure."""
+    for command in (
+        "import published/zhang_2024 --db private.db",
+        "report --db private.db --out private.html",
+        "figure curve --db private.db --out private.svg",
+    ):
+        assert run(command.split(), tmp_path, before=lambda: os.umask(0o077)).code == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"private.db": 0o600, "private.html": 0o600, "private.svg": 0o600}

@@ -6,8 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hvdsweep.cli import COMMANDS, group
+from hvdsweep.cli import COMMANDS, EXAMPLES, group
 from hvdsweep.cli.options import GoalValue
+from tests.tui.stores import small_store
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,43 @@ def test_a_goal_may_be_a_percentage(goal, value):
     assert GoalValue().convert(goal, None, None) == pytest.approx(value)
     with pytest.raises(click.BadParameter):
         GoalValue().convert("ten%", None, None)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_an_example(name):
+    """Of every command, with options that it has."""
+    said = CliRunner().invoke(group, [name, "--help"]).output
+    first = said.splitlines()[0]
+    assert first == f"Example: hvdsweep {EXAMPLES[name]}"
+    assert EXAMPLES[name].split()[0] == name
+    options = [word for word in EXAMPLES[name].split() if word.startswith("--")]
+    assert all(option in said.split("Options:")[1] for option in options)
+
+
+def test_the_first_screen_begins_with_what_the_tool_is_for():
+    """`hvdsweep` alone: the question, and only then how it is used."""
+    said = CliRunner().invoke(group, []).output
+    assert said.splitlines()[0].strip() == "How far does data parallelism pay for your workload?"
+    assert said.index("Usage: ") > said.index("scaling curve")
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal", "words"),
+    [
+        ("val/classification_error", "5", "is reached at once: classification_error is never above 1"),
+        ("val/classification_error", "0", "cannot be reached: classification_error is never below 0"),
+        ("val/classification_error", "0.1", ""),
+        ("val/cross_entropy_error", "5", ""),
+    ],
+)
+def test_a_goal_that_makes_no_sense_is_named(metric, goal, words, tmp_path_factory):
+    """By curve and best, in the words of the check of a sweep file; they answer all the same."""
+    store = tmp_path_factory.getbasetemp() / "goals.db"
+    if not store.exists():
+        small_store(store)
+    for command in ("curve", "best"):
+        arguments = [command, "digits/fc_32/sgd", "--db", str(store), "--metric", metric, "--goal", goal]
+        result = CliRunner().invoke(group, arguments)
+        assert result.exit_code == 0
+        assert result.stderr.count("--goal: ") == (1 if words else 0)
+        assert words in result.stderr
