@@ -76,13 +76,14 @@ def _other_sweep(
 
 
 def sources_of(paths: Sequence[Path]) -> list[Path]:
-    """The stores to merge: files as they are, folders as their plan and their shards."""
+    """The stores to merge: files as they are, folders as their shards and their plan."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             folder = BatchFolder(path)
-            found += [folder.plan] if folder.plan.exists() else []
             found += [shard for _, shard in folder.shards()]
+            # After them: only what no shard has is still to be planned.
+            found += [folder.plan] if folder.plan.exists() else []
         else:
             found.append(path)
     return found

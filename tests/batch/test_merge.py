@@ -280,11 +280,12 @@ def test_a_folder_is_merged_with_what_has_not_begun(trained, tmp_path):
     folder.shards_folder.mkdir()
     shutil.copy(shards[1], folder.shard(2))
     write_plan(folder, [plan])
-    assert sources_of([tmp_path]) == [folder.plan, folder.shard(2)]
+    assert sources_of([tmp_path]) == [folder.shard(2), folder.plan]
     run = CliRunner().invoke(group, ["merge", "--json", str(tmp_path)])
     assert run.exit_code == 0
     assert json.loads(run.stdout)["copied"] == len(content(shards[1])["trials"])
     found = content(tmp_path / "merged.db")["trials"]
+    assert json.loads(run.stdout)["planned"] == sum(row[4] == "PENDING" for row in found)
     ended = [row for row in found if row[4] != "PENDING"]
     assert ended == content(shards[1])["trials"]
     assert {(row[1], row[2]) for row in found} >= {
