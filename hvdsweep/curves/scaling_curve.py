@@ -26,6 +26,7 @@ from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
 from hvdsweep.search import Space
 from hvdsweep.states import Status
+from hvdsweep.visible import visible
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if header:
-        writer.writerow(["workload", "metric", "goal", "maximize", *_COLUMNS, *names, "warnings"])
+        writer.writerow(["workload", "metric", "goal", "maximize", *_COLUMNS, *map(_cell, names), "warnings"])
     for curve in curves:
         for point in curve.points:
             row = point.to_json()
@@ -538,4 +539,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str):
+        # A spreadsheet would run what begins like a formula; an apostrophe makes it text there.
+        value = visible(value)
+        return f"'{value}" if value[:1] in tuple("=+-@") else value
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value

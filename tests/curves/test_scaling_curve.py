@@ -11,6 +11,7 @@ from hypothesis import given
 from hvdsweep.curves import LIVE, Region, Rules, curve, to_csv
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
+from hvdsweep.visible import visible
 
 from . import oracle
 from .oracle import Study, Trial
@@ -182,6 +183,17 @@ def test_csv_of_several_curves_has_one_header():
     assert [row["workload"] for row in rows] == ["a", "a", "b, with comma"]
     assert rows[2]["dropout"] == "0.5"
     assert rows[0]["dropout"] == rows[2]["momentum"] == ""
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(begin):
+    """Names from elsewhere that a spreadsheet would run are text in it; numbers stay numbers."""
+    name = f"{begin}cmd|' /C calc'!A0"
+    shown = visible(name) if begin in "\t\r" else f"'{name}"
+    found = curve(oracle.table([Study(1, [Trial(0, [(1, 0.1)], parameters={name: -0.5})])], workload=name))
+    (row,) = csv.DictReader(io.StringIO(found.to_csv(), newline=""))
+    assert row["workload"] == shown
+    assert row[shown] == "-0.5"
 
 
 def test_the_interval_of_the_useful_batch_size_holds_it():
