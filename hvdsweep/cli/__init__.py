@@ -167,7 +167,7 @@ def main() -> None:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
-        error.message = visible(error.message, lines=True)
+        setattr(error, "message", visible(error.message, lines=True))  # noqa: B010
         error.show()
         sys.exit(error.exit_code)
     except HvdsweepError as error:
