@@ -5,6 +5,7 @@ freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gan
 seconds: take so long. seconds_once: the same on the first attempt. stubborn: do not answer a request to stop.
 The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once ("stillborn 2": only those of 2 ranks), "child" starts a
 grandchild in a session of its own, "hurry" takes no time over its trials.
+FAKE_SECONDS: what every trial takes that does not say otherwise.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def losses_of(seed: int, first: int, count: int) -> np.ndarray:
 def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: int) -> bool:
     """Train one trial; False where the gang was asked to stop and gave it back."""
     budget = claim.definition["steps"]
-    seconds = ask.get("seconds", 0.0) + (ask.get("seconds_once", 0.0) if not attempts else 0.0)
+    usual = float(os.environ.get("FAKE_SECONDS", "0"))
+    seconds = ask.get("seconds", usual) + (ask.get("seconds_once", 0.0) if not attempts else 0.0)
     if "hurry" in os.environ.get("FAKE_GANG", ""):
         seconds = 0.0
     for first in range(1, budget + 1, STEPS_A_COMMIT):

@@ -1,0 +1,1 @@
+"""hvdsweep on a real Slurm."""
