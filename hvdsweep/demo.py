@@ -46,6 +46,6 @@ def launch_arguments(part: Part) -> dict[str, object]:
         "np": part.np,
         "gangs": part.gangs,
         "batch_sizes": part.batch_sizes,
-        "trials": TRIALS,
+        "trials": str(TRIALS),
         "stop": "beaten",
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hvdsweep.cli.options import trials_of
 from hvdsweep.demo import PARTS, launch_arguments, sweep_file
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
@@ -84,7 +85,11 @@ def test_the_demo_can_be_planned() -> None:
             make_plan(
                 load_sweep(
                     asked["workloads"][0],
-                    Overrides(trials=asked["trials"], batch_sizes=asked["batch_sizes"], stop=asked["stop"]),
+                    Overrides(
+                        trials=trials_of(asked["trials"]),
+                        batch_sizes=asked["batch_sizes"],
+                        stop=asked["stop"],
+                    ),
                 )
             )
         )
