@@ -15,6 +15,7 @@ from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.launched import absent_data, checked, proved
 from hvdsweep.cli.options import (
     DEFAULT_DATABASE,
+    Interval,
     Ranks,
     db_option,
     json_option,
@@ -137,6 +138,14 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="In a job: stop cleanly so long before the scheduler ends it; 0: never by itself.",
 )
+@click.option(
+    "--checkpoint-every",
+    type=Interval(),
+    default="5",
+    metavar="MINUTES",
+    show_default=True,
+    help="Training time between checkpoints of a trial (5, 30s, 2h); 0: none, also none when stopped.",
+)
 @click.option("--retry-incomplete", is_flag=True, help="Try trials again that were set aside.")
 @click.option("--no-curve", is_flag=True, help="On a terminal: no scaling curve under the progress bars.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
@@ -164,6 +173,7 @@ def launch(
     max_attempts: int,
     max_set_aside: int,
     stop_before: float,
+    checkpoint_every: float,
     retry_incomplete: bool,
     no_curve: bool,
     dry_run: bool,
@@ -171,7 +181,7 @@ def launch(
 ) -> None:
     """Train WORKLOADs: sweep files (TOML) or presets, one after the other.
 
-    The same command again goes on where it stopped; more trials or batch sizes extend the sweep. Ctrl-C stops cleanly. Exit
+    The same command again resumes where it stopped; more trials or batch sizes extend the sweep. Ctrl-C stops cleanly. Exit
     code: 0 everything is trained, 1 some trials could not be, 2 bad input (nothing written), 130 stopped before the end.
     """
     from hvdsweep.launch.settings import Settings
@@ -208,6 +218,7 @@ def launch(
         max_attempts=max_attempts,
         max_set_aside=max_set_aside,
         order=order,
+        checkpoint_every=checkpoint_every,
         retry_incomplete=retry_incomplete,
         stops_at=_stops_at(stop_before),
     )

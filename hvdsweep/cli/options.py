@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,10 @@ def path_argument(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """`--json`, passed as `as_json: bool`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+"""Seconds."""
 
 
 class Ranks(click.ParamType[int | str]):
@@ -95,6 +100,23 @@ class GoalValue(click.types.FloatParamType):
         if isinstance(value, str) and value.rstrip().endswith("%"):
             return float(super().convert(value.rstrip()[:-1], param, ctx)) / 100  # type: ignore[arg-type]
         return float(super().convert(value, param, ctx))  # type: ignore[arg-type]
+
+
+class Interval(click.ParamType[float]):
+    """A time in minutes, or with a unit: `5`, `30s`, `10m`, `2h`; in seconds here."""
+
+    name = "interval"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        unit = UNITS.get(text[-1:])
+        try:
+            number = float(text if unit is None else text[:-1])
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            self.fail(f"{text[:40]!r} is no time: give minutes (5), or a unit (30s, 10m, 2h).", param, ctx)
+        return number * (60.0 if unit is None else unit)
 
 
 def print_json(value: Any, *, line: bool = False) -> None:

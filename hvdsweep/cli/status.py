@@ -134,6 +134,8 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
         facts.append(f"{counted(sweep['gangs'], 'gang')} of {counted(sweep['np'], 'rank')}")
     if sweep["live"] and sweep["eta_seconds"] and (trials["PENDING"] or trials["RUNNING"]):
         facts.append("about " + duration(sweep["eta_seconds"]) + " left")
+    if sweep["checkpoint_bytes"]:
+        facts.append(f"checkpoints: {sweep['checkpoint_bytes'] / 1e6:,.1f} MB")
     if word == "KILLED":
         imported = sweep["source"] == "import"
         facts.append(

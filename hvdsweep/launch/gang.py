@@ -40,6 +40,7 @@ class Gang:
         environment: Mapping[str, str],
         threads: int,
         build: CommandBuilder,
+        checkpoint_every: float,
     ) -> Gang:
         """Start horovodrun in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone.
 
@@ -49,6 +50,7 @@ class Gang:
         arguments = [
             *("--db", mark.store, "--sweep", str(mark.sweep), "--gang", str(gang)),
             *("--logs", str(logs), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
+            *("--checkpoint-every", str(checkpoint_every)),
         ]
         with (logs / "horovodrun.log").open("ab") as log:
             process = subprocess.Popen(

@@ -38,6 +38,8 @@ class Running:
     number: int
     steps: int
     gang: int
+    checkpoint: int | None
+    """The step that it would resume from."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class Ledger:
                 if study in counts:
                     counts[study][status] = number
             for row in self.conn.execute(
-                f"SELECT id, study_id, number, steps, gang_id FROM trials WHERE {self._mine} AND status = 'RUNNING'"
+                f"SELECT id, study_id, number, steps, gang_id, checkpoint FROM trials WHERE {self._mine} AND status = 'RUNNING'"
             ):
                 running[row[0]] = Running(*row)
             rows = {

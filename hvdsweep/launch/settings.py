@@ -31,6 +31,8 @@ class Settings:
     """The run ends when so many trials in a row were set aside and none ended otherwise in between; 0: never."""
     order: str | None = None
     """In which trials are trained: plain, breadth or merit; None: merit where trials stop when beaten, else breadth."""
+    checkpoint_every: float = 300.0
+    """Seconds of training between two checkpoints of a trial; 0: no checkpoints."""
     retry_incomplete: bool = False
     """Give trials that were set aside another round of attempts."""
     stops_at: float | None = None

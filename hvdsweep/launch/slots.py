@@ -16,14 +16,17 @@ from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.launch.processes import Mark
 from hvdsweep.launch.settings import Settings
 from hvdsweep.process_id import ProcessId
+from hvdsweep.store.checkpoints import being_written
 from hvdsweep.store.plans import requeue
 from hvdsweep.store.runs import event, gang_state, new_gang
 from hvdsweep.store.stages import HOROVODRUN, usual_seconds
 
 GIVE_BACK_SECONDS = 5.0
-"""Gangs asked to leave have this long to give their trials back."""
+"""Gangs asked to leave have this long to save their trials,"""
+CHECKPOINT_SECONDS = 60.0
+"""and this long where a checkpoint is on its way to the disk by then."""
 TERMINATE_SECONDS = 2.0
-"""After SIGTERM; then comes SIGKILL. With GIVE_BACK_SECONDS this stays below the 10 s in which a stop must be done."""
+"""After SIGTERM; then comes SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
 STILLBORN = 3
 """A slot whose gangs die so often in a row before their first sign of life is given up."""
 MOST_BACKOFF_SECONDS = 30.0
@@ -162,7 +165,14 @@ class Slots:
         slot.ready = False
         try:
             slot.gang = Gang.start(
-                gang_id, mark, logs, slot.hosts, environment.variables, self.threads, self._build
+                gang_id,
+                mark,
+                logs,
+                slot.hosts,
+                environment.variables,
+                self.threads,
+                self._build,
+                self._settings.checkpoint_every,
             )
         except OSError as error:
             # A limit of this machine, which may be gone a moment later.
@@ -222,7 +232,7 @@ class Slots:
 
     def _patience(self, slot: Slot, view: View) -> float:
         trial = view.trial_of(slot.gang.id) if slot.gang is not None else None
-        if not slot.ready or (trial is not None and trial.steps == 0):
+        if not slot.ready or (trial is not None and trial.steps <= (trial.checkpoint or 0)):
             return max(self._settings.hang_timeout, self._settings.start_timeout)
         return self._settings.hang_timeout
 
@@ -262,6 +272,7 @@ class Slots:
         `impatient` cuts the waiting short; `meanwhile` is called often.
         """
         deadline = time.monotonic() + GIVE_BACK_SECONDS
+        latest = time.monotonic() + CHECKPOINT_SECONDS
         terminated = False
         while any(slot.gang is not None and slot.gang.exit_code() is None for slot in self.slots):
             if impatient():
@@ -269,6 +280,9 @@ class Slots:
             if time.monotonic() > deadline:
                 if terminated:
                     break
+                if time.monotonic() < latest and being_written(self._store):
+                    deadline += 1.0
+                    continue
                 for slot in self.slots:
                     if slot.gang is not None:
                         slot.gang.terminate()

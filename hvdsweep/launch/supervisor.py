@@ -170,8 +170,10 @@ class Supervisor:
             event(self._conn, "gang", "of an earlier run: cleared away", sweep_id=self._sweep, gang_id=gang)
         recovered = recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete)
         if recovered.requeued:
+            begin = recovered.requeued - recovered.resumed
             announce.note(
-                f"{counted(recovered.requeued, 'trial')} left unfinished by an earlier run will be trained anew."
+                f"{counted(recovered.requeued, 'trial')} left unfinished by an earlier run: {recovered.resumed} resume from a "
+                f"checkpoint, {begin} begin at the first step."
             )
         if recovered.retried:
             announce.note(f"{counted(recovered.retried, 'trial')} set aside before will be tried again.")
@@ -417,10 +419,10 @@ class Supervisor:
         return Outcome("DONE", 0, "every study has its trials")
 
     def _stop(self) -> Outcome:
-        """Somebody asked to stop: the gangs give their trials back; those that do not are ended."""
+        """Somebody asked to stop: the gangs save their trials; those that do not are ended."""
         why = self._signals.name or ("the end of the job" if self._job_ends else "a request in the store")
         self._announce.note(
-            f"Stopping ({why}): gangs give their trials back. Ctrl-C once more ends them at once."
+            f"Stopping ({why}): waiting for gangs to save their trials. Press Ctrl-C again to kill them now."
         )
         if self._ledger.request() != "stop":
             request_stop(self._conn, self._sweep)

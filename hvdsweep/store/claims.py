@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Literal, TypeAlias
 
-from hvdsweep.store.erase import erase_data
+from hvdsweep.store.erase import cut_back
 from hvdsweep.store.exchange import Claim
 from hvdsweep.store.knowledge import Knowledge
 
@@ -30,9 +30,11 @@ def claim_next(
     now: float,
     knowledge: Knowledge | None = None,
 ) -> Claim | None:
-    """Make the sweep's next PENDING trial this gang's: RUNNING, without old data. Inside the caller's write transaction.
+    """Make the sweep's next PENDING trial this gang's: RUNNING, with the data up to its checkpoint. Inside the caller's write
+    transaction.
 
-    Which one the run's order says (`ORDERS`), among the studies that are left to gangs of this size. `study_id`: the study of the
+    Which one the run's order says (`ORDERS`), among the studies that are left to gangs of this size; of a study, those with a
+    checkpoint first. `study_id`: the study of the
     gang's previous trial. `knowledge`: the caller's, kept between claims. None where nothing is PENDING for it.
     """
     order = _order(conn, sweep_id)
@@ -42,23 +44,33 @@ def claim_next(
     )
     if study is None:
         return None
-    number = chosen = None
-    if order == "merit":
+    number, chosen = _interrupted(conn, study)
+    if number is None and order == "merit":
         number, chosen = _by_merit(conn, study, knowledge or Knowledge())
-    trial_id, number, seed, parameters, definition, target = conn.execute(
-        "SELECT t.id, t.number, t.seed, t.parameters, s.definition, s.target_trials"
+    trial_id, number, seed, parameters, definition, target, key, checkpoint = conn.execute(
+        "SELECT t.id, t.number, t.seed, t.parameters, s.definition, s.target_trials, t.key, t.checkpoint"
         " FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.study_id = ?1 AND t.status = 'PENDING'"
         " AND (?2 IS NULL OR t.number = ?2) ORDER BY t.number LIMIT 1",
         (study, number),
     ).fetchone()
-    erase_data(conn, [trial_id])
+    cut_back(conn, [trial_id])
     conn.execute(
-        "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ?, ended = NULL, steps = 0,"
-        " stop_reason = NULL, message = NULL, chosen = ? WHERE id = ?",
+        # It began earlier by the time that went into its checkpoint, so that its seconds add up.
+        "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ? - ifnull(checkpoint_seconds, 0), ended = NULL,"
+        " steps = ifnull(checkpoint, 0), stop_reason = NULL, message = NULL, chosen = ? WHERE id = ?",
         (gang_id, now, chosen, trial_id),
     )
     return Claim(
-        trial_id, study, number, seed, json.loads(parameters), json.loads(definition), definition, target
+        trial_id,
+        study,
+        number,
+        seed,
+        json.loads(parameters),
+        json.loads(definition),
+        definition,
+        target,
+        key,
+        checkpoint,
     )
 
 
@@ -73,6 +85,16 @@ def _order(conn: sqlite3.Connection, sweep_id: int) -> str:
         (sweep_id,),
     ).fetchone() or (None, None)
     return default_order(stop) if order is None else str(order)
+
+
+def _interrupted(conn: sqlite3.Connection, study: int) -> tuple[int | None, str | None]:
+    """Number of the study's first PENDING trial with a checkpoint, and why it was chosen then; None: there is none."""
+    row = conn.execute(
+        "SELECT number, chosen FROM trials WHERE study_id = ? AND status = 'PENDING' AND checkpoint IS NOT NULL"
+        " ORDER BY number LIMIT 1",
+        (study,),
+    ).fetchone()
+    return row or (None, None)
 
 
 def _by_merit(conn: sqlite3.Connection, study: int, knowledge: Knowledge) -> tuple[int | None, str | None]:

@@ -253,21 +253,28 @@ def heard(hear: Callable[[str], object]) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(conn: sqlite3.Connection, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
     """One write transaction: all of the block or nothing of it. Waits for other writers.
 
-    RunFailed, with the remedy, where the wait is in vain, the disk full or the file out of reach.
+    `durable`: it and all before it survive a power failure; otherwise the last ones may be lost. RunFailed, with the remedy,
+    where the wait is in vain, the disk full or the file out of reach.
     """
-    begin(conn)
+    if durable:
+        conn.execute("PRAGMA synchronous = FULL")
     try:
-        yield conn
-    except BaseException as error:
-        if conn.in_transaction:
-            conn.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise _failed(conn, error) from error
-        raise
-    commit(conn)
+        begin(conn)
+        try:
+            yield conn
+        except BaseException as error:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise _failed(conn, error) from error
+            raise
+        commit(conn)
+    finally:
+        if durable:
+            conn.execute("PRAGMA synchronous = NORMAL")
 
 
 def begin(conn: sqlite3.Connection) -> None:

@@ -138,6 +138,8 @@ TABLES: dict[str, dict[str, Kind]] = {
         "message": _or_null(TEXT),
         "chosen": _or_null(TEXT),
         "origin": _or_null(TEXT),
+        "checkpoint": _or_null(STEPS),
+        "checkpoint_seconds": _or_null(NUMBER),
     },
     "metrics": {"id": ID, "name": NAME, "maximize": FLAG},
     "gangs": {
@@ -208,6 +210,8 @@ SINCE = {
     ("sweeps", "shard"): 6,
     ("trials", "origin"): 6,
     ("throughput", "origin"): 6,
+    ("trials", "checkpoint"): 7,
+    ("trials", "checkpoint_seconds"): 7,
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""
 

@@ -1,23 +1,40 @@
-"""Taking recorded data away again: of trials that start anew, and of whole sweeps."""
+"""Removing recorded data: of trials that start again or resume from a checkpoint, and of whole sweeps."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.runs import event, is_live
 
 
 def erase_data(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
     """Remove losses, measurements and records of these trials. Inside the caller's write transaction."""
-    ids = [(trial_id,) for trial_id in trial_ids]
-    conn.executemany("DELETE FROM losses WHERE trial_id = ?", ids)
-    conn.executemany("DELETE FROM measurements WHERE trial_id = ?", ids)
+    _cut(conn, [(trial_id, -1) for trial_id in trial_ids])
+
+
+def cut_back(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
+    """Remove what these trials recorded after their checkpoint; all of it where they have none. Inside the caller's write
+    transaction."""
+    rows = conn.execute(
+        "SELECT id, ifnull(checkpoint, -1) FROM trials WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(trial_ids)),),
+    )
+    _cut(conn, rows.fetchall())
+
+
+def _cut(conn: sqlite3.Connection, last: Sequence[tuple[int, int]]) -> None:
+    """Of each (trial, step) remove the data beyond the step."""
+    conn.executemany("DELETE FROM losses WHERE trial_id = ? AND step > ?", last)
+    conn.executemany("DELETE FROM measurements WHERE trial_id = ? AND step > ?", last)
     # Naming the metrics lets SQLite use the primary key, which starts with them.
     conn.executemany(
-        "DELETE FROM best_records WHERE metric_id IN (SELECT id FROM metrics) AND trial_id = ?", ids
+        "DELETE FROM best_records WHERE metric_id IN (SELECT id FROM metrics) AND trial_id = ? AND step > ?",
+        last,
     )
 
 
@@ -51,4 +68,5 @@ def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
             conn.execute(f"DELETE FROM {table} WHERE sweep_id = ?", (sweep_id,))
         conn.execute("DELETE FROM sweeps WHERE id = ?", (sweep_id,))
         event(conn, "delete", f"sweep {sweep_id} ({row[0]}) removed with {deleted} trials")
+    tidy(conn)
     return deleted

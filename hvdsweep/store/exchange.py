@@ -27,6 +27,10 @@ class Claim:
     """The same as stored: equal texts mean that the compiled functions serve again."""
     target_trials: int = 1
     """Trials that the study is to have."""
+    key: str | None = None
+    """Hash of everything that determines its result."""
+    checkpoint: int | None = None
+    """The step of the checkpoint that it resumes from; None: from the first step."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class TrialUpdate:
     measurements: Sequence[tuple[int, Mapping[str, float]]] = ()
     """(step, metric -> value) in ascending steps."""
     final: Final | None = None
+    checkpoint: tuple[int, float] | None = None
+    """(step, unix time) of a checkpoint that is on disk now."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.erase import erase_data
+from hvdsweep.store.erase import cut_back
 from hvdsweep.store.liveness import lives_here
 from hvdsweep.store.runs import event
 
@@ -19,6 +20,8 @@ class Recovered:
 
     requeued: int
     """RUNNING trials whose gang no longer lives."""
+    resumed: int
+    """Those of them that resume from a checkpoint."""
     retried: int
     """INCOMPLETE trials that get another round of attempts."""
     living_gangs: tuple[int, ...]
@@ -33,7 +36,7 @@ def requeue(
     message: str | None,
     max_attempts: int,
 ) -> tuple[list[int], list[int]]:
-    """RUNNING trials back to PENDING, data erased; those out of attempts become INCOMPLETE, data kept.
+    """RUNNING trials back to PENDING at their checkpoint, later data erased; those out of attempts INCOMPLETE, data kept.
 
     With `count_attempt` the attempt counts as failed. Returns the ids (requeued, set aside). One transaction.
     """
@@ -52,13 +55,14 @@ def requeue(
                 aside.append(trial_id)
                 conn.execute(
                     "UPDATE trials SET status = 'INCOMPLETE', stop_reason = 'failed', attempts = ?, message"
-                    " = ?, ended = ? WHERE id = ?",
+                    " = ?, ended = ?, checkpoint = NULL, checkpoint_seconds = NULL WHERE id = ?",
                     (attempts, message, now, trial_id),
                 )
             else:
                 requeued.append(trial_id)
                 _set_pending(conn, trial_id, attempts, message)
-        erase_data(conn, requeued)
+        cut_back(conn, requeued)
+    tidy(conn)
     return requeued, aside
 
 
@@ -90,12 +94,13 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
             " WHERE w.sweep_id = ?)"
         )
         running = conn.execute(
-            f"SELECT id, gang_id, attempts, message FROM trials WHERE status = 'RUNNING' AND {mine}",
+            f"SELECT id, gang_id, attempts, message, checkpoint FROM trials WHERE status = 'RUNNING' AND {mine}",
             (sweep_id,),
         )
         lost = [row for row in running.fetchall() if row[1] not in living]
-        for trial_id, _, attempts, message in lost:
+        for trial_id, _, attempts, message, _ in lost:
             _set_pending(conn, trial_id, attempts, message)
+        resumed = sum(row[4] is not None for row in lost)
         retried: list[int] = []
         if retry_incomplete:
             rows = conn.execute(
@@ -104,20 +109,22 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
             for trial_id, message in rows:
                 _set_pending(conn, trial_id, 0, message)
                 retried.append(trial_id)
-        erase_data(conn, [row[0] for row in lost] + retried)
+        cut_back(conn, [row[0] for row in lost] + retried)
         if lost or retried:
             event(
                 conn,
                 "recover",
-                f"{len(lost)} interrupted and {len(retried)} failed trials start anew",
+                f"{len(lost)} interrupted trials ({resumed} of them at a checkpoint) and {len(retried)} failed ones will be"
+                " trained again",
                 sweep_id=sweep_id,
             )
-    return Recovered(len(lost), len(retried), tuple(living))
+    tidy(conn)
+    return Recovered(len(lost), resumed, len(retried), tuple(living))
 
 
 def _set_pending(conn: sqlite3.Connection, trial_id: int, attempts: int, message: str | None) -> None:
     conn.execute(
-        "UPDATE trials SET status = 'PENDING', steps = 0, attempts = ?, message = ?, gang_id = NULL,"
+        "UPDATE trials SET status = 'PENDING', steps = ifnull(checkpoint, 0), attempts = ?, message = ?, gang_id = NULL,"
         " started = NULL, ended = NULL, stop_reason = NULL WHERE id = ?",
         (attempts, message, trial_id),
     )

@@ -16,10 +16,15 @@ CHUNK = 1000
 """Trials per transaction of a rebuild."""
 
 PROBLEMS = {
-    "a trial that has not begun holds data": """
-        SELECT id FROM trials t WHERE status = 'PENDING' AND (steps != 0 OR gang_id IS NOT NULL
-        OR EXISTS (SELECT 1 FROM losses WHERE trial_id = t.id) OR EXISTS (SELECT 1 FROM measurements WHERE trial_id = t.id)
-        OR EXISTS (SELECT 1 FROM metrics m JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id))""",
+    "a trial that waits holds data beyond its checkpoint": """
+        SELECT id FROM trials t WHERE status = 'PENDING' AND (steps != ifnull(checkpoint, 0) OR gang_id IS NOT NULL
+        OR EXISTS (SELECT 1 FROM losses WHERE trial_id = t.id AND step > ifnull(t.checkpoint, -1))
+        OR EXISTS (SELECT 1 FROM measurements WHERE trial_id = t.id AND step > ifnull(t.checkpoint, -1))
+        OR EXISTS (SELECT 1 FROM metrics m JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id
+        AND r.step > ifnull(t.checkpoint, -1)))""",
+    "a trial's checkpoint lies beyond its steps, or it has ended": """
+        SELECT id FROM trials WHERE checkpoint > steps
+        OR (checkpoint IS NOT NULL AND status NOT IN ('PENDING', 'RUNNING'))""",
     "a trial in training belongs to no gang": """
         SELECT id FROM trials WHERE status = 'RUNNING' AND (gang_id IS NULL OR started IS NULL OR ended IS NOT NULL)""",
     "a finished trial lacks its end": """

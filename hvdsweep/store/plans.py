@@ -11,7 +11,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from hvdsweep.errors import UserError
+from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
+from hvdsweep.store.erase import erase_data
 from hvdsweep.store.interrupted import Recovered, recover, requeue
 from hvdsweep.store.plan_types import ChoosesNumbers, Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.runs import event
@@ -74,6 +76,7 @@ def save_plan(conn: sqlite3.Connection, plan: Plan, shard: str | None = None) ->
         if any(done.values()):
             message = ", ".join(f"{counted(count, 'trial')} {what}" for what, count in done.items() if count)
             event(conn, "plan", f"plan {outcome}: {message}", sweep_id=sweep_id)
+    tidy(conn)
     return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous)
 
 
@@ -257,21 +260,27 @@ def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _withdraw_surplus(conn: sqlite3.Connection, study_id: int, target: int) -> int:
     """Remove the last PENDING trials of a study that already has enough without them."""
-    return conn.execute(
-        "DELETE FROM trials WHERE id IN (SELECT id FROM trials WHERE study_id = ?1 AND status = 'PENDING'"
+    return _withdraw(
+        conn,
+        "id IN (SELECT id FROM trials WHERE study_id = ?1 AND status = 'PENDING'"
         " ORDER BY number DESC LIMIT (SELECT max(count(*) - ?2, 0) FROM trials"
         " WHERE study_id = ?1 AND status != 'INFEASIBLE'))",
         (study_id, target),
-    ).rowcount
+    )
+
+
+def _withdraw(conn: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> int:
+    """Remove PENDING trials, and what those with a checkpoint have recorded; how many."""
+    gone = conn.execute(f"DELETE FROM trials WHERE {which} RETURNING id, checkpoint", values).fetchall()
+    erase_data(conn, [trial for trial, checkpoint in gone if checkpoint is not None])
+    return len(gone)
 
 
 def _withdraw_studies(conn: sqlite3.Connection, sweep_id: int, kept: Sequence[int]) -> int:
     """Remove PENDING trials of studies that the plan does not name; studies and workloads that are then empty."""
     others = f"IN {MINE} AND {{}} NOT IN (SELECT value FROM json_each(?))"
     values = (sweep_id, json.dumps(kept))
-    withdrawn = conn.execute(
-        f"DELETE FROM trials WHERE status = 'PENDING' AND study_id {others.format('study_id')}", values
-    ).rowcount
+    withdrawn = _withdraw(conn, f"status = 'PENDING' AND study_id {others.format('study_id')}", values)
     conn.execute(
         f"DELETE FROM studies WHERE id {others.format('id')}"
         " AND NOT EXISTS (SELECT 1 FROM trials t WHERE t.study_id = studies.id)",
@@ -296,10 +305,11 @@ def _adopt_finished(conn: sqlite3.Connection, sweep_id: int) -> int:
     ).fetchall()
     names = [row[1] for row in conn.execute("PRAGMA table_info(measurements)")]
     columns = ", ".join(quoted(name) for name in names[1:])
+    erase_data(conn, [trial for trial, _ in pairs])
     for trial, twin in pairs:
         conn.execute(
-            "UPDATE trials SET (status, steps, started, ended, stop_reason, message) ="
-            " (SELECT status, steps, started, ended, stop_reason, 'copied from trial ' || id"
+            "UPDATE trials SET (status, steps, started, ended, stop_reason, message, checkpoint, checkpoint_seconds) ="
+            " (SELECT status, steps, started, ended, stop_reason, 'copied from trial ' || id, NULL, NULL"
             " FROM trials WHERE id = ?) WHERE id = ?",
             (twin, trial),
         )

@@ -7,7 +7,7 @@ import sqlite3
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 6
+VERSION = 7
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -186,6 +186,12 @@ SHARDS = (
 )
 """Version 6: sweeps that many databases train together (`hvdsweep.batch`)."""
 
+CHECKPOINTS = (
+    "ALTER TABLE trials ADD COLUMN checkpoint INTEGER",  # step that an open trial resumes from; NULL: from the first
+    "ALTER TABLE trials ADD COLUMN checkpoint_seconds REAL",  # between `started` and that checkpoint
+)
+"""Version 7: a trial resumes where it was interrupted."""
+
 
 STATEMENTS = (*TABLES, *ORDER_OF_TRIALS, *STAGES_OF_A_START, *IDENTITIES, *LAYOUTS, *SHARDS)
 """All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
@@ -226,6 +232,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="6: shards")
     def shards(db: sqlite_utils.Database) -> None:
         for statement in SHARDS:
+            db.execute(statement)
+
+    @migrations(name="7: checkpoints")
+    def checkpoints(db: sqlite_utils.Database) -> None:
+        for statement in CHECKPOINTS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.step_time import Timing, step_seconds, tells_too_little
+from hvdsweep.store.checkpoints import sizes
 from hvdsweep.store.rows import SweepRow
 
 if TYPE_CHECKING:
@@ -41,13 +42,33 @@ def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
         alive = {sweep.id: 0 for sweep in sweeps}
         for gang in gangs:
             alive[gang.sweep_id] = alive.get(gang.sweep_id, 0) + 1
+        kept = _checkpoint_bytes(reader)
         return {
             "database": str(reader.path),
             "time": time.time(),
-            "sweeps": [_sweep(reader, sweep, counts, alive[sweep.id]) for sweep in sweeps],
+            "sweeps": [
+                {**_sweep(reader, sweep, counts, alive[sweep.id]), "checkpoint_bytes": kept.get(sweep.id, 0)}
+                for sweep in sweeps
+            ],
             "gangs": [vars(gang) for gang in gangs],
             "events": [vars(event) for event in reader.events(sweep_id=sweep_id, latest=EVENTS)],
         }
+
+
+def _checkpoint_bytes(reader: Reader) -> dict[int, int]:
+    """Bytes of the checkpoints of each sweep that has any."""
+    found = sizes(reader.path)
+    if not found:
+        return {}
+    rows = reader.rows(
+        "SELECT w.sweep_id, t.id FROM json_each(?) AS wanted JOIN trials t ON t.id = wanted.value"
+        " JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id",
+        (json.dumps(list(found)),),
+    )
+    total: dict[int, int] = {}
+    for sweep_id, trial_id in rows:
+        total[sweep_id] = total.get(sweep_id, 0) + found[trial_id]
+    return total
 
 
 @dataclass

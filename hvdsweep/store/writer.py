@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from typing import Any
 
@@ -15,10 +15,11 @@ from hvdsweep.batch.exchange import Exchange
 from hvdsweep.states import Status
 from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
-from hvdsweep.store.erase import erase_data
+from hvdsweep.store.erase import cut_back, erase_data
 from hvdsweep.store.exchange import Claim, Final, Reply, TrialUpdate
 from hvdsweep.store.knowledge import Knowledge
 from hvdsweep.store.records import Directions, RunningBest, records_of
+from hvdsweep.store.runs import event
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, quoted
 from hvdsweep.store.throughput import add_speed
 
@@ -33,6 +34,8 @@ class _Live:
     best: RunningBest
     goal: dict[str, bool] = field(default_factory=dict)
     """The goal's metric and whether it is maximised."""
+    first: int = 0
+    """Updates that it had made when this writer claimed it."""
 
 
 class TrialWriter:
@@ -74,8 +77,9 @@ class TrialWriter:
         `metrics_maximized` (metric -> more is better) adds to the goal's own direction and the natural ones.
         """
         now = time.time()
+        durable = update is not None and update.checkpoint is not None
         try:
-            with transaction(self._conn) as conn:
+            with transaction(self._conn, durable=durable) as conn:
                 if update is not None and not self._write(conn, update, metrics_maximized or {}, now):
                     self._live.pop(update.trial_id, None)
                     return Reply(None, stop=True, lost=True)
@@ -102,22 +106,57 @@ class TrialWriter:
         if claimed is not None:
             self._study_id = claimed.study_id
             self._live[claimed.trial_id] = _Live(
-                claimed.study_id, RunningBest(claimed.trial_id), _goal(claimed.definition)
+                claimed.study_id,
+                RunningBest.stored(self._conn, claimed.trial_id),
+                _goal(claimed.definition),
+                claimed.checkpoint or 0,
             )
         return Reply(claimed, stop)
 
-    def release(self, trial_id: int) -> None:
-        """Give a RUNNING trial back: PENDING again, its losses, measurements and records removed."""
-        with transaction(self._conn) as conn:
+    def release(self, trial_id: int, last: TrialUpdate | None = None) -> bool:
+        """Give a RUNNING trial back: PENDING again at its checkpoint, what it recorded after that removed.
+
+        `last`: what has happened to it since the last commit. False where the trial is not ours any more.
+        """
+        now = time.time()
+        with transaction(self._conn, durable=True) as conn:
+            if last is not None:
+                self._write(conn, last, {}, now)
             changed = conn.execute(
-                "UPDATE trials SET status = 'PENDING', steps = 0, gang_id = NULL, started = NULL"
+                "UPDATE trials SET status = 'PENDING', steps = ifnull(checkpoint, 0), gang_id = NULL, started = NULL"
                 " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
                 (trial_id, self.gang_id),
             ).rowcount
             if changed:
-                erase_data(conn, [trial_id])
-            self._beat(conn, "IDLE", None, time.time())
+                cut_back(conn, [trial_id])
+            self._beat(conn, "IDLE", None, now)
         self._live.pop(trial_id, None)
+        return bool(changed)
+
+    def begin_again(self, trial_id: int, why: str) -> None:
+        """Begin a RUNNING trial at its first step: its checkpoint cannot be used, and an event says why."""
+        with transaction(self._conn) as conn:
+            changed = conn.execute(
+                "UPDATE trials SET steps = 0, checkpoint = NULL, checkpoint_seconds = NULL, started = ?"
+                " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
+                (time.time(), trial_id, self.gang_id),
+            ).rowcount
+            if changed:
+                erase_data(conn, [trial_id])
+                self.note(trial_id, why)
+        live = self._live[trial_id]
+        self._live[trial_id] = replace(live, best=RunningBest(trial_id), first=0)
+
+    def note(self, trial_id: int, message: str) -> None:
+        """Record something about a checkpoint of the trial as an event."""
+        event(
+            self._conn,
+            "checkpoint",
+            message,
+            sweep_id=self._sweep_id,
+            gang_id=self.gang_id,
+            trial_id=trial_id,
+        )
 
     def best_steps_to_goal(self, study_id: int, metric: str, goal: float, maximize: bool) -> int | None:
         """The fewest steps in which a COMPLETE trial of the study has gone strictly beyond the goal.
@@ -170,8 +209,10 @@ class TrialWriter:
         final = update.final
         if final is None:
             changed = conn.execute(
-                "UPDATE trials SET steps = ? WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
-                (int(update.steps), trial, self.gang_id),
+                "UPDATE trials SET steps = ?, checkpoint = coalesce(?, checkpoint), checkpoint_seconds ="
+                " coalesce(max(?, started) - started, checkpoint_seconds)"
+                " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
+                (int(update.steps), *(update.checkpoint or (None, None)), trial, self.gang_id),
             ).rowcount
         else:
             if final.status not in (Status.COMPLETE, Status.INFEASIBLE, Status.INCOMPLETE):
@@ -179,7 +220,7 @@ class TrialWriter:
             changed = conn.execute(
                 # A clock that was set back must not make the trial end before it began.
                 "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = max(?, started),"
-                " attempts = attempts + ?"
+                " attempts = attempts + ?, checkpoint = NULL, checkpoint_seconds = NULL"
                 " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
                 (
                     int(update.steps),
@@ -200,8 +241,9 @@ class TrialWriter:
             conn.executemany("INSERT INTO losses VALUES (?, ?, ?)", rows)
         if update.measurements:
             self._measure(conn, live, update.measurements, {**maximized, **live.goal})
-        if final is not None and final.train_seconds and update.steps:
-            add_speed(conn, live.study_id, self.gang_id, int(update.steps), final.train_seconds, now)
+        if final is not None and final.train_seconds and update.steps > live.first:
+            made = int(update.steps) - live.first
+            add_speed(conn, live.study_id, self.gang_id, made, final.train_seconds, now)
         return True
 
     def _measure(

@@ -32,13 +32,15 @@ from hvdsweep.training.studies import Studies
 
 if TYPE_CHECKING:
     from hvdsweep.store.writer import Claim, Reply, TrialWriter
+    from hvdsweep.training.checkpoints import Keeper, Resume
     from hvdsweep.training.ranks import Ranks
+    from hvdsweep.training.study import Study
 
 IDLE_SECONDS = 0.15
 KEPT_STUDIES = 8
 """Studies that stay traced and compiled even where memory is short; as long as it is not, all do."""
 FLUSH_SECONDS = 1.0
-"""How often a running trial reaches the store: what a kill may lose of a trial that is run again anyway."""
+"""How often a running trial reaches the store."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         if writer is not None:
             stack.callback(writer.close)
-        Gang(ranks, writer, stages).work()
+        Gang(ranks, writer, stages, db=options.db, checkpoint_every=options.checkpoint_every).work()
     return 0
 
 
@@ -80,14 +82,28 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, default=0, help="TensorFlow threads of this rank; 0 leaves it to TensorFlow"
     )
+    parser.add_argument(
+        "--checkpoint-every", type=float, default=0.0, help="seconds of training between checkpoints; 0: none"
+    )
     return parser.parse_args(argv)
 
 
 class Gang:
     """The loop of one rank: hear what to do, do it, report."""
 
-    def __init__(self, ranks: Ranks, writer: TrialWriter | None, stages: Stages | None = None) -> None:
+    def __init__(
+        self,
+        ranks: Ranks,
+        writer: TrialWriter | None,
+        stages: Stages | None = None,
+        *,
+        db: str | os.PathLike[str] = "",
+        checkpoint_every: float = 0.0,
+    ) -> None:
+        """`checkpoint_every`: seconds of training between two checkpoints of a trial, which go next to `db`; 0: none."""
         self._ranks = ranks
+        self._db = db
+        self._checkpoint_every = checkpoint_every
         self._stages = stages or Stages("", 0, active=False)
         self._writer = writer
         self._studies = Studies(ranks)
@@ -130,6 +146,7 @@ class Gang:
             "trials": claim.target_trials,
             "new": new,
             "forget": forget,
+            "resume": claim.checkpoint is not None,
         }
 
     def _train(self, message: dict[str, Any], claim: Claim | None) -> Reply | None:
@@ -144,23 +161,58 @@ class Gang:
         if message["new"]:
             self._refused[key] = agree(self._ranks, study, failure, message["definition"])
         if (refused := self._refused[key] or failure) is not None:
-            return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, 0, refused, None)
+            steps = (claim.checkpoint or 0) if claim else 0
+            return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, steps, refused, None)
         assert study is not None
+        resume = self._resume(study, claim) if message["resume"] else None
         self._stages(COMPILING)
-        recorder = Recorder(self._writer, claim, self._stages) if self._writer and claim else None
+        keeper = recorder = None
+        if self._writer and claim:
+            if self._checkpoint_every or claim.checkpoint is not None:
+                keeper = self._keeper(claim)
+            recorder = Recorder(self._writer, claim, self._stages, keeper, resume.step if resume else 0)
         end = study.train(
             message["trial"],
             recorder.record if recorder else lambda first, losses, measurements: False,
             self._beaten(claim),
+            resume=resume,
+            keeper=keeper,
         )
         if end.status is Status.RUNNING:
-            if self._writer and claim:
-                self._writer.release(claim.trial_id)
+            if self._writer and recorder:
+                recorder.release(end.steps)
                 return self._writer.commit(None, claim=True)
             return None
         return self._report(
             claim, recorder, end.status, end.reason, end.steps, end.message, end.train_seconds
         )
+
+    def _keeper(self, claim: Claim) -> Keeper:
+        from hvdsweep.training.checkpoints import Keeper
+
+        return Keeper(self._db, claim, self._checkpoint_every)
+
+    def _resume(self, study: Study, claim: Claim | None) -> Resume | None:
+        """Where the trial resumes, on every rank; None where its checkpoint is refused. A collective."""
+        from hvdsweep.store.checkpoints import Refused
+        from hvdsweep.training.checkpoints import Resume, loaded
+
+        content = answer = None
+        if claim is not None and self._writer is not None:
+            try:
+                content = loaded(self._db, claim, study.state)
+            except Refused as why:
+                self._writer.begin_again(
+                    claim.trial_id,
+                    f"trial {claim.number}: its checkpoint at step {claim.checkpoint:,} {why}: it begins at its first step",
+                )
+            else:
+                self._writer.note(
+                    claim.trial_id, f"trial {claim.number} resumes at step {claim.checkpoint:,}"
+                )
+            answer = {"step": 0 if content is None else claim.checkpoint}
+        step: int = self._ranks.take(answer)["step"]
+        return Resume(step, self._ranks.share(content, study.state.size)) if step else None
 
     def _report(
         self,
@@ -181,7 +233,10 @@ class Gang:
             update = TrialUpdate(claim.trial_id, losses=np.empty(0, np.float32), steps=steps, final=final)
         else:
             update = recorder.update(steps, final)
-        return self._writer.commit(update, claim=True)
+        reply = self._writer.commit(update, claim=True)
+        if recorder is not None and not reply.lost:
+            recorder.clear()
+        return reply
 
     def _beaten(self, claim: Claim | None) -> Callable[[], int | None]:
         writer = self._writer
@@ -196,11 +251,20 @@ class Gang:
 class Recorder:
     """What rank 0 keeps of a running trial between two commits."""
 
-    def __init__(self, writer: TrialWriter, claim: Claim, stages: Stages) -> None:
+    def __init__(
+        self,
+        writer: TrialWriter,
+        claim: Claim,
+        stages: Stages,
+        keeper: Keeper | None = None,
+        done: int = 0,
+    ) -> None:
+        """`done`: updates that the trial had made when this gang began with it."""
         self._writer = writer
         self._stages = stages
         self._claim = claim
-        self._first_step = 1
+        self._keeper = keeper
+        self._first_step = done + 1
         self._losses: list[npt.NDArray[np.float32]] = []
         self._measurements: list[tuple[int, dict[str, float]]] = []
         self._flushed = time.monotonic()
@@ -221,7 +285,33 @@ class Recorder:
             return False
         self._flushed = now
         steps = first_step - 1 + len(losses)
-        return self._writer.commit(self.update(steps, None), claim=False).stop
+        update = self.update(steps, None)
+        reply = self._writer.commit(update, claim=False)
+        if not reply.lost:
+            self._kept(update)
+        return reply.stop
+
+    def release(self, steps: int) -> None:
+        """Give the trial back, interrupted after `steps` updates, with the checkpoint made for it."""
+        if self._keeper is not None:
+            self._keeper.wait()
+        update = self.update(steps, None)
+        if self._writer.release(self._claim.trial_id, update):
+            self._kept(update)
+
+    def clear(self) -> None:
+        """The trial has ended: its checkpoints go."""
+        if self._keeper is not None:
+            self._keeper.clear()
+
+    def _kept(self, update: Any) -> None:
+        """Once the store knows of a newer checkpoint, the older ones go."""
+        if self._keeper is None:
+            return
+        if update.checkpoint is not None:
+            self._keeper.clear(but=update.checkpoint[0])
+        if problem := self._keeper.take_problem():
+            self._writer.note(self._claim.trial_id, problem)
 
     def update(self, steps: int, final: Any) -> Any:
         """All that is kept, as one update; it is forgotten here."""
@@ -235,6 +325,7 @@ class Recorder:
             measurements=self._measurements,
             steps=steps,
             final=final,
+            checkpoint=self._keeper.take() if self._keeper and final is None else None,
         )
         self._first_step += len(losses)
         self._losses, self._measurements = [], []

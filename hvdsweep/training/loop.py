@@ -54,6 +54,8 @@ class Chunk:
     """(updates made so far, metric -> value) of the evaluations inside the call."""
     asked: bool
     """Whether rank 0 asked the gang to interrupt this trial."""
+    kept: bool
+    """Whether rank 0 makes a checkpoint after this call."""
     pace: int
     """How many updates rank 0 wants in the next call."""
     limit: int | None
@@ -70,11 +72,13 @@ class Words:
     """Updates in the next call."""
     limit: int | None = None
     """Updates after which the trial counts as beaten; None: never."""
+    keep: bool = False
+    """Make a checkpoint after this call; implied by `ask`."""
 
     def tensor(self, first_step: int) -> npt.NDArray[np.float32]:
         """float32 [3]; the limit counts from `first_step`, so that it is exact in a float32."""
         limit = NEVER if self.limit is None else min(max(self.limit - first_step, 0), NEVER)
-        return np.array([self.ask, self.pace, limit], np.float32)
+        return np.array([2 if self.ask else int(self.keep), self.pace, limit], np.float32)
 
 
 class Loop:
@@ -210,7 +214,8 @@ class Loop:
             losses[:made],
             finite,
             measurements,
-            asked=bool(heard[0] > 0),
+            asked=bool(heard[0] > 1),
+            kept=bool(heard[0] > 0),
             pace=int(heard[1]),
             limit=None if relative >= NEVER else first_step + relative,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from hvdsweep.training.algorithms import has_velocity
 from hvdsweep.training.content import data_content, model_content
 from hvdsweep.training.initial import InitialWeights, note_initializers
 from hvdsweep.training.penalties import Penalties
@@ -58,6 +59,11 @@ class Network:
     def parameters(self) -> int:
         """How many numbers training moves."""
         return sum(int(tf.size(weight)) for weight in self.weights)
+
+    def changing(self, algorithm: str) -> list[Any]:
+        """The variables that hold all that training by this algorithm changes."""
+        own = [variable.value for variable in self.model.variables]
+        return own + self.velocities if has_velocity(algorithm) else own
 
     def reset(self, seed: int) -> None:
         """Initial weights of the trial with this seed; velocities at zero."""

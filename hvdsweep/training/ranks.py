@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 _MESSAGE_BYTES = 8192
+_SHARED_BYTES = 64 << 20
+"""Of one broadcast."""
 
 
 class Ranks:
@@ -61,6 +63,19 @@ class Ranks:
         return bool(
             self._hvd.allreduce(tf.constant([float(flag)]), op=self._hvd.Sum, name=name).numpy()[0] > 0
         )
+
+    def share(self, content: memoryview | None, size: int) -> memoryview:
+        """Rank 0's `size` bytes on every rank (eager), in broadcasts of bounded length."""
+        if self.size == 1:
+            assert content is not None
+            return content
+        received = np.zeros(size, np.uint8)
+        if content is not None:
+            received[:] = np.frombuffer(content, np.uint8)
+        for start in range(0, size, _SHARED_BYTES):
+            piece = received[start : start + _SHARED_BYTES]
+            piece[:] = self._hvd.broadcast(tf.constant(piece), 0, name="shared").numpy()
+        return received.data
 
     def take(self, message: dict[str, Any] | None) -> dict[str, Any]:
         """Rank 0's message on every rank (eager): JSON in one broadcast of a fixed size, two where it is long."""

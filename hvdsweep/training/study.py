@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
 from hvdsweep.training.batches import Shuffle
+from hvdsweep.training.checkpoints import Keeper, Resume, State
 from hvdsweep.training.evaluation import Evaluation, RanksDisagree
 from hvdsweep.training.loop import Chunk, Loop, Rules, Words
 from hvdsweep.training.network import Network
@@ -114,6 +115,7 @@ class Study:
                 compiled=compiled,
             ),
         )
+        self.state = State(network.changing(algorithm))
         self.capacity = self._capacity()
         self._pace = 1
         self._next_pace = 1
@@ -134,21 +136,33 @@ class Study:
             most = min(most, rules.every, 8, STREAM_BYTES // max(1, batch_bytes))
         return max(1, most)
 
-    def train(self, trial: dict[str, Any], record: Record, beaten: Beaten) -> End:
-        """Train one trial to its end. The same on every rank; only rank 0's `record` and `beaten` have an effect.
+    def train(
+        self,
+        trial: dict[str, Any],
+        record: Record,
+        beaten: Beaten,
+        *,
+        resume: Resume | None = None,
+        keeper: Keeper | None = None,
+    ) -> End:
+        """Train one trial to its end. The same on every rank; only rank 0's `record`, `beaten` and `keeper` have an effect.
 
-        Raises RanksDisagree, on every rank, where the ranks' weights differ.
+        `resume`: where it was interrupted, the same on every rank. Raises RanksDisagree, on every rank, where the ranks' weights
+        differ.
         """
         seed: int = trial["seed"]
         rules = self.rules
         self.network.reset(seed)
+        if resume is not None:
+            self.state.restore(resume.content)
         if not self._verified:
-            self._verify("before the first step")
+            self._verify("before the first step of a study")
         metaparameters = self.loop.update.metaparameters(trial["metaparameters"])
         shuffle = Shuffle(len(self.network.dataset.train), seed)
-        blocks = self._stream(shuffle, seed) if self._streamed else None
-        done, timed, seconds, ask = 0, 0, 0.0, False
-        if self.at_start:
+        start = 0 if resume is None else resume.step
+        done, timed, seconds, ask = start, 0, 0.0, False
+        blocks = self._stream(shuffle, seed, done) if self._streamed else None
+        if self.at_start and not done:
             measured = self.evaluation.measure()
             ask = record(1, np.empty(0, np.float32), [(0, measured)])
             if self._reached(measured):
@@ -165,7 +179,7 @@ class Study:
                 seed=seed,
                 first_step=done,
                 metaparameters=metaparameters,
-                words=self._words(ask, beaten),
+                words=self._words(ask, beaten, keeper),
                 capacity=self.capacity,
             )
             took = time.perf_counter() - began
@@ -180,10 +194,15 @@ class Study:
                 self._verify("after the first step")
                 self._verified = True
             status, reason = self._ended(chunk, measurements, done)
+            if status is Status.RUNNING and chunk.kept:
+                # Only a state that all ranks share may be kept: resuming from it would hide that they differ.
+                self._verify("at a checkpoint")
+                if keeper is not None:
+                    keeper.save(done, self.state.copy())
             if status is not Status.RUNNING or chunk.asked:
                 message = self._divergence(chunk, done) if status is Status.INFEASIBLE else None
                 # A study's first call also traces and compiles: the time of its updates is that of the others.
-                return End(status, reason, done, message, seconds * done / timed if timed else 0.0)
+                return End(status, reason, done, message, seconds * (done - start) / timed if timed else 0.0)
         raise AssertionError("a trial ends at its budget at the latest")
 
     def _next_block(
@@ -229,24 +248,26 @@ class Study:
         value = measured[self.definition["goal"]["metric"]]
         return value > self.rules.goal if self.rules.maximize else value < self.rules.goal
 
-    def _words(self, ask: bool, beaten: Beaten) -> Words | None:
+    def _words(self, ask: bool, beaten: Beaten, keeper: Keeper | None) -> Words | None:
         """What rank 0 passes into the next call; the other ranks have nothing to say."""
         if not self.ranks.is_first:
             return None
         best = beaten() if self.definition["stop"] == "beaten" else None
         margin: float = self.definition.get("margin", 0.0)
         limit = None if best is None else beaten_at(best, margin)
-        return Words(ask, self._next_pace, limit)
+        return Words(ask, self._next_pace, limit, keeper is not None and keeper.due())
 
     def _rows(self, shuffle: Shuffle, done: int, count: int) -> npt.NDArray[np.int64]:
         positions = (done + np.arange(count))[:, None] * self.rules.batch_size + self.share.rows[None, :]
         return shuffle.at(positions)
 
-    def _stream(self, shuffle: Shuffle, seed: int) -> Iterator[tuple[Any, Any, npt.NDArray[np.int64]]]:
-        """Blocks of a streamed set in the order training asks for them; the stream reads ahead."""
+    def _stream(
+        self, shuffle: Shuffle, seed: int, start: int
+    ) -> Iterator[tuple[Any, Any, npt.NDArray[np.int64]]]:
+        """Blocks of a streamed set for the updates after `start`, as training asks for them; the stream reads ahead."""
 
         def counts() -> Iterator[tuple[int, int]]:
-            done = 0
+            done = start
             while done < self.rules.steps:
                 count = min(self._due(done) - done, self.capacity)
                 yield done, count
@@ -272,9 +293,7 @@ class Study:
         mine = np.array([[self.network.fingerprint()]], np.int64)
         everyone = self.ranks.gather(mine, name="fingerprint").ravel()
         if len(set(everyone.tolist())) > 1:
-            raise RanksDisagree(
-                f"the ranks' weights differ {when} of a study: fingerprints {everyone.tolist()}"
-            )
+            raise RanksDisagree(f"the ranks' weights differ {when}: fingerprints {everyone.tolist()}")
 
     def _divergence(self, chunk: Chunk, step: int) -> str:
         loss = float(chunk.losses[-1])

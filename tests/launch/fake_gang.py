@@ -123,6 +123,7 @@ def main() -> None:
         parser.add_argument(name)
     for name in ("--sweep", "--gang", "--threads"):
         parser.add_argument(name, type=int)
+    parser.add_argument("--checkpoint-every", type=float)
     options = parser.parse_args()
     try:
         work(options)

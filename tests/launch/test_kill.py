@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hvdsweep.store.checkpoints import files, folder_of
 from tests.launch.conftest import Store, wait_for
 from tests.limits import HANG_SECONDS
 
@@ -135,8 +136,9 @@ def sweep(tmp_path: Path) -> Iterator[Callable[..., Sweep]]:
 def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callable[..., Sweep]) -> None:
     """SIGKILL of a rank, of horovodrun and of the supervisor, a frozen rank and a Ctrl-C, in random order at random moments.
 
-    After each, no process is left that should not be; in the end every trial is COMPLETE once, and every loss, measurement
-    and record equals those of an undisturbed sweep, bit for bit.
+    After each, no process is left that should not be, and trials resume from their checkpoints; in the end every trial is
+    COMPLETE once, every loss, measurement and record equals those of an undisturbed sweep, bit for bit, and no checkpoint is
+    left.
     """
     undisturbed = sweep("undisturbed")
     assert undisturbed.start().wait(HANG_SECONDS) == 0, undisturbed.events()[-1]
@@ -150,10 +152,20 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
     disturbed = sweep("disturbed")
 
     def start() -> subprocess.Popen[str]:
-        return disturbed.start("--max-attempts", "9", "--hang-timeout", "15", "--start-timeout", "300")
+        return disturbed.start(
+            "--max-attempts",
+            "9",
+            "--hang-timeout",
+            "15",
+            "--start-timeout",
+            "300",
+            "--checkpoint-every",
+            "0.2s",
+        )
 
     process = start()
     done_to_it = []
+    saved = False
     for number, what in enumerate(disturbances):
         # One trial in between at most, so that there is something left to disturb.
         wait_for(lambda: disturbed.training() or disturbed.done() == TRIALS, f"training ({story})")
@@ -180,6 +192,10 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
             assert process.wait(HANG_SECONDS) == 130, story
             assert disturbed.store.processes() == [], story
             assert not disturbed.store.rows("SELECT id FROM trials WHERE status = 'RUNNING'"), story
+            kept = disturbed.store.rows("SELECT id, checkpoint FROM trials WHERE checkpoint IS NOT NULL")
+            there = [(file.trial_id, file.step) for file in files(disturbed.store.path)]
+            assert sorted(kept) == sorted(there), story
+            saved = bool(kept)
             process = start()
         wait_for(
             lambda gangs=gangs: disturbed.store.one("SELECT count(*) FROM gangs") > gangs,
@@ -192,6 +208,10 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
     assert len(found["losses"]) == TRIALS * STEPS, story
     for table in expected:
         assert found[table] == expected[table], (story, table)
+    assert not folder_of(disturbed.store.path).exists(), story
+    said = [row[0] for row in disturbed.store.rows("SELECT message FROM events WHERE kind = 'checkpoint'")]
+    assert said or not saved, story
+    assert all(" resumes at step " in message for message in said), (story, said)
     # Only failures count as attempts: a killed rank, a killed horovodrun, a frozen rank; not what was asked for.
     failures = sum(what in ("rank", "horovodrun", "freeze") for what in done_to_it)
     assert disturbed.store.one("SELECT sum(attempts) FROM trials") == failures, story

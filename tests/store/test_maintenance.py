@@ -20,7 +20,11 @@ FAULTS = {
     "DELETE FROM losses WHERE trial_id = 1 AND step = 1": "losses are not one per step: trials 1",
     "DELETE FROM losses WHERE trial_id = 4": "losses are missing: trials 4",
     "INSERT INTO losses VALUES (99, 1, 0.5)": "data of a trial that does not exist: trials 99",
-    "UPDATE trials SET status = 'PENDING' WHERE id = 3": "a trial that has not begun holds data: trials 3",
+    "UPDATE trials SET status = 'PENDING' WHERE id = 3": "a trial that waits holds data beyond its checkpoint: trials 3",
+    "UPDATE trials SET checkpoint = 5 WHERE id = 3": "a trial's checkpoint lies beyond its steps, or it has ended: trials 3",
+    "UPDATE trials SET status = 'PENDING', gang_id = NULL, checkpoint = steps - 1 WHERE id = 3": (
+        "a trial that waits holds data beyond its checkpoint: trials 3"
+    ),
     "UPDATE trials SET status = 'RUNNING', gang_id = NULL WHERE id = 3": "a trial in training belongs to no gang: trials 3",
     "UPDATE trials SET stop_reason = NULL WHERE id = 3": "a finished trial lacks its end: trials 3",
     "UPDATE trials SET status = 'LOST' WHERE id = 3": "a trial's status is unknown: trials 3",

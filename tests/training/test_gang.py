@@ -5,6 +5,8 @@ import pytest
 
 from hvdsweep.plan import make_plan
 from hvdsweep.store import TrialWriter, connect, save_plan
+from hvdsweep.store.checkpoints import files
+from hvdsweep.store.maintenance import check
 from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import new_gang, request_stop
 from hvdsweep.sweep import load_sweep
@@ -23,7 +25,7 @@ steps = {steps}
 [evaluation]
 every = 20
 [studies]
-batch_sizes = [16, 64]
+batch_sizes = {batch_sizes}
 trials = 2
 [search]
 learning_rate = {learning_rate}
@@ -36,9 +38,18 @@ def prepared(tmp_path):
     """Make a store with a small sweep and a gang; returns (path, sweep id, writer)."""
     writers = []
 
-    def prepare(*, dataset="digits", steps=60, learning_rate='{ scale = "log", min = 0.01, max = 0.1 }'):
-        toml, path = tmp_path / "small.toml", tmp_path / "small.db"
-        toml.write_text(TOML.format(dataset=dataset, steps=steps, learning_rate=learning_rate))
+    def prepare(
+        *,
+        dataset="digits",
+        steps=60,
+        learning_rate='{ scale = "log", min = 0.01, max = 0.1 }',
+        batch_sizes="[16, 64]",
+        name="small",
+    ):
+        toml, path = tmp_path / "small.toml", tmp_path / f"{name}.db"
+        toml.write_text(
+            TOML.format(dataset=dataset, steps=steps, learning_rate=learning_rate, batch_sizes=batch_sizes)
+        )
         conn = connect(path, create=True)
         sweep = save_plan(conn, make_plan(load_sweep(toml))).sweep_id
         writer = TrialWriter(path, new_gang(conn, sweep, np=1))
@@ -51,7 +62,7 @@ def prepared(tmp_path):
         writer.close()
 
 
-def work(path, sweep, writer, *, stop_at_commit=None):
+def work(path, sweep, writer, *, stop_at_commit=None, checkpoint_every=0.0):
     """Let the gang work until nothing is left (or until a given commit), then ask it to stop."""
     commit, seen = writer.commit, [0]
 
@@ -65,7 +76,7 @@ def work(path, sweep, writer, *, stop_at_commit=None):
         return reply
 
     writer.commit = committing
-    Gang(Ranks(), writer).work()
+    Gang(Ranks(), writer, db=path, checkpoint_every=checkpoint_every).work()
 
 
 def test_every_step_of_every_trial_is_in_the_store(prepared):
@@ -114,3 +125,47 @@ def test_a_request_to_stop_gives_the_running_trial_back(prepared, monkeypatch):
         trials = store.trials().rows
         assert [trial.status.name for trial in trials] == ["PENDING"] * 4
         assert all(len(store.losses(trial.id)[0]) == 0 for trial in trials)
+
+
+def test_a_stopped_trial_resumes_where_it_was(prepared, monkeypatch):
+    """Stopped twice, the second checkpoint cut short: the first gang's steps are kept, then the trial begins at its first step,
+    with an event; in the end every loss, measurement and record is that of an undisturbed sweep, and no file is left."""
+    monkeypatch.setattr("hvdsweep.training.gang.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("hvdsweep.training.study.CALL_SECONDS", 1e9)
+    monkeypatch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 10)
+    undisturbed, sweep, writer = prepared(batch_sizes="[16]", name="undisturbed")
+    work(undisturbed, sweep, writer)
+    path, sweep, writer = prepared(batch_sizes="[16]")
+    conn = connect(path)
+    made = []
+    for _ in range(2):
+        work(path, sweep, writer, stop_at_commit=5, checkpoint_every=1e6)
+        waits = conn.execute(
+            "SELECT status, steps, checkpoint, (SELECT max(step) FROM losses) FROM trials WHERE number = 0"
+        ).fetchone()
+        assert waits == ("PENDING", waits[2], waits[2], waits[2])
+        made.append(waits[2])
+        assert check(conn) == []
+        assert [(file.trial_id, file.step) for file in files(path)] == [(1, waits[2])]
+        conn.execute("UPDATE sweeps SET request = NULL")
+        writer = TrialWriter(path, new_gang(conn, sweep, np=1))
+    assert 0 < made[0] < made[1] < 60
+    (file,) = files(path)
+    file.path.write_bytes(file.path.read_bytes()[:-100])
+    work(path, sweep, writer, checkpoint_every=1e6)
+    writer.close()
+    assert conn.execute("SELECT message FROM events WHERE kind = 'checkpoint'").fetchall() == [
+        (f"trial 0 resumes at step {made[0]}",),
+        (
+            f"trial 0: its checkpoint at step {made[1]} is damaged (its content does not match its hash): it begins at its "
+            "first step",
+        ),
+    ]
+    assert check(conn) == []
+    assert files(path) == []
+    other = connect(undisturbed)
+    for query in ("SELECT * FROM losses", "SELECT * FROM measurements", "SELECT * FROM running_best"):
+        assert conn.execute(query).fetchall() == other.execute(query).fetchall()
+    assert conn.execute("SELECT attempts, status FROM trials").fetchall() == [(0, "COMPLETE")] * 2
+    conn.close()
+    other.close()

@@ -97,6 +97,19 @@ def by_hand():
     return stack(Own())
 
 
+def with_state():
+    """A weight that training does not touch, and the seeds of Keras' Dropout."""
+
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(), initializer="ones", trainable=False)
+
+        def call(self, x):
+            return self.scale * x
+
+    return stack(Own(), keras.layers.Dense(5, activation="tanh"), keras.layers.Dropout(0.2))
+
+
 def lazy():
     """A subclassed model whose layers are built at the first call."""
 

@@ -1,0 +1,168 @@
+"""Checkpoints of trials: files in a folder next to the database, each named by its trial and step and proved by its hash.
+
+A file holds a line of JSON (format, key of the trial, step, type and shape of every array), the arrays' bytes, and the SHA-256 of
+all of that. It counts only once `trials.checkpoint` names its step; the losses up to that step are in the database by then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+FORMAT = 1
+HASH_BYTES = 32
+_NAME = re.compile(r"trial-(\d+)-step-(\d+)\.(?:checkpoint|partial)")
+
+Form = list[tuple[str, tuple[int, ...]]]
+"""Type and shape of every array, in order."""
+
+
+class Refused(Exception):
+    """A checkpoint that training cannot resume from; the message says why (`is damaged`)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file in the folder of checkpoints, whole or partial."""
+
+    path: Path
+    trial_id: int
+    step: int
+
+
+def folder_of(db: str | os.PathLike[str]) -> Path:
+    """Where the checkpoints of a database are: `DATABASE.checkpoints`."""
+    return Path(f"{os.path.realpath(db)}.checkpoints")
+
+
+def form_of(arrays: Sequence[npt.NDArray[Any]]) -> Form:
+    """Type and shape of every array."""
+    return [(array.dtype.name, array.shape) for array in arrays]
+
+
+def save(
+    db: str | os.PathLike[str], trial_id: int, key: str | None, step: int, arrays: Sequence[npt.NDArray[Any]]
+) -> None:
+    """Write the state of a trial after `step` updates: whole and on disk when this returns. OSError where it cannot be."""
+    path = _path(db, trial_id, step)
+    partial = path.with_suffix(".partial")
+    header = {"format": FORMAT, "key": key, "step": step, "arrays": form_of(arrays)}
+    digest = hashlib.sha256()
+    try:
+        with _opened(partial) as file:
+            for piece in (memoryview(json.dumps(header).encode() + b"\n"), *map(_bytes, arrays)):
+                digest.update(piece)
+                file.write(piece)
+            file.write(digest.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(db: str | os.PathLike[str], trial_id: int, key: str | None, step: int) -> tuple[Form, memoryview]:
+    """Types and shapes of the arrays, and the bytes of all of them. Refused where the file is not what was saved."""
+    try:
+        content = _path(db, trial_id, step).read_bytes()
+    except FileNotFoundError:
+        raise Refused("is gone") from None
+    except OSError as error:
+        raise Refused(f"cannot be read ({error.strerror})") from error
+    body = memoryview(content)[:-HASH_BYTES]
+    if len(content) < HASH_BYTES or hashlib.sha256(body).digest() != content[-HASH_BYTES:]:
+        raise Refused("is damaged (its content does not match its hash)")
+    start = content.index(b"\n") + 1
+    header = json.loads(content[:start])
+    if header["format"] != FORMAT:
+        raise Refused("was written by another version of hvdsweep")
+    if header["key"] != key or header["step"] != step:
+        raise Refused("belongs to another trial")
+    return [(name, tuple(shape)) for name, shape in header["arrays"]], body[start:]
+
+
+def files(db: str | os.PathLike[str]) -> list[Found]:
+    """Every checkpoint of the database, partial ones included."""
+    try:
+        names = os.listdir(folder_of(db))
+    except OSError:
+        return []
+    matches = ((name, _NAME.fullmatch(name)) for name in names)
+    return [Found(folder_of(db) / name, int(m[1]), int(m[2])) for name, m in matches if m is not None]
+
+
+def being_written(db: str | os.PathLike[str]) -> bool:
+    """Whether a checkpoint is on its way to the disk."""
+    return any(file.path.suffix == ".partial" for file in files(db))
+
+
+def sizes(db: str | os.PathLike[str]) -> dict[int, int]:
+    """Bytes on disk by trial."""
+    found: dict[int, int] = {}
+    for file in files(db):
+        with contextlib.suppress(FileNotFoundError):
+            found[file.trial_id] = found.get(file.trial_id, 0) + file.path.stat().st_size
+    return found
+
+
+def remove(db: str | os.PathLike[str], trial_id: int, *, but: int | None = None) -> None:
+    """Remove the checkpoints of a trial, but not the one at step `but`."""
+    for file in files(db):
+        if file.trial_id == trial_id and (file.step != but or file.path.suffix == ".partial"):
+            file.path.unlink(missing_ok=True)
+
+
+def tidy(conn: sqlite3.Connection) -> None:
+    """Remove every checkpoint that no trial will resume from. Those of a RUNNING trial are its gang's to remove."""
+    db = conn.execute("PRAGMA database_list").fetchone()[2]
+    # Listed before the store is read: what a gang writes meanwhile is not in the list.
+    for file in files(db):
+        row = conn.execute("SELECT status, checkpoint FROM trials WHERE id = ?", (file.trial_id,)).fetchone()
+        if row is not None and row[0] == "RUNNING":
+            continue
+        if row != ("PENDING", file.step) or file.path.suffix == ".partial":
+            file.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        # Only an empty folder can be removed.
+        folder_of(db).rmdir()
+
+
+def _path(db: str | os.PathLike[str], trial_id: int, step: int) -> Path:
+    return folder_of(db) / f"trial-{trial_id}-step-{step}.checkpoint"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    for again in (True, False):
+        path.parent.mkdir(exist_ok=True)
+        try:
+            return path.open("wb")
+        except FileNotFoundError:
+            # `tidy` of another run has removed the empty folder.
+            if not again:
+                raise
+    raise AssertionError
+
+
+def _bytes(array: npt.NDArray[Any]) -> memoryview:
+    import numpy as np
+
+    # Through numpy, since a memoryview does not know every type (bfloat16).
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
