@@ -1,4 +1,5 @@
-"""A database on a disk of this machine, copied whole to its place on a shared file system while it is trained."""
+"""A database on a disk of this machine, copied whole, with its checkpoints, to its place on a shared file system while it is
+trained."""
 
 from __future__ import annotations
 
@@ -13,11 +14,15 @@ from pathlib import Path
 from types import TracebackType
 
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.store import checkpoints
 from hvdsweep.store.connection import told
 from hvdsweep.store.reader import open_connection
 
 COPY_SECONDS = 60.0
 """Least time between two copies."""
+
+ATTEMPTS = 3
+"""Copies of the database made until its checkpoints are all there."""
 
 COPY_SHARE = 0.05
 """Copying takes no more than this share of the time: a large database is copied less often."""
@@ -70,6 +75,9 @@ class Scratch:
         partial = self.local.with_name(f".{self.local.name}.partial")
         shutil.copyfile(self.final, partial)
         os.replace(partial, self.local)
+        with contextlib.suppress(OSError), closing(open_connection(self.local)[0]) as conn:
+            # A trial whose checkpoint is not there begins at its first step.
+            checkpoints.carry(self.final, self.local, checkpoints.named(conn))
 
     def _run(self) -> None:
         pause = COPY_SECONDS
@@ -86,18 +94,34 @@ class Scratch:
             return
         whole = self.local.with_name(f".{self.local.name}.copy")
         partial = self.final.with_name(f".{self.final.name}.{os.uname().nodename}.partial")
-        whole.unlink(missing_ok=True)
         try:
-            with closing(sqlite3.connect(self.local)) as conn:
-                conn.execute("VACUUM INTO ?", (str(whole),))
+            kept = self._snapshot(whole)
             with whole.open("rb") as source, partial.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
                 target.flush()
                 os.fsync(target.fileno())
             os.replace(partial, self.final)
+            checkpoints.keep_only(self.final, kept)
         finally:
             whole.unlink(missing_ok=True)
             partial.unlink(missing_ok=True)
+
+    def _snapshot(self, whole: Path) -> set[tuple[int, int]]:
+        """Copy the database to `whole`, and the checkpoints that it names next to `final`; returns these."""
+        kept: set[tuple[int, int]] = set()
+        for _ in range(ATTEMPTS):
+            whole.unlink(missing_ok=True)
+            with closing(sqlite3.connect(self.local)) as conn:
+                conn.execute("VACUUM INTO ?", (str(whole),))
+            with closing(sqlite3.connect(whole)) as copied:
+                kept = checkpoints.named(copied)
+            try:
+                checkpoints.carry(self.local, self.final, kept)
+                break
+            except FileNotFoundError:
+                # A newer checkpoint has taken its place meanwhile: the next copy of the database names that one.
+                continue
+        return kept
 
 
 def _last_sign(path: Path) -> float:

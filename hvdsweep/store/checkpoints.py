@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -55,28 +56,13 @@ def save(
     db: str | os.PathLike[str], trial_id: int, key: str | None, step: int, arrays: Sequence[npt.NDArray[Any]]
 ) -> None:
     """Write the state of a trial after `step` updates: whole and on disk when this returns. OSError where it cannot be."""
-    path = _path(db, trial_id, step)
-    partial = path.with_suffix(".partial")
     header = {"format": FORMAT, "key": key, "step": step, "arrays": form_of(arrays)}
     digest = hashlib.sha256()
-    try:
-        with _opened(partial) as file:
-            for piece in (memoryview(json.dumps(header).encode() + b"\n"), *map(_bytes, arrays)):
-                digest.update(piece)
-                file.write(piece)
-            file.write(digest.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with _written(_path(db, trial_id, step)) as file:
+        for piece in (memoryview(json.dumps(header).encode() + b"\n"), *map(_bytes, arrays)):
+            digest.update(piece)
+            file.write(piece)
+        file.write(digest.digest())
 
 
 def load(db: str | os.PathLike[str], trial_id: int, key: str | None, step: int) -> tuple[Form, memoryview]:
@@ -130,6 +116,34 @@ def remove(db: str | os.PathLike[str], trial_id: int, *, but: int | None = None)
             file.path.unlink(missing_ok=True)
 
 
+def named(conn: sqlite3.Connection) -> set[tuple[int, int]]:
+    """(trial, step) of the checkpoints that count; of an older store none."""
+    if not conn.execute("SELECT 1 FROM pragma_table_info('trials') WHERE name = 'checkpoint'").fetchone():
+        return set()
+    return set(conn.execute("SELECT id, checkpoint FROM trials WHERE checkpoint IS NOT NULL"))
+
+
+def carry(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], wanted: set[tuple[int, int]]
+) -> None:
+    """Copy the wanted checkpoints of one database to another. FileNotFoundError where one is gone meanwhile."""
+    there = {(file.trial_id, file.step) for file in files(target) if file.path.suffix == ".checkpoint"}
+    for trial_id, step in sorted(wanted - there):
+        path = _path(target, trial_id, step)
+        with _path(source, trial_id, step).open("rb") as original, _written(path) as file:
+            shutil.copyfileobj(original, file, 1 << 20)
+
+
+def keep_only(db: str | os.PathLike[str], wanted: set[tuple[int, int]]) -> None:
+    """Remove all checkpoints but the wanted ones, and the folder if it is empty then."""
+    for file in files(db):
+        if (file.trial_id, file.step) not in wanted or file.path.suffix == ".partial":
+            file.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        # Only an empty folder can be removed.
+        folder_of(db).rmdir()
+
+
 def tidy(conn: sqlite3.Connection) -> None:
     """Remove every checkpoint that no trial will resume from. Those of a RUNNING trial are its gang's to remove."""
     db = conn.execute("PRAGMA database_list").fetchone()[2]
@@ -147,6 +161,27 @@ def tidy(conn: sqlite3.Connection) -> None:
 
 def _path(db: str | os.PathLike[str], trial_id: int, step: int) -> Path:
     return folder_of(db) / f"trial-{trial_id}-step-{step}.checkpoint"
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that gets its name, and is on disk, when the block ends; none is left where it raises."""
+    partial = path.with_suffix(".partial")
+    try:
+        with _opened(partial) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _opened(path: Path) -> IO[bytes]:

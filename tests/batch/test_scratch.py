@@ -4,11 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hvdsweep.batch.scratch import Scratch
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import begin_run, connect, open_reader
+from hvdsweep.store import begin_run, checkpoints, connect, open_reader
 from tests.batch.sweeps import Worker, content, plan_of
 
 
@@ -93,3 +94,48 @@ def test_what_cannot_be_copied_is_said(places, tmp_path):
         assert conn.execute("SELECT count(*) FROM trials").fetchone() == (4,)
     with pytest.raises(UserError, match="is not a folder"):
         Scratch(tmp_path / "nowhere", final)
+
+
+def test_checkpoints_travel_with_their_database(places, tmp_path):
+    """A copy brings the checkpoint that it names, another node begins with it, and it goes when the trial has ended; one that a
+    newer checkpoint replaces during the copy is replaced in the copy too."""
+    local, final = places
+    other = tmp_path / "other"
+    other.mkdir()
+
+    def kept(path: Path) -> list[int]:
+        return sorted(file.step for file in checkpoints.files(path))
+
+    def advance(path: Path, step: int) -> None:
+        checkpoints.save(path, 1, "key", step, [np.full(10, step)])
+        with closing(connect(path)) as conn:
+            conn.execute(
+                "UPDATE trials SET status = 'RUNNING', steps = ?, checkpoint = ? WHERE id = 1", (step, step)
+            )
+        checkpoints.remove(path, 1, but=step)
+
+    with Scratch(local, final) as path:
+        Worker(path, plan_of(tmp_path, sizes="[8]")).close()
+        advance(path, 10)
+    assert kept(final) == kept(path) == [10]
+    with Scratch(other, final) as path:
+        assert kept(path) == [10]
+        assert checkpoints.load(path, 1, "key", 10)[0] == [("int64", (10,))]
+        advance(path, 20)
+        heard(path)
+        carry = checkpoints.carry
+
+        def late(source: Path, target: Path, wanted: set[tuple[int, int]]) -> None:
+            if (1, 20) in wanted:
+                advance(path, 30)
+            carry(source, target, wanted)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(checkpoints, "carry", late)
+            Scratch(other, final).copy()
+        assert kept(final) == [30]
+        with closing(connect(final)) as conn:
+            assert conn.execute("SELECT checkpoint FROM trials WHERE id = 1").fetchone() == (30,)
+        with closing(connect(path)) as conn:
+            conn.execute("UPDATE trials SET status = 'PENDING', steps = 0, checkpoint = NULL WHERE id = 1")
+    assert kept(final) == []
