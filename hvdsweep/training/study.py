@@ -46,7 +46,8 @@ class End:
     """Updates made, the diverging one included."""
     message: str | None
     train_seconds: float
-    """Seconds inside compiled training calls, tracing and compiling left out; 0 where nothing else was timed."""
+    """Seconds inside compiled training calls since the trial began or resumed here, tracing and compiling left out; 0 where
+    nothing else was timed."""
 
 
 Measurements = Sequence[tuple[int, dict[str, float]]]
