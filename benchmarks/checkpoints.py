@@ -58,8 +58,8 @@ class Trainer:
         assert study is not None, failure
         self.study = study
 
-    def step_seconds(self, every: float, steps: int | None, seconds: float = 0.0) -> tuple[float, int]:
-        """(seconds a step, checkpoints made) over `steps` updates, or `seconds` where None; a checkpoint `every` seconds."""
+    def step_seconds(self, every: float, seconds: float) -> tuple[float, int]:
+        """(seconds a step, checkpoints made) in `seconds` of training with a checkpoint `every` so many."""
         from hvdsweep.training.checkpoints import Keeper
         from hvdsweep.training.gang import Recorder
 
@@ -78,7 +78,7 @@ class Trainer:
                 begun.append(now)
                 ended.append((done, now))
                 return False
-            if (done >= steps) if steps is not None else (now - begun[0] >= seconds):
+            if now - begun[0] >= seconds:
                 ended.append((done, now))
                 return True
             return False
@@ -93,12 +93,13 @@ class Trainer:
 def cost(folder: Path, rounds: int, seconds: float, every: float) -> dict[str, Any]:
     """The rounds with and without checkpoints."""
     trainer = Trainer(folder)
-    step, _ = trainer.step_seconds(0.0, None, WARM_SECONDS)
-    steps = round(seconds / step)
+    trainer.step_seconds(0.0, WARM_SECONDS)
+    steps = []
     ratios, made = [], 0
     for number in range(rounds):
         order = (every, 0.0) if number % 2 else (0.0, every)
-        taken = {one: trainer.step_seconds(one, steps) for one in order}
+        taken = {one: trainer.step_seconds(one, seconds) for one in order}
+        steps.append(taken[0.0][0])
         made += taken[every][1]
         ratios.append(taken[every][0] / taken[0.0][0])
     began = time.perf_counter()
@@ -109,7 +110,7 @@ def cost(folder: Path, rounds: int, seconds: float, every: float) -> dict[str, A
     return {
         "every_seconds": every,
         "seconds_a_round": seconds,
-        "milliseconds_a_step": 1e3 * step,
+        "milliseconds_a_step": 1e3 * statistics.median(steps),
         "checkpoints": made,
         "ratios": ratios,
         "ratio": statistics.median(ratios),
