@@ -295,6 +295,8 @@ class SourceSweep:
             here = cursor.lastrowid
         else:
             erase_data(conn, [here])
+            # What an interrupted trial would have resumed from is of no use any more.
+            named |= {"checkpoint": None, "checkpoint_seconds": None}
             changes = ", ".join(f"{name} = ?" for name in named)
             conn.execute(f"UPDATE main.trials SET {changes} WHERE id = ?", (*named.values(), here))
         conn.execute(
