@@ -164,7 +164,6 @@ def test_a_kill_during_the_writing_leaves_whole_files(path: Path):
         last = int((rest.split() or [last])[-1])
         whole = [file.step for file in files.files(path) if file.path.suffix == ".checkpoint"]
         assert last in whole
-        assert max(whole) <= last + 1
         for one in whole[-2:]:
             _, body = files.load(path, 1, "key", one)
             assert np.array_equal(np.frombuffer(body, np.int64), np.full(50_000, one))
