@@ -15,6 +15,7 @@ from hvdsweep.cli import group
 from hvdsweep.cli.curve import curve
 from hvdsweep.cli.demo import next_lines
 from hvdsweep.cli.launch import launch
+from hvdsweep.errors import UserError
 
 Asked = list[dict[str, Any]]
 
@@ -71,3 +72,10 @@ def test_what_it_names_can_be_run(tmp_path: Path) -> None:
         command = group.get_command(click.Context(group), name)
         assert command is not None
         assert command.make_context(name, arguments).params["db"] == tmp_path / "a b.db"
+
+
+def test_the_options_of_the_demo_are_those_of_launch():
+    """It gets as far as the database, which is refused in words."""
+    result = CliRunner().invoke(group, ["demo", "--db", "/dev/null"])
+    assert isinstance(result.exception, UserError), result.exception
+    assert "is a device, not a database" in str(result.exception)
