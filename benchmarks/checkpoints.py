@@ -1,6 +1,6 @@
 """What checkpoints cost, and how long a stop takes, on this machine.
 
-    python benchmarks/checkpoints.py [--json FILE] [--rounds 4] [--seconds 31] [--every 10] [--stops 3]
+    python -m benchmarks.checkpoints [--json FILE] [--rounds 4] [--seconds 31] [--every 10] [--stops 3]
 
 `small/resnet_50` at batch size 64 trains on one rank, with every loss in a database, in turns with a checkpoint every so many
 seconds and with none; the ratio of the seconds a step is given for each round. Then it is launched on two ranks and stopped
