@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.identity import content_key, definition_diff, derived_seed, study_identity, sweep_identity
+from hvdsweep.repeats import FIRST_REPEAT, repeat_number
 from hvdsweep.search import Space
 from hvdsweep.widening import Stretch, search_json, sequence_of
 
@@ -60,6 +61,8 @@ class StudyPlan:
     """Trials that did not diverge, at most; None: as many as `target_trials`, and no rounds."""
     until: float | None = None
     """Share within which the steps to the goal shall be known; None: the number of trials is fixed."""
+    repeats: int = 0
+    """Trainings of its best trial with other seeds, once the search is finished."""
     widen: bool = False
     """Whether a range is widened where the best trial lies at its edge."""
     stretches: tuple[Stretch, ...] = ()
@@ -93,9 +96,16 @@ class StudyPlan:
         )
         return tuple(self._trial(start + index, point) for index, point in enumerate(points))
 
+    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> TrialPlan:
+        """Repeat `index` (from 0) of trial `trial`, which had these metaparameters: other initial weights, order of examples
+        and dropout. No other trial beats it: with `stop = "beaten"` it ends at the goal or its budget."""
+        return self._trial(repeat_number(trial, index), dict(sorted(metaparameters.items())))
+
     def _trial(self, number: int, metaparameters: dict[str, float]) -> TrialPlan:
         seed = derived_seed(31, self.seed, self.workload, self.batch_size, number)
         identity = study_identity(self.definition)
+        if number >= FIRST_REPEAT and identity["stop"] == "beaten":
+            identity["stop"] = "goal"
         key = content_key({"trial": identity, "seed": seed, "metaparameters": metaparameters})
         return TrialPlan(number, seed, metaparameters, key)
 
@@ -242,6 +252,7 @@ def _study(
         space,
         None if until is None else most_trials(sweep, batch_size),
         until,
+        sweep.studies.repeats,
         sweep.search.widen,
     )
 
@@ -310,6 +321,7 @@ def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[s
             "trials": trials_json(sweep),
             "max_trials": max_trials_json(sweep),
             "seed": sweep.studies.seed,
+            **({"repeats": sweep.studies.repeats} if sweep.studies.repeats else {}),
         },
         "search": search,
         "training": {

@@ -65,7 +65,7 @@ def forecast(
                 )
                 seconds[shape.np] = expected.seconds * study.steps
                 bases[key, shape.np] = expected.basis
-            left = float(study.target_trials) if trials is None else trials.get(key, 0.0)
+            left = float(study.target_trials + study.repeats) if trials is None else trials.get(key, 0.0)
             jobs.append(Job(key, left, seconds))
     return Forecast(tuple(jobs), bases)
 

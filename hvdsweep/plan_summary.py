@@ -33,7 +33,7 @@ class StudySummary:
     measurements: int
     """Per trial, the initial weights included."""
     examples: int
-    """Over all trials, without replacements of diverged ones."""
+    """Over all trials and repeats, without replacements of diverged ones."""
     ranks: tuple[int, ...]
     """Examples of a batch that each rank takes; 0 for a rank that has nothing to do."""
     passes: tuple[tuple[int, ...], ...]
@@ -47,6 +47,8 @@ class StudySummary:
     """What the speed rests on; `rough`, a guess from the number of weights, only under `--np auto`."""
     hours: float | None
     """Training time of the study on one gang, at that speed."""
+    repeats: int = 0
+    """Of its best trial, after the search; in `examples` and `hours`, as if each took its whole budget."""
     most_trials: int | None = None
     """That did not diverge, at most, where trials come in rounds; None where `trials` is all."""
 
@@ -101,6 +103,8 @@ class PlanSummary:
     advice: str
     """Whether more ranks or more gangs make this plan finish sooner, and why."""
     warnings: tuple[str, ...]
+    repeats: int = 0
+    """Of best trials, over all studies; in steps, examples and hours."""
     most_trials: int | None = None
     """Over all studies, where some are trained in rounds; steps, examples and hours are those of `trials`."""
     most_hours: float | None = None
@@ -189,7 +193,10 @@ def _plan(
         work = sum(study.hours or 0.0 for study in studies)
         if hours is not None and work:
             most_work = sum(
-                (study.hours or 0.0) / study.trials * (study.most_trials or study.trials) for study in studies
+                (study.hours or 0.0)
+                / (study.trials + study.repeats)
+                * ((study.most_trials or study.trials) + study.repeats)
+                for study in studies
             )
             most_hours = hours * most_work / work
     return PlanSummary(
@@ -202,11 +209,12 @@ def _plan(
         workloads=len(plan.workloads),
         studies=studies,
         trials=sum(study.trials for study in studies),
-        steps=sum(study.trials * study.steps for study in studies),
+        steps=sum((study.trials + study.repeats) * study.steps for study in studies),
         examples=sum(study.examples for study in studies),
         hours=hours,
         advice=said,
         warnings=plan.warnings,
+        repeats=sum(study.repeats for study in studies),
         most_trials=most_trials,
         most_hours=most_hours,
     )
@@ -285,12 +293,15 @@ def _study(study: StudyPlan, granule: int, shape: Shape, expected: Expected | No
         max_trials=study.max_trials,
         steps=study.steps,
         measurements=-(-study.steps // evaluation["every"]) + bool(evaluation["at_start"]),
-        examples=study.target_trials * study.steps * study.batch_size,
+        examples=(study.target_trials + study.repeats) * study.steps * study.batch_size,
         ranks=tuple(stop - start for start, stop in shares),
         passes=tuple(tuple(stop - start for start, stop in rank) for rank in passes),
         steps_per_second=None if expected is None else 1 / expected.seconds,
         measured=expected is not None and expected.basis == "measured",
         basis=None if expected is None else expected.basis,
-        hours=None if expected is None else study.target_trials * study.steps * expected.seconds / 3600,
+        hours=None
+        if expected is None
+        else (study.target_trials + study.repeats) * study.steps * expected.seconds / 3600,
+        repeats=study.repeats,
         most_trials=study.most_trials,
     )

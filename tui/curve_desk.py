@@ -19,6 +19,7 @@ from hvdsweep.curves.scaling_curve import Curve, curve_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
     from hvdsweep.search import Space
@@ -50,6 +51,8 @@ class Loaded:
     searches: Mapping[int, Space]
     """Batch size -> search space, where there is one."""
     stamp: object
+    repeats: WorkloadTable | None = None
+    """The repeats of its best trials."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
         if row.id not in chosen or sweep is None:
             continue
         trials = tuple(
-            (study.id, tuple(study.trials.values())) for study in sweep.studies if study.workload == row.name
+            (study.id, *study.trials.values(), *study.repeat_trials.values())
+            for study in sweep.studies
+            if study.workload == row.name
         )
         found.append(
             Wanted(row.id, row.name, row.sweep_id, (trials, snapshot.number if sweep.live else None))
@@ -93,7 +98,7 @@ def read(wanted: Sequence[Wanted], reader: Reader) -> Answer:
     begun = time.monotonic()
     loaded: dict[int, Loaded] = {}
     with reader.snapshot():
-        present = {row.id for row in reader.workloads()}
+        present = {row.id: row for row in reader.workloads()}
         searches: dict[int, dict[int, Space]] = {}
         for sweep in {one.sweep for one in wanted}:
             for study in reader.studies(sweep):
@@ -103,7 +108,8 @@ def read(wanted: Sequence[Wanted], reader: Reader) -> Answer:
         for one in wanted:
             if one.workload in present:
                 table = reader.workload_table(one.name, None, one.sweep)
-                loaded[one.workload] = Loaded(table, searches.get(one.workload, {}), one.stamp)
+                repeats = repeats_table(reader, present[one.workload])
+                loaded[one.workload] = Loaded(table, searches.get(one.workload, {}), one.stamp, repeats)
         speeds = reader.throughput()
     return Answer(loaded, speeds, time.monotonic() - begun)
 
@@ -200,6 +206,7 @@ class CurveDesk:
             best = self._best[workload, question] = best_measurements(loaded.table, **asked)
         more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0, "whole": False}
         more["intervals"] = intervals
+        more["repeats"] = loaded.repeats
         try:
             found = curve_of(result, best, normalise=normalise, **more)
         except UserError:

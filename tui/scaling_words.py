@@ -24,6 +24,7 @@ NUMBERS = (
     Column("region", "region", 11),
     Column("best", "best", 8, right=True),
     Column("trial", "trial", 5, right=True),
+    Column("repeats", "mean of repeats", 15, right=True),
 )
 """The columns of `numbers_of`."""
 
@@ -88,10 +89,20 @@ def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:
                     Content.styled(word, colour),
                     number(point.best_value, 3),
                     "" if point.trial is None else str(point.trial),
+                    _repeats(point),
                 ),
             )
         )
     return rows
+
+
+def _repeats(point: Point) -> str:
+    """`1,380 ± 60 (5)`: mean and standard deviation of the steps of the best trial's repeats, and how many there are."""
+    again = point.repeats
+    if again is None:
+        return ""
+    spread = "" if again.sd is None else f" ± {short(again.sd)}"
+    return f"{'> ' if again.at_least else ''}{short(again.mean)}{spread} ({len(again.steps)})"
 
 
 def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str, str]:
@@ -181,6 +192,14 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
         )
     elif curve.no_fit and curve.useful is not None:
         fact("no fit", (curve.no_fit, "$foreground-muted"))
+    again = [point.repeats for point in curve.points if point.repeats is not None]
+    if again:
+        mean = sum(one.luck for one in again) / len(again)
+        fact(
+            "luck",
+            (f"{100 * abs(mean):.2g} %", "bold"),
+            (f"  {'fewer' if mean > 0 else 'more'} steps than the mean of repeats", "$foreground-muted"),
+        )
     for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest)):
         if choice is None or (word == "cheapest" and costs.cheapest == costs.fastest):
             continue

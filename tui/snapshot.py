@@ -38,7 +38,11 @@ class StudyView:
     gangs: int | None
     """and how many of them side by side."""
     trials: Mapping[str, int]
-    """Status (its word) -> number of trials; every status is there."""
+    """Status (its word) -> number of trials of the search; every status is there."""
+    repeats: int
+    """Of its best trial: those in the store, or to come when its search is finished."""
+    repeat_trials: Mapping[str, int]
+    """As `trials`."""
     seconds_per_trial: float | None
     work_seconds: float | None
     """Seconds of one gang that are still needed; None where nothing is known."""
@@ -50,8 +54,8 @@ class StudyView:
 
     @property
     def fraction(self) -> float:
-        """Share of its trials that have ended, 0 to 1."""
-        return ended_share(self.trials)
+        """Share of its trials that have ended, repeats included, 0 to 1."""
+        return ended_share(self.trials, self.repeat_trials, self.repeats)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,11 @@ class SweepView:
     slots: int | None
     """Of `--np auto`, where np and gangs are None: every study has its own."""
     trials: Mapping[str, int]
-    """Status (its word) -> number of trials; every status is there."""
+    """Status (its word) -> number of trials of the searches; every status is there."""
+    repeats: int
+    """Of best trials: those in the store, or to come when a search is finished."""
+    repeat_trials: Mapping[str, int]
+    """As `trials`."""
     work_seconds: float | None
     eta_seconds: float | None
     studies: tuple[StudyView, ...]
@@ -104,8 +112,8 @@ class SweepView:
 
     @property
     def fraction(self) -> float:
-        """Share of its trials that have ended, 0 to 1."""
-        return ended_share(self.trials)
+        """Share of its trials that have ended, repeats included, 0 to 1."""
+        return ended_share(self.trials, self.repeat_trials, self.repeats)
 
 
 @dataclass(frozen=True)
@@ -138,10 +146,10 @@ class Snapshot:
         return tuple(workload for workload in self.workloads if workload.sweep_id == sweep_id)
 
 
-def ended_share(trials: Mapping[str, int]) -> float:
-    """Share of trials that have ended, 0 to 1; 0 where there are none."""
-    total = sum(trials.values())
-    return sum(trials[status] for status in ENDED) / total if total else 0.0
+def ended_share(trials: Mapping[str, int], again: Mapping[str, int], repeats: int) -> float:
+    """Share of trials and repeats that have ended, 0 to 1; 0 where there are none."""
+    total = sum(trials.values()) + repeats
+    return sum(trials[status] + again[status] for status in ENDED) / total if total else 0.0
 
 
 def read_snapshot(reader: Reader, number: int = 0) -> Snapshot:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from tui.snapshot import Snapshot, StudyView, SweepView
+from tui.snapshot import ENDED, Snapshot, StudyView, SweepView
 from tui.widgets.columns import Column, Row
 from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
@@ -58,7 +58,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
             sweep.name,
             sign(CONDITIONS, sweep.condition),
             _progress(sweep.fraction, bar_width, colour),
-            _done(sweep.done, target, most),
+            _done(sweep.done, target, most) + _repeats(sweep),
             duration(sweep.eta_seconds) if sweep.live and sweep.eta_seconds != 0 else "",
             f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
             str(len({study.workload for study in sweep.studies})),
@@ -71,14 +71,19 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
 def study_row(study: StudyView, names: Mapping[str, str], bar_width: int, *, auto: bool = False) -> Row:
     """A study; `names`: workload -> a short name."""
     trials = study.trials
+    running = trials["RUNNING"] + study.repeat_trials["RUNNING"]
     return Row(
         str(study.id),
         (
             names.get(study.workload, study.workload),
             count(study.batch_size),
-            _progress(study.fraction, bar_width, "$success" if trials["RUNNING"] else "$primary"),
-            _done(study.done, study.target_trials, study.most_trials),
-            str(trials["RUNNING"] or ""),
+            _progress(
+                study.fraction,
+                bar_width,
+                "$success" if running else "$primary",
+            ),
+            _done(study.done, study.target_trials, study.most_trials) + _repeats(study),
+            str(running or ""),
             Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
             duration(study.seconds_per_trial) if study.seconds_per_trial is not None else "",
             duration(study.work_seconds) if study.work_seconds else "",
@@ -94,6 +99,12 @@ def _done(done: int, target: int, most: int) -> str:
     if not target:
         return count(done)
     return f"{count(done)}/{count(target)}" + (f" ≤{count(most)}" if most > target else "")
+
+
+def _repeats(view: SweepView | StudyView) -> str:
+    """` +3/5` repeats of best trials."""
+    ended = sum(view.repeat_trials[status] for status in ENDED)
+    return f" +{count(ended)}/{count(view.repeats)}" if view.repeats else ""
 
 
 def _progress(fraction: float, width: int, colour: str) -> Content:
@@ -119,6 +130,8 @@ def sweep_facts(sweep: SweepView, snapshot: Snapshot) -> Content:
     elif sweep.live:
         training = sum(gang.state == "TRAINING" for gang in gangs)
         words.append(f"{training} of {plural(len(gangs), 'gang')} training")
+    if sweep.repeats:
+        words.append(f"{plural(sweep.repeats, 'repeat')} of best trials")
     if sweep.trials["INCOMPLETE"]:
         words.append(f"{plural(sweep.trials['INCOMPLETE'], 'trial')} failed")
     if sweep.file:

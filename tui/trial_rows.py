@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from textual.content import Content
 
+from hvdsweep.repeats import trial_name
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialRow
 from hvdsweep.visible import visible
@@ -70,7 +71,7 @@ def row_of(trial: TrialRow, parameters: Sequence[str], names: Mapping[str, str])
         count(trial.goal_step) if trial.goal_step is not None else "",
         *(number(trial.parameters[name]) if name in trial.parameters else "" for name in parameters),
         duration(seconds) if seconds is not None else "",
-        str(trial.number),
+        trial_name(trial.number).replace(" repeat ", "·"),
         str(trial.attempts or ""),
     )
     return Row(str(trial.id), cells)

@@ -19,6 +19,7 @@ from hvdsweep.archive.inserts import insert_rows
 from hvdsweep.archive.layout import OURS, StudyFile
 from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
 from hvdsweep.archive.registry import canonical
+from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id
@@ -159,8 +160,8 @@ class BulkWriter:
             ids = np.zeros(len(batch.trials), np.int64)
             ids[kept] = first + np.arange(len(kept))
             conn.executemany(
-                "INSERT INTO trials (id, study_id, number, status, parameters, steps, stop_reason)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO trials (id, study_id, number, status, parameters, steps, stop_reason, repeats)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 self._trial_rows(batch, ids, kept.tolist()),
             )
             for group in groups:
@@ -185,6 +186,7 @@ class BulkWriter:
                 trial.parameters,
                 trial.steps,
                 STOP_REASONS[trial.status],
+                (repeat_of(trial.number) or (None,))[0],
             )
 
     def _make_columns(self, conn: sqlite3.Connection, group: Group) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 from hvdsweep.archive.layout import MEASUREMENTS, METADATA, OURS, STATUSES, STUDY, configs_of, name_problem
 from hvdsweep.archive.limits import shown
 from hvdsweep.errors import UserError
+from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.reader import Reader
 from hvdsweep.store.rows import StudyRow, WorkloadRow
 from hvdsweep.store.schema import quoted
@@ -38,6 +39,8 @@ class ExportReport:
     studies: int = 0
     trials: int = 0
     rows: int = 0
+    repeats: int = 0
+    """Repeats of best trials: among `trials` where they were asked for, else left out."""
     unfinished: int = 0
     """Trials not begun or still running, which the layout has no word for: left out."""
 
@@ -53,11 +56,13 @@ def export_studies(
     *,
     sweep: int | None = None,
     overwrite: bool = False,
+    repeats: bool = False,
     watch: Callable[[ExportReport], None] | None = None,
 ) -> ExportReport:
     """Write the studies of `workloads` (default: all) below `folder`.
 
-    A workload that several sweeps have is taken from the latest, or from `sweep`. UserError: no such workload, a
+    A workload that several sweeps have is taken from the latest, or from `sweep`. `repeats`: write the repeats of best trials
+    too; other readers take them for trials of the search. UserError: no such workload, a
     name that makes no path, or a study that is there already and `overwrite` is not set.
     """
     root = Path(folder)
@@ -77,7 +82,7 @@ def export_studies(
     by_id = {workload.id: workload for workload in chosen}
     for study in studies:
         with reader.snapshot():
-            _write_study(reader, by_id[study.workload_id], study, places[study.id], report)
+            _write_study(reader, by_id[study.workload_id], study, places[study.id], report, repeats)
         if watch is not None:
             watch(report)
     return report
@@ -113,7 +118,12 @@ def _place(root: Path, study: StudyRow) -> Path:
 
 
 def _write_study(
-    reader: Reader, workload: WorkloadRow, study: StudyRow, place: Path, report: ExportReport
+    reader: Reader,
+    workload: WorkloadRow,
+    study: StudyRow,
+    place: Path,
+    report: ExportReport,
+    with_repeats: bool,
 ) -> None:
     partial = place.with_name(f".{place.name}{PARTIAL}")
     try:
@@ -122,7 +132,7 @@ def _write_study(
         partial.mkdir(parents=True)
         _write_json(partial / STUDY, study_document(workload, study))
         columns = _columns(reader, study)
-        trials, unfinished = 0, 0
+        trials, unfinished, repeats = 0, 0, 0
         rows = 0
         for trial, number, status, steps, parameters in reader.rows(
             "SELECT id, number, status, steps, parameters FROM trials WHERE study_id = ? ORDER BY number",
@@ -131,6 +141,10 @@ def _write_study(
             if status not in STATUSES:
                 unfinished += 1
                 continue
+            if number >= FIRST_REPEAT:
+                repeats += 1
+                if not with_repeats:
+                    continue
             own = partial / str(number)
             own.mkdir()
             _write_json(own / METADATA, trial_document(number, status, steps, json.loads(parameters)))
@@ -145,6 +159,7 @@ def _write_study(
     report.studies += 1
     report.trials += trials
     report.unfinished += unfinished
+    report.repeats += repeats
     report.rows += rows
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.batch.sources import attached
+from hvdsweep.repeats import repeat_of
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.runs import event
-from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id, quoted
+from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_columns, metric_id, quoted
 from hvdsweep.words import counted
 
 TRIALS_AT_ONCE = 500
@@ -42,6 +43,7 @@ CARRIED = (
     "stop_reason",
     "message",
     "chosen",
+    "repeats",
 )
 """Columns of a trial that are copied as they are."""
 
@@ -265,9 +267,9 @@ class SourceSweep:
     def _plan(self, study: int, number: int, there: int) -> None:
         """A trial that has not ended there: PENDING here."""
         self._conn.execute(
-            "INSERT INTO main.trials (study_id, number, key, status, parameters, seed)"
-            " SELECT ?, ?, key, 'PENDING', parameters, seed FROM src.trials WHERE id = ?",
-            (study, number, there),
+            "INSERT INTO main.trials (study_id, number, key, status, parameters, seed, repeats)"
+            " SELECT ?, ?, key, 'PENDING', parameters, seed, ? FROM src.trials WHERE id = ?",
+            (study, number, (repeat_of(number) or (None,))[0], there),
         )
         self._report.planned += 1
 
@@ -403,7 +405,7 @@ class SourceSweep:
         ).fetchone()
         (short,) = conn.execute(
             f"SELECT count(*) FROM main.studies s WHERE s.id IN ({mine}) AND s.target_trials > (SELECT count(*)"
-            " FROM main.trials t WHERE t.study_id = s.id AND t.status = 'COMPLETE')",
+            f" FROM main.trials t WHERE t.study_id = s.id AND t.status = 'COMPLETE' AND {SEARCH_TRIAL})",
             (self._here,),
         ).fetchone()
         conn.execute(

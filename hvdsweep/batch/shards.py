@@ -160,6 +160,8 @@ def part_of(
             if mine:
                 values = {one.name: getattr(study, one.name) for one in fields(StudyPlan)}
                 values |= {"target_trials": len(mine), "most_trials": None, "until": None, "widen": False}
+                # Which trial is the best only all shards together know: the merged sweep is launched for its repeats.
+                values["repeats"] = 0
                 studies.append(
                     ShardStudy(**values, numbers=mine, planned=study.target_trials, exchange=exchange)
                 )

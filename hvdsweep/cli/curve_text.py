@@ -24,6 +24,7 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
         return [*lines, "No studies yet."]
     lines += [*textwrap.wrap(visible(curve.verdict), WIDTH), ""]
     lines += [*_table(curve, examples), *_interval_lines(curve), ""]
+    lines += repeat_lines(curve)
     lines += findings(curve)
     if costs is not None and costs.fastest is not None and costs.cheapest is not None:
         lines += _cost_lines(costs)
@@ -36,6 +37,47 @@ def _interval_lines(curve: Curve) -> list[str]:
     """What the table's intervals are intervals of."""
     known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
     return [f"{100 * curve.level:g} % interval: {of}" for of in known]
+
+
+def repeat_lines(curve: Curve) -> list[str]:
+    """What the repeats of the best trials say: a table, and a line about it; nothing where there are none."""
+    rows = []
+    for point in curve.points:
+        again = point.repeats
+        if again is None:
+            continue
+        more = "> " if again.at_least else ""
+        luck = f"{100 * abs(again.luck):.2g} % {'fewer' if again.luck > 0 else 'more'}"
+        rows.append(
+            (
+                whole(point.batch_size),
+                str(again.trial),
+                f"{again.reached}/{len(again.steps)}",
+                more + whole(round(again.mean)),
+                "" if again.sd is None else short(again.sd),
+                "" if again.interval is None else between(*again.interval, lambda end: whole(round(end))),
+                ("at least " if again.at_least and again.luck > 0 else "") + luck
+                if again.luck
+                else "as many",
+            )
+        )
+    if not rows:
+        return []
+    header = (
+        "batch size",
+        "best trial",
+        "reached",
+        "mean steps",
+        "sd",
+        f"{100 * curve.level:g} % interval",
+        "best took",
+    )
+    return [
+        "The best trial again with other seeds:",
+        *table(header, rows),
+        f"{100 * curve.level:g} % interval of the mean over seeds, Student's t; best took: the search's best against that mean",
+        "",
+    ]
 
 
 def conditions(curve: Curve) -> str:

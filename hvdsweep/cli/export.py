@@ -23,9 +23,20 @@ if TYPE_CHECKING:
     "--sweep", type=int, metavar="ID", help="Take workloads from this sweep.  [default: the newest]"
 )
 @click.option("--overwrite", is_flag=True, help="Replace studies that are there already.")
+@click.option(
+    "--repeats",
+    is_flag=True,
+    help="Write the repeats of best trials too; others take them for trials of the search.",
+)
 @json_option
 def export(
-    folder: Path, workloads: tuple[str, ...], db: Path, sweep: int | None, overwrite: bool, as_json: bool
+    folder: Path,
+    workloads: tuple[str, ...],
+    db: Path,
+    sweep: int | None,
+    overwrite: bool,
+    repeats: bool,
+    as_json: bool,
 ) -> None:
     """Write studies below FOLDER as dataset/model/optimizer/batch_size/..., the layout of the published database.
 
@@ -54,6 +65,7 @@ def export(
             [workload.name for workload in choice.workloads],
             sweep=sweep,
             overwrite=overwrite,
+            repeats=repeats,
             watch=watch,
         )
     if sys.stderr.isatty():
@@ -65,5 +77,7 @@ def export(
         f"{folder}: {counted(len(report.workloads), 'workload')}, {counted(report.studies, 'study', 'studies')}, "
         f"{counted(report.trials, 'trial')}, {counted(report.rows, 'measurement')}"
     )
+    if report.repeats and not repeats:
+        click.echo(f"{counted(report.repeats, 'repeat')} of best trials: left out (--repeats)", err=True)
     if report.unfinished:
         click.echo(f"{counted(report.unfinished, 'trial')} not ended: left out", err=True)

@@ -97,6 +97,12 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="The sweep's seed, instead of the file's."
 )
+@click.option(
+    "--repeats",
+    type=click.IntRange(0, 100),
+    metavar="N",
+    help="Train the best trial of each study N times more with other seeds, instead of the file's number.",
+)
 @click.option("--threads", type=AT_LEAST_1, metavar="N", help="Threads per rank. [default: cores / ranks]")
 @click.option(
     "--hang-timeout",
@@ -167,6 +173,7 @@ def launch(
     stop: str | None,
     order: str | None,
     seed: int | None,
+    repeats: int | None,
     threads: int | None,
     hang_timeout: float,
     start_timeout: float,
@@ -192,7 +199,7 @@ def launch(
     problems = _ranks_problems(np, gangs if chosen else None, slots)
     if not workloads and not sweeps:
         raise click.UsageError("Name a sweep file or a preset, or a sweep of the database with --sweep.")
-    overrides = Overrides(trials_of(trials), batch_sizes, steps, stop, seed, share(until))
+    overrides = Overrides(trials_of(trials), batch_sizes, steps, stop, seed, share(until), repeats)
     plans, machines = checked(workloads, sweeps, db, overrides, where, problems)
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)

@@ -46,7 +46,8 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         for study in rows:
             table.add_row(
                 str(study.batch_size),
-                f"{study.trials}{f' to {study.most_trials}' if study.most_trials else ''} (max. {study.max_trials})",
+                f"{study.trials}{f' to {study.most_trials}' if study.most_trials else ''}"
+                f"{f' + {study.repeats}' if study.repeats else ''} (max. {study.max_trials})",
                 f"{study.steps:,}",
                 f"{study.measurements}x",
                 *([f"{study.gangs} x {study.np}"] if auto else []),
@@ -64,7 +65,10 @@ def render_summary(summary: PlanSummary) -> RenderableType:
 def totals(summary: PlanSummary) -> str:
     """The plan in one sentence."""
     text = f"{summary.name}: {counted(summary.workloads, 'workload')}, {counted(len(summary.studies), 'study', 'studies')}"
-    text += f", {counted(summary.trials, 'trial')}, {counted(summary.steps, 'step')}"
+    text += f", {counted(summary.trials, 'trial')}"
+    if summary.repeats:
+        text += f" and {counted(summary.repeats, 'repeat')} of the best"
+    text += f", {counted(summary.steps, 'step')}"
     text += f", {counted(summary.examples, 'example')}"
     if summary.np is not None and summary.gangs is not None:
         text += f"; {counted(summary.gangs, 'gang')} of {counted(summary.np, 'rank')}"

@@ -162,11 +162,13 @@ def answer(
     from hvdsweep.curves.resampling import LEVEL
     from hvdsweep.curves.scaling import Rules
     from hvdsweep.curves.scaling_curve import curve_of
+    from hvdsweep.store.workload_tables import repeats_table
 
     if not answers:
         table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
         best = best_measurements(table, **asked)
         answers = [(steps_to_result(table, goal, **asked), best) for goal in (goals or (None,))]
+    repeats = repeats_table(reader, workload, question.metric, question.maximize)
     return [
         curve_of(
             result,
@@ -176,6 +178,7 @@ def answer(
             searches=searches,
             level=LEVEL if level is None else level,
             reference_batch_size=reference_batch_size,
+            repeats=repeats,
         )
         for result, best in answers
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import db_option, json_option, path_argument, print_json
+from hvdsweep.repeats import trial_name
 from hvdsweep.visible import visible
 from hvdsweep.words import counted
 
@@ -130,9 +131,15 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
         "KILLED": "red",
     }.get(word, "")
     facts = [f"{ended:,} of {sum(trials.values()):,} trials ended"]
+    if sweep["repeats"]:
+        facts.append(f"{_ended(sweep):,} of {counted(sweep['repeats'], 'repeat')} ended")
     if sweep["live"] and sweep["gangs"]:
         facts.append(f"{counted(sweep['gangs'], 'gang')} of {counted(sweep['np'], 'rank')}")
-    if sweep["live"] and sweep["eta_seconds"] and (trials["PENDING"] or trials["RUNNING"]):
+    if (
+        sweep["live"]
+        and sweep["eta_seconds"]
+        and (trials["PENDING"] or trials["RUNNING"] or _ended(sweep) < sweep["repeats"])
+    ):
         facts.append("about " + duration(sweep["eta_seconds"]) + " left")
     if sweep["checkpoint_bytes"]:
         facts.append(f"checkpoints: {sweep['checkpoint_bytes'] / 1e6:,.1f} MB")
@@ -145,6 +152,11 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
         )
     head = Text.assemble((f"Sweep {sweep['id']}", "bold"), f"  {sweep['name']}  ", (word, style))
     return head.append("  " + " · ".join(facts))
+
+
+def _ended(view: dict[str, Any]) -> int:
+    """Repeats of best trials that have ended, of a sweep or a study."""
+    return sum(view["repeat_trials"][state] for state in ("COMPLETE", "INFEASIBLE", "INCOMPLETE"))
 
 
 def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
@@ -174,12 +186,16 @@ def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
             row["target"] += f" ({least:,} to {most:,})"
         for name, state in COUNTS.items():
             row[name] = f"{trials[state]:,}" if trials[state] else ""
+        repeats = sum(study["repeats"] for study in studies)
+        row["repeats"] = f"{sum(map(_ended, studies)):,}/{repeats:,}" if repeats else ""
         row[""] = bar(trials["COMPLETE"], target or sum(trials.values()))
         if not by_workload:
             seconds = first["seconds_per_trial"]
             row["s/trial"] = "" if seconds is None else f"{seconds:.3g}"
             row["work left"] = (
-                duration(first["work_seconds"]) if trials["PENDING"] or trials["RUNNING"] else ""
+                duration(first["work_seconds"])
+                if trials["PENDING"] or trials["RUNNING"] or _ended(first) < first["repeats"]
+                else ""
             )
         rows.append(row)
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -208,7 +224,7 @@ def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
     for gang in gangs:
         trains = progress = ""
         if gang["trial_id"] is not None and gang["workload"] is not None:
-            trains = f"{visible(gang['workload'])} batch size {gang['batch_size']:,}, trial {gang['number']}"
+            trains = f"{visible(gang['workload'])} batch size {gang['batch_size']:,}, trial {trial_name(gang['number'])}"
             progress = bar(gang["steps"], gang["train_steps"])
         start = start_words(GangRow(**gang), now)
         if start is not None:

@@ -12,6 +12,7 @@ import click
 from hvdsweep.cli.columns import table, whole
 from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
+from hvdsweep.repeats import trial_name
 from hvdsweep.visible import visible
 from hvdsweep.words import short_value
 
@@ -115,7 +116,7 @@ def _list(
             str(row.id),
             row.workload,
             str(row.batch_size),
-            str(row.number),
+            trial_name(row.number),
             _outcome(row),
             whole(row.steps) if row.steps else "",
             short_value(row.best),
@@ -186,6 +187,7 @@ def trial_json(row: TrialRow) -> dict[str, Any]:
         "status": row.status.name,
         "stop_reason": row.stop_reason.word,
         "seconds": _seconds(row),
+        "repeats": row.repeats,
     }
     fields["parameters"] = {name: _finite(value) for name, value in row.parameters.items()}
     fields["best"] = _finite(row.best)

@@ -20,6 +20,7 @@ from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit, 
 from hvdsweep.curves.intervals import OF_REPEATED, OF_UPPER_END, Interval, relative_width, repeat_intervals
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
+from hvdsweep.curves.repeated import Repeats, repeats_of
 from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval, resampled_minima
 from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
 from hvdsweep.curves.spread import spread_of
@@ -78,6 +79,8 @@ class Point:
     effective_learning_rate: float | None
     """Initial learning rate / (1 - momentum) of that trial."""
     warnings: tuple[Caution, ...]
+    repeats: Repeats | None = None
+    """What the repeats of trial `trial` say; None where there are none."""
 
     @property
     def interval_of(self) -> str | None:
@@ -128,6 +131,7 @@ class Point:
             "parameters": {name: _finite(value) for name, value in self.parameters.items()},
             "effective_learning_rate": _finite(self.effective_learning_rate),
             "warnings": [caution.to_json() for caution in self.warnings],
+            "repeats": None if self.repeats is None else self.repeats.to_json(),
         }
 
 
@@ -251,6 +255,13 @@ _COLUMNS = [
     "best_step",
     "best_trial",
     "effective_learning_rate",
+    "repeats",
+    "repeats_reached",
+    "repeats_mean",
+    "repeats_sd",
+    "repeats_low",
+    "repeats_high",
+    "luck",
 ]
 
 
@@ -266,6 +277,11 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
         for point in curve.points:
             row = point.to_json()
             row["interval_low"], row["interval_high"] = row.pop("interval") or (None, None)
+            again = row["repeats"] or {}
+            row["repeats_low"], row["repeats_high"] = again.get("interval") or (None, None)
+            for name in ("reached", "mean", "sd"):
+                row[f"repeats_{name}"] = again.get(name)
+            row["repeats"], row["luck"] = again.get("repeats"), again.get("luck")
             values = [*(row[name] for name in _COLUMNS), *(point.parameters.get(name) for name in names)]
             doubts = " ".join(str(caution.doubt) for caution in point.warnings)
             fixed = [curve.workload, curve.metric, curve.goal, curve.maximize]
@@ -402,11 +418,13 @@ def curve_of(
     seed: int = 0,
     whole: bool = True,
     intervals: bool = True,
+    repeats: WorkloadTable | None = None,
 ) -> Curve:
     """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`.
 
     Not `whole`: without fit and warnings, which nobody asks for where several curves are drawn together. Without
-    `intervals` as well: neither intervals nor anything else that a fit is needed for, for where many are.
+    `intervals` as well: neither intervals nor anything else that a fit is needed for, for where many are. `repeats`: the table
+    of the best trials' repeats.
     """
     rules = rules or Rules()
     table = result.table
@@ -417,7 +435,7 @@ def curve_of(
         result.reached | (table.train_steps == 0) | (result.trials_counted == 0), 0, result.budget
     )
     fitted = None
-    repeats: list[Interval | None] = [None] * len(sizes)
+    intervals_found: list[Interval | None] = [None] * len(sizes)
     useful = scaling.max_useful_batch_size(sizes, steps, rules, failed_within)
     critical = scaling.critical_batch_size(sizes, steps, replace(rules, critical_from="points"))
     if whole or intervals:
@@ -425,7 +443,7 @@ def curve_of(
         fitted = fit_curve(sizes, steps, spread, level, whole=whole)
         useful = useful_of(fitted, rules, sizes, failed_within) or useful
         if intervals:
-            repeats = repeat_intervals(result, fitted, spread, level)
+            intervals_found = repeat_intervals(result, fitted, spread, level)
         if rules.critical_from == "fit":
             critical = critical_of(fitted, rules, reference_batch_size)
         elif critical is not None and resamples > 0:
@@ -438,7 +456,17 @@ def curve_of(
         metric=table.metric,
         goal=result.goal,
         maximize=table.maximize,
-        points=_points(result, best, steps, critical, useful, normalise, repeats, warnings),
+        points=_points(
+            result,
+            best,
+            steps,
+            critical,
+            useful,
+            normalise,
+            intervals_found,
+            warnings,
+            repeats_of(result, repeats, level),
+        ),
         fit=None if fitted is None else fitted.fit,
         no_fit=None if fitted is None else fitted.reason,
         useful=useful,
@@ -462,6 +490,7 @@ def _points(
     normalise: int | None,
     intervals: Sequence[Interval | None],
     warnings: list[tuple[Caution, ...]],
+    repeats: Sequence[Repeats | None],
 ) -> tuple[Point, ...]:
     table = result.table
     sizes = table.batch_sizes
@@ -508,6 +537,7 @@ def _points(
                 parameters={} if shown == NEVER else table.parameters_of(shown),
                 effective_learning_rate=_finite(rate),
                 warnings=warnings[index],
+                repeats=repeats[index],
             )
         )
     return tuple(points)

@@ -11,6 +11,7 @@ from hvdsweep.curves.measurements import best_measurements
 from hvdsweep.curves.outcomes import steps_to_result
 from hvdsweep.states import Status
 from hvdsweep.store.goal_answers import answer_at_goal
+from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Rules, WorkloadTable
@@ -101,4 +102,5 @@ class Source:
             found = steps_to_result(table, goal, **asked), best_measurements(table, **asked)
         result, best = found
         searches = self._searches.get(row.id, {}) if cautious else None
-        return curve_of(result, best, normalise=normalise, rules=rules, searches=searches)
+        repeats = repeats_table(self.reader, row, metric, maximize)
+        return curve_of(result, best, normalise=normalise, rules=rules, searches=searches, repeats=repeats)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hvdsweep.launch.events import EndEvent, Event, GangEvent, NoteEvent, StageEvent, TrialEvent
 from hvdsweep.launch.gang import Gang
 from hvdsweep.launch.ledger import Ended, Ledger
+from hvdsweep.repeats import repeat_of
 
 
 class Announcer:
@@ -35,6 +36,7 @@ class Announcer:
                     workload=study.workload,
                     batch_size=study.batch_size,
                     number=trial.number,
+                    repeats=(repeat_of(trial.number) or (None,))[0],
                     status=trial.status,
                     stop_reason=trial.stop_reason,
                     steps=trial.steps,
@@ -70,6 +72,7 @@ class Announcer:
         """The run is over."""
         view = self._ledger.view(())
         studies = self._ledger.studies
+        repeats = [self._ledger.repeats(view, study) for study in studies.values()]
         self.report(
             EndEvent(
                 sweep=self._ledger.sweep,
@@ -80,6 +83,8 @@ class Announcer:
                 done=self._ledger.done(view),
                 target=sum(study.target for study in studies.values()),
                 infeasible=view.count("INFEASIBLE"),
+                repeats=sum(wanted for _, wanted in repeats),
+                repeats_done=sum(ended for ended, _ in repeats),
                 set_aside=[
                     {
                         "trial": trial.id,

@@ -40,6 +40,8 @@ class SweepEvent(Event):
     new: int
     adopted: int
     withdrawn: int
+    repeats: int = 0
+    """Repeats of best trials that are still to be trained."""
     changed: list[str]
     """The keys whose change made this a new sweep."""
 
@@ -60,7 +62,7 @@ class PlanEvent(Event):
     threads: int
     """Per rank."""
     studies: list[dict[str, Any]]
-    """workload, batch_size, steps, target, done."""
+    """workload, batch_size, steps, target, done, repeats, repeats_done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ class TrialEvent(Event):
     workload: str
     batch_size: int
     number: int
+    repeats: int | None = None
+    """The number of the trial that this one repeats; None for a trial of the search."""
     status: str
     stop_reason: str | None
     steps: int
@@ -128,8 +132,12 @@ class StudyProgress:
     running: int
     pending: int
     fraction: float
-    """0 to 1: finished trials, and running ones by their steps."""
+    """0 to 1: finished trials, and running ones by their steps; repeats included."""
     eta_seconds: float | None
+    repeats: int = 0
+    """Repeats of its best trial: those planned, or to come when the search is finished."""
+    repeats_done: int = 0
+    """Ended ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +151,9 @@ class ProgressEvent(Event):
     """Trials planned so far."""
     most: int | None = None
     """Trials there may be in the end, where they come in rounds; None where `target` is all."""
+    repeats: int = 0
+    """Of best trials, besides."""
+    repeats_done: int = 0
     fraction: float
     """Of the trials planned so far."""
     eta_seconds: float | None
@@ -176,6 +187,9 @@ class EndEvent(Event):
     done: int
     target: int
     infeasible: int
+    repeats: int = 0
+    """Of best trials, besides."""
+    repeats_done: int = 0
     set_aside: list[dict[str, Any]]
     """trial, workload, batch_size, number, message."""
 

@@ -43,7 +43,7 @@ class Layouts:
 
         `warm` has gangs that live; `starts`: seconds that starting gangs took in this run.
         """
-        waiting = {study: float(view.counts[id].get("PENDING", 0)) for study, id in self._ids.items()}
+        waiting = {study: float(view.count_of(id, "PENDING")) for study, id in self._ids.items()}
         expected = forecast(self._plan, self._shapes, speeds_of(self._ledger.conn), waiting)
         start = sum(starts) / len(starts) if starts else START_SECONDS
         layout = choose(expected.jobs, self._shapes, start=start, warm=warm)
@@ -87,9 +87,9 @@ class Layouts:
     def pending(self, view: View) -> Mapping[int, int]:
         """Ranks -> trials that wait for gangs of that size."""
         found: dict[int, int] = {}
-        for study, counts in view.counts.items():
+        for study in view.counts:
             np = self._shape_of[study].np
-            found[np] = found.get(np, 0) + counts.get("PENDING", 0)
+            found[np] = found.get(np, 0) + view.count_of(study, "PENDING")
         return found
 
     def is_over(self, view: View) -> bool:

@@ -12,6 +12,7 @@ from hvdsweep.launch.sweeps import not_at_work
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.runs import begin_run, gang_state, sign_in
+from hvdsweep.store.schema import SEARCH_TRIAL
 
 OPEN = ("PENDING", "RUNNING")
 ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
@@ -27,6 +28,8 @@ class Study:
     train_steps: int
     target: int
     max_trials: int
+    repeats: int = 0
+    """Of its best trial, once the search is finished."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,12 @@ class View:
     """The sweep at one instant."""
 
     counts: Mapping[int, Mapping[str, int]]
-    """Study -> status -> number of trials."""
+    """Study -> status -> number of trials of the search."""
     running: Mapping[int, Running]
     """By trial."""
     gangs: Mapping[int, GangRow]
+    repeats: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    """Study -> status -> number of repeats of its best trial."""
 
     def trial_of(self, gang: int) -> Running | None:
         """The trial that `gang` trains."""
@@ -69,8 +74,13 @@ class View:
         return self.running.get(row.trial) if row is not None and row.trial is not None else None
 
     def count(self, *statuses: str) -> int:
-        """Trials of the sweep in any of these states."""
-        return sum(counts.get(status, 0) for counts in self.counts.values() for status in statuses)
+        """Trials of the sweep in any of these states, repeats included."""
+        return sum(self.count_of(study, *statuses) for study in self.counts)
+
+    def count_of(self, study: int, *statuses: str) -> int:
+        """The same of one study."""
+        both = (self.counts.get(study, {}), self.repeats.get(study, {}))
+        return sum(counts.get(status, 0) for counts in both for status in statuses)
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,9 @@ class Ledger:
         every = [
             Study(*row)
             for row in self.conn.execute(
-                "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials"
-                " FROM studies s JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? ORDER BY s.id",
+                "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials,"
+                " coalesce(s.repeats, 0) FROM studies s JOIN workloads w ON w.id = s.workload_id"
+                " WHERE w.sweep_id = ? ORDER BY s.id",
                 (self.sweep,),
             )
         ]
@@ -160,15 +171,16 @@ class Ledger:
     def view(self, gangs: Iterable[int]) -> View:
         """The sweep now, as one snapshot."""
         counts: dict[int, dict[str, int]] = {study: {} for study in self.studies}
+        repeats: dict[int, dict[str, int]] = {study: {} for study in self.studies}
         running: dict[int, Running] = {}
         ids = ", ".join(str(gang) for gang in gangs)
         self.conn.execute("BEGIN")
         try:
-            for study, status, number in self.conn.execute(
-                f"SELECT study_id, status, count(*) FROM trials WHERE {self._mine} GROUP BY study_id, status"
+            for study, status, searched, number in self.conn.execute(
+                f"SELECT study_id, status, {SEARCH_TRIAL}, count(*) FROM trials t WHERE {self._mine} GROUP BY 1, 2, 3"
             ):
                 if study in counts:
-                    counts[study][status] = number
+                    (counts if searched else repeats)[study][status] = number
             for row in self.conn.execute(
                 f"SELECT id, study_id, number, steps, gang_id, checkpoint FROM trials WHERE {self._mine} AND status = 'RUNNING'"
             ):
@@ -181,13 +193,21 @@ class Ledger:
             }
         finally:
             self.conn.execute("COMMIT")
-        return View(counts, running, rows)
+        return View(counts, running, rows, repeats)
 
     def done(self, view: View) -> int:
         """COMPLETE trials, of each study no more than it is to have: one that has more makes up for no other."""
         return sum(
             min(view.counts[study.id].get("COMPLETE", 0), study.target) for study in self.studies.values()
         )
+
+    def repeats(self, view: View, study: Study) -> tuple[int, int]:
+        """(ended, wanted) repeats of a study's best trial: those in the store, or to come when its search is finished."""
+        there = view.repeats.get(study.id, {})
+        wanted = sum(there.values())
+        if not wanted and any(view.counts[study.id].get(status, 0) for status in OPEN):
+            wanted = study.repeats
+        return sum(there.get(status, 0) for status in ENDED), wanted
 
     def request(self) -> str | None:
         """What the store asks of the run: 'stop' or nothing."""
@@ -211,9 +231,9 @@ class Ledger:
     def newly_ended(self, view: View) -> list[Ended]:
         """Trials that have ended since the last call, in the order of their ends."""
         found: list[Ended] = []
-        for study, counts in view.counts.items():
+        for study in view.counts:
             reported = self._reported[study]
-            if sum(counts.get(status, 0) for status in ENDED) == len(reported):
+            if view.count_of(study, *ENDED) == len(reported):
                 continue
             # From the index alone, however many trials a study has.
             ids = self.conn.execute(

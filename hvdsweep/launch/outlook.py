@@ -63,8 +63,10 @@ class Outlook:
                 busy[trial.study] += 1
         works = []
         for study in studies:
-            counts = view.counts[study.id]
-            open_trials = counts.get("PENDING", 0) + counts.get("RUNNING", 0)
+            open_trials = view.count_of(study.id, "PENDING", "RUNNING")
+            if not view.repeats.get(study.id):
+                # They come when the search is finished.
+                open_trials += self._ledger.repeats(view, study)[1]
             works.append(
                 Work(
                     study.id,
@@ -80,8 +82,9 @@ class Outlook:
         rows = []
         for study, seconds in zip(studies, etas, strict=True):
             counts = view.counts[study.id]
-            settled = counts.get("COMPLETE", 0) + counts.get("INCOMPLETE", 0)
-            whole = settled + counts.get("PENDING", 0) + counts.get("RUNNING", 0)
+            repeated, repeats = self._ledger.repeats(view, study)
+            settled = counts.get("COMPLETE", 0) + counts.get("INCOMPLETE", 0) + repeated
+            whole = settled + counts.get("PENDING", 0) + counts.get("RUNNING", 0) + repeats - repeated
             rows.append(
                 StudyProgress(
                     workload=study.workload,
@@ -90,10 +93,12 @@ class Outlook:
                     done=counts.get("COMPLETE", 0),
                     infeasible=counts.get("INFEASIBLE", 0),
                     set_aside=counts.get("INCOMPLETE", 0),
-                    running=counts.get("RUNNING", 0),
-                    pending=counts.get("PENDING", 0),
+                    running=view.count_of(study.id, "RUNNING"),
+                    pending=view.count_of(study.id, "PENDING"),
                     fraction=(settled + started[study.id]) / whole if whole else 1.0,
                     eta_seconds=seconds,
+                    repeats=repeats,
+                    repeats_done=repeated,
                 )
             )
         # Weighted by steps, so that a study of long trials counts for what it is.
@@ -103,6 +108,8 @@ class Outlook:
             sweep=self._ledger.sweep,
             done=self._ledger.done(view),
             target=sum(row.target for row in rows),
+            repeats=sum(row.repeats for row in rows),
+            repeats_done=sum(row.repeats_done for row in rows),
             most=self._most(),
             fraction=sum(row.fraction * weight for row, weight in zip(rows, weights, strict=True)) / total
             if total

@@ -27,6 +27,7 @@ from hvdsweep.launch.events import (
 from hvdsweep.launch.live_curve import LiveCurve, short_names
 from hvdsweep.launch.rich_bars import bars_on, console_of
 from hvdsweep.launch.starting import Starting
+from hvdsweep.repeats import trial_name
 from hvdsweep.store.stages import usually
 from hvdsweep.visible import visible, visible_json
 from hvdsweep.words import counted, spoken
@@ -286,7 +287,10 @@ def _sentence(event: Event) -> str | None:
                 else f" on {' and '.join(event.hosts)}"
             )
             # Where all trials are done no gang is started.
-            left = not event.studies or any(study["done"] < study["target"] for study in event.studies)
+            left = not event.studies or any(
+                study["done"] < study["target"] or study.get("repeats_done", 0) < study.get("repeats", 0)
+                for study in event.studies
+            )
             return f"{what}, {threads} per rank{where}{'; starting takes some seconds' if left else ''}"
         case GangEvent():
             return _gang(event)
@@ -299,7 +303,13 @@ def _sentence(event: Event) -> str | None:
             return f"warning: {event.message}" if event.level == "warning" else event.message
         case EndEvent():
             lines = [
-                f"sweep {event.sweep} {event.state}: {event.done} of {event.target} trials done"
+                f"sweep {event.sweep} {event.state}: {event.done} of {event.target} trials"
+                + (
+                    f" and {event.repeats_done} of {counted(event.repeats, 'repeat')}"
+                    if event.repeats
+                    else ""
+                )
+                + " done"
                 + (f", {event.infeasible} more diverged" if event.infeasible else "")
                 + f", {spoken(event.seconds)}: {event.message}"
             ]
@@ -320,7 +330,7 @@ def _gang(event: GangEvent) -> str | None:
 
 
 def _trial(event: TrialEvent) -> str:
-    return f"{event.workload}, batch size {event.batch_size}, trial {event.number}"
+    return f"{event.workload}, batch size {event.batch_size}, trial {trial_name(event.number)}"
 
 
 def _set_aside(event: EndEvent) -> list[str]:
@@ -328,7 +338,9 @@ def _set_aside(event: EndEvent) -> list[str]:
     by_words: dict[str, list[str]] = {}
     for trial in event.set_aside:
         words = (trial["message"] or "no message").strip()
-        by_words.setdefault(words, []).append(f"{trial['workload']} {trial['batch_size']} #{trial['number']}")
+        by_words.setdefault(words, []).append(
+            f"{trial['workload']} {trial['batch_size']} #{trial_name(trial['number'])}"
+        )
     lines = []
     for words, trials in list(by_words.items())[:5]:
         named = ", ".join(trials[:6]) + (f" and {len(trials) - 6} more" if len(trials) > 6 else "")
@@ -344,7 +356,8 @@ def _indented(text: str | None) -> str:
 
 def _overall(event: ProgressEvent) -> str:
     left = _left(event.eta_seconds)
-    return f"{event.done} of {_planned(event)} trials ({100 * event.fraction:.0f} %)" + (
+    repeats = f", {event.repeats_done} of {counted(event.repeats, 'repeat')}" if event.repeats else ""
+    return f"{event.done} of {_planned(event)} trials{repeats} ({100 * event.fraction:.0f} %)" + (
         f", {left}" if left else ""
     )
 
@@ -358,6 +371,8 @@ def _study_line(study: StudyProgress) -> str:
     parts = [f"{study.workload}, batch size {study.batch_size}: {study.done} of {study.target}"]
     if study.infeasible:
         parts.append(f"{study.infeasible} diverged")
+    if study.repeats:
+        parts.append(f"{study.repeats_done} of {counted(study.repeats, 'repeat')}")
     if study.set_aside:
         parts.append(f"{study.set_aside} set aside")
     return ", ".join(parts)

@@ -41,7 +41,7 @@ from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.plan_layout import steps_are_small
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, heard, told
-from hvdsweep.store.plans import Plan, next_round, recover, top_up
+from hvdsweep.store.plans import Plan, add_repeats, next_round, recover, top_up
 from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
 from hvdsweep.words import counted
 
@@ -219,6 +219,8 @@ class Supervisor:
                         "steps": study.train_steps,
                         "target": study.target,
                         "done": view.counts[study.id].get("COMPLETE", 0),
+                        "repeats": self._ledger.repeats(view, study)[1],
+                        "repeats_done": self._ledger.repeats(view, study)[0],
                     }
                     for study in self._ledger.studies.values()
                 ],
@@ -317,6 +319,8 @@ class Supervisor:
             if not open_trials:
                 if self._rounds.active and self._next_round():
                     continue
+                if self._rounds.active and add_repeats(self._conn, self._sweep, self._plan):
+                    continue
                 return self._finish(view)
             most = self._settings.max_set_aside
             if most and len(self._aside_in_a_row) >= most:
@@ -354,13 +358,18 @@ class Supervisor:
             return True
 
     def _top_up(self, view: View) -> View:
-        """Replace diverged trials while their study may have more; the view afterwards."""
-        if self._topped_up == view.counts or not self._ledger.lacks_trials(view):
+        """Replace diverged trials while their study may have more, and repeat the best trials of studies whose search has
+        ended; the view afterwards."""
+        if self._topped_up == view.counts:
             return view
         self._topped_up = view.counts
-        if top_up(self._conn, self._sweep, self._plan):
-            return self._ledger.view(self._slots.living())
-        return view
+        added = 0
+        if self._ledger.lacks_trials(view):
+            added = top_up(self._conn, self._sweep, self._plan)
+        if not self._rounds.active:
+            # In rounds no search is finished before the last round.
+            added += add_repeats(self._conn, self._sweep, self._plan)
+        return self._ledger.view(self._slots.living()) if added else view
 
     def _next_round(self) -> bool:
         """Decide what the trials that have ended decide, and add the trials of the next round; whether there are any."""

@@ -18,6 +18,7 @@ from hvdsweep.store.liveness import WATCH_SECONDS, Occupant
 from hvdsweep.store.plan_types import Plan
 from hvdsweep.store.plans import SavedSweep, record_round, save_plan
 from hvdsweep.store.runs import TakenOver, vacant
+from hvdsweep.store.schema import SEARCH_TRIAL
 from hvdsweep.words import counted
 
 
@@ -31,7 +32,7 @@ def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
         # Rounds are decided by the trials of all shards.
         return save_plan(conn, plan, plan.shard_json)
     plan, steps = resumed(conn, plan)
-    saved = save_plan(conn, plan)
+    saved = save_plan(conn, plan, may_grow=Rounds(plan).active)
     if news := [step.message for step in steps if not step.warning]:
         with transaction(conn):
             record_round(conn, saved.sweep_id, news)
@@ -79,10 +80,16 @@ def introduce(
         min(count, wanted.get((workload, batch_size), 0))
         for workload, batch_size, count in conn.execute(
             "SELECT w.name, s.batch_size, count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id"
-            " JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' WHERE w.sweep_id = ? GROUP BY s.id",
+            f" JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' AND {SEARCH_TRIAL} WHERE w.sweep_id = ?"
+            " GROUP BY s.id",
             (saved.sweep_id,),
         )
     )
+    ((repeats,),) = conn.execute(
+        "SELECT count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
+        f" WHERE w.sweep_id = ? AND t.status IN ('PENDING', 'RUNNING') AND NOT {SEARCH_TRIAL}",
+        (saved.sweep_id,),
+    ).fetchall()
     changed = definition_diff(saved.previous, plan.definition) if saved.previous is not None else []
     return SweepEvent(
         sweep=saved.sweep_id,
@@ -90,22 +97,29 @@ def introduce(
         file=plan.file,
         store=os.path.realpath(store),
         outcome=saved.outcome,
-        message=message(saved, plan.name, done, target, changed, most),
+        message=message(saved, plan.name, done, target, changed, most, repeats),
         trials=target,
         done=done,
         new=saved.new_trials,
         adopted=saved.adopted,
         withdrawn=saved.withdrawn,
+        repeats=repeats,
         changed=changed,
     )
 
 
 def message(
-    saved: SavedSweep, name: str, done: int, target: int, changed: list[str], most: int | None = None
+    saved: SavedSweep,
+    name: str,
+    done: int,
+    target: int,
+    changed: list[str],
+    most: int | None = None,
+    repeats: int = 0,
 ) -> str:
     """One line about the sweep; further lines name the keys whose change made it a new one.
 
-    `most`: trials at most, where it is trained in rounds.
+    `most`: trials at most, where it is trained in rounds. `repeats` of best trials still to be trained.
     """
     head = f"sweep {saved.sweep_id} ({name}): "
     if saved.outcome == "created":
@@ -122,6 +136,8 @@ def message(
         )
     if most is not None and most > target:
         text += f" (then rounds, up to {counted(most, 'trial')})"
+    if repeats:
+        text += f"; {counted(repeats, 'repeat')} of the best trials to train"
     if saved.adopted:
         text += (
             f"; results of {counted(saved.adopted, 'trial')} taken over from another sweep of this database"

@@ -19,6 +19,7 @@ from hvdsweep.report.tables import (
     moment,
     parameters_table,
     points_table,
+    repeats_table,
     shown,
     space_words,
 )
@@ -106,6 +107,7 @@ def _workload(part: WorkloadPart, index: int) -> str:
         "<h3>Steps to the goal</h3>",
         points_table(curve),
         interval_note(curve),
+        repeats_table(curve),
         "<h3>Metaparameters of the best trials</h3>",
         "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in part.exponents),
         parameters_table(curve),

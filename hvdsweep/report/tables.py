@@ -91,6 +91,41 @@ def _point(point: Point) -> tuple[str, list[object]]:
     ]
 
 
+def repeats_table(curve: Curve) -> str:
+    """The repeats of the best trials; nothing where there are none."""
+    rows: list[tuple[str, Sequence[object]]] = []
+    for point in curve.points:
+        again = point.repeats
+        if again is not None:
+            ends = None if again.interval is None else f"{again.interval[0]:,.0f} to {again.interval[1]:,.0f}"
+            mean = f"{'more than ' if again.at_least else ''}{again.mean:,.0f}"
+            cells = [
+                point.batch_size,
+                again.trial,
+                f"{again.reached:,} of {len(again.steps):,}",
+                mean,
+                again.sd,
+                ends,
+            ]
+            rows.append(("", [*cells, point.steps, f"{again.luck:+.1%}"]))
+    if not rows:
+        return ""
+    head = [
+        "batch size",
+        "best trial",
+        "reached",
+        "mean steps",
+        "standard deviation",
+        "interval",
+        "search's best",
+        "luck",
+    ]
+    note = f"{curve.level:.0%} interval of the mean over seeds, by Student's t. Luck: the share of it that the best saved."
+    return (
+        f'<h3>The best trials again, with other seeds</h3>{html_table(head, rows)}<p class="note">{note}</p>'
+    )
+
+
 def interval_note(curve: Curve) -> str:
     """What the intervals of `points_table` are intervals of."""
     known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)

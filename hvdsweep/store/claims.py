@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from hvdsweep.store.erase import cut_back
 from hvdsweep.store.exchange import Claim
 from hvdsweep.store.knowledge import Knowledge
+from hvdsweep.store.schema import SEARCH_TRIAL
 
 Order: TypeAlias = Literal["plain", "breadth", "merit"]
 
@@ -39,13 +40,18 @@ def claim_next(
     """
     order = _order(conn, sweep_id)
     mine = OF_ITS_SIZE.format(gang=int(gang_id))
-    study = (
-        _plain(conn, sweep_id, study_id, mine) if order == "plain" else _breadth(conn, sweep_id, order, mine)
-    )
+    # Repeats come last: they need to know the best trial, and searches decide which one that is.
+    for kind in (SEARCH_TRIAL, f"NOT {SEARCH_TRIAL}"):
+        if order == "plain":
+            study = _plain(conn, sweep_id, study_id, f"{mine} AND {kind}")
+        else:
+            study = _breadth(conn, sweep_id, order, f"{mine} AND {kind}")
+        if study is not None:
+            break
     if study is None:
         return None
     number, chosen = _interrupted(conn, study)
-    if number is None and order == "merit":
+    if number is None and order == "merit" and kind == SEARCH_TRIAL:
         number, chosen = _by_merit(conn, study, knowledge or Knowledge())
     trial_id, number, seed, parameters, definition, target, key, checkpoint = conn.execute(
         "SELECT t.id, t.number, t.seed, t.parameters, s.definition, s.target_trials, t.key, t.checkpoint"
@@ -102,7 +108,7 @@ def _by_merit(conn: sqlite3.Connection, study: int, knowledge: Knowledge) -> tup
     workload, target, trials, begun, diverged = conn.execute(
         "SELECT s.workload_id, s.target_trials, count(*), count(*) FILTER (WHERE t.status != 'PENDING'),"
         " count(*) FILTER (WHERE t.status = 'INFEASIBLE')"
-        " FROM studies s JOIN trials t ON t.study_id = s.id WHERE s.id = ?",
+        f" FROM studies s JOIN trials t ON t.study_id = s.id AND {SEARCH_TRIAL} WHERE s.id = ?",
         (study,),
     ).fetchone()
     choice = knowledge.choose(conn, workload, study)
@@ -138,8 +144,7 @@ def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> 
 
 def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: str) -> int | None:
     """The gang's present study; then a study that no gang works on; then any; None where all is begun."""
-    pending = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING')"
-    pending += f" AND {mine}"
+    pending = f"EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING' AND {mine})"
     running = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'RUNNING')"
     if (
         present is not None

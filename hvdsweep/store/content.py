@@ -120,6 +120,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "search": JSON,
         "np": _or_null(AT_LEAST_1),
         "gangs": _or_null(AT_LEAST_1),
+        "repeats": _or_null(COUNT),
     },
     "trials": {
         "id": ID,
@@ -140,6 +141,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "origin": _or_null(TEXT),
         "checkpoint": _or_null(STEPS),
         "checkpoint_seconds": _or_null(NUMBER),
+        "repeats": _or_null(COUNT),
     },
     "metrics": {"id": ID, "name": NAME, "maximize": FLAG},
     "gangs": {
@@ -212,6 +214,8 @@ SINCE = {
     ("throughput", "origin"): 6,
     ("trials", "checkpoint"): 7,
     ("trials", "checkpoint_seconds"): 7,
+    ("studies", "repeats"): 8,
+    ("trials", "repeats"): 8,
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""
 

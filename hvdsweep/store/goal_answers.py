@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.pairs import asked_by_both
-from hvdsweep.store.schema import naturally_maximised
+from hvdsweep.store.schema import SEARCH_TRIAL, naturally_maximised
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
@@ -170,12 +171,15 @@ def _trials(reader: Reader, asked: _Asked, study: int, limit: int) -> tuple[str 
     fields = ("t.number", "t.id", _STATUS, f"{_REASON} ELSE 0 END", "t.steps", step)
     columns = ", ".join(f"group_concat({field})" for field in fields)
     (texts,) = reader.rows(
-        f"SELECT {columns} FROM trials t WHERE t.study_id = ?4", (asked.metric_id, asked.goal, limit, study)
+        f"SELECT {columns} FROM trials t WHERE t.study_id = ?4 AND {SEARCH_TRIAL}",
+        (asked.metric_id, asked.goal, limit, study),
     )
     return tuple(texts)
 
 
-def _best(reader: Reader, asked: _Asked, study: int, limit: int, last_number: int = _LARGEST) -> Any | None:
+def _best(
+    reader: Reader, asked: _Asked, study: int, limit: int, last_number: int = FIRST_REPEAT - 1
+) -> Any | None:
     """(number, step, value) of a study's best record within the limit: earliest step, smallest number on ties."""
     words = ", ".join(f"'{status.name}'" for status in asked.statuses)
     last = "SELECT r.{} FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id AND r.step <= ?2"

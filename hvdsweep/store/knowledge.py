@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hvdsweep.merit import FARTHEST, MOST_PENDING, Chosen, Ended, Known, Pending, choose, position
 from hvdsweep.search import Space
+from hvdsweep.store.schema import SEARCH_TRIAL
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Knowledge:
         ids = [
             trial
             for (trial,) in conn.execute(
-                "SELECT id FROM trials WHERE study_id = ? AND status = 'PENDING' ORDER BY number LIMIT ?",
+                f"SELECT id FROM trials t WHERE study_id = ? AND status = 'PENDING' AND {SEARCH_TRIAL} ORDER BY number LIMIT ?",
                 (study.id, MOST_PENDING),
             )
         ]
@@ -89,7 +90,8 @@ class Knowledge:
 
     def _read_ended(self, conn: sqlite3.Connection, workload: _Workload, study: _Study) -> None:
         ids = conn.execute(
-            "SELECT id FROM trials WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE')", (study.id,)
+            f"SELECT id FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}",
+            (study.id,),
         )
         new = json.dumps([trial for (trial,) in ids if trial not in study.ended])
         if new == "[]":

@@ -31,6 +31,11 @@ class StudyPlan(Protocol):
     @property
     def max_trials(self) -> int: ...
     @property
+    def repeats(self) -> int:
+        """Trainings of its best trial with other seeds, after the search."""
+        ...
+
+    @property
     def seed(self) -> int: ...
     @property
     def definition(self) -> Mapping[str, Any]: ...
@@ -43,6 +48,10 @@ class StudyPlan(Protocol):
 
     def trial_range(self, start: int, count: int) -> Sequence[TrialPlan]:
         """Trials start .. start + count - 1, by number."""
+        ...
+
+    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> TrialPlan:
+        """Repeat `index` (from 0) of trial `trial`, which had these metaparameters."""
         ...
 
 

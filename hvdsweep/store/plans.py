@@ -16,11 +16,22 @@ from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.interrupted import Recovered, recover, requeue
 from hvdsweep.store.plan_types import ChoosesNumbers, Plan, StudyPlan, TrialPlan, WorkloadPlan
+from hvdsweep.store.repeats import lacks_repeats, plan_repeats
 from hvdsweep.store.runs import event
-from hvdsweep.store.schema import quoted
+from hvdsweep.store.schema import SEARCH_TRIAL, quoted
 from hvdsweep.words import counted
 
-__all__ = ["Plan", "Recovered", "SavedSweep", "next_round", "recover", "requeue", "save_plan", "top_up"]
+__all__ = [
+    "Plan",
+    "Recovered",
+    "SavedSweep",
+    "add_repeats",
+    "next_round",
+    "recover",
+    "requeue",
+    "save_plan",
+    "top_up",
+]
 
 MINE = "(SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ?)"
 """SQL: the studies of a sweep."""
@@ -40,15 +51,19 @@ class SavedSweep:
     """Trials not yet begun that the plan does not ask for, removed; saving the wider plan adds them again."""
     previous: dict[str, Any] | None
     """For a created sweep: the definition of the latest one from the same file (or of the same name)."""
+    repeats: int = 0
+    """Repeats of best trials added."""
 
 
-def save_plan(conn: sqlite3.Connection, plan: Plan, shard: str | None = None) -> SavedSweep:
+def save_plan(
+    conn: sqlite3.Connection, plan: Plan, shard: str | None = None, *, may_grow: bool = False
+) -> SavedSweep:
     """Make the store hold `plan`: one transaction, idempotent. What has begun is never touched.
 
     Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones
     that another sweep has finished under the same key get a copy of its result.
     `shard`: the part of the sweep that this store is for (JSON, `hvdsweep.batch.shards`); None: all of it. UserError where it is
-    for another part.
+    for another part. `may_grow`: see `plan_repeats`.
     """
     with transaction(conn):
         row = conn.execute("SELECT id, shard FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
@@ -67,17 +82,25 @@ def save_plan(conn: sqlite3.Connection, plan: Plan, shard: str | None = None) ->
                 withdrawn += _withdraw_surplus(conn, study_id, study.target_trials)
         withdrawn += _withdraw_studies(conn, sweep_id, kept)
         adopted = _adopt_finished(conn, sweep_id)
+        repeats = plan_repeats(conn, sweep_id, plan, may_grow=may_grow)
+        if repeats:
+            adopted += _adopt_finished(conn, sweep_id)
         outcome: Literal["created", "extended", "unchanged"] = "unchanged"
         if row is None:
             outcome = "created"
-        elif new_trials:
+        elif new_trials or repeats:
             outcome = "extended"
-        done = {"added": new_trials, "copied from another sweep": adopted, "withdrawn": withdrawn}
+        done = {
+            "added": new_trials,
+            "added to repeat the best": repeats,
+            "copied from another sweep": adopted,
+            "withdrawn": withdrawn,
+        }
         if any(done.values()):
             message = ", ".join(f"{counted(count, 'trial')} {what}" for what, count in done.items() if count)
             event(conn, "plan", f"plan {outcome}: {message}", sweep_id=sweep_id)
     tidy(conn)
-    return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous)
+    return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous, repeats)
 
 
 def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, wanted: str | None) -> None:
@@ -151,6 +174,18 @@ def record_round(conn: sqlite3.Connection, sweep_id: int, messages: Iterable[str
             event(conn, "round", message, sweep_id=sweep_id)
 
 
+def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
+    """Add the repeats of the best trials of studies whose search is finished; how many. Cheap where none is missing."""
+    if not lacks_repeats(conn, sweep_id, plan):
+        return 0
+    with transaction(conn):
+        added = plan_repeats(conn, sweep_id, plan)
+        _adopt_finished(conn, sweep_id)
+        if added:
+            event(conn, "plan", f"{counted(added, 'repeat')} of best trials added", sweep_id=sweep_id)
+    return added
+
+
 def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tuple[int, StudyPlan, int]]:
     """(study id, study, how many) of every study that needs more trials."""
     studies = {
@@ -158,7 +193,7 @@ def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tu
         for name, batch_size, study_id, trials, diverged in conn.execute(
             "SELECT w.name, s.batch_size, s.id, count(t.id), count(*) FILTER (WHERE t.status = 'INFEASIBLE')"
             " FROM workloads w JOIN studies s ON s.workload_id = w.id"
-            " LEFT JOIN trials t ON t.study_id = s.id WHERE w.sweep_id = ? GROUP BY s.id",
+            f" LEFT JOIN trials t ON t.study_id = s.id AND {SEARCH_TRIAL} WHERE w.sweep_id = ? GROUP BY s.id",
             (sweep_id,),
         )
     }
@@ -237,7 +272,10 @@ def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[TrialP
 def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, count: int) -> int:
     """Add the `count` trials of the lowest numbers that the study has not; how many."""
     there = {
-        number for (number,) in conn.execute("SELECT number FROM trials WHERE study_id = ?", (study_id,))
+        number
+        for (number,) in conn.execute(
+            f"SELECT number FROM trials t WHERE study_id = ? AND {SEARCH_TRIAL}", (study_id,)
+        )
     }
     if isinstance(study, ChoosesNumbers):
         numbers = study.next_numbers(there, count)
@@ -262,9 +300,9 @@ def _withdraw_surplus(conn: sqlite3.Connection, study_id: int, target: int) -> i
     """Remove the last PENDING trials of a study that already has enough without them."""
     return _withdraw(
         conn,
-        "id IN (SELECT id FROM trials WHERE study_id = ?1 AND status = 'PENDING'"
-        " ORDER BY number DESC LIMIT (SELECT max(count(*) - ?2, 0) FROM trials"
-        " WHERE study_id = ?1 AND status != 'INFEASIBLE'))",
+        f"id IN (SELECT id FROM trials t WHERE study_id = ?1 AND status = 'PENDING' AND {SEARCH_TRIAL}"
+        " ORDER BY number DESC LIMIT (SELECT max(count(*) - ?2, 0) FROM trials t"
+        f" WHERE study_id = ?1 AND status != 'INFEASIBLE' AND {SEARCH_TRIAL}))",
         (study_id, target),
     )
 

@@ -31,7 +31,7 @@ from hvdsweep.store.rows import (
     TrialRow,
     WorkloadRow,
 )
-from hvdsweep.store.schema import metric_columns, quoted
+from hvdsweep.store.schema import SEARCH_TRIAL, metric_columns, quoted
 from hvdsweep.store.stages import usual_seconds
 from hvdsweep.store.throughput import THROUGHPUT
 from hvdsweep.visible import visible
@@ -238,11 +238,14 @@ class Reader:
         return [StudyRow(*[*row[:9], json.loads(row[9]), json.loads(row[10])]) for row in rows]
 
     @_explaining
-    def counts(self) -> dict[int, dict[Status, int]]:
-        """Study id -> how many of its trials are in each state (absent: none)."""
+    def counts(self, *, repeats: bool = False) -> dict[int, dict[Status, int]]:
+        """Study id -> how many trials of its search, or repeats of its best trial, are in each state (absent: none)."""
+        which = f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL
         found: dict[int, dict[Status, int]] = {}
-        # The index on (study_id, status) alone answers this.
-        for study, status, count in self.rows("SELECT study_id, status, count(*) FROM trials GROUP BY 1, 2"):
+        # The index on (study_id, status, number) alone answers this.
+        for study, status, count in self.rows(
+            f"SELECT study_id, status, count(*) FROM trials t WHERE {which} GROUP BY 1, 2"
+        ):
             found.setdefault(study, {})[Status[status]] = count
         return found
 
@@ -324,15 +327,18 @@ class Reader:
         metric: str | None = None,
         sweep: int | None = None,
         maximize: bool | None = None,
+        *,
+        repeats: bool = False,
     ) -> WorkloadTable:
         """What curves are made of: one workload of a sweep (default: the latest that has it) under one metric.
 
-        `metric` and `maximize` default to the goal's. UserError names what there is where the name is
+        The trials of its searches, or only the `repeats` of their best trials (`hvdsweep.repeats` says which number repeats
+        which trial). `metric` and `maximize` default to the goal's. UserError names what there is where the name is
         unknown.
         """
         from hvdsweep.store.workload_tables import workload_table
 
-        return workload_table(self, workload, metric, sweep, maximize)
+        return workload_table(self, workload, metric, sweep, maximize, repeats)
 
     @_explaining
     def gangs(self, sweep_id: int | None = None) -> list[GangRow]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class TrialRow:
     """Step of the first measurement strictly beyond the goal."""
     chosen: str | None = None
     """Why it was trained when it was; None: in the order of numbers."""
+
+    @property
+    def repeats(self) -> int | None:
+        """The number of the trial that it repeats with another seed; None for a trial of the search."""
+        return (repeat_of(self.number) or (None,))[0]
 
 
 @dataclass(frozen=True)

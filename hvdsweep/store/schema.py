@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
+from hvdsweep.repeats import FIRST_REPEAT
+
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 7
+VERSION = 8
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -15,6 +17,9 @@ PAGE_SIZE = 4096
 
 LONGEST_NAME = 100
 """Characters of a sweep's name: it stands in one cell of a table."""
+
+SEARCH_TRIAL = f"t.number < {FIRST_REPEAT}"
+"""SQL: whether trial t is one of its study's search, and no repeat. By the number, which every version of a store has."""
 
 LARGEST_STEP = 2**32 - 1
 """The last step that a store holds: a trial and a step together fit one integer of SQLite."""
@@ -193,7 +198,22 @@ CHECKPOINTS = (
 """Version 7: a trial resumes where it was interrupted."""
 
 
-STATEMENTS = (*TABLES, *ORDER_OF_TRIALS, *STAGES_OF_A_START, *IDENTITIES, *LAYOUTS, *SHARDS)
+REPEATS = (
+    "ALTER TABLE studies ADD COLUMN repeats INTEGER",  # of its best trial, that the study is to have; NULL: none
+    "ALTER TABLE trials ADD COLUMN repeats INTEGER",  # number of the trial that this one repeats; NULL: a trial of the search
+)
+"""Version 8: the best trial of a study trained again with other seeds (`hvdsweep.repeats`)."""
+
+STATEMENTS = (
+    *TABLES,
+    *ORDER_OF_TRIALS,
+    *STAGES_OF_A_START,
+    *IDENTITIES,
+    *LAYOUTS,
+    *SHARDS,
+    *CHECKPOINTS,
+    *REPEATS,
+)
 """All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
 
 
@@ -237,6 +257,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="7: checkpoints")
     def checkpoints(db: sqlite_utils.Database) -> None:
         for statement in CHECKPOINTS:
+            db.execute(statement)
+
+    @migrations(name="8: repeats")
+    def repeats(db: sqlite_utils.Database) -> None:
+        for statement in REPEATS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

@@ -37,7 +37,7 @@ def status(reader: Reader, sweep_id: int | None = None) -> dict[str, Any]:
         if sweep_id is not None and not sweeps:
             there = ", ".join(f"{sweep.id} ({sweep.name})" for sweep in reader.sweeps()) or "none"
             raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database. There is {there}.")
-        counts = reader.counts()
+        counts = (reader.counts(), reader.counts(repeats=True))
         gangs = [gang for gang in reader.gangs(sweep_id) if gang.state not in ("STOPPED", "DEAD")]
         alive = {sweep.id: 0 for sweep in sweeps}
         for gang in gangs:
@@ -84,7 +84,10 @@ class _Study:
     """Ranks of the gangs that train it, where a layout says so."""
     gangs: int | None
     """Of them side by side."""
+    repeats: int
+    """Of its best trial: those in the store, or to come when its search is finished."""
     trials: dict[str, int]
+    repeat_trials: dict[str, int]
     bounds: tuple[int, int] | None = None
     """Trials at least and at most, where they come in rounds."""
     left: float = 0.0
@@ -100,17 +103,21 @@ class _Study:
 
 
 def _sweep(
-    reader: Reader, sweep: SweepRow, counts: dict[int, dict[Status, int]], gangs: int
+    reader: Reader, sweep: SweepRow, counts: tuple[dict[int, dict[Status, int]], ...], gangs: int
 ) -> dict[str, Any]:
     studies = [
-        _Study(*[*row, {state.name: counts.get(row[0], {}).get(state, 0) for state in Status}])
+        _Study(*row, *({state.name: one.get(row[0], {}).get(state, 0) for state in Status} for one in counts))
         for row in reader.rows(
             "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
-            f" {reader.column('studies', 'np')}, {reader.column('studies', 'gangs')} FROM workloads w"
+            f" {reader.column('studies', 'np')}, {reader.column('studies', 'gangs')},"
+            f" coalesce({reader.column('studies', 'repeats')}, 0) FROM workloads w"
             " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size",
             (sweep.id,),
         )
     ]
+    for study in studies:
+        if any(study.repeat_trials.values()) or not (study.trials["PENDING"] or study.trials["RUNNING"]):
+            study.repeats = sum(study.repeat_trials.values())
     if sweep.source == "launch":
         bounds = _bounds(reader, sweep.id)
         for study in studies:
@@ -134,6 +141,10 @@ def _sweep(
         "gangs": sweep.gangs,
         "slots": sweep.slots,
         "trials": {state.name: sum(study.trials[state.name] for study in studies) for state in Status},
+        "repeats": sum(study.repeats for study in studies),
+        "repeat_trials": {
+            state.name: sum(study.repeat_trials[state.name] for study in studies) for state in Status
+        },
         "work_seconds": work,
         "eta_seconds": _eta(studies, workers) if sweep.live and work is not None else None,
         "studies": [
@@ -148,6 +159,8 @@ def _sweep(
                 "least_trials": study.bounds[0] if study.bounds else study.target_trials,
                 "most_trials": study.bounds[1] if study.bounds else study.target_trials,
                 "trials": study.trials,
+                "repeats": study.repeats,
+                "repeat_trials": study.repeat_trials,
                 "seconds_per_trial": study.seconds,
                 "work_seconds": study.work,
             }
@@ -181,7 +194,9 @@ def _estimate(reader: Reader, sweep_id: int, studies: list[_Study]) -> None:
         )
     )
     for study in studies:
-        study.left = study.trials["PENDING"] + study.trials["RUNNING"] - running.get(study.id, 0.0)
+        again = study.repeat_trials
+        to_come = study.repeats - sum(again.values()) + again["PENDING"] + again["RUNNING"]
+        study.left = study.trials["PENDING"] + study.trials["RUNNING"] + to_come - running.get(study.id, 0.0)
         study.seconds, study.timed = _seconds_per_trial(reader, study)
         if study.timed > 1 and study.seconds is not None:
             study.setup = _setup(reader, study.id, study.seconds)

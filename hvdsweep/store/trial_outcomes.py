@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hvdsweep.store.schema import SEARCH_TRIAL
+
 
 @dataclass(frozen=True)
 class TrialOutcome:
@@ -34,7 +36,7 @@ StudyName = tuple[str, int]
 
 
 def trial_outcomes(conn: sqlite3.Connection, sweep_id: int) -> dict[StudyName, list[TrialOutcome]]:
-    """The trials of every study of the sweep, by number."""
+    """The trials of every study of the sweep, by number, without repeats."""
     record = "(SELECT r.{} FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id{} ORDER BY r.step {} LIMIT 1)"
     beyond = " AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END"
     found: dict[StudyName, list[TrialOutcome]] = {}
@@ -42,7 +44,7 @@ def trial_outcomes(conn: sqlite3.Connection, sweep_id: int) -> dict[StudyName, l
         f"SELECT w.name, s.batch_size, t.number, t.status, t.parameters, {record.format('step', beyond, 'ASC')},"
         f" {record.format('value', '', 'DESC')} FROM workloads w JOIN studies s ON s.workload_id = w.id"
         " JOIN trials t ON t.study_id = s.id LEFT JOIN metrics m ON m.name = w.metric AND m.maximize = w.maximize"
-        " WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size, t.number",
+        f" WHERE w.sweep_id = ? AND {SEARCH_TRIAL} ORDER BY w.id, s.batch_size, t.number",
         (sweep_id,),
     ):
         found.setdefault((name, batch_size), []).append(TrialOutcome(*row))

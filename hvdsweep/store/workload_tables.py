@@ -13,11 +13,12 @@ from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
-from hvdsweep.store.schema import LARGEST_STEP, naturally_maximised, quoted
+from hvdsweep.store.schema import LARGEST_STEP, SEARCH_TRIAL, naturally_maximised, quoted
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import WorkloadRow
 
 PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_entropy_error")
 """The metric asked about where neither the question nor the sweep names one: the first of these that was measured."""
@@ -45,15 +46,35 @@ def measured(reader: Reader, ids: Sequence[int], metric: str) -> npt.NDArray[np.
 
 
 def workload_table(
-    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None
+    reader: Reader,
+    workload: str,
+    metric: str | None,
+    sweep: int | None,
+    maximize: bool | None,
+    repeats: bool = False,
 ) -> WorkloadTable:
     """See `Reader.workload_table`."""
     with reader.snapshot():
-        return _table(reader, workload, metric, sweep, maximize)
+        return _table(
+            reader, workload, metric, sweep, maximize, f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL
+        )
+
+
+def repeats_table(
+    reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
+) -> WorkloadTable | None:
+    """The repeats of the best trials of a workload's studies; None where there are none."""
+    some = (
+        "SELECT 1 FROM studies s CROSS JOIN trials t ON t.study_id = s.id WHERE s.workload_id = ?"
+        f" AND NOT {SEARCH_TRIAL} LIMIT 1"
+    )
+    if not reader.rows(some, (workload.id,)):
+        return None
+    return workload_table(reader, workload.name, metric, workload.sweep_id, maximize, repeats=True)
 
 
 def _table(
-    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None
+    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None, which: str
 ) -> WorkloadTable:
     workload_id, own_metric, goal, own_maximize, examples = _found(reader, workload, sweep)
     measured = reader.metrics()
@@ -74,14 +95,14 @@ def _table(
     ).reshape(-1, 4)
     trials = reader.rows(
         "SELECT t.id, s.batch_size, t.number, t.status, t.stop_reason, t.steps, t.parameters FROM studies s"
-        " JOIN trials t ON t.study_id = s.id WHERE s.workload_id = ? ORDER BY s.batch_size, t.number",
+        f" JOIN trials t ON t.study_id = s.id AND {which} WHERE s.workload_id = ? ORDER BY s.batch_size, t.number",
         (workload_id,),
     )
     columns: list[tuple[Any, ...]] = list(zip(*trials, strict=True)) or [()] * 7
     ids = np.array(columns[0], np.int64)
     statuses = {status.name: status.value for status in Status}
     reasons = {reason.word: reason.value for reason in StopReason}
-    offsets, steps, values = _records(reader, workload_id, ids, metric, maximize, metric in measured)
+    offsets, steps, values = _records(reader, workload_id, ids, metric, maximize, metric in measured, which)
     return WorkloadTable(
         workload=workload,
         metric=metric,
@@ -159,7 +180,13 @@ def _parameters(texts: tuple[str, ...]) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _records(
-    reader: Reader, workload_id: int, ids: npt.NDArray[np.int64], metric: str, maximize: bool, measured: bool
+    reader: Reader,
+    workload_id: int,
+    ids: npt.NDArray[np.int64],
+    metric: str,
+    maximize: bool,
+    measured: bool,
+    which: str,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """(offsets [T + 1], steps [R], values [R]) of the trials `ids`, in their order."""
     records = np.empty(0, RECORD)
@@ -169,7 +196,7 @@ def _records(
         # CROSS JOIN keeps SQLite from walking all records of the metric instead of those of the trials.
         records = reader.array(
             RECORD,
-            f"SELECT {KEY}, r.value FROM studies s CROSS JOIN trials t ON t.study_id = s.id"
+            f"SELECT {KEY}, r.value FROM studies s CROSS JOIN trials t ON t.study_id = s.id AND {which}"
             " CROSS JOIN best_records r ON r.metric_id = ? AND r.trial_id = t.id WHERE s.workload_id = ?",
             (metric_id, workload_id),
         )

@@ -12,6 +12,7 @@ from itertools import count, repeat
 from typing import Any
 
 from hvdsweep.batch.exchange import Exchange
+from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.states import Status
 from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
@@ -195,7 +196,7 @@ class TrialWriter:
         row = self._conn.execute(
             "SELECT min(r.step) FROM metrics m CROSS JOIN trials t CROSS JOIN best_records r"
             " WHERE m.name = ? AND m.maximize = ? AND t.study_id = ? AND t.status = 'COMPLETE'"
-            f" AND r.metric_id = m.id AND r.trial_id = t.id AND r.value {better} ?",
+            f" AND t.number < {FIRST_REPEAT} AND r.metric_id = m.id AND r.trial_id = t.id AND r.value {better} ?",
             (metric, int(maximize), study_id, goal),
         ).fetchone()
         return None if row[0] is None else int(row[0])

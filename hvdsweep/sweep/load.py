@@ -37,6 +37,8 @@ class Overrides:
     """`--seed`: studies.seed."""
     until: float | None = None
     """`--until`: studies.trials.until; `trials` is then the least number."""
+    repeats: int | None = None
+    """`--repeats`: studies.repeats."""
 
     def apply(self, raw: dict[str, Any]) -> dict[Location, str]:
         """Write the options into the file's tables; what location came from which option."""
@@ -59,6 +61,7 @@ class Overrides:
             ("studies", "trials", trials, "--trials" if self.until is None else "--until"),
             ("studies", "batch_sizes", self.batch_sizes, "--batch-sizes"),
             ("studies", "seed", self.seed, "--seed"),
+            ("studies", "repeats", self.repeats, "--repeats"),
             ("training", "stop", self.stop, "--stop"),
         ):
             if value is not None and isinstance(raw.setdefault(table, {}), dict):

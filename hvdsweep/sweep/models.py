@@ -125,6 +125,9 @@ class Studies(Table):
     beside `search.points`, whose number it then is."""
     max_trials: int | None = Field(default=None, ge=1, le=10_000_000, examples=[96])
     """Trials per study including those that replace diverged ones. Default: 4 times `trials` (or its `most`)."""
+    repeats: int = Field(default=0, ge=0, le=100, examples=[5])
+    """Times that the best trial of each study is trained again, with other seeds, once its search is finished. They
+    show how lucky the best was; they count as no trials of the search."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Start of everything random: points of the search, initial weights, order of examples, dropout."""
 

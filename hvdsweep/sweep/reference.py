@@ -50,8 +50,8 @@ momentum = { scale = "reverse_log", min = 0.8, max = 0.999 }
 - `hvdsweep workloads` lists data sets, models and presets; `hvdsweep workloads NAME` prints a preset to start from.
 - `hvdsweep schema` prints a JSON Schema. Save it, and begin a file with `#:schema ./sweep.schema.json`: editors with a TOML
   language server then complete keys, show what they mean and mark mistakes.
-- `--trials`, `--until`, `--batch-sizes`, `--steps`, `--stop` and `--seed` of `hvdsweep launch` replace what the file says;
-  `--steps` replaces all of `[budget]`.
+- `--trials`, `--until`, `--batch-sizes`, `--steps`, `--stop`, `--seed` and `--repeats` of `hvdsweep launch` replace what the
+  file says; `--steps` replaces all of `[budget]`.
 """
 
 NOTES = """\

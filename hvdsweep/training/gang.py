@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
 from hvdsweep.training.agreement import agree
 from hvdsweep.training.memory import is_short
@@ -240,7 +241,8 @@ class Gang:
 
     def _beaten(self, claim: Claim | None) -> Callable[[], int | None]:
         writer = self._writer
-        if writer is None or claim is None:
+        if writer is None or claim is None or claim.number >= FIRST_REPEAT:
+            # A repeat is to be measured to its end, whoever was faster.
             return lambda: None
         goal = claim.definition["goal"]
         return lambda: writer.best_steps_to_goal(

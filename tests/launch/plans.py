@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hvdsweep.repeats import repeat_number
 from tests.plans import Plan, Trial, Workload
 
 
@@ -19,6 +20,7 @@ class Study:
     seed: int = 1
     search: Mapping[str, Any] = field(default_factory=dict)
     name: str = "w"
+    repeats: int = 0
 
     @property
     def target_trials(self) -> int:
@@ -35,6 +37,10 @@ class Study:
 
     def trial_range(self, start: int, count: int) -> Sequence[Trial]:
         return [self._trial(number) for number in range(start, start + count)]
+
+    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> Trial:
+        number = repeat_number(trial, index)
+        return Trial(number, f"{self.name}/{self.batch_size}/{number}", 500 + index, metaparameters)
 
     def _trial(self, number: int) -> Trial:
         behaviour = dict(self.behaviours[number]) if number < len(self.behaviours) else {}

@@ -195,3 +195,36 @@ def test_killed_at_random_moments_in_the_order_of_merit(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, (seed, err)
     assert broken.outcome() == whole.outcome(), seed
+
+
+def test_the_best_trials_are_repeated_after_the_search(tmp_path: Path) -> None:
+    """Whatever the number of gangs, three repeats of each best trial with other seeds follow its search, in rounds or not; the
+    run's events count them, and launching again finds nothing to do."""
+    changes = ("trials = 24", "trials = 4\nrepeats = 3")
+    one, three = Sweep(tmp_path / "one", changes), Sweep(tmp_path / "three", changes)
+    events = one.run()
+    three.run(gangs=3)
+    assert three.outcome() == one.outcome()
+    best = one.store.rows(
+        "SELECT r.number FROM trials r JOIN running_best b ON b.trial_id = r.id AND b.value < 0.05 WHERE r.repeats IS NULL"
+        " GROUP BY r.study_id HAVING min(b.step)"
+    )
+    repeats = one.store.rows(
+        "SELECT study_id, repeats, count(DISTINCT seed), min(status) FROM trials WHERE repeats IS NOT NULL GROUP BY 1"
+    )
+    assert [row[1:] for row in repeats] == [(number, 3, "COMPLETE") for (number,) in best]
+    assert (events[0]["repeats"], events[-1]["done"], events[-1]["repeats"], events[-1]["repeats_done"]) == (
+        0,
+        12,
+        9,
+        9,
+    )
+    progress = [event for event in events if event["event"] == "progress"]
+    assert progress[0]["repeats"] == 9
+    assert "trial" not in {event["event"] for event in one.run()}
+    rounds = Sweep(tmp_path / "rounds", (UNTIL[0], f"{UNTIL[1]}\nrepeats = 1"))
+    rounds.run(gangs=2)
+    searched = rounds.store.rows("SELECT max(ended) FROM trials WHERE repeats IS NULL")
+    assert rounds.store.rows(
+        "SELECT count(*) FROM trials WHERE repeats IS NOT NULL AND started > ?", *searched[0]
+    ) == [(3,)]

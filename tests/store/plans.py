@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hvdsweep.repeats import repeat_number
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
     Claim,
@@ -33,6 +34,7 @@ class Study:
     seed: int = 1
     search: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": {"scale": "log"}})
     goal: Mapping[str, Any] = field(default_factory=lambda: GOAL)
+    repeats: int = 0
 
     @property
     def definition(self) -> Mapping[str, Any]:
@@ -53,10 +55,18 @@ class Study:
             for n in range(start, start + count)
         ]
 
+    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> Trial:
+        number = repeat_number(trial, index)
+        return Trial(
+            number, f"{self.batch_size}/{self.steps}/{number}", 1000 + 10 * trial + index, metaparameters
+        )
+
 
 def plan(batch_sizes: Sequence[int] = (8, 16), trials: int = 3, **changes: Any) -> Plan:
     """One workload with these studies."""
-    studies = {name: changes.pop(name) for name in ("max_trials", "steps", "goal") if name in changes}
+    studies = {
+        name: changes.pop(name) for name in ("max_trials", "steps", "goal", "repeats") if name in changes
+    }
     return Plan([Workload([Study(size, trials, **studies) for size in batch_sizes])], **changes)
 
 

@@ -43,6 +43,7 @@ class PlantedStudy:
     margin: float = 0.0
     steps: int = 50
     seed: int = 1
+    repeats: int = 0
 
     @property
     def max_trials(self) -> int:

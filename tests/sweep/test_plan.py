@@ -366,3 +366,24 @@ def test_planning_computes_no_points_until_asked(monkeypatch):
     assert asked == []
     study(plan).trial(999_999)
     assert asked == [1]
+
+
+def test_repeats_of_the_best_trial_are_trials_with_other_seeds():
+    """`studies.repeats` leaves the sweep and its trials as they are; a repeat has the metaparameters given, and a seed and a
+    key that differ by trial and index. It cannot be beaten: its key is that of a sweep whose trials end at the goal."""
+    plain, again = planned(), planned(("trials = 24", "trials = 24\nrepeats = 5"))
+    assert again.key == plain.key
+    assert study(again).repeats == 5
+    assert study(again).trials == study(plain).trials
+    values = study(plain).trial(3).metaparameters
+    made = [study(again).repeat(number, index, values) for number in (3, 4) for index in range(5)]
+    assert len({one.seed for one in made} | {one.seed for one in study(again).trials}) == 10 + 24
+    assert len({one.key for one in made}) == len({one.number for one in made}) == 10
+    assert {tuple(one.metaparameters.items()) for one in made} == {tuple(values.items())}
+    goal, beaten, budget = (
+        study(planned(overrides=Overrides(stop=stop))).repeat(3, 0, values)
+        for stop in ("goal", "beaten", "budget")
+    )
+    assert goal == beaten
+    assert goal.key != budget.key
+    assert budget == made[0]

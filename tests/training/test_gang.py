@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hvdsweep.plan import make_plan
-from hvdsweep.store import TrialWriter, connect, save_plan
+from hvdsweep.repeats import repeat_number
+from hvdsweep.store import Claim, TrialWriter, connect, save_plan
 from hvdsweep.store.checkpoints import files
 from hvdsweep.store.maintenance import check
 from hvdsweep.store.reader import open_reader
@@ -169,3 +170,16 @@ def test_a_stopped_trial_resumes_where_it_was(prepared, monkeypatch):
     assert conn.execute("SELECT attempts, status FROM trials").fetchall() == [(0, "COMPLETE")] * 2
     conn.close()
     other.close()
+
+
+def test_a_repeat_is_never_beaten():
+    """The fewest steps of the search end a trial of the search early, but no repeat of its best trial."""
+
+    class Writer:
+        def best_steps_to_goal(self, *asked):
+            return 10
+
+    gang = Gang(Ranks(), Writer())
+    goal = {"goal": {"metric": "val/loss", "value": 0.1, "maximize": False}}
+    asked = [gang._beaten(Claim(1, 1, number, 0, {}, goal, "{}"))() for number in (7, repeat_number(7, 0))]
+    assert asked == [10, None]

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from hvdsweep.repeats import trial_name
 from hvdsweep.states import Status
 from hvdsweep.store.rows import TrialRow, WorkloadRow
 from tui.actions import bindings
@@ -213,7 +214,7 @@ def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple
     facts: list[tuple[str, str | Content]] = [
         ("workload", trial.workload),
         ("batch size", count(trial.batch_size)),
-        ("number", f"{trial.number} of its study"),
+        ("number", f"{trial_name(trial.number)} of its study"),
         ("status", outcome(trial)),
         ("steps", f"{count(trial.steps)}{share}"),
     ]

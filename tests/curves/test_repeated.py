@@ -1,0 +1,95 @@
+"""What repeats of a best trial say: against scipy, numpy and a simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hvdsweep.curves.measurements import best_measurements
+from hvdsweep.curves.outcomes import steps_to_result
+from hvdsweep.curves.repeated import repeats_of, summary
+from hvdsweep.curves.scaling_curve import curve_of
+from hvdsweep.repeats import repeat_number
+from hvdsweep.states import Status
+
+from .oracle import Study, Trial
+from .oracle import table as table_of
+
+
+@pytest.mark.parametrize("steps", [[120, 135, 110, 150, 125], [40, 41]])
+def test_mean_and_interval_agree_with_scipy(steps: list[int]) -> None:
+    """Mean, sample standard deviation and t interval are those of numpy and scipy; the lower end reaches one evaluation down."""
+    found = summary(3, 100, steps, steps, 5.0, 0.95)
+    low, high = stats.t.interval(0.95, len(steps) - 1, np.mean(steps), stats.sem(steps))
+    assert found.mean == np.mean(steps)
+    assert found.sd == pytest.approx(np.std(steps, ddof=1))
+    assert found.interval == pytest.approx((max(low - 5, 0), high))
+    assert found.luck == pytest.approx(1 - 100 / np.mean(steps))
+
+
+def test_a_repeat_that_does_not_get_there_censors_the_mean() -> None:
+    """It counts with the steps it trained, the mean is a lower bound, and there is neither deviation nor interval."""
+    found = summary(3, 100, [120, -1], [120, 400], 5.0, 0.95)
+    assert (found.mean, found.at_least, found.sd, found.interval, found.reached) == (
+        260.0,
+        True,
+        None,
+        None,
+        1,
+    )
+    assert found.to_json()["steps"] == [120, None]
+
+
+def test_one_repeat_has_no_interval() -> None:
+    """A single repeat gives a mean and nothing that says how sure it is."""
+    found = summary(3, 100, [120], [120], 5.0, 0.95)
+    assert (found.mean, found.sd, found.interval) == (120.0, None, None)
+
+
+def test_the_interval_holds_the_mean_over_seeds() -> None:
+    """Lognormal steps of 5 repeats, evaluated every 5 steps: the interval holds their mean in about 95 of 100."""
+    rng = np.random.default_rng(1)
+    mean = 200 * math.exp(0.1**2 / 2)
+    held = 0
+    for _ in range(400):
+        true = 200 * np.exp(0.1 * rng.standard_normal(5))
+        seen = (np.ceil(true / 5) * 5).astype(int).tolist()
+        interval = summary(0, 150, seen, seen, 5.0, 0.95).interval
+        assert interval is not None
+        held += interval[0] <= mean <= interval[1]
+    assert 0.92 <= held / 400 <= 0.995
+
+
+def _trial(number: int, reached: int | None, status: Status = Status.COMPLETE) -> Trial:
+    return Trial(number, [(10, 0.9), *([(reached, 0.1)] if reached else [])], status=status)
+
+
+def test_only_repeats_of_the_deciding_trial_count() -> None:
+    """Repeats of another trial, of which the search's best was another before, say nothing about this one; a diverged repeat
+    counts as one that did not get there within the budget."""
+    search = table_of([Study(8, [_trial(0, 60), _trial(1, 50)]), Study(16, [_trial(0, 30)])])
+    again = table_of(
+        [
+            Study(
+                8,
+                [
+                    _trial(repeat_number(0, 0), 20),
+                    _trial(repeat_number(1, 0), 70),
+                    _trial(repeat_number(1, 1), 40, Status.INFEASIBLE),
+                ],
+            ),
+            Study(16, []),
+        ]
+    )
+    result = steps_to_result(search, 0.5)
+    first, second = repeats_of(result, again, 0.95)
+    assert second is None
+    assert first is not None
+    assert (first.trial, first.steps, first.trained, first.at_least) == (1, (70, None), (100, 100), True)
+    curve = curve_of(result, best_measurements(search), repeats=again)
+    assert curve.points[0].to_json()["repeats"]["mean"] == 85.0
+    assert curve.points[0].steps == 50
+    assert repeats_of(result, None, 0.95) == [None, None]
