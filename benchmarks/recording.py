@@ -50,6 +50,7 @@ class Study:
     target_trials: int
     batch_size: int = 64
     seed: int = 1
+    repeats: int = 0
 
     @property
     def max_trials(self) -> int:
