@@ -17,6 +17,7 @@ from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
+    from hvdsweep.cli.questions import Question
     from hvdsweep.curves import Costs, Curve, Throughput
     from hvdsweep.store.reader import Reader
 
@@ -76,6 +77,13 @@ SHOWN_IN_FULL = 4
     metavar="X",
     help="Level of the intervals.",
 )
+@click.option(
+    "--at-budget",
+    "budgets",
+    multiple=True,
+    metavar="BUDGET",
+    help="Instead: the best measurement of each batch size within 500, '64000 examples' or '20 epochs'; may be repeated.",
+)
 @click.option("--examples", is_flag=True, help="Show training examples instead of steps.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw the chart without braille and Unicode.")
 @click.option("--chart/--no-chart", default=True, help="Draw the chart.")
@@ -87,8 +95,8 @@ def curve(
     sweep: int | None,
     metric: str | None,
     maximize: bool | None,
-    step_budget: int | None,
-    example_budget: int | None,
+    step_budget: float | None,
+    example_budget: float | None,
     num_trials: int | None,
     statuses: tuple[str, ...],
     goals: tuple[float, ...],
@@ -98,6 +106,7 @@ def curve(
     reference_batch_size: int | None,
     critical_from: str,
     level: float,
+    budgets: tuple[str, ...],
     examples: bool,
     only_ascii: bool,
     chart: bool,
@@ -120,6 +129,9 @@ def curve(
         raise UserError(
             "curve: --reference-batch-size: points are measured against the smallest; leave out --critical-from points"
         )
+    if budgets:
+        _print_budgets(db, workloads, sweep, question, budgets, only_ascii, chart, as_csv, as_json)
+        return
     rules = {
         "useful_tolerance": useful_tolerance,
         "overhead": overhead,
@@ -163,6 +175,40 @@ def curve(
         click.echo(to_csv(curves), nl=False)
     else:
         _print(curves, [costs for _, _, costs in found], bool(workloads), examples, only_ascii, chart)
+
+
+def _print_budgets(
+    db: Path,
+    workloads: tuple[str, ...],
+    sweep: int | None,
+    question: Question,
+    budgets: tuple[str, ...],
+    only_ascii: bool,
+    chart: bool,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    from hvdsweep.cli.at_budget import at_budgets, parse_budget
+    from hvdsweep.cli.figure import print_figure
+    from hvdsweep.store.reader import open_reader
+
+    wanted = [parse_budget(text) for text in budgets]
+    with open_reader(db) as reader, reader.snapshot():
+        choice = choose(reader, workloads, sweep)
+        for note in choice.notes:
+            click.echo(note, err=True)
+        found = [at_budgets(reader, row, question, wanted) for row in choice.workloads]
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    for place, one in enumerate(found):
+        if as_csv:
+            click.echo(one.figure().to_csv(), nl=False)
+            continue
+        click.echo(("\n" if place else "") + "\n".join(one.lines()))
+        if chart:
+            click.echo()
+            print_figure(one.figure(), only_ascii)
 
 
 def _speeds(reader: Reader) -> dict[str, list[Throughput]]:

@@ -82,8 +82,8 @@ def repeat_lines(curve: Curve) -> list[str]:
 
 def conditions(curve: Curve) -> str:
     parts = [
-        f"within {curve.step_budget:,.0f} steps" if curve.step_budget is not None else "",
-        f"within {curve.example_budget:,.0f} examples" if curve.example_budget is not None else "",
+        f"within {curve.step_budget:,.10g} steps" if curve.step_budget is not None else "",
+        f"within {curve.example_budget:,.10g} examples" if curve.example_budget is not None else "",
         f"first {curve.num_trials} trials" if curve.num_trials is not None else "",
     ]
     said = ", ".join(part for part in parts if part)

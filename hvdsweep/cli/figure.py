@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 @click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
 @click.option("--maximize/--minimize", default=None, help="Whether more is better.")
 @click.option("--goal", "goals", type=GoalValue(), multiple=True, metavar="X", help="Goal; may be repeated.")
-@click.option("--step-budget", type=click.IntRange(min=0), metavar="N", help="Only steps up to N count.")
+@click.option("--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count.")
 @click.option(
     "--example-budget",
-    type=click.IntRange(min=0),
+    type=click.FloatRange(min=0),
     metavar="N",
     help="Only batch size x steps up to N counts.",
 )
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "parameters",
     multiple=True,
     metavar="NAME",
-    help="metaparameters, stability, split: which.",
+    help="metaparameters, stability, split, sensitivity: which.",
 )
 @click.option("--edge", "edges", type=float, multiple=True, metavar="X", help="split: ends of intervals.")
 @click.option(
@@ -73,6 +73,20 @@ if TYPE_CHECKING:
 @click.option(
     "--epochs", "epoch_budgets", type=float, multiple=True, metavar="N", help="best-error: epoch budgets."
 )
+@click.option(
+    "--at-examples",
+    "example_budgets",
+    type=float,
+    multiple=True,
+    metavar="N",
+    help="best-error: budgets in training examples.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(["data", "model"]),
+    help="scaling-law: size of data or model.  [default: the one that differs]",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
 @click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Of a PNG.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Text without braille and Unicode.")
@@ -87,8 +101,8 @@ def figure(
     metric: str | None,
     maximize: bool | None,
     goals: tuple[float, ...],
-    step_budget: int | None,
-    example_budget: int | None,
+    step_budget: float | None,
+    example_budget: float | None,
     num_trials: int | None,
     normalise: int | None,
     batch_sizes: tuple[int, ...],
@@ -96,6 +110,9 @@ def figure(
     edges: tuple[float, ...],
     step_budgets: tuple[float, ...],
     epoch_budgets: tuple[float, ...],
+    example_budgets: tuple[float, ...],
+    against: str | None,
+    as_csv: bool,
     examples: bool,
     dpi: int,
     only_ascii: bool,
@@ -113,9 +130,15 @@ def figure(
     split           best error and steps, split by a metaparameter
     compare         two workloads, or one in two sweeps
     best-of         steps of the best of k trials against k
+    power-lines     B_crit at several goals against the examples they need, with the power law
+    scaling-law     critical batch sizes of workloads against the size of data or model, with the power law
+    iso-loss        ranks against hours to each goal, by measured speeds
+    sensitivity     the measurement above the best against a metaparameter over its best, by batch size
 
     WORKLOAD is a workload's name, or a part of it that fits no other; without it, all in the database.
     """
+    if as_csv and as_json:
+        raise UserError("figure: --csv stands beside --json; give one of them")
     from hvdsweep.figures.own import Ask, own_figure
     from hvdsweep.figures.published import names, paper_figure
     from hvdsweep.store.reader import open_reader
@@ -141,6 +164,8 @@ def figure(
                 edges=edges,
                 step_budgets=step_budgets,
                 epoch_budgets=epoch_budgets,
+                example_budgets=example_budgets,
+                against=against,
                 examples=examples,
             )
             made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
@@ -151,8 +176,10 @@ def figure(
         click.echo(f"{visible(str(out))}: written", err=True)
     if as_json:
         print_json(made.to_json())
+    elif as_csv:
+        click.echo(made.to_csv(), nl=False)
     elif as_text or out is None:
-        _print(made, only_ascii)
+        print_figure(made, only_ascii)
 
 
 def _chosen(reader: Reader, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
@@ -166,7 +193,8 @@ def _chosen(reader: Reader, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> 
     return found
 
 
-def _print(made: Figure, only_ascii: bool) -> None:
+def print_figure(made: Figure, only_ascii: bool) -> None:
+    """The figure as text on stdout, as wide as the terminal."""
     from hvdsweep.figures.text import figure_lines
 
     width = max(40, min(shutil.get_terminal_size((100, 32)).columns, 240))

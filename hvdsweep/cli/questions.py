@@ -29,8 +29,8 @@ class Question:
 
     metric: str | None = None
     maximize: bool | None = None
-    step_budget: int | None = None
-    example_budget: int | None = None
+    step_budget: float | None = None
+    example_budget: float | None = None
     num_trials: int | None = None
     statuses: tuple[Status, ...] = (Status.COMPLETE,)
 
@@ -53,11 +53,11 @@ def question_options(command: Command) -> Command:
                 help="Whether more is better.  [default: the metric's direction]",
             ),
             click.option(
-                "--step-budget", type=click.IntRange(min=0), metavar="N", help="Only steps up to N count."
+                "--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count."
             ),
             click.option(
                 "--example-budget",
-                type=click.IntRange(min=0),
+                type=click.FloatRange(min=0),
                 metavar="N",
                 help="Only batch size x steps up to N counts.",
             ),
@@ -84,8 +84,8 @@ def question_options(command: Command) -> Command:
 def question_of(
     metric: str | None,
     maximize: bool | None,
-    step_budget: int | None,
-    example_budget: int | None,
+    step_budget: float | None,
+    example_budget: float | None,
     num_trials: int | None,
     statuses: Sequence[str],
 ) -> Question:
@@ -128,7 +128,8 @@ def answer(
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
     `answer_at_goal`.
 
-    UserError where the question has no answer.
+    UserError where the question has no answer. Of several goals those that have one are answered, and the others named on
+    stderr.
     """
     from hvdsweep.store.goal_answers import answer_at_goal
 
@@ -169,19 +170,29 @@ def answer(
         best = best_measurements(table, **asked)
         answers = [(steps_to_result(table, goal, **asked), best) for goal in (goals or (None,))]
     repeats = repeats_table(reader, workload, question.metric, question.maximize)
-    return [
-        curve_of(
-            result,
-            best,
-            normalise=normalise,
-            rules=Rules(**(rules or {})),
-            searches=searches,
-            level=LEVEL if level is None else level,
-            reference_batch_size=reference_batch_size,
-            repeats=repeats,
-        )
-        for result, best in answers
-    ]
+    curves, problems = [], []
+    for result, best in answers:
+        try:
+            curves.append(
+                curve_of(
+                    result,
+                    best,
+                    normalise=normalise,
+                    rules=Rules(**(rules or {})),
+                    searches=searches,
+                    level=LEVEL if level is None else level,
+                    reference_batch_size=reference_batch_size,
+                    repeats=repeats,
+                )
+            )
+        except UserError as error:
+            at = f" at goal {result.goal:g}" if len(answers) > 1 else ""
+            problems += [problem + at for problem in error.problems]
+    if problems and not curves:
+        raise UserError(*problems)
+    for problem in problems:
+        click.echo(problem, err=True)
+    return curves
 
 
 def _note_goals(metric: str, goals: Sequence[float]) -> None:

@@ -89,7 +89,7 @@ class BudgetCurves:
     """Best error against batch size, one line per budget: K budgets, S batch sizes (the paper's Figure 11)."""
 
     unit: str
-    """`steps` or `epochs`."""
+    """`steps`, `examples` or `epochs`."""
     budgets: Floats
     """[K]"""
     batch_sizes: Ints
@@ -105,18 +105,22 @@ def best_under_budgets(
     *,
     steps: Sequence[float] | None = None,
     epochs: Sequence[float] | None = None,
+    examples: Sequence[float] | None = None,
     num_trials: int | None = None,
     statuses: Sequence[Status] = COMPLETE_ONLY,
 ) -> BudgetCurves:
-    """Best error against batch size under step budgets or under epoch budgets (exactly one of the two).
+    """Best error against batch size under budgets in steps, in training examples or in epochs (exactly one of them).
 
-    A batch size enters a line only if its studies' training steps are at least the budget (epochs N / B, with N
-    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. UserError where both
-    or neither are given, or epochs without a known number of training examples.
+    A batch size enters a line only if its studies' training steps are at least the budget (examples / B; epochs N / B, with N
+    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. UserError where none or
+    several are given, or epochs without a known number of training examples.
     """
-    if (steps is None) == (epochs is None):
-        raise UserError(f"{table.workload}: budgets: give steps or epochs, one of the two")
-    budgets = np.asarray(steps if epochs is None else epochs, np.float64)
+    given = {"steps": steps, "examples": examples, "epochs": epochs}
+    named = [name for name, values in given.items() if values is not None]
+    if len(named) != 1:
+        raise UserError(f"{table.workload}: budgets: give steps, examples or epochs, one of them")
+    unit = named[0]
+    budgets = np.asarray(given[unit], np.float64)
     if bool((~(budgets >= 0)).any()):
         raise UserError(f"{table.workload}: budgets: {budgets.tolist()}: must be numbers not below 0")
     if epochs is not None and table.train_examples is None:
@@ -124,17 +128,17 @@ def best_under_budgets(
     counted = table.counted(statuses, num_trials)
     rows = []
     for budget in budgets.tolist():
-        if epochs is None:
+        if unit == "steps":
             enough, limit = table.train_steps >= budget, step_limits(table, budget, None)
         else:
-            examples = budget * int(table.train_examples or 0)
-            enough = table.train_steps * table.batch_sizes >= examples
-            limit = step_limits(table, None, examples)
+            allowed = budget * int(table.train_examples or 0) if unit == "epochs" else budget
+            enough = table.train_steps * table.batch_sizes >= allowed
+            limit = step_limits(table, None, allowed)
         found = _best(table, counted & enough[table.study], limit)
         rows.append((found.value, found.trial))
     shape = (len(budgets), len(table.batch_sizes))
     return BudgetCurves(
-        "steps" if epochs is None else "epochs",
+        unit,
         budgets,
         table.batch_sizes,
         np.array([value for value, _ in rows]).reshape(shape),

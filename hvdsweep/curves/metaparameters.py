@@ -31,7 +31,7 @@ def column(table: WorkloadTable, name: str) -> Floats:
     return table.parameters[name]
 
 
-def heuristics(batch_sizes: Ints, values: Floats) -> tuple[Floats, Floats]:
+def heuristics(batch_sizes: Ints | Floats, values: Floats) -> tuple[Floats, Floats]:
     """Linear y0 B / B0 and square-root y0 sqrt(B / B0) scaling, from the smallest batch size with a value (8.6)."""
     known = np.flatnonzero(~np.isnan(values))
     if len(known) == 0:
@@ -64,8 +64,8 @@ def fit_exponent(batch_sizes: npt.ArrayLike, values: npt.ArrayLike, level: float
 
     NaN and non-positive values are left out. The interval needs three points.
     """
-    sizes, observed = np.asarray(batch_sizes, np.int64), np.asarray(values, np.float64)
-    usable = np.isfinite(observed) & (observed > 0)
+    sizes, observed = np.asarray(batch_sizes, np.float64), np.asarray(values, np.float64)
+    usable = np.isfinite(observed) & (observed > 0) & (sizes > 0)
     n = int(usable.sum())
     if n < 2:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hvdsweep.charts import Chart, Reference
+from hvdsweep.charts import Chart, Reference, chart_csv
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,6 +109,17 @@ class Figure:
                 if colon and subject not in subjects:
                     subjects.append(subject)
         return [f"{', '.join(subjects)}: {note}" if subjects else note for note, subjects in together.items()]
+
+    def to_csv(self) -> str:
+        """What `hvdsweep figure --csv` prints: a row for each point of each panel, the panel's title first."""
+        out = io.StringIO()
+        rows = csv.writer(out, lineterminator="\n")
+        for place, panel in enumerate(self.panels):
+            header, *points = csv.reader(io.StringIO(chart_csv(panel.chart)))
+            if not place:
+                rows.writerow(["part", "panel", *header])
+            rows.writerows([panel.heading, panel.chart.title, *point] for point in points)
+        return out.getvalue()
 
     def to_json(self) -> dict[str, Any]:
         """What `hvdsweep figure --json` prints."""

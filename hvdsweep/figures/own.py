@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.curves import steps_to_result
+from hvdsweep.curves.costs import Throughput
+from hvdsweep.curves.field import critical_by_budget, iso_loss, scaling_law, sensitivity
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
+from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.source import Source
 
@@ -46,6 +49,9 @@ class Ask:
     """Ends of the intervals that a split makes of a metaparameter."""
     step_budgets: tuple[float, ...] = ()
     epoch_budgets: tuple[float, ...] = ()
+    example_budgets: tuple[float, ...] = ()
+    against: str | None = None
+    """`data` or `model`: what critical batch sizes are held against."""
     examples: bool = False
     """Training examples instead of steps."""
 
@@ -193,7 +199,7 @@ def _spread(values: list[int], most: int) -> list[int]:
 def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     names = names_of(source.reader, rows)
     tables = [_table(source, row, ask).restrict(num_trials=ask.num_trials) for row in rows]
-    if not ask.step_budgets and not ask.epoch_budgets:
+    if not (ask.step_budgets or ask.epoch_budgets or ask.example_budgets):
         return [panels.best_panel(tables, names, "Best error against batch size")]
     made = []
     for table, name in zip(tables, names, strict=True):
@@ -201,6 +207,8 @@ def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[P
             made.append(panels.budgets_panel(table, name, steps=ask.step_budgets))
         if ask.epoch_budgets:
             made.append(panels.budgets_panel(table, name, epochs=ask.epoch_budgets))
+        if ask.example_budgets:
+            made.append(panels.budgets_panel(table, name, examples=ask.example_budgets))
     return made
 
 
@@ -252,6 +260,51 @@ def _best_of(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
     ]
 
 
+def _power_lines(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    names = names_of(source.reader, rows)
+    laws = [
+        (name, critical_by_budget(_table(source, row, ask), ask.goals, num_trials=ask.num_trials))
+        for row, name in zip(rows, names, strict=True)
+    ]
+    return [law_panel(laws, "B_crit over budgets", workloads=names)]
+
+
+def _scaling_law(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    names = names_of(source.reader, rows)
+    curves = [
+        (row, name, _asked_curve(source, row, ask, ask.goal)) for row, name in zip(rows, names, strict=True)
+    ]
+    law = scaling_law(curves, ask.against)
+    return [
+        law_panel(
+            [("critical batch size", law)], f"Critical batch size against {law.x_title}", workloads=names
+        )
+    ]
+
+
+def _iso_loss(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    speeds: dict[str, list[Throughput]] = {}
+    for speed in sorted(source.reader.throughput(), key=lambda speed: (speed.source == "scale", speed.time)):
+        one = Throughput(speed.batch_size, speed.np, speed.steps_per_second)
+        speeds.setdefault(speed.workload, []).append(one)
+    made = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        curves = [_asked_curve(source, row, ask, goal) for goal in ask.goals or (None,)]
+        made.append(iso_loss_panel(iso_loss(curves, speeds.get(row.name, [])), name, name))
+    return made
+
+
+def _sensitivity(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    made = []
+    for row, name in zip(rows, names_of(source.reader, rows), strict=True):
+        table = _table(source, row, ask)
+        for parameter in ask.parameters or tuple(sorted(table.parameters)):
+            found = sensitivity(table, parameter, num_trials=ask.num_trials)
+            title = f"{name}: {parameter.replace('_', ' ')}"
+            made.append(sensitivity_panel(found, parameter, table.metric, title, name))
+    return made
+
+
 Maker = Callable[[Source, Sequence["WorkloadRow"], Ask], list[Panel]]
 
 KINDS: Mapping[str, tuple[Maker, str, int]] = {
@@ -263,6 +316,10 @@ KINDS: Mapping[str, tuple[Maker, str, int]] = {
     "stability": (_stability, "Where trials diverge", 2),
     "split": (_split, "Split by a metaparameter", 2),
     "compare": (_compare, "Side by side", 2),
+    "power-lines": (_power_lines, "Critical batch size over several budgets", 1),
+    "scaling-law": (_scaling_law, "Critical batch size against the size of data or model", 1),
+    "iso-loss": (_iso_loss, "Ranks against hours to the same loss", 2),
+    "sensitivity": (_sensitivity, "What a metaparameter costs off its best value", 2),
     "best-of": (_best_of, "Whether the search was long enough", 2),
 }
 """Kind -> (what makes its panels, title, panels beside each other)."""

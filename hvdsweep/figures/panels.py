@@ -148,11 +148,12 @@ def budgets_panel(
     *,
     steps: Sequence[float] | None = None,
     epochs: Sequence[float] | None = None,
+    examples: Sequence[float] | None = None,
     notes: Sequence[str] = (),
     y_limits: Limits = (None, None),
 ) -> Panel:
-    """Best error against batch size under step budgets or epoch budgets, one line each (Figure 11)."""
-    lines = best_under_budgets(table, steps=steps, epochs=epochs)
+    """Best error against batch size under budgets in steps, epochs or training examples, one line each (Figure 11)."""
+    lines = best_under_budgets(table, steps=steps, epochs=epochs, examples=examples)
     series = tuple(
         Series(f"{_short(budget)} {lines.unit}", lines.batch_sizes, value)
         for budget, value in zip(lines.budgets.tolist(), lines.value, strict=True)

@@ -425,3 +425,67 @@ def test_csv_and_json_at_once_is_no_question(run, db):
     code, out, err = run("curve", "--db", db, "--csv", "--json")
     assert (code, out) == (2, "")
     assert "--csv stands beside --json" in err
+
+
+def test_a_goal_without_steps_to_divide_by_is_left_out(run, db):
+    """Of several goals with --normalise those that the batch size reached are shown; the other is named on stderr."""
+    code, out, err = run(
+        "curve", "fc_128/sgd", "--db", db, "--json", "--normalise", 8, "--goal", 0.5, "--goal", 0.1
+    )
+    assert code == 0
+    assert [one["goal"] for one in json.loads(out)] == [0.5]
+    assert "at goal 0.1" in err
+    code, _, err = run("curve", "fc_128/sgd", "--db", db, "--normalise", 8, "--goal", 0.1)
+    assert code == 2
+    assert "batch size 8" in err
+
+
+def test_budgets_may_be_fractions(run, db):
+    """A budget of half a step more than a whole number is that whole number; of half a step less it is one step less."""
+    best = 200 + 200 * 100 // 8
+
+    def steps(budget):
+        out = run("curve", "fc_128/sgd", "--db", db, "--json", "--step-budget", budget)[1]
+        return json.loads(out)[0]["points"][0]["steps"]
+
+    assert [steps(best - 0.5), steps(best), steps(best + 0.5)] == [None, best, best]
+
+
+def test_the_best_at_equal_budgets(run, db):
+    """A column per budget: the best value within it, nothing where a study trained less; the same numbers as JSON and CSV."""
+    asked = ("curve", "fc_128/sgd", "--db", db, "--at-budget", "1000", "--at-budget", "80000 examples")
+    code, out, _ = run(*asked, "--json")
+    assert code == 0
+    (found,) = json.loads(out)
+    first, second = found["at_budget"]
+    assert (first["unit"], first["budget"], second["unit"]) == ("steps", 1000, "examples")
+    # 0.4 at `best` steps, 0.2 at three times as many.
+    expected = []
+    for size in first["batch_sizes"]:
+        best = round(200 * (1 + 100 / size))
+        expected.append(0.2 if 3 * best <= 1000 else 0.4 if best <= 1000 else 0.9)
+    assert first["values"] == expected
+    assert second["values"][0] == 0.2
+    assert first["best_batch_size"] == first["batch_sizes"][expected.index(0.2)]
+    text = run(*asked)[1]
+    assert "best batch size" in text
+    assert "at equal budgets" in text
+    assert run(*asked, "--csv")[1].startswith("part,panel,series,x,y")
+    assert run("curve", "--db", db, "--at-budget", "soon")[0] == 2
+
+
+def test_the_scaling_law_of_two_workloads(run, db):
+    """Critical batch sizes against the data's sizes, and the power law that goes through both."""
+    conn = connect(db)
+    conn.execute("UPDATE workloads SET train_examples = 4000 WHERE name LIKE '%momentum'")
+    conn.close()
+    code, out, err = run("figure", "scaling-law", "--db", db, "--json")
+    assert code == 0, err
+    (panel,) = json.loads(out)["panels"]
+    (line,) = panel["series"]
+    assert panel["x"]["title"] == "training examples"
+    assert line["x"] == [1000, 4000]
+    (law,) = panel["references"]
+    assert law["label"].startswith("B* = ")
+    assert [y for _, y in law["points"]] == pytest.approx(line["y"])
+    assert run("figure", "scaling-law", "--db", db, "--against", "model")[0] == 2
