@@ -108,7 +108,7 @@ def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: L
 
 def widened(name: str, dimension: Range, *, lower: bool) -> Range | None:
     """The range with its lower or upper end moved out to a round number; None where the metaparameter ends there."""
-    from hvdsweep.sweep.check_search import DOMAINS
+    from hvdsweep.sweep.metaparameters import DOMAINS
 
     if name == "learning_rate_decay_steps":
         # It belongs to the budget, not to a guess about where the best lies.

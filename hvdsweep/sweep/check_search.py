@@ -3,72 +3,24 @@ algorithm."""
 
 from __future__ import annotations
 
-import math
-import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hvdsweep.sweep.findings import Findings
 from hvdsweep.sweep.messages import Location, shown
-from hvdsweep.sweep.metaparameters import METAPARAMETERS, ChoiceRange, IntegerRange, ScaledRange
+from hvdsweep.sweep.metaparameters import (
+    DOMAINS,
+    METAPARAMETERS,
+    ChoiceRange,
+    Domain,
+    IntegerRange,
+    ScaledRange,
+)
 from hvdsweep.sweep.resolve import DECAY_METAPARAMETERS, given, steps_for
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
 
-LARGEST_FLOAT32 = 3.4028234663852886e38
-SMALLEST_FLOAT32 = 1.1754943508222875e-38
-"""The least normal number: those below it are 0 on many processors."""
-
 Given = float | ScaledRange | IntegerRange | ChoiceRange
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The values a metaparameter may have."""
-
-    low: float
-    low_included: bool
-    high: float = math.inf
-    high_included: bool = False
-    whole: bool = False
-
-    def problem(self, value: float) -> str | None:
-        """Why `value` is not one of them, as the rest of a sentence."""
-        return self._outside(value) or self._rounded(value)
-
-    def _rounded(self, value: float) -> str | None:
-        """Training computes in float32, which ends earlier and is coarser."""
-        if abs(value) > LARGEST_FLOAT32:
-            return f"is beyond float32, in which training computes (at most {LARGEST_FLOAT32:.3g})"
-        if value and abs(value) < SMALLEST_FLOAT32:
-            return (
-                f"is 0 in float32, in which training computes (write 0, or at least {SMALLEST_FLOAT32:.3g})"
-            )
-        single = struct.unpack("f", struct.pack("f", value))[0]
-        if problem := self._outside(single):
-            return f"{problem} in float32, in which training computes: it becomes {single:g}"
-        return None
-
-    def _outside(self, value: float) -> str | None:
-        if value < self.low or (value == self.low and not self.low_included):
-            return f"is below {self.low:g}" if self.low_included else f"is not above {self.low:g}"
-        if value > self.high or (value == self.high and not self.high_included):
-            return f"is above {self.high:g}" if self.high_included else f"is not below {self.high:g}"
-        if self.whole and not float(value).is_integer():
-            return "is not a whole number"
-        return None
-
-
-DOMAINS: dict[str, Domain] = {
-    "learning_rate": Domain(0, low_included=False),
-    "momentum": Domain(0, low_included=True, high=1),
-    "end_learning_rate_factor": Domain(0, low_included=False, high=1, high_included=True),
-    "learning_rate_decay_steps": Domain(1, low_included=True, whole=True),
-    "label_smoothing": Domain(0, low_included=True, high=1),
-    "weight_decay": Domain(0, low_included=True),
-    "dropout": Domain(0, low_included=True, high=1),
-}
 
 
 def check_search(findings: Findings, info: DatasetInfo | None) -> None:

@@ -99,6 +99,8 @@ class Checked:
     """As in `LoadedSweep`; also where there are mistakes."""
     locations: tuple[str, ...] = field(default=(), repr=False)
     """The key of each problem, for marking it in an editor; "" for the text as a whole."""
+    doubtful: tuple[str, ...] = field(default=(), repr=False)
+    """The key of each warning."""
 
 
 def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> LoadedSweep:
@@ -176,11 +178,12 @@ def check_text(
             # sizes.
             warnings = [entry for entry in warnings if entry.location[:2] != ("search", "override")]
     warned = tuple(_sentence(filename, entry, origins) for entry in warnings)
+    doubtful = tuple(key_of(entry.location) for entry in warnings)
     if problems or sweep is None:
         sentences = tuple(_sentence(filename, entry, origins) for entry in problems)
-        return Checked(None, sentences, warned, tuple(key_of(entry.location) for entry in problems))
+        return Checked(None, sentences, warned, tuple(key_of(entry.location) for entry in problems), doubtful)
     loaded = LoadedSweep(sweep, sweep.name or name or Path(filename).stem, source=source, warnings=warned)
-    return Checked(loaded, warnings=warned)
+    return Checked(loaded, warnings=warned, doubtful=doubtful)
 
 
 def _beyond_64_bits(value: object, place: Location = ()) -> Iterator[tuple[Location, int]]:

@@ -3,7 +3,10 @@ file."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+import struct
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
@@ -46,6 +49,50 @@ class Table(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+    ONE_OF: ClassVar[tuple[str, ...]] = ()
+    """Keys of which a table gives one."""
+
+
+LARGEST_FLOAT32 = 3.4028234663852886e38
+SMALLEST_FLOAT32 = 1.1754943508222875e-38
+"""The least normal number: those below it are 0 on many processors."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values a metaparameter may have."""
+
+    low: float
+    low_included: bool
+    high: float = math.inf
+    high_included: bool = False
+    whole: bool = False
+
+    def problem(self, value: float) -> str | None:
+        """Why `value` is not one of them, as the rest of a sentence."""
+        return self._outside(value) or self._rounded(value)
+
+    def _rounded(self, value: float) -> str | None:
+        """Training computes in float32, which ends earlier and is coarser."""
+        if abs(value) > LARGEST_FLOAT32:
+            return f"is beyond float32, in which training computes (at most {LARGEST_FLOAT32:.3g})"
+        if value and abs(value) < SMALLEST_FLOAT32:
+            return (
+                f"is 0 in float32, in which training computes (write 0, or at least {SMALLEST_FLOAT32:.3g})"
+            )
+        single = struct.unpack("f", struct.pack("f", value))[0]
+        if problem := self._outside(single):
+            return f"{problem} in float32, in which training computes: it becomes {single:g}"
+        return None
+
+    def _outside(self, value: float) -> str | None:
+        if value < self.low or (value == self.low and not self.low_included):
+            return f"is below {self.low:g}" if self.low_included else f"is not above {self.low:g}"
+        if value > self.high or (value == self.high and not self.high_included):
+            return f"is above {self.high:g}" if self.high_included else f"is not below {self.high:g}"
+        if self.whole and not float(value).is_integer():
+            return "is not a whole number"
+        return None
 
 
 class ScaledRange(Table):
@@ -110,34 +157,49 @@ LEARNING_RATE_EXAMPLE = {"scale": "log", "min": 0.001, "max": 10.0}
 class Metaparameters(Table):
     """Every metaparameter a trial may have: a number (fixed), or a range to search."""
 
-    learning_rate: Metaparameter | None = Field(default=None, examples=[LEARNING_RATE_EXAMPLE])
+    learning_rate: Annotated[Metaparameter | None, Domain(0, low_included=False)] = Field(
+        default=None, examples=[LEARNING_RATE_EXAMPLE, 0.1]
+    )
     """Initial learning rate, above 0. Required."""
-    momentum: Metaparameter | None = Field(
-        default=None, examples=[{"scale": "reverse_log", "min": 0.8, "max": 0.999}]
+    momentum: Annotated[Metaparameter | None, Domain(0, low_included=True, high=1)] = Field(
+        default=None, examples=[{"scale": "reverse_log", "min": 0.8, "max": 0.999}, 0.9]
     )
     """Momentum of `momentum` and `nesterov_momentum`, which require it, in [0, 1). Left out of the space of
     `sgd`."""
-    end_learning_rate_factor: Metaparameter | None = Field(
-        default=None, examples=[{"scale": "log", "min": 1e-4, "max": 0.1}]
-    )
+    end_learning_rate_factor: Annotated[
+        Metaparameter | None, Domain(0, low_included=False, high=1, high_included=True)
+    ] = Field(default=None, examples=[{"scale": "log", "min": 1e-4, "max": 0.1}, 0.01])
     """The decayed learning rate as a share of the initial one, in (0, 1]. Only with `schedule = "linear"`,
     where it is searched on a log scale from 1e-4 to 0.1 if this key is left out."""
-    learning_rate_decay_steps: Metaparameter | None = Field(
-        default=None, examples=[{"scale": "integer", "min": 1000, "max": 2000}]
+    learning_rate_decay_steps: Annotated[Metaparameter | None, Domain(1, low_included=True, whole=True)] = (
+        Field(default=None, examples=[{"scale": "integer", "min": 1000, "max": 2000}, 1500])
     )
     """Steps until the learning rate is decayed, a whole number of at least 1. Only with `schedule =
     "linear"`, where it is searched from half the budget's steps to all of them if this key is left out."""
-    label_smoothing: Metaparameter | None = Field(
-        default=None, examples=[{"scale": "choice", "values": [0.0, 0.01, 0.1]}]
+    label_smoothing: Annotated[Metaparameter | None, Domain(0, low_included=True, high=1)] = Field(
+        default=None,
+        examples=[
+            {"scale": "choice", "values": [0.0, 0.01, 0.1]},
+            {"scale": "linear", "min": 0.0, "max": 0.2},
+            0.1,
+        ],
     )
     """Probability moved from the label to the other classes, in [0, 1). Only for data sets with classes."""
-    weight_decay: Metaparameter | None = Field(
-        default=None, examples=[{"scale": "log", "min": 1e-6, "max": 1e-3}]
+    weight_decay: Annotated[Metaparameter | None, Domain(0, low_included=True)] = Field(
+        default=None, examples=[{"scale": "log", "min": 1e-6, "max": 1e-3}, 1e-4]
     )
     """Factor of the weights added to the gradient (L2), at least 0."""
-    dropout: Metaparameter | None = Field(default=None, examples=[0.4])
+    dropout: Annotated[Metaparameter | None, Domain(0, low_included=True, high=1)] = Field(
+        default=None, examples=[0.4, {"scale": "linear", "min": 0.0, "max": 0.5}]
+    )
     """Dropout rate in [0, 1), instead of the model's default. Only for models with dropout."""
 
 
 METAPARAMETERS = tuple(Metaparameters.model_fields)
 """Names of all metaparameters, in the order the file's reference lists them."""
+
+DOMAINS = {
+    name: next(entry for entry in about.metadata if isinstance(entry, Domain))
+    for name, about in Metaparameters.model_fields.items()
+}
+"""Metaparameter -> the values it may have."""

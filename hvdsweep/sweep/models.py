@@ -3,9 +3,9 @@ keys: `checks`."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from hvdsweep.store.schema import LARGEST_STEP, LONGEST_NAME
 from hvdsweep.sweep.batch_sizes import LARGEST
@@ -28,23 +28,26 @@ class SearchOverride(Metaparameters):
     """The batch sizes it holds for. A batch size not in the sweep is allowed: it may be added later."""
 
 
-class Point(Table):
-    """One exact trial."""
+def _point_fields() -> dict[str, Any]:
+    """A number for every metaparameter."""
+    fields: dict[str, Any] = {}
+    for name, about in Metaparameters.model_fields.items():
+        plain = [example for example in about.examples or [] if not isinstance(example, dict)]
+        example = plain[0] if plain else (about.examples or [{}])[0].get("min")
+        fields[name] = (
+            float | None,
+            Field(default=None, examples=[example], description="As in [search]."),
+        )
+    return fields
 
-    learning_rate: float | None = Field(default=None, examples=[0.1])
-    """As in [search]."""
-    momentum: float | None = Field(default=None, examples=[0.9])
-    """As in [search]."""
-    end_learning_rate_factor: float | None = Field(default=None, examples=[0.01])
-    """As in [search]."""
-    learning_rate_decay_steps: float | None = Field(default=None, examples=[1500])
-    """As in [search]."""
-    label_smoothing: float | None = Field(default=None, examples=[0.1])
-    """As in [search]."""
-    weight_decay: float | None = Field(default=None, examples=[1e-4])
-    """As in [search]."""
-    dropout: float | None = Field(default=None, examples=[0.4])
-    """As in [search]."""
+
+if TYPE_CHECKING:
+
+    class Point(Table):
+        """One exact trial."""
+
+else:
+    Point = create_model("Point", __base__=Table, __doc__="One exact trial.", **_point_fields())
 
 
 class Search(Metaparameters):
@@ -76,6 +79,8 @@ class Goal(Table):
 
 
 class _Amount(Table):
+    ONE_OF = ("steps", "examples", "epochs")
+
     steps: int | None = Field(default=None, ge=1, le=LARGEST_STEP, examples=[2000])
     """Updates of the weights."""
     examples: int | None = Field(default=None, ge=1, le=2**60, examples=[100000])
@@ -101,6 +106,8 @@ class Budget(_Amount):
 
 class Evaluation(Table):
     """When a trial is measured, and on what. The last step is always measured."""
+
+    ONE_OF = ("every", "count")
 
     every: int | None = Field(default=None, ge=1, examples=[20])
     """Steps between measurements. Not beside `count`."""

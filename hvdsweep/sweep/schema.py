@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from hvdsweep.sweep.models import Sweep
+from hvdsweep.sweep.models import Budget, Sweep
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 USER_CODE = {
@@ -47,7 +47,7 @@ def sweep_schema() -> dict[str, Any]:
     _names(properties["model"], [{"enum": models}, widths, USER_CODE])
     schema["anyOf"] = [{"required": ["algorithms"]}, {"required": ["algorithm"]}]
     for table in ("Budget", "BudgetOverride"):
-        schema["$defs"][table]["oneOf"] = [{"required": [key]} for key in ("steps", "examples", "epochs")]
+        schema["$defs"][table]["oneOf"] = [{"required": [key]} for key in Budget.ONE_OF]
     del schema["title"]
     return {"$schema": DIALECT, "title": "hvdsweep sweep file", **_tidy(schema)}
 

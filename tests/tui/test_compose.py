@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -594,6 +593,20 @@ async def test_compose_and_launch_by_keys_alone(empty, launches, tmp_path):
         load_sweep(tmp_path / "digits.toml")
 
 
+async def test_a_list_takes_what_is_typed(empty):
+    """A value that the list does not have, and the field would accept, can be taken from the list."""
+    async with pilot_of(empty, place="compose") as pilot:
+        screen_of(pilot).set_focus(row(pilot, "model").first())
+        await pilot.press("enter")
+        await settle(pilot)
+        pilot.app.screen.query_one(Input).value = "fc_64"
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert parsed(text_of(pilot))["model"] == "fc_64"
+        assert screen_of(pilot).outlook.sound
+
+
 async def click_word(pilot: Pilot[None], key: str, word: str, kind: type = Ticks) -> None:
     """Click one word of a choice."""
     control = row(pilot, key).query_one(kind)
@@ -751,6 +764,9 @@ async def test_another_file_is_not_overwritten_silently(empty, tmp_path):
     async with pilot_of(empty, place="compose") as pilot:
         for last, content in (("escape", "theirs"), ("enter", TEMPLATE)):
             await pilot.press("ctrl+s")
+            await settle(pilot)
+            assert pilot.app.screen.query_one(Input).value.endswith("digits-2.toml")
+            pilot.app.screen.query_one(Input).value = "digits.toml"
             await settle(pilot)
             assert "holds something else" in str(pilot.app.screen.query_one(".outlook", Static).content)
             await pilot.press("enter")
@@ -1004,9 +1020,3 @@ async def test_a_burst_of_keys_reaches_the_fields_it_is_meant_for(empty):
         await settle(pilot)
         studies = parsed(text_of(pilot))["studies"]
         assert (studies["trials"], studies["max_trials"], studies["seed"]) == (9, 40, 3)
-
-
-def test_the_launcher_is_the_shared_one() -> None:
-    """The screen asks the same function as the other screens to start a launch."""
-    spawn: Callable[..., Launched] = launching.spawn_launch
-    assert spawn.__module__ == "tui.launching"

@@ -95,7 +95,10 @@ def look(inquiry: Inquiry) -> Outlook:
         Remark(key, _sentence(text, key))
         for text, key in zip(checked.problems, checked.locations, strict=True)
     )
-    warnings = tuple(_warning(text) for text in checked.warnings)
+    warnings = tuple(
+        Remark(key, _sentence(text, key))
+        for text, key in zip(checked.warnings, checked.doubtful, strict=True)
+    )
     facts = _facts(inquiry.text)
     if checked.loaded is None:
         place = _place(problems, inquiry.text)
@@ -111,11 +114,6 @@ def look(inquiry: Inquiry) -> Outlook:
 def _sentence(text: str, key: str) -> str:
     text = text.removeprefix(f"{FILE}: ")
     return text.removeprefix(f"{key}: ") if key else text
-
-
-def _warning(text: str) -> Remark:
-    key, _, sentence = text.removeprefix(f"{FILE}: ").partition(": ")
-    return Remark(key, sentence)
 
 
 def _place(problems: Iterable[Remark], text: str) -> tuple[int, int] | None:

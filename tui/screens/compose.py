@@ -62,7 +62,18 @@ class ComposeScreen(ComposePanes):
         if row.choices is None:
             return
         entries = [Entry(value, value, about) for value, about in row.choices()]
-        dialog = ListDialog(row.label.capitalize(), entries, current=row.text.strip())
+
+        def as_typed(text: str) -> Entry | None:
+            """What no entry matches may still be a value."""
+            listed = any(text.lower() in f"{entry.words} {entry.about}".lower() for entry in entries)
+            return None if listed else Entry(text, text, "as typed")
+
+        dialog = ListDialog(
+            row.label.capitalize(),
+            entries,
+            current=row.text.strip(),
+            free=as_typed,
+        )
         self.app.push_screen(dialog, lambda value: row.take(value) if value is not None else None)
 
     def action_start_from(self) -> None:
@@ -153,7 +164,7 @@ class ComposeScreen(ComposePanes):
         from tui.widgets.form_dialogs import SaveDialog
 
         outlook = self.outlook
-        path = self.draft.file or Path.cwd() / f"{_file_name(self._title())}.toml"
+        path = self.draft.file or _free(Path.cwd() / f"{_file_name(self._title())}.toml")
         mistakes = 0 if outlook is None else len(outlook.problems)
         dialog = SaveDialog(path, own=self.draft.file, launch=launch, mistakes=mistakes)
         self.app.push_screen(dialog, partial(self._path_given, launch=bool(launch)))
@@ -197,6 +208,15 @@ class ComposeScreen(ComposePanes):
         if moved:
             # The user's own modules are looked for beside the file.
             self._check()
+
+
+def _free(path: Path) -> Path:
+    """`digits-2.toml` where there is a `digits.toml`: the next name that no file has."""
+    number, stem = 1, path.stem
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stem}-{number}{path.suffix}")
+    return path
 
 
 def _file_name(title: str) -> str:
