@@ -153,7 +153,7 @@ def kill(run: Submitted) -> None:
     for pid in run.cluster.processes(run.node_of()):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
-    wait_for(lambda: not run.state()["shards"][0]["active"], "the killed job's end")
+    wait_for(lambda: not any(shard["active"] for shard in run.state()["shards"]), "the end of killed jobs")
     run.jobs += json.loads(run.batch("resubmit", "--json"))["jobs"]
 
 
