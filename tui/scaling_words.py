@@ -253,5 +253,7 @@ def point_words(name: str, point: Point, measure: str) -> str:
         unit = point.batch_size if examples else 1
         say = short if examples else _whole
         words += f" ({_spread(point, unit, say)})"
-    values = [f"{key.replace('_', ' ')} {value:.3g}" for key, value in sorted(point.parameters.items())]
+    values = [
+        f"{key.replace('_', ' ')} {number(value, 3)}" for key, value in sorted(point.parameters.items())
+    ]
     return " · ".join([words, *values, f"trial {point.trial}"])

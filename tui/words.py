@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
+from hvdsweep.words import short_value
+
 CONDITIONS: Mapping[str, tuple[str, str, str]] = {
     "RUNNING": ("●", "running", "$success"),
     "STOPPING": ("◐", "stopping", "$warning"),
@@ -72,15 +74,15 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A number as short as it may be, with so many significant digits."""
+def number(value: object, digits: int = 4) -> str:
+    """A number as short as it may be, with so many significant digits; other values of a metaparameter as they are."""
     if value is None:
         return "–"
-    if math.isnan(value):
-        return "nan"
-    if value == int(value) and abs(value) < 1e6 if math.isfinite(value) else False:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return short_value(value)
+    if abs(value) < 1e6 and value == int(value):
         return str(int(value))
-    return f"{value:.{digits}g}"
+    return f"{value:.{digits}g}" if isinstance(value, float) or abs(value) < 1e300 else short_value(value)
 
 
 def count(value: int) -> str:

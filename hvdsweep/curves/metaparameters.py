@@ -38,7 +38,8 @@ def heuristics(batch_sizes: Ints | Floats, values: Floats) -> tuple[Floats, Floa
         nothing = np.full(len(values), np.nan)
         return nothing, nothing.copy()
     ratio = batch_sizes / batch_sizes[known[0]]
-    return values[known[0]] * ratio, values[known[0]] * np.sqrt(ratio)
+    with np.errstate(over="ignore"):
+        return values[known[0]] * ratio, values[known[0]] * np.sqrt(ratio)
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ class WorkloadTable:
         if rate is None:
             return _frozen(np.full(len(self.study), np.nan))
         momentum = np.nan_to_num(self.parameters.get("momentum", np.zeros(len(self.study))), nan=0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return _frozen(rate / (1.0 - momentum))
 
     # -- parts of the table ----------------------------------------------------------------------------------------

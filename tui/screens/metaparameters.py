@@ -193,7 +193,7 @@ class MetaparametersScreen(DoubtsPlace):
             if table.stopped[trial]:
                 came = f"stopped after {plural(int(table.steps[trial]), 'step')}, {came}"
         names = sorted(table.parameters_of(trial).items(), key=lambda item: item[0] != "learning_rate")
-        values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in names]
+        values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in names]
         return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])
 
     def _describe_rate(self, reading: Reading) -> str:
@@ -201,7 +201,9 @@ class MetaparametersScreen(DoubtsPlace):
         if self.curve is None:
             return ""
         point = self.curve.points[reading.index]
-        values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in sorted(point.parameters.items())]
+        values = [
+            f"{name.replace('_', ' ')} {number(value)}" for name, value in sorted(point.parameters.items())
+        ]
         return " · ".join(
             [f"at {count(point.batch_size)}: {number(reading.y)}", *values, f"trial {point.trial}"]
         )

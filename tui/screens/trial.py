@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from textual.widgets import Static
 from hvdsweep.repeats import trial_name
 from hvdsweep.states import Status
 from hvdsweep.store.rows import TrialRow, WorkloadRow
+from hvdsweep.visible import visible
+from hvdsweep.words import as_float
 from tui.actions import bindings
 from tui.screens.base import Place
 from tui.selection import Selection
@@ -145,7 +148,7 @@ class TrialScreen(Place):
         self.query_one("#words").border_title = (
             "Why it failed" if trial.status is Status.INCOMPLETE else "What was said"
         )
-        self.query_one("#words Static", Static).update(said)
+        self.query_one("#words Static", Static).update(visible(said, lines=True))
         self._draw()
 
     def _show_facts(self) -> None:
@@ -212,7 +215,7 @@ def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple
     trial = found.trial
     share = f" of {count(trial.train_steps)}" if trial.train_steps else ""
     facts: list[tuple[str, str | Content]] = [
-        ("workload", trial.workload),
+        ("workload", visible(trial.workload)),
         ("batch size", count(trial.batch_size)),
         ("number", f"{trial_name(trial.number)} of its study"),
         ("status", outcome(trial)),
@@ -229,15 +232,16 @@ def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple
     if trial.gang_id is not None:
         facts.append(("gang", str(trial.gang_id)))
     if trial.chosen:
-        facts.append(("chosen", trial.chosen))
+        facts.append(("chosen", visible(trial.chosen)))
     if trial.seed is not None:
         facts.append(("seed", str(trial.seed)))
     parameters: list[tuple[str, str | Content]] = [
-        (name.replace("_", " "), f"{value:.6g}") for name, value in trial.parameters.items()
+        (visible(name.replace("_", " ")), number(value, 6)) for name, value in trial.parameters.items()
     ]
-    rate, momentum = trial.parameters.get("learning_rate"), trial.parameters.get("momentum")
-    if rate is not None and momentum is not None and momentum < 1:
-        parameters.append(("effective rate", f"{rate / (1 - momentum):.6g}"))
+    rate = as_float(trial.parameters.get("learning_rate"))
+    momentum = as_float(trial.parameters.get("momentum"))
+    if math.isfinite(rate) and momentum < 1:
+        parameters.append(("effective rate", number(rate / (1 - momentum), 6)))
     return facts, parameters
 
 

@@ -6,6 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from hvdsweep.visible import visible
+
 
 class Notice(Vertical):
     """A heading, a text and a hint, in the middle of whatever room there is."""
@@ -39,5 +41,5 @@ class Notice(Vertical):
         self._said = (heading, text, hint)
         for name, words in (("heading", heading), ("text", text), ("hint", hint)):
             line = self.query_one(f".{name}", Static)
-            line.update(words)
+            line.update(visible(words, lines=True))
             line.display = bool(words)

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
+from hvdsweep.visible import visible
 from tui.widgets.typing import Field
 
 
@@ -71,7 +72,7 @@ class Prompt(Vertical):
 
     def wrong(self, problem: str) -> None:
         """Say what is wrong; "" nothing."""
-        self.query_one(Static).update(problem)
+        self.query_one(Static).update(visible(problem, lines=True))
         self.set_class(bool(problem), "-wrong")
 
     @on(Input.Changed)
