@@ -88,6 +88,8 @@ class SweepView:
     work_seconds: float | None
     eta_seconds: float | None
     studies: tuple[StudyView, ...]
+    checkpoint_bytes: int = 0
+    """On disk, of its running trials."""
 
     @property
     def condition(self) -> str:
