@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,10 @@ def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
             checks.append(check)
             if not as_json:
                 _print(check)
+        for check in _on_gpus(checks):
+            checks.append(check)
+            if not as_json:
+                _print(check)
     failed = sum(check.status == "failed" for check in checks)
     warnings = sum(check.status == "warning" for check in checks)
     if as_json:
@@ -56,6 +61,15 @@ def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
     else:
         click.echo(_verdict(failed, warnings))
     sys.exit(1 if failed else 0)
+
+
+def _on_gpus(checks: Sequence[Check]) -> list[Check]:
+    """An allreduce with a rank on each GPU that TensorFlow sees; nothing without one."""
+    from hvdsweep.launch.allreduce import allreduce_checks
+    from hvdsweep.launch.hosts import Host
+
+    count = max((check.details.get("tensorflow_gpus", 0) for check in checks), default=0)
+    return allreduce_checks((Host("localhost", count),), on_gpus=True) if count else []
 
 
 def _print(check: Check) -> None:

@@ -191,6 +191,8 @@ def launch(
     The same command again resumes where it stopped; more trials or batch sizes extend the sweep. Ctrl-C stops cleanly. Exit
     code: 0 everything is trained, 1 some trials could not be, 2 bad input (nothing written), 130 stopped before the end.
     """
+    from hvdsweep.launch.hosts import check_gpus
+    from hvdsweep.launch.machine import gpus
     from hvdsweep.launch.settings import Settings
     from hvdsweep.sweep import Overrides
 
@@ -203,6 +205,7 @@ def launch(
     plans, machines = checked(workloads, sweeps, db, overrides, where, problems)
     if isinstance(np, str):
         slots, machines = _auto(slots, machines)
+    check_gpus(machines, slots or int(np if np != "auto" else 1), len(gpus()))
     absent = absent_data(plans)
     if not absent:
         plans = proved(plans, sweeps, db, start_timeout)

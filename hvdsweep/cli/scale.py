@@ -77,7 +77,11 @@ def scale(
         raise UserError("WORKLOAD: none given. Name a sweep file or a preset, or ask for --show.")
     counts = _counts(ranks or "1,2")
     plans, cases, machines = _checked(workloads, batch_sizes, where, counts)
+    from hvdsweep.launch.hosts import check_gpus
+    from hvdsweep.launch.machine import gpus
     from hvdsweep.launch.scale import Scale
+
+    check_gpus(machines, counts[-1], len(gpus()))
 
     measure = Scale(cases, counts, seconds=seconds, hosts=machines, threads=threads, build=where.builder())
     outcome = _measure(measure, db)

@@ -36,11 +36,14 @@ def allreduce_checks(
     environment: Mapping[str, str] | None = None,
     build: CommandBuilder = gang_command,
     locks: Path | None = None,
+    on_gpus: bool = False,
 ) -> list[Check]:
     """Start a rank on every slot of `hosts`, have them add vectors up; report the sum, the speed and Horovod's build.
 
-    `locks`: a folder where ranks on other hosts look whether they see a lock of this one. No process is left.
+    `locks`: a folder where ranks on other hosts look whether they see a lock of this one. `on_gpus`: each rank takes a GPU, and
+    only the sum is reported. No process is left.
     """
+    name = "allreduce on GPUs" if on_gpus else "allreduce"
     me = ProcessId.current()
     inherited = os.environ if environment is None else environment
     ranks = sum(host.slots for host in hosts)
@@ -53,7 +56,14 @@ def allreduce_checks(
                 inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
             ).variables
             command = build(
-                as_started(hosts), MODULE, ["--out", str(out), *(["--locks", str(locks)] if locks else [])]
+                as_started(hosts),
+                MODULE,
+                [
+                    "--out",
+                    str(out),
+                    *(["--locks", str(locks)] if locks else []),
+                    *(["--gpus"] if on_gpus else []),
+                ],
             )
             with (Path(folder) / "horovodrun.log").open("wb") as log:
                 process = subprocess.Popen(
@@ -66,7 +76,7 @@ def allreduce_checks(
                     preexec_fn=end_with_parent(os.getpid()),
                 )
         except (OSError, HvdsweepError) as error:
-            return [Check("allreduce", "failed", str(error), REMEDY)]
+            return [Check(name, "failed", str(error), REMEDY)]
         try:
             code: int | None = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -77,13 +87,14 @@ def allreduce_checks(
         taken = time.monotonic() - begun
         if code == 0 and out.exists():
             probe = json.loads(out.read_text(encoding="utf-8"))
+            if on_gpus:
+                return judged(probe, taken, with_gpus=True, name=name)[:1]
             checks = judged(probe, taken, with_gpus=bool(gpus(inherited)))
             return [*checks, *([locking(locks, probe["locks"])] if locks else [])]
         what = str(death_of(Path(folder), code)) if code is not None else f"no answer within {seconds:.0f} s"
         if out.exists() and not json.loads(out.read_text(encoding="utf-8"))["sum_is_right"]:
             what = "the ranks' sum is wrong"
-    built = check_build()
-    return [Check("allreduce", "failed", what, REMEDY, {"horovod_build": built})]
+    return [Check(name, "failed", what, REMEDY, {} if on_gpus else {"horovod_build": check_build()})]
 
 
 def locking(folder: Path, answers: Sequence[str]) -> Check:
@@ -104,25 +115,32 @@ def locking(folder: Path, answers: Sequence[str]) -> Check:
     return Check("locks", "warning", f"files in {folder} cannot be locked", remedy, details)
 
 
-def judged(probe: Mapping[str, Any], seconds: float, *, with_gpus: bool) -> list[Check]:
+def judged(
+    probe: Mapping[str, Any], seconds: float, *, with_gpus: bool, name: str = "allreduce"
+) -> list[Check]:
     """The checks that a probe's answer makes; `seconds` from start to end, `with_gpus`: this machine has some."""
+    count = "1 rank" if probe["ranks"] == 1 else f"{probe['ranks']} ranks"
     found = (
-        f"{probe['ranks']} ranks: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "
+        f"{count}: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "
         f"{size(probe['large_bytes'])}; started, asked and ended in {seconds:.1f} s"
     )
     details = {**probe, "seconds": seconds}
     checks = [
-        Check("allreduce", "ok", found, details=details)
+        Check(name, "ok", found, details=details)
         if probe["sum_is_right"]
-        else Check("allreduce", "failed", "the ranks' sum is wrong", REMEDY, details)
+        else Check(name, "failed", "the ranks' sum is wrong", REMEDY, details)
     ]
     built = probe["built"]
     parts = ", ".join(
         f"{name} {'yes' if built[key] else 'no'}"
         for name, key in (("Gloo", "gloo"), ("NCCL", "nccl"), ("MPI", "mpi"))
     )
+    version = probe["nccl_version"]
+    if version > 1:
+        parts = parts.replace("NCCL yes", f"NCCL {version // 10000}.{version // 100 % 100}.{version % 100}")
     details = {
         "built": built,
+        "nccl_version": version,
         "tensorflow_gpus": probe["tensorflow_gpus"],
         "tensorflow_cuda": probe["tensorflow_cuda"],
     }
@@ -131,12 +149,12 @@ def judged(probe: Mapping[str, Any], seconds: float, *, with_gpus: bool) -> list
             Check("horovod build", "failed", parts, "Compile Horovod with HOROVOD_WITH_GLOO=1.", details)
         )
     elif with_gpus and not built["nccl"]:
-        remedy = "Gradients travel through main memory. Compile Horovod with HOROVOD_GPU_OPERATIONS=NCCL (docs/launching.md)."
+        remedy = "Gradients travel through main memory. Build Horovod with NCCL: `make install GPU=1` (docs/launching.md)."
         checks.append(Check("horovod build", "warning", parts, remedy, details))
     else:
         checks.append(Check("horovod build", "ok", parts, details=details))
     if with_gpus and not probe["tensorflow_gpus"]:
-        remedy = "Install TensorFlow's CUDA libraries (the `gpu` extra), or check the driver."
+        remedy = "Install TensorFlow's CUDA libraries (`make install GPU=1`), or check the driver."
         checks.append(
             Check(
                 "TensorFlow's GPUs", "warning", "TensorFlow sees none of this machine's GPUs", remedy, details

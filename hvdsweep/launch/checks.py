@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
@@ -231,13 +231,14 @@ def open_files() -> Check:
 def graphics(environment: Mapping[str, str] = os.environ) -> Check:
     """GPUs, as nvidia-smi shows them. None is no fault: ranks train on cores."""
     found = gpus(environment)
-    details = {
-        "gpus": [{"index": gpu.index, "name": gpu.name, "memory_mib": gpu.memory_mib} for gpu in found]
-    }
+    details = {"gpus": [asdict(gpu) for gpu in found]}
     if not found:
         return Check("GPUs", "ok", "none; ranks train on cores", details=details)
-    words = ", ".join(f"{gpu.index}: {gpu.name} ({gpu.memory_mib} MiB)" for gpu in found)
-    return Check("GPUs", "ok", words, details=details)
+    words = ", ".join(
+        f"{gpu.index}: {gpu.name} ({gpu.memory_mib} MiB, compute capability {gpu.capability or 'unknown'})"
+        for gpu in found
+    )
+    return Check("GPUs", "ok", f"driver {found[0].driver or 'unknown'}; {words}", details=details)
 
 
 def database(db: Path) -> Iterator[Check]:

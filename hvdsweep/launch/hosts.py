@@ -201,8 +201,30 @@ def places(alloted: Sequence[Sequence[Host]]) -> list[frozenset[tuple[str, int]]
     return found
 
 
+def check_gpus(hosts: Sequence[Host] | None, np: int, gpus: int) -> None:
+    """UserError where a gang has more ranks on this machine than GPUs, and Horovod averages over NCCL."""
+    here = np
+    if hosts is not None:
+        here = sum(host.slots for host in allot(hosts, np, 1)[0] if is_here(host.name))
+    if not 0 < gpus < here:
+        return
+    from hvdsweep.training.horovodrun import nccl_built
+
+    if nccl_built():
+        raise UserError(shared_gpu(here, gpus))
+
+
+def shared_gpu(ranks: int, gpus: int) -> str:
+    """Why `ranks` ranks of one gang cannot train on `gpus` GPUs of a machine, and what can."""
+    have = f"{gpus} {'GPU' if gpus == 1 else 'GPUs'}"
+    return (
+        f"--np: {ranks} ranks of one trial on a machine with {have}: NCCL needs a GPU for each rank. Ask for --np {gpus}; "
+        "several gangs (--gangs) may share a GPU. To train on cores, set CUDA_VISIBLE_DEVICES to nothing."
+    )
+
+
 def crowding(hosts: Sequence[Host] | None, np: int, gangs: int, cores: int, gpus: int) -> list[str]:
-    """Warnings where ranks outnumber what they run on: slots, this machine's cores, its GPUs. Nothing is refused."""
+    """Warnings where ranks outnumber what they run on: slots, this machine's cores, its GPUs (see also `check_gpus`)."""
     warnings = []
     ranks = np * gangs
     here = ranks

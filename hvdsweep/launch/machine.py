@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -49,6 +49,14 @@ class Gpu:
     """What CUDA_VISIBLE_DEVICES calls it: a number, or a UUID where the environment says so."""
     name: str = ""
     memory_mib: int = 0
+    driver: str = ""
+    """Version of the driver; empty where nvidia-smi does not name it."""
+    capability: str = ""
+    """Compute capability: `9.0`; empty where nvidia-smi is too old to know it."""
+
+
+QUERIES = ("index,uuid,name,memory.total,driver_version,compute_cap", "index,uuid,name,memory.total")
+"""What nvidia-smi is asked for; the second where its version does not know the first."""
 
 
 def gpus(environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
@@ -57,32 +65,34 @@ def gpus(environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
     program = shutil.which("nvidia-smi")
     if program is None or (visible is not None and visible.strip() in ("", "-1", "NoDevFiles")):
         return ()
-    try:
-        listing = subprocess.run(
-            [program, "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return seen(listing, visible)
+    for query in QUERIES:
+        try:
+            listing = subprocess.run(
+                [program, f"--query-gpu={query}", "--format=csv,noheader,nounits"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=True,
+            ).stdout
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return seen(listing, visible)
+    return ()
 
 
 def seen(listing: str, visible: str | None) -> tuple[Gpu, ...]:
-    """The GPUs of nvidia-smi's `listing` (index, uuid, name, MiB), in the order and choice of CUDA_VISIBLE_DEVICES."""
+    """The GPUs of nvidia-smi's `listing` (one of QUERIES), in the order and choice of CUDA_VISIBLE_DEVICES."""
     known: dict[str, Gpu] = {}
     every = []
     for line in listing.splitlines():
         parts = [part.strip() for part in line.split(",")]
-        if len(parts) != 4:
+        if len(parts) not in (4, 6):
             continue
-        index, uuid, name, mib = parts
-        gpu = Gpu(index, name, int(mib) if mib.isdigit() else 0)
+        index, uuid, name, mib, *more = parts
+        gpu = Gpu(index, name, int(mib) if mib.isdigit() else 0, *more)
         every.append(gpu)
         known[index] = gpu
-        known[uuid] = Gpu(uuid, name, gpu.memory_mib)
+        known[uuid] = replace(gpu, index=uuid)
     if visible is None:
         return tuple(every)
     chosen = []
@@ -95,5 +105,5 @@ def seen(listing: str, visible: str | None) -> tuple[Gpu, ...]:
         if not matches:
             # CUDA itself stops at the first device it does not know.
             break
-        chosen.append(Gpu(entry, matches[0].name, matches[0].memory_mib))
+        chosen.append(replace(matches[0], index=entry))
     return tuple(chosen)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from shlex import quote
@@ -45,6 +46,13 @@ def compiled_library() -> Any:
     for library in LIBRARIES:
         ctypes.CDLL(str(_folder("tensorflow") / library), mode=ctypes.RTLD_GLOBAL)
     return HorovodBasics(str(_folder("horovod") / "tensorflow" / "mpi_ops.py"), "mpi_lib")
+
+
+def nccl_built() -> bool:
+    """Whether Horovod was compiled with NCCL, asked of its library in a process of its own; False where nobody knows."""
+    code = "from hvdsweep.training.horovodrun import compiled_library as c; print(int(c().nccl_built()))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return ran.stdout.strip() not in ("", "0")
 
 
 def _folder(package: str) -> Path:

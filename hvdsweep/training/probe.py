@@ -1,6 +1,7 @@
 """A tiny gang: adds up known vectors over its ranks, measures how long that takes, and says what Horovod was built with.
 
-`hvdsweep doctor` starts it exactly as gangs are started. Rank 0 writes one JSON object to `--out`.
+`hvdsweep doctor` starts it exactly as gangs are started. Rank 0 writes one JSON object to `--out`. Vectors are in main memory,
+with `--gpus` on a GPU for each rank.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hvdsweep.training.rank import take_gpu
+
 SMALL = 1_000
 """Floats in the vector whose allreduce is all latency."""
 LARGE = 1_000_000
@@ -31,6 +34,7 @@ def main() -> int:
     parser.add_argument(
         "--locks", type=Path, help="a folder in which ranks see whether they see each other's locks"
     )
+    parser.add_argument("--gpus", action="store_true", help="a GPU for each rank")
     options = parser.parse_args()
     begun = time.perf_counter()
     from hvdsweep.training.imports import import_tensorflow
@@ -41,28 +45,16 @@ def main() -> int:
     imported = time.perf_counter()
     hvd.init()
     joined = time.perf_counter()
-    rank, size = hvd.rank(), hvd.size()
-    # Small integers: their sum is exact in float32 whatever the order.
-    vector = tf.range(SMALL, dtype=tf.float32) * (rank + 1)
-    total = hvd.allreduce(vector, op=hvd.Sum, name="probe.sum").numpy()
-    expected = tf.range(SMALL, dtype=tf.float32).numpy() * (size * (size + 1) // 2)
-    right = bool((total == expected).all())
-    result: dict[str, Any] = {
-        "ranks": size,
-        "sum_is_right": right,
-        "small_ms": _milliseconds(hvd, tf.zeros(SMALL), "probe.small"),
-        "large_ms": _milliseconds(hvd, tf.zeros(LARGE), "probe.large"),
-        "large_bytes": 4 * LARGE,
-        "import_seconds": imported - begun,
-        "join_seconds": joined - imported,
-        "built": {
-            "gloo": bool(hvd.gloo_built()),
-            "nccl": bool(hvd.nccl_built()),
-            "mpi": bool(hvd.mpi_built()),
-        },
-        "tensorflow_gpus": len(tf.config.list_physical_devices("GPU")),
-        "tensorflow_cuda": bool(tf.test.is_built_with_cuda()),
-    }
+    rank = hvd.rank()
+    count = len(tf.config.list_physical_devices("GPU"))
+    if options.gpus:
+        take_gpu(tf, hvd.local_rank())
+    with tf.device("/GPU:0" if options.gpus else "/CPU:0"):
+        result = _sums(tf, hvd) | {
+            "tensorflow_gpus": count,
+            "tensorflow_cuda": bool(tf.test.is_built_with_cuda()),
+        }
+    result |= {"import_seconds": imported - begun, "join_seconds": joined - imported}
     if options.locks is not None:
         result["locks"] = _locks(hvd, tf, options.locks, rank)
     if rank == 0:
@@ -70,7 +62,29 @@ def main() -> int:
         temporary.write_text(json.dumps(result), encoding="utf-8")
         os.replace(temporary, options.out)
     hvd.shutdown()
-    return 0 if right else 1
+    return 0 if result["sum_is_right"] else 1
+
+
+def _sums(tf: Any, hvd: Any) -> dict[str, Any]:
+    """Whether vectors add up, how long that takes, and what Horovod was built with."""
+    rank, size = hvd.rank(), hvd.size()
+    # Small integers: their sum is exact in float32 whatever the order.
+    vector = tf.range(SMALL, dtype=tf.float32) * (rank + 1)
+    total = hvd.allreduce(vector, op=hvd.Sum, name="probe.sum").numpy()
+    expected = tf.range(SMALL, dtype=tf.float32).numpy() * (size * (size + 1) // 2)
+    return {
+        "ranks": size,
+        "sum_is_right": bool((total == expected).all()),
+        "small_ms": _milliseconds(hvd, tf.zeros(SMALL), "probe.small"),
+        "large_ms": _milliseconds(hvd, tf.zeros(LARGE), "probe.large"),
+        "large_bytes": 4 * LARGE,
+        "built": {
+            "gloo": bool(hvd.gloo_built()),
+            "nccl": bool(hvd.nccl_built()),
+            "mpi": bool(hvd.mpi_built()),
+        },
+        "nccl_version": int(hvd.nccl_built()),
+    }
 
 
 def _locks(hvd: Any, tf: Any, folder: Path, rank: int) -> list[str]:

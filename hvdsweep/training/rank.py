@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.stages import RANKS, TENSORFLOW
@@ -52,7 +52,7 @@ def _watch(supervisor: ProcessId) -> None:
 def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ranks:
     """Join the gang that `horovodrun` started this process for; `threads` for TensorFlow, 0 leaves it to TensorFlow.
 
-    Each rank of a machine sees one of its GPUs. `stage` hears what this process is about to do.
+    Each rank of a machine sees one of its GPUs, see `take_gpu`. `stage` hears what this process is about to do.
     """
     stage(TENSORFLOW)
     from hvdsweep.training.imports import import_tensorflow
@@ -67,12 +67,31 @@ def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ran
     stage(RANKS)
     with threads_give_way():
         ranks = Ranks.join()
-    devices = tf.config.list_physical_devices("GPU")
-    if devices:
-        mine = devices[ranks.local_rank % len(devices)]
-        tf.config.set_visible_devices(mine, "GPU")
-        tf.config.experimental.set_memory_growth(mine, True)
+    take_gpu(tf, ranks.local_rank)
     from hvdsweep.training.keras_settings import prepare_keras
 
     prepare_keras()
     return ranks
+
+
+def take_gpu(tf: Any, local_rank: int) -> None:
+    """See the GPU of this rank's number on its machine alone, take its memory as needed, multiply in float32.
+
+    Without GPUs nothing happens. UserError where Horovod averages over NCCL and the machine has fewer GPUs than ranks.
+    """
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return
+    if local_rank >= len(devices):
+        import horovod.tensorflow as hvd
+
+        from hvdsweep.errors import UserError
+        from hvdsweep.launch.hosts import shared_gpu
+
+        if hvd.nccl_built():
+            raise UserError(shared_gpu(hvd.local_size(), len(devices)))
+    mine = devices[local_rank % len(devices)]
+    tf.config.set_visible_devices(mine, "GPU")
+    tf.config.experimental.set_memory_growth(mine, True)
+    # TensorFlow's default on recent GPUs, TensorFloat-32, keeps 10 bits of each factor: losses would depend on the GPU.
+    tf.config.experimental.enable_tensor_float_32_execution(False)

@@ -31,6 +31,7 @@ PROBE: dict[str, Any] = {
     "import_seconds": 4.0,
     "join_seconds": 0.1,
     "built": {"gloo": True, "nccl": False, "mpi": False},
+    "nccl_version": 0,
     "tensorflow_gpus": 0,
     "tensorflow_cuda": False,
 }
@@ -131,7 +132,17 @@ def test_a_probe_s_answer_is_judged() -> None:
     assert [check.status for check in judged(PROBE, 9.0, with_gpus=False)] == ["ok", "ok"]
     with_gpus = judged(PROBE, 9.0, with_gpus=True)
     assert [check.status for check in with_gpus] == ["ok", "warning", "warning"]
-    assert "HOROVOD_GPU_OPERATIONS=NCCL" in (with_gpus[1].remedy or "")
+    assert "make install GPU=1" in (with_gpus[1].remedy or "")
+    nccl = {
+        **PROBE,
+        "built": {"gloo": True, "nccl": True, "mpi": False},
+        "nccl_version": 22105,
+        "tensorflow_gpus": 1,
+    }
+    assert [(check.status, "NCCL 2.21.5" in check.found) for check in judged(nccl, 9.0, with_gpus=True)] == [
+        ("ok", False),
+        ("ok", True),
+    ]
     wrong = judged(
         {**PROBE, "sum_is_right": False, "built": {"gloo": False, "nccl": False, "mpi": True}},
         9.0,

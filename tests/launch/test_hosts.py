@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hvdsweep.launch.hosts import (
     allot,
     as_started,
     check_first_is_here,
+    check_gpus,
     crowding,
     is_here,
     parse_hostfile,
@@ -141,6 +143,17 @@ def test_slots_are_left_for_the_gangs_to_come() -> None:
         (Host("a", 3), Host("b", 1)),
         (Host("a", 1), Host("b", 3)),
     ]
+
+
+def test_a_gang_with_more_ranks_than_gpus_is_refused_under_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NCCL takes one rank per GPU; Gloo shares; a machine without GPUs, or with enough, is not asked."""
+    for built in (True, False):
+        monkeypatch.setattr("hvdsweep.training.horovodrun.nccl_built", lambda built=built: built)
+        check_gpus(None, 2, 0)
+        check_gpus(None, 2, 2)
+        check_gpus([Host("localhost", 1), Host("far-away.invalid", 3)], 4, 1)
+        with pytest.raises(UserError, match="Ask for --np 1") if built else contextlib.nullcontext():
+            check_gpus(None, 2, 1)
 
 
 def test_crowding_warns_and_does_not_refuse() -> None:

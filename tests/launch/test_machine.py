@@ -62,5 +62,12 @@ def test_no_gpus_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     program.chmod(0o755)
     assert gpus({}) == (Gpu("0", "NVIDIA H200", 143771), Gpu("1", "NVIDIA H200", 143771))
     assert gpus({"CUDA_VISIBLE_DEVICES": ""}) == ()
+    more = "0, GPU-aaa1, NVIDIA H200, 143771, 580.1, 9.0"
+    program.write_text(f"#!/bin/sh\ncase $1 in *compute_cap*) echo '{more}';; *) exit 2;; esac\n")
+    assert gpus({}) == (Gpu("0", "NVIDIA H200", 143771, "580.1", "9.0"),)
+    program.write_text(
+        "#!/bin/sh\ncase $1 in *compute_cap*) exit 2;; *) echo '0, GPU-aaa1, Old, 11';; esac\n"
+    )
+    assert gpus({}) == (Gpu("0", "Old", 11),)
     program.write_text("#!/bin/sh\nexit 9\n")
     assert gpus({}) == ()
