@@ -21,6 +21,10 @@ install: $(filter .uv/bin/uv,$(UV))
 	$(if $(wildcard $(MARKER)),rm $(MARKER))
 endif
 
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
 # Horovod with NCCL from PyPI's packages alone: nvcc, its headers and NCCL into .uv/cuda, which has to stay where it is.
 CUDA := $(abspath .uv/cuda/nvidia)
 NVCC := nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.88 \
