@@ -212,12 +212,10 @@ class HvdsweepApp(App[None]):
             self.screen.receive(again=True)
 
     def open_trial(self, trial: int) -> None:
-        """Show one trial, over the Live screen."""
+        """Show one trial, over the screen in view."""
         from tui.screens.trial import TrialScreen
 
-        if self.place is None or self.place.PLACE not in ("live", "trial"):
-            self.go("live")
-        self.push_screen(TrialScreen(trial))
+        self.push_screen(TrialScreen(trial, "live" if self.place is None else self.place.tab))
 
     def action_go(self, name: str) -> None:
         self.go(name)

@@ -86,3 +86,26 @@ def test_keys_while_typing_are_no_text():
         able = action.while_typing
         for name in () if able is None else able.key_names:
             assert len(name) > 1 or not name.isascii()
+
+
+@pytest.mark.parametrize("place", ["scaling", "live"])
+async def test_esc_from_a_trial_leads_back(source, place):
+    """A trial closes onto the screen it was opened on, with nothing else selected and no filter left there."""
+    async with pilot_of(source, place=place) as pilot:
+        before = pilot.app.selection
+        pilot.app.open_trial(1)
+        await settle(pilot)
+        assert pilot.app.screen.PLACE == "trial"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert place == pilot.app.screen.PLACE
+        assert pilot.app.selection == before
+        assert "/workload=" not in screen_text(pilot)
+
+
+async def test_a_sweep_with_an_answer_comes_before_the_newest(source):
+    """Nobody has chosen: of three sweeps Scaling shows the newest with a finished trial, and says which it is."""
+    async with pilot_of(source, place="sweeps", size=(160, 40)) as pilot:
+        await pilot.press("4")
+        await settle(pilot)
+        assert "Sweep 2 of 3 (short)" in screen_text(pilot)

@@ -51,8 +51,6 @@ class Place(Screen[None]):
     """Whether a message takes the place of the panes, and the keys do nothing, while no database can be read."""
     HELPS: ClassVar[tuple[str, ...]] = ("table", "log")
     """Widgets whose keys the help lists as well."""
-    TAB: ClassVar[str] = ""
-    """The tab it belongs to, where it is a detail of a place."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
@@ -77,6 +75,11 @@ class Place(Screen[None]):
     def interface(self) -> HvdsweepApp:
         """The app, by its own type."""
         return cast("HvdsweepApp", self.app)
+
+    @property
+    def tab(self) -> str:
+        """The tab it belongs to: of a detail that of the place below."""
+        return self.PLACE
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -109,7 +112,7 @@ class Place(Screen[None]):
         return chart is not None and not chart.view.follows
 
     def compose(self) -> ComposeResult:
-        yield Header(self.interface.places, self.TAB or self.PLACE)
+        yield Header(self.interface.places, self.tab)
         with Container(id="body"):
             yield from self.compose_body()
         yield Notice(id="notice")

@@ -182,7 +182,7 @@ class ScalingScreen(CurvesPlace):
         )
         table.put(numbers_of(curve, costs[focus], self.measure))
         facts.update(facts_of(curve, costs[focus]))
-        verdict.update(Content(curve.answer))
+        verdict.update(Content(". ".join(filter(None, (self.which_sweep, curve.answer)))))
 
     def _describe(self, reading: Reading) -> str:
         """A point of the chart in words."""

@@ -135,12 +135,18 @@ class SweepsScreen(Place):
         if wanted is None:
             wanted = next((sweep.id for sweep in reversed(snapshot.sweeps) if sweep.live), None)
         if wanted is not None and table.key != str(wanted):
-            table.move_to(str(wanted))
+            with self.prevent(Table.Highlighted):
+                table.move_to(str(wanted))
         self._show_sweep()
 
     @on(Table.Highlighted, "#sweeps")
     def _selected(self, message: Table.Highlighted) -> None:
-        if message.key is not None and self.interface.selection.sweep != int(message.key):
+        # Where nobody has chosen yet, every screen chooses what it has most to say about.
+        if (
+            message.by_reader
+            and message.key is not None
+            and self.interface.selection.sweep != int(message.key)
+        ):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
         self.refresh_keys()

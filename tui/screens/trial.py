@@ -61,10 +61,9 @@ class Findings:
 
 
 class TrialScreen(Place):
-    """A detail of the Live screen; `esc` goes back."""
+    """A detail of the screen it was opened on; `esc` goes back there."""
 
     PLACE = "trial"
-    TAB = "live"
     BINDINGS = [*bindings("trial", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
     TrialScreen #facts { width: 40; height: 1fr; border-right: solid $border; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -86,9 +85,12 @@ class TrialScreen(Place):
     TrialScreen.-low #curve { display: none; }
     """
 
-    def __init__(self, trial: int) -> None:
+    def __init__(self, trial: int, tab: str = "live") -> None:
         super().__init__()
         self._trial = trial
+        self._tab = tab
+        self._before: Selection | None = None
+        """What was selected on the screen below."""
         self._findings: Findings | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -111,6 +113,10 @@ class TrialScreen(Place):
         return self.query_one("#curve", ChartView) if self.is_mounted else None
 
     @property
+    def tab(self) -> str:
+        return self._tab
+
+    @property
     def export_name(self) -> str:
         return f"trial-{self._trial}"
 
@@ -120,6 +126,9 @@ class TrialScreen(Place):
 
     def go_back(self) -> bool:
         if not super().go_back():
+            if self._before is not None:
+                # Live would filter by the trial's study.
+                self.interface.select(self._before)
             self.app.pop_screen()
         return True
 
@@ -138,6 +147,7 @@ class TrialScreen(Place):
         self.remove_class("-unknown")
         self._findings = found
         trial = found.trial
+        self._before = self._before or self.interface.selection
         self.interface.select(Selection(trial.sweep_id, trial.workload, trial.batch_size))
         self._show_facts()
         table = self.query_one("#metrics", Table)

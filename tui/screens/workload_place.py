@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.states import Status
+from hvdsweep.visible import visible
 from tui.screens.panes import Paned
 from tui.snapshot import Snapshot
 
@@ -85,7 +86,7 @@ class WorkloadPlace(Paned):
             self.redraw_soon()
 
     def _choose(self, snapshot: Snapshot) -> None:
-        """The one looked at before; what was selected elsewhere since; else the first of the newest sweep."""
+        """The one looked at before; what was selected elsewhere since; else that of the newest sweep with a finished trial."""
         if self.current not in {row.id for row in snapshot.workloads}:
             self.current = None
         selection = self.interface.selection
@@ -96,12 +97,26 @@ class WorkloadPlace(Paned):
         before = self.row(self.current)
         known = snapshot.sweep(selection.sweep) is not None
         mine = snapshot.workloads_of(selection.sweep) if known and selection.sweep is not None else ()
-        mine = mine or snapshot.workloads_of(snapshot.workloads[-1].sweep_id)
+        if not mine:
+            held = {row.sweep_id for row in snapshot.workloads}
+            with_answer = [sweep.id for sweep in snapshot.sweeps if sweep.done and sweep.id in held]
+            mine = snapshot.workloads_of(max(with_answer or held))
         named = next((row for row in mine if row.name == selection.workload), None)
         if before is not None and named is None and before in mine:
             return
         self.current = (named or mine[0]).id
         self.chosen(before, list(mine))
+
+    @property
+    def which_sweep(self) -> str:
+        """Which sweep of how many is shown; "" where there is one."""
+        row = self.row(self.current)
+        if row is None or self.snapshot is None or len(self.snapshot.sweeps) < 2:
+            return ""
+        ids = [sweep.id for sweep in self.snapshot.sweeps]
+        sweep = self.snapshot.sweep(row.sweep_id)
+        name = "" if sweep is None else f" ({visible(sweep.name)})"
+        return f"Sweep {ids.index(row.sweep_id) + 1} of {len(ids)}{name}"
 
     def chosen(self, before: WorkloadRow | None, sweep: list[WorkloadRow]) -> None:
         """Another workload became the current one because of what the store or another screen says."""
