@@ -70,8 +70,8 @@ class Trainer:
         ended: list[tuple[int, float]] = []
         made: set[int] = set()
 
-        def record(first: int, losses: Any, measurements: Any) -> bool:
-            recorder.record(first, losses, measurements)
+        def record(first: int, losses: Any, measurements: Any, noise: Any) -> bool:
+            recorder.record(first, losses, measurements, noise)
             made.update(file.step for file in checkpoints.files(self.db) if file.path.suffix == ".checkpoint")
             now, done = time.perf_counter(), first - 1 + len(losses)
             if not begun:

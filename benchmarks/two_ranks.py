@@ -51,7 +51,7 @@ def rank(rounds: int) -> None:
 
     def trial() -> float:
         began = time.perf_counter()
-        study.train(TRIAL, lambda first, losses, measurements: False, lambda: None)
+        study.train(TRIAL, lambda first, losses, measurements, noise: False, lambda: None)
         return 1e3 * (time.perf_counter() - began) / STEPS
 
     trial()

@@ -37,9 +37,10 @@ def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a study's definition that determines the result of its trials.
 
     Neither where the user's code lies nor how a batch is cut into passes; the goal only if trials end at it; not the margin,
-    since it changes only the end of trials that were beaten, whose results hold in no other sweep anyway.
+    since it changes only the end of trials that were beaten, whose results hold in no other sweep anyway; not the estimates of
+    the noise scale, which change no loss.
     """
-    left_out = {"source", "micro_batch", "workload", "margin"}
+    left_out = {"source", "micro_batch", "workload", "margin", "noise_scale"}
     if definition["stop"] == "budget":
         left_out.add("goal")
     identity = {key: value for key, value in definition.items() if key not in left_out}
@@ -53,7 +54,9 @@ def sweep_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
     identity = {key: value for key, value in definition.items() if key not in ("name", "description")}
     identity["studies"] = {"seed": definition["studies"]["seed"]}
     identity["training"] = {
-        key: value for key, value in definition["training"].items() if key != "micro_batch"
+        key: value
+        for key, value in definition["training"].items()
+        if key not in ("micro_batch", "noise_scale", "noise_layers")
     }
     identity["algorithms"] = sorted(definition["algorithms"])
     if definition["training"]["stop"] == "budget":

@@ -234,6 +234,7 @@ def _study(
         "infeasible": {"loss_above": sweep.infeasible.loss_above},
         "micro_batch": sweep.training.micro_batch,
         **_margin_of_studies(sweep),
+        **_noise_of_studies(sweep),
     }
     for key in ("code", "content"):
         if key in definition:
@@ -261,6 +262,20 @@ def _margin(sweep: Sweep) -> dict[str, float]:
     """`training.margin` where it has an effect: without one, definitions and keys are those of a file without the key."""
     training = sweep.training
     return {"margin": training.margin} if training.stop == "beaten" and training.margin > 0 else {}
+
+
+def _noise(sweep: Sweep) -> dict[str, bool]:
+    """`training.noise_scale` and `noise_layers` where they are set."""
+    training = sweep.training
+    found = {"noise_scale": training.noise_scale, "noise_layers": training.noise_layers}
+    return {key: True for key, value in found.items() if value}
+
+
+def _noise_of_studies(sweep: Sweep) -> dict[str, str]:
+    """Of what the gradient noise scale is estimated: all weights together ("model"), or every layer too."""
+    if not sweep.training.noise_scale:
+        return {}
+    return {"noise_scale": "layers" if sweep.training.noise_layers else "model"}
 
 
 def _margin_of_studies(sweep: Sweep) -> dict[str, float]:
@@ -329,6 +344,7 @@ def _sweep_definition(loaded: LoadedSweep, content: Mapping[str, str]) -> dict[s
             "stop": sweep.training.stop,
             "micro_batch": sweep.training.micro_batch,
             **_margin(sweep),
+            **_noise(sweep),
         },
         "infeasible": {"loss_above": sweep.infeasible.loss_above},
     }

@@ -19,9 +19,11 @@ from hvdsweep.curves.scaling_curve import Curve, curve_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.store.noise import noise_of_workload
 from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
+    from hvdsweep.curves.noise import Estimates
     from hvdsweep.search import Space
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import ThroughputRow
@@ -53,6 +55,8 @@ class Loaded:
     stamp: object
     repeats: WorkloadTable | None = None
     """The repeats of its best trials."""
+    noise: Mapping[int, Estimates] = field(default_factory=dict)
+    """Estimates of the gradient noise scale, by row of the trial."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,10 @@ def read(wanted: Sequence[Wanted], reader: Reader) -> Answer:
         for one in wanted:
             if one.workload in present:
                 table = reader.workload_table(one.name, None, one.sweep)
+                noise = noise_of_workload(reader, one.workload)
                 repeats = repeats_table(reader, present[one.workload])
-                loaded[one.workload] = Loaded(table, searches.get(one.workload, {}), one.stamp, repeats)
+                search = searches.get(one.workload, {})
+                loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise)
         speeds = reader.throughput()
     return Answer(loaded, speeds, time.monotonic() - begun)
 
@@ -211,7 +217,7 @@ class CurveDesk:
             found = curve_of(result, best, normalise=normalise, **more)
         except UserError:
             found = curve_of(result, best, **more)
-        self._curves[key] = found
+        found = self._curves[key] = found.with_noise(loaded.noise)
         if len(self._curves) > KEPT:
             self._curves.popitem(last=False)
         return found

@@ -200,6 +200,12 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
             (f"{100 * abs(mean):.2g} %", "bold"),
             (f"  {'fewer' if mean > 0 else 'more'} steps than the mean of repeats", "$foreground-muted"),
         )
+    if curve.noise is not None:
+        value = short(curve.noise.batch_size)
+        spread = (
+            f"  {short(curve.noise.lowest)} – {short(curve.noise.highest)}" if curve.noise.counted > 1 else ""
+        )
+        fact("noise scale", (value, "bold"), (f"{spread}  examples", "$foreground-muted"))
     for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest)):
         if choice is None or (word == "cheapest" and costs.cheapest == costs.fastest):
             continue

@@ -315,6 +315,13 @@ class SourceSweep:
             " CROSS JOIN src.best_records r ON r.metric_id = map.there AND r.trial_id = ?",
             (here, there),
         )
+        # A shard of an older schema has no such table.
+        if conn.execute("SELECT 1 FROM src.sqlite_master WHERE name = 'gradient_noise'").fetchone():
+            conn.execute(
+                "INSERT INTO main.gradient_noise SELECT ?, step, layer, grad_sq, trace_sigma FROM src.gradient_noise"
+                " WHERE trial_id = ?",
+                (here, there),
+            )
         self._report.losses += losses
         self._report.copied += 1
         self._copied += 1

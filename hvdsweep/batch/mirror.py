@@ -197,6 +197,18 @@ class Mirror:
             " WHERE c.there + ?1 IN (SELECT id FROM main.trials)",
             (first,),
         )
+        # A shard of an older schema has no such table.
+        if conn.execute("SELECT 1 FROM src.sqlite_master WHERE name = 'gradient_noise'").fetchone():
+            conn.execute(
+                "DELETE FROM main.gradient_noise WHERE trial_id IN (SELECT there + ? FROM temp.changed)",
+                (first,),
+            )
+            conn.execute(
+                "INSERT INTO main.gradient_noise SELECT n.trial_id + ?1, n.step, n.layer, n.grad_sq, n.trace_sigma"
+                " FROM temp.changed c CROSS JOIN src.gradient_noise n ON n.trial_id = c.there"
+                " WHERE c.there + ?1 IN (SELECT id FROM main.trials)",
+                (first,),
+            )
 
     def _speeds(self, index: int) -> None:
         conn = self._conn

@@ -160,7 +160,7 @@ def findings(curve: Curve) -> list[str]:
         said = _at_least(critical.batch_size, critical.at_least, critical.interval, short, level)
         lines += [f"critical batch size        {said}", f"    {critical.definition}"]
     if fit is None:
-        return [*lines, *([f"no fit: {curve.no_fit}"] if curve.no_fit else [])]
+        return [*lines, *([f"no fit: {curve.no_fit}"] if curve.no_fit else []), *_noise_lines(curve)]
     named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
     values = ", ".join(f"{name} {short(e.value)} ({between(e.low, e.high)})" for name, e in named)
     scatter = fit.expected_scatter_percent
@@ -171,6 +171,27 @@ def findings(curve: Curve) -> list[str]:
         f"fit                        {values}",
         f"    {_formula(curve)}, lack of fit {fit.lack_of_fit_percent:.2g} % (rms){expected}{wrong}",
         f"    S_min and E_min of the best of as many trials, {level} intervals for any knee from 1 to 4",
+        *_noise_lines(curve),
+    ]
+
+
+def _noise_lines(curve: Curve) -> list[str]:
+    """The gradient noise scale, where it was estimated."""
+    from hvdsweep.curves.noise import DEFINITION
+
+    noise = curve.noise
+    if noise is None:
+        return []
+    value = "not known: the noise is too strong for the estimates that were taken"
+    if noise.batch_size is not None:
+        value = f"{short(noise.batch_size)} examples"
+    if noise.counted > 1:
+        sizes = f"{noise.counted} batch sizes"
+        value += f" (median over {sizes}, {short(noise.lowest)} to {short(noise.highest)})"
+    text = f"{DEFINITION}; the critical batch size is often larger"
+    return [
+        f"gradient noise scale       {value}",
+        *(f"    {line}" for line in textwrap.wrap(text, WIDTH - 4)),
     ]
 
 

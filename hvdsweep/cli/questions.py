@@ -132,6 +132,7 @@ def answer(
     stderr.
     """
     from hvdsweep.store.goal_answers import answer_at_goal
+    from hvdsweep.store.noise import noise_of_trials
 
     if not goals and workload.goal is None:
         # Known before anything is loaded: an imported workload that the paper does not have names no goal.
@@ -192,7 +193,9 @@ def answer(
         raise UserError(*problems)
     for problem in problems:
         click.echo(problem, err=True)
-    return curves
+    trials = {point.trial_id for one in curves for point in one.points if point.trial_id is not None}
+    noise = noise_of_trials(reader, sorted(trials))
+    return [one.with_noise(noise) for one in curves]
 
 
 def _note_goals(metric: str, goals: Sequence[float]) -> None:

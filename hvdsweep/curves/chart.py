@@ -53,7 +53,7 @@ def curve_chart(
     if focus is not None:
         curve = curves[focus]
         bands, notes = region_bands(curve), _notes(curve, examples)
-        references += _fit_lines(curve, examples)
+        references += [*_fit_lines(curve, examples), *_noise_line(curve)]
     measured = any(point.trials for curve in curves for point in curve.points)
     return Chart(
         series=tuple(series),
@@ -151,6 +151,18 @@ def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
             Reference(f"B_crit {b_crit:,.0f}" if b_crit >= 1000 else f"B_crit {b_crit:.3g}", vertical=b_crit)
         )
     return lines
+
+
+def _noise_line(curve: Curve) -> list[Reference]:
+    """The gradient noise scale, where batch sizes are near it."""
+    value = None if curve.noise is None else curve.noise.batch_size
+    if value is None or not curve.points[0].batch_size <= value <= curve.points[-1].batch_size:
+        return []
+    return [
+        Reference(
+            f"noise scale {value:,.0f}" if value >= 1000 else f"noise scale {value:.3g}", vertical=value
+        )
+    ]
 
 
 def _fitted(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:

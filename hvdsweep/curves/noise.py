@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hvdsweep.curves.student import quantile
 from hvdsweep.errors import UserError
 
 
@@ -50,3 +53,118 @@ def gradient_noise_scale(
     squared = (large_batch * mean_large - small_batch * mean_small) / (large_batch - small_batch)
     trace = (mean_small - mean_large) / (1 / small_batch - 1 / large_batch)
     return NoiseScale(trace / squared if squared > 0 else math.nan, squared, trace, int(usable.sum()))
+
+
+DEFINITION = (
+    "B_simple = tr(Sigma) / |G|^2 in examples: both averaged over the estimates of the best trial in the second half of its "
+    "steps to the goal (the last one before the goal where there are none), then divided"
+)
+
+Estimates = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Of one trial: (updates made [n], estimates of |G|^2 [n], of tr(Sigma) [n])."""
+
+
+@dataclass(frozen=True)
+class NoisePoint:
+    """The noise scale on the way to the goal of one batch size's best trial."""
+
+    batch_size: int
+    value: float | None
+    """Examples; None where the estimate of |G|^2 is not above 0."""
+    interval: tuple[float, float | None] | None
+    """From the scatter of the estimates (Fieller's theorem); an upper end of None is open. None: fewer than three estimates,
+    or nothing known."""
+    grad_sq: float
+    trace_sigma: float
+    estimates: int
+    """How many were averaged."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether both ends of its interval are known."""
+        return self.value is not None and self.interval is not None and self.interval[1] is not None
+
+
+@dataclass(frozen=True)
+class CurveNoise:
+    """The noise scale beside a scaling curve."""
+
+    batch_size: float | None
+    """The median over the batch sizes whose value is sure, or else over all that have one; None where none has."""
+    lowest: float | None
+    highest: float | None
+    """Of the values that the median is taken of."""
+    counted: int
+    """How many those are."""
+    points: tuple[NoisePoint, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "batch_size": self.batch_size,
+            "lowest": self.lowest,
+            "highest": self.highest,
+            "counted": self.counted,
+            "definition": DEFINITION,
+            "points": [
+                {
+                    "batch_size": point.batch_size,
+                    "value": point.value,
+                    "interval": None if point.interval is None else list(point.interval),
+                    "grad_sq": point.grad_sq,
+                    "trace_sigma": point.trace_sigma,
+                    "estimates": point.estimates,
+                }
+                for point in self.points
+            ],
+        }
+
+
+def curve_noise(best: Iterable[tuple[int, int, Estimates]], level: float) -> CurveNoise | None:
+    """From (batch size, steps to the goal, estimates of the best trial); None where there are no estimates."""
+    points = [
+        found for size, steps, one in best if (found := noise_point(size, steps, one, level)) is not None
+    ]
+    if not points:
+        return None
+    known = [point for point in points if point.sure] or [
+        point for point in points if point.value is not None
+    ]
+    values = [point.value for point in known if point.value is not None]
+    if not values:
+        return CurveNoise(None, None, None, 0, tuple(points))
+    return CurveNoise(float(np.median(values)), min(values), max(values), len(values), tuple(points))
+
+
+def noise_point(batch_size: int, steps: int, estimates: Estimates, level: float) -> NoisePoint | None:
+    """The noise scale over the second half of `steps` updates; None where no estimate was taken by then."""
+    at, squares, traces = estimates
+    usable = np.isfinite(squares) & np.isfinite(traces) & (at <= steps)
+    if not usable.any():
+        return None
+    chosen = usable & (2 * at > steps)
+    if not chosen.any():
+        chosen = usable & (at == at[usable].max())
+    x, y = squares[chosen], traces[chosen]
+    square, trace = float(x.mean()), float(y.mean())
+    value = trace / square if square > 0 and trace > 0 else None
+    return NoisePoint(batch_size, value, _fieller(x, y, level), square, trace, len(x))
+
+
+def _fieller(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], level: float
+) -> tuple[float, float | None] | None:
+    """Interval for mean(y) / mean(x), above 0."""
+    n = len(x)
+    if n < 3:
+        return None
+    (xx, xy), (_, yy) = np.cov(x, y) * quantile((1 + level) / 2, n - 1) ** 2 / n
+    a, b, c = x.mean() ** 2 - xx, x.mean() * y.mean() - xy, y.mean() ** 2 - yy
+    root = b * b - a * c
+    if root < 0 or a == 0:
+        return None
+    ends = sorted(((b - math.sqrt(root)) / a, (b + math.sqrt(root)) / a))
+    if a > 0:
+        return (max(float(ends[0]), 0.0), float(ends[1])) if ends[1] > 0 and x.mean() > 0 else None
+    # The mean of x may be 0: all above the larger end is possible.
+    return (float(ends[1]), None) if ends[1] > 0 else None

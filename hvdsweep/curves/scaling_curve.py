@@ -19,6 +19,7 @@ from hvdsweep.curves.fit import Estimate
 from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit, fit_curve
 from hvdsweep.curves.intervals import OF_REPEATED, OF_UPPER_END, Interval, relative_width, repeat_intervals
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
+from hvdsweep.curves.noise import CurveNoise, Estimates, curve_noise
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
 from hvdsweep.curves.repeated import Repeats, repeats_of
 from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval, resampled_minima
@@ -163,6 +164,17 @@ class Curve:
     """Batch size by whose steps `Point.normalised` divides."""
     result: StepsToResult
     """The arrays behind it all."""
+    noise: CurveNoise | None = None
+    """The gradient noise scale of the best trials; None where it was not estimated."""
+
+    def with_noise(self, estimates: Mapping[int, Estimates]) -> Curve:
+        """The curve with the noise scale of its trials; `estimates` by row of the trial."""
+        best = [
+            (point.batch_size, point.steps, estimates[point.trial_id])
+            for point in self.points
+            if point.steps and point.trial_id is not None and point.trial_id in estimates
+        ]
+        return replace(self, noise=curve_noise(best, self.level)) if best else self
 
     @property
     def max_useful_batch_size(self) -> int | None:
@@ -210,6 +222,7 @@ class Curve:
             "verdict": self.verdict,
             "points": [point.to_json() for point in self.points],
             "fit": {"reason": self.no_fit} if self.fit is None else fit_to_json(self.fit),
+            "noise_scale": None if self.noise is None else self.noise.to_json(),
             "critical": None if self.critical is None else _critical_json(self.critical),
             "max_useful": None if useful is None else _useful_json(useful, self.rules),
             "max_useful_batch_size": self.max_useful_batch_size,

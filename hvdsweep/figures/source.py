@@ -11,6 +11,7 @@ from hvdsweep.curves.measurements import best_measurements
 from hvdsweep.curves.outcomes import steps_to_result
 from hvdsweep.states import Status
 from hvdsweep.store.goal_answers import answer_at_goal
+from hvdsweep.store.noise import noise_of_trials
 from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
@@ -103,4 +104,6 @@ class Source:
         result, best = found
         searches = self._searches.get(row.id, {}) if cautious else None
         repeats = repeats_table(self.reader, row, metric, maximize)
-        return curve_of(result, best, normalise=normalise, rules=rules, searches=searches, repeats=repeats)
+        drawn = curve_of(result, best, normalise=normalise, rules=rules, searches=searches, repeats=repeats)
+        trials = [point.trial_id for point in drawn.points if point.trial_id is not None]
+        return drawn.with_noise(noise_of_trials(self.reader, trials))

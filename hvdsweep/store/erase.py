@@ -31,6 +31,7 @@ def _cut(conn: sqlite3.Connection, last: Sequence[tuple[int, int]]) -> None:
     """Of each (trial, step) remove the data beyond the step."""
     conn.executemany("DELETE FROM losses WHERE trial_id = ? AND step > ?", last)
     conn.executemany("DELETE FROM measurements WHERE trial_id = ? AND step > ?", last)
+    conn.executemany("DELETE FROM gradient_noise WHERE trial_id = ? AND step > ?", last)
     # Naming the metrics lets SQLite use the primary key, which starts with them.
     conn.executemany(
         "DELETE FROM best_records WHERE metric_id IN (SELECT id FROM metrics) AND trial_id = ? AND step > ?",

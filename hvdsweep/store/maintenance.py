@@ -47,6 +47,9 @@ PROBLEMS = {
         SELECT trial_id FROM losses GROUP BY trial_id HAVING trial_id NOT IN (SELECT id FROM trials)
         UNION SELECT trial_id FROM measurements GROUP BY trial_id HAVING trial_id NOT IN (SELECT id FROM trials)
         UNION SELECT DISTINCT trial_id FROM best_records WHERE trial_id NOT IN (SELECT id FROM trials)""",
+    "noise estimates lie beyond their trial's steps": """
+        SELECT n.trial_id FROM gradient_noise n LEFT JOIN trials t ON t.id = n.trial_id
+        GROUP BY n.trial_id HAVING max(n.step) > ifnull(max(t.steps), -1)""",
     "a gang trains a trial that another holds": """
         SELECT g.trial_id FROM gangs g JOIN trials t ON t.id = g.trial_id
         WHERE g.state = 'TRAINING' AND t.status = 'RUNNING' AND t.gang_id != g.id""",
@@ -57,7 +60,10 @@ PROBLEMS = {
 def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
     """What is wrong with the store, one sentence each; empty where all holds. `deep` also compares every record."""
     found = [f"SQLite: {row[0]}" for row in conn.execute("PRAGMA quick_check") if row[0] != "ok"]
+    older = conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'gradient_noise'").fetchone() is None
     for problem, query in PROBLEMS.items():
+        if older and "gradient_noise" in query:
+            continue
         trials = [row[0] for row in conn.execute(query)]
         if trials:
             found.append(f"{problem}: trials {_few(trials)}")

@@ -351,7 +351,12 @@ def _adopt_finished(conn: sqlite3.Connection, sweep_id: int) -> int:
             " FROM trials WHERE id = ?) WHERE id = ?",
             (twin, trial),
         )
-        for table, rest in {"losses": "step, loss", "measurements": columns}.items():
+        copied = {
+            "losses": "step, loss",
+            "measurements": columns,
+            "gradient_noise": "step, layer, grad_sq, trace_sigma",
+        }
+        for table, rest in copied.items():
             conn.execute(
                 f"INSERT INTO {table} (trial_id, {rest}) SELECT ?, {rest} FROM {table} WHERE trial_id = ?",
                 (trial, twin),

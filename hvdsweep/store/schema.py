@@ -9,7 +9,7 @@ from hvdsweep.repeats import FIRST_REPEAT
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 8
+VERSION = 9
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -204,6 +204,20 @@ REPEATS = (
 )
 """Version 8: the best trial of a study trained again with other seeds (`hvdsweep.repeats`)."""
 
+
+GRADIENT_NOISE = (
+    """CREATE TABLE gradient_noise (
+    trial_id INTEGER NOT NULL REFERENCES trials(id),
+    step INTEGER NOT NULL,           -- updates done before this estimate
+    layer TEXT NOT NULL,             -- '' = all weights together
+    grad_sq REAL,                    -- of |G|^2, the squared norm of the gradient; NULL = not a number
+    trace_sigma REAL,                -- of tr Sigma, the variance of one example's gradient; NULL = not a number
+    PRIMARY KEY (trial_id, step, layer)
+) WITHOUT ROWID""",
+)
+"""Version 9: estimates of the gradient noise scale."""
+
+
 STATEMENTS = (
     *TABLES,
     *ORDER_OF_TRIALS,
@@ -213,6 +227,7 @@ STATEMENTS = (
     *SHARDS,
     *CHECKPOINTS,
     *REPEATS,
+    *GRADIENT_NOISE,
 )
 """All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
 
@@ -262,6 +277,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="8: repeats")
     def repeats(db: sqlite_utils.Database) -> None:
         for statement in REPEATS:
+            db.execute(statement)
+
+    @migrations(name="9: gradient noise")
+    def gradient_noise(db: sqlite_utils.Database) -> None:
+        for statement in GRADIENT_NOISE:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

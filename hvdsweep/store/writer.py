@@ -242,6 +242,10 @@ class TrialWriter:
             conn.executemany("INSERT INTO losses VALUES (?, ?, ?)", rows)
         if update.measurements:
             self._measure(conn, live, update.measurements, {**maximized, **live.goal})
+        if update.noise:
+            conn.executemany(
+                "INSERT INTO gradient_noise VALUES (?, ?, ?, ?, ?)", [(trial, *row) for row in update.noise]
+            )
         if final is not None and final.train_seconds and update.steps > live.first:
             made = int(update.steps) - live.first
             add_speed(conn, live.study_id, self.gang_id, made, final.train_seconds, now)

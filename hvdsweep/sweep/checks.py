@@ -276,6 +276,9 @@ def _steps(findings: Findings, info: DatasetInfo | None) -> None:
 
 def _training(findings: Findings) -> None:
     training = findings.sweep.training
+    if training.noise_layers and not training.noise_scale:
+        text = "has no effect without noise_scale = true"
+        findings.doubtful(("training", "noise_layers"), text, needs=[("training", "noise_scale")])
     if training.margin > 0 and training.stop != "beaten":
         text = f'has no effect with stop = "{training.stop}": only stop = "beaten" compares trials'
         findings.doubtful(("training", "margin"), text, needs=[("training", "stop")])

@@ -156,6 +156,11 @@ class Training(Table):
     """With `stop = "beaten"`: how much slower than the best a trial has to be before it is stopped, as a share
     of the best trial's steps. With 0.25 a trial trains on until it has made 1.25 times as many steps, so that
     the number of close trials, and an interval, can still be known."""
+    noise_scale: bool = False
+    """Estimate the gradient noise scale while trials train, see docs/intervals.md. Changes no loss. An estimate takes about
+    as long as one or two steps, and there is one in 128 steps; a workload starts one to two seconds later."""
+    noise_layers: bool = False
+    """Estimate it for every layer, too. Needs `noise_scale`."""
 
 
 class Infeasible(Table):

@@ -184,8 +184,8 @@ of what a trial is: changing them starts a new sweep.
 ## What extends a sweep, and what starts a new one
 
 Launching a file again goes on with its sweep where it stopped. More `trials`, `max_trials` or batch sizes extend the
-sweep, and no earlier point moves; `name`, `description` and `micro_batch` may change too, and so may `[goal]` as long
-as `stop` is `"budget"`. Any other change says what a trial *is*, and so starts a new sweep; the message names the
+sweep, and no earlier point moves; `name`, `description`, `micro_batch` and `noise_scale` may change too, and so may `[goal]`
+as long as `stop` is `"budget"`. Any other change says what a trial *is*, and so starts a new sweep; the message names the
 keys that differ. Finished trials whose definition is the same in both are taken over.
 """
 

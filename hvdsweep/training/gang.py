@@ -171,10 +171,11 @@ class Gang:
         if self._writer and claim:
             if self._checkpoint_every or claim.checkpoint is not None:
                 keeper = self._keeper(claim)
-            recorder = Recorder(self._writer, claim, self._stages, keeper, resume.step if resume else 0)
+            done = resume.step if resume else 0
+            recorder = Recorder(self._writer, claim, self._stages, keeper, done, study.layers)
         end = study.train(
             message["trial"],
-            recorder.record if recorder else lambda first, losses, measurements: False,
+            recorder.record if recorder else lambda first, losses, measurements, noise: False,
             self._beaten(claim),
             resume=resume,
             keeper=keeper,
@@ -260,9 +261,13 @@ class Recorder:
         stages: Stages,
         keeper: Keeper | None = None,
         done: int = 0,
+        layers: Sequence[str] = ("",),
     ) -> None:
-        """`done`: updates that the trial had made when this gang began with it."""
+        """`done`: updates that the trial had made when this gang began with it; `layers`: what the estimates of the noise
+        scale are of."""
         self._writer = writer
+        self._layers = layers
+        self._noise: list[tuple[int, str, float, float]] = []
         self._stages = stages
         self._claim = claim
         self._keeper = keeper
@@ -276,12 +281,18 @@ class Recorder:
         first_step: int,
         losses: npt.NDArray[np.float32],
         measurements: Sequence[tuple[int, dict[str, float]]],
+        noise: Sequence[tuple[int, npt.NDArray[np.float64]]] = (),
     ) -> bool:
         """Keep these; once a second commit. True where the store asks to interrupt the trial."""
         if len(losses):
             self._losses.append(losses)
             self._stages.first_step()
         self._measurements += measurements
+        for step, (squares, traces) in noise:
+            layers = zip(self._layers, squares.tolist(), traces.tolist(), strict=True)
+            self._noise += [(step, *estimate) for estimate in layers]
+            if len(self._layers) > 1:
+                self._noise.append((step, "", float(squares.sum()), float(traces.sum())))
         now = time.monotonic()
         if now - self._flushed < FLUSH_SECONDS:
             return False
@@ -325,12 +336,13 @@ class Recorder:
             first_step=self._first_step,
             losses=losses,
             measurements=self._measurements,
+            noise=self._noise,
             steps=steps,
             final=final,
             checkpoint=self._keeper.take() if self._keeper and final is None else None,
         )
         self._first_step += len(losses)
-        self._losses, self._measurements = [], []
+        self._losses, self._measurements, self._noise = [], [], []
         return update
 
 

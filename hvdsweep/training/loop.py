@@ -10,6 +10,7 @@ needs fixed shapes, compiles it again for each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from hvdsweep.training.batches import Shuffle
 from hvdsweep.training.evaluation import AGREEMENT, Evaluation
 from hvdsweep.training.network import Network
+from hvdsweep.training.noise import Estimates, Halves, NoiseEstimator, Probes, most_estimates
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.step import Batch, Share, Update
 
@@ -41,6 +44,16 @@ class Rules:
     maximize: bool
     stop_at_goal: bool
 
+    def next_evaluation(self, done: int) -> int:
+        """The updates made at the first evaluation after `done`."""
+        return min((done // self.every + 1) * self.every, self.steps)
+
+    def evaluations(self, done: int, updates: int) -> list[int]:
+        """The updates made at each evaluation that so many updates after `done` come to."""
+        last = min(done + updates, self.steps)
+        found = list(range((done // self.every + 1) * self.every, last + 1, self.every))
+        return [*found, self.steps] if last == self.steps and found[-1:] != [last] else found
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -52,6 +65,8 @@ class Chunk:
     """Whether loss and all weights were finite after the last one; the call ends where they are not."""
     measurements: list[tuple[int, dict[str, float]]]
     """(updates made so far, metric -> value) of the evaluations inside the call."""
+    noise: Estimates
+    """Estimates of the gradient noise scale taken with them."""
     asked: bool
     """Whether rank 0 asked the gang to interrupt this trial."""
     kept: bool
@@ -95,12 +110,17 @@ class Loop:
         *,
         accumulate: bool,
         compiled: bool,
+        noise: str = "",
     ) -> None:
         """`evaluation`: what is evaluated inside the loop, None for nothing; `metric` is the goal's. `accumulate`: whether
-        a rank's share takes several passes. `compiled`: whether XLA compiles it."""
+        a rank's share takes several passes. `compiled`: whether XLA compiles it. `noise`: of what the gradient noise
+        scale is estimated, all weights together ("model") or each layer ("layers"); empty: it is not."""
         self.network = network
         self.ranks = ranks
         self.update = Update(network, ranks, algorithm, names, accumulate=accumulate)
+        self.noise = NoiseEstimator(self.update, by_layer=noise == "layers") if noise else None
+        self._probes = self.noise if evaluation is not None else None
+        """The same, where it is estimated inside the loop."""
         self.evaluation = evaluation
         self._metric = metric
         self.compiled = compiled
@@ -134,8 +154,10 @@ class Loop:
             tf.TensorSpec((6,), tf.int32),
             tf.TensorSpec((len(self.update.names),), tf.float32),
             tf.TensorSpec((3,), tf.float64),
-            tf.TensorSpec((None,), tf.bool),
             tf.TensorSpec((3,), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+            *([tf.TensorSpec((None, None), tf.int32)] * 2 if self._probes else []),
+            *([tf.TensorSpec((None, None), tf.bool)] if self._probes else []),
         ]
 
     def run(
@@ -151,16 +173,26 @@ class Loop:
         metaparameters: Any,
         words: Words | None,
         capacity: int,
+        noise: tuple[Halves, Shuffle] | None = None,
     ) -> Chunk:
         """Make at most `len(rows)` updates, the first of them number `first_step + 1`.
 
         `rows` [n, share] index the examples of `features` and `labels`; n is at most `capacity`, the length that XLA is
-        compiled for. `words`: rank 0's; None on the others.
+        compiled for. `words`: rank 0's; None on the others. `noise`: what the noise scale is estimated on, if it is.
         """
         count = len(rows)
         room = capacity if self.compiled or self._fixed_shapes else count
         table = np.zeros((room, rows.shape[1]), np.int32)
         table[:count] = rows
+        places: npt.NDArray[np.int32] = np.zeros(room // rules.every + 2 if self.evaluation else 0, np.int32)
+        probes: Probes | None = None
+        arrays: tuple[Any, ...] = ()
+        if self._probes is not None and noise is not None:
+            steps = rules.evaluations(first_step, count)
+            most = most_estimates(room, rules.every)
+            last = first_step // rules.every * rules.every
+            probes = Probes.of(*noise, steps, last, (len(places), most))
+            places, arrays = probes.places, (probes.rows, noise[0].positions, noise[0].real)
         arguments = (
             features,
             labels,
@@ -170,8 +202,9 @@ class Loop:
             np.array([count, first_step, seed, rules.every, rules.steps, rules.batch_size], np.int32),
             metaparameters,
             _thresholds(rules),
-            np.zeros(room // rules.every + 2 if self.evaluation else 0, np.bool_),
             np.zeros(3, np.float32) if words is None else words.tensor(first_step),
+            places,
+            *arrays,
         )
         try:
             results = self._call(*arguments)
@@ -189,7 +222,7 @@ class Loop:
         self._called = True
         made, losses, finite, evaluated, measured, heard = (result.numpy() for result in results)
         return self._chunk(
-            int(made), losses, bool(finite), int(evaluated), measured, heard, first_step, rules
+            int(made), losses, bool(finite), measured[: int(evaluated)], heard, first_step, rules, probes
         )
 
     def _chunk(
@@ -197,23 +230,27 @@ class Loop:
         made: int,
         losses: npt.NDArray[np.float32],
         finite: bool,
-        evaluated: int,
         measured: npt.NDArray[np.float64],
         heard: npt.NDArray[np.float32],
         first_step: int,
         rules: Rules,
+        probes: Probes | None,
     ) -> Chunk:
-        measurements = []
-        step = first_step
-        for row in measured[:evaluated]:
-            step = min((step // rules.every + 1) * rules.every, rules.steps)
+        measurements: list[tuple[int, dict[str, float]]] = []
+        noise: Estimates = []
+        steps = rules.evaluations(first_step, made)
+        for index, (step, row) in enumerate(zip(steps, measured, strict=False)):
             assert self.evaluation is not None
-            measurements.append((step, self.evaluation.checked(row)))
+            end = AGREEMENT + len(self.evaluation.names)
+            measurements.append((step, self.evaluation.checked(row[:end])))
+            if probes is not None and probes.places[index] >= 0:
+                noise.append((step, probes.halves.estimates(row[end:])))
         relative = int(heard[2])
         return Chunk(
             losses[:made],
             finite,
             measurements,
+            noise,
             asked=bool(heard[0] > 1),
             kept=bool(heard[0] > 0),
             pace=int(heard[1]),
@@ -230,14 +267,25 @@ class Loop:
         counts: Any,
         metaparameters: Any,
         thresholds: Any,
-        places: Any,
         words: Any,
+        places: Any,
+        probes: Any = None,
+        probe_positions: Any = None,
+        probe_real: Any = None,
     ) -> Any:
         """(updates made, losses, whether all stayed finite, evaluations made, their rows, the words heard)."""
         count, first_step, seed, every, steps, batch_size = tf.unstack(counts, num=6)
         layout = positions.shape if self._fixed_shapes else tf.shape(positions)
         room = tf.shape(table)[0]
         width = AGREEMENT + (len(self._names()) if self.evaluation else 0)
+        width += self._probes.width if self._probes else 0
+
+        def estimate(place: Any, done: Any) -> Any:
+            """The noise scale's sums after `done` updates."""
+            assert self._probes is not None
+            rows = tf.reshape(tf.gather(probes, place), tf.shape(probe_positions))
+            batch = Batch(features, labels, rows, probe_positions, probe_real, batch_size)
+            return self._probes.traced(batch, seed, done, metaparameters)
 
         def body(index: Any, losses: Any, _: Any, evaluated: Any, measured: Any, __: Any, ___: Any) -> Any:
             batch = Batch(features, labels, tf.reshape(table[index], layout), positions, real, batch_size)
@@ -250,7 +298,15 @@ class Loop:
                 due = finite & ((done % every == 0) | (done >= steps))
                 evaluated, measured, ended = tf.cond(
                     due,
-                    lambda: self._evaluate(evaluated, measured, thresholds, heard, index + 1),
+                    lambda: self._evaluate(
+                        evaluated,
+                        measured,
+                        thresholds,
+                        heard,
+                        index + 1,
+                        places,
+                        lambda at: estimate(at, done),
+                    ),
                     lambda: (evaluated, measured, tf.constant(False)),
                 )
                 going &= ~ended
@@ -271,10 +327,24 @@ class Loop:
         )
         return made, losses, finite, evaluated, measured, heard
 
-    def _evaluate(self, evaluated: Any, measured: Any, thresholds: Any, heard: Any, since: Any) -> Any:
-        """One evaluation in the loop; whether it ends the call: the goal is reached, or the trial beaten."""
+    def _evaluate(
+        self,
+        evaluated: Any,
+        measured: Any,
+        thresholds: Any,
+        heard: Any,
+        since: Any,
+        places: Any,
+        estimate: Callable[[Any], Any],
+    ) -> Any:
+        """One evaluation in the loop, with an estimate of the noise scale where one is due; whether it ends the call: the
+        goal is reached, or the trial beaten."""
         assert self.evaluation is not None
         row = self.evaluation.traced()
+        if self._probes is not None:
+            place = tf.gather(places, evaluated)
+            none = tf.zeros([self._probes.width], tf.float64)
+            row = tf.concat([row, tf.cond(place >= 0, lambda: estimate(place), lambda: none)], 0)
         measured = tf.tensor_scatter_nd_update(measured, [[evaluated]], [row])
         ended = tf.cast(since, tf.float32) >= heard[2]
         if self._metric in self.evaluation.names:

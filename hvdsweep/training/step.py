@@ -117,6 +117,12 @@ class Update:
         """The metaparameters of a trial as one tensor, float32 [names]."""
         return tf.constant([{**DEFAULTS, **values}[name] for name in self.names], tf.float32)
 
+    def named(self, metaparameters: Any) -> dict[str, Any]:
+        """The metaparameters of a tensor that `metaparameters` made, by name."""
+        return {
+            name: metaparameters[index] for index, name in enumerate(self.names) if name not in self._left_out
+        }
+
     def apply(
         self, batch: Batch, seed: Any, step: Any, metaparameters: Any, words: Any
     ) -> tuple[Any, Any, Any]:
@@ -125,9 +131,7 @@ class Update:
         `words` travel with the gradients, so that what rank 0 has to say costs nothing.
         """
         network = self.network
-        named = {
-            name: metaparameters[index] for index, name in enumerate(self.names) if name not in self._left_out
-        }
+        named = self.named(metaparameters)
         gradients, statistics, sums = self._local_sums(batch, seed, step, named)
         *reduced, tail = self.ranks.sum_in_graph(
             [*gradients, *statistics, tf.concat([sums, words], 0)], name="gradients"
@@ -157,7 +161,7 @@ class Update:
         """Sums over this rank's rows; not yet divided, not yet reduced."""
 
         def one(number: Any) -> Sums:
-            return self._pass(batch, number, seed, step, named)
+            return self.pass_sums(batch, number, seed, step, named)
 
         if not self._accumulate:
             return one(0)
@@ -175,7 +179,8 @@ class Update:
         _, *flat, sums = tf.while_loop(lambda number, *_: number < passes, add, (0, *zeros, tf.zeros([2])))
         return flat[: len(weights)], flat[len(weights) :], sums
 
-    def _pass(self, batch: Batch, number: Any, seed: Any, step: Any, named: dict[str, Any]) -> Sums:
+    def pass_sums(self, batch: Batch, number: Any, seed: Any, step: Any, named: dict[str, Any]) -> Sums:
+        """The sums over pass `number` of this rank's rows, in update number `step` (0-based)."""
         network, dataset = self.network, self.network.dataset
         rows, real = batch.rows[number], batch.real[number]
         inputs, targets = tf.gather(batch.features, rows), tf.gather(batch.labels, rows)

@@ -17,6 +17,7 @@ from hvdsweep.training.checkpoints import Keeper, Resume, State
 from hvdsweep.training.evaluation import Evaluation, RanksDisagree
 from hvdsweep.training.loop import Chunk, Loop, Rules, Words
 from hvdsweep.training.network import Network
+from hvdsweep.training.noise import Estimates, Halves, is_due, layer_names
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.step import Share
 from workloads import stateless
@@ -52,8 +53,8 @@ class End:
 
 Measurements = Sequence[tuple[int, dict[str, float]]]
 """(updates made, metric -> value), in ascending order."""
-Record = Callable[[int, npt.NDArray[np.float32], Measurements], bool]
-"""record(first_step, losses, measurements) keeps what rank 0 saw; True asks the gang to interrupt the trial."""
+Record = Callable[[int, npt.NDArray[np.float32], Measurements, Estimates], bool]
+"""record(first_step, losses, measurements, noise) keeps what rank 0 saw; True asks the gang to interrupt the trial."""
 Beaten = Callable[[], "int | None"]
 """The fewest steps in which another trial of the study has reached the goal, so far."""
 
@@ -100,11 +101,18 @@ class Study:
         )
         self._in_loop = self.evaluation.in_loop
         self._streamed = not network.dataset.train.in_memory
+        noise = definition.get("noise_scale", "")
+        self.halves = (
+            Halves.of(network, ranks, self.rules.batch_size, self.rules.every, micro_batch) if noise else None
+        )
+        noise = noise if self.halves else ""
+        self.layers = layer_names(network) if noise == "layers" else [""]
+        """What the noise scale is estimated of: the layers, or all weights together."""
         accumulate = self.share.passes > 1
         compiled = ranks.size == 1 and network.compiles and self._updates(trials) >= COMPILE_FROM
         algorithm, metric = definition["algorithm"], goal["metric"]
         self.loop = network.shared(
-            ("loop", algorithm, names, splits, micro_batch, metric, accumulate, compiled),
+            ("loop", algorithm, names, splits, micro_batch, metric, accumulate, compiled, noise),
             lambda: Loop(
                 network,
                 ranks,
@@ -114,6 +122,7 @@ class Study:
                 metric,
                 accumulate=accumulate,
                 compiled=compiled,
+                noise=noise,
             ),
         )
         self.state = State(network.changing(algorithm))
@@ -165,7 +174,7 @@ class Study:
         blocks = self._stream(shuffle, seed, done) if self._streamed else None
         if self.at_start and not done:
             measured = self.evaluation.measure()
-            ask = record(1, np.empty(0, np.float32), [(0, measured)])
+            ask = record(1, np.empty(0, np.float32), [(0, measured)], [])
             if self._reached(measured):
                 return End(Status.COMPLETE, StopReason.GOAL, 0, None, seconds)
         while done < rules.steps:
@@ -182,6 +191,7 @@ class Study:
                 metaparameters=metaparameters,
                 words=self._words(ask, beaten, keeper),
                 capacity=self.capacity,
+                noise=(self.halves, shuffle) if self.halves else None,
             )
             took = time.perf_counter() - began
             made = len(chunk.losses)
@@ -190,7 +200,8 @@ class Study:
             self._remember_pace(chunk.pace, took / max(made, 1))
             first, done = done + 1, done + made
             measurements = self._measurements(chunk, done)
-            ask = record(first, chunk.losses, measurements)
+            noise = chunk.noise if self._in_loop else self._noise(chunk, shuffle, seed, done, metaparameters)
+            ask = record(first, chunk.losses, measurements, noise)
             if not self._verified:
                 self._verify("after the first step")
                 self._verified = True
@@ -215,12 +226,8 @@ class Study:
             return rows, features, labels
         count = min(self.rules.steps - done, self.capacity, self._pace)
         if not self._in_loop:
-            count = min(count, self._due(done) - done)
+            count = min(count, self.rules.next_evaluation(done) - done)
         return self._rows(shuffle, done, count), *self.network.train_tensors
-
-    def _due(self, done: int) -> int:
-        """The updates made at the next evaluation after `done`."""
-        return min((done // self.rules.every + 1) * self.rules.every, self.rules.steps)
 
     def _measurements(self, chunk: Chunk, done: int) -> Measurements:
         """The evaluations of a call, or the one that is due after it."""
@@ -228,6 +235,28 @@ class Study:
         if self._in_loop or not chunk.finite or not due:
             return chunk.measurements
         return [(done, self.evaluation.measure())]
+
+    def _noise(self, chunk: Chunk, shuffle: Shuffle, seed: int, done: int, metaparameters: Any) -> Estimates:
+        """The estimate of the noise scale that is due after a call, where evaluations are outside the loop."""
+        before = (done - 1) // self.rules.every * self.rules.every
+        if self.halves is None or not chunk.finite or done != self.rules.next_evaluation(done - 1):
+            return []
+        if not is_due(done, before):
+            return []
+        rows = self.halves.rows(shuffle, done)
+        features, labels = self.network.train_tensors if not self._streamed else (None, None)
+        if self._streamed:
+            keys = augmentation_keys(seed, done, 1, self.halves.positions.ravel().astype(np.int64))
+            blocks = self.network.dataset.train.features.blocks(iter([rows]), iter(keys))
+            features, labels = next(iter(blocks))
+            rows = np.arange(len(rows))
+        assert self.loop.noise is not None
+        return [
+            (
+                done,
+                self.loop.noise.measure(features, labels, rows, self.halves, seed, done, metaparameters),
+            )
+        ]
 
     def _ended(self, chunk: Chunk, measurements: Measurements, done: int) -> tuple[Status, StopReason]:
         """Whether the trial has ended `done` updates after its start, and why: the same on every rank."""
@@ -270,7 +299,7 @@ class Study:
         def counts() -> Iterator[tuple[int, int]]:
             done = start
             while done < self.rules.steps:
-                count = min(self._due(done) - done, self.capacity)
+                count = min(self.rules.next_evaluation(done) - done, self.capacity)
                 yield done, count
                 done += count
 

@@ -100,7 +100,7 @@ def time_cases(
             report({"case": number, "error": end.message or "no step was timed"})
 
 
-def _go_on(first: int, losses: npt.NDArray[np.float32], measurements: object) -> bool:
+def _go_on(first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object) -> bool:
     """What the other ranks record."""
     return False
 
@@ -113,6 +113,7 @@ def endless(definition: dict[str, Any]) -> dict[str, Any]:
         "stop": "budget",
         "evaluation": {**definition["evaluation"], "every": ENDLESS, "at_start": False},
         "infeasible": {"loss_above": None},
+        "noise_scale": "",
     }
 
 
@@ -128,7 +129,9 @@ class Clock:
     _calls: int = field(default=0, init=False)
     _begun: tuple[int, float] | None = field(default=None, init=False)
 
-    def record(self, first: int, losses: npt.NDArray[np.float32], measurements: object) -> bool:
+    def record(
+        self, first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object
+    ) -> bool:
         """After every compiled call; True where the trial shall end."""
         now, done = self.now(), first - 1 + len(losses)
         if self._first is None:

@@ -59,6 +59,8 @@ def original(tmp_path_factory) -> Path:
     """A store with something in every table but `throughput`, closed, in one file."""
     path = small_store(tmp_path_factory.mktemp("content") / "store.db")
     with closing(sqlite3.connect(path)) as conn:
+        conn.execute("INSERT INTO gradient_noise VALUES (1, 16, '', 0.5, 2.0)")
+        conn.commit()
         conn.execute("PRAGMA journal_mode = delete")
     return path
 

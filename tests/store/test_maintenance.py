@@ -29,6 +29,8 @@ FAULTS = {
     "UPDATE trials SET stop_reason = NULL WHERE id = 3": "a finished trial lacks its end: trials 3",
     "UPDATE trials SET status = 'LOST' WHERE id = 3": "a trial's status is unknown: trials 3",
     "INSERT INTO measurements (trial_id, step) VALUES (3, 41)": "a measurement lies beyond its trial's steps: trials 3",
+    "INSERT INTO gradient_noise VALUES (3, 41, '', 1, 1)": "noise estimates lie beyond their trial's steps: trials 3",
+    "INSERT INTO gradient_noise VALUES (99, 1, '', 1, 1)": "noise estimates lie beyond their trial's steps: trials 99",
     "DELETE FROM best_records WHERE trial_id = 1 AND step = 0": "the running best is not that of the measurements: trials 1",
     "DELETE FROM best_records WHERE trial_id IN (1, 2)": "the running best is not that of the measurements: trials 1, 2",
     "UPDATE best_records SET value = value / 2 WHERE trial_id = 3": (

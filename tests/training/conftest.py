@@ -45,20 +45,21 @@ def definition(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def train(network) -> Callable[..., Any]:
-    """Train one trial alone; returns (end, losses, measurements)."""
+    """Train one trial alone; returns (end, losses, measurements), if `full` also the estimates of the noise scale."""
 
-    def run(metaparameters, *, seed=3, ask_at=None, beaten=lambda: None, trials=1, **changes):
+    def run(metaparameters, *, seed=3, ask_at=None, beaten=lambda: None, trials=1, full=False, **changes):
         names = tuple(sorted(metaparameters))
         study = Study(network, Ranks(), definition(**changes), names, trials=trials)
-        losses, measurements = [], []
+        losses, measurements, estimates = [], [], []
 
-        def record(first, more, measured):
+        def record(first, more, measured, noise):
             assert first == len(losses) + 1
             losses.extend(more.tolist())
             measurements.extend(measured)
+            estimates.extend(noise)
             return ask_at is not None and len(losses) >= ask_at
 
         end = study.train({"seed": seed, "metaparameters": metaparameters}, record, beaten)
-        return end, losses, measurements
+        return (end, losses, measurements, estimates) if full else (end, losses, measurements)
 
     return run

@@ -49,14 +49,25 @@ def main() -> None:
             )
         names = tuple(sorted(case["trial"]["metaparameters"]))
         study = Study(networks[key], ranks, definition, names)
-        losses, measurements = [], []
+        losses, measurements, estimates = [], [], []
 
-        def record(first, more, measured, losses=losses, measurements=measurements, case=case, key=key):
+        def record(
+            first,
+            more,
+            measured,
+            noise,
+            losses=losses,
+            measurements=measurements,
+            estimates=estimates,
+            case=case,
+            key=key,
+        ):
             if first - 1 + len(more) == case.get("spoil") and ranks.rank == ranks.size - 1:
                 weight = networks[key].weights[0]
                 weight.assign(np.nextafter(weight.numpy(), np.float32(9)))
             losses.extend(float(x) for x in more)
             measurements.extend([step, values] for step, values in measured)
+            estimates.extend([step, values.tolist()] for step, values in noise)
             return False
 
         try:
@@ -68,6 +79,7 @@ def main() -> None:
             {
                 "losses": losses,
                 "measurements": measurements,
+                "noise": estimates,
                 "status": end.status.name,
                 "steps": end.steps,
                 "fingerprint": networks[key].fingerprint(),

@@ -66,7 +66,7 @@ class Trained:
         return self._train(losses, measured, resume, None, STEPS + 1)[1:]
 
     def _train(self, losses, measured, resume, keeper, cut):
-        def record(first, more, measurements):
+        def record(first, more, measurements, noise):
             assert first == len(losses) + 1
             losses.extend(more.tolist())
             measured.extend(measurements)
@@ -151,7 +151,7 @@ def test_checkpoints_are_made_as_often_as_asked(network, tmp_path, monkeypatch):
     for every in (1.0, 0.0):
         keeper, made = Keeper(trained.db, trained.claim, every), []
 
-        def record(first, losses, measurements, keeper=keeper, made=made):
+        def record(first, losses, measurements, noise, keeper=keeper, made=made):
             now[0] += 0.4
             keeper.wait()
             made.append(keeper.take())

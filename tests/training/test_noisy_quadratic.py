@@ -69,7 +69,7 @@ def test_measured_losses_are_the_closed_form_within_their_standard_error(batch, 
     for trial in range(trials):
         losses = []
 
-        def record(_, more, measurements, trial=trial, losses=losses):
+        def record(_, more, measurements, noise, trial=trial, losses=losses):
             losses.extend(more.tolist())
             for step, metrics in measurements:
                 measured[trial, step] = metrics["val/loss"]

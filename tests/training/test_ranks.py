@@ -31,6 +31,7 @@ def case(batch_size, micro_batch, model="fc_64", options=None):
         micro_batch=micro_batch,
         steps=50,
         evaluation={"every": 25, "splits": ["val", "test"], "at_start": True},
+        noise_scale="layers",
     )
     return {"definition": study, "trial": {"seed": 11, "metaparameters": META}}
 
@@ -75,6 +76,15 @@ FAMILIES = [
     family("noisy_quadratic", "noisy_quadratic", {}, 16, 4, metric="val/loss"),
 ]
 
+TOKENS = family(
+    "python_source", "transformer_base", {"layers": 1, "width": 16, "heads": 2, "filter": 32}, 7, 3
+)
+TOKENS["definition"] |= {
+    "steps": 16,
+    "evaluation": {"every": 16, "splits": ["val"], "at_start": True},
+    "noise_scale": "model",
+}
+
 
 def run(np, folder, cases, tag=""):
     """Train the cases on np ranks; the list of what rank 0 recorded."""
@@ -101,9 +111,9 @@ def run(np, folder, cases, tag=""):
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     return {
-        1: run(1, folder, CASES + FAMILIES),
+        1: run(1, folder, [*CASES, *FAMILIES, TOKENS]),
         2: run(2, folder, CASES),
-        3: run(3, folder, CASES + FAMILIES),
+        3: run(3, folder, [*CASES, *FAMILIES, TOKENS]),
     }
 
 
@@ -141,6 +151,17 @@ def test_no_family_depends_on_the_number_of_ranks(recorded, index):
                 others[name], rel=1e-2 if chaotic else 1e-3, abs=close * ("classification" in name)
             )
     assert len(set(alone["losses"])) == 10
+
+
+@pytest.mark.parametrize("np_", [2, 3])
+def test_the_noise_scale_does_not_depend_on_the_number_of_ranks(recorded, np_):
+    """|G|^2 and tr Sigma of every layer, to 1e-4 of tr Sigma: uneven shares, ranks without rows, micro-batches, tokens."""
+    assert [step for step, _ in recorded[1][-1]["noise"]] == [16]
+    for alone, together in zip(recorded[1], recorded[np_], strict=False):
+        assert [step for step, _ in together["noise"]] == [step for step, _ in alone["noise"]]
+        for (_, values), (_, others) in zip(together["noise"], alone["noise"], strict=True):
+            np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-4 * np.max(others[1]))
+    assert [len(one["noise"]) for one in recorded[1][: len(CASES)]] == [1] * len(CASES)
 
 
 def label(case):

@@ -215,7 +215,7 @@ def test_a_streamed_set_trains_as_one_in_memory(digits, batch_size):
         )
         losses, measured = [], []
 
-        def record(first, more, measurements):
+        def record(first, more, measurements, noise):
             losses.extend(more.tolist())
             measured.extend(values["val/cross_entropy_error"] for _, values in measurements)
             return False

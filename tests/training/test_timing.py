@@ -37,7 +37,7 @@ def test_the_clock_counts_the_steps_of_the_calls_after_the_warm_ones(calls, want
         ticks.now += seconds
         times.append(ticks.now)
         done.append(done[-1] + count)
-        stop = clock.record(first, np.zeros(count, np.float32), None)
+        stop = clock.record(first, np.zeros(count, np.float32), None, None)
         first += count
         if stop and stopped_at is None:
             stopped_at = len(times)
@@ -95,7 +95,7 @@ def test_the_loss_of_a_timed_trial_stays_where_it_was():
     assert failure is None
     losses: list[float] = []
 
-    def record(first, more, measurements):
+    def record(first, more, measurements, noise):
         losses.extend(more.tolist())
         return len(losses) > 200
 

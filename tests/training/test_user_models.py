@@ -193,7 +193,7 @@ def test_losses_and_constraints_of_the_model_are_keras_own(network_of, name):
         losses: list[float] = []
         study.train(
             {"seed": 5, "metaparameters": META},
-            lambda first, more, measured, losses=losses: losses.extend(more.tolist()) or False,
+            lambda first, more, measured, noise, losses=losses: losses.extend(more.tolist()) or False,
             lambda: None,
         )
         np.testing.assert_allclose(losses, expected, rtol=2e-4)

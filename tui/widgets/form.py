@@ -110,6 +110,14 @@ class Form(VerticalScroll, can_focus=False):
         yield LineRow(
             "training.micro_batch", "micro-batch", "number", short=True, unit="examples per rank and pass"
         )
+        for key, label in (("noise_scale", "noise scale"), ("noise_layers", "by layer")):
+            yield PickRow(
+                f"training.{key}",
+                label,
+                ("not measured", "measured"),
+                default="not measured",
+                values={"not measured": False, "measured": True},
+            )
         yield LineRow(
             "infeasible.loss_above", "diverged above", "number", short=True, hint="not finite", unit="loss"
         )

@@ -1,0 +1,232 @@
+"""The gradient noise scale, measured while a trial trains: |G|^2 and tr Sigma of McCandlish et al. (2018, appendix A).
+
+From time to time, right after an evaluation, the gradient is taken on two halves of as many fresh examples: those of the next
+updates, whatever the number of ranks. Each half is summed over the ranks exactly as an update's gradient is. With H1 and H2 the
+gradients of the mean loss over the halves of n examples each,
+
+    |G|^2    = H1 . H2               (the halves are independent, so noise does not add to it)
+    tr Sigma = |H1 - H2|^2 n / 2     (each half has the variance tr Sigma / n)
+
+are unbiased; they are the paper's two estimates for the batch sizes n and 2 n. An example is one row of a batch: a sequence, for
+a language model. Nothing of this enters an update, so losses have the same bits with and without.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from hvdsweep.training.ranks import Ranks
+from hvdsweep.training.step import Batch, Share
+
+if TYPE_CHECKING:
+    from hvdsweep.training.batches import Shuffle
+    from hvdsweep.training.network import Network
+    from hvdsweep.training.step import Update
+
+SPACING = 128
+"""Updates between two estimates, at least: each costs about what an update costs, twice that where the exchange between ranks
+is most of it."""
+EARLY = (16, 64)
+"""Updates after which there are estimates too, so that short trials have some."""
+STREAM_BYTES = 64 << 20
+"""Streamed examples of one estimate take at most this much memory, or as much as one batch."""
+
+Estimates = list[tuple[int, npt.NDArray[np.float64]]]
+"""(updates made, [[|G|^2 ...], [tr Sigma ...]]): float64 [2, layers], or [2, 1] for all weights together."""
+
+
+def is_due(step: int, before: int) -> bool:
+    """Whether the evaluation after `step` updates takes an estimate, where the one before it was after `before`."""
+
+    def marks(at: int) -> int:
+        return at // SPACING + sum(at >= mark for mark in EARLY)
+
+    return marks(step) > marks(before)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The examples of an estimate that this rank computes."""
+
+    size: int
+    """Examples of each half, over all ranks."""
+    batch_size: int
+    positions: npt.NDArray[np.int32]
+    """Place of each row among the estimate's examples: [2 * passes, rows a pass], the first half first."""
+    real: npt.NDArray[np.bool_]
+    """Which of them count; the rest is padding. Of the same shape."""
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        ranks: Ranks,
+        batch_size: int,
+        every: int,
+        micro_batch: int | None,
+    ) -> Halves | None:
+        """Where evaluations are far apart, several batches are used at once: 1 of `SPACING` examples, whatever the spacing.
+
+        None where the training set is too small to give two halves that share no example.
+        """
+        train, granule = network.dataset.train, network.granule
+        batches = max(1, every // SPACING)
+        if not train.in_memory:
+            example = 4 * int(np.prod(network.dataset.input_shape))
+            batches = min(batches, max(1, STREAM_BYTES // (example * batch_size)))
+        size = min(max(batches * batch_size // 2, 1), len(train) // 2)
+        # Rows that a model looks at together stay together: a half is at least one batch, or as many rows.
+        size = size // granule * granule or min(batch_size, granule)
+        if 2 * size > len(train):
+            return None
+        padded = not network.penalties.by_rows
+        share = Share.of(size, ranks, micro_batch, granule, padded=padded)
+        first = share.rows.reshape(share.layout).astype(np.int32)
+        real = share.real.reshape(share.layout)
+        return cls(size, batch_size, np.concatenate([first, first + size]), np.concatenate([real, real]))
+
+    def rows(self, shuffle: Shuffle, step: int) -> npt.NDArray[np.int64]:
+        """The training examples of the estimate after `step` updates, [rows of this rank]: those that come next."""
+        return shuffle.at(step * self.batch_size + self.positions.ravel().astype(np.int64))
+
+    def estimates(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """[|G|^2, tr Sigma], float64 [2, layers], from what `NoiseEstimator.traced` gives."""
+        found: npt.NDArray[np.float64] = sums.reshape(2, -1) * np.array([[1.0], [self.size / 2]])
+        return found
+
+
+@dataclass(frozen=True)
+class Probes:
+    """The estimates of one call of the loop."""
+
+    halves: Halves
+    places: npt.NDArray[np.int32]
+    """For each evaluation of the call, which row of `rows` its estimate uses; -1: it takes none."""
+    rows: npt.NDArray[np.int32]
+    """Training examples, [estimates, rows of this rank]."""
+
+    @classmethod
+    def of(
+        cls, halves: Halves, shuffle: Shuffle, evaluations: Sequence[int], before: int, room: tuple[int, int]
+    ) -> Probes:
+        """`evaluations`: the steps of those that the call may make; `before`: of the one before them. `room`: how many
+        evaluations, and how many estimates, there are places for: XLA compiles for a fixed number."""
+        due = [is_due(step, earlier) for earlier, step in itertools.pairwise([before, *evaluations])]
+        places = np.full(room[0], -1, np.int32)
+        places[: len(due)] = np.where(due, np.cumsum(due) - 1, -1)
+        rows = np.zeros((room[1], halves.positions.size), np.int32)
+        for place, step in enumerate(itertools.compress(evaluations, due)):
+            rows[place] = halves.rows(shuffle, step)
+        return cls(halves, places, rows)
+
+
+def most_estimates(updates: int, every: int) -> int:
+    """How many estimates a call of so many updates takes at most, with evaluations `every` updates."""
+    return min(updates // every + 2, (updates + every) // SPACING + len(EARLY) + 1)
+
+
+class NoiseEstimator:
+    """The estimates of one network and algorithm."""
+
+    def __init__(self, update: Update, *, by_layer: bool) -> None:
+        self._update = update
+        self._layers = layers_of(update.network) if by_layer else None
+        self.width = 2 * (len(set(self._layers)) if self._layers else 1)
+        """Numbers of an estimate."""
+        self._alone = tf.function(
+            self._of_arrays,
+            autograph=update.network.autograph,
+            # The user's own model may read its batch's static shape.
+            reduce_retracing=not update.network.autograph,
+        )
+
+    def traced(self, batch: Batch, seed: Any, step: Any, metaparameters: Any) -> Any:
+        """Inside a traced function: [H1 . H2 by layer, |H1 - H2|^2 by layer], float64 [width], the same on every rank.
+
+        `batch` holds the passes of the first half, then as many of the second.
+        """
+        update, network = self._update, self._update.network
+        named = update.named(metaparameters)
+        passes = tf.shape(batch.rows)[0]
+        zeros = [tf.zeros_like(weight) for weight in network.weights]
+
+        def add(number: Any, first: Any, second: Any, sizes: Any) -> Any:
+            gradients, _, sums = update.pass_sums(batch, number, seed, step, named)
+            late = number >= passes // 2
+            first = [tf.where(late, a, a + g) for a, g in zip(first, gradients, strict=True)]
+            second = [tf.where(late, a + g, a) for a, g in zip(second, gradients, strict=True)]
+            return number + 1, first, second, sizes + sums[1] * tf.one_hot(tf.cast(late, tf.int32), 2)
+
+        # One loop over both halves, so that the model is traced once.
+        _, first, second, sizes = tf.while_loop(
+            lambda number, *_: number < passes, add, (0, zeros, zeros, tf.zeros([2]))
+        )
+        *summed, sizes = update.ranks.sum_in_graph([*first, *second, sizes], name="noise")
+        first, second = summed[: len(zeros)], summed[len(zeros) :]
+        _, slopes = network.penalties.of_weights()
+        products, differences = [], []
+        for index in range(len(zeros)):
+            one, other = first[index] / sizes[0], second[index] / sizes[1]
+            differences.append(_dot(one - other, one - other))
+            slope = slopes.get(index, 0.0)
+            products.append(_dot(one + slope, other + slope))
+        layers = self._layers or [0] * len(zeros)
+
+        def by_layer(values: list[Any]) -> list[Any]:
+            return [
+                tf.add_n([value for value, layer in zip(values, layers, strict=True) if layer == chosen])
+                for chosen in dict.fromkeys(layers)
+            ]
+
+        return tf.stack([*by_layer(products), *by_layer(differences)])
+
+    def measure(
+        self, features: Any, labels: Any, rows: Any, halves: Halves, seed: int, step: int, values: Any
+    ) -> npt.NDArray[np.float64]:
+        """The same outside the loop, `rows` of `features` and `labels` (any shape): the estimates, float64 [2, layers]."""
+        arrays = (rows.reshape(halves.positions.shape).astype(np.int32), halves.positions, halves.real)
+        numbers = np.array([halves.batch_size, seed, step], np.int32)
+        sums = self._alone(features, labels, *arrays, numbers, values).numpy()
+        return halves.estimates(sums)
+
+    def _of_arrays(
+        self, features: Any, labels: Any, rows: Any, positions: Any, real: Any, numbers: Any, values: Any
+    ) -> Any:
+        batch = Batch(features, labels, rows, positions, real, numbers[0])
+        return self.traced(batch, numbers[1], numbers[2], values)
+
+
+def _dot(one: Any, other: Any) -> Any:
+    """The inner product of two tensors, float64; rows in float32 first, which is exact enough and needs no copy in float64."""
+    product = one * other
+    if product.shape.rank:
+        product = tf.reduce_sum(product, -1)
+    return tf.reduce_sum(tf.cast(product, tf.float64))
+
+
+def layers_of(network: Network) -> list[int]:
+    """The layer of each weight, counted from 0."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(_layer(variable), len(numbers)) for variable in _variables(network)]
+
+
+def layer_names(network: Network) -> list[str]:
+    """`1 dense`, `2 dense`, ...: Keras' own numbers, which differ from process to process, are left out."""
+    names = dict.fromkeys(_layer(variable) for variable in _variables(network))
+    return [f"{number} {re.sub(r'_[0-9]+(?=/|$)', '', name)}" for number, name in enumerate(names, 1)]
+
+
+def _variables(network: Network) -> list[Any]:
+    return list(network.model.trainable_variables)
+
+
+def _layer(variable: Any) -> str:
+    return str(variable.path).rpartition("/")[0] or str(variable.path)
