@@ -161,6 +161,9 @@ def _fieller(
     (xx, xy), (_, yy) = np.cov(x, y) * quantile((1 + level) / 2, n - 1) ** 2 / n
     a, b, c = x.mean() ** 2 - xx, x.mean() * y.mean() - xy, y.mean() ** 2 - yy
     root = b * b - a * c
+    if a > 0:
+        # Below 0 by rounding alone, where every estimate has the same ratio.
+        root = max(root, 0.0)
     if root < 0 or a == 0:
         return None
     ends = sorted(((b - math.sqrt(root)) / a, (b + math.sqrt(root)) / a))

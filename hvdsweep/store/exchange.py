@@ -57,11 +57,11 @@ class TrialUpdate:
     first_step: int = 1
     measurements: Sequence[tuple[int, Mapping[str, float]]] = ()
     """(step, metric -> value) in ascending steps."""
-    noise: Sequence[tuple[int, str, float, float]] = ()
-    """(step, layer, |G|^2, tr Sigma): estimates of the gradient noise scale; the layer "" is all weights together."""
     final: Final | None = None
     checkpoint: tuple[int, float] | None = None
     """(step, unix time) of a checkpoint that is on disk now."""
+    noise: Sequence[tuple[int, str, float, float]] = ()
+    """(step, layer, |G|^2, tr Sigma): estimates of the gradient noise scale; the layer "" is all weights together."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ ARRAYS = [
     np.array([2**40, -1], np.int64),
     np.array([1.5, -2.0], ml_dtypes.bfloat16),
 ]
-DATA = ("losses", "measurements", "best_records")
+DATA = ("losses", "measurements", "best_records", "gradient_noise")
 
 
 def part(update: TrialUpdate, first: int, last: int, *, saved: bool = False) -> TrialUpdate:
@@ -55,6 +55,7 @@ def part(update: TrialUpdate, first: int, last: int, *, saved: bool = False) -> 
         ],
         final=update.final if last == len(update.losses) else None,
         checkpoint=(last, time.time() + 100) if saved else None,
+        noise=[(step, "", 1 / step, 2.0 * step) for step in range(5, 41, 5) if first <= step <= last],
     )
 
 
@@ -210,7 +211,7 @@ def test_an_interrupted_trial_resumes_at_its_checkpoint(planned: Path, look: sql
     )
     with gang(planned) as writer:
         assert writer.commit(None, claim=True).claim == claim
-        writer.commit(outcome(claim), claim=False)
+        writer.commit(part(outcome(claim), 1, 40), claim=False)
     assert content(look) == resumed
 
 
@@ -221,7 +222,9 @@ def test_a_refused_checkpoint_begins_the_trial_again(planned: Path, look: sqlite
     with gang(planned) as writer:
         writer.commit(None, claim=True)
         writer.begin_again(claim.trial_id, "trial 0: its checkpoint is damaged")
-        assert [look.execute(f"SELECT count(*) FROM {table}").fetchone() for table in DATA] == [(0,)] * 3
+        assert [look.execute(f"SELECT count(*) FROM {table}").fetchone() for table in DATA] == [(0,)] * len(
+            DATA
+        )
         assert look.execute("SELECT steps, checkpoint FROM trials WHERE id = 1").fetchone() == (0, None)
         assert look.execute("SELECT message, trial_id FROM events WHERE kind = 'checkpoint'").fetchall() == [
             ("trial 0: its checkpoint is damaged", 1)

@@ -46,10 +46,12 @@ def prepared(tmp_path):
         learning_rate='{ scale = "log", min = 0.01, max = 0.1 }',
         batch_sizes="[16, 64]",
         name="small",
+        training="",
     ):
         toml, path = tmp_path / "small.toml", tmp_path / f"{name}.db"
         toml.write_text(
             TOML.format(dataset=dataset, steps=steps, learning_rate=learning_rate, batch_sizes=batch_sizes)
+            + training
         )
         conn = connect(path, create=True)
         sweep = save_plan(conn, make_plan(load_sweep(toml))).sweep_id
@@ -92,6 +94,31 @@ def test_every_step_of_every_trial_is_in_the_store(prepared):
             assert steps.tolist() == list(range(1, 61))
             assert np.isfinite(losses).all()
             assert store.measurements(trial.id).steps.tolist() == [0, 20, 40, 60]
+
+
+def test_noise_estimates_reach_the_store_and_change_nothing_else(prepared):
+    """With the noise scale by layer: the same trial keys and losses as without, and at steps 20 and 80 a row for each layer and
+    one for all weights, which is the sum of the layers."""
+    found = {}
+    for name, training in (("plain", ""), ("noisy", "[training]\nnoise_scale = true\nnoise_layers = true\n")):
+        path, sweep, writer = prepared(steps=80, batch_sizes="[16]", name=name, training=training)
+        work(path, sweep, writer)
+        with open_reader(path) as store:
+            found[name] = (
+                store.rows("SELECT key, status, steps FROM trials ORDER BY id"),
+                store.rows("SELECT * FROM losses ORDER BY 1, 2"),
+            )
+            rows = store.rows("SELECT * FROM gradient_noise ORDER BY 1, 2, 3")
+        if name == "plain":
+            assert rows == []
+    assert found["plain"] == found["noisy"]
+    layers = ("", "1 dense", "2 dense")
+    assert [row[:3] for row in rows] == [
+        (trial, step, layer) for trial in (1, 2) for step in (20, 80) for layer in layers
+    ]
+    for whole, *parts in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+        np.testing.assert_allclose(whole[3:], np.sum([part[3:] for part in parts], 0), rtol=1e-12)
+        assert whole[4] > 0
 
 
 def test_a_diverged_trial_keeps_its_losses_up_to_the_step(prepared):
