@@ -295,8 +295,10 @@ def _unwritable(db: Path, folder: Path) -> str | None:
     """Why the database cannot be written, by asking for the right to (nothing is written, no older store migrated)."""
     from hvdsweep.store.connection import checked_version, told, usable, writable
 
+    if folder != db.absolute().parent:
+        return f"the folder {db.absolute().parent} does not exist"
     try:
-        usable(db, may_be_missing=folder == db.absolute().parent)
+        usable(db, may_be_missing=True)
     except HvdsweepError as error:
         return str(error)
     if db.exists():
@@ -313,8 +315,6 @@ def _unwritable(db: Path, folder: Path) -> str | None:
         except sqlite3.Error as error:
             return str(told(db, error))
         return None
-    if folder != db.absolute().parent:
-        return f"the folder {db.absolute().parent} does not exist"
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".hvdsweep-"):
             return None

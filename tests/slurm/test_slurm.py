@@ -116,6 +116,8 @@ class Submitted:
         for row in self.cluster.run("squeue", "-h", "-r", "-t", "PENDING", "-o", "%i %r").splitlines():
             job, _, reason = row.partition(" ")
             if reason == "BeginTime":
+                # A job that begins again while its first run still ends on the node fails at once.
+                time.sleep(2)
                 self.cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
         time.sleep(0.3)
         return all(shard["state"] == "DONE" for shard in self.state()["shards"])
