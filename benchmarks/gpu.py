@@ -122,7 +122,7 @@ def train(model: str, steps: int, times: int = 1) -> list[float]:
     )
     losses: list[float] = []
 
-    def record(first: int, more: Sequence[float], measured: object) -> bool:
+    def record(first: int, more: Sequence[float], measured: object, _noise: object = None) -> bool:
         losses.extend(float(loss) for loss in more)
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -107,96 +106,6 @@ def test_whatever_is_typed_can_be_written(text, kind):
 def test_batch_sizes_are_a_list_or_a_range(typed, value):
     """Plain numbers become a list, everything else is text that the file's own reader understands or refuses."""
     assert words.value_of("sizes", typed) == value
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_fields_say_back_what_the_file_says(file):
-    """For every number, name and list of every shipped file: what a field shows, typed into it, is the same value."""
-    kinds = {"batch_sizes": "sizes", "values": "numbers"}
-
-    def look_at(tables: dict[str, object]) -> None:
-        for key, value in tables.items():
-            if isinstance(value, dict):
-                look_at(value)
-            elif isinstance(value, str) or (isinstance(value, list) and key in kinds):
-                assert words.value_of(kinds.get(key, "name"), words.words_of(value)) == value
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                again = words.value_of("number", words.words_of(value))
-                assert again == value
-                assert type(again) is type(value)
-
-    look_at(parsed(file.read_text()))
-
-
-@pytest.mark.parametrize(
-    ("value", "how"),
-    [
-        (None, "left out"),
-        (0.1, "fixed"),
-        (3, "fixed"),
-        ("abc", "fixed"),
-        ({"scale": "log", "min": 1}, "log"),
-        ({"scale": "reverse_log"}, "reverse_log"),
-        ({"scale": "integer", "min": 1, "max": 2}, "integer"),
-        ({"scale": "integer", "min": 1, "max": 2, "log": True}, "log integer"),
-        ({"scale": "choice", "values": [1]}, "choice"),
-        ({"scale": "choice", "values": 1}, "in the TOML"),
-        ({"scale": "lag"}, "in the TOML"),
-        ({}, "in the TOML"),
-        ([1, 2], "in the TOML"),
-        (True, "in the TOML"),
-    ],
-)
-def test_ways_of_giving_a_metaparameter(value, how):
-    """What a row cannot show is left to the text."""
-    assert words.how_of(value) == how
-
-
-@pytest.mark.parametrize("how", [how for how in words.HOWS if how not in ("left out", "fixed")])
-def test_a_range_is_what_its_row_says(how):
-    """The table that a row writes is shown as the same row."""
-    table = words.range_of(how, "1", "2", "1, 2")
-    assert words.how_of(read(table)) == how
-
-
-@pytest.mark.parametrize(
-    ("text", "ranks"),
-    [
-        ("1", 1),
-        (" 8 ", 8),
-        ("4096", 4096),
-        ("4097", None),
-        ("0", None),
-        ("", None),
-        ("x", None),
-        ("²", None),
-        ("-1", None),
-        ("1.0", None),
-    ],
-)
-def test_ranks(text, ranks):
-    """Whole numbers that a plan can be laid out for."""
-    assert words.ranks_of(text) == ranks
-
-
-# Starts
-
-
-def test_the_template_is_complete():
-    """The small example has neither a mistake nor a warning."""
-    checked = check_text(TEMPLATE, "sweep.toml")
-    assert (checked.problems, checked.warnings) == ((), ())
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_stored_definition_says_the_same_sweep(file):
-    """The text written from what the store keeps of any shipped file plans the very same sweep, study for study."""
-    plan = make_plan(load_sweep(file))
-    text = start.text_of(json.loads(json.dumps(plan.definition)))
-    again = make_plan(check_text(text, "again.toml", source=str(file.parent)).loaded)
-    assert again.key == plan.key
-    assert again.definition["studies"] == plan.definition["studies"]
-    assert [study.key for study in again.studies] == [study.key for study in plan.studies]
 
 
 @pytest.fixture
