@@ -30,9 +30,10 @@ def goal_ladder(
     """
     found = {float(goal) for goal in own if math.isfinite(goal)}
     best, start, gap = _range(tables)
-    if not math.isfinite(best) or best == start:
-        return sorted(found)
     span = start - best
+    # Also where measurements at both ends of the floats lie further apart than a float can say.
+    if not math.isfinite(span) or not span:
+        return sorted(found)
     finest = min(max(FINEST, gap / abs(span)), 0.5)
     distances = np.geomspace(finest, 1.0, notches)
     for distance, apart in zip(distances, np.diff(distances, append=2.0), strict=True):
