@@ -391,7 +391,7 @@ def difference(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def against_cpu(device: Figures, plan: Plan) -> Figures:
-    """The device's losses beside those of the CPU."""
+    """The device's losses compared with the CPU's."""
     code = (
         "import json, sys; from benchmarks import gpu;"
         "print('RESULT ' + json.dumps({model: gpu.train(model, int(sys.argv[1])) for model in gpu.MODELS}))"

@@ -3,7 +3,7 @@
     python -m benchmarks.merge [--json FILE] [--shards 16] [--losses 10000000] [--folder 64] [--trials 6400] [--repeat 5]
 
 Makes one store of planted curves, divides its trials among shards, and merges them through the command line: all of it, then
-again with nothing new. Plain SQLite copying the same losses is measured beside it. Then a folder of more shards, without
+again with nothing new. Plain SQLite copying the same losses is measured in the same run. Then a folder of more shards, without
 losses: seconds from `exec` of `hvdsweep tui` until the Sweeps screen with its data has been written, against the undivided store.
 """
 

@@ -161,16 +161,7 @@ def _measure(measure: Scale, db: Path) -> Outcome:
             talk.line(f"warning: {warning}")
 
         def timed(one: Timed) -> None:
-            record_throughput(
-                conn,
-                workload=one.workload,
-                batch_size=one.batch_size,
-                np=one.np,
-                gangs=1,
-                steps=one.steps,
-                seconds=one.seconds,
-                host=one.host,
-            )
+            record_throughput(conn, gangs=1, **vars(one))
             talk.timed(one)
 
         outcome = measure.run(timed, talk.failed, talk.now, lambda: signals.gestures > 0)

@@ -81,16 +81,7 @@ def measure(
     """
 
     def timed(one: Timed) -> None:
-        record_throughput(
-            conn,
-            workload=one.workload,
-            batch_size=one.batch_size,
-            np=one.np,
-            gangs=1,
-            steps=one.steps,
-            seconds=one.seconds,
-            host=one.host,
-        )
+        record_throughput(conn, gangs=1, **vars(one))
 
     def failed(one: Failed) -> None:
         first = one.message.partition("\n")[0]

@@ -58,7 +58,7 @@ def test_compose_launch_watch_leave_and_resume(tmp_path: Path):
             terminal.wait_for("○ budget  ○ goal  ● beaten")
             terminal.press("Left", "Left")
             terminal.wait_for("● budget  ○ goal  ○ beaten")
-            terminal.press(*["Down"] * 4)
+            terminal.press(*["Down"] * 6)
             terminal.wait_for("Horovod ranks of one trial (--np)")
             terminal.press("1", "Down")
             terminal.wait_for("Trials trained at the same time (--gangs)")
