@@ -86,6 +86,7 @@ class StoreSource:
         self._wake = threading.Event()
         self._closed = False
         self._resting = False
+        self._attended = False
         self._watch = Watch(path)
         self._spare = SpareReaders(path)
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -109,6 +110,7 @@ class StoreSource:
         self._wake.set()
 
     def attend(self) -> None:
+        self._attended = True
         if self._resting:
             self._wake.set()
 
@@ -123,6 +125,7 @@ class StoreSource:
         processors: int | None = None
         while not self._closed:
             begun, used = time.monotonic(), time.process_time()
+            self._attended = False
             update = self._watch.look()
             looked = time.monotonic() - begun
             if update is not None:
@@ -139,7 +142,8 @@ class StoreSource:
             rest = rest_after(time.process_time() - used, processors) - (time.monotonic() - begun)
             if rest > 0:
                 self._resting = True
-                self._wake.wait(rest)
+                if not self._attended:  # asked after `_resting` is set: a key just before it is not lost
+                    self._wake.wait(rest)
                 self._resting = False
             self._wake.clear()
         self._watch.close()

@@ -289,7 +289,7 @@ class Scale:
         starts, left = later + (not ready), cases - answered + later * cases
         # What is under way counts less the longer it has been.
         seconds = self._pace.left(starts, left)
-        under_way = self._pace.left(0, 1) if ready else self._pace.left(1, 0)
+        under_way = self._pace.left(int(not ready), int(doing is not None))
         seconds -= min(silence, 0.9 * under_way)
         return Now(self._done + answered, cases * len(self.counts), np, doing, seconds)
 

@@ -162,8 +162,15 @@ def test_progress_counts_up_and_time_left_goes_down(sweep):
     heard.run(scale_of(sweep, [1, 2]))
     done = [now.done for now in heard.now]
     assert done == sorted(done)
-    assert all(now.total == 8 and now.seconds_left > 0 for now in heard.now)
+    assert all(now.total == 8 and now.seconds_left >= 0 for now in heard.now)
     assert heard.now[0].doing is None
+
+
+def test_no_time_is_left_once_the_last_case_is_answered(sweep):
+    """Also while its ranks still take their time to end: nothing that is under way may be subtracted then."""
+    scale = scale_of(sweep, [1])
+    scale._pace.cases += [7.0]
+    assert scale._now(1, True, 4, 0, silence=60.0).seconds_left == 0
 
 
 def test_time_left_is_learned():
