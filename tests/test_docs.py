@@ -12,7 +12,7 @@ import pytest
 from hvdsweep.cli import COMMANDS, group
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.toml"))
 
 

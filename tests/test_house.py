@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,13 @@ def test_the_public_api_is_what_it_says():
     for name in hvdsweep.__all__:
         assert getattr(hvdsweep, name) is not None
     assert "open_store" in hvdsweep.__doc__
+
+
+def test_packages_are_typed_and_metadata_names_the_licence():
+    """Users' type checkers see the annotations of every package, and the licence that the metadata names is there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert [name for name in packages if not (ROOT / name / "py.typed").exists()] == []
+    assert project["project"]["license"] == "Apache-2.0"
+    assert "Apache License\n                           Version 2.0" in (ROOT / "LICENSE").read_text()
+    assert f"## [{project['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text()
