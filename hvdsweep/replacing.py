@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
+_MAGIC = b"SQLite format 3\0"
+
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Make `content` the file's, through a file beside it that gets its name last. OSError where that cannot be."""
+    """Make `content` the file's, through a file beside it that gets its name last.
+
+    OSError where it cannot be written, or is a database.
+    """
     path = Path(path)
+    if holds_database(path):
+        raise FileExistsError(errno.EEXIST, "it belongs to a database; give another name", str(path))
     if path.exists() and not path.is_file():
-        # A device or a pipe keeps its name; a folder refuses.
-        path.write_bytes(content)
+        # A device or a pipe keeps its name; a folder refuses, and so does a pipe that nobody reads, rather than wait.
+        with open(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
+            os.set_blocking(file.fileno(), True)
+            file.write(content)
         return
     # Of a link, the file that it leads to is written, as by any other program.
     place = Path(os.path.realpath(path))
@@ -28,3 +38,18 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def holds_database(path: Path) -> bool:
+    """Whether the file is an SQLite database or, by its name, part of one: nothing else is ever written over it.
+
+    A process that has that database open must not ask: closing any descriptor of the file would end SQLite's locks.
+    """
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        database = Path(str(path).removesuffix(suffix))
+        with contextlib.suppress(OSError, ValueError):
+            if str(path).endswith(suffix) and database.is_file():
+                with database.open("rb") as file:
+                    if file.read(len(_MAGIC)) == _MAGIC:
+                        return True
+    return False

@@ -1,6 +1,8 @@
 """A file is written whole or stays what it was, and nothing is left beside it."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,27 @@ def test_a_device_is_written_to(tmp_path: Path):
     """It is not replaced by a file."""
     write_whole("/dev/null", b"one")
     assert not Path("/dev/null").is_file()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        write_whole(tmp_path / "pipe", b"nobody reads it")
+    with open(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+        write_whole(tmp_path / "pipe", b"one")
+        assert pipe.read() == b"one"
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path, b"one")
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "none" / "x", b"one")
+
+
+@pytest.mark.parametrize("name", ["x.db", "x.db-wal", "x.db-shm", "x.db-journal", "link"])
+def test_a_database_is_never_written_over(name: str, tmp_path: Path):
+    """Nor is what SQLite keeps next to it: it stays, byte for byte."""
+    with closing(sqlite3.connect(tmp_path / "x.db")) as conn:
+        conn.execute("CREATE TABLE one (x)")
+    (tmp_path / "link").symlink_to("x.db")
+    before = (tmp_path / "x.db").read_bytes()
+    with pytest.raises(FileExistsError, match="belongs to a database"):
+        write_whole(tmp_path / name, b"page")
+    assert (tmp_path / "x.db").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"x.db", "link"}
+    write_whole(tmp_path / "x.db.html", b"page")

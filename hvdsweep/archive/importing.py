@@ -6,16 +6,18 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hvdsweep.archive.bulk import BulkWriter
 from hvdsweep.archive.layout import METADATA, ROOT, STUDY
 from hvdsweep.archive.limits import shown
-from hvdsweep.archive.messages import Finished, Problem, Progress, Study, Trials
+from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study, Trials
 from hvdsweep.archive.process import open_archive, read_aside
 from hvdsweep.archive.published import FILE_NAME, NAME, SHA256, sha256_of
 from hvdsweep.archive.tars import is_archive
@@ -38,6 +40,7 @@ class ImportReport:
     sweep: str
     """Name of the sweep."""
     sweep_id: int = 0
+    """0: the archive holds no study, and the database is as it was."""
     studies_new: int = 0
     studies_met: int = 0
     """Well-formed studies in the archive, new or not."""
@@ -83,6 +86,12 @@ Watcher = Callable[[ImportReport, Problem | None], None]
 """Told of every batch, sign of progress and problem (the latter as second argument)."""
 
 
+class Tell(Protocol):
+    """Notes a problem, or progress without one, and passes it to the watcher."""
+
+    def __call__(self, problem: Problem | None = None) -> None: ...
+
+
 def import_archive(
     path: str | os.PathLike[str],
     database: str | os.PathLike[str],
@@ -115,16 +124,54 @@ def import_archive(
         raise UserError(f"{path}: --sha256 is of an archive file, and this is a folder")
     where = Path(os.path.abspath(where))
     report = ImportReport(str(where), str(database), name or sweep_name(where))
-    with closing(connect(database, create=True)) as conn:
+
+    def tell(problem: Problem | None = None) -> None:
+        if problem is not None:
+            report.problems.append(problem)
+            report.trials_skipped += problem.trials
+            report.studies_skipped += problem.studies
+        report.seconds = time.monotonic() - begun
+        if watch is not None:
+            watch(report, problem)
+
+    read = partial(read_aside if aside else open_archive, where, all_records=all_records)
+    with ExitStack() as stack:
+        messages: Iterator[Message] | None = None
+        if not Path(database).exists():
+            # Only an archive with a study in it makes a database.
+            reading = stack.enter_context(closing(read(known=Known())))  # type: ignore[type-var]
+            first, messages = _to_first_study(reading)
+            if first is None:
+                for message in messages:
+                    if isinstance(message, Problem):
+                        tell(message)
+                _nothing_there(report, tell)
+                return report
+        conn = stack.enter_context(closing(connect(database, create=True)))
         report.sweep_id = _begin(conn, report)
         state = "IDLE"
         try:
-            ended = _run(conn, report, where, all_records, aside, begun, watch)
+            ended = _run(conn, report, read, messages, tell)
             state = "DONE" if ended else "IDLE"
         finally:
             report.seconds = time.monotonic() - begun
             _end(conn, report, state)
     return report
+
+
+def _to_first_study(reading: Iterator[Message]) -> tuple[Study | None, Iterator[Message]]:
+    """The first study, if there is one, and the whole reading as it would have been without a look ahead."""
+    seen: list[Message] = []
+    for message in reading:
+        seen.append(message)
+        if isinstance(message, Study):
+            return message, chain(seen, reading)
+    return None, iter(seen)
+
+
+def _nothing_there(report: ImportReport, tell: Tell) -> None:
+    if not report.studies_met and not report.problems:
+        tell(Problem(shown(report.path), f"holds no {STUDY}: not an archive in the published layout"))
 
 
 def _check(where: Path, sha256: str | None) -> None:
@@ -186,26 +233,16 @@ def _begin(conn: sqlite3.Connection, report: ImportReport) -> int:
 def _run(
     conn: sqlite3.Connection,
     report: ImportReport,
-    where: Path,
-    all_records: bool,
-    aside: bool,
-    begun: float,
-    watch: Watcher | None,
+    read: Callable[..., Iterator[Message]],
+    messages: Iterator[Message] | None,
+    tell: Tell,
 ) -> bool:
-    """Everything between `_begin` and `_end`; True where the end of the archive was reached."""
-
-    def tell(problem: Problem | None = None) -> None:
-        if problem is not None:
-            report.problems.append(problem)
-            report.trials_skipped += problem.trials
-            report.studies_skipped += problem.studies
-        report.seconds = time.monotonic() - begun
-        if watch is not None:
-            watch(report, problem)
-
+    """Everything between `_begin` and `_end`; True where the end of the archive was reached. `messages`: read already."""
     writer = BulkWriter(conn, report.sweep_id)
-    read = read_aside if aside else open_archive
-    with closing(read(where, writer.known(), all_records)) as messages:  # type: ignore[type-var]
+    known = writer.known()
+    with ExitStack() as stack:
+        if messages is None or known.studies:
+            messages = stack.enter_context(closing(read(known=known)))  # type: ignore[type-var]
         for message in messages:
             match message:
                 case Study():
@@ -230,9 +267,8 @@ def _run(
                 case Finished():
                     report.trials_present = message.present
                     report.sha256 = message.sha256
-                    report.checksum = _verdict(where, message.sha256)
-    if not report.studies_met and not report.problems:
-        tell(Problem(shown(str(where)), f"holds no {STUDY}: not an archive in the published layout"))
+                    report.checksum = _verdict(Path(report.path), message.sha256)
+    _nothing_there(report, tell)
     return True
 
 
@@ -282,4 +318,7 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
             )
         # One that was cut short before its first study is there to go on with.
         gone = state == "DONE" and _forget_empty(conn, report.sweep_id)
-        event(conn, "import", f"{report.path}: {words}", sweep_id=None if gone else report.sweep_id)
+        if gone:
+            report.sweep_id = 0
+        else:
+            event(conn, "import", f"{report.path}: {words}", sweep_id=report.sweep_id)

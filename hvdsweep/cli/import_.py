@@ -87,7 +87,8 @@ def _published(archive: Path) -> Iterator[Path]:
 def _summary(report: ImportReport) -> list[str]:
     rate = report.rows / report.seconds if report.seconds else 0.0
     lines = [
-        f"{report.path} -> {report.database}, sweep {report.sweep_id} ({report.sweep})",
+        f"{report.path} -> {report.database}, "
+        + (f"sweep {report.sweep_id} ({report.sweep})" if report.sweep_id else "which stays as it was"),
         f"{counted(report.studies_met, 'study', 'studies')}, {report.studies_new:,} of them new",
         f"{counted(report.trials_imported, 'trial')} imported, {report.trials_present:,} already there",
         f"{counted(report.rows, 'measurement')} in {_clock(report.seconds)} ({rate:,.0f} a second)",

@@ -7,6 +7,7 @@ import json
 import random
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -320,9 +321,9 @@ def test_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
     cut.write_bytes(content[: int(len(content) * share)])
     report = import_archive(cut, tmp_path / "x.db", name="a", aside=False)
     assert any("cut off" in problem.message and problem.path == str(cut) for problem in report.problems)
-    conn = connect(tmp_path / "x.db")
-    assert check(conn) == []
-    conn.close()
+    if report.sweep_id:
+        with closing(connect(tmp_path / "x.db")) as conn:
+            assert check(conn) == []
     report = import_archive(whole, tmp_path / "x.db", name="a", aside=False)
     assert not report.problems
     assert differences(tmp_path / "x.db", studies) == []
@@ -400,6 +401,9 @@ def test_bytes_at_random(tmp_path_factory: pytest.TempPathFactory, data: st.Data
         report = import_archive(tmp_path / "a.tar", tmp_path / "x.db", aside=False)
     except UserError:
         return  # not even the beginning is a tar's
+    if not report.sweep_id:
+        assert not (tmp_path / "x.db").exists()
+        return
     with open_reader(tmp_path / "x.db") as reader:
         for trial in reader.trials().rows:
             assert trial.status.name in ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
@@ -501,14 +505,23 @@ def test_a_header_that_claims_the_moon(tmp_path: Path) -> None:
     assert report.trials_imported == 3
 
 
-def test_a_folder_without_a_study_leaves_no_sweep(tmp_path: Path) -> None:
-    """What is no archive is told, and the database has no empty sweep of its name; one that was there before stays."""
+def test_an_archive_without_a_study_changes_nothing(tmp_path: Path) -> None:
+    """The problem is named; no database is made, and one that is there keeps its rows, its sweep of that name included."""
     (tmp_path / "empty").mkdir()
-    report = import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
-    assert "holds no study.json" in report.problems[0].message
+    with tarfile.open(tmp_path / "empty.tar", "w") as tar:
+        tar.add(tmp_path / "empty", "empty")
+    for name in ("empty", "empty.tar"):
+        report = import_archive(tmp_path / name, tmp_path / "x.db", name="mine", aside=False)
+        assert "holds no study.json" in report.problems[0].message
+        assert report.sweep_id == 0
+        assert not list(tmp_path.glob("x.db*"))
     import_archive(
         write_folder(tmp_path / "in", files([study()])), tmp_path / "x.db", name="mine", aside=False
     )
+    with closing(connect(tmp_path / "x.db")) as conn:
+        before = list(conn.iterdump())
+        import_archive(tmp_path / "empty", tmp_path / "x.db", name="other", aside=False)
+        assert list(conn.iterdump()) == before
     import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
     with open_reader(tmp_path / "x.db") as reader:
         assert [sweep.name for sweep in reader.sweeps()] == ["mine"]

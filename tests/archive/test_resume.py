@@ -99,12 +99,17 @@ def test_the_reading_process_ends_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_the_reading_process_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reading process that dies makes the import fail with its exit status; the sweep is left to go on with."""
+    """A reading process that dies makes the import fail with its exit status; no database is made before a study is read, and the
+    sweep of one that is there can be continued."""
     from hvdsweep.errors import RunFailed
 
     source = write_folder(tmp_path / "in", files(planted(9, trials=1)))
+    one = write_folder(tmp_path / "one", files(planted(9, trials=1)[:1]))
+    import_archive(one, tmp_path / "x.db", name="in")
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(RunFailed, match="exit status 1; what was imported so far is kept"):
-        import_archive(source, tmp_path / "x.db")
+    for database in ("x.db", "new.db"):
+        with pytest.raises(RunFailed, match="exit status 1; what was imported so far is kept"):
+            import_archive(source, tmp_path / database, name="in")
+    assert not (tmp_path / "new.db").exists()
     with open_reader(tmp_path / "x.db") as reader:
         assert reader.sweeps()[0].state == "IDLE"

@@ -52,6 +52,9 @@ WRITING = [
     "import published/zhang_2024 --db {}",
     "import {} --db other.db",
     "export {}",
+    "demo --db {}",
+    "report --out {}",
+    "figure curve --out {}",
 ]
 """Command lines that may make a file of that name; ordinary names are left out."""
 
@@ -85,6 +88,30 @@ def test_an_odd_path_is_answered_in_words(odd: str, folder: Path):
         # An import that finds nothing may have made its database.
         (folder / "other.db").unlink(missing_ok=True)
         assert (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev"))) == before, command
+
+
+async def test_an_odd_path_is_answered_in_words_by_the_interface(folder: Path):
+    """Each is trouble with a heading and a sentence on the screen, for questions too; nothing new next to it."""
+    from hvdsweep.errors import HvdsweepError
+    from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
+    from tui.source import SpareReaders, Trouble, Watch
+
+    before = sorted(os.listdir(bytes(folder)))
+    source = FakeSource()
+    async with pilot_of(source) as pilot:
+        for odd in ODD.values():
+            path = Path(os.fsdecode(bytes(folder) + b"/" + odd if not odd.startswith(b"/") else odd))
+            trouble = Watch(path).look()
+            assert isinstance(trouble, Trouble), path
+            with pytest.raises(HvdsweepError), SpareReaders(path).reader():
+                pass
+            source.put(trouble)
+            await settle(pilot)
+            shown = screen_text(pilot)
+            assert trouble.heading in shown
+            assert "\x1b" not in shown
+            assert "\udcff" not in shown
+    assert sorted(os.listdir(bytes(folder))) == before
 
 
 def test_a_copied_store_stays_one_file(folder: Path, tmp_path: Path):
