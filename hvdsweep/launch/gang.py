@@ -73,8 +73,8 @@ class Gang:
         return marked(self._mine)
 
     def terminate(self) -> None:
-        """SIGTERM to all of them."""
-        send(self.processes(), signal.SIGTERM)
+        """Have horovodrun end its ranks, those on other hosts too."""
+        self.process.send_signal(signal.SIGINT)
 
     def dump_stacks(self, within: float = 1.0) -> None:
         """Have the ranks write the stacks of their threads to their logs, where they have a handler for it."""

@@ -124,7 +124,7 @@ def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[
     return []
 
 
-def end_with_parent(parent: int, what: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+def end_with_parent(parent: int, what: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
     """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, however that comes about."""
 
     def prepare() -> None:

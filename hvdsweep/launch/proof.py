@@ -95,7 +95,7 @@ def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=end_with_parent(os.getpid(), signal.SIGKILL),
+                preexec_fn=end_with_parent(os.getpid()),
             )
             try:
                 code = process.wait(timeout=limit)

@@ -26,7 +26,7 @@ GIVE_BACK_SECONDS = 5.0
 CHECKPOINT_SECONDS = 60.0
 """and this long where a checkpoint is on its way to the disk by then."""
 TERMINATE_SECONDS = 2.0
-"""After SIGTERM; then comes SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
+"""After horovodrun was asked to end them; then comes SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
 STILLBORN = 3
 """A slot whose gangs die so often in a row before their first sign of life is given up."""
 MOST_BACKOFF_SECONDS = 30.0

@@ -28,7 +28,7 @@ from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
 from hvdsweep.training.agreement import agree
 from hvdsweep.training.memory import is_short
-from hvdsweep.training.rank import join, redirect_output, watch_supervisor
+from hvdsweep.training.rank import ignore_stop_signals, join, redirect_output, watch_supervisor
 from hvdsweep.training.studies import Studies
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ FLUSH_SECONDS = 1.0
 def main(argv: list[str] | None = None) -> int:
     """Entry point of a rank; returns its exit code."""
     options = _parse(argv)
+    ignore_stop_signals()
     # User code that reads a command line must not read this one.
     del sys.argv[1:]
     redirect_output(options.logs)
@@ -54,8 +55,6 @@ def main(argv: list[str] | None = None) -> int:
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     if options.supervisor:
         watch_supervisor(options.supervisor)
-    # horovodrun on other hosts, or an impatient terminal, may send SIGINT to the ranks; only the supervisor decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     stages = Stages(options.db, options.gang, active=os.environ.get("HOROVOD_RANK", "0") == "0")
     ranks = join(options.threads, stages)
     writer = None

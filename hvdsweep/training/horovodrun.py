@@ -7,6 +7,9 @@ library cannot be loaded on its own the child imports TensorFlow as ever.
 
 With `--by-srun PATTERN` as first arguments, what horovodrun would start by ssh is started by srun, as a step of this Slurm job:
 nodes of many clusters have no ssh among each other. Only horovodrun itself is concerned; ranks find their usual ssh.
+
+SIGTERM is ignored here and in the helpers that start ranks: many sites send it to every process of a job at once, and the ranks
+are to live until the supervisor has had their trial saved. SIGINT ends the gang.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from shlex import quote
 from types import ModuleType
@@ -69,7 +74,9 @@ def srun_command(local_command: str, host: str) -> str:
     The step shares the job's cores, memory and GPUs with its other steps, and no MPI is set up for it.
     """
     options = "--overlap --nodes=1 --ntasks=1 --ntasks-per-node=1 --mem=0 --cpu-bind=none --mpi=none --quiet --kill-on-bad-exit"
-    return f"srun {options} --nodelist={quote(host)} /bin/sh -c 'eval \"$*\"' ssh {local_command}"
+    return (
+        f'srun {options} --nodelist={quote(host)} /bin/sh -c \'trap "" TERM; eval "$*"\' ssh {local_command}'
+    )
 
 
 def _use_srun(pattern: str) -> None:
@@ -84,9 +91,22 @@ def _use_srun(pattern: str) -> None:
     remote.get_ssh_command = command
 
 
+def _shutdown_event() -> threading.Event:
+    """In the place of horovodrun's own: set by SIGINT alone."""
+    event = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: event.set())
+    return event
+
+
 def main() -> None:
     """What the script `horovodrun` does."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # A shell starts what runs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from horovod.runner import gloo_run
     from horovod.runner.launch import run_commandline
+
+    gloo_run.register_shutdown_event = _shutdown_event
 
     if sys.argv[1:2] == ["--by-srun"]:
         _use_srun(sys.argv[2])
@@ -94,6 +114,12 @@ def main() -> None:
     sys.modules[ASKED] = Answers(ASKED)
     sys.exit(run_commandline())
 
+
+if __name__ == "__mp_main__":
+    # A helper that starts a rank. Where another rank has failed it sends SIGTERM, waits so long, and sends SIGKILL.
+    from horovod.runner.common.util import safe_shell_exec
+
+    safe_shell_exec.GRACEFUL_TERMINATION_TIME_S = 1
 
 if __name__ == "__main__":
     main()

@@ -33,6 +33,14 @@ def redirect_output(logs: Path) -> None:
     os.close(log)
 
 
+def ignore_stop_signals() -> None:
+    """Only the supervisor decides when a rank ends: a terminal, a site or horovodrun on another host may signal every process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not SIG_IGN, which programs would inherit that user code starts and ends by SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
 def watch_supervisor(identity: str) -> None:
     """From now on end this rank when the supervisor (a `ProcessId` as text) is gone, however it went.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -134,7 +135,8 @@ def sweep(tmp_path: Path) -> Iterator[Callable[..., Sweep]]:
 
 
 def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callable[..., Sweep]) -> None:
-    """SIGKILL of a rank, of horovodrun and of the supervisor, a frozen rank and a Ctrl-C, in random order at random moments.
+    """SIGKILL of a rank, of horovodrun and of the supervisor, a frozen rank, and SIGTERM to every process at once as some sites
+    send it before a job ends, in random order at random moments.
 
     After each, no process is left that should not be, and trials resume from their checkpoints; in the end every trial is
     COMPLETE once, every loss, measurement and record equals those of an undisturbed sweep, bit for bit, and no checkpoint is
@@ -146,7 +148,7 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
 
     seed = int.from_bytes(os.urandom(4), "little")
     chance = random.Random(seed)
-    disturbances = ["rank", "horovodrun", "freeze", "supervisor", "interrupt"]
+    disturbances = ["rank", "horovodrun", "freeze", "supervisor", "terminate"]
     chance.shuffle(disturbances)
     story = f"seed {seed}: {disturbances}"
     disturbed = sweep("disturbed")
@@ -188,7 +190,10 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
             wait_for(lambda: not disturbed.store.processes(), f"the gang to follow its supervisor ({story})")
             process = start()
         else:
-            process.send_signal(signal.SIGINT)
+            trained, ended = disturbed.training(), disturbed.done()
+            for pid in (*disturbed.store.processes(), process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             assert process.wait(HANG_SECONDS) == 130, story
             assert disturbed.store.processes() == [], story
             assert not disturbed.store.rows("SELECT id FROM trials WHERE status = 'RUNNING'"), story
@@ -196,6 +201,10 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
             there = [(file.trial_id, file.step) for file in files(disturbed.store.path)]
             assert sorted(kept) == sorted(there), story
             saved = bool(kept)
+            # The trial that was trained has ended meanwhile, or was saved.
+            assert saved or not trained or disturbed.done() > ended, story
+            how = disturbed.store.one("SELECT state FROM gangs ORDER BY id DESC LIMIT 1")
+            assert how == "STOPPED", story
             process = start()
         wait_for(
             lambda gangs=gangs: disturbed.store.one("SELECT count(*) FROM gangs") > gangs,
