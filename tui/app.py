@@ -18,6 +18,7 @@ from textual.message import Message
 from hvdsweep.errors import HvdsweepError
 from tui import themes
 from tui.actions import Action, actions_of, bindings, conditions
+from tui.jobs import Jobs
 from tui.launching import Pending
 from tui.memory import Memory, remember, remembered
 from tui.screens import PlaceSpec, offered
@@ -118,6 +119,7 @@ class HvdsweepApp(App[None]):
         """The last one; it stays while a trouble may pass."""
         self.pending: Pending | None = None
         """The last launch started from here, until it ends."""
+        self.jobs = Jobs(self)
         self.begun: set[int] = set()
         """Sweeps asked to run whose supervisor has not signed in yet."""
         self.desk: CurveDesk | None = None
@@ -154,6 +156,7 @@ class HvdsweepApp(App[None]):
 
     def on_unmount(self) -> None:
         self.source.close()
+        self.jobs.close()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -183,6 +186,7 @@ class HvdsweepApp(App[None]):
         if isinstance(message.update, Snapshot):
             self.snapshot = message.update
             self.begun -= {sweep.id for sweep in message.update.sweeps if sweep.live}
+            self.call_after_refresh(self.jobs.watch)
         elif message.update.gone:
             self.snapshot = None
         for screen in self.screen_stack:

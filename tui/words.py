@@ -39,6 +39,28 @@ GANGS: Mapping[str, tuple[str, str, str]] = {
 }
 """State of a gang -> symbol, word, colour."""
 
+JOBS: Mapping[str, tuple[str, str, str]] = {
+    "PENDING": ("·", "waits", "$foreground-muted"),
+    "CONFIGURING": ("◌", "starting", "$warning"),
+    "RUNNING": ("●", "running", "$success"),
+    "COMPLETING": ("◐", "ending", "$warning"),
+    "SUSPENDED": ("◐", "suspended", "$warning"),
+    "REQUEUED": ("◌", "requeued", "$warning"),
+    "DONE": ("✓", "done", "$primary"),
+    "STOPPED": ("○", "stopped", "$foreground-muted"),
+    "CANCELLED": ("■", "cancelled", "$foreground-muted"),
+    "NOT SUBMITTED": ("·", "no job", "$foreground-muted"),
+    "UNKNOWN": ("?", "unknown", "$foreground-muted"),
+    "GONE": ("✗", "gone", "$error"),
+    "KILLED": ("✗", "killed", "$error"),
+    "FAILED": ("✗", "failed", "$error"),
+    "NODE_FAIL": ("✗", "node down", "$error"),
+    "OUT_OF_MEMORY": ("✗", "no memory", "$error"),
+    "PREEMPTED": ("◐", "preempted", "$warning"),
+    "TIMEOUT": ("✗", "time is up", "$error"),
+}
+"""State of a shard's job -> symbol, word, colour."""
+
 
 def sign(states: Mapping[str, tuple[str, str, str]], state: str) -> Content:
     """Symbol and word of a state, in its colour."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -17,6 +18,12 @@ from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.allocation import repeated
 from hvdsweep.launch.lastwords import tail
 from hvdsweep.launch.logs import plain
+
+WATCH_SECONDS = 15.0
+"""Between two looks at a folder that is watched: schedulers want to be asked rarely."""
+
+JITTER = 0.2
+"""Looks come this share earlier or later, so that many watchers do not ask in step."""
 
 READERS = 8
 """Shards that are read at the same time."""
@@ -109,8 +116,27 @@ class BatchState:
         return asdict(self)
 
 
+def look(path: Path) -> BatchState | None:
+    """The folder's state as seen from here; None where it was made without `batch submit`. UserError as `batch_state`."""
+    folder = BatchFolder(path.absolute())
+    if folder.count is None:
+        return None
+    try:
+        scheduler: Slurm | None = Slurm()
+    except UserError:
+        # Elsewhere than on the cluster shards, and what jobs have written down, are still there to be read.
+        scheduler = None
+    return batch_state(folder, scheduler)
+
+
+def rest_seconds() -> float:
+    """How long to wait until the next look."""
+    return WATCH_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)
+
+
 def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None = None) -> BatchState:
-    """Look once at everything. UserError where this is no batch folder; a scheduler that fails is `problem`."""
+    """Look once at everything. UserError where this is no batch folder; a scheduler that fails is `problem`, and without one
+    nothing is known of jobs."""
     now = time.time() if now is None else now
     record = folder.submitted()
     count = folder.count
@@ -135,7 +161,13 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
         problem = str(error)
     shards = tuple(
         _state(
-            folder, shard, latest.get(shard, ""), jobs, runs[shard][0], content[shard], unknown=bool(problem)
+            folder,
+            shard,
+            latest.get(shard, ""),
+            jobs,
+            runs[shard][0],
+            content[shard],
+            unknown=bool(problem) or scheduler is None,
         )
         for shard in range(1, count + 1)
     )

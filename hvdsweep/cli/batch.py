@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shlex
 import sys
 import time
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
     from hvdsweep.sweep.load import LoadedSweep
 
 AT_LEAST_1 = click.IntRange(min=1)
-
-WATCH_SECONDS = 15.0
-"""Between two looks of --watch: schedulers want to be asked rarely."""
-
-JITTER = 0.2
-"""Looks come this share earlier or later, so that many watchers do not ask in step."""
 
 
 @click.group()
@@ -272,6 +265,8 @@ def status_(folder: Path, watch: bool, as_json: bool) -> None:
 
     One call of squeue (and of sacct, for jobs that the queue has forgotten) serves all jobs.
     """
+    from hvdsweep.batch.status import rest_seconds
+
     state = _state(folder)
     if not watch:
         _show(state, as_json)
@@ -281,7 +276,7 @@ def status_(folder: Path, watch: bool, as_json: bool) -> None:
             if not as_json:
                 click.clear()
             _show(state, as_json, line=True)
-            time.sleep(WATCH_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
+            time.sleep(rest_seconds())
             state = _state(folder)
     except KeyboardInterrupt:
         # The way to leave: nothing went wrong.
@@ -289,16 +284,12 @@ def status_(folder: Path, watch: bool, as_json: bool) -> None:
 
 
 def _state(folder: Path) -> BatchState:
-    from hvdsweep.batch.folder import BatchFolder
-    from hvdsweep.batch.slurm import Slurm
-    from hvdsweep.batch.status import batch_state
+    from hvdsweep.batch.status import look
 
-    try:
-        scheduler: Slurm | None = Slurm()
-    except UserError:
-        # Elsewhere than on the cluster the shards and what jobs have written down still tell most.
-        scheduler = None
-    return batch_state(BatchFolder(folder.absolute()), scheduler)
+    state = look(folder)
+    if state is None:
+        raise UserError(f"{folder.absolute()}: is no batch folder. `hvdsweep batch submit` makes one.")
+    return state
 
 
 def _show(state: BatchState, as_json: bool, *, line: bool = False) -> None:

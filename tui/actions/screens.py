@@ -26,7 +26,7 @@ SWEEPS = (
         "stop",
         ("x",),
         "Stop",
-        "Ask the selected sweep to stop; its finished trials stay.",
+        "Ask the selected sweep to stop; its finished trials stay. Of a batch folder: cancel all jobs, after asking.",
         ("sweeps",),
         when="can_stop",
     ),
@@ -93,6 +93,14 @@ LIVE = (
         "Add trials to the batch size of the selected trial, or to all where none is selected.",
         ("live",),
         when="can_extend",
+    ),
+    Action(
+        "cancel_job",
+        ("x",),
+        "Cancel job",
+        "Cancel the selected job of a batch folder; asks first.",
+        ("live",),
+        when="can_cancel_job",
     ),
     Action(
         "open", ("enter",), "Open", "Open the selected trial.", ("live",), when="has_trial", palette=False

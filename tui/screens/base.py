@@ -22,6 +22,7 @@ from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
 
 if TYPE_CHECKING:
+    from hvdsweep.batch.status import BatchState
     from hvdsweep.store.reader import Reader
     from tui.app import HvdsweepApp
     from tui.snapshot import Snapshot
@@ -124,6 +125,10 @@ class Place(Screen[None]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring the panes up to date."""
+
+    def show_jobs(self, jobs: BatchState | None) -> None:
+        """Bring up to date what is shown of the jobs of a batch folder; None: there are none to show."""
+        self.refresh_keys()
 
     def go_back(self) -> bool:
         """Leave what is open inside this screen (here: the cursor of the chart); whether there was anything."""
@@ -232,7 +237,8 @@ class Place(Screen[None]):
     def on_screen_resume(self) -> None:
         # Another screen may have selected something else meanwhile.
         self.receive(again=True)
-        self.refresh_keys()
+        if self.is_mounted:
+            self.show_jobs(self.interface.jobs.state)
 
     def on_descendant_focus(self) -> None:
         self.refresh_keys()

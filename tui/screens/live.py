@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal
+from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
 from hvdsweep.store.stages import start_words
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
+from tui.jobs import JOB_COLUMNS, job_row
 from tui.screens.extending import ask_launch, can_extend
 from tui.screens.trials_pane import TrialsPane
 from tui.selection import Selection
@@ -27,6 +28,7 @@ from tui.widgets.tabline import TabLine
 from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:
+    from hvdsweep.batch.status import BatchState, ShardState
     from tui.losses import Curve, Wanted
 
 PANES = ("trials", "logs", "events")
@@ -42,20 +44,25 @@ class LiveScreen(TrialsPane):
     BINDINGS = [*bindings("live", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
     LiveScreen #top { height: 40%; min-height: 6; }
-    LiveScreen #gangs { width: 48%; border-right: solid $border; }
+    LiveScreen #work { width: 48%; border-right: solid $border; }
+    LiveScreen #jobs { display: none; height: 1fr; }
+    LiveScreen.-jobs #jobs { display: block; }
+    LiveScreen #gangs { height: 1fr; }
     LiveScreen #curves { width: 1fr; }
     LiveScreen #panes { height: 1fr; }
     LiveScreen #panes > * { display: none; }
     LiveScreen #panes > .-front { display: block; }
     LiveScreen.-narrow #top, LiveScreen.-tiny #top { layout: vertical; height: 50%; }
-    LiveScreen.-narrow #gangs, LiveScreen.-tiny #gangs { width: 100%; height: auto; max-height: 4; border-right: none; }
+    LiveScreen.-narrow #work, LiveScreen.-tiny #work { width: 100%; height: auto; border-right: none; }
+    LiveScreen.-narrow #work Table, LiveScreen.-tiny #work Table { height: auto; max-height: 4; }
     LiveScreen.-low #curves { display: none; }
     LiveScreen.-low #top { height: auto; max-height: 4; min-height: 2; }
+    LiveScreen.-jobs.-low #gangs { display: none; }
     LiveScreen.-tiny.-low #top { display: none; }
     LiveScreen.-full #top, LiveScreen.-full TabLine, LiveScreen.-full #panes { display: none; }
     LiveScreen.-full #top.-filled { display: block; height: 1fr; max-height: 100%; }
-    LiveScreen.-full #top.-filled > * { display: none; }
-    LiveScreen.-full #top.-filled > .-filled { display: block; width: 100%; height: 1fr; max-height: 100%; border: none; }
+    LiveScreen.-full #top.-filled > *, LiveScreen.-full #work.-filled > * { display: none; }
+    LiveScreen.-full #top.-filled .-filled { display: block; width: 100%; height: 1fr; max-height: 100%; border: none; }
     LiveScreen.-full #panes.-filled { display: block; }
     """
 
@@ -72,7 +79,9 @@ class LiveScreen(TrialsPane):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="top"):
-            yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
+            with Vertical(id="work"):
+                yield Table(JOB_COLUMNS, id="jobs")
+                yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
             yield ChartView(id="curves")
         yield TabLine([(name, name.capitalize()) for name in PANES], id="tabs")
         yield Prompt(id="prompt")
@@ -125,6 +134,32 @@ class LiveScreen(TrialsPane):
             return next((gang.trial_id for gang in self.snapshot.gangs if str(gang.id) == gangs.key), None)
         key = self.query_one("#trials", Table).key
         return int(key) if key is not None and self._pane == "trials" else None
+
+    def show_jobs(self, jobs: BatchState | None) -> None:
+        """See `Place.show_jobs`."""
+        self.set_class(jobs is not None, "-jobs")
+        if jobs is not None:
+            self.query_one("#jobs", Table).put([job_row(shard) for shard in jobs.shards])
+        super().show_jobs(jobs)
+
+    @property
+    def _job(self) -> ShardState | None:
+        """The shard under the cursor, while the table of jobs has the keyboard."""
+        jobs, table = self.interface.jobs.state, self.query_one("#jobs", Table)
+        if jobs is None or not table.has_focus:
+            return None
+        return next((shard for shard in jobs.shards if str(shard.shard) == table.key), None)
+
+    @property
+    def can_cancel_job(self) -> bool:
+        shard = self._job if self.is_mounted else None
+        return shard is not None and shard.job in self.interface.jobs.active
+
+    def action_cancel_job(self) -> None:
+        if (shard := self._job) is not None:
+            where = f" on {shard.node}" if shard.node else ""
+            text = f"Job {shard.job}, which trains shard {shard.shard}{where}."
+            self.interface.jobs.cancel([shard.job], text)
 
     @property
     def logs_in_view(self) -> bool:
@@ -224,9 +259,11 @@ class LiveScreen(TrialsPane):
         if self.has_class("-full"):
             self.remove_class("-full")
             return
-        filled = self.focused if self.focused is not None and self.focused.id in ("gangs", "curves") else None
-        for name in ("top", "panes", "gangs", "curves"):
-            inside = name == "panes" if filled is None else name in ("top", filled.id)
+        upper = ("jobs", "gangs", "curves")
+        filled = self.focused.id if self.focused is not None and self.focused.id in upper else None
+        around = ("panes",) if filled is None else ("top", filled, *(("work",) if filled != "curves" else ()))
+        for name in ("top", "panes", "work", *upper):
+            inside = name in around
             self.query_one(f"#{name}").set_class(inside, "-filled")
         self.add_class("-full")
         self.refresh_keys()

@@ -99,6 +99,8 @@ class SweepsScreen(Place):
     @property
     def can_stop(self) -> bool:
         sweep = self.sweep
+        if self.interface.jobs.watched:
+            return bool(self.interface.jobs.active)
         return sweep is not None and sweep.live and sweep.request != "stop"
 
     @property
@@ -185,6 +187,14 @@ class SweepsScreen(Place):
         sweep = self.sweep
         if sweep is None:
             return
+        if self.interface.jobs.watched:
+            jobs = self.interface.jobs.active
+            what = (
+                f"The only job of {sweep.name}."
+                if len(jobs) == 1
+                else f"All {len(jobs):,} jobs of {sweep.name}."
+            )
+            return self.interface.jobs.cancel(jobs, what)
         path, sweep_id, name = self.interface.source.path, sweep.id, sweep.name
 
         def job() -> str:

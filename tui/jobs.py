@@ -1,0 +1,124 @@
+"""The jobs of a batch folder: a thread asks the scheduler about all of them at once, and seldom.
+
+A machine without Slurm shows what the folder itself says of its jobs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from hvdsweep.errors import HvdsweepError
+from hvdsweep.visible import visible
+from hvdsweep.words import counted
+from tui.source import LOOK_SHARE
+from tui.widgets.columns import Column, Row
+from tui.words import JOBS, duration, sign
+
+if TYPE_CHECKING:
+    from hvdsweep.batch.status import BatchState, ShardState
+    from tui.app import HvdsweepApp
+
+JOB_COLUMNS = (
+    Column("shard", "shard", 5, right=True, fixed=True),
+    Column("state", "state", 11, fixed=True),
+    Column("left", "left", 10, right=True, fixed=True),
+    Column("node", "node", 8, fixed=True),
+    Column("what", "what", 10, grow=True, most=200, fixed=True),
+    Column("trials", "trials", 8, right=True),
+    Column("job", "job", 9),
+)
+
+
+def job_row(shard: ShardState) -> Row:
+    """A shard with its job: why it waits, what it trains, or its last words."""
+    ended = sum(shard.trials.get(status, 0) for status in ("COMPLETE", "INFEASIBLE", "INCOMPLETE"))
+    total = sum(shard.trials.values())
+    return Row(
+        str(shard.shard),
+        (
+            str(shard.shard),
+            sign(JOBS, shard.state),
+            "" if shard.seconds_left is None else duration(shard.seconds_left),
+            shard.node,
+            Content.styled(visible(shard.reason or shard.trains or shard.words), "$foreground-muted"),
+            f"{ended}/{total}" if total else "",
+            shard.job,
+        ),
+    )
+
+
+class Jobs:
+    """What is known of the jobs of the batch folder that the interface shows; of a database there are none."""
+
+    def __init__(self, app: HvdsweepApp) -> None:
+        self._app = app
+        self.state: BatchState | None = None
+        """None until the scheduler has been asked, and of what was not submitted."""
+        self.watched = False
+        """Whether this is a batch folder."""
+        self._problem = ""
+        self._closed = False
+        self._soon = threading.Event()
+
+    def watch(self) -> None:
+        """Begin to look, once the folder's data are on the screen."""
+        if not self.watched and self._app.source.path.is_dir():
+            self.watched = True
+            # A scheduler that does not answer must not keep anybody from leaving the interface.
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closed = True
+        self._soon.set()
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Jobs that wait or run, as far as the scheduler has said."""
+        shards = () if self.state is None else self.state.shards
+        return tuple(shard.job for shard in shards if shard.active and shard.state != "UNKNOWN")
+
+    def cancel(self, jobs: Sequence[str], text: str) -> None:
+        """Ask, then cancel these jobs; `text` names them."""
+        from tui.screens.dialogs import Confirm
+
+        def job() -> str:
+            from hvdsweep.batch.slurm import Slurm
+
+            Slurm().cancel(jobs)
+            self._soon.set()
+            return f"{counted(len(jobs), 'job')} cancelled."
+
+        text += " What is trained is saved; `hvdsweep batch resubmit` continues."
+        self._app.push_screen(
+            Confirm("Cancel?", text, "Cancel"), lambda sure: self._app.do(job) if sure else None
+        )
+
+    def _watch(self) -> None:
+        from hvdsweep.batch.status import look, rest_seconds
+
+        while not self._closed:
+            begun = time.monotonic()
+            self._soon.clear()
+            try:
+                state: BatchState | str | None = look(self._app.source.path)
+            except HvdsweepError as error:
+                state = str(error)
+            if state is not None and not self._closed:
+                self._app.call_later(self._seen, state)
+            self._soon.wait(max(rest_seconds(), (time.monotonic() - begun) / LOOK_SHARE))
+
+    def _seen(self, state: BatchState | str) -> None:
+        problem = state if isinstance(state, str) else state.problem
+        if problem and problem != self._problem:
+            self._app.notify(problem, title="Jobs", severity="warning", timeout=15, markup=False)
+        self._problem = problem
+        if not isinstance(state, str):
+            self.state = state
+            if self._app.place is not None:
+                self._app.place.show_jobs(state)
