@@ -12,7 +12,7 @@ from hvdsweep.plan import Plan, StudyPlan, WorkloadPlan
 from hvdsweep.plan_layout import Study, described, forecast, gangs_of, granule_of
 from hvdsweep.split import micro_batches, split_batch
 from hvdsweep.step_time import ALLREDUCE_SECONDS, FLOPS_PER_SECOND, Basis, Expected, Speed, StepTimes
-from hvdsweep.words import counted, spoken
+from hvdsweep.words import counted, duration
 
 
 @dataclass(frozen=True)
@@ -225,11 +225,11 @@ def layout_advice(layout: LayoutSummary) -> str:
     phases = [(Shape(phase.np, phase.gangs), phase.studies) for phase in layout.phases]
     text = f"Fastest on {counted(layout.slots, 'slot')}: {described(phases)}."
     others = [
-        f"{gangs_of(Shape(plain.np, plain.gangs))} throughout: {spoken(plain.hours * 3600)}"
+        f"{gangs_of(Shape(plain.np, plain.gangs))} throughout: {duration(plain.hours * 3600)}"
         for plain in layout.plain
         if len(phases) > 1 or Shape(plain.np, plain.gangs) != phases[0][0]
     ]
-    text += f" Expected: {spoken(layout.hours * 3600)}"
+    text += f" Expected: {duration(layout.hours * 3600)}"
     text += f" ({'; '.join(others)})." if others else "."
     if layout.basis == "rough":
         text += (

@@ -52,16 +52,30 @@ def short_value(value: object) -> str:
             return visible(str(value))
 
 
-def spoken(seconds: float) -> str:
-    """A duration in the two units that matter: `8 s`, `3 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
+def short(value: float | None, unknown: str = "") -> str:
+    """Three digits and a suffix: 12.3k, 4.56M, 0.012; `unknown` for None and NaN."""
+    if value is None or math.isnan(value):
+        return unknown
+    for power, suffix in ((15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if math.isfinite(value) and abs(value) >= 0.9995 * 10**power:
+            scaled = value / 10**power
+            return f"{scaled:.3g}{suffix}" if abs(scaled) < 999.5 else f"{scaled:.0f}{suffix}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float | None, unknown: str = "?") -> str:
+    """A length of time in its two largest units: 20 ms, 4.5 s, 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h; `unknown` for None."""
+    if seconds is None or not math.isfinite(seconds):
+        return unknown
+    if seconds < 0.9995:
+        return f"{round(1000 * seconds)} ms" if seconds >= 0.0005 else "0 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
-    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
-    for i, (unit, size) in enumerate(units):
-        if whole >= size or unit == "s":
-            text = f"{whole // size} {unit}"
-            if i + 1 < len(units):
-                smaller, small = units[i + 1]
-                rest = whole % size // small
-                text += f" {rest} {smaller}" if rest else ""
-            return text
-    raise AssertionError
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from tui.widgets.columns import Column, Row
-from tui.words import count, duration, number, plural
+from tui.words import count, duration, number, plural, short
 
 if TYPE_CHECKING:
     from hvdsweep.curves.costs import Costs, TimeToGoal
@@ -53,17 +52,6 @@ def value_title(curve: Curve, measure: str) -> str:
 def spread_title(curve: Curve, measure: str) -> str:
     """What the column beside it says: how sure a number of steps is, or on what a time holds."""
     return "on" if measure in ("time", "cost") else f"repeat {100 * curve.level:g}%"
-
-
-def short(value: float | None) -> str:
-    """Three digits and a suffix: 12.3k, 4.56M."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    for power, suffix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
-        if abs(value) >= 0.9995 * 10**power:
-            scaled = value / 10**power
-            return f"{scaled:.3g}{suffix}" if abs(scaled) < 999.5 else f"{scaled:.0f}{suffix}"
-    return f"{value:.3g}"
 
 
 def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from textual.content import Content
 
+from hvdsweep import words
 from hvdsweep.words import short_value
 
 CONDITIONS: Mapping[str, tuple[str, str, str]] = {
@@ -78,22 +79,11 @@ def bar(fraction: float, width: int, colour: str = "$success") -> Content:
     )
 
 
-def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units: 20 ms, 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    if 0.0005 <= seconds < 0.095:
-        return f"{round(1000 * seconds)} ms"
-    if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+duration = partial(words.duration, unknown="–")
+"""A length of time; a dash for None."""
+
+short = partial(words.short, unknown="–")
+"""Three digits and a suffix; a dash for None."""
 
 
 def number(value: object, digits: int = 4) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.cli.columns import short, table, whole
+from hvdsweep.cli.columns import table, whole
 from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
+from hvdsweep.words import short
 
 if TYPE_CHECKING:
     from hvdsweep.cli.questions import Question

@@ -12,7 +12,7 @@ from rich.text import Text
 from hvdsweep.batch.scripts import spans
 from hvdsweep.batch.status import BatchState
 from hvdsweep.visible import visible
-from hvdsweep.words import counted, spoken
+from hvdsweep.words import counted, duration
 
 FEW = 40
 """Shards in one state that get a row each; the others share one. --json has all."""
@@ -48,7 +48,7 @@ def rendered(state: BatchState) -> RenderableType:
             first.state,
             first.job if len(shards) == 1 else "",
             first.node if len(shards) == 1 else "",
-            "" if first.seconds_left is None or len(shards) > 1 else spoken(first.seconds_left),
+            "" if first.seconds_left is None or len(shards) > 1 else duration(first.seconds_left),
             f"{sum(trials):,} of {total:,}" if total else "",
             visible(what),
         )

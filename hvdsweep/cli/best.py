@@ -191,10 +191,11 @@ def _finite(value: float) -> float | None:
 
 
 def _lines(curve: Curve) -> list[str]:
-    from hvdsweep.cli.columns import short, table, whole
+    from hvdsweep.cli.columns import table, whole
     from hvdsweep.cli.curve_text import conditions, warning_lines
     from hvdsweep.curves import heuristics
     from hvdsweep.curves.chart import goal_text
+    from hvdsweep.words import short
 
     head = visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}")
     names = sorted({name for point in curve.points for name in point.parameters})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from hvdsweep.visible import visible
+from hvdsweep.words import short
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[str] = ()) -> list[str]:
@@ -31,20 +31,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequenc
 def whole(value: float | None) -> str:
     """12,345; nothing for None."""
     return "" if value is None else f"{round(value):,}"
-
-
-def short(value: float | None) -> str:
-    """Three digits and a suffix: 12.3k, 4.56M, 0.012; nothing for None."""
-    if value is None:
-        return ""
-    if not math.isfinite(value) or abs(value) < 1000:
-        return f"{value:.3g}"
-    power = min(int(math.log10(abs(value)) / 3), 5)
-    if abs(value) / 1000**power >= 999.5 and power < 5:
-        power += 1
-    digits = abs(value) / 1000**power
-    text = f"{digits:.0f}" if digits >= 99.95 else f"{digits:.1f}" if digits >= 9.995 else f"{digits:.2f}"
-    return f"{'-' if value < 0 else ''}{text}{('', 'k', 'M', 'G', 'T', 'P')[power]}"
 
 
 def between(low: float | None, high: float | None, say: object = None) -> str:

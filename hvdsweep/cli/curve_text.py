@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hvdsweep.cli.columns import between, short, table, whole
+from hvdsweep.cli.columns import between, table, whole
 from hvdsweep.curves.chart import goal_text
 from hvdsweep.visible import visible
+from hvdsweep.words import duration, short
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, Point
@@ -247,18 +248,10 @@ def _cost_lines(costs: Costs) -> list[str]:
     assert costs.cheapest is not None
     said = [
         f"{word:<27}batch size {whole(choice.batch_size)} on {choice.np} {'rank' if choice.np == 1 else 'ranks'}: "
-        f"{span(choice.seconds)} to the goal, {span(choice.worker_seconds)} of one rank"
+        f"{duration(choice.seconds)} to the goal, {duration(choice.worker_seconds)} of one rank"
         for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest))
     ]
     return said[:1] if costs.fastest == costs.cheapest else said
-
-
-def span(seconds: float) -> str:
-    """Seconds in the largest unit that leaves at least one: 0.12 s, 3.4 min, 5.6 h, 7.8 d."""
-    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def warning_lines(curve: Curve) -> list[str]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.columns import short, table
+from hvdsweep.cli.columns import table
 from hvdsweep.cli.options import json_option, print_json
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.words import short
 
 if TYPE_CHECKING:
     from workloads.datasets.files import Home

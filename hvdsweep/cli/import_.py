@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hvdsweep.cli.options import db_option, json_option, print_json
-from hvdsweep.words import counted
+from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from hvdsweep.archive import ImportReport, Problem
@@ -91,7 +91,7 @@ def _summary(report: ImportReport) -> list[str]:
         + (f"sweep {report.sweep_id} ({report.sweep})" if report.sweep_id else "which stays as it was"),
         f"{counted(report.studies_met, 'study', 'studies')}, {report.studies_new:,} of them new",
         f"{counted(report.trials_imported, 'trial')} imported, {report.trials_present:,} already there",
-        f"{counted(report.rows, 'measurement')} in {_clock(report.seconds)} ({rate:,.0f} a second)",
+        f"{counted(report.rows, 'measurement')} in {duration(report.seconds)} ({rate:,.0f} a second)",
     ]
     if report.sha256:
         lines.append(f"sha256 {report.sha256}: {report.checksum}")
@@ -106,15 +106,9 @@ def _summary(report: ImportReport) -> list[str]:
     return lines
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def _words(report: ImportReport) -> str:
     eta = report.eta_seconds
-    left = f", {_clock(eta)} left" if eta is not None else ""
+    left = f", {duration(eta)} left" if eta is not None else ""
     return f"{counted(report.trials_imported, 'trial')}, {counted(report.rows, 'measurement')}{left}"
 
 

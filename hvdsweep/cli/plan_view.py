@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hvdsweep.plan import Plan
 from hvdsweep.plan_summary import PlanSummary, StudySummary, summarize
 from hvdsweep.step_time import Speed
-from hvdsweep.words import counted
+from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,14 +75,14 @@ def totals(summary: PlanSummary) -> str:
     elif summary.layout is not None:
         text += f"; {counted(summary.layout.slots, 'slot')}"
     if summary.hours is not None:
-        text += f"; about {_duration(summary.hours)} of training"
+        text += f"; about {duration(3600 * summary.hours)} of training"
     text += "."
     if summary.most_trials is not None:
         text += (
             f" These are the trials before the first round; at most {counted(summary.most_trials, 'trial')}"
         )
         if summary.most_hours is not None:
-            text += f" and {_duration(summary.most_hours)}"
+            text += f" and {duration(3600 * summary.most_hours)}"
         text += "."
     return text
 
@@ -105,9 +105,3 @@ def hours(study: StudySummary) -> str:
         return "?"
     mark = {"measured": "", "derived": "~", "rough": "≈"}[study.basis or "derived"]
     return f"{mark}{study.hours:.2g}"
-
-
-def _duration(hours: float) -> str:
-    if hours >= 1:
-        return f"{hours:.1f} hours"
-    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.0f} seconds"

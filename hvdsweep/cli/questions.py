@@ -209,8 +209,8 @@ def _note_goals(metric: str, goals: Sequence[float]) -> None:
 
 def _no_goal(reader: Reader, workload: WorkloadRow, question: Question) -> str:
     """What to ask instead: the metric that is asked about, and how far its best trial came."""
-    from hvdsweep.cli.columns import short
     from hvdsweep.store.goal_answers import value_range
+    from hvdsweep.words import short
 
     metric, worst, best = value_range(reader, workload, question.metric, question.maximize)
     said = f"{workload.name}: {metric}: the sweep names no goal; give one (--goal X)"

@@ -204,12 +204,12 @@ class _Talk:
         """How far it is; only on a terminal."""
         if not self._terminal:
             return
-        from hvdsweep.words import spoken
+        from hvdsweep.words import duration
 
         doing = (
             "starting" if now.doing is None else f"{now.doing.workload}, batch size {now.doing.batch_size:,}"
         )
-        text = f"[{now.done}/{now.total}] {_ranks(now.np)}: {doing}; about {spoken(max(1.0, now.seconds_left))} left"
+        text = f"[{now.done}/{now.total}] {_ranks(now.np)}: {doing}; about {duration(max(1.0, now.seconds_left))} left"
         text = text[: shutil.get_terminal_size().columns - 1]
         if text != self._said:
             sys.stderr.write(f"\r{text}\x1b[K")
@@ -313,7 +313,8 @@ def _print(found: Sequence[Speed], names: Sequence[str], only_ascii: bool, chart
 
 def speed_lines(found: Sequence[Speed]) -> list[str]:
     """A row per batch size, a column per number of ranks: examples per second, and efficiency beyond the first."""
-    from hvdsweep.cli.columns import short, table, whole
+    from hvdsweep.cli.columns import table, whole
+    from hvdsweep.words import short
 
     counts = sorted({speed.np for speed in found})
     by_place = {(speed.batch_size, speed.np): speed for speed in found}

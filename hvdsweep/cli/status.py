@@ -12,7 +12,7 @@ import click
 from hvdsweep.cli.options import db_option, json_option, path_argument, print_json
 from hvdsweep.repeats import trial_name
 from hvdsweep.visible import visible
-from hvdsweep.words import counted
+from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -262,16 +262,3 @@ def bar(done: float, total: float, width: int = 12) -> str:
         return ""
     share = min(done / total, 1.0)
     return f"{'━' * int(share * width):<{width}} {int(share * 100):3d} %"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds in the two units that matter: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; `?` where unknown."""
-    if seconds is None:
-        return "?"
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    whole = round(seconds)
-    for i, (unit, size) in enumerate(units[:-1]):
-        if whole >= size:
-            rest, next_unit = whole % size // units[i + 1][1], units[i + 1][0]
-            return f"{whole // size} {unit}" + (f" {rest} {next_unit}" if rest else "")
-    return f"{whole} s"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.columns import short, table, whole
+from hvdsweep.cli.columns import table, whole
 from hvdsweep.cli.options import json_option, print_json
 from hvdsweep.errors import UserError
+from hvdsweep.words import short
 
 if TYPE_CHECKING:
     from hvdsweep.sweep import LoadedSweep

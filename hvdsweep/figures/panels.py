@@ -12,6 +12,7 @@ from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves import best_measurements, best_under_budgets, compare
 from hvdsweep.curves.chart import curve_chart
 from hvdsweep.figures.figure import Panel
+from hvdsweep.words import short
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -155,7 +156,7 @@ def budgets_panel(
     """Best error against batch size under budgets in steps, epochs or training examples, one line each (Figure 11)."""
     lines = best_under_budgets(table, steps=steps, epochs=epochs, examples=examples)
     series = tuple(
-        Series(f"{_short(budget)} {lines.unit}", lines.batch_sizes, value)
+        Series(f"{short(budget)} {lines.unit}", lines.batch_sizes, value)
         for budget, value in zip(lines.budgets.tolist(), lines.value, strict=True)
     )
     chart = Chart(
@@ -167,13 +168,6 @@ def budgets_panel(
         empty="no study has so large a budget",
     )
     return Panel(chart, tuple(notes), workloads=(table.workload,), ordered=True)
-
-
-def _short(number: float) -> str:
-    for power, suffix in ((6, "M"), (3, "k")):
-        if number >= 10**power:
-            return f"{number / 10**power:g}{suffix}"
-    return f"{number:g}"
 
 
 def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[str, str]) -> Panel:

@@ -15,7 +15,7 @@ from hvdsweep.plan import Plan as SweepPlan
 from hvdsweep.step_time import StepTimes, family
 from hvdsweep.store.plan_types import Plan
 from hvdsweep.store.throughput import here_last, record_throughput, throughput
-from hvdsweep.words import counted, spoken
+from hvdsweep.words import counted, duration
 
 SECONDS = 1.0
 """Each case is timed for so long,"""
@@ -90,7 +90,7 @@ def measure(
     cost = sum(START_SECONDS + CASE_SECONDS * len(timing.cases) for timing in timings)
     ranks = ", ".join(str(timing.np) for timing in timings)
     announce.note(
-        f"No speeds are known yet: timing steps on {ranks} ranks first, about {spoken(cost)}. The database keeps the speeds."
+        f"No speeds are known yet: timing steps on {ranks} ranks first, about {duration(cost)}. The database keeps the speeds."
     )
     for timing in timings:
         scale = Scale(timing.cases, [timing.np], seconds=SECONDS, hosts=hosts, threads=threads, build=build)

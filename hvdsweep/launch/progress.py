@@ -30,7 +30,7 @@ from hvdsweep.launch.starting import Starting
 from hvdsweep.repeats import trial_name
 from hvdsweep.store.stages import usually
 from hvdsweep.visible import visible, visible_json
-from hvdsweep.words import counted, spoken
+from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -311,7 +311,7 @@ def _sentence(event: Event) -> str | None:
                 )
                 + " done"
                 + (f", {event.infeasible} more diverged" if event.infeasible else "")
-                + f", {spoken(event.seconds)}: {event.message}"
+                + f", {duration(event.seconds)}: {event.message}"
             ]
             return "\n".join(lines + _set_aside(event))
         case _:
@@ -383,4 +383,4 @@ def _is_finished(study: StudyProgress) -> bool:
 
 
 def _left(seconds: float | None) -> str:
-    return "" if not seconds else f"about {spoken(seconds)} left"
+    return "" if not seconds else f"about {duration(seconds)} left"

@@ -10,7 +10,7 @@ from hvdsweep.report.contents import WorkloadPart
 from hvdsweep.search import WIDENED
 from hvdsweep.states import Status
 from hvdsweep.visible import visible_html as escape
-from hvdsweep.words import counted
+from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Point
@@ -166,8 +166,8 @@ def costs_table(part: WorkloadPart) -> str:
                 choice.np,
                 choice.steps,
                 choice.steps_per_second,
-                _duration(choice.seconds),
-                _duration(choice.worker_seconds),
+                duration(choice.seconds),
+                duration(choice.worker_seconds),
             ],
         )
         for choice in part.costs.choices
@@ -214,10 +214,3 @@ def moment(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:.1f} s"

@@ -20,7 +20,7 @@ from hvdsweep.launch.events import (
     SweepEvent,
     TrialEvent,
 )
-from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, sentence, spoken
+from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, sentence
 
 SWEEP = SweepEvent(
     sweep=1,
@@ -161,9 +161,9 @@ def test_plain_progress_is_not_repeated() -> None:
     report(progress(4, running=0, pending=0))
     said = [line[9:] for line in out.getvalue().splitlines()]
     assert said[:3] == [
-        "0 of 4 trials (0 %), about 1 min 5 s left; w, batch size 8: 0 of 4, 1 diverged",
-        "1 of 4 trials (25 %), about 1 min 5 s left; w, batch size 8: 1 of 4, 1 diverged",
-        "2 of 4 trials (50 %), about 1 min 5 s left; w, batch size 8: 2 of 4, 1 diverged",
+        "0 of 4 trials (0 %), about 1 min 05 s left; w, batch size 8: 0 of 4, 1 diverged",
+        "1 of 4 trials (25 %), about 1 min 05 s left; w, batch size 8: 1 of 4, 1 diverged",
+        "2 of 4 trials (50 %), about 1 min 05 s left; w, batch size 8: 2 of 4, 1 diverged",
     ]
     assert len(said) == 4 + 1 + 2
     assert said[-2] == "w, batch size 8: 4 of 4, 1 diverged"
@@ -210,7 +210,7 @@ def test_bars_show_what_is_trained() -> None:
     report.close()
     said = out.getvalue()
     assert "all studies" in said
-    assert "1 min 5 s left" in said
+    assert "1 min 05 s left" in said
     assert said.rstrip().endswith(
         "sweep 1 DONE: 4 of 4 trials done, 1 more diverged, 1 min 23 s: every study has its trials"
     )
@@ -226,23 +226,6 @@ def test_the_reporter_fits_the_stream() -> None:
     assert isinstance(reporter(as_json=True, err=Terminal()), JsonLines)
     assert isinstance(reporter(as_json=False, err=Terminal()), Bars)
     assert isinstance(reporter(as_json=False, err=io.StringIO()), Lines)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.2, "0 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (125, "2 min 5 s"),
-        (3600, "1 h"),
-        (7800, "2 h 10 min"),
-        (273_600, "3 d 4 h"),
-    ],
-)
-def test_durations_are_spoken(seconds: float, text: str) -> None:
-    """Two units at most."""
-    assert spoken(seconds) == text
 
 
 def test_nothing_is_started_where_all_is_done() -> None:

@@ -158,7 +158,7 @@ def test_answers(database: Path) -> None:
     assert [point.steps for point in curve.points] == [100, 50, 25]
     assert "only 2 trials count" in text
     assert "best learning_rate 0.1 is within 5% of the lower end of its range (0.1 to 1)" in text
-    assert "20.0 s" in text  # 100 steps at 5 a second
+    assert "20 s" in text  # 100 steps at 5 a second
     assert "no goal" in text  # of the workload without one
 
 

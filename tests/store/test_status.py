@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hvdsweep.cli.status import STUDIES_SHOWN, _watch, bar, duration, status
+from hvdsweep.cli.status import STUDIES_SHOWN, _watch, bar, status
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store import begin_run, connect, open_reader, request_stop, save_plan
 
@@ -270,23 +270,6 @@ def test_ctrl_c_ends_watching_quietly(planned: Path):
     os.kill(process.pid, signal.SIGINT)
     rest, errors = process.communicate()
     assert (process.returncode, rest, errors) == (0, "", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "?"),
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (200, "3 min 20 s"),
-        (7500, "2 h 5 min"),
-        (273600, "3 d 4 h"),
-    ],
-)
-def test_durations_in_two_units(seconds: float | None, text: str):
-    """The two units that matter, zeros left out."""
-    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(

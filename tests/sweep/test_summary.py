@@ -121,7 +121,7 @@ batch size         trials   steps   measured   per rank      passes      hours
 512   24 (max. 96)   2,000       101x   2x 171, 170   3: 3x 57     0.27
 
 good: 1 workload, 2 studies, 48 trials, 96,000 steps, 24,912,000 examples; 2 gangs of 3 ranks; about
-9.0 minutes of training.
+8 min 57 s of training.
 """.splitlines()
 
 

@@ -10,10 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from tui.scaling_words import short
 from tui.screens.workload_place import WorkloadPlace, group_of
 from tui.widgets.prompt import Prompt
 from tui.widgets.slider import Slider
+from tui.words import short
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow

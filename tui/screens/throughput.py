@@ -147,7 +147,7 @@ class ThroughputScreen(Paned):
         return None if key is None else int(key.split()[0])
 
     def _put_table(self, mine: Sequence[Speed]) -> None:
-        from tui.scaling_words import short
+        from tui.words import short
 
         rows = [
             Row(
@@ -179,7 +179,7 @@ class ThroughputScreen(Paned):
         )
 
     def _describe(self, reading: Reading) -> str:
-        from tui.scaling_words import short
+        from tui.words import short
 
         speed = self._speed_of(reading)
         if speed is None:
@@ -276,7 +276,7 @@ def _efficiency(speed: Speed) -> Content:
 
 def _facts(mine: Sequence[Speed]) -> Content:
     """What the speeds say."""
-    from tui.scaling_words import short
+    from tui.words import short
 
     lines: list[Content] = []
 
