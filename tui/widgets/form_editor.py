@@ -11,9 +11,7 @@ from textual.color import Color
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
-from tui.composing.colours import coloured
-from tui.composing.toml_scan import Path, scanned
-from tui.composing.toml_text import parsed
+from tui.composing.colours import coloured, key_lines
 from tui.widgets.typing import key_in_order
 
 COLOURS = {
@@ -91,29 +89,13 @@ class TomlEditor(TextArea):
             self.refresh()
 
     def _lines_of(self, keys: Sequence[str]) -> list[int]:
-        lines: list[int] = []
-        if not keys:
-            return lines
-        text = self.text
-        try:
-            parsed(text)
-            sections = scanned(text)
-        except (ValueError, RecursionError):
-            return lines
-        places: list[tuple[str, int]] = []
-        for section in sections:
-            if section.path:
-                places.append((_written(section.path), section.start))
-            places += [(_written(entry.path), entry.value_start) for entry in section.entries]
-        for key in keys:
-            about = [
-                (len(name), at)
-                for name, at in places
-                if key == name or key.startswith((f"{name}.", f"{name}["))
-            ]
-            if about:
-                lines.append(text.count("\n", 0, max(about)[1]))
-        return lines
+        """The line of each key: of the longest name in the text that it is, or lies in."""
+        lines = key_lines(self.text) if keys else {}
+        about = [
+            [name for name in lines if key == name or key.startswith((f"{name}.", f"{name}["))]
+            for key in keys
+        ]
+        return [lines[max(names, key=len)] for names in about if names]
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
@@ -129,10 +111,3 @@ class TomlEditor(TextArea):
             return Style(bold=bold)
         colour = self.background_colors[1] + Color.parse(self.app.theme_variables[name])
         return Style(color=colour.rich_color, bold=bold)
-
-
-def _written(path: Path) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
