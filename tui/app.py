@@ -268,7 +268,7 @@ class HvdsweepApp(App[None]):
             launched = spawn(self.source.path, ["demo"], partial(self.launch_ended, 0, "digits"))
             self.pending = Pending("digits", launched.pid)
             self.call_from_thread(self.go, "live")
-            return f"digits starts as process {launched.pid}; it says what it does in {launched.log}."
+            return f"digits starts as process {launched.pid}; its output goes to {launched.log}."
 
         self.do(job)
 

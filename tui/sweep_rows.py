@@ -116,7 +116,7 @@ def sweep_facts(sweep: SweepView, snapshot: Snapshot) -> Content:
     words = [plural(len(sweep.studies), "study", "studies")]
     gangs = snapshot.gangs_of(sweep.id)
     if sweep.condition == "LOST":
-        words.append("its supervisor was killed; r goes on from what is recorded")
+        words.append("its supervisor was killed; r resumes it")
     elif sweep.condition == "FAILED":
         last = next(
             (

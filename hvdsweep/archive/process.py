@@ -39,7 +39,7 @@ def read_aside(path: Path, known: Known, all_records: bool) -> Iterator[Message]
                     code = child.wait()
                     raise RunFailed(
                         f"{path}: reading it ended with exit status {code}; what was imported so far is kept, "
-                        "run the same import again to go on"
+                        "run the same import again to continue"
                     ) from error
                 yield message
                 if isinstance(message, Finished):

@@ -26,10 +26,10 @@ AT_LEAST_1 = click.IntRange(min=1)
 
 @click.group()
 def batch() -> None:
-    """Sweeps as array jobs of a cluster: submit, watch, cancel, submit what is left.
+    """Train a sweep as array jobs of a cluster: submit, watch, cancel, submit what is left.
 
-    A batch folder holds the sweep, one readable job script, a database for each shard, and logs. `launch` inside a job finds its
-    hosts and the job's end by itself; a job that is stopped is requeued and continues.
+    A batch folder holds the sweep, one readable job script, a database for each shard, and logs. Inside a job, `launch`
+    finds its hosts and the end of the job by itself. A job that is stopped is requeued and continues.
     """
 
 
@@ -78,7 +78,7 @@ def _job_options(command: Any) -> Any:
                 "--max-running",
                 type=AT_LEAST_1,
                 metavar="R",
-                help="Jobs at the same time.  [default: no limit]",
+                help="How many jobs may run at the same time.  [default: no limit]",
             ),
             click.option(
                 "--chain",
@@ -86,7 +86,7 @@ def _job_options(command: Any) -> Any:
                 default=20,
                 metavar="N",
                 show_default=True,
-                help="Requeues and follow-up jobs of a shard at most.",
+                help="At most this many requeues and follow-up jobs per shard.",
             ),
             click.option(
                 "--profile",
@@ -106,7 +106,7 @@ def _job_options(command: Any) -> Any:
                 envvar=DATABASE_VARIABLE,
                 default=DEFAULT_DATABASE,
                 metavar="PATH",
-                help="A database with measured speeds, from which the hours are expected.",
+                help="A database with measured speeds, to estimate the hours from.",
             ),
         )
     ):
@@ -124,10 +124,10 @@ def _job_options(command: Any) -> Any:
 )
 @json_option
 def submit(workload: str, dry_run: bool, test: bool, as_json: bool, **asked: Any) -> None:
-    """Make a batch folder for SWEEP and submit it to Slurm as one array job (several where arrays are limited).
+    """Submit SWEEP to Slurm as one array job.
 
-    What stands after -- goes into the script as #SBATCH lines. Exit code: 0 submitted, 1 Slurm refused, 2 bad input (nothing
-    written).
+    Makes a batch folder first. Where Slurm limits the size of arrays, the sweep becomes several of them. SCHEDULER-OPTIONS
+    go into the script as #SBATCH lines. Exit codes: 0 submitted, 1 Slurm refused, 2 bad input (nothing written).
     """
     from hvdsweep.batch.folder import BatchFolder
     from hvdsweep.batch.scripts import script
@@ -180,7 +180,10 @@ def submit(workload: str, dry_run: bool, test: bool, as_json: bool, **asked: Any
 )
 @_job_options
 def script_(workload: str, scheduler: str, **asked: Any) -> None:
-    """Print a job script (for Kubernetes an Indexed Job) for SWEEP, to adapt by hand. Nothing is written."""
+    """Print a job script for SWEEP, to adapt by hand.
+
+    For Kubernetes it is an Indexed Job. Nothing is written.
+    """
     from hvdsweep.batch.scripts import script
 
     click.echo(script(_wanted(workload, **asked)[2], scheduler), nl=False)
@@ -258,12 +261,13 @@ FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)
 
 @batch.command("status")
 @FOLDER
-@click.option("--watch", is_flag=True, help="Stay, and look again every quarter of a minute, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh every 15 s until Ctrl-C.")
 @json_option
 def status_(folder: Path, watch: bool, as_json: bool) -> None:
-    """Jobs, shards and trials of a batch folder: what each node trains, why a job waits, how failed ones ended, hours used.
+    """Show the jobs, shards and trials of a batch folder.
 
-    One call of squeue (and of sacct, for jobs that the queue has forgotten) serves all jobs.
+    What each node trains, why a job waits, how failed ones ended, and the hours used. All jobs together take one call of
+    squeue, and one of sacct for jobs that the queue has forgotten.
     """
     from hvdsweep.batch.status import rest_seconds
 
@@ -310,7 +314,10 @@ def _show(state: BatchState, as_json: bool, *, line: bool = False) -> None:
 @FOLDER
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def cancel(folder: Path, yes: bool) -> None:
-    """Cancel all jobs of a batch folder that wait or run. Running trials are saved; `batch resubmit` continues."""
+    """Cancel all jobs of a batch folder.
+
+    Running trials are saved. `batch resubmit` continues.
+    """
     from hvdsweep.batch.slurm import Slurm
 
     scheduler = Slurm()
@@ -329,7 +336,10 @@ def cancel(folder: Path, yes: bool) -> None:
 @FOLDER
 @json_option
 def resubmit(folder: Path, as_json: bool) -> None:
-    """Submit what is left: shards with untrained trials and no job that waits or runs. With nothing left it does nothing."""
+    """Submit the shards that are left.
+
+    These are the shards with untrained trials and no job that waits or runs. With none left, nothing is submitted.
+    """
     from hvdsweep.batch.folder import BatchFolder
     from hvdsweep.batch.slurm import Slurm
     from hvdsweep.batch.submit import submit as submit_shards

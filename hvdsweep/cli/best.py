@@ -44,9 +44,10 @@ def best(
     goal: float | None,
     as_json: bool,
 ) -> None:
-    """The best metaparameters of every batch size, with warnings.
+    """Print the best metaparameters of every batch size, with warnings.
 
-    They are those of the trial that reached the goal first; where none did, of the trial that came nearest.
+    They are those of the trial that reached the goal first; if none did, of the trial that came nearest.
+
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
     from hvdsweep.store.pairs import paired

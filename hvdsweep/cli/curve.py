@@ -46,7 +46,7 @@ SHOWN_IN_FULL = 4
     default=0.1,
     show_default=True,
     metavar="X",
-    help="Max. useful batch size: the smallest within this share of the fewest steps.",
+    help="Maximum useful batch size: the smallest whose steps are within this share of the fewest.",
 )
 @click.option(
     "--overhead",
@@ -54,7 +54,7 @@ SHOWN_IN_FULL = 4
     default=0.2,
     show_default=True,
     metavar="X",
-    help="Perfect scaling and critical batch size: up to this share of extra examples.",
+    help="Perfect scaling and critical batch size: this share of extra examples is allowed.",
 )
 @click.option(
     "--reference-batch-size",
@@ -82,7 +82,8 @@ SHOWN_IN_FULL = 4
     "budgets",
     multiple=True,
     metavar="BUDGET",
-    help="Instead: the best measurement of each batch size within 500, '64000 examples' or '20 epochs'; may be repeated.",
+    help="Print the best measurement of each batch size within a budget instead: 500 (steps), '64000 examples' or '20 epochs';"
+    " may be repeated.",
 )
 @click.option("--examples", is_flag=True, help="Show training examples instead of steps.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw the chart without braille and Unicode.")
@@ -113,7 +114,7 @@ def curve(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Steps to the goal against batch size: table and chart.
+    """Print the steps to the goal against batch size, as table and chart.
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
@@ -121,7 +122,7 @@ def curve(
     from hvdsweep.store.reader import open_reader
 
     if as_csv and as_json:
-        raise UserError("curve: --csv stands beside --json; give one of them")
+        raise UserError("curve: --csv and --json exclude each other; give one of them")
     preload()
 
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)

@@ -147,9 +147,7 @@ def findings(curve: Curve) -> list[str]:
     if curve.useful is None:
         return [_why_not(curve)]
     if not min(point.steps or 0 for point in curve.points if point.reached):
-        return [
-            "The goal is reached at step 0, before any training: only a stricter one (--goal X) shows scaling."
-        ]
+        return ["The goal is reached at step 0, before any training: use a stricter goal (--goal X)."]
     useful, critical, fit = curve.useful, curve.critical, curve.fit
     level = f"{100 * curve.level:g} %"
     end = "; no larger batch size shows where scaling ends" if useful.at_least else ""

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--verify", is_flag=True, help="Read everything, checksums included; damage is exit code 1.")
+@click.option("--verify", is_flag=True, help="Read everything and compare checksums; exit code 1 for damage.")
 @json_option
 def datasets(name: str | None, verify: bool, as_json: bool) -> None:
-    """What data sets are here, where they belong, and how to get them.
+    """List the data sets, which of them this machine has, and how to get the others.
 
-    Data are looked for below $HVDSWEEP_DATA, else ~/.cache/hvdsweep/data. Nothing is downloaded.
+    Files are looked for below $HVDSWEEP_DATA, else ~/.cache/hvdsweep/data. Nothing is downloaded.
     """
     from workloads import catalogue
     from workloads.datasets import files

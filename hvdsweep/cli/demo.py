@@ -17,8 +17,8 @@ from hvdsweep.cli.options import db_option
 def demo(context: click.Context, db: Path) -> None:
     """Train a small sweep on scikit-learn's digits and draw its scaling curve: one to three minutes.
 
-    First the small batches, two trials side by side on one rank each, then the largest ones on two ranks. Run again it trains
-    only what is missing.
+    First the small batches, two trials side by side on one rank each, then the largest ones on two ranks. Run it again to
+    train only what is missing.
     """
     from hvdsweep.cli.curve import curve
     from hvdsweep.cli.launch import launch
@@ -47,9 +47,12 @@ def next_lines(db: Path) -> list[str]:
     if file.is_relative_to(Path.cwd()):
         file = file.relative_to(Path.cwd())
     lines = [
-        (f"hvdsweep tui{place}", "the same sweep on screens: curve, metaparameters, trials, losses"),
+        (
+            f"hvdsweep tui{place}",
+            "the same sweep in the terminal interface: curve, metaparameters, trials, losses",
+        ),
         (f"hvdsweep best{place}", "which learning rates won, and whether the search was wide enough"),
-        (f"hvdsweep curve{place} --goal 0.1", "another goal, from the trials there are"),
+        (f"hvdsweep curve{place} --goal 0.1", "another goal, answered from the same trials"),
         (
             f"hvdsweep launch{place} --gangs 2 --trials {2 * TRIALS} --stop beaten {shlex.quote(str(file))}",
             "twice the trials: a sharper curve",

@@ -22,14 +22,14 @@ MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAILED",
 @click.command()
 @db_option
 @hosts_options
-@click.option("--quick", is_flag=True, help="Start no ranks: leave the allreduce out.")
+@click.option("--quick", is_flag=True, help="Skip the allreduce, which starts ranks.")
 @json_option
 def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
     """Check this machine: versions, Horovod, a real allreduce, the database and its disk, cores, memory, GPUs.
 
-    A database that exists is read whole: every row must hold what it may hold.
+    Reads the whole database, if it exists, and checks every row.
 
-    Exit code 1 if something fails without which nothing can be trained.
+    Exit code 1 if a check fails that training depends on.
     """
     from hvdsweep.launch.checks import light_checks
     from hvdsweep.launch.hosts import Host

@@ -19,7 +19,7 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 @click.option("--after", type=int, default=0, metavar="ID", help="Only those with a greater id.")
 @json_option
 def events(db: Path, sweep: int | None, last: int, after: int, as_json: bool) -> None:
-    """What happened: runs, gangs that died and why, plans, requests. Oldest first."""
+    """List what happened, oldest first: runs, plans, requests, and gangs that crashed, with the reason."""
     from hvdsweep.store.reader import open_reader
 
     with open_reader(db) as reader:

@@ -40,8 +40,8 @@ def export(
 ) -> None:
     """Write studies below FOLDER as dataset/model/optimizer/batch_size/..., the layout of the published database.
 
-    WORKLOAD is a workload's name or a part of it that fits no other; without it, all in the database. Losses of single
-    steps have no place in the layout.
+    WORKLOAD is a workload's name or a part of it that fits no other; without it, all in the database. The layout has no
+    place for the losses of single steps.
     """
     from hvdsweep.archive import export_studies
     from hvdsweep.cli.workload_choice import choose

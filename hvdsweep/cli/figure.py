@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write FILE.png, .svg or .pdf.  [default: print it as text]",
 )
-@click.option("--text", "as_text", is_flag=True, help="Print it as text, beside --out too.")
+@click.option("--text", "as_text", is_flag=True, help="Print it as text, also with --out.")
 @click.option(
     "--sweep", "sweeps", type=int, multiple=True, metavar="ID", help="From this sweep; may be repeated."
 )
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "parameters",
     multiple=True,
     metavar="NAME",
-    help="metaparameters, stability, split, sensitivity: which.",
+    help="metaparameters, stability, split, sensitivity: which metaparameter.",
 )
 @click.option("--edge", "edges", type=float, multiple=True, metavar="X", help="split: ends of intervals.")
 @click.option(
@@ -89,7 +89,7 @@ if TYPE_CHECKING:
 @click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
 @click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Of a PNG.")
-@click.option("--ascii", "only_ascii", is_flag=True, help="Text without braille and Unicode.")
+@click.option("--ascii", "only_ascii", is_flag=True, help="Draw text without braille and Unicode.")
 @json_option
 def figure(
     name: str,
@@ -138,7 +138,7 @@ def figure(
     WORKLOAD is a workload's name, or a part of it that fits no other; without it, all in the database.
     """
     if as_csv and as_json:
-        raise UserError("figure: --csv stands beside --json; give one of them")
+        raise UserError("figure: --csv and --json exclude each other; give one of them")
     from hvdsweep.figures.own import Ask, own_figure
     from hvdsweep.figures.published import names, paper_figure
     from hvdsweep.store.reader import open_reader

@@ -44,11 +44,13 @@ SHOWN = 50
 def command(
     archive: Path, db: Path, name: str | None, sha256: str | None, records: str, as_json: bool
 ) -> None:
-    """Bring the published database into the store: ARCHIVE is its .tar.bz2 (or .tar, .tar.gz, .tar.xz), the folder it
-    unpacks into, or any folder below that; or published/zhang_2024, curves that others published.
+    """Import the published database.
 
-    Runs again where it was stopped, and changes nothing where all is there. What is malformed is named, left out and
-    counted; the exit code is then 1.
+    ARCHIVE is its .tar.bz2 (or .tar, .tar.gz, .tar.xz), the folder it unpacks into, or any folder below that; or
+    published/zhang_2024, curves of Zhang et al. that come with hvdsweep.
+
+    Run it again after a stop: it continues, and imports nothing twice. What is malformed is named, left out and counted;
+    the exit code is then 1.
     """
     from hvdsweep.archive import import_archive
 
@@ -58,7 +60,7 @@ def command(
                 found, db, name=name, sha256=sha256, all_records=records == "all", watch=watch
             )
     except KeyboardInterrupt:
-        click.echo("Stopped. What was imported is kept; the same command goes on from there.", err=True)
+        click.echo("Stopped. What was imported is kept; run the same command again to continue.", err=True)
         sys.exit(130)
     if as_json:
         print_json(report.to_json())
@@ -102,7 +104,7 @@ def _summary(report: ImportReport) -> list[str]:
             f"{counted(len(report.problems), 'problem')}, named above"
         )
     if report.stopped:
-        lines.append("stopped as asked; run the same import again to go on")
+        lines.append("stopped as asked; run the same import again to continue")
     return lines
 
 

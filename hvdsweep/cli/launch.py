@@ -1,4 +1,4 @@
-"""`hvdsweep launch`: train sweeps, or go on with them where they stopped."""
+"""`hvdsweep launch`: train sweeps, or resume them where they stopped."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=1,
     metavar="N",
     show_default=True,
-    help="Ranks per trial; auto: as many for each batch size as finish the sweep soonest.",
+    help="Ranks per trial; auto: for each batch size, as many as finish the whole sweep soonest.",
 )
 @click.option(
     "--gangs", type=AT_LEAST_1, default=1, metavar="G", show_default=True, help="Trials side by side."
@@ -64,7 +64,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     "--slots",
     type=AT_LEAST_1,
     metavar="N",
-    help="With --np auto: ranks at once.  [default: those of the hosts, else GPUs, else cores]",
+    help="With --np auto: how many ranks may run at once.  [default: those of the hosts, else GPUs, else cores]",
 )
 @hosts_options
 @db_option
@@ -72,12 +72,12 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--trials",
     metavar="N",
-    help="Trials per study, instead of the file's; or of single batch sizes: 64=9,default=3.",
+    help="Trials per study, instead of the file's number; or per batch size: 64=9,default=3.",
 )
 @click.option(
     "--until",
     metavar="SHARE",
-    help="Train more trials where needed, until every batch size's steps are known within SHARE (10%).",
+    help="Add trials until the steps to the goal of every batch size are known within SHARE (10%).",
 )
 @click.option(
     "--batch-sizes", metavar="LIST", help='Batch sizes (8,16,32 or "2^3..2^9"), instead of the file\'s.'
@@ -86,7 +86,8 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--stop",
     type=click.Choice(["budget", "goal", "beaten"]),
-    help="End trials at their budget, at the goal, or once another trial was there in fewer steps.",
+    help="When a trial ends: at its budget; at the goal; or once another trial of its study has reached the goal in fewer"
+    " steps.",
 )
 @click.option(
     "--order",
@@ -110,7 +111,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=300.0,
     metavar="SECONDS",
     show_default=True,
-    help="Silence after which a gang counts as hung.",
+    help="Kill a gang that has shown no progress for this long.",
 )
 @click.option(
     "--start-timeout",
@@ -118,7 +119,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=600.0,
     metavar="SECONDS",
     show_default=True,
-    help="The same while a gang starts or compiles.",
+    help="The same for a gang that is starting or compiling.",
 )
 @click.option(
     "--max-attempts",
@@ -126,7 +127,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=3,
     metavar="N",
     show_default=True,
-    help="Set a trial aside after so many gangs died of it.",
+    help="Give up on a trial after it has crashed N gangs.",
 )
 @click.option(
     "--max-set-aside",
@@ -134,7 +135,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=5,
     metavar="N",
     show_default=True,
-    help="End the run when so many trials in a row were set aside; 0: never.",
+    help="End the run after giving up on N trials in a row; 0: never.",
 )
 @click.option(
     "--stop-before",
@@ -142,7 +143,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default=60.0,
     metavar="SECONDS",
     show_default=True,
-    help="In a job: stop cleanly so long before the scheduler ends it; 0: never by itself.",
+    help="In a cluster job: stop cleanly this long before the scheduler ends the job; 0: never.",
 )
 @click.option(
     "--checkpoint-every",
@@ -150,11 +151,13 @@ SECONDS = click.FloatRange(min=0, min_open=True)
     default="5",
     metavar="MINUTES",
     show_default=True,
-    help="Training time between checkpoints of a trial (5, 30s, 2h); 0: none, also none when stopped.",
+    help="Training time between two checkpoints of a trial (5, 30s, 2h); 0: no checkpoints, also not on a stop.",
 )
-@click.option("--retry-incomplete", is_flag=True, help="Try trials again that were set aside.")
-@click.option("--no-curve", is_flag=True, help="On a terminal: no scaling curve under the progress bars.")
-@click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
+@click.option(
+    "--retry-incomplete", is_flag=True, help="Train the trials that earlier runs gave up on once more."
+)
+@click.option("--no-curve", is_flag=True, help="Do not draw the scaling curve under the progress bars.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write nothing.")
 @json_option
 def launch(
     workloads: tuple[str, ...],
@@ -188,8 +191,9 @@ def launch(
 ) -> None:
     """Train WORKLOADs: sweep files (TOML) or presets, one after the other.
 
-    The same command again resumes where it stopped; more trials or batch sizes extend the sweep. Ctrl-C stops cleanly. Exit
-    code: 0 everything is trained, 1 some trials could not be, 2 bad input (nothing written), 130 stopped before the end.
+    Run the same command again to resume; with more trials or batch sizes it extends the sweep. Ctrl-C saves the trials in
+    training and stops. Exit codes: 0 everything is trained, 1 some trials could not be trained, 2 bad input (nothing
+    written), 130 stopped before the end.
     """
     from hvdsweep.launch.hosts import check_gpus
     from hvdsweep.launch.machine import gpus
@@ -254,11 +258,11 @@ def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list
     """Options that exclude each other, or ask for too many ranks."""
     if np == "auto" and gangs is not None:
         return [
-            f"--gangs: {gangs}: --np auto sees to the gangs itself. Leave --gangs out and say with --slots how many ranks may "
-            "train at once, or give --np a number."
+            f"--gangs: {gangs}: --np auto chooses the gangs itself. Leave --gangs out, and limit the ranks at once with --slots; "
+            "or give --np a number."
         ]
     if np != "auto" and slots is not None:
-        return [f"--slots: {slots}: belongs to --np auto. Leave it out, or ask for --np auto."]
+        return [f"--slots: {slots}: only means something with --np auto. Leave it out, or use --np auto."]
     ranks = slots or (gangs or 1) * int(np if np != "auto" else 1)
     if ranks > MOST_RANKS:
         given = f"--slots: {slots}" if slots else f"--np {np} --gangs {gangs}"

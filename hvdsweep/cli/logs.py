@@ -39,13 +39,13 @@ LOOK_SECONDS = 0.3
     help="The last N of each.",
 )
 @click.option(
-    "--follow", is_flag=True, help="Stay, and show what is written, until Ctrl-C; rank 0 if none is named."
+    "--follow", is_flag=True, help="Keep showing new lines until Ctrl-C; of rank 0 if no --rank is given."
 )
 @json_option
 def logs(
     db: Path, sweep: int | None, gang: int | None, rank: int | None, lines: int, follow: bool, as_json: bool
 ) -> None:
-    """The last lines that the ranks of a gang wrote. The logs lie on the machine that trains."""
+    """Show the last lines of the logs of a gang's ranks. Run it on the machine that trains."""
     from hvdsweep.launch.logs import log_files, read_log
     from hvdsweep.store.reader import open_reader
 

@@ -23,23 +23,23 @@ MERGED = "merged.db"
 @click.command()
 @click.argument("database", metavar="MAIN", type=click.Path(path_type=Path))
 @click.argument("shards", metavar="SHARD...", type=click.Path(path_type=Path), nargs=-1)
-@click.option("--follow", is_flag=True, help="Keep merging until every trial has ended, or Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Keep merging until every trial has ended, or until Ctrl-C.")
 @click.option(
     "--every",
     type=click.FloatRange(min=0.1),
     default=30.0,
     metavar="SECONDS",
     show_default=True,
-    help="With --follow: pause between two looks at the shards.",
+    help="With --follow: pause between two merges.",
 )
 @json_option
 def merge(database: Path, shards: tuple[Path, ...], follow: bool, every: float, as_json: bool) -> None:
-    """Bring the trials of SHARD databases, or of all shards of a batch folder, into MAIN. `merge DIR` brings those of a batch
-    folder into DIR/merged.db.
+    """Copy the trials of SHARD databases, or of all shards of a batch folder, into MAIN.
 
-    Trials that MAIN has already are not copied again, so the same command may run again at any time, also after a kill. Two
-    different results for one trial are reported, and the one in MAIN stays. Shards are only read. Exit code: 1 where results
-    differ or a trial's data are not whole.
+    `merge DIR` merges the shards of a batch folder into DIR/merged.db. Trials that MAIN has already are not copied again,
+    so the same command may run again at any time, also after a kill. If two files hold different results of one trial, the
+    difference is reported and MAIN keeps its own. Shards are only read. Exit code 1: results differ, or data of a trial are
+    missing.
     """
     from hvdsweep.batch.folder import is_batch_folder
 

@@ -72,7 +72,7 @@ def question_options(command: Command) -> Command:
                 "statuses",
                 type=words,
                 multiple=True,
-                help="Trials that count, may be repeated; `running` counts what they have shown so far."
+                help="Which trials count; may be repeated. `running`: with what they have measured so far."
                 "  [default: complete]",
             ),
         ]

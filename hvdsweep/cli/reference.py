@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import click
@@ -13,8 +14,8 @@ from hvdsweep.cli import COMMANDS, LazyGroup, group
 
 HEAD = """# Commands
 
-Every command and option, as `hvdsweep COMMAND --help` prints them. What reports also takes `--json`; errors go to stderr.
-Exit codes: 0 ok, 1 failed, 2 bad usage or input (nothing was changed), 130 interrupted.
+Every command and option, as `hvdsweep COMMAND --help` prints them. Commands that print results take `--json`. Errors
+go to stderr. Exit codes: 0 success, 1 failed, 2 bad usage or input (nothing was changed), 130 interrupted.
 """
 
 
@@ -38,8 +39,11 @@ def _section(command: click.Command, context: click.Context) -> Iterator[str]:
     depth = "##" if isinstance(context.parent and context.parent.command, LazyGroup) else "###"
     yield f"{depth} {context.info_name}\n"
     yield f"`{context.command_path} {usage}`\n"
-    for paragraph in (command.help or "").replace("\b\n", "").split("\n\n"):
-        yield f"{' '.join(paragraph.split())}\n"
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            yield f"```\n{paragraph[2:]}\n```\n"
+        else:
+            yield f"{' '.join(paragraph.split())}\n"
     if isinstance(command, click.Group):
         return
     yield "| option | meaning |"

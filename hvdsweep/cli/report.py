@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @json_option
 def report(sweep: str | None, db: Path, out: Path | None, as_json: bool) -> None:
-    """Write one HTML file that tells all about SWEEP: plan, curves, best metaparameters with warnings, provenance.
+    """Write one HTML file about SWEEP: plan, curves, best metaparameters with warnings, versions and hosts.
 
     SWEEP is its number, its name or its file; without it, the newest. The file needs no server and no network.
     """

@@ -38,7 +38,7 @@ STOPPED = 130
     default=5.0,
     metavar="S",
     show_default=True,
-    help="How long each is timed, after it is warm.",
+    help="How long each is timed, after warming up.",
 )
 @hosts_options
 @click.option(
@@ -62,13 +62,13 @@ def scale(
     db: Path,
     as_json: bool,
 ) -> None:
-    """How fast WORKLOADs train on so many ranks: examples per second and efficiency, as table and chart.
+    """Measure how fast WORKLOADs train on several numbers of ranks: examples per second and efficiency, as table and chart.
 
-    WORKLOAD is a sweep file or a preset; with --show also a workload's name, and all without one. Each batch size is trained
-    for some seconds on each number of ranks, without evaluation. Speeds go to the database, where `curve` takes time and cost
-    to the goal from.
+    WORKLOAD is a sweep file or a preset; with --show, a workload's name, or none for all. Each batch size trains for some
+    seconds on each number of ranks, without evaluation. The speeds are stored in the database; `curve` computes time and
+    cost to the goal from them.
 
-    Exit code: 0 all measured, 1 some could not be, 2 bad input, 130 stopped (what was measured is kept).
+    Exit codes: 0 all measured, 1 some could not be measured, 2 bad input, 130 stopped (what was measured is kept).
     """
     if show:
         _show(db, workloads, only_ascii, chart, as_json)
@@ -337,7 +337,7 @@ def speed_lines(found: Sequence[Speed]) -> list[str]:
         rows.append([*cells, mark])
     lines = [f"{found[0].workload}   examples per second", "", *table(header, rows, left=("",))]
     if trials:
-        lines += ["", "* measured in training, by the way: other batch sizes may have had other company"]
+        lines += ["", "* measured during trials; other gangs may have shared the machine"]
     return lines
 
 

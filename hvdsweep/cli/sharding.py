@@ -29,7 +29,7 @@ def shard_options(command: Command) -> Command:
         click.option(
             "--shard",
             metavar="K/N",
-            help="Train only the K-th of N parts; auto: from the array job this runs in. --db may be a batch folder.",
+            help="Train only the K-th of N parts; auto: the part of this array job. --db may be a batch folder.",
         ),
     ):
         command = option(command)

@@ -39,10 +39,10 @@ COUNTS = {"running": "RUNNING", "pending": "PENDING", "diverged": "INFEASIBLE", 
 @path_argument
 @db_option
 @click.option("--sweep", type=int, metavar="ID", help="Only this sweep, with every study.")
-@click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep showing progress until Ctrl-C.")
 @json_option
 def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json: bool) -> None:
-    """How far every sweep is, and what its gangs do. DATABASE (or --db) may be a batch folder."""
+    """Show the progress of every sweep, and what its gangs are doing. DATABASE (or --db) may be a batch folder."""
     from hvdsweep.store.reader import open_reader
 
     with open_reader(path or db) as reader:
@@ -146,9 +146,9 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
     if word == "KILLED":
         imported = sweep["source"] == "import"
         facts.append(
-            "the import was cut short: import it again to go on"
+            "the import was cut short: import it again to continue"
             if imported
-            else "its supervisor is gone: launch it again to go on"
+            else "its supervisor was killed: launch it again to continue"
         )
     head = Text.assemble((f"Sweep {sweep['id']}", "bold"), f"  {sweep['name']}  ", (word, style))
     return head.append("  " + " · ".join(facts))

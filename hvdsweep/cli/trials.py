@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     default=50,
     show_default=True,
     metavar="N",
-    help="At most so many; 0: all.",
+    help="At most N trials; 0: all.",
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N.")
 @json_option
 def trials(
     numbers: tuple[int, ...],
@@ -59,9 +59,9 @@ def trials(
 ) -> None:
     """List trials, or show TRIALs in full by their numbers: metaparameters, every metric, why they failed.
 
-    The filter's terms are NAME=VALUE with =, !=, <, <=, > or >=. Names: metaparameters, trial, number, batch_size, steps,
-    attempts, seconds, best, goal_step, sweep, study, gang, status, stop and workload. Values may be lists (64,128), ranges
-    (64..512) and powers (2^6). A bare word must occur in the workload's name.
+    The terms of a filter are NAME=VALUE, with =, !=, <, <=, > or >=. Names: metaparameters, trial, number, batch_size,
+    steps, attempts, seconds, best, goal_step, sweep, study, gang, status, stop and workload. Values may be lists (64,128),
+    ranges (64..512) and powers (2^6). A bare word selects workloads whose name contains it.
     """
     from hvdsweep.store.reader import open_reader
 

@@ -18,8 +18,8 @@ from hvdsweep.cli.options import db_option, path_argument
 def tui(path: Path | None, db: Path, plain: bool) -> None:
     """Compose, launch and watch sweeps in the terminal.
 
-    DATABASE (or --db) may not exist yet, and may be a batch folder. Sweeps that are being trained go on when the interface is
-    left.
+    DATABASE (or --db) may not exist yet, and may be a batch folder. Sweeps in training continue when you leave
+    the interface.
     """
     from tui.start import start
 

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 )
 @json_option
 def workloads(name: str | None, counts: bool, db: Path | None, as_json: bool) -> None:
-    """What can be trained: presets with sizes; with NAME, the preset's sweep file.
+    """List the presets, with their sizes; with NAME, print that preset's sweep file.
 
-    Save one to start from it: hvdsweep workloads small/fc > my.toml. A preset's name is also what `launch`
-    takes.
+    Save it as a start for your own: hvdsweep workloads small/fc > my.toml. `launch` takes the name of a preset, too.
     """
     from workloads import catalogue
 

@@ -102,7 +102,7 @@ def cautions(
             here.append(
                 Caution(
                     Doubt.AT_START,
-                    "the goal is reached by initial weights, at step 0: a stricter one may tell more",
+                    "the initial weights reach the goal, at step 0: use a stricter goal",
                 )
             )
         target = int(table.target_trials[index])

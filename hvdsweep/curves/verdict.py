@@ -37,7 +37,7 @@ def answer(curve: Curve) -> str:
     if not reached:
         return _not_reached(curve)
     if not trained:
-        return "The goal is reached before any training: only a stricter one shows scaling."
+        return "The goal is reached before any training: use a stricter goal."
     return _answer(curve, trained)
 
 

@@ -24,7 +24,7 @@ from hvdsweep.process_id import ProcessId
 
 MODULE = "hvdsweep.training.probe"
 REMEDY = (
-    "Compile Horovod anew against the installed TensorFlow (`make clean install`). Where ranks cannot reach each other, "
+    "Compile Horovod again against the installed TensorFlow (`make clean install`). Where ranks cannot reach each other, "
     "look for a firewall on the loopback interface."
 )
 

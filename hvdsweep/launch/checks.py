@@ -143,14 +143,14 @@ def settings(environment: Mapping[str, str] = os.environ) -> Check:
             "settings",
             "failed",
             f"{file}: {broken}; Keras cannot be imported",
-            f"Mend the file, or remove it: ranks use {KERAS_SETTINGS['image_data_format']} and {KERAS_SETTINGS['floatx']} "
+            f"Repair the file, or remove it: ranks use {KERAS_SETTINGS['image_data_format']} and {KERAS_SETTINGS['floatx']} "
             "whatever it says.",
             {"keras_json": different},
         )
     ignored = [f"{file}: {key} = {value}" for key, value in different.items()] + steering(environment)
     details = {"keras_json": different, "variables": steering(environment)}
     if not ignored:
-        return Check("settings", "ok", "nothing outside a sweep steers its numbers", details=details)
+        return Check("settings", "ok", "nothing outside the sweep file changes results", details=details)
     return Check(
         "settings",
         "warning",
@@ -265,7 +265,7 @@ def database(db: Path) -> Iterator[Check]:
             "database",
             "failed",
             f"{found}; {problem}",
-            "Name another file with --db, or mend its permissions.",
+            "Name another file with --db, or change its permissions.",
             details,
         )
     elif kind.network:
@@ -323,7 +323,7 @@ def _unwritable(db: Path, folder: Path) -> str | None:
 
 
 def content(db: Path) -> Check:
-    """Whether SQLite finds the file whole, and every row holds what it should. Reads all of it: a second per GB or so."""
+    """Whether SQLite finds the file whole, and every row is valid. Reads all of it: a second per GB or so."""
     from hvdsweep.store.content import problems
     from hvdsweep.store.maintenance import check
     from hvdsweep.store.reader import open_connection
@@ -344,7 +344,7 @@ def content(db: Path) -> Check:
         found = [str(error)]
     if found:
         return Check("database content", "failed", "\n".join(found), remedy, {"problems": found})
-    return Check("database content", "ok", "every row holds what it should", details={"problems": []})
+    return Check("database content", "ok", "every row is valid", details={"problems": []})
 
 
 def parse_check_build(text: str) -> dict[str, dict[str, bool]]:

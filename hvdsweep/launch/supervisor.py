@@ -155,7 +155,7 @@ class Supervisor:
         end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0], self._me)
         if self._slots.immortal:
             pids = ", ".join(map(str, self._slots.immortal))
-            self._announce.warn(f"Processes that could not be ended: {pids}.")
+            self._announce.warn(f"These processes could not be killed: {pids}.")
         self._announce.end(outcome.state, outcome.exit_code, outcome.message, seconds)
 
     def _prepare(self) -> None:
@@ -167,7 +167,13 @@ class Supervisor:
             )
         )
         for gang in self._ledger.bury_earlier_gangs():
-            event(self._conn, "gang", "of an earlier run: cleared away", sweep_id=self._sweep, gang_id=gang)
+            event(
+                self._conn,
+                "gang",
+                "of an earlier run: its processes were killed",
+                sweep_id=self._sweep,
+                gang_id=gang,
+            )
         recovered = recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete)
         if recovered.requeued:
             begin = recovered.requeued - recovered.resumed
@@ -176,7 +182,9 @@ class Supervisor:
                 f"checkpoint, {begin} begin at the first step."
             )
         if recovered.retried:
-            announce.note(f"{counted(recovered.retried, 'trial')} set aside before will be tried again.")
+            announce.note(
+                f"{counted(recovered.retried, 'trial')} given up by earlier runs will be trained again."
+            )
         self._share_out()
         if self._rounds.active:
             self._next_round()
@@ -280,7 +288,7 @@ class Supervisor:
         self._layouts.choose(view)
         assert self._slots.last_death is not None
         self._announce.warn(
-            f"No gang of {failed} ranks starts ({self._slots.last_death[2].line}). Their trials are left to others: "
+            f"No gang of {failed} ranks could start ({self._slots.last_death[2].line}). Other gangs train their trials: "
             f"{self._layouts.words}."
         )
         return True
@@ -302,8 +310,8 @@ class Supervisor:
                 return Outcome(
                     "FAILED",
                     1,
-                    f"{self._store} was deleted, moved or replaced meanwhile, and with it what it held. Nothing may move it "
-                    "while a sweep is being trained.",
+                    f"{self._store} was deleted, moved or replaced during training. What it held is not in the new file. Do "
+                    "not move a database while a sweep trains into it.",
                 )
             if begun - latest > 2.0:
                 # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
@@ -325,7 +333,7 @@ class Supervisor:
             most = self._settings.max_set_aside
             if most and len(self._aside_in_a_row) >= most:
                 return self._give_up(
-                    f"{counted(len(self._aside_in_a_row), 'trial')} in a row could not be trained, and none in between. "
+                    f"{counted(len(self._aside_in_a_row), 'trial')} in a row could not be trained. "
                     f"The last one: {self._aside_in_a_row[-1].message}\n"
                     "`hvdsweep logs` shows more; `hvdsweep launch --retry-incomplete` tries them again."
                 )
@@ -335,7 +343,7 @@ class Supervisor:
                 assert slots.last_death is not None
                 gang, logs, death = slots.last_death
                 return self._give_up(
-                    f"No gang comes to life. The last gang, {gang}, ended thus: {death}\n"
+                    f"No gang could start. Gang {gang} failed with: {death}\n"
                     f"Its logs: {logs}. `hvdsweep doctor` checks this machine."
                 )
             slots.start(min(len(slots.of(self._ranks)), self._wanted(view)), self._ranks)
@@ -437,7 +445,7 @@ class Supervisor:
             request_stop(self._conn, self._sweep)
         # However long this took, the second gesture is the one that ends the waiting.
         self._wait_for_gangs(heard=1 if self._signals.name else 0)
-        return Outcome("IDLE", STOPPED, f"stopped by {why}; the same command goes on from here")
+        return Outcome("IDLE", STOPPED, f"stopped by {why}; run the same command again to continue")
 
     def _give_up(self, why: str) -> Outcome:
         self._slots.dismiss()

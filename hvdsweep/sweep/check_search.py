@@ -116,7 +116,9 @@ def _points(findings: Findings) -> None:
                 ("search", name), None, "is a range beside search.points; give a number, or leave it out"
             )
     if search.override:
-        findings.wrong(("search", "override"), None, "stands beside search.points; keep one of the two")
+        findings.wrong(
+            ("search", "override"), None, "cannot be given together with search.points; keep one of the two"
+        )
     if search.widen:
         text = "has nothing to widen: search.points replaces the ranges; leave it out"
         findings.wrong(("search", "widen"), True, text, needs=[("search", "points")])

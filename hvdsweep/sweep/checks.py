@@ -46,7 +46,9 @@ def check(sweep: Sweep, unsound: Iterable[Location], source: str | None) -> Find
 def _algorithms(findings: Findings) -> None:
     sweep = findings.sweep
     if sweep.algorithm is not None:
-        findings.wrong(("algorithm",), sweep.algorithm, "stands beside algorithms; keep one of the two")
+        findings.wrong(
+            ("algorithm",), sweep.algorithm, "cannot be given together with algorithms; keep one of the two"
+        )
     elif not sweep.algorithms:
         text = 'is missing; write for example `algorithms = ["sgd", "momentum"]`'
         findings.wrong(("algorithms",), None, text, needs=[("algorithm",)])
@@ -126,7 +128,7 @@ def _is_plain(value: object) -> bool:
 def _evaluation(findings: Findings, info: DatasetInfo | None) -> None:
     evaluation = findings.sweep.evaluation
     if evaluation.every is not None and evaluation.count is not None:
-        text = "stands beside evaluation.every; keep one of the two"
+        text = "cannot be given together with evaluation.every; keep one of the two"
         findings.wrong(("evaluation", "count"), evaluation.count, text, needs=[("evaluation", "every")])
     for name in _repeated(evaluation.splits):
         findings.wrong(("evaluation", "splits"), name, "is listed twice")
@@ -185,10 +187,10 @@ def _budget(findings: Findings, info: DatasetInfo | None) -> None:
             findings.wrong(place, None, "gives no amount; write steps, examples or epochs", needs=needs)
         elif len(chosen) > 1:
             last, kept = list(chosen)[-1], list(chosen)[:-1]
-            text = f"stands beside {' and '.join(kept)}; keep one of them"
+            text = f"cannot be given together with {' and '.join(kept)}; keep one of them"
             findings.wrong((*place, last), chosen[last], text, needs=needs)
         if info is None and "epochs" in chosen:
-            text = "needs the size of the training set, which only loading your own data set tells; use steps or examples"
+            text = "needs the size of the training set, which is not known before your data set is loaded; use steps or examples"
             findings.wrong((*place, "epochs"), chosen["epochs"], text, needs=[("dataset",)])
     seen: set[int] = set()
     for index, override in enumerate(budget.override):

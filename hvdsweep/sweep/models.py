@@ -57,14 +57,14 @@ class Search(Metaparameters):
         default=None, min_length=1, examples=[[{"learning_rate": 0.1, "momentum": 0.9}]]
     )
     """Trials to run instead of a search, the same for every batch size, in this order. Fixed metaparameters
-    of [search] hold for every point that does not give them itself; ranges are not allowed beside points."""
+    of [search] hold for every point that does not give them itself; ranges are not allowed together with points."""
     override: list[SearchOverride] = Field(
         [], examples=[[{"batch_sizes": [1024], "learning_rate": LEARNING_RATE_EXAMPLE}]]
     )
-    """Other spaces for some batch sizes, each a `[[search.override]]` table. Not beside points."""
+    """Other spaces for some batch sizes, each a `[[search.override]]` table. Not together with points."""
     widen: bool = False
     """Widen the ranges of a batch size whose best trial lies at the edge of one, and train more trials there.
-    Not beside points."""
+    Not together with points."""
 
 
 class Goal(Table):
@@ -110,9 +110,9 @@ class Evaluation(Table):
     ONE_OF = ("every", "count")
 
     every: int | None = Field(default=None, ge=1, examples=[20])
-    """Steps between measurements. Not beside `count`."""
+    """Steps between measurements. Not together with `count`."""
     count: int | None = Field(default=None, ge=1, examples=[100])
-    """Measurements spread over the budget (at most this many, at even distances). Not beside `every`.
+    """Measurements spread over the budget (at most this many, at even distances). Not together with `every`.
     Default: 100."""
     splits: list[SplitName] = Field(default=["val"], min_length=1, examples=[["val", "test"]])
     """Parts of the data set to measure, each in full."""
@@ -129,12 +129,12 @@ class Studies(Table):
     trials: Trials | None = Field(default=None, examples=[24])
     """Trials per study that did not diverge: a number; a number per batch size, `{ 64 = 9, default = 3 }`; or
     `{ least = 8, most = 64, until = 0.1 }`, more of them where the answer is least certain. Required, except
-    beside `search.points`, whose number it then is."""
+    with `search.points`, whose number it then is."""
     max_trials: int | None = Field(default=None, ge=1, le=10_000_000, examples=[96])
     """Trials per study including those that replace diverged ones. Default: 4 times `trials` (or its `most`)."""
     repeats: int = Field(default=0, ge=0, le=100, examples=[5])
     """Times that the best trial of each study is trained again, with other seeds, once its search is finished. They
-    show how lucky the best was; they count as no trials of the search."""
+    show how lucky the best trial was, and do not count as trials of the search."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Start of everything random: points of the search, initial weights, order of examples, dropout."""
 
@@ -164,8 +164,8 @@ class Training(Table):
 
 
 class Infeasible(Table):
-    """What counts as diverged, beside a loss or a weight that is not finite: recorded, and replaced by
-    another trial."""
+    """What counts as diverged, in addition to a loss or a weight that is not finite. A diverged trial is recorded and
+    replaced by another."""
 
     loss_above: float | None = Field(default=None, gt=0, examples=[1000.0])
     """A training loss above this is a divergence."""
@@ -173,7 +173,7 @@ class Infeasible(Table):
 
 class Sweep(Table):
     """A sweep: one or more workloads (data set, model, training algorithm), each trained at several batch
-    sizes with its metaparameters tuned anew at every one of them."""
+    sizes with its metaparameters tuned at each of them."""
 
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, examples=["digits"])
     """Name to list the sweep under, at most 100 characters. Default: the file's name."""

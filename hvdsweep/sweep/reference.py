@@ -58,8 +58,8 @@ NOTES = """\
 ## Batch sizes
 
 A list, `[8, 16, 30]`, or text: numbers and ranges, separated by commas (numbers also by blanks). In text, `2^k` is a power of
-two, and `low..high` is a range of which both ends are members, each member twice the one before; `*4` after it makes that four
-times.
+two, and `low..high` is a range, both ends included, in which each member is twice the one before; `*4` after it makes that
+four times.
 
 ```toml
 [studies]
@@ -110,39 +110,38 @@ batch_sizes = "2^1..2^10"
 trials = { least = 8, most = 64, until = 0.10 }
 ```
 
-Every batch size gets `least` trials. Then come rounds: a round is decided when every trial of the one before has ended, from
-what the trials came to and nothing else. So the number of gangs, the order in which trials end, and interruptions change
-nothing, and the same file launched again decides the same rounds.
+Every batch size gets `least` trials. Then come rounds. A round is planned when every trial of the round before has ended,
+from the results of the trials alone. So the number of gangs, the order in which trials end, and interruptions change nothing:
+launching the same file again plans the same rounds.
 
-A batch size is certain once half the width of its interval is at most `until`, as a share. The interval is that in which 95 %
-of repeated searches of the same size would find their best trial, from how close to each other the better half of the trials
-lie, in logarithms; it needs four trials that reached the goal. Of the batch sizes that are not certain, the less certain half
-get half as many trials again; so does, in each workload, the one whose uncertainty moves the maximum useful batch size most.
-Rounds end when every batch size is certain or has `most` trials. Where not one of twice `least` trials reached the goal, more
-are not tried. Whatever remains uncertain is a warning at the end. With `stop = "beaten"` a trial goes on until it is a third
-slower than the best (for 10 %; `margin` may say more), so that how certain the best is can be seen; only what is known up to
-there counts, since how far a beaten trial came depends on which ran beside it. `--until 10%` does the same for any file:
-its own `least`
-and `most` hold, else 8 and 64, and `--trials N` is the least. Each round, with its reason, is an event of the sweep
-(`hvdsweep status`).
+A batch size is certain once half the width of its interval is at most `until`, as a share. 95 % of repeated searches of the
+same size would find their best trial in this interval; it is computed from how close the better half of the trials are to
+each other, in logarithms, and needs four trials that reached the goal. Of the batch sizes that are not certain, the less
+certain half get half as many trials again. So does, in each workload, the batch size whose uncertainty moves the maximum
+useful batch size most. Rounds end when every batch size is certain or has `most` trials. A batch size gets no more trials if
+none of twice `least` trials reached the goal. What remains uncertain is a warning at the end. With `stop = "beaten"` a trial
+continues until it is a third slower than the best (for 10 %; `margin` may ask for more), so that the certainty of the best
+can be estimated. Only results up to that point count, since how far a beaten trial came depends on the trials that ran at the
+same time. `--until 10%` does the same for any file, with the file's `least` and `most`, or else 8 and 64; `--trials N`
+replaces `least`. Each round, with its reason, is an event of the sweep (`hvdsweep status`).
 
-Measured by simulation (`benchmarks/adaptive.py`, 300 planted sweeps of ten batch sizes, until 10 %): 0.54 of the trials that a
-fixed number would need for intervals that look as narrow. Stopping at a moment that looks good makes intervals look narrower
-than they are: half the width was 7.1 % on average when the rounds stopped, and 10.3 % in truth. So `until` holds on average,
-not for each batch size: in truth half the width was above 10 % for 44 % of them, and above 15 % for 7 %. The steps found were
-0.7 % above the median of repeated searches of the same size. Real sweeps differ from the planted ones, whose steps grow
-quadratically off the best of two metaparameters; widening, and a single searched metaparameter, were not measured.
+Measured by simulation (`benchmarks/adaptive.py`, 300 planted sweeps of ten batch sizes, until 10 %): 0.54 of the trials that
+a fixed number would need for intervals that look as narrow. Stopping as soon as intervals look narrow makes them look
+narrower than they are: half the width was 7.1 % on average when the rounds stopped, but really 10.3 %. So `until` holds on
+average, not for each batch size: half the width was really above 10 % for 44 % of them, and above 15 % for 7 %. The steps
+found were 0.7 % above the median of repeated searches of the same size. Real sweeps differ from the planted ones, whose steps
+grow quadratically off the best of two metaparameters; widening, and a single searched metaparameter, were not measured.
 
 A number for each batch size is a table too: `trials = { 64 = 9, default = 3 }`.
 
 ## Ranges that grow
 
-With `widen = true` in `[search]`, a batch size whose best trial lies within 5 % of an end of a range gets a wider one there once
-its trials have ended (at least threefold on a log scale), at most three times, and never beyond what the metaparameter may be.
-Earlier trials stay what they are. The next ones are points of the wider space's own sequence: first as many as bring the new
-part to the density of the former, all outside that, then points of the whole. So a study may train more trials than `trials`
-says; `max_trials`, or `most`, is the limit. Each widening is an event, and part of the stored search, which `best`, `curve` and
-the interface read. A sweep with `widen = true` is another sweep than one without, since trials after a widening are others.
+With `widen = true` in `[search]`, a batch size whose best trial lies within 5 % of an end of a range gets a wider one there
+once its trials have ended (at least threefold on a log scale), at most three times, and never beyond what the metaparameter
+may be. Earlier trials are kept. The next ones are points of the wider space's own sequence: first points in the new part
+alone, until it is as densely covered as the old one, then points of the whole space. So a study may train more trials than
+`trials` says; `max_trials`, or `most`, is the limit. Each widening is an event, and part of the stored search, which `best`,
+`curve` and the interface read. `widen = true` makes a new sweep, since the trials after a widening differ.
 
 ## Other spaces and budgets for some batch sizes
 
@@ -176,18 +175,17 @@ schedule = "linear"
 
 ## Your own data set and model
 
-`module:function` names a function in a module beside the sweep file. Its source is read, not run, to check the file;
-`hvdsweep launch` then tries it in a process of its own before any gang ([workloads.md](workloads.md)). The text of that module
-and of the modules of its folder that it imports (comments aside), the data that it gives and the weights that it sets are part
-of what a trial is: changing them starts a new sweep.
+`module:function` names a function in a module beside the sweep file. Checking the file reads its source without running it;
+`hvdsweep launch` then tries it in a separate process before any gang starts ([workloads.md](workloads.md)). The source of
+that module and of the modules that it imports from its folder (except comments), the data that it returns and the weights
+that it sets are part of what a trial is: changing them starts a new sweep.
 
 ## What extends a sweep, and what starts a new one
 
-Launching a file again goes on with its sweep where it stopped. More `trials`, `max_trials` or batch sizes extend the
-sweep, and no earlier point moves; `name`, `description`, `micro_batch` and `noise_scale` may change too, and so may `[goal]`
-as long as `stop` is `"budget"`. Any other change says what a trial *is*, and so starts a new sweep; the message names the
-keys that differ. Finished trials whose definition is the same in both are taken over.
-"""
+Launching a file again resumes its sweep. More `trials`, `max_trials` or batch sizes extend the sweep, and no earlier point
+moves; `name`, `description`, `micro_batch` and `noise_scale` may change too, and so may `[goal]` as long as `stop` is
+`"budget"`. Any other change alters what a trial *is*, and so starts a new sweep; the message names the keys that differ.
+Finished trials that are the same in both sweeps are copied. """
 
 
 def reference() -> str:

@@ -149,7 +149,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         found = CliRunner().invoke(group, ["import", str(folder), "--db", str(tmp_path / "x.db")])
     assert (found.exit_code, found.stdout) == (130, "")
     assert found.stderr.splitlines() == [
-        "Stopped. What was imported is kept; the same command goes on from there."
+        "Stopped. What was imported is kept; run the same command again to continue."
     ]
     assert run("import", folder, "--db", tmp_path / "x.db").exit_code == 0
     assert differences(tmp_path / "x.db", STUDIES) == []

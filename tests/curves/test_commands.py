@@ -406,9 +406,9 @@ def test_a_goal_reached_before_training_tells_nothing(run, tmp_path):
     later = [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(3)]
     out = said(run, tmp_path / "x.db", "curve", [Study(8, later, 100), Study(16, at_start, 100)])
     assert "reached at the start" in out
-    assert "only a stricter one (--goal X) shows scaling" in out
+    assert "use a stricter goal (--goal X)" in out
     assert "maximum useful" not in out
-    assert "warning: batch size 16: the goal is reached by initial weights" in out
+    assert "warning: batch size 16: the initial weights reach the goal" in out
 
 
 @pytest.mark.parametrize(("trials", "words"), [(1, "only 1 trial counts"), (2, "only 2 trials count:")])
@@ -422,7 +422,7 @@ def test_csv_and_json_at_once_is_no_question(run, db):
     """Stdout holds one of them; both are refused before anything is read."""
     code, out, err = run("curve", "--db", db, "--csv", "--json")
     assert (code, out) == (2, "")
-    assert "--csv stands beside --json" in err
+    assert "--csv and --json exclude each other" in err
 
 
 def test_a_goal_without_steps_to_divide_by_is_left_out(run, db):

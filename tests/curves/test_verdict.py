@@ -71,7 +71,7 @@ STATES = {
     ),
     "at the start": (
         short([(0, 0.1)]),
-        "The goal is reached before any training: only a stricter one shows scaling.",
+        "The goal is reached before any training: use a stricter goal.",
     ),
     "diverged": (
         short([], status=Status.INFEASIBLE, stop_reason=StopReason.DIVERGED),

@@ -181,8 +181,8 @@ def test_slots_are_this_machines_cores_unless_given(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--np", "auto", "--gangs", "2"], "--gangs: 2: --np auto sees to the gangs itself"),
-        (["--np", "2", "--slots", "2"], "--slots: 2: belongs to --np auto"),
+        (["--np", "auto", "--gangs", "2"], "--gangs: 2: --np auto chooses the gangs itself"),
+        (["--np", "2", "--slots", "2"], "--slots: 2: only means something with --np auto"),
         (["--np", "auto", "--slots", "65537"], "65,537 ranks at once"),
         (["--np", "1000", "--gangs", "1000"], "1,000,000 ranks at once"),
         (["--np", "auto", "--slots", "3", "-H", "localhost:2"], "--slots: 3: the hosts have 2"),

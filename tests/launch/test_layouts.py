@@ -229,7 +229,7 @@ def test_where_no_gang_of_two_ranks_starts_one_rank_trains_all(launch: Launch, s
     assert code == 0
     assert_all_trained(store, 4)
     assert store.rows("SELECT np, count(*) FROM gangs WHERE state = 'DEAD' GROUP BY np") == [(2, 3)]
-    assert any("No gang of 2 ranks starts" in note for note in notes(events))
+    assert any("No gang of 2 ranks could start" in note for note in notes(events))
 
 
 def test_a_broken_environment_ends_the_run(launch: Launch, store: Store) -> None:

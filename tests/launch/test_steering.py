@@ -67,7 +67,7 @@ KERAS = [
     ({"image_data_format": "channels_first"}, "warning", "image_data_format = channels_first"),
     ({"floatx": "float64"}, "warning", "floatx = float64"),
     ({"epsilon": 0.1}, "warning", "epsilon = 0.1"),
-    ({"backend": "jax"}, "ok", "nothing outside a sweep"),
+    ({"backend": "jax"}, "ok", "nothing outside the sweep"),
     ({"floatx": "float128"}, "failed", "floatx is 'float128', not one of float16, float32, float64"),
     ({"epsilon": 1}, "failed", "epsilon is 1, not a number with a point"),
     ([], "failed", "holds no table"),

@@ -173,9 +173,9 @@ def test_a_killed_supervisor_shows(planned: Path):
     begin_run(conn, 1, np=1, gangs=1, process=killed)
     said = run("--db", str(planned))
     assert "KILLED" in said
-    assert "its supervisor is gone: launch it again to go on" in said
+    assert "its supervisor was killed: launch it again to continue" in said
     conn.execute("UPDATE sweeps SET source = 'import'")
-    assert "the import was cut short: import it again to go on" in run("--db", str(planned))
+    assert "the import was cut short: import it again to continue" in run("--db", str(planned))
 
 
 def test_a_running_sweep_says_how_long_it_still_takes(planned: Path):

@@ -140,7 +140,7 @@ BAD_INPUTS = [
         'algorithms = ["sgd", "momentum"]',
         'algorithms = ["momentum"]\nalgorithm = "sgd"',
         "algorithm",
-        ("stands beside algorithms",),
+        ("cannot be given together with algorithms",),
     ),
     Bad(
         'model = "fc_128"', 'model = "fc_128"\nmicro_batch = 8', "micro_batch", ("8", "belongs in [training]")
@@ -214,7 +214,12 @@ BAD_INPUTS = [
     Bad("steps = 2000", "", "budget", ("gives no amount", "steps, examples or epochs")),
     Bad("steps = 2000", "steps = 0", "budget.steps", ("0 is below 1",)),
     Bad("steps = 2000", "steps = 2e3", "budget.steps", ("2000.0", "write 2000")),
-    Bad("steps = 2000", "steps = 2000\nepochs = 3", "budget.epochs", ("3", "stands beside steps")),
+    Bad(
+        "steps = 2000",
+        "steps = 2000\nepochs = 3",
+        "budget.epochs",
+        ("3", "cannot be given together with steps"),
+    ),
     Bad("steps = 2000", "examples = 100", "budget", ("less than one step", "512")),
     Bad("steps = 2000", "epochs = -1", "budget.epochs", ("-1", "is not above 0")),
     Bad("steps = 2000", "step = 2000", "budget.step", ("did you mean steps",)),
@@ -233,7 +238,12 @@ BAD_INPUTS = [
     ),
     # [evaluation]
     Bad("every = 20", "every = 0", "evaluation.every", ("0 is below 1",)),
-    Bad("every = 20", "every = 20\ncount = 3", "evaluation.count", ("stands beside evaluation.every",)),
+    Bad(
+        "every = 20",
+        "every = 20\ncount = 3",
+        "evaluation.count",
+        ("cannot be given together with evaluation.every",),
+    ),
     Bad(
         "every = 20",
         "every = 2001",

@@ -40,7 +40,7 @@ APP = (
         when="can_demo",
     ),
     Action("theme", ("T",), "Theme", "Change the colours; remembered.", ("app",), footer=False),
-    Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps that are being trained go on.", ("app",)),
+    Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps in training continue.", ("app",)),
 )
 
 FORM = (

@@ -192,7 +192,7 @@ class LaunchDialog(Window[Changes]):
             words = (
                 f"{changes.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
             )
-        words += ", as a process of its own: leaving the interface does not stop it."
+        words += " in the background: leaving the interface does not stop it."
         if self._asked.extend:
             return f"{counted(self._more, 'more trial')} per workload. {words}"
         return words

@@ -64,7 +64,7 @@ class RemedyDialog(Window[Decision]):
         lines = [Content.assemble(("• ", "$accent"), change) for change in proposal.changes]
         new = proposal.trials - proposal.known
         kind = (
-            f"Goes on with sweep {proposal.sweep}."
+            f"Continues sweep {proposal.sweep}."
             if proposal.extends
             else f"A new sweep beside sweep {proposal.sweep}, which stays as it is; trials that both share are taken over."
         )

@@ -113,7 +113,7 @@ class ThroughputScreen(Paned):
         if not self._found:
             self.query_one("#none", Notice).say(
                 "No speed measured yet",
-                "Speeds are measured in short runs on several numbers of ranks, and by the way by every trained trial.",
+                "Speeds are measured in short runs on several numbers of ranks, and during every trial.",
                 f"Run `{shlex.join(self._command())}`; this screen fills by itself.",
             )
             return
