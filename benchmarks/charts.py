@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvdsweep.charts import Axis, Chart, Reference, Series, View, nearest
+from hvdsweep.charts import Axis, Chart, Reference, Series, View, nearest, render
 
 WIDTH, HEIGHT = 120, 40
 SIZES = (1_000, 100_000, 1_000_000)
@@ -104,7 +104,7 @@ def cases(points: int) -> dict[str, Callable[[], Chart]]:
 def drawn(make: Callable[[], Chart], view: View | None = None) -> Callable[[], Callable[[], object]]:
     def prepare() -> Callable[[], object]:
         one = make()
-        return lambda: one.render(WIDTH, HEIGHT, view or View()).plain()
+        return lambda: render(one, WIDTH, HEIGHT, view or View()).plain()
 
     return prepare
 
@@ -150,7 +150,7 @@ def kept_kib(updates: int) -> tuple[float, float]:
     for number in range(updates):
         shown = 1000 + number * 99_000 // updates
         one = chart(Series("loss", step[:shown], loss[:shown]))
-        canvas = one.render(WIDTH, HEIGHT)
+        canvas = render(one, WIDTH, HEIGHT)
         nearest(one, canvas.frame, 60, 20)
         if number + 1 in (max(1, updates // 10), updates):
             del one, canvas
@@ -167,8 +167,8 @@ def measure_size(points: int, repeat: int) -> list[Row]:
     middle = View(x=(0.4 * points, 0.5 * points))
     found["line, zoomed in"] = timed(drawn(cases(points)["line"], middle), repeat)
     same = cases(points)["line"]()
-    canvas = same.render(WIDTH, HEIGHT)
-    found["line again, unchanged"] = timed(lambda: lambda: same.render(WIDTH, HEIGHT), repeat)
+    canvas = render(same, WIDTH, HEIGHT)
+    found["line again, unchanged"] = timed(lambda: lambda: render(same, WIDTH, HEIGHT), repeat)
     found["cursor's reading"] = timed(lambda: lambda: nearest(same, canvas.frame, 60, 20), repeat)
     rows = [Row(name, points, one.median, "ms", one.best) for name, one in found.items()]
     rows[0] = replace(rows[0], bound=BOUNDS.get(points))

@@ -4,7 +4,9 @@ interface alike. Pure functions on numpy arrays; nothing here knows the store, r
 from hvdsweep.charts.axis import Axis, Scale, Tick
 from hvdsweep.charts.canvas import Canvas
 from hvdsweep.charts.chart import Chart, chart_csv
+from hvdsweep.charts.draw import render
 from hvdsweep.charts.frame import Frame, View
+from hvdsweep.charts.layout import frame_of
 from hvdsweep.charts.marks import Annotation, Band, Reference, Series
 from hvdsweep.charts.palette import DARK, LIGHT, MONO, TERMINAL, Theme, style_of
 from hvdsweep.charts.readout import Reading, follow, nearest, sentence
@@ -29,7 +31,9 @@ __all__ = [
     "View",
     "chart_csv",
     "follow",
+    "frame_of",
     "nearest",
+    "render",
     "sentence",
     "style_of",
 ]

@@ -1,23 +1,16 @@
-"""A chart as an immutable description; rendering it is a pure function of it, a size and the reader's view."""
+"""A chart as an immutable description; `render` draws it, a pure function of it, a size and the user's view."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 from hvdsweep.charts.axis import Axis
-from hvdsweep.charts.canvas import Canvas
-from hvdsweep.charts.draw import draw
-from hvdsweep.charts.frame import Frame, View
-from hvdsweep.charts.layout import lay_out
 from hvdsweep.charts.marks import Annotation, Band, Reference, Series
 
-_RENDERINGS_KEPT = 4  # of one chart: a resize to and fro, the same chart in two panes
-
-_LINEAR, _FOLLOW = Axis(), View()
-_Key = tuple[int, int, View, bool, bool]
+_LINEAR = Axis()
 
 
 @dataclass(frozen=True)
@@ -40,30 +33,8 @@ class Chart:
     """`None` shows it where there is more than one entry."""
     empty: str = "no data yet"
     """Said in the middle of a plot without any point."""
-    _renderings: OrderedDict[_Key, Canvas] = field(
-        default_factory=OrderedDict, init=False, repr=False, compare=False, hash=False
-    )
-
-    def render(
-        self, width: int, height: int, view: View = _FOLLOW, *, ascii: bool = False, color: bool = True
-    ) -> Canvas:
-        """The chart on `width` x `height` cells (sizes below 1 count as 1). Rendering again with the same arguments
-        returns the same canvas at once. With `ascii` every character is ASCII; without `color` dense lines carry more
-        markers, and `Canvas.text` uses no colours."""
-        width, height = max(1, width), max(1, height)
-        key = (width, height, view, ascii, color)
-        known = self._renderings.get(key)
-        if known is None:
-            known = self._renderings[key] = draw(self, width, height, view, ascii=ascii, color=color)
-            if len(self._renderings) > _RENDERINGS_KEPT:
-                self._renderings.popitem(last=False)
-        else:
-            self._renderings.move_to_end(key)
-        return known
-
-    def frame(self, width: int, height: int, view: View = _FOLLOW, *, ascii: bool = False) -> Frame:
-        """The plot area of `render` with the same arguments, without drawing."""
-        return lay_out(self, max(1, width), max(1, height), view, ascii=ascii).frame
+    drawn: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
+    """What `render` has drawn of it."""
 
     @property
     def lost(self) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hvdsweep.charts.canvas import Canvas, Pen
-from hvdsweep.charts.frame import Frame, View
+from hvdsweep.charts.chart import Chart
+from hvdsweep.charts.frame import FOLLOW, Frame, View
 from hvdsweep.charts.layout import Layout, lay_out
 from hvdsweep.charts.lines import error_bars, line_dots, points_inside, reference_dots, scattered_dots
 from hvdsweep.charts.marks import Band, Series
@@ -16,9 +16,7 @@ from hvdsweep.charts.palette import BOUND, color_key, marker_of, opened, slots
 from hvdsweep.charts.raster import ASCII, BRAILLE, DOTS_ACROSS, DOTS_DOWN, BoolArray, Decimated, fold
 from hvdsweep.charts.words import draw_annotation, draw_centred, draw_words, fitting, label_reference
 
-if TYPE_CHECKING:
-    from hvdsweep.charts.chart import Chart
-
+_RENDERINGS_KEPT = 4  # of one chart: a resize to and fro, the same chart in two panes
 _CELLS_A_MARKER = 2  # of width; where points are denser than this a line goes without a marker on each
 _ROOM_FOR_LINES = 16  # columns from which upright lines help more than they hide
 _SIGNS_APART = {
@@ -27,8 +25,22 @@ _SIGNS_APART = {
 }  # cells between the few markers of a dense line, with and without colours
 
 
-def draw(chart: Chart, width: int, height: int, view: View, *, ascii: bool, color: bool) -> Canvas:
-    """The chart on a canvas of exactly `width` x `height` cells, both at least 1."""
+def render(
+    chart: Chart, width: int, height: int, view: View = FOLLOW, *, ascii: bool = False, color: bool = True
+) -> Canvas:
+    """The chart on `width` x `height` cells (sizes below 1 count as 1). Rendering again with the same arguments returns the
+    same canvas at once. With `ascii` every character is ASCII; without `color` dense lines carry more markers, and
+    `Canvas.text` uses no colours."""
+    key = (max(1, width), max(1, height), view, ascii, color)
+    canvas: Canvas | None = chart.drawn.pop(key, None)
+    # Back in, as the latest.
+    chart.drawn[key] = canvas = canvas or _draw(chart, *key[:3], ascii=ascii, color=color)
+    if len(chart.drawn) > _RENDERINGS_KEPT:
+        del chart.drawn[next(iter(chart.drawn))]
+    return canvas
+
+
+def _draw(chart: Chart, width: int, height: int, view: View, *, ascii: bool, color: bool) -> Canvas:
     layout = lay_out(chart, width, height, view, ascii=ascii)
     frame = layout.frame
     pen = Pen(width, height, ascii=ascii)

@@ -158,6 +158,10 @@ class View:
         )
 
 
+FOLLOW = View()
+"""The whole chart, as it grows."""
+
+
 def _zoomed(axis: Axis, limits: Limits, factor: float, share: float) -> Limits:
     low, high = map(float, axis.forward(limits))
     fixed, span = low + share * (high - low), (high - low) / factor

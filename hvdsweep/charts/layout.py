@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hvdsweep.charts.axis import Limits, Tick
 from hvdsweep.charts.canvas import cells_of, width_of
-from hvdsweep.charts.frame import Frame, View
+from hvdsweep.charts.chart import Chart
+from hvdsweep.charts.frame import FOLLOW, Frame, View
 from hvdsweep.charts.palette import color_key, marker_of, slots
 from hvdsweep.charts.raster import DOTS_ACROSS, DOTS_DOWN
-
-if TYPE_CHECKING:
-    from hvdsweep.charts.chart import Chart
 
 _GAP = 3  # cells between legend entries
 _LEAST_LABEL = 5  # cells; with less a name says nothing
@@ -62,6 +59,11 @@ class Layout:
     """(column of the tick, first column of its label, tick)."""
     y_ticks: tuple[tuple[int, Tick], ...]
     """(row, tick)."""
+
+
+def frame_of(chart: Chart, width: int, height: int, view: View = FOLLOW, *, ascii: bool = False) -> Frame:
+    """The plot area of `render` with the same arguments, without drawing."""
+    return lay_out(chart, max(1, width), max(1, height), view, ascii=ascii).frame
 
 
 def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -> Layout:

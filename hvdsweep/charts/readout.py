@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hvdsweep.charts.chart import Chart
 from hvdsweep.charts.frame import Frame
 from hvdsweep.charts.lines import points_inside
 from hvdsweep.charts.marks import Series
 from hvdsweep.charts.raster import DOTS_ACROSS, DOTS_DOWN
-
-if TYPE_CHECKING:
-    from hvdsweep.charts.chart import Chart
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hvdsweep.charts.canvas import Pen, cells_of, width_of
+from hvdsweep.charts.chart import Chart
 from hvdsweep.charts.frame import Frame
 from hvdsweep.charts.layout import Layout
 from hvdsweep.charts.marks import Annotation, Reference
-
-if TYPE_CHECKING:
-    from hvdsweep.charts.chart import Chart
 
 
 def draw_words(pen: Pen, chart: Chart, layout: Layout) -> tuple[tuple[str, int, int, int], ...]:

@@ -264,12 +264,13 @@ def _print(
 
 def draw(curves: list[Curve], *, examples: bool = False, only_ascii: bool = False) -> None:
     """The chart of these curves on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    from hvdsweep.charts import render
     from hvdsweep.curves.chart import curve_chart
 
     size = shutil.get_terminal_size((100, 32))
     width, height = max(40, min(size.columns, 160)), max(14, min(size.lines - 4, 30))
     colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    canvas = curve_chart(curves, examples=examples).render(width, height, ascii=only_ascii, color=colored)
+    canvas = render(curve_chart(curves, examples=examples), width, height, ascii=only_ascii, color=colored)
     if colored:
         from rich.console import Console
 

@@ -343,13 +343,14 @@ def speed_lines(found: Sequence[Speed]) -> list[str]:
 
 def _draw(found: Sequence[Speed], only_ascii: bool) -> None:
     """The chart on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    from hvdsweep.charts import render
     from hvdsweep.curves.speeds import speed_chart
 
     size = shutil.get_terminal_size((100, 32))
     width, height = max(40, min(size.columns, 120)), max(14, min(size.lines - 4, 24))
     colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     chart = speed_chart(found, title=found[0].workload)
-    canvas = chart.render(width, height, ascii=only_ascii, color=colored)
+    canvas = render(chart, width, height, ascii=only_ascii, color=colored)
     if colored:
         from rich.console import Console
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvdsweep.charts import LIGHT, Axis, Chart
+from hvdsweep.charts import LIGHT, Axis, Chart, frame_of
 from hvdsweep.charts.frame import View
 from hvdsweep.charts.palette import color_key, slots
 from hvdsweep.figures.figure import Panel
@@ -38,7 +38,7 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
     if panel.empty:
         _say_empty(axes, chart)
         return
-    limits = chart.frame(120, 40, View())
+    limits = frame_of(chart, 120, 40, View())
     room = Room(axes, chart, limits.x_limits, limits.y_limits)
     _axis(axes, "x", chart.x, limits.x_limits)
     _axis(axes, "y", chart.y, limits.y_limits)

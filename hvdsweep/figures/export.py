@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hvdsweep.charts import Axis, Chart, View, chart_csv
+from hvdsweep.charts import Axis, Chart, View, chart_csv, frame_of
 from hvdsweep.errors import UserError
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.replacing import write_whole
@@ -44,7 +44,7 @@ def _seen(chart: Chart, view: View) -> Chart:
     """The chart with the reader's window as the limits of its axes."""
     if view.follows:
         return chart
-    frame = chart.frame(120, 40, view)
+    frame = frame_of(chart, 120, 40, view)
     return replace(chart, x=_limited(chart.x, frame.x_limits), y=_limited(chart.y, frame.y_limits))
 
 

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hvdsweep.charts import render
 from hvdsweep.figures.figure import CONTOUR, Figure, Panel, grid
 from hvdsweep.visible import visible
 
@@ -36,7 +37,7 @@ def figure_lines(figure: Figure, width: int, *, ascii: bool = False, color: bool
         if panels[0].heading != heading:
             heading = panels[0].heading
             lines += [visible(heading), ""]
-        canvases = [_shown(panel).render(each, height, ascii=ascii, color=color) for panel in panels]
+        canvases = [render(_shown(panel), each, height, ascii=ascii, color=color) for panel in panels]
         lines += _beside(canvases, each, height, color)
         lines.append("")
     for note in figure.notes:

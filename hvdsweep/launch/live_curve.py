@@ -47,7 +47,9 @@ class LiveCurve:
             self._next = began + max(LEAST_SECONDS, taken / SHARE)
         if self._chart is None:
             return None
-        return self._chart.render(min(columns, MOST_COLUMNS), min(rows, MOST_ROWS), ascii=ascii, color=color)
+        from hvdsweep.charts import render
+
+        return render(self._chart, min(columns, MOST_COLUMNS), min(rows, MOST_ROWS), ascii=ascii, color=color)
 
     def close(self) -> None:
         """Close the store."""

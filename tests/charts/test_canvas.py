@@ -24,6 +24,8 @@ from hvdsweep.charts import (
     Series,
     View,
     chart_csv,
+    frame_of,
+    render,
     style_of,
 )
 from hvdsweep.charts.canvas import cells_of
@@ -47,11 +49,11 @@ def test_a_hidden_series_keeps_its_look_and_leaves_the_window():
     """Hiding the first series changes neither look of the second; the axes follow what is visible."""
     a, b = Series("a", [0.0, 1000.0], [0.0, 9.0]), Series("b", [0.0, 1.0], [0.0, 1.0])
     hidden = Series("a", a.x, a.y, visible=False)
-    shown, less = Chart((a, b)).render(80, 24), Chart((hidden, b)).render(80, 24)
+    shown, less = render(Chart((a, b)), 80, 24), render(Chart((hidden, b)), 80, 24)
     entries = [entry for entry in less.legend if entry[0] == "b"]
     assert [name for name, *_ in less.legend] == ["a", "b"]
     assert entries == [entry for entry in shown.legend if entry[0] == "b"]
-    assert less.frame.x_limits == Chart((b,)).frame(80, 24).x_limits
+    assert less.frame.x_limits == frame_of(Chart((b,)), 80, 24).x_limits
     marker = marker_of(slots(["a", "b"])["b"])
     assert (plot(less) == marker).sum() == 2
 
@@ -61,18 +63,18 @@ def test_the_legend_names_every_series_and_is_clickable():
     names = [f"workload number {n}/sgd with momentum" for n in range(4)]
     chart = Chart(tuple(Series(name, [1.0, 2.0], [1.0, n]) for n, name in enumerate(names)))
     for width, height in [(160, 40), (60, 12)]:
-        canvas = chart.render(width, height)
+        canvas = render(chart, width, height)
         assert {name for name, *_ in canvas.legend} <= set(names)
         for name, row, start, end in canvas.legend:
             assert canvas.legend_at(start, row) == canvas.legend_at(end - 1, row) == name
             assert canvas.legend_at(end, row) is None
-    assert len(chart.render(160, 40).legend) == 4
+    assert len(render(chart, 160, 40).legend) == 4
 
 
 def test_legend_entries_without_room_are_counted():
     """Twelve long names on 40 columns: as many as fit, and the number of the others."""
     chart = Chart(tuple(Series(f"workload {n}", [1.0, 2.0], [1.0, n]) for n in range(12)))
-    canvas = chart.render(40, 10)
+    canvas = render(chart, 40, 10)
     shown = len(canvas.legend)
     assert 0 < shown < 12
     assert f"+{12 - shown} more" in canvas.plain()
@@ -83,7 +85,7 @@ def test_names_shortened_by_their_ends_where_their_beginnings_agree():
     chart = Chart(
         tuple(Series(f"a_long_common_beginning/{end}", [1.0], [1.0]) for end in ("sgd", "adam", "lars"))
     )
-    plain = chart.render(40, 10).plain()
+    plain = render(chart, 40, 10).plain()
     assert all(end in plain for end in ("sgd", "adam", "lars"))
 
 
@@ -109,7 +111,7 @@ def test_names_in_the_legend_are_as_long_as_they_can_be(names, width, height):
         return [2 + min(len(name), share) for name in names]
 
     chart = Chart(tuple(Series(name, [1.0, 2.0], [1.0, 2.0]) for name in names))
-    legend = chart.render(width, height).legend
+    legend = render(chart, width, height).legend
     if lines_of([4 + len(name) for name in names]) <= most:
         assert [end - start for _, _, start, end in legend] == [4 + len(name) for name in names]
         return
@@ -123,7 +125,7 @@ def test_names_in_the_legend_are_as_long_as_they_can_be(names, width, height):
 @given(charts(tame), st.integers(1, 90), st.integers(1, 30), st.booleans())
 def test_runs_text_and_plain_say_the_same(chart, width, height, color):
     """Three forms of one drawing; every style key resolves in every theme."""
-    canvas = chart.render(width, height, color=color)
+    canvas = render(chart, width, height, color=color)
     rows = ["".join(text for text, _ in canvas.runs(row)) for row in range(canvas.height)]
     assert [row.rstrip() for row in rows] == canvas.plain().split("\n")
     assert canvas.text().plain == "\n".join(rows)
@@ -144,14 +146,14 @@ def test_themes_know_every_key_and_mono_no_colour(theme):
 def test_an_unchanged_chart_is_drawn_once():
     """The same arguments give the very same canvas; another size, window or charset another; old ones are dropped."""
     chart = bare(Series("a", [1.0, 2.0], [3.0, 4.0]))
-    first = chart.render(80, 24)
-    assert chart.render(80, 24) is first
-    assert chart.render(80, 24, View(x=(0.0, 9.0))) is not first
-    assert chart.render(80, 24, ascii=True) is not first
+    first = render(chart, 80, 24)
+    assert render(chart, 80, 24) is first
+    assert render(chart, 80, 24, View(x=(0.0, 9.0))) is not first
+    assert render(chart, 80, 24, ascii=True) is not first
     for width in range(40, 60):
-        chart.render(width, 24)
-    assert chart.render(80, 24) is not first
-    assert len(chart._renderings) <= 4
+        render(chart, width, 24)
+    assert render(chart, 80, 24) is not first
+    assert len(chart.drawn) <= 4
 
 
 def test_charts_that_show_the_same_are_equal():
@@ -170,13 +172,13 @@ def test_series_and_charts_can_be_changed_into_others():
     """`dataclasses.replace` hides a series or turns an axis, and the new chart is drawn anew."""
     one = Series("a", [1.0, 2.0], [3.0, 4.0])
     chart = bare(one)
-    first = chart.render(60, 20)
+    first = render(chart, 60, 20)
     turned = replace(chart, y=Axis("log10"))
     assert turned != chart
-    assert turned.render(60, 20) is not first
+    assert render(turned, 60, 20) is not first
     hidden = replace(one, visible=False)
     assert (hidden.name, hidden.visible, one.visible) == ("a", False, True)
-    assert "no data yet" in replace(chart, series=(hidden,)).render(60, 20).plain()
+    assert "no data yet" in render(replace(chart, series=(hidden,)), 60, 20).plain()
 
 
 def test_series_refuse_shapes_that_do_not_match():
@@ -191,7 +193,7 @@ def test_series_refuse_shapes_that_do_not_match():
 
 def test_the_cursor_marks_a_cell_and_leaves_the_drawing_as_it_was():
     """The data cell and its places on both axes are styled; no character of the data changes; the original stays."""
-    canvas = bare(Series("a", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])).render(60, 20)
+    canvas = render(bare(Series("a", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])), 60, 20)
     before = canvas.plain()
     column, row = canvas.frame.cell(2.0, 2.0)
     marked = canvas.with_cursor(column, row)
@@ -251,7 +253,7 @@ def test_csv_keeps_every_digit_and_every_visible_point():
 def test_drawing_needs_numpy_and_nothing_heavier():
     """Importing, rendering and printing plain text loads neither rich nor textual nor any plotting or data package."""
     program = (
-        "import sys; from hvdsweep.charts import *; Chart((Series('a', [1, 2], [3, 4]),)).render(80, 24).plain();"
+        "import sys; from hvdsweep.charts import *; render(Chart((Series('a', [1, 2], [3, 4]),)), 80, 24).plain();"
         "print(sorted({'rich', 'textual', 'matplotlib', 'pandas', 'scipy', 'tensorflow', 'pydantic'} & set(sys.modules)))"
     )
     assert (

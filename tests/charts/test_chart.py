@@ -16,6 +16,8 @@ from hvdsweep.charts import (
     Reference,
     Series,
     View,
+    frame_of,
+    render,
 )
 from hvdsweep.charts.layout import lay_out
 from hvdsweep.charts.palette import SLOTS, marker_of, slots
@@ -28,7 +30,7 @@ from .drawn import LOG2, LOG10, axes, bare, charts, plot, plot_keys, tame, wild
 @settings(max_examples=150)
 def test_any_chart_fits_any_terminal(chart, width, height, ascii, color):
     """Whatever the data, from 1x1 to 200x60: no exception, and every row is exactly as wide as asked."""
-    canvas = chart.render(width, height, ascii=ascii, color=color)
+    canvas = render(chart, width, height, ascii=ascii, color=color)
     assert (canvas.width, canvas.height) == (max(1, width), max(1, height))
     for row in range(canvas.height):
         line = "".join(text for text, _ in canvas.runs(row))
@@ -53,7 +55,7 @@ def test_every_size_of_terminal_is_drawn(ascii):
     )
     for width in [*range(1, 45), 80, 200]:
         for height in [*range(1, 26), 60]:
-            canvas = chart.render(width, height, ascii=ascii)
+            canvas = render(chart, width, height, ascii=ascii)
             assert canvas.chars.shape == (height, width)
 
 
@@ -65,7 +67,7 @@ def test_any_window_can_be_drawn(chart, width, height, x, y):
         low, high = sorted(abs(end) if math.isfinite(end) else 1.0 for end in ends)
         return axis.bounded(*map(float, axis.forward([low or 1e-3, high or 1e-3])))
 
-    canvas = chart.render(width, height, View(limits(chart.x, x), limits(chart.y, y)))
+    canvas = render(chart, width, height, View(limits(chart.x, x), limits(chart.y, y)))
     assert canvas.chars.shape == (height, width)
 
 
@@ -80,7 +82,7 @@ def test_any_window_can_be_drawn(chart, width, height, x, y):
 def test_every_finite_point_is_visible(points, x_axis, y_axis, line, width, height):
     """The cell of each point that the axes can place is inked; of scattered points with their marker."""
     one = Series("a", [x for x, _ in points], [y for _, y in points], line=line)
-    canvas = bare(one, x=x_axis, y=y_axis).render(width, height)
+    canvas = render(bare(one, x=x_axis, y=y_axis), width, height)
     for x, y in points:
         if x_axis.holds(x) and y_axis.holds(y) and 1e-299 < abs(x) < 1e299 and 1e-299 < abs(y) < 1e299:
             column, row = canvas.frame.cell(x, y)
@@ -98,7 +100,7 @@ def test_every_finite_point_is_visible(points, x_axis, y_axis, line, width, heig
 def test_no_ink_outside_the_cells_that_the_line_passes(points, x_axis, y_axis, width, height):
     """Every inked cell lies within one dot of some segment, sampled finely on the screen."""
     x, y = np.array(points).T
-    canvas = bare(Series("a", x, y, marker=""), x=x_axis, y=y_axis).render(width, height)
+    canvas = render(bare(Series("a", x, y, marker=""), x=x_axis, y=y_axis), width, height)
     frame = canvas.frame
     across, down = frame.across(x), frame.down(y)
     share = np.linspace(0, 1, 400)
@@ -118,7 +120,7 @@ def test_a_gap_is_not_bridged():
     """Between the neighbours of a NaN nothing is drawn; the line goes on after it."""
     x = np.arange(11.0)
     y = np.where((x > 3) & (x < 7), np.nan, 1.0)
-    canvas = bare(Series("a", x, y, marker="")).render(80, 20)
+    canvas = render(bare(Series("a", x, y, marker="")), 80, 20)
     inked = (plot_keys(canvas) == "s" + str(slots("a")["a"] % SLOTS)).any(axis=0)
     left, right = (canvas.frame.cell(at, 1.0)[0] - canvas.frame.left for at in (3.0, 7.0))
     assert inked[:left].sum() >= left - 5
@@ -130,10 +132,12 @@ def test_a_gap_is_not_bridged():
 @pytest.mark.parametrize("hole", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_never_widens_an_axis(hole):
     """Adding NaN or infinite x, y or error bars leaves the window as it was."""
-    clean = bare(Series("a", [1.0, 2.0], [3.0, 4.0])).frame(80, 24)
+    clean = frame_of(bare(Series("a", [1.0, 2.0], [3.0, 4.0])), 80, 24)
     x, y = [1.0, 2.0, hole, 50.0], [3.0, 4.0, 900.0, hole]
     bars = [0.0, hole, -1e9, -1e9]
-    holed = bare(Series("a", x, y, y_low=[3.0, hole, -1e9, -1e9], y_high=[hole, 4.0, 1e9, 1e9])).frame(80, 24)
+    holed = frame_of(
+        bare(Series("a", x, y, y_low=[3.0, hole, -1e9, -1e9], y_high=[hole, 4.0, 1e9, 1e9])), 80, 24
+    )
     assert (holed.x_limits, holed.y_limits) == (clean.x_limits, clean.y_limits)
     assert bars[1] is hole
 
@@ -143,7 +147,7 @@ def test_values_that_a_logarithm_loses_are_counted_in_the_subtitle():
     points = Series("a", [1.0, 2.0, 0.0, 4.0, -5.0], [1.0, 0.0, 1.0, math.nan, -1.0])
     chart = Chart((points,), x=LOG10, y=LOG10, subtitle="losses")
     assert chart.notes == "losses · 3 non-positive values not shown"
-    assert chart.notes in chart.render(80, 24).plain()
+    assert chart.notes in render(chart, 80, 24).plain()
     assert Chart((points,), y=LOG10).notes == "2 non-positive values not shown"
     assert Chart((points,)).notes == ""
     assert Chart((Series("a", [1.0], [0.0]),), y=LOG10).notes == "1 non-positive value not shown"
@@ -153,7 +157,7 @@ def test_a_later_series_replaces_cells_instead_of_mixing_dots():
     """Where two lines cross, the cells look as if the later one were alone, in its colour only."""
     x = np.arange(50.0)
     first, second = Series("a", x, x, marker=""), Series("b", x, 49 - x, marker="")
-    both, alone = bare(first, second).render(80, 24), bare(second).render(80, 24)
+    both, alone = render(bare(first, second), 80, 24), render(bare(second), 80, 24)
     inked = plot_keys(alone) == "s" + str(slots("b")["b"] % SLOTS)
     color = "s" + str(slots(["a", "b"])["b"] % SLOTS)
     assert inked.sum() > 50
@@ -164,9 +168,9 @@ def test_a_later_series_replaces_cells_instead_of_mixing_dots():
 def test_lines_never_hide_markers():
     """A later line that passes through an earlier series' points goes under its markers."""
     x = np.arange(9.0)
-    canvas = bare(
-        Series("a", x, x * 0 + 1, line=False, marker="x"), Series("b", x, x * 0 + 1, marker="")
-    ).render(60, 12)
+    canvas = render(
+        bare(Series("a", x, x * 0 + 1, line=False, marker="x"), Series("b", x, x * 0 + 1, marker="")), 60, 12
+    )
     assert (plot(canvas) == "x").sum() == 9
 
 
@@ -177,7 +181,7 @@ def test_tick_labels_are_whole_and_stand_at_their_ticks(width, height, x_axis, y
     is the one that the axis maps its value to."""
     ends = [min(low, high), max(low, high) * 1.5]
     chart = bare(Series("a", ends, ends), x=x_axis, y=y_axis, title="t")
-    canvas = chart.render(width, height, ascii=ascii)
+    canvas = render(chart, width, height, ascii=ascii)
     frame, layout = canvas.frame, lay_out(chart, width, height, View(), ascii=ascii)
     lines = ["".join(row) for row in canvas.chars]
     assert layout.x_ticks

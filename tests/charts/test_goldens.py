@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series
+from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series, render
 
 BATCH = 2.0 ** np.arange(3, 17)
 NOISE = np.array([1.0, 1.05, 0.96, 1.02, 0.98, 1.04, 0.97, 1.0, 1.03, 0.97, 1.02, 1.0, 1.0, 1.0])
@@ -71,7 +71,7 @@ def check(drawing, expected):
 def test_a_scaling_curve_on_eighty_columns():
     """The chart that the product is about, in the smallest usual terminal."""
     check(
-        scaling().render(80, 24).plain(),
+        render(scaling(), 80, 24).plain(),
         r"""
 Steps to goal: resnet_8 on cifar_10, Nesterov momentum
 val/classification_error ≤ 0.30, best of 100 trials at each batch size
@@ -104,7 +104,7 @@ steps to goal                       ─✚─ resnet_8/cifar_10   ╌╌╌ perf
 def test_a_scaling_curve_on_a_large_terminal():
     """The same with room: every batch size has its label."""
     check(
-        scaling().render(120, 32).plain(),
+        render(scaling(), 120, 32).plain(),
         r"""
 Steps to goal: resnet_8 on cifar_10, Nesterov momentum
 val/classification_error ≤ 0.30, best of 100 trials at each batch size
@@ -145,7 +145,7 @@ steps to goal                                                               ─�
 def test_a_scaling_curve_in_ascii():
     """For fonts without braille and box drawing."""
     check(
-        scaling().render(72, 20, ascii=True).plain(),
+        render(scaling(), 72, 20, ascii=True).plain(),
         r"""
 Steps to goal: resnet_8 on cifar_10, Nesterov momentum
 val/classification_error <= 0.30, best of 100 trials at each batch size
@@ -174,7 +174,7 @@ steps to goal               -%- resnet_8/cifar_10   - - perfect scaling
 def test_a_scaling_curve_on_forty_by_ten():
     """A corner of a tmux window is enough to read the shape and both axes."""
     check(
-        scaling().render(40, 10).plain(),
+        render(scaling(), 40, 10).plain(),
         r"""
 Steps to goal: resnet_8 on cifar_10, Ne…
 ✚ resnet_8/cifar_10   ╌ perfect scaling
@@ -193,7 +193,7 @@ Steps to goal: resnet_8 on cifar_10, Ne…
 def test_a_running_trial():
     """Noise shows as a band, the gap in the evaluations stays open, the goal is in sight."""
     check(
-        losses().render(80, 20).plain(),
+        render(losses(), 80, 20).plain(),
         r"""
 Trial 7: digits/fc_128/momentum, batch size 64
                                         ─◆─ loss   ─✦─ val/classification_error
@@ -222,7 +222,7 @@ Trial 7: digits/fc_128/momentum, batch size 64
 def test_trials_by_their_metaparameters():
     """Three outcomes, told apart without colours."""
     check(
-        trials().render(64, 18).plain(),
+        render(trials(), 64, 18).plain(),
         r"""
 Batch size 64: 24 trials
 1 - momentum                 ● complete   × infeasible   ★ best

@@ -12,6 +12,8 @@ from hvdsweep.charts import (
     Chart,
     Reference,
     Series,
+    frame_of,
+    render,
 )
 from hvdsweep.charts.palette import marker_of, slots
 
@@ -28,7 +30,7 @@ def test_error_bars_are_asymmetric_and_reach_their_ends():
         y_high=[9.0, 10.0, math.nan],
         line=False,
     )
-    canvas = bare(one).render(60, 30)
+    canvas = render(bare(one), 60, 30)
     frame = canvas.frame
     for x, y, char in [
         (1, 4, "┴"),
@@ -50,7 +52,7 @@ def test_error_bars_are_asymmetric_and_reach_their_ends():
 def test_an_error_bar_without_a_lower_place_reaches_the_edge_of_a_log_axis():
     """A lower end of zero is infinitely far down: the bar leaves the chart without a cap and does not widen it."""
     one = Series("a", [1.0, 2.0], [10.0, 100.0], y_low=[0.0, 50.0], line=False)
-    canvas = bare(one, y=LOG10).render(60, 24)
+    canvas = render(bare(one, y=LOG10), 60, 24)
     column, row = canvas.frame.cell(1.0, 10.0)
     below = canvas.chars[row + 1 : canvas.frame.top + canvas.frame.rows, column]
     assert len(below)
@@ -61,20 +63,20 @@ def test_an_error_bar_without_a_lower_place_reaches_the_edge_of_a_log_axis():
 def test_censored_points_are_open_under_an_arrow():
     """A point that is only a lower bound cannot be taken for a measurement; in ASCII it is a caret."""
     one = Series("a", [1.0, 2.0], [1.0, 1.0], censored=[False, True], marker="●")
-    canvas = bare(one).render(40, 12)
+    canvas = render(bare(one), 40, 12)
     column, row = canvas.frame.cell(2.0, 1.0)
     assert canvas.chars[row, column] == "○"
     assert canvas.chars[row - 1, column] == "↑"
     column, row = canvas.frame.cell(1.0, 1.0)
     assert canvas.chars[row, column] == "●"
-    canvas = bare(one).render(40, 12, ascii=True)
+    canvas = render(bare(one), 40, 12, ascii=True)
     assert canvas.chars[tuple(reversed(canvas.frame.cell(2.0, 1.0)))] == "^"
 
 
 def test_an_arrow_never_leaves_the_plot():
     """A bound in the topmost row goes without its arrow rather than overwriting what is above the plot."""
     one = Series("a", [1.0, 2.0], [1.0, 10.0], censored=[True, True])
-    canvas = bare(one, y=Axis("linear", (0.0, 10.0)), title="a title above").render(40, 12)
+    canvas = render(bare(one, y=Axis("linear", (0.0, 10.0)), title="a title above"), 40, 12)
     assert canvas.frame.cell(2.0, 10.0)[1] == canvas.frame.top
     assert "↑" not in canvas.chars[: canvas.frame.top].tolist()[-1]
     assert canvas.plain().count("↑") == 1
@@ -83,7 +85,7 @@ def test_an_arrow_never_leaves_the_plot():
 def test_censored_points_show_even_on_a_dense_line():
     """Where points are too dense for markers, those that are bounds still carry theirs."""
     x = np.arange(1000.0)
-    canvas = bare(Series("a", x, x, censored=x == 500)).render(80, 24)
+    canvas = render(bare(Series("a", x, x, censored=x == 500)), 80, 24)
     column, row = canvas.frame.cell(500.0, 500.0)
     assert canvas.chars[row, column] in "○◇△□✧▽✛▭"
 
@@ -94,18 +96,23 @@ def test_dense_lines_among_others_carry_a_few_markers():
     chart = bare(Series("a", x, x), Series("b", x, 2 * x))
     marker = marker_of(slots(["a", "b"])["a"])
     colored, plain = (
-        int((plot(chart.render(100, 30, color=color)) == marker).sum()) for color in (True, False)
+        int((plot(render(chart, 100, 30, color=color)) == marker).sum()) for color in (True, False)
     )
     assert 1 <= colored < plain <= 12
-    alone = bare(Series("a", x, x)).render(100, 30)
+    alone = render(bare(Series("a", x, x)), 100, 30)
     assert not (plot(alone) == marker_of(slots("a")["a"])).any()
 
 
 def test_a_goal_is_a_dashed_line_in_sight():
     """A horizontal line widens the y axis to itself, runs from edge to edge, and carries its label."""
-    canvas = bare(
-        Series("a", [1.0, 9.0], [5.0, 6.0]), references=(Reference("goal 1", horizontal=1.0, color="goal"),)
-    ).render(60, 20)
+    canvas = render(
+        bare(
+            Series("a", [1.0, 9.0], [5.0, 6.0]),
+            references=(Reference("goal 1", horizontal=1.0, color="goal"),),
+        ),
+        60,
+        20,
+    )
     frame = canvas.frame
     row = frame.cell(5.0, 1.0)[1]
     keys = plot_keys(canvas)[row - frame.top]
@@ -115,7 +122,7 @@ def test_a_goal_is_a_dashed_line_in_sight():
     solid = bare(
         Series("a", [1.0, 9.0], [5.0, 6.0]), references=(Reference("", horizontal=1.0, dashed=False),)
     )
-    assert (plot_keys(solid.render(60, 20))[row - frame.top] == "reference").all()
+    assert (plot_keys(render(solid, 60, 20))[row - frame.top] == "reference").all()
 
 
 def test_a_reference_function_is_drawn_where_it_is_and_widens_nothing():
@@ -125,8 +132,8 @@ def test_a_reference_function_is_drawn_where_it_is_and_widens_nothing():
     chart = bare(
         one, x=LOG2, y=LOG10, references=(Reference("perfect", function=lambda x: 100 / x, dashed=False),)
     )
-    canvas = chart.render(80, 24)
-    assert canvas.frame.y_limits == bare(one, x=LOG2, y=LOG10).frame(80, 24).y_limits
+    canvas = render(chart, 80, 24)
+    assert canvas.frame.y_limits == frame_of(bare(one, x=LOG2, y=LOG10), 80, 24).y_limits
     keys = plot_keys(canvas)
     for x in np.geomspace(1.5, 8, 20):
         column, row = canvas.frame.cell(x, 100 / x)
@@ -140,11 +147,11 @@ def test_a_reference_function_may_have_gaps_and_constants():
     gap = bare(
         one, references=(Reference("f", function=lambda x: np.where(x < 5, 8.0, np.nan), dashed=False),)
     )
-    found = (plot_keys(gap.render(60, 20)) == "reference").any(axis=0)
+    found = (plot_keys(render(gap, 60, 20)) == "reference").any(axis=0)
     assert found[:20].all()
     assert not found[35:].any()
     assert (
-        plot_keys(bare(one, references=(Reference("f", function=lambda x: 8.0),)).render(60, 20))
+        plot_keys(render(bare(one, references=(Reference("f", function=lambda x: 8.0),)), 60, 20))
         == "reference"
     ).any()
 
@@ -163,7 +170,7 @@ def test_bands_shade_their_interval_and_are_named_above_it():
     chart = bare(
         Series("a", b, 1 / b), x=LOG2, y=LOG10, bands=(Band(None, 64, "perfect"), Band(64, None, "beyond"))
     )
-    canvas = chart.render(80, 24)
+    canvas = render(chart, 80, 24)
     frame = canvas.frame
     ground = np.array(canvas.keys, object)[canvas.ground]
     edge = frame.cell(64.0, 1.0)[0]
@@ -182,9 +189,9 @@ def test_bands_shade_their_interval_and_are_named_above_it():
 def test_a_band_without_room_for_its_name_says_its_first_word_or_nothing(high, word):
     """Never a part of a word."""
     b = 2.0 ** np.arange(11)
-    canvas = bare(
-        Series("a", b, 1 / b), x=LOG2, y=LOG10, bands=(Band(None, high, "perfect scaling"),)
-    ).render(60, 24)
+    canvas = render(
+        bare(Series("a", b, 1 / b), x=LOG2, y=LOG10, bands=(Band(None, high, "perfect scaling"),)), 60, 24
+    )
     strip = "".join(canvas.chars[canvas.frame.top - 1])
     assert strip.strip() == word
 
@@ -192,9 +199,13 @@ def test_a_band_without_room_for_its_name_says_its_first_word_or_nothing(high, w
 def shaded(band, x=LINEAR, y=LINEAR, low=1.0):
     """Rows and columns of the plot area of 0 (or `low`) to 10 on either axis that a band colours."""
     ends = [low, 10.0]
-    canvas = bare(
-        Series("a", ends, ends), x=Axis(x.scale, (low, 10.0)), y=Axis(y.scale, (low, 10.0)), bands=(band,)
-    ).render(60, 24)
+    canvas = render(
+        bare(
+            Series("a", ends, ends), x=Axis(x.scale, (low, 10.0)), y=Axis(y.scale, (low, 10.0)), bands=(band,)
+        ),
+        60,
+        24,
+    )
     frame = canvas.frame
     ground = canvas.ground[frame.top : frame.top + frame.rows, frame.left : frame.left + frame.columns] != 0
     return ground.any(axis=1), ground.any(axis=0)
@@ -240,8 +251,8 @@ def test_words_never_cover_data():
     lines = (Reference("half", horizontal=0.5), Reference("third", vertical=0.3))
     for size in [(40, 12), (80, 24), (160, 50)]:
         plain, worded = (
-            bare(cloud, references=lines).render(*size),
-            bare(cloud, references=lines, annotations=notes).render(*size),
+            render(bare(cloud, references=lines), *size),
+            render(bare(cloud, references=lines, annotations=notes), *size),
         )
         assert (
             (plot(plain) == marker_of(slots("a")["a"])) == (plot(worded) == marker_of(slots("a")["a"]))
@@ -253,7 +264,7 @@ def test_an_annotation_stands_beside_its_point():
     """Right of it where there is room, else to its left; its marker on the point."""
     one = Series("a", [0.0, 10.0], [0.0, 10.0], line=False)
     notes = (Annotation(5.0, 5.0, "middle", "★"), Annotation(10.0, 9.0, "edge"))
-    canvas = bare(one, annotations=notes).render(60, 20)
+    canvas = render(bare(one, annotations=notes), 60, 20)
     column, row = canvas.frame.cell(5.0, 5.0)
     assert "".join(canvas.chars[row, column : column + 8]) == "★ middle"
     column, row = canvas.frame.cell(10.0, 9.0)
@@ -262,6 +273,6 @@ def test_an_annotation_stands_beside_its_point():
 
 def test_an_empty_chart_says_so():
     """Without a point in the window the plot says what it waits for."""
-    assert "no data yet" in Chart(title="t").render(60, 12).plain()
-    assert "waiting" in Chart((Series("a", [math.nan], [1.0]),), empty="waiting").render(60, 12).plain()
-    assert "no data yet" not in bare(Series("a", [1.0], [1.0])).render(60, 12).plain()
+    assert "no data yet" in render(Chart(title="t"), 60, 12).plain()
+    assert "waiting" in render(Chart((Series("a", [math.nan], [1.0]),), empty="waiting"), 60, 12).plain()
+    assert "no data yet" not in render(bare(Series("a", [1.0], [1.0])), 60, 12).plain()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvdsweep.charts import Axis, Chart, Frame, Series, View, raster
+from hvdsweep.charts import Axis, Chart, Frame, Series, View, raster, render
 from hvdsweep.charts.lines import line_dots, scattered_dots
 from hvdsweep.charts.raster import ASCII, BRAILLE, clip, decimate, draw_segments, fold, segment_dots, snap
 
@@ -272,7 +272,7 @@ def test_a_long_line_costs_transforms_by_the_width_of_the_chart(monkeypatch, sca
 
     monkeypatch.setattr(Axis, "forward", counting)
     x = np.arange(1.0, 1e6 + 1)
-    canvas = Chart((Series("a", x, np.sqrt(x)),), x=Axis(scale), y=Axis(scale)).render(120, 40)
+    canvas = render(Chart((Series("a", x, np.sqrt(x)),), x=Axis(scale), y=Axis(scale)), 120, 40)
     assert 0 < transformed < 100 * 240
     assert (canvas.chars > "⠀").sum() > 100
 

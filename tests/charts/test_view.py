@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hvdsweep.charts import Axis, Chart, Frame, Series, View, follow, nearest, sentence
+from hvdsweep.charts import Axis, Chart, Frame, Series, View, follow, frame_of, nearest, render, sentence
 
 scales = st.sampled_from(["log2", "log10", "linear"])
 tame = st.floats(0.01, 1e6)
@@ -102,16 +102,16 @@ def test_zooming_without_end_stays_drawable(scale, factor):
     chart = Chart((Series("a", [1.0, 2.0, 3.0], [10.0, 20.0, 15.0]),), x=Axis(scale), y=Axis(scale))
     view = View()
     for _ in range(100):
-        frame = chart.frame(80, 24, view)
+        frame = frame_of(chart, 80, 24, view)
         view = view.zoom(frame, factor)
         low, high = view.x
         assert -math.inf < low < high < math.inf
-    assert chart.render(80, 24, view).height == 24
+    assert render(chart, 80, 24, view).height == 24
 
 
 def test_zooming_one_axis_leaves_the_other_free():
     """The other axis goes on following the data."""
-    frame = Chart((Series("a", [1.0, 9.0], [1.0, 9.0]),)).frame(80, 24)
+    frame = frame_of(Chart((Series("a", [1.0, 9.0], [1.0, 9.0]),)), 80, 24)
     assert View().zoom(frame, 2, axes="x").y is None
     assert View().zoom(frame, 2, axes="y").x is None
     with pytest.raises(ValueError, match="factor"):
@@ -152,15 +152,15 @@ def test_the_readers_window_stays_while_data_arrive_and_the_free_one_follows():
     """A zoomed view has the same limits after more data; the free view grows; a held x leaves y free."""
     few = Chart((Series("a", [1.0, 2.0], [1.0, 2.0]),))
     more = Chart((Series("a", [1.0, 2.0, 50.0], [1.0, 2.0, 70.0]),))
-    held = View().zoom(few.frame(80, 24), 2)
-    assert few.frame(80, 24, held).x_limits == more.frame(80, 24, held).x_limits
-    assert few.frame(80, 24, held).y_limits == more.frame(80, 24, held).y_limits
+    held = View().zoom(frame_of(few, 80, 24), 2)
+    assert frame_of(few, 80, 24, held).x_limits == frame_of(more, 80, 24, held).x_limits
+    assert frame_of(few, 80, 24, held).y_limits == frame_of(more, 80, 24, held).y_limits
     assert View().follows
     assert not held.follows
-    assert more.frame(80, 24).x_limits[1] > 50 > few.frame(80, 24).x_limits[1]
+    assert frame_of(more, 80, 24).x_limits[1] > 50 > frame_of(few, 80, 24).x_limits[1]
     half = View(x=held.x)
-    assert more.frame(80, 24, half).x_limits == held.x
-    assert more.frame(80, 24, half).y_limits[1] > 70
+    assert frame_of(more, 80, 24, half).x_limits == held.x
+    assert frame_of(more, 80, 24, half).y_limits[1] > 70
 
 
 def slow_nearest(chart, frame, column, row):
@@ -195,7 +195,7 @@ def test_the_nearest_point_is_the_nearest_of_all(points, x_scale, y_scale, size,
         y=Axis(y_scale),
     )
     view = View(x=(1.0, 1e4)) if data.draw(st.booleans()) else View()
-    frame = chart.frame(*size, view)
+    frame = frame_of(chart, *size, view)
     column, row = data.draw(st.integers(0, size[0])), data.draw(st.integers(0, size[1]))
     found, expected = nearest(chart, frame, column, row), slow_nearest(chart, frame, column, row)
     if expected is None:
@@ -209,7 +209,7 @@ def test_of_points_in_one_place_the_last_is_read():
     """The one drawn on top: the later series, and within a series the later point."""
     x = [1.0, 2.0, 2.0, 3.0]
     chart = Chart((Series("under", x, x), Series("over", x, x)))
-    frame = chart.frame(80, 24)
+    frame = frame_of(chart, 80, 24)
     reading = nearest(chart, frame, *frame.cell(2.0, 2.0))
     assert (reading.series, reading.index) == ("over", 2)
 
@@ -219,7 +219,7 @@ def test_the_nearest_point_is_found_however_far(column):
     """In an ascending series with empty stretches, from cells with nothing near."""
     x = np.append(np.linspace(1.0, 2.0, 500), 100.0)
     chart = Chart((Series("a", x, x),))
-    frame = chart.frame(80, 24)
+    frame = frame_of(chart, 80, 24)
     for row in (0, 12, 23):
         reading = nearest(chart, frame, column, row)
         assert (reading.series, reading.index) == slow_nearest(chart, frame, column, row)[1:]
@@ -229,7 +229,7 @@ def test_the_cursor_walks_along_its_series():
     """Right visits every column with a point once, in order, left the way back, and both stop at the ends."""
     x = np.array([1.0, 2.0, math.nan, 4.0, 4.0001, 9.0])
     chart = Chart((Series("a", x, x * 0 + 2.0), Series("b", [3.0], [5.0])))
-    frame = chart.frame(80, 24)
+    frame = frame_of(chart, 80, 24)
     reading = nearest(chart, frame, *frame.cell(1.0, 2.0))
     seen = [reading.x]
     while (reading := follow(chart, frame, reading, 1)) is not None:
@@ -244,7 +244,7 @@ def test_the_cursor_walks_along_its_series():
 def test_a_reading_says_the_point_in_data_units():
     """Name, both values with their axis titles, the interval, and whether it is only a bound."""
     chart = Chart((Series("resnet", [256.0], [1204.0], y_low=[1100.5], y_high=[math.nan], censored=[True]),))
-    reading = nearest(chart, chart.frame(80, 24), 40, 12)
+    reading = nearest(chart, frame_of(chart, 80, 24), 40, 12)
     assert (
         sentence(reading, "batch size", "steps") == "resnet  batch size 256  steps at least 1204 [1100.5, ?]"
     )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hvdsweep.charts import render
 from hvdsweep.cli.columns import between, table, whole
 from hvdsweep.curves import curve
 from hvdsweep.curves.chart import curve_chart, curve_names, region_bands
@@ -67,7 +68,7 @@ def test_a_study_without_a_step_is_no_point():
     table = oracle.table([Study(8, [], train_steps=0)])
     chart = curve_chart([curve(table)])
     assert np.isnan(chart.series[0].y).all()
-    assert "no trial has been measured yet" in chart.render(60, 12).plain()
+    assert "no trial has been measured yet" in render(chart, 60, 12).plain()
 
 
 def test_perfect_scaling_is_a_line_through_the_first_point():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hvdsweep.charts import render
 from hvdsweep.curves import Throughput, curve, time_to_goal
 from hvdsweep.curves.cost_chart import cost_chart
 
@@ -51,4 +52,4 @@ def test_what_is_missing_is_said(goal, told):
     """Without speeds, and without the goal: two different sentences."""
     found = one(goal=goal)
     speeds = [] if goal == 0.5 else SPEEDS
-    assert told in cost_chart([found], [costs_of(found, speeds)]).render(70, 16).plain()
+    assert told in render(cost_chart([found], [costs_of(found, speeds)]), 70, 16).plain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hvdsweep.charts import frame_of, render
 from hvdsweep.curves import Outcome, curve, scatter
 from hvdsweep.curves.search_chart import (
     BEST,
@@ -85,7 +86,7 @@ def test_the_chart_has_a_series_per_outcome_and_the_ends_of_the_ranges():
     horizontal = sorted(line.horizontal for line in chart.references if line.horizontal is not None)
     assert vertical == [0.01, 1.0]
     assert horizontal == pytest.approx([0.01, 0.1])
-    frame = chart.frame(80, 24)
+    frame = frame_of(chart, 80, 24)
     assert frame.x_limits[0] < 0.01
     assert frame.x_limits[1] > 1.0
     assert chart.subtitle == "2 of 3 trials reached the goal, 1 diverged"
@@ -95,7 +96,7 @@ def test_without_a_space_the_axes_follow_the_trials():
     """Imported data tell no space: no lines, limits by the points."""
     chart = search_chart(TABLE, search_points(TABLE, 32), None)
     assert chart.references == ()
-    assert chart.frame(80, 24).x_limits[0] == pytest.approx(0.02, rel=0.5)
+    assert frame_of(chart, 80, 24).x_limits[0] == pytest.approx(0.02, rel=0.5)
 
 
 def test_trials_without_a_measurement_are_counted():
@@ -123,7 +124,7 @@ def test_no_learning_rate_and_no_such_study():
     with pytest.raises(UserError, match="batch size 9"):
         search_points(TABLE, 9)
     assert best_rates(curve(bare)) is None
-    assert "no learning rates" in rate_chart(curve(bare)).render(60, 14).plain()
+    assert "no learning rates" in render(rate_chart(curve(bare)), 60, 14).plain()
 
 
 def test_best_rates_and_heuristics():

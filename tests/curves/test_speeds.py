@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hvdsweep.charts import frame_of, render
 from hvdsweep.curves.speeds import speed_chart, speeds, throughputs
 from hvdsweep.store.rows import ThroughputRow
 
@@ -59,7 +60,7 @@ def test_the_chart_has_a_series_per_batch_size_and_ideal_lines():
     (line,) = speed_chart(found, focus=32).references
     (x0, y0), (x1, y1) = line.points
     assert y1 / x1 == pytest.approx(y0 / x0) == 400
-    labels = [tick.label for tick in chart.x.ticks(chart.frame(80, 24).x_limits)]
+    labels = [tick.label for tick in chart.x.ticks(frame_of(chart, 80, 24).x_limits)]
     assert labels == ["1", "2", "4"]
     assert [tick.label for tick in speed_chart(speeds([row(8, 2, 1)])).x.ticks()] == ["2", "4", "8"]
 
@@ -69,4 +70,4 @@ def test_efficiency_as_a_chart():
     chart = speed_chart(speeds([row(8, 1, 100), row(8, 4, 200)]), measure="efficiency")
     assert chart.series[0].y.tolist() == [1.0, 0.5]
     assert [line.horizontal for line in chart.references] == [1.0]
-    assert "no speed was measured yet" in speed_chart([]).render(60, 12).plain()
+    assert "no speed was measured yet" in render(speed_chart([]), 60, 12).plain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series, View, chart_csv
+from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series, View, chart_csv, frame_of
 from hvdsweep.errors import UserError
 from hvdsweep.figures.export import _seen, export_chart
 
@@ -49,7 +49,7 @@ def test_the_readers_window_is_the_pictures():
     view = View(x=(8.0, 16.0))
     seen = _seen(CHART, view)
     assert seen.x.limits == (8.0, 16.0)
-    assert seen.y.limits == CHART.frame(120, 40, view).y_limits
+    assert seen.y.limits == frame_of(CHART, 120, 40, view).y_limits
     assert seen.series == CHART.series
 
 

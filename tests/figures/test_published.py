@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from hvdsweep.archive import import_archive
+from hvdsweep.charts import frame_of
 from hvdsweep.charts.frame import View
 from hvdsweep.figures import paper, published
 from hvdsweep.figures.figure import Panel
@@ -303,7 +304,7 @@ def moved(tmp_path: Path, factor: float, name: str) -> list[Panel]:
 def test_no_step_lies_beyond_the_axes(tmp_path: Path) -> None:
     """The paper's ends of an axis are moved outwards where a point of one's own would lie beyond them."""
     lstm = next(panel for panel in moved(tmp_path, 1e3, "1") if panel.chart.title == "LSTM on LM1B")
-    low, high = lstm.chart.frame(120, 40, View()).y_limits
+    low, high = frame_of(lstm.chart, 120, 40, View()).y_limits
     assert low <= 8192
     assert high > float(np.nanmax(lstm.chart.series[0].y)) > 2097152
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.app import App, ComposeResult
 
-from hvdsweep.charts import Axis, Chart, Series, View
+from hvdsweep.charts import Axis, Chart, Series, View, frame_of, render
 from tests.tui.conftest import screen_text
 from tui.widgets.chart import ChartView
 from tui.widgets.chart_cursor import first_reading, moved, reading_of, same_reading
@@ -179,7 +179,7 @@ async def test_hidden_series_come_back_and_one_always_stays():
         assert app.view.reading is None
         await pilot.press("right", "space")
         assert [series.visible for series in app.view.shown.series] == [True, False]
-        canvas = app.view.shown.render(80, 24, app.view.view)
+        canvas = render(app.view.shown, 80, 24, app.view.view)
         name, row, start, _ = next(entry for entry in canvas.legend if entry[0] == "high")
         await pilot.click("#view", offset=(start + 1, row))
         assert all(series.visible for series in app.view.shown.series)
@@ -266,7 +266,7 @@ async def test_no_chart_and_an_empty_one():
 
 def test_a_cloud_is_walked_by_direction():
     """In a scatter the next point to the right may belong to another series."""
-    frame = CLOUD.frame(80, 24)
+    frame = frame_of(CLOUD, 80, 24)
     first = reading_of(CLOUD, frame, "left", 0)
     up = moved(CLOUD, frame, first, "up")
     assert (up.series, up.index) == ("left", 1)
@@ -287,7 +287,7 @@ def test_every_step_in_a_cloud_gets_further_that_way(points, way):
     """A walk never turns back, so it ends; and each step is to the point that a slow search finds nearest that way."""
     x, y = np.array(points).T
     chart = Chart(series=(Series("cloud", x, y, line=False),))
-    frame = chart.frame(60, 20)
+    frame = frame_of(chart, 60, 20)
     at = first_reading(chart, frame)
     places = [(float(frame.across(a)), float(frame.down(b))) for a, b in points]
     for _ in range(len(points) + 1):
@@ -311,10 +311,10 @@ def test_every_step_in_a_cloud_gets_further_that_way(points, way):
 
 def test_a_reading_survives_other_data_or_goes():
     """Where its place has no point any more the nearest is read; where its series is gone, none."""
-    frame = LINES.frame(80, 24)
+    frame = frame_of(LINES, 80, 24)
     before = reading_of(LINES, frame, "low", 2)
     fewer = dataclasses.replace(LINES, series=(Series("low", [1, 5, 16], [10, 6, 4.5]),))
-    assert same_reading(fewer, fewer.frame(80, 24), before).x == 5
+    assert same_reading(fewer, frame_of(fewer, 80, 24), before).x == 5
     other = dataclasses.replace(LINES, series=LINES.series[1:])
-    assert same_reading(other, other.frame(80, 24), before) is None
-    assert reading_of(LINES, LINES.frame(80, 24, View(x=(4, 8))), "low", 0) is None
+    assert same_reading(other, frame_of(other, 80, 24), before) is None
+    assert reading_of(LINES, frame_of(LINES, 80, 24, View(x=(4, 8))), "low", 0) is None

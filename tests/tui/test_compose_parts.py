@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hvdsweep.charts import render
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.plan import make_plan
 from hvdsweep.plan_summary import summarize
@@ -417,7 +418,7 @@ def test_every_shipped_file_has_an_outlook_and_points(file):
     assert xs == [point["learning_rate"] for point in points]
     if chart.y.title == "1 - momentum":
         assert ys == [1 - point["momentum"] for point in points]
-    assert chart.render(60, 12).text()
+    assert render(chart, 60, 12).text()
 
 
 def test_every_key_of_a_field_has_its_guide():

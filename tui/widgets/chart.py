@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from hvdsweep.charts import render
 from tui.actions import bindings
 
 if TYPE_CHECKING:
@@ -144,8 +145,8 @@ class ChartView(Widget, can_focus=True):
         chart = self.shown
         if chart is None or not self.size:
             return None
-        return chart.render(
-            self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
+        return render(
+            chart, self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
         ).frame
 
     def watch_chart(self) -> None:
@@ -229,8 +230,13 @@ class ChartView(Widget, can_focus=True):
             self.has_focus,
         )  # fmt: skip
         if self._drawn is None or self._drawn[0] != key:
-            canvas = chart.render(
-                self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
+            canvas = render(
+                chart,
+                self.size.width,
+                self.size.height,
+                self.view,
+                ascii=self.ascii,
+                color=not self.app.no_color,
             )
             said = None
             if self.reading is not None:
@@ -374,8 +380,8 @@ class ChartView(Widget, can_focus=True):
         chart = self.shown
         if chart is None or not self.size:
             return
-        canvas = chart.render(
-            self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
+        canvas = render(
+            chart, self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
         )
         name = canvas.legend_at(event.x, event.y)
         if name is not None:
