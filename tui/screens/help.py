@@ -1,4 +1,4 @@
-"""All keys of the screen one comes from, and what they do, made from the table of actions."""
+"""All keys of the screen one comes from, made from the table of actions, and all words and numbers on it, from the glossary."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from hvdsweep.glossary import SCREENS, entries
 from tui.actions import WIDGETS, Action, actions_of, bindings
-from tui.screens import PLACES
 from tui.screens.base import Place
 
 WIDTH = 84
 """Cells of the window, where there is room."""
+
+MOST = 26
+"""Cells for keys or a word, at most: what needs more stands on a line before what it means."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -43,17 +46,16 @@ class HelpScreen(ModalScreen[None]):
             yield Static()
 
     def on_resize(self) -> None:
-        self.query_one(Static).update(self._text(min(WIDTH, self.size.width) - 5))
+        self.query_one(Static).update(self._text(min(WIDTH, self.size.width) - 6))
 
     def _text(self, width: int) -> Content:
         """The lines, on so many cells; what does not fit goes on below what it belongs to."""
-        spec = next(place for place in PLACES if place.name == self._place.PLACE)
         groups: list[tuple[str, list[tuple[str, str]]]] = [
             (
                 "Screens",
                 [(place.key, f"{place.title}: {place.help}") for place in self._place.interface.places],
             ),
-            (spec.title, [_line(action) for action in actions_of(spec.name)]),
+            (SCREENS[self._place.PLACE], [_line(action) for action in actions_of(self._place.PLACE)]),
         ]
         if self._place.chart is not None:
             groups.append(("Chart", [_line(action) for action in actions_of("chart")]))
@@ -61,13 +63,18 @@ class HelpScreen(ModalScreen[None]):
         for owner in self._place.HELPS:
             groups.append((WIDGETS[owner], [_line(action) for action in actions_of(owner)]))
         groups.append(("Everywhere", [_line(action) for action in actions_of("app")]))
+        groups.append(
+            ("Words and numbers", [(entry.heading, entry.rule) for entry in entries(self._place.PLACE)])
+        )
         lines: list[Content] = []
         for title, rows in groups:
             if rows:
                 lines.append(Content.styled(title, "bold $primary"))
-                indent = max(len(keys) for keys, _ in rows) + 4
+                indent = min(MOST, max(len(keys) for keys, _ in rows)) + 4
                 for keys, words in rows:
                     first, *more = wrap(words, max(20, width - indent)) or [""]
+                    if len(keys) > MOST:
+                        first, more = "", [first, *more]
                     lines.append(
                         Content.assemble((f"  {keys:<{indent - 2}}", "bold $footer-key-foreground"), first)
                     )
