@@ -81,11 +81,21 @@ GLOSSARY = (
         "Of a sweep: its supervisor is at work. Of a trial: a gang trains it.",
     ),
     _entry("◐ stopping", "sweeps live", "The sweep was asked to stop; its gangs save their trials."),
-    _entry("○ stopped", "sweeps live", "No supervisor is at work, and trials are left: `r` continues."),
-    _entry("✓ done", "sweeps live", "Every study has all its trials."),
-    _entry("✗ failed", "sweeps live", "The sweep ended with an error, the last of its events."),
     _entry(
-        "✗ killed", "sweeps live", "The supervisor ended without a word; `r` continues from what is recorded."
+        "○ stopped",
+        "sweeps live",
+        "No supervisor is at work, and trials are left: `r` continues. Of a job: it ended with trials left.",
+    ),
+    _entry("✓ done", "sweeps live", "Every study (of a job: of its shard) has all its trials."),
+    _entry(
+        "✗ failed",
+        "sweeps live",
+        "The sweep, or the job, ended with an error: the last event, or the job's last words.",
+    ),
+    _entry(
+        "✗ killed",
+        "sweeps live",
+        "The supervisor, or the job, was killed; `r` (`batch resubmit`) continues from what is recorded.",
     ),
     _entry(
         "▣ imported", "sweeps live", "Results that came from `hvdsweep import`; there is nothing to train."
@@ -98,7 +108,7 @@ GLOSSARY = (
     ),
     _entry(
         "trials",
-        "sweeps",
+        "sweeps live",
         "Complete trials of those wanted: `9/12`. `≤64`: rounds may ask for as many. `+3/5`: repeats of best trials.",
     ),
     _entry("complete", "sweeps", "Complete trials of those wanted, as under `trials`."),
@@ -122,7 +132,7 @@ GLOSSARY = (
     _entry(
         "left",
         "sweeps live",
-        "Expected time until the sweep is done, on its gangs. Later rounds and repeats may add to it.",
+        "Expected time until the sweep is done, on its gangs. Later rounds and repeats may add to it. Of a job: of its time limit.",
     ),
     _entry("steps each", "sweeps", "Updates that each trial may do; `by time`: its budget is a time."),
     _entry("started", "sweeps trial", "When it was first trained, by this machine's clock."),
@@ -167,6 +177,22 @@ GLOSSARY = (
     ),
     _entry("kind", "live", "What the event is about: the run, a gang, a trial, ..."),
     _entry("what happened", "live", "The event in words."),
+    # Live: jobs of a batch folder
+    _entry("shard", "live", "The part of a sweep that one job trains, in a database of its own."),
+    _entry("job", "live", "The job's number in Slurm."),
+    _entry("node", "live", "The machine on which the job runs."),
+    _entry("what", "live", "Why the job waits, what it trains, or its last words."),
+    _entry(
+        "· waits|◌ requeued|◐ suspended",
+        "live",
+        "Of a job: Slurm has not begun it, begins it once more, or has paused it.",
+    ),
+    _entry("◐ ending", "live", "The job has ended; Slurm tidies up."),
+    _entry("· no job", "live", "The shard was not submitted."),
+    _entry("? unknown", "live", "Slurm cannot be asked, or does not answer."),
+    _entry("■ cancelled", "live", "The job was cancelled."),
+    _entry("✗ gone", "live", "Slurm does not know the job any more, and it left no end."),
+    _entry("✗ node down|✗ no memory|✗ time is up|◐ preempted", "live", "Why Slurm ended it."),
     # Trials
     _entry("status", "live trial", "How far the trial is."),
     _entry("· pending", "live trial", "No gang has begun it, or it waits to be trained again."),

@@ -19,7 +19,7 @@ from tui.screens import PLACES
 from tui.trial_rows import columns_of
 from tui.widgets.chart import ChartView
 from tui.widgets.table import Table
-from tui.words import CONDITIONS, GANGS, STATUSES
+from tui.words import CONDITIONS, GANGS, JOBS, STATUSES
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,8 +49,8 @@ def test_every_entry_is_shown_somewhere_and_says_something():
 
 @pytest.mark.parametrize(
     ("states", "screens"),
-    [(CONDITIONS, ["sweeps"]), (GANGS, ["live"]), (STATUSES, ["live", "trial"])],
-    ids=["sweeps", "gangs", "trials"],
+    [(CONDITIONS, ["sweeps"]), (GANGS, ["live"]), (STATUSES, ["live", "trial"]), (JOBS, ["live"])],
+    ids=["sweeps", "gangs", "trials", "jobs"],
 )
 def test_every_state_is_explained(states, screens):
     """With its symbol, where it is shown."""
