@@ -132,7 +132,7 @@ GLOSSARY = (
     _entry(
         "left",
         "sweeps live",
-        "Expected time until the sweep is done, on its gangs. Later rounds and repeats may add to it. Of a job: of its time limit.",
+        "Expected time until the sweep is done, on its gangs. Later rounds and repeats may add. Of a job: of its time limit.",
     ),
     _entry("steps each", "sweeps", "Updates that each trial may do; `by time`: its budget is a time."),
     _entry("started", "sweeps trial", "When it was first trained, by this machine's clock."),
