@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from hvdsweep.charts import Chart, View
     from tui.curve_desk import CurveDesk
+
+log = logging.getLogger(__name__)
 
 CONDITIONS = conditions("app")
 
@@ -306,6 +309,7 @@ class HvdsweepApp(App[None]):
         try:
             done = Done(job(), None)
         except HvdsweepError as error:
+            log.warning("a job failed: %s", error)
             done = Done(str(error), failed or (lambda: None))
         self.post_message(done)
 

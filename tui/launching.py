@@ -6,6 +6,7 @@ Nothing here knows Textual. All of it may take a while: call it from a thread.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import subprocess
@@ -24,6 +25,8 @@ from tui.composing.words import rank_options
 
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
+
+log = logging.getLogger(__name__)
 
 STOPPED = 130
 """Exit code of a launch that was asked to stop."""
@@ -73,12 +76,12 @@ def spawn(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Lau
     Its output goes to a file in `DB.logs`. RunFailed where no process can be started.
     """
     logs = Path(f"{db}.logs")
-    log = logs / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    output = logs / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")}
     command = command_of([arguments[0], "--db", str(db), *arguments[1:]])
     try:
         logs.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
+        with output.open("ab") as out:
             out.write(f"$ {shlex.join(command)}\n".encode())
             out.flush()
             process = subprocess.Popen(
@@ -91,9 +94,10 @@ def spawn(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Lau
             )
     except OSError as error:
         raise RunFailed(f"{db}: the launch could not be started: {error}") from error
+    log.info("process %d: %s", process.pid, shlex.join(command))
     # A daemon, so that leaving the interface does not wait for it.
-    threading.Thread(target=_wait, args=(process, log, ended), name="launch", daemon=True).start()
-    return Launched(process.pid, log)
+    threading.Thread(target=_wait, args=(process, output, ended), name="launch", daemon=True).start()
+    return Launched(process.pid, output)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ended: Ended | None) -> None:

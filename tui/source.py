@@ -5,6 +5,7 @@ Nothing here knows Textual, so that the first look at the store happens while Te
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -19,6 +20,8 @@ from hvdsweep.errors import HvdsweepError
 if TYPE_CHECKING:
     from hvdsweep.store.reader import Reader
     from tui.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -229,6 +232,7 @@ class Watch:
         except (HvdsweepError, sqlite3.Error, OSError, ValueError, KeyError) as error:
             self.close()
             trouble = trouble_of(self._path, error)
+            log.debug("%s cannot be read", self._path, exc_info=True)
             if trouble == self._trouble:
                 return None
             self._trouble = trouble

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -11,6 +13,8 @@ from pathlib import Path
 
 from hvdsweep.batch.scripts import spans
 from hvdsweep.errors import RunFailed, UserError
+
+log = logging.getLogger(__name__)
 
 CALL_SECONDS = 60.0
 """A program of Slurm that does not answer for so long is ended."""
@@ -150,6 +154,7 @@ class Slurm:
         self, *command: str, input: str | None = None, both: bool = False, cwd: Path | None = None
     ) -> str:
         """stdout (with `both` also stderr) of a program of Slurm. RunFailed with its words where it fails or hangs."""
+        log.debug("%s", shlex.join(command))
         try:
             done = subprocess.run(
                 command,
@@ -169,6 +174,7 @@ class Slurm:
         except OSError as error:
             raise RunFailed(f"{command[0]}: cannot be started ({error}).") from None
         if done.returncode:
+            log.warning("%s: exit code %d: %s", command[0], done.returncode, done.stderr or done.stdout)
             words = (done.stderr or done.stdout).strip().replace(f"{command[0]}: ", "")
             raise RunFailed(f"{command[0]}: {words[:1000] or f'exit code {done.returncode}'}")
         return done.stdout + done.stderr if both else done.stdout

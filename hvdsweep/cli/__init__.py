@@ -6,6 +6,7 @@ import copy
 import errno
 import importlib
 import io
+import logging
 import os
 import sqlite3
 import sys
@@ -15,9 +16,12 @@ from typing import Any
 
 import click
 
+from hvdsweep import debug_log
 from hvdsweep.cli.streams import GuardedStream, Messages, guarded, into_nothing
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.visible import visible
+
+log = logging.getLogger(__name__)
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("hvdsweep.cli.demo", "Train a small sweep and draw its scaling curve: one to three minutes."),
@@ -146,11 +150,26 @@ def _bounded(kind: click.types.IntParamType) -> click.types.IntParamType:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hvdsweep")
-def group() -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(debug_log.LEVELS),
+    envvar=debug_log.VARIABLE,
+    help=f"Log what the program does to stderr. [default: ${debug_log.VARIABLE}, else nothing]",
+)
+@click.pass_context
+def group(context: click.Context, log_level: str | None) -> None:
     """How far does data parallelism pay for your workload?
 
     Compose a sweep over batch sizes and metaparameters, train it through horovodrun, and read the scaling curve.
     """
+    if context.invoked_subcommand == "tui":
+        # Its screen is the terminal.
+        from tui.memory import memory_file
+
+        debug_log.configure(log_level, memory_file().with_name("tui.log"))
+    else:
+        debug_log.configure(log_level)
+    log.info("%s", context.invoked_subcommand)
 
 
 def main() -> None:

@@ -31,6 +31,9 @@ LOOK_SECONDS = 0.3
     help="Only this rank's log.  [default: all, and horovodrun's]",
 )
 @click.option(
+    "--run", is_flag=True, help="The debug log of the latest run instead: send it with a bug report."
+)
+@click.option(
     "--lines",
     type=click.IntRange(min=1),
     default=20,
@@ -43,16 +46,23 @@ LOOK_SECONDS = 0.3
 )
 @json_option
 def logs(
-    db: Path, sweep: int | None, gang: int | None, rank: int | None, lines: int, follow: bool, as_json: bool
+    db: Path,
+    sweep: int | None,
+    gang: int | None,
+    rank: int | None,
+    run: bool,
+    lines: int,
+    follow: bool,
+    as_json: bool,
 ) -> None:
     """Show the last lines of the logs of a gang's ranks. Run it on the machine that trains."""
-    from hvdsweep.launch.logs import log_files, read_log
+    from hvdsweep.launch.logs import latest_run, log_files, read_log
     from hvdsweep.store.reader import open_reader
 
     with open_reader(db) as reader:
         chosen = _gang(reader, sweep, gang)
-    files = log_files(chosen.log_dir)
-    if rank is not None or follow:
+    files = latest_run(chosen.log_dir) if run else log_files(chosen.log_dir)
+    if (rank is not None or follow) and not run:
         files = [path for path in files if path.name == f"rank-{rank or 0}.log"]
     if not files:
         what = "no logs" if rank is None else f"no log of rank {rank}"
@@ -69,8 +79,8 @@ def logs(
         )
         return
     for path, part in parts.items():
-        if len(parts) > 1:
-            click.secho(f"==> {path.name} <==", bold=True)
+        if len(parts) > 1 or run:
+            click.secho(f"==> {path if run else path.name} <==", bold=True)
         for line in part.lines[-lines:]:
             _say(line, as_json)
     if follow:

@@ -22,7 +22,11 @@ go to stderr. Exit codes: 0 success, 1 failed, 2 bad usage or input (nothing was
 def reference() -> str:
     """The whole page."""
     context = click.Context(group, info_name="hvdsweep")
-    parts = [HEAD]
+    parts = [
+        HEAD,
+        "Options of `hvdsweep` itself, given before the command:\n",
+        "\n".join(_options(group, context)),
+    ]
     for name in COMMANDS:
         command = group.get_command(context, name)
         assert command is not None
@@ -46,6 +50,10 @@ def _section(command: click.Command, context: click.Context) -> Iterator[str]:
             yield f"{' '.join(paragraph.split())}\n"
     if isinstance(command, click.Group):
         return
+    yield from _options(command, context)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     yield "| option | meaning |"
     yield "| --- | --- |"
     for parameter in command.get_params(context):

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from hvdsweep.launch.events import EndEvent, Event, GangEvent, NoteEvent, StageEvent, TrialEvent
+from hvdsweep.launch.events import (
+    EndEvent,
+    Event,
+    GangEvent,
+    NoteEvent,
+    ProgressEvent,
+    StageEvent,
+    TrialEvent,
+)
 from hvdsweep.launch.gang import Gang
 from hvdsweep.launch.ledger import Ended, Ledger
 from hvdsweep.repeats import repeat_of
+
+log = logging.getLogger(__name__)
 
 
 class Announcer:
@@ -15,7 +26,13 @@ class Announcer:
 
     def __init__(self, ledger: Ledger, report: Callable[[Event], None]) -> None:
         self._ledger = ledger
-        self.report = report
+        self._report = report
+
+    def report(self, event: Event) -> None:
+        """Pass an event on; the run's log holds all but the progress that comes every second."""
+        if not isinstance(event, ProgressEvent):
+            log.info("%s", event)
+        self._report(event)
 
     def note(self, message: str) -> None:
         """Something worth knowing."""

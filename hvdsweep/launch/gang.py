@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -15,6 +17,8 @@ from hvdsweep.launch.processes import Mark, catches, end_with_parent, kill_marke
 
 CommandBuilder = Callable[[Sequence[Host], str, Sequence[str]], list[str]]
 """(hosts, module, arguments) -> command line; `horovodrun.gang_command` outside tests."""
+
+log = logging.getLogger(__name__)
 
 MODULE = "hvdsweep.training.gang"
 
@@ -52,12 +56,14 @@ class Gang:
             *("--logs", str(logs), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
             *("--checkpoint-every", str(checkpoint_every)),
         ]
-        with (logs / "horovodrun.log").open("ab") as log:
+        command = build(hosts, MODULE, arguments)
+        log.debug("gang %d: %s", gang, shlex.join(command))
+        with (logs / "horovodrun.log").open("ab") as output:
             process = subprocess.Popen(
-                build(hosts, MODULE, arguments),
+                command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=end_with_parent(os.getpid()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from hvdsweep.store.runs import assign
 
 if TYPE_CHECKING:
     from hvdsweep.store.plan_types import Plan
+
+
+log = logging.getLogger(__name__)
 
 
 class Layouts:
@@ -63,6 +67,7 @@ class Layouts:
         phases = [(shape, studies) for shape, studies in phases if studies]
         self.current = phases[0][0] if phases else layout.phases[0].shape
         self.words = described(phases) if phases else ""
+        log.info("layout: %s, about %.0f s", self.words or "nothing is left", layout.seconds)
         return layout
 
     def untimed(self) -> list[Timing]:

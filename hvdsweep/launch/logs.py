@@ -40,6 +40,11 @@ def log_files(log_dir: str | os.PathLike[str] | None) -> list[Path]:
     return [*ranks, launcher] if launcher.exists() else ranks
 
 
+def latest_run(log_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """The debug log of the latest run of a gang's sweep; none where it is not on this machine."""
+    return [] if log_dir is None else sorted(Path(log_dir).parent.glob("run-*.log"))[-1:]
+
+
 def read_log(path: Path, offset: int | None = None) -> LogPart:
     """The lines of `path` from byte `offset` on; None: its last FIRST_BYTES. OSError where it cannot be read."""
     with path.open("rb") as file:

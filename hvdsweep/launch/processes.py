@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import time
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdsweep.process_id import ProcessId, stat_of
+
+log = logging.getLogger(__name__)
 
 MARK = "HVDSWEEP_GANG"
 """The environment variable that every process of a gang inherits: horovodrun, its helpers, the ranks and whatever these start."""
@@ -117,6 +120,7 @@ def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[
         found = marked(wanted)
         clear = 0 if found else clear + 1
         if found:
+            log.info("killing processes %s", found)
             send(found, signal.SIGKILL)
             if time.monotonic() > deadline:
                 return found

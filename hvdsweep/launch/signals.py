@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 ONE_GESTURE_SECONDS = 0.5
 """Signals this close together are one Ctrl-C: `uv run` and `make` pass on what the terminal has already sent to everybody."""
@@ -47,3 +50,4 @@ class StopSignals:
             self.gestures += 1
         self._latest = now
         self.name = signal.Signals(number).name
+        log.info("%s (%d of them)", self.name, self.gestures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from hvdsweep.store.checkpoints import being_written
 from hvdsweep.store.plans import requeue
 from hvdsweep.store.runs import event, gang_state, new_gang
 from hvdsweep.store.stages import HOROVODRUN, usual_seconds
+
+log = logging.getLogger(__name__)
 
 GIVE_BACK_SECONDS = 5.0
 """Gangs asked to leave have this long to save their trials,"""
@@ -153,7 +156,7 @@ class Slots:
 
     def _start(self, slot: Slot) -> None:
         gang_id = new_gang(self._conn, self._ledger.sweep, np=slot.np, stage=HOROVODRUN)
-        logs = logs_of(self._store) / f"sweep-{self._ledger.sweep}" / f"gang-{gang_id}"
+        logs = sweep_logs(self._store, self._ledger.sweep) / f"gang-{gang_id}"
         mark = Mark(self._supervisor, self._ledger.sweep, gang_id, self._store)
         environment = gang_environment(
             self._environment,
@@ -205,10 +208,14 @@ class Slots:
                 continue
             silence = self._silence(slot, gang, view, now)
             if code is not None:
+                log.warning("gang %d has ended by itself, exit code %d", gang.id, code)
                 self.immortal += gang.reap()
                 self._died(slot, gang, death_of(gang.logs, code), now)
                 buried = True
             elif silence > self._patience(slot, view):
+                log.warning(
+                    "gang %d hangs: no progress for %.0f s; last seen %s", gang.id, silence, slot.sign
+                )
                 gang.dump_stacks()
                 self.immortal += gang.reap()
                 self._died(slot, gang, hang_of(gang.logs, silence), now)
@@ -243,6 +250,7 @@ class Slots:
         held = self._ledger.running_of(gang.id)
         requeued, aside = requeue(self._conn, held, count_attempt=True, message=str(death), max_attempts=most)
         slot.gang = None
+        log.info("trials of gang %d: %s back to the queue, %s given up", gang.id, requeued, aside)
         self._announce.gang(gang, "DEAD", seconds=now - gang.started, message=str(death))
         for trial in requeued:
             self._announce.trial(self._ledger.trial(trial))
@@ -259,10 +267,15 @@ class Slots:
         # The first time at once; gangs that die again and again must not eat the machine.
         wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
         slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
+        log.warning(
+            "gang %d failed (%d in a row, %d while starting): %s", gang, slot.failures, slot.stillborn, death
+        )
+        log.info("no gang there for %.1f s", slot.not_before - now)
         self.last_death = (gang, logs, death)
 
     def dismiss(self) -> None:
         """Tell every gang that nothing is left to train; each leaves at its next look into the store."""
+        log.info("nothing is left to train: gangs %s may leave", self.living())
         for gang in self.living():
             gang_state(self._conn, gang, "STOPPED")
 
@@ -283,6 +296,7 @@ class Slots:
                 if time.monotonic() < latest and being_written(self._store):
                     deadline += 1.0
                     continue
+                log.warning("gangs %s did not leave in time: terminating them", self.living())
                 for slot in self.slots:
                     if slot.gang is not None:
                         slot.gang.terminate()
@@ -294,6 +308,8 @@ class Slots:
     def end_all(self) -> None:
         """End every process of every gang now, and give back what they held without counting an attempt."""
         ended = [(slot.gang, slot.gang.exit_code()) for slot in self.slots if slot.gang is not None]
+        for gang, code in ended:
+            log.info("ending gang %d, exit code %s", gang.id, code)
         for slot in self.slots:
             if slot.gang is not None:
                 self.immortal += slot.gang.reap()
@@ -309,6 +325,11 @@ class Slots:
         message = None if code == 0 else "ended by its supervisor"
         gang_state(self._conn, gang.id, "STOPPED", message=message)
         self._announce.gang(gang, "STOPPED", seconds=time.monotonic() - gang.started, message=message)
+
+
+def sweep_logs(store: str, sweep: int) -> Path:
+    """Where a sweep's logs are: a file for each run, a folder for each gang."""
+    return logs_of(store) / f"sweep-{sweep}"
 
 
 def logs_of(store: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from hvdsweep.debug_log import run_log, run_log_file
 from hvdsweep.errors import HvdsweepError, RunFailed
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.events import PlanEvent, Reporter
@@ -36,7 +38,7 @@ from hvdsweep.launch.processes import kill_marked
 from hvdsweep.launch.rounds import Rounds, decide
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.signals import StopSignals
-from hvdsweep.launch.slots import Slot, Slots
+from hvdsweep.launch.slots import Slot, Slots, sweep_logs
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.plan_layout import steps_are_small
 from hvdsweep.process_id import ProcessId
@@ -44,6 +46,8 @@ from hvdsweep.store.connection import connect, heard, told
 from hvdsweep.store.plans import Plan, add_repeats, next_round, recover, top_up
 from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
 from hvdsweep.words import counted
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 1.0
@@ -113,7 +117,16 @@ class Supervisor:
         settings = self._settings
         begun = time.monotonic()
         outcome = Outcome("FAILED", 1, "ended by an internal error")
-        with contextlib.closing(self._conn), self._signals, Guard(), heard(self._announce.warn):
+        log_file = run_log_file(sweep_logs(self._store, self._sweep))
+        with (
+            contextlib.closing(self._conn),
+            run_log(log_file),
+            self._signals,
+            Guard(),
+            heard(self._announce.warn),
+        ):
+            log.info("sweep %d of %s, versions %s", self._sweep, self._store, _versions())
+            log.debug("settings %s", settings)
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
             auto = settings.slots is not None
@@ -261,6 +274,14 @@ class Supervisor:
             most = max(most, sum(here))
         share = 1 if steps_are_small(self._plan) else threads_per_rank(count, most)
         self._slots.threads = settings.threads or share
+        log.info(
+            "%d cores, GPUs %s, %d threads per rank",
+            count,
+            [gpu.index for gpu in devices],
+            self._slots.threads,
+        )
+        for slot in self._slots.slots:
+            log.debug("slot for %d ranks on %s, GPUs %s", slot.np, slot.hosts, slot.devices)
 
     @property
     def _ranks(self) -> int:
@@ -315,6 +336,7 @@ class Supervisor:
                 )
             if begun - latest > 2.0:
                 # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
+                log.warning("this process was held up for %.1f s", begun - latest)
                 slots.excuse_silence(begun)
             view = self._top_up(self._ledger.view(slots.living()))
             self._tell_ended(view)
@@ -371,18 +393,22 @@ class Supervisor:
         if self._topped_up == view.counts:
             return view
         self._topped_up = view.counts
+        log.debug("trials by study and state: %s", view.counts)
         added = 0
         if self._ledger.lacks_trials(view):
             added = top_up(self._conn, self._sweep, self._plan)
         if not self._rounds.active:
             # In rounds no search is finished before the last round.
             added += add_repeats(self._conn, self._sweep, self._plan)
+        if added:
+            log.info("%d trials added: replacements of diverged ones, repeats", added)
         return self._ledger.view(self._slots.living()) if added else view
 
     def _next_round(self) -> bool:
         """Decide what the trials that have ended decide, and add the trials of the next round; whether there are any."""
         steps = decide(self._conn, self._sweep, self._rounds)
         before, self._plan = self._plan, self._rounds.plan
+        log.info("next round: %s", "; ".join(step.message for step in steps) or "no more")
         if steps or self._plan != before:
             next_round(self._conn, self._sweep, self._plan, [step.message for step in steps])
             self._ledger.reload()
@@ -448,6 +474,7 @@ class Supervisor:
         return Outcome("IDLE", STOPPED, f"stopped by {why}; run the same command again to continue")
 
     def _give_up(self, why: str) -> Outcome:
+        log.error("giving up: %s", why)
         self._slots.dismiss()
         self._wait_for_gangs()
         return Outcome("FAILED", 1, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 import stat
@@ -17,6 +18,8 @@ from hvdsweep.store.content import explained, problems
 from hvdsweep.store.filesystem import file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, PAGE_SIZE, VERSION, migrate
 from hvdsweep.visible import visible
+
+log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 30.0
 """How long one statement waits for a lock that another process holds."""
@@ -95,6 +98,7 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
         with transaction(conn):
             # Another process may have done it while this one waited for the lock.
             if conn.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+                log.info("%s: migrating from schema %d to %d", path, version, VERSION)
                 migrate(conn)
     if kind.network and (mode != wanted or version == 0):
         message = f"{kind.type} at {kind.mount} is a network file system: rollback journal, not WAL"
@@ -303,6 +307,7 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
                 sqlite3.SQLITE_LOCKED,
             )
             known = _failed(conn, error)
+            log.warning("%s, try %d: %s", statement, attempt + 1, known)
             if not busy or attempt == ATTEMPTS - 1:
                 raise known from error
             for hear in _HEARERS if attempt == 0 else ():

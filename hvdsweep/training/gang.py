@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import faulthandler
 import json
+import logging
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hvdsweep import debug_log
 from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
 from hvdsweep.training.agreement import agree
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from hvdsweep.training.checkpoints import Keeper, Resume
     from hvdsweep.training.ranks import Ranks
     from hvdsweep.training.study import Study
+
+log = logging.getLogger("hvdsweep.training.gang")
 
 IDLE_SECONDS = 0.15
 KEPT_STUDIES = 8
@@ -51,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     # User code that reads a command line must not read this one.
     del sys.argv[1:]
     redirect_output(options.logs)
+    debug_log.configure(os.environ.get(debug_log.VARIABLE))
     # The supervisor asks a hung gang where it stands before it ends it: every thread's stack, into the log.
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     if options.supervisor:
@@ -153,6 +158,7 @@ class Gang:
         from hvdsweep.states import Status, StopReason
 
         if message["forget"]:
+            log.info("memory is short: forgetting studies that were built before")
             self._studies.forget()
         names = tuple(sorted(message["trial"]["metaparameters"]))
         self._stages(BUILDING)
@@ -164,6 +170,7 @@ class Gang:
             steps = (claim.checkpoint or 0) if claim else 0
             return self._report(claim, None, Status.INCOMPLETE, StopReason.FAILED, steps, refused, None)
         assert study is not None
+        log.info("trial %s: %s", claim.trial_id if claim else "of rank 0", message["trial"])
         resume = self._resume(study, claim) if message["resume"] else None
         self._stages(COMPILING)
         keeper = recorder = None
@@ -179,6 +186,7 @@ class Gang:
             resume=resume,
             keeper=keeper,
         )
+        log.info("trial ends %s (%s) after %d steps", end.status.name, end.reason.name, end.steps)
         if end.status is Status.RUNNING:
             if self._writer and recorder:
                 recorder.release(end.steps)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.launch import logs
-from hvdsweep.launch.logs import log_files, read_log
+from hvdsweep.launch.logs import latest_run, log_files, read_log
 
 text = st.text(alphabet=st.sampled_from("ab\n\r\té\x1b"), max_size=30)
 
@@ -51,6 +51,14 @@ def test_a_replaced_log_begins_anew(tmp_path):
         file.write("more\n")
     third = read_log(path, second.offset)
     assert (third.lines, third.anew) == (("more",), False)
+
+
+def test_the_debug_log_of_the_latest_run(tmp_path):
+    """Of the runs of a gang's sweep the one that began last; none where the logs are elsewhere."""
+    for name in ("run-20260101-000000-9.log", "run-20260102-000000-1.log", "other.log"):
+        (tmp_path / name).write_text("")
+    assert [path.name for path in latest_run(tmp_path / "gang-1")] == ["run-20260102-000000-1.log"]
+    assert latest_run(None) == []
 
 
 def test_of_a_long_log_only_the_end_is_read(tmp_path, monkeypatch):

@@ -99,6 +99,10 @@ def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, stor
     assert store.rows("SELECT attempts FROM trials ORDER BY number") == [(0,), (1,), (0,)]
     assert store.rows("SELECT state FROM gangs ORDER BY id") == [("DEAD",), ("STOPPED",)]
     assert store.rows("SELECT count(*), count(DISTINCT step) FROM losses GROUP BY trial_id") == [(20, 20)] * 3
+    [log] = store.path.parent.glob("sweep.db.logs/sweep-1/run-*.log")
+    text = log.read_text()
+    for said in ("gang 1 has ended by itself", "trials of gang 1: [2] back to the queue", "state='DONE'"):
+        assert said in text
 
 
 def test_a_deadly_trial_is_set_aside_with_its_last_words(launch: Launch, store: Store) -> None:

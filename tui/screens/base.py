@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tui.app import HvdsweepApp
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
+
+log = logging.getLogger(__name__)
 
 PINNED = ("help", "quit")
 """Actions whose keys stay at the right end of the footer."""
@@ -204,6 +207,7 @@ class Place(Screen[None]):
         try:
             answered = Answered(name, about, job(), None)
         except HvdsweepError as error:
+            log.warning("%s of %s: %s", name, about, error)
             answered = Answered(name, about, None, str(error))
         self.post_message(answered)
 

@@ -1,0 +1,116 @@
+"""What the program does, for whoever looks for a fault: on stderr as `--log-level` asks, and in one file per run.
+
+Modules log to `logging.getLogger(__name__)`. Nothing is printed unless HVDSWEEP_LOG or `--log-level` asks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "HVDSWEEP_LOG"
+"""Environment variable with the level where `--log-level` gives none; ranks and launches started elsewhere inherit it."""
+
+LEVELS = ("debug", "info", "warning", "error")
+
+MOST_BYTES = 20_000_000
+"""Of a run's log: a million trials must not fill the disk. The file before it is kept as `.1`."""
+
+_ROOTS = ("hvdsweep", "tui", "workloads")
+for _name in _ROOTS:
+    # Otherwise Python prints warnings of a logger that nobody configured.
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+class _Lines(logging.Formatter):
+    """UTC time, level, process, module, message."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(process)d %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+
+
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to the stderr of the moment: progress bars put their own in its place, to print lines above the bars."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    """A log that never stands in the way: what cannot be written (a full disk) is dropped."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+def configure(level: str | None, file: Path | None = None) -> None:
+    """Log from `level` on (one of LEVELS; None: nothing) to stderr, or to `file`; processes started from here do the same."""
+    if level not in LEVELS:
+        return
+    os.environ[VARIABLE] = level
+    number = logging.getLevelNamesMapping()[level.upper()]
+    _add(_Stderr() if file is None else _opened(file), number)
+
+
+@contextmanager
+def run_log(file: Path) -> Iterator[None]:
+    """In the block everything is logged to `file`, whatever the level. A file that cannot be made costs no run."""
+    try:
+        handler = _opened(file)
+    except OSError as error:
+        logging.getLogger(__name__).warning("no log of this run: %s", error)
+        yield
+        return
+    before = {name: logging.getLogger(name).level for name in _ROOTS}
+    _add(handler, logging.DEBUG)
+    log = logging.getLogger(__name__)
+    log.info("python %s on %s, arguments %s", platform.python_version(), platform.platform(), sys.argv[1:])
+    try:
+        yield
+    except BaseException:
+        log.exception("the run ends by an error")
+        raise
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).setLevel(level)
+        handler.close()
+
+
+def run_log_file(folder: Path) -> Path:
+    """The file of a run that begins now; the names sort by time."""
+    return folder / f"run-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.log"
+
+
+def _opened(file: Path) -> _File:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _File(file, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace")
+
+
+def _add(handler: logging.Handler, level: int) -> None:
+    handler.setLevel(level)
+    handler.setFormatter(_Lines())
+    for name in _ROOTS:
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(min(level, logger.level or level))
