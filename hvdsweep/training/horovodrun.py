@@ -8,6 +8,9 @@ library cannot be loaded on its own the child imports TensorFlow as ever.
 With `--by-srun PATTERN` as first arguments, what horovodrun would start by ssh is started by srun, as a step of this Slurm job:
 nodes of many clusters have no ssh among each other. Only horovodrun itself is concerned; ranks find their usual ssh.
 
+The server at which the ranks find each other has no password. It listens on the one address that the ranks are given, which is
+127.0.0.1 where all of them are on this host, and not on all interfaces.
+
 SIGTERM is ignored here and in the helpers that start ranks: many sites send it to every process of a job at once, and the ranks
 are to live until the supervisor has had their trial saved. SIGINT ends the gang.
 """
@@ -98,6 +101,22 @@ def _shutdown_event() -> threading.Event:
     return event
 
 
+def _listen_on_one_address() -> None:
+    """Have the rendezvous of a gang listen on the address that its ranks connect to."""
+    from horovod.runner import gloo_run
+    from horovod.runner.http import http_server
+
+    launch, find_port = gloo_run.launch_gloo, http_server.find_port
+
+    def launch_gloo(
+        command: Any, exec_command: Any, settings: Any, nics: Any, env: Any, server_ip: str
+    ) -> None:
+        http_server.find_port = lambda serve: find_port(lambda address: serve((server_ip, address[1])))
+        launch(command, exec_command, settings, nics, env, server_ip)
+
+    gloo_run.launch_gloo = launch_gloo
+
+
 def main() -> None:
     """What the script `horovodrun` does."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -107,6 +126,7 @@ def main() -> None:
     from horovod.runner.launch import run_commandline
 
     gloo_run.register_shutdown_event = _shutdown_event
+    _listen_on_one_address()
 
     if sys.argv[1:2] == ["--by-srun"]:
         _use_srun(sys.argv[2])

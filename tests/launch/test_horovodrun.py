@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -134,3 +135,18 @@ def test_gpus_are_shared_out_among_gangs() -> None:
     assert share_devices(["0", "1"], [1, 1, 1]) == [("0",), ("1",), ("0",)]
     assert share_devices(["GPU-a"], [2, 2]) == [("GPU-a",), ("GPU-a",)]
     assert share_devices([], [2, 1]) == [(), ()]
+
+
+def test_a_gang_of_this_host_is_not_reachable_from_others() -> None:
+    """Its rendezvous listens on 127.0.0.1 alone, which is where its ranks look for it; one of them finds out."""
+    look = (
+        "import os\n"
+        "port = int(os.environ['HOROVOD_GLOO_RENDEZVOUS_PORT'])\n"
+        "rows = [line.split() for file in ('tcp', 'tcp6') for line in open(f'/proc/net/{file}')]\n"
+        "bound = [row[1] for row in rows if row[1].endswith(f':{port:04X}') and row[3] == '0A']\n"
+        "print('listens on', *bound, 'ranks use', os.environ['HOROVOD_GLOO_RENDEZVOUS_ADDR'], port)\n"
+    )
+    command = gang_command([Host("localhost", 1)], "none", [])
+    command[command.index(sys.executable, 1) :] = [sys.executable, "-c", look]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"listens on 0100007F:\w{4} ranks use 127\.0\.0\.1 ", run.stdout)
