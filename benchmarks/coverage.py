@@ -29,8 +29,9 @@ import numpy as np
 from benchmarks.telling import parser_of
 from hvdsweep.curves import Curve, Rules, WorkloadTable, compare, curve, steps_to_result
 from hvdsweep.curves.decisions import log_critical
-from hvdsweep.curves.resampling import minimum_interval
-from hvdsweep.curves.scaling import max_useful_batch_size, regions
+from hvdsweep.curves.repeated import summary
+from hvdsweep.curves.resampling import LEVEL, minimum_interval
+from hvdsweep.curves.scaling import critical_batch_size, max_useful_batch_size, regions
 from hvdsweep.states import Status
 
 BATCH_SIZES = 2 ** np.arange(2, 11)
@@ -152,8 +153,20 @@ def measure(setting: Setting, runs: int, seed: int = 0) -> dict[str, float]:
                 "20 % rule on points: off by more than 2x",
                 abs(math.log(raw.batch_size / critical)) > math.log(2),
             )
+            low, high = raw.interval
+            again = critical_batch_size(BATCH_SIZES, repeated.astype(float))
+            assert again is not None
+            shares.add(
+                "20 % rule on points: that of a repeated search held",
+                inside(math.inf if again.at_least else again.batch_size, low, high),
+            )
+        _repeats(shares, setting, rng)
         assert found.useful is not None
         assert found.useful.interval is not None
+        shares.add(
+            "maximum useful batch size: off by more than 2x",
+            abs(math.log2(found.useful.batch_size / useful.batch_size)) > 1.5,
+        )
         shares.add("maximum useful batch size: held", inside(useful.batch_size, *found.useful.interval))
         named = [point.region for point in found.points]
         shares.add(
@@ -183,6 +196,16 @@ def _points(shares: Shares, found: Curve, median: Any, repeated: Any, steps: Any
     shares.add(
         "bootstrap: median of the best of n held", (inside(s, *e) for s, e in zip(median, old, strict=True))
     )
+
+
+def _repeats(shares: Shares, setting: Setting, rng: np.random.Generator) -> None:
+    """Two, five and ten more seeds of one trial, which needs 200 steps in the median."""
+    for count in (2, 5, 10):
+        steps = 200 * np.exp(setting.noise * rng.standard_normal(count))
+        seen = (np.ceil(steps / setting.spacing) * setting.spacing).astype(int).tolist()
+        interval = summary(0, 150, seen, seen, float(setting.spacing), LEVEL).interval
+        assert interval is not None
+        shares.add(f"mean of {count} repeats: held", inside(200 * math.exp(setting.noise**2 / 2), *interval))
 
 
 def _fit(shares: Shares, found: Curve, setting: Setting, factor: float) -> None:

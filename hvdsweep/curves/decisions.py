@@ -32,8 +32,15 @@ def critical_of(fitted: Fitted, rules: Rules, reference: int | None) -> Critical
         return None
     start = round(math.exp(fitted.x[0])) if reference is None else reference
     largest = math.exp(fitted.x[-1])
-    b, p = (np.array([value]) for value in fitted.best)
-    value = math.exp(float(log_critical(b, p, start, rules.overhead)[0]))
+    of_knees = fitted.average
+    averaged = of_knees is not None and fitted.fit_found
+    if of_knees is None or not averaged:
+        b, p = (np.array([value]) for value in fitted.best)
+        value = math.exp(float(log_critical(b, p, start, rules.overhead)[0]))
+    else:
+        # A knee by which it is far beyond the data says no more than that it is beyond.
+        each = np.minimum(log_critical(of_knees.b, of_knees.p, start, rules.overhead), math.log(2 * largest))
+        value = math.exp(float(of_knees.weight @ each))
     at_least = value > largest * (1 + 1e-9)
     interval = likely = None
     if fitted.allowed is not None:
@@ -49,13 +56,13 @@ def critical_of(fitted: Fitted, rules: Rules, reference: int | None) -> Critical
         at_least,
         interval,
         start,
-        rules.critical_definition(start, hyperbola=fitted.best[1] == 1.0),
+        rules.critical_definition(start, hyperbola=fitted.best[1] == 1.0, averaged=averaged),
         likely,
     )
 
 
 def useful_of(
-    fitted: Fitted, rules: Rules, batch_sizes: Ints, failed_within: Ints | None = None
+    fitted: Fitted, rules: Rules, batch_sizes: Ints, level: float, failed_within: Ints | None = None
 ) -> Useful | None:
     """The maximum useful of the fitted batch sizes; None without a fitted curve.
 
@@ -64,20 +71,41 @@ def useful_of(
     if fitted.best is None:
         return None
     sizes = np.rint(np.exp(fitted.x)).astype(np.int64)
-    b, p = (np.array([value]) for value in fitted.best)
-    first = _first_useful(fitted.x, b, p, rules)
-    useful, last = int(first[0]), len(sizes) - 1
+    last = len(sizes) - 1
+    of_knees = fitted.average
+    if of_knees is None or not fitted.fit_found:
+        b, p = (np.array([value]) for value in fitted.best)
+        useful = int(_first_useful(fitted.x, b, p, rules)[0])
+    else:
+        each = np.bincount(_first_useful(fitted.x, of_knees.b, of_knees.p, rules), of_knees.weight)
+        useful = int(np.argmax(np.cumsum(each) >= 0.5))
     failed = failed_within is not None and bool(((batch_sizes > sizes[last]) & (failed_within > 0)).any())
     at_least = useful == last and not failed
     if fitted.allowed is None:
         return Useful(int(sizes[useful]), at_least)
     of = _first_useful(fitted.x, fitted.allowed.b, fitted.allowed.p, rules)
+    some = of[fitted.allowed.likely]
 
-    def interval(among: Ints) -> tuple[int, int | None]:
-        low, high = min(int(among.min()), useful), max(int(among.max()), useful)
+    def interval(low: int, high: int) -> tuple[int, int | None]:
+        low, high = min(low, useful), max(high, useful)
         return int(sizes[low]), None if high == last and not failed else int(sizes[high])
 
-    return Useful(int(sizes[useful]), at_least, interval(of), interval(of[fitted.allowed.likely]))
+    likely = int(some.min()), int(some.max())
+    low, high = _shortest(np.bincount(of, fitted.allowed.weight, len(sizes)).astype(np.float64), level)
+    # The shortest leaves out an end that the data hardly deny, where the knee is sharp.
+    whole = interval(min(low, likely[0]), max(high, likely[1]))
+    return Useful(int(sizes[useful]), at_least, whole, interval(*likely))
+
+
+def _shortest(share: Floats, level: float) -> tuple[int, int]:
+    """First and last of the fewest neighbours that hold this share together; of those, the ones that hold most."""
+    sums = np.append(0.0, np.cumsum(share))
+    for width in range(1, len(share)):
+        held = sums[width:] - sums[:-width]
+        first = int(np.argmax(held))
+        if held[first] >= level:
+            return first, first + width - 1
+    return 0, len(share) - 1
 
 
 def _first_useful(x: Floats, b: Floats, p: Floats, rules: Rules) -> Ints:

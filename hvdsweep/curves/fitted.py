@@ -13,7 +13,7 @@ import numpy as np
 
 from hvdsweep.curves import knee, student
 from hvdsweep.curves.fit import MIN_POINTS, Estimate, HyperbolaFit, fit_hyperbola, hyperbola_optimum
-from hvdsweep.curves.knee import Allowed
+from hvdsweep.curves.knee import Allowed, Average
 from hvdsweep.curves.spread import Spread
 from hvdsweep.curves.table import Bools, Floats, Ints
 
@@ -120,6 +120,8 @@ class Fitted:
     residual: Residual | None
     allowed: Allowed | None
     """The curves that the data allow at the level; None where not asked for, or too few points."""
+    average: Average | None = None
+    """The best curve at each knee; None where `allowed` is, and where only the hyperbola is fitted."""
 
     @property
     def fit_found(self) -> bool:
@@ -147,10 +149,13 @@ def fit_curve(
         )
     found = _choose(x, y, spread, kept)
     residual = _residual(found, n, spread, kept)
-    set_of = None
+    set_of = mean_of = None
     if whole:
         middle = np.log(steps[kept] - np.nan_to_num(spread.spacing[kept]) / 2)
         set_of = _allowed(x, middle, spread, kept, level)
+        if found.free is not None and spread.gaps:
+            # By the scatter of the points alone: what lies exactly on a curve is of that curve, however far trials scatter.
+            mean_of = knee.average(x, y, found.free, max(found.free[2] / (n - 3), 1e-20))
     fit = reason = None
     low, high = float(x[0]) - knee.REACH, float(x[-1]) + knee.REACH
     if found.b <= low + knee.MARGIN:
@@ -159,7 +164,7 @@ def fit_curve(
         reason = "steps fall in proportion to the batch size up to the largest: there is no bend to fit"
     elif set_of is not None:
         fit = _scaling_fit(batch_sizes[kept], steps[kept], found, set_of, spread, kept, level)
-    return Fitted(x, fit, reason, (found.b, found.p), residual, set_of)
+    return Fitted(x, fit, reason, (found.b, found.p), residual, set_of, mean_of)
 
 
 @dataclass(frozen=True)
@@ -224,7 +229,9 @@ def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) ->
     variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
     t = student.quantile((1 + level) / 2, degrees)
     found = knee.allowed(x, y, best, t * t * variance)
-    return replace(found, likely=found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance)
+    likely = found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance
+    weight = found.weight * np.exp(-found.excess / (2 * max(variance, 1e-20)))
+    return replace(found, likely=likely, weight=weight / weight.sum())
 
 
 def _scaling_fit(

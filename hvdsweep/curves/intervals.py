@@ -20,6 +20,9 @@ from hvdsweep.curves.table import Floats
 Interval = tuple[int, int | None]
 """Steps; an upper end of None is not known."""
 
+FLOOR = 0.75
+"""Share of the variance between the trials of a study that the best of a repeated search has at least."""
+
 OF_REPEATED = "the best of a repeated search with as many trials, from the scatter about the fit"
 OF_UPPER_END = "the best of a repeated search with as many trials; only the upper end is known, from the order of the trials"
 
@@ -50,6 +53,9 @@ def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats |
     if not fitted.fit_found or fitted.residual is None or not shown.any():
         return None
     own = max(fitted.residual.variance - fitted.residual.coarseness, 0.0)
+    if spread.gaps:
+        # Where evaluations are as coarse as the scatter at some batch sizes, that difference may be 0 by chance.
+        own = max(own, min(FLOOR * float(np.mean(spread.trials[shown] ** 2)), fitted.residual.variance))
     # The best of more trials scatters less: as a mean does, its variance in proportion to 1 over trials.
     typical = 1.0 / np.mean(1.0 / counted[shown])
     return np.where(shown, own * typical / np.maximum(counted, 1) + spread.coarseness, np.nan)

@@ -21,6 +21,9 @@ LEAST, MOST = 1.0, 4.0
 REACH = math.log(1e6)
 """B_crit is sought this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
 
+NEAR = 3.0
+"""How far (in ln B) beyond the batch sizes B_crit may be for its curve to count in an average."""
+
 MARGIN = 0.5
 """An optimum within this much of the ends of the search is none: the curve has no bend."""
 
@@ -124,6 +127,47 @@ def _slopes(x: Floats, b: float, p: float) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Average:
+    """The best curve at each of K knees, and how much each counts."""
+
+    b: Floats
+    """[K], ln B_crit"""
+    p: Floats
+    """[K], knee"""
+    weight: Floats
+    """[K], sums to 1."""
+
+
+KNEES = np.geomspace(LEAST, MOST, 13)
+"""Those of an average: evenly spaced in ln p."""
+
+HYPERBOLA_WEIGHT = 0.4
+"""Of the hyperbola before the data are seen. With less the critical batch size comes out too large where the knee is 1, with more
+too small where it is 2 (benchmarks/coverage.py)."""
+
+
+def average(x: Floats, y: Floats, best: tuple[float, float, float], variance: float) -> Average:
+    """Each knee weighed by its likelihood, where a residual has this variance; `best` as `optimum` found it."""
+    step = np.arange(x[0] - 4.0, x[-1] + 4.0, _STEP)
+    squares = grid(x, step, KNEES).squares(y).reshape(len(KNEES), len(step))
+    least = np.clip(squares.argmin(axis=1), 1, len(step) - 2)
+    before, at, after = (squares[np.arange(len(KNEES)), least + by] for by in (-1, 0, 1))
+    # The vertex of the parabola through the lowest three.
+    bend = before - 2 * at + after
+    shift = np.where(bend > 0, (before - after) / np.where(bend > 0, 2 * bend, 1.0), 0.0)
+    b, p = step[least] + _STEP * np.clip(shift, -1.0, 1.0), KNEES
+    prior = np.append(HYPERBOLA_WEIGHT, np.full(len(p) - 1, (1 - HYPERBOLA_WEIGHT) / (len(p) - 1)))
+    # The best of all takes the place of the nearest, so that a curve without scatter is found exactly.
+    nearest = int(np.argmin(np.abs(np.log(p / best[1]))))
+    b[nearest], p = best[0], np.where(np.arange(len(p)) == nearest, best[1], p)
+    rest = y - shape(x, b[:, None], p[:, None])
+    rest -= rest.mean(axis=1, keepdims=True)
+    squares = np.einsum("kn,kn->k", rest, rest)
+    weight = prior * np.exp(-(squares - squares.min()) / (2 * variance))
+    return Average(b, p, weight / weight.sum())
+
+
+@dataclass(frozen=True, eq=False)
 class Allowed:
     """The curves that the data allow at a level: those whose sum of squares is little above the least."""
 
@@ -139,6 +183,9 @@ class Allowed:
     """[M], sum of squares above the least."""
     likely: Bools
     """[M], those within a smaller level."""
+    weight: Floats
+    """[M], how much each counts where the set is averaged over. As `allowed` has it, before the data are seen: evenly in b and
+    ln p, the hyperbola HYPERBOLA_WEIGHT, and nothing for those of another grid."""
     no_least: bool
     """No small B_crit is excluded."""
     no_largest: bool
@@ -164,18 +211,29 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
     span = np.linspace(max(low - reach, first.b[0]), min(high + reach, first.b[-1]), 72)
     knees = np.linspace(max(float(edge_p.min()) - 0.25, LEAST), min(float(edge_p.max()) + 0.25, MOST), 25)
     fine = grid(x, np.unique(np.append(span, b)), np.unique(np.append(knees, p)))
+    # Far beyond the batch sizes all curves look the same: they would count by how many they are.
+    near = (fine.b > x[0] - NEAR) & (fine.b < x[-1] + NEAR)
+    density = (1 - HYPERBOLA_WEIGHT) / math.log(MOST / LEAST) * (knees[1] - knees[0]) / fine.p
     parts: list[tuple[Floats, ...]] = []
-    for one in (first, fine):
+    for one, prior in (
+        (first, np.zeros(len(first.b))),
+        (fine, near * np.where(fine.p == 1.0, HYPERBOLA_WEIGHT, density)),
+    ):
         squares = one.squares(y)
         room = limit - squares
         kept = room >= 0
         half = np.sqrt(room[kept] / len(x))
         a = y.mean() - one.mean[kept]
-        parts.append((one.b[kept], one.p[kept], a - half, a + half, squares[kept] - least))
+        parts.append((one.b[kept], one.p[kept], a - half, a + half, squares[kept] - least, prior[kept]))
     at_best = float(y.mean() - shape(x, b, p).mean())
     radius = math.sqrt(max(excess, 0.0) / len(x))
-    parts.append((*(np.array([value]) for value in (b, p, at_best - radius, at_best + radius, 0.0)),))
-    every_b, every_p, low_a, high_a, above = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    at_least = 1e-300  # where the grid has no curve that is allowed, the best is all there is
+    parts.append(
+        (*(np.array([value]) for value in (b, p, at_best - radius, at_best + radius, 0.0, at_least)),)
+    )
+    every_b, every_p, low_a, high_a, above, weight = (
+        np.concatenate(columns) for columns in zip(*parts, strict=True)
+    )
     return Allowed(
         every_b,
         every_p,
@@ -183,6 +241,7 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
         high_a,
         above,
         np.ones(len(above), np.bool_),
+        weight,
         no_least=bool(every_b.min() <= first.b[0] + MARGIN),
         no_largest=bool(every_b.max() >= first.b[-1] - MARGIN),
     )

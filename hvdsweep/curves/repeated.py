@@ -12,13 +12,13 @@ import numpy as np
 from hvdsweep.curves import student
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
 from hvdsweep.curves.spread import evaluation_spacing
-from hvdsweep.curves.table import WorkloadTable
+from hvdsweep.curves.table import Floats, WorkloadTable
 from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status
 
 OF_MEAN = (
-    "the mean steps of the best trial's metaparameters over seeds, by Student's t from {n} repeats; "
-    "the lower end reaches one evaluation further down"
+    "the mean steps of the best trial's metaparameters over seeds, by Student's t on ln(steps) of {n} repeats; "
+    "the goal was reached anywhere between two evaluations"
 )
 
 ENDED = (Status.COMPLETE, Status.INFEASIBLE)
@@ -121,7 +121,19 @@ def summary(
     sd = interval = None
     if len(values) > 1 and not censored:
         sd = float(values.std(ddof=1))
-        half = student.quantile((1 + level) / 2, len(values) - 1) * sd / math.sqrt(len(values))
-        interval = (max(mean - half - spacing, 0.0), mean + half)
+        interval = _interval(values, min(spacing, float(values.min())), level)
     found = tuple(None if step == NEVER else int(step) for step in steps)
     return Repeats(trial, found, tuple(trained), mean, censored, sd, interval, 1 - best / mean)
+
+
+def _interval(steps: Floats, spacing: float, level: float) -> tuple[float, float] | None:
+    """Of the mean, from the scatter of ln(steps) about it: no step count is below 0, and the scatter
+    is a share of them. None where nothing varies, and the spacing is not known."""
+    middle = steps - spacing / 2
+    variance = max(float(np.log(middle).var(ddof=1)), (spacing / float(steps.mean())) ** 2 / 12)
+    if variance <= 0:
+        return None
+    t = student.quantile((1 + level) / 2, len(steps) - 1)
+    factor = math.exp(t * math.sqrt(variance / len(steps)))
+    mean = float(middle.mean())
+    return mean / factor, max(mean * factor, float(steps.mean()))

@@ -58,8 +58,8 @@ class Rules:
             return f"B at which S(B) B first exceeds {1 + self.overhead:g} S(B0) B0, log-log interpolated"
         return f"B at which S(B) B of the fit is {1 + self.overhead:g} S(B0) B0"
 
-    def critical_definition(self, reference: int, *, hyperbola: bool) -> str:
-        """The rule with the reference batch size B0, and its closed form."""
+    def critical_definition(self, reference: int, *, hyperbola: bool, averaged: bool = False) -> str:
+        """The rule with the reference batch size B0, and its closed form. `averaged`: over all knees."""
         if self.critical_from == "points":
             return f"{self.critical}, B0 = {reference}"
         factor = f"{1 + self.overhead:g}"
@@ -68,7 +68,8 @@ class Rules:
             if hyperbola
             else f"({factor}^p (B0^p + B_crit^p) - B_crit^p)^(1/p), p the knee"
         )
-        return f"{self.critical}, B0 = {reference}: B* = {form}"
+        mean = "; averaged over the knees from 1 to 4, each weighed by how well it fits" if averaged else ""
+        return f"{self.critical}, B0 = {reference}: B* = {form}{mean}"
 
 
 def perfect_scaling(batch_sizes: Ints, steps: Floats) -> Floats:

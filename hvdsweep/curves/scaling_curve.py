@@ -17,12 +17,19 @@ from hvdsweep.curves.decisions import critical_of, regions_of, useful_of
 from hvdsweep.curves.doubts import Caution, Limits, cautions
 from hvdsweep.curves.fit import Estimate
 from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit, fit_curve
-from hvdsweep.curves.intervals import OF_REPEATED, OF_UPPER_END, Interval, relative_width, repeat_intervals
+from hvdsweep.curves.intervals import (
+    OF_REPEATED,
+    OF_UPPER_END,
+    Interval,
+    relative_width,
+    repeat_intervals,
+    variances,
+)
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
 from hvdsweep.curves.noise import CurveNoise, Estimates, curve_noise
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
 from hvdsweep.curves.repeated import Repeats, repeats_of
-from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval, resampled_minima
+from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval
 from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
 from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
@@ -454,13 +461,16 @@ def curve_of(
     if whole or intervals:
         spread = spread_of(result)
         fitted = fit_curve(sizes, steps, spread, level, whole=whole)
-        useful = useful_of(fitted, rules, sizes, failed_within) or useful
+        useful = useful_of(fitted, rules, sizes, level, failed_within) or useful
         if intervals:
             intervals_found = repeat_intervals(result, fitted, spread, level)
         if rules.critical_from == "fit":
             critical = critical_of(fitted, rules, reference_batch_size)
         elif critical is not None and resamples > 0:
-            critical = _bootstrapped(critical, result, rules, level, resamples, seed)
+            known = variances(result, fitted, spread)
+            if known is None:
+                known = np.where(result.trials_counted > 1, spread.trials**2 + spread.coarseness, np.nan)
+            critical = _repeated(critical, result, known, rules, level, resamples, seed)
     warnings: list[tuple[Caution, ...]] = [()] * len(sizes)
     if whole:
         warnings = cautions(result, best, searches, limits)
@@ -556,25 +566,37 @@ def _points(
     return tuple(points)
 
 
-def _bootstrapped(
-    critical: Critical, result: StepsToResult, rules: Rules, level: float, resamples: int, seed: int
+def _repeated(
+    critical: Critical,
+    result: StepsToResult,
+    scatter: Floats,
+    rules: Rules,
+    level: float,
+    resamples: int,
+    seed: int,
 ) -> Critical:
-    """The critical batch size of the points with its interval over trials drawn with replacement."""
+    """The critical batch size of the points with its interval over points scattered as far as those of a repeated search.
+
+    `scatter` [S]: variance of ln S of each point, NaN where not known; no interval where none is.
+    """
     sizes = result.table.batch_sizes
-    minima = resampled_minima(result, resamples, seed)
-    found = np.full(len(minima), np.nan)
-    for index, row in enumerate(np.where(np.isfinite(minima), minima, np.nan)):
-        one = scaling.critical_batch_size(sizes, row, rules)
-        if one is not None:
-            found[index] = math.inf if one.at_least else one.batch_size
-    low, high = percentile_interval(found, level)
     start = int(sizes[result.reached][0])
-    return replace(
-        critical,
-        interval=(min(low, critical.batch_size), None if not math.isfinite(high) else high),
-        reference_batch_size=start,
-        definition=rules.critical_definition(start, hyperbola=True),
-    )
+    interval = None
+    if np.isfinite(scatter).any():
+        # A point of a single trial scatters at least as far as those of more.
+        spread = np.sqrt(2 * np.where(np.isfinite(scatter), scatter, np.nanmax(scatter)))
+        steps = np.where(result.reached, result.steps, np.nan)
+        draws = np.random.default_rng(seed).standard_normal((resamples, len(sizes)))
+        found = np.full(resamples, np.nan)
+        for index, row in enumerate(steps * np.exp(spread * draws)):
+            one = scaling.critical_batch_size(sizes, row, rules)
+            if one is not None:
+                found[index] = math.inf if one.at_least else one.batch_size
+        low, high = percentile_interval(found, level)
+        open_above = critical.at_least or not math.isfinite(high)
+        interval = (min(low, critical.batch_size), None if open_above else max(high, critical.batch_size))
+    definition = rules.critical_definition(start, hyperbola=True)
+    return replace(critical, interval=interval, reference_batch_size=start, definition=definition)
 
 
 def _finite(value: float | None) -> float | None:

@@ -204,7 +204,7 @@ def test_the_interval_of_the_useful_batch_size_holds_it():
             size,
             [
                 Trial(n, [(int(s), 0.1)], steps=10**6)
-                for n, s in enumerate(1000 * (1 + 64 / size) * rng.lognormal(0.5, 0.4, 30))
+                for n, s in enumerate(1000 * (1 + 64 / size) * rng.lognormal(0.5, 0.6, 30))
             ],
             train_steps=10**6,
         )

@@ -32,12 +32,12 @@ STATES = {
     "plain": (planted(), f"Scales perfectly up to about 18 (17 to 19); {ENDS}"),
     "knee": (
         planted(knee=2),
-        "Scales perfectly up to about 42 (39 to 47); worth it up to 256 (128 to 256), where it takes 16 times fewer steps than "
+        "Scales perfectly up to about 42 (39 to 47); worth it up to 256, where it takes 16 times fewer steps than "
         "at 4 for 4.1 times the examples; nothing is gained beyond.",
     ),
     "few trials": (
         planted(gap=1.3, trials=2),
-        f"Scales perfectly up to about 18 (13 to 56); {ENDS.replace('512', '512 (128 to 512)', 1)} Uncertain: 9 batch sizes "
+        f"Scales perfectly up to about 18 (13 to 56); {ENDS.replace('512', '512 (256 to 512)', 1)} Uncertain: 9 batch sizes "
         "(4 to 1,024) have too few successful trials.",
     ),
     "still falling": (
