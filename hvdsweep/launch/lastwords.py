@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdsweep.launch.logs import plain
+from hvdsweep.launch.memory_kills import UNKNOWN
 
 _FIRST = re.compile(rb"Process name: (\d+)\s+Exit code: (\d+)")
 _TAIL_BYTES = 16 * 1024
@@ -46,18 +47,23 @@ class Death:
         return f"{head}: {last}" if last else head
 
 
-def death_of(logs: Path, exit_code: int | None) -> Death:
-    """The end of the gang that logged to `logs`, horovodrun having ended with `exit_code` (negative: by that signal)."""
+def death_of(logs: Path, exit_code: int | None, memory: str = UNKNOWN) -> Death:
+    """The end of the gang that logged to `logs`, horovodrun having ended with `exit_code` (negative: by that signal).
+
+    `memory`: what is known of a SIGKILL, see `memory_kills`.
+    """
     launcher = tail(logs / "horovodrun.log")
     named = _FIRST.search(launcher)
     if named is None:
-        how = f"horovodrun: {_how(exit_code)}" if exit_code is not None else "horovodrun did not end"
+        how = f"horovodrun: {_how(exit_code, memory)}" if exit_code is not None else "horovodrun did not end"
         words = _words(launcher)
         if not words:
             words = _words(tail(logs / "rank-0.log"))
         return Death(None, how, words)
     rank = int(named[1])
-    return Death(rank, _how(int(named[2])), _words(tail(logs / f"rank-{rank}.log")) or _words(launcher))
+    return Death(
+        rank, _how(int(named[2]), memory), _words(tail(logs / f"rank-{rank}.log")) or _words(launcher)
+    )
 
 
 def death_of_process(log: Path, exit_code: int) -> Death:
@@ -86,7 +92,7 @@ def tail(path: Path, size: int = _TAIL_BYTES) -> bytes:
         return b""
 
 
-def _how(code: int) -> str:
+def _how(code: int, memory: str = UNKNOWN) -> str:
     # A shell says 128 + n for a process ended by signal n, Popen says -n.
     number = -code if code < 0 else code - 128
     if 0 < number < signal.NSIG:
@@ -94,7 +100,7 @@ def _how(code: int) -> str:
             name = signal.Signals(number).name
         except ValueError:
             name = f"signal {number}"
-        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"killed by {name}" + (f" ({memory})" if name == "SIGKILL" else "")
     return f"exit code {code}"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.gang import CommandBuilder, Gang
 from hvdsweep.launch.horovodrun import gang_environment
-from hvdsweep.launch.hosts import Host
+from hvdsweep.launch.hosts import Host, is_here
 from hvdsweep.launch.lastwords import Death, death_of, hang_of
 from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.memory_kills import UNKNOWN, MemoryKills
 from hvdsweep.launch.processes import Mark
 from hvdsweep.launch.settings import Settings
 from hvdsweep.process_id import ProcessId
@@ -53,6 +54,8 @@ class Slot:
     """Whether the gang has given its first sign of life."""
     stage: str | None = None
     """Of the gang's start, as last announced; None once it has made its first step."""
+    memory_kills: MemoryKills | None = None
+    """When its gang started; None for one with ranks on other hosts, whose kernels nobody asks."""
     usual: float | None = None
     """Seconds that such a start has taken before."""
     sign: object = None
@@ -166,6 +169,8 @@ class Slots:
             devices=slot.devices,
         )
         slot.ready = False
+        here = all(is_here(host.name) for host in slot.hosts)
+        slot.memory_kills = MemoryKills.now() if here else None
         try:
             slot.gang = Gang.start(
                 gang_id,
@@ -210,7 +215,9 @@ class Slots:
             if code is not None:
                 log.warning("gang %d has ended by itself, exit code %d", gang.id, code)
                 self.immortal += gang.reap()
-                self._died(slot, gang, death_of(gang.logs, code), now)
+                before = slot.memory_kills
+                memory = UNKNOWN if before is None else MemoryKills.now().since(before)
+                self._died(slot, gang, death_of(gang.logs, code, memory), now)
                 buried = True
             elif silence > self._patience(slot, view):
                 log.warning(
