@@ -126,6 +126,9 @@ def end_of_job(environment: Mapping[str, str] = os.environ) -> float | None:
         if environment.get(variable, "").isdigit():
             return float(environment[variable])
     job = environment.get("SLURM_JOB_ID")
+    if "SLURM_ARRAY_JOB_ID" in environment:
+        # The number of an array's last task is the whole array's.
+        job = f"{environment['SLURM_ARRAY_JOB_ID']}_{environment.get('SLURM_ARRAY_TASK_ID', '')}"
     if job is None or shutil.which("squeue", path=environment.get("PATH")) is None:
         return None
     try:

@@ -5,7 +5,7 @@ freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gan
 seconds: take so long. seconds_once: the same on the first attempt. stubborn: do not answer a request to stop.
 The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once ("stillborn 2": only those of 2 ranks), "child" starts a
 grandchild in a session of its own, "hurry" takes no time over its trials.
-FAKE_SECONDS: what every trial takes that does not say otherwise.
+FAKE_SECONDS: what every trial takes that does not say otherwise; "0 600": the gang's first trial no time, all others so long.
 """
 
 from __future__ import annotations
@@ -33,17 +33,26 @@ def losses_of(seed: int, first: int, count: int) -> np.ndarray:
     return np.sin(seed + np.arange(first, first + count)).astype(np.float32)
 
 
-def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: int) -> bool:
-    """Train one trial; False where the gang was asked to stop and gave it back."""
+def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: int, trained: int) -> bool:
+    """Train one trial; False where the gang was asked to stop and gave it back. `trained`: by this gang before."""
     budget = claim.definition["steps"]
-    usual = float(os.environ.get("FAKE_SECONDS", "0"))
+    paces = os.environ.get("FAKE_SECONDS", "0").split()
+    usual = float(paces[min(trained, len(paces) - 1)])
     seconds = ask.get("seconds", usual) + (ask.get("seconds_once", 0.0) if not attempts else 0.0)
     if "hurry" in os.environ.get("FAKE_GANG", ""):
         seconds = 0.0
     for first in range(1, budget + 1, STEPS_A_COMMIT):
         count = min(STEPS_A_COMMIT, budget + 1 - first)
         last = first + count - 1
-        time.sleep(seconds * count / budget)
+        pause = seconds * count / budget
+        while pause > 0.5:
+            time.sleep(0.5)
+            pause -= 0.5
+            update = TrialUpdate(claim.trial_id, losses_of(0, 1, 0), first - 1, first)
+            if writer.commit(update, claim=False).stop and "stubborn" not in ask:
+                writer.release(claim.trial_id)
+                return False
+        time.sleep(pause)
         middle = first > budget // 2
         if middle and "diverge" in ask:
             final = Final(Status.INFEASIBLE, StopReason.DIVERGED, "loss is not finite")
@@ -101,6 +110,7 @@ def work(options: argparse.Namespace) -> None:
         hold = "import os, signal, time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(6000)"
         child = subprocess.Popen([sys.executable, "-c", hold])
         (Path(options.logs) / "child.pid").write_text(str(child.pid))
+    trained = 0
     with TrialWriter(options.db, options.gang) as writer:
         while True:
             reply = writer.commit(None, claim=True)
@@ -113,8 +123,11 @@ def work(options: argparse.Namespace) -> None:
                 reply.claim,
                 dict(reply.claim.metaparameters),
                 attempts_of(options.db, reply.claim.trial_id),
+                trained,
             ):
                 return
+            else:
+                trained += 1
 
 
 def main() -> None:

@@ -109,6 +109,10 @@ def test_the_end_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         path = f"{tmp_path}:{os.environ['PATH']}"
         assert end_of_job({"SLURM_JOB_ID": "1", "PATH": path, "TZ": "UTC"}) == expected
+    # The number of an array's last task is that of the whole array, of which squeue lists every task.
+    program.write_text("#!/bin/sh\n[ $2 = --jobs=7_3 ] && echo 2026-11-28T19:48:40\n")
+    array = {"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
+    assert end_of_job({**array, "PATH": path, "TZ": "UTC"}) == 1795895320.0
 
 
 def test_a_job_of_one_host_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 MaxArraySize=11
-KillWait=5
+KillWait=60
 MinJobAge=300
 InactiveLimit=0
 SlurmdTimeout=10

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from hvdsweep.cli import main
-from hvdsweep.launch import horovodrun
+from hvdsweep.launch import allocation, horovodrun
 from hvdsweep.launch.hosts import Host
 from hvdsweep.store import liveness
 from tests.launch.fake_launch import fake_command
@@ -27,4 +28,8 @@ if __name__ == "__main__":
     horovodrun.gang_command = gang_command
     # A node that comes back finds the heartbeat of the supervisor that went down with it.
     liveness.WATCH_SECONDS = 3.0
+    if earlier := float(os.environ.get("FAKE_EARLIER", "0")):
+        # Slurm's shortest time limit is a minute.
+        end_of_job = allocation.end_of_job
+        allocation.end_of_job = lambda: None if (end := end_of_job()) is None else end - earlier
     main()

@@ -26,8 +26,9 @@ record end "$code"
 # 130: stopped with work left, because time is up or another job needs the nodes. Slurm no longer calls a cancelled job RUNNING.
 if [ "$code" = 130 ] || [ "$code" = 143 ]; then
     used=$((${2:-0} + ${SLURM_RESTART_COUNT:-0}))
-    if [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ] && [ "$used" -lt "$follow_ups" ]; then
-        scontrol requeue "$SLURM_JOB_ID" ||
+    # Not SLURM_JOB_ID: that of the array's last task is the whole array's.
+    if [ "$(squeue --noheader --jobs="$job" --format=%T)" = RUNNING ] && [ "$used" -lt "$follow_ups" ]; then
+        scontrol requeue "$job" ||
             record follow "$(sbatch --parsable --array="$SLURM_ARRAY_TASK_ID" job.sh "${1:-0}" "$((used + 1))")"
     fi
 fi
