@@ -18,6 +18,7 @@ from hvdsweep.batch.sources import attached
 from hvdsweep.repeats import repeat_of
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
+from hvdsweep.store.repeats import repeats_to_come
 from hvdsweep.store.runs import event
 from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_columns, metric_id, quoted
 from hvdsweep.words import counted
@@ -76,6 +77,8 @@ class MergeReport:
     """Finished trials of the sources that were there already."""
     rounded: int = 0
     """Of those: trained twice, equal up to rounding (another number of ranks)."""
+    repeats: int = 0
+    """Repeats of the best trials that launching the merged sweep adds."""
     planned: int = 0
     """Trials added that have not ended."""
     losses: int = 0
@@ -128,6 +131,7 @@ class SourceSweep:
         self._here = 0
         self._gangs: dict[int, int] = {}
         self._columns: list[str] = []
+        self._known_columns: dict[str, set[str]] = {}
         self._carried = ""
         self._copied = 0
         self._left_out = -len(report.conflicts) - len(report.problems)
@@ -165,60 +169,86 @@ class SourceSweep:
         )
         return int(conn.execute("SELECT id FROM main.sweeps WHERE key = ?", (key,)).fetchone()[0])
 
-    def _planned(self) -> dict[tuple[str, int], tuple[int, int]]:
-        """(workload, batch size) -> (target, max_trials) of the whole sweep, as far as the source is a shard that notes it."""
-        if "shard" not in self._columns_of("sweeps"):
-            return {}
-        (text,) = self._conn.execute("SELECT shard FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
-        return {
+    def _whole(self) -> tuple[dict[tuple[str, int], tuple[int, int]], dict[tuple[str, int], int]]:
+        """Of the whole sweep, as far as the source knows it: (workload, batch size) -> (target, max_trials), as a shard notes
+        them, and -> repeats of its best trial."""
+        conn, text = self._conn, None
+        if "shard" in self._columns_of("sweeps"):
+            (text,) = conn.execute("SELECT shard FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
+        note = json.loads(text) if text else {}
+        numbers = {
             (study["workload"], study["batch_size"]): (study["trials"], study["max_trials"])
-            for study in (json.loads(text)["studies"] if text else ())
+            for study in note.get("studies", ())
         }
+        repeats = {
+            (study["workload"], study["batch_size"]): study["repeats"] for study in note.get("repeats", ())
+        }
+        return numbers, repeats
 
     def _studies(self) -> None:
         """Workloads and studies, and which of the source's is which here."""
-        conn, planned = self._conn, self._planned()
-        conn.execute("DELETE FROM temp.study_map")
+        conn, (planned, noted) = self._conn, self._whole()
+        repeats = "s.repeats" if "repeats" in self._columns_of("studies") else "NULL"
+        pairs = []
         wider = False
-        for there, *study in conn.execute(
-            "SELECT s.id, w.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials, s.seed, s.definition,"
-            " s.search FROM src.workloads w JOIN src.studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY s.id",
-            (self._there,),
+        for (
+            there,
+            workload_there,
+            name,
+            size,
+            target,
+            most,
+            repeats_there,
+            here,
+            target_here,
+            repeats_here,
+        ) in conn.execute(
+            f"SELECT s.id, w.id, w.name, s.batch_size, s.target_trials, s.max_trials, {repeats}, m.id, m.target_trials, m.repeats"
+            " FROM src.workloads w JOIN src.studies s ON s.workload_id = w.id"
+            " LEFT JOIN main.workloads v ON v.sweep_id = ? AND v.name = w.name"
+            " LEFT JOIN main.studies m ON m.workload_id = v.id AND m.batch_size = s.batch_size"
+            " WHERE w.sweep_id = ? ORDER BY s.id",
+            (self._here, self._there),
         ).fetchall():
-            workload_there, name, batch_size, steps, target, most, seed, definition, search = study
-            target, most = planned.get((name, batch_size), (target, most))
-            conn.execute(
-                "INSERT INTO main.workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
-                " parameters) SELECT ?, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters"
-                " FROM src.workloads WHERE id = ? ON CONFLICT (sweep_id, name) DO NOTHING",
-                (self._here, workload_there),
-            )
-            (workload,) = conn.execute(
-                "SELECT id FROM main.workloads WHERE sweep_id = ? AND name = ?", (self._here, name)
-            ).fetchone()
-            row = conn.execute(
-                "SELECT id, target_trials FROM main.studies WHERE workload_id = ? AND batch_size = ?",
-                (workload, batch_size),
-            ).fetchone()
-            if row is None:
-                cursor = conn.execute(
-                    "INSERT INTO main.studies (workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition,"
-                    " search) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (workload, batch_size, steps, target, most, seed, definition, search),
-                )
-                row = (cursor.lastrowid, target)
-            elif target > row[1]:
+            target, most = planned.get((name, size), (target, most))
+            if here is None:
+                here = self._new_study(there, workload_there, name, target, most)
+            elif target > target_here:
                 wider = True
                 conn.execute(
-                    "UPDATE main.studies SET target_trials = ?, max_trials = ?, definition = ?, search = ? WHERE id = ?",
-                    (target, most, definition, search, row[0]),
+                    "UPDATE main.studies SET target_trials = ?, max_trials = ?, (definition, search) ="
+                    " (SELECT definition, search FROM src.studies WHERE id = ?) WHERE id = ?",
+                    (target, most, there, here),
                 )
-            conn.execute("INSERT INTO temp.study_map VALUES (?, ?)", (there, row[0]))
+            wanted = max(noted.get((name, size), 0), repeats_there or 0)
+            if wanted > (repeats_here or 0):
+                conn.execute("UPDATE main.studies SET repeats = ? WHERE id = ?", (wanted, here))
+            pairs.append((there, here))
+        conn.execute("DELETE FROM temp.study_map")
+        conn.executemany("INSERT INTO temp.study_map VALUES (?, ?)", pairs)
         if wider:
             conn.execute(
                 "UPDATE main.sweeps SET definition = (SELECT definition FROM src.sweeps WHERE id = ?) WHERE id = ?",
                 (self._there, self._here),
             )
+
+    def _new_study(self, there: int, workload_there: int, workload: str, target: int, most: int) -> int:
+        """A study of the source here, with its workload; its id."""
+        conn = self._conn
+        conn.execute(
+            "INSERT INTO main.workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
+            " parameters) SELECT ?, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters"
+            " FROM src.workloads WHERE id = ? ON CONFLICT (sweep_id, name) DO NOTHING",
+            (self._here, workload_there),
+        )
+        cursor = conn.execute(
+            "INSERT INTO main.studies (workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
+            " SELECT (SELECT id FROM main.workloads WHERE sweep_id = ? AND name = ?), batch_size, train_steps, ?, ?, seed,"
+            " definition, search FROM src.studies WHERE id = ?",
+            (self._here, workload, target, most, there),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def _metrics(self) -> None:
         conn = self._conn
@@ -226,10 +256,15 @@ class SourceSweep:
         for name in set(self._columns) - set(metric_columns(conn)):
             ensure_metric_column(conn, name)
         conn.execute("DELETE FROM temp.metric_map")
-        for there, name, maximize in conn.execute("SELECT id, name, maximize FROM src.metrics").fetchall():
-            conn.execute(
-                "INSERT INTO temp.metric_map VALUES (?, ?)", (there, metric_id(conn, name, bool(maximize)))
-            )
+        conn.executemany(
+            "INSERT INTO temp.metric_map VALUES (?, ?)",
+            [
+                (there, metric_id(conn, name, bool(maximize)))
+                for there, name, maximize in conn.execute(
+                    "SELECT id, name, maximize FROM src.metrics"
+                ).fetchall()
+            ],
+        )
 
     def _some_trials(self, after: tuple[int, int]) -> tuple[int, int] | None:
         """Bring in the next trials beyond (study here, number); the last one, or None where there are no more."""
@@ -391,7 +426,11 @@ class SourceSweep:
             )
 
     def _columns_of(self, table: str) -> set[str]:
-        return {row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")}
+        if table not in self._known_columns:
+            self._known_columns[table] = {
+                row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")
+            }
+        return self._known_columns[table]
 
     def _finish(self) -> None:
         """Count what was there, and note what has become of the sweep."""
@@ -419,5 +458,5 @@ class SourceSweep:
             "UPDATE main.sweeps SET state = ?2, started = (SELECT min(started) FROM main.trials WHERE study_id IN"
             f" ({mine})), ended = (SELECT max(ended) FROM main.trials WHERE study_id IN ({mine}))"
             " WHERE id = ?1 AND state IN ('IDLE', 'DONE')",
-            (self._here, "IDLE" if left or short else "DONE"),
+            (self._here, "IDLE" if left or short or repeats_to_come(conn) else "DONE"),
         )

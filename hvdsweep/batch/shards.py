@@ -133,6 +133,13 @@ class ShardPlan(Plan):
             for study in self.whole.studies
         ]
         note = {"index": self.shard.index, "of": self.shard.of, "studies": studies}
+        repeats = [
+            {"workload": study.workload, "batch_size": study.batch_size, "repeats": study.repeats}
+            for study in self.whole.studies
+            if study.repeats
+        ]
+        if repeats:
+            note["repeats"] = repeats
         if self.exchange is not None:
             note["exchange"] = str(self.exchange.folder)
         return json.dumps(note)

@@ -77,6 +77,7 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
     from hvdsweep.batch.merge import Merger, MergeReport
     from hvdsweep.batch.sources import check_one_sweep, sources_of
     from hvdsweep.store.connection import connect
+    from hvdsweep.store.repeats import repeats_to_come
 
     sources = sources_of(paths)
     report = MergeReport(str(database))
@@ -95,6 +96,7 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
                     raise
                 click.echo(f"{error} Tried again in the next round.", err=True)
                 return report, None
+        report.repeats = repeats_to_come(conn)
         query = "SELECT count(*) FROM trials WHERE status IN ('PENDING', 'RUNNING')"
         return report, int(conn.execute(query).fetchone()[0])
 
@@ -106,6 +108,11 @@ def _lines(report: MergeReport) -> list[str]:
     ]
     if report.planned:
         lines.append(f"{counted(report.planned, 'trial')} not ended yet: PENDING in {report.database}")
+    if report.repeats:
+        lines.append(
+            f"{counted(report.repeats, 'repeat')} of the best trials, which only the merged shards show, not trained yet: "
+            f"hvdsweep launch SWEEP --db {report.database}"
+        )
     if report.rounded:
         lines.append(f"{counted(report.rounded, 'trial')} trained twice, equal up to rounding")
     lines += [f"left out: {problem}" for problem in report.problems]

@@ -97,7 +97,7 @@ def introduce(
         file=plan.file,
         store=os.path.realpath(store),
         outcome=saved.outcome,
-        message=message(saved, plan.name, done, target, changed, most, repeats),
+        message=message(saved, plan.name, done, target, changed, most, repeats, later=_later(plan)),
         trials=target,
         done=done,
         new=saved.new_trials,
@@ -108,6 +108,11 @@ def introduce(
     )
 
 
+def _later(plan: Plan) -> int:
+    whole = plan.whole if isinstance(plan, ShardPlan) else None
+    return sum(study.repeats for study in whole.studies) if whole is not None else 0
+
+
 def message(
     saved: SavedSweep,
     name: str,
@@ -116,10 +121,12 @@ def message(
     changed: list[str],
     most: int | None = None,
     repeats: int = 0,
+    later: int = 0,
 ) -> str:
     """One line about the sweep; further lines name the keys whose change made it a new one.
 
     `most`: trials at most, where it is trained in rounds. `repeats` of best trials still to be trained.
+    `later`: those of all shards, once they are merged.
     """
     head = f"sweep {saved.sweep_id} ({name}): "
     if saved.outcome == "created":
@@ -138,6 +145,8 @@ def message(
         text += f" (then rounds, up to {counted(most, 'trial')})"
     if repeats:
         text += f"; {counted(repeats, 'repeat')} of the best trials to train"
+    if later:
+        text += f"; {counted(later, 'repeat')} of the best trials come when the merged shards are launched"
     if saved.adopted:
         text += (
             f"; results of {counted(saved.adopted, 'trial')} taken over from another sweep of this database"

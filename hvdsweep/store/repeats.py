@@ -54,6 +54,26 @@ def plan_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan, *, may_gro
     return added
 
 
+def repeats_to_come(conn: sqlite3.Connection) -> int:
+    """Repeats that the store's studies are to have, and that are not planned yet although their search is finished.
+
+    Those of merged shards: only all shards together know the best trial.
+    """
+    missing = 0
+    for study, repeats, there, trials, kept, target, most in conn.execute(
+        f"SELECT s.id, s.repeats, count(t.id) FILTER (WHERE NOT {SEARCH_TRIAL}), count(t.id) FILTER (WHERE {SEARCH_TRIAL}),"
+        f" count(t.id) FILTER (WHERE {SEARCH_TRIAL} AND t.status != 'INFEASIBLE'), s.target_trials, s.max_trials"
+        " FROM studies s JOIN trials t ON t.study_id = s.id WHERE s.repeats IS NOT NULL GROUP BY s.id"
+        f" HAVING count(t.id) FILTER (WHERE {SEARCH_TRIAL} AND t.status IN ('PENDING', 'RUNNING')) = 0"
+    ).fetchall():
+        if kept < target and trials < most:
+            continue
+        best = conn.execute(_BEST, (study,)).fetchone()
+        if best is not None and best[2] > 0:
+            missing += max(0, repeats - there)
+    return missing
+
+
 def lacks_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> bool:
     """Whether `plan_repeats` would add any."""
     for _, study_id, wanted in _wanted(conn, sweep_id, plan, may_grow=False):

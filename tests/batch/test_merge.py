@@ -24,7 +24,8 @@ from hvdsweep.batch.shards import Shard, part_of
 from hvdsweep.batch.sources import check_one_sweep, sources_of
 from hvdsweep.cli import group
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import connect, open_reader
+from hvdsweep.launch.sweeps import introduce
+from hvdsweep.store import connect, open_reader, save_plan
 from hvdsweep.store.content import SINCE
 from hvdsweep.store.maintenance import check
 from tests.batch.sweeps import Worker, content, outcome, plan_of, shards_of, train
@@ -315,3 +316,25 @@ def test_a_million_losses_arrive_to_the_last_bit(tmp_path):
             steps, values = reader.losses(trial.id)
             assert np.array_equal(values, losses[trial.number])
             assert np.array_equal(steps, np.arange(1, 20_001))
+
+
+def test_repeats_of_the_best_trials_come_with_the_merged_sweep(tmp_path):
+    """No shard trains any, and says so; `merge` counts them once every shard is there; launching the merged sweep adds them."""
+    plan = plan_of(tmp_path, trials=2, sizes="[8, 16, 32]\nrepeats = 3")
+    shards = shards_of(tmp_path, plan, 2)
+    part = part_of(plan, Shard(1, 2))
+    with closing(connect(shards[0])) as conn:
+        said = introduce(conn, part, save_plan(conn, part, part.shard_json), shards[0]).message
+        assert conn.execute("SELECT count(*) FROM trials WHERE repeats IS NOT NULL").fetchone() == (0,)
+    assert "9 repeats of the best trials come when the merged shards are launched" in said
+    main = str(tmp_path / "main.db")
+    hint = "of the best trials, which only the merged shards show, not trained yet"
+    assert hint not in CliRunner().invoke(group, ["merge", main, str(shards[0])]).stdout
+    said = CliRunner().invoke(group, ["merge", main, *map(str, shards)]).stdout
+    with closing(connect(main)) as conn:
+        assert conn.execute("SELECT state FROM sweeps").fetchone() == ("IDLE",)
+        added = save_plan(conn, plan).repeats
+    # A study that did not reach the goal has none.
+    assert added in (3, 6, 9)
+    assert f"{added} repeats {hint}: hvdsweep launch SWEEP --db {main}" in said
+    assert hint not in CliRunner().invoke(group, ["merge", main, *map(str, shards)]).stdout
