@@ -28,7 +28,7 @@ import pandas as pd
 from benchmarks.published import ROWS, write_archive
 from hvdsweep.curves import steps_to_result
 from hvdsweep.figures import paper
-from hvdsweep.store import open_reader
+from hvdsweep.opening import open_store
 
 WORKLOAD = "cifar_10/resnet_8/nesterov_momentum"
 METRIC = "val/classification_error"
@@ -132,7 +132,7 @@ def measure(folder: Path, scale: float) -> dict[str, Any]:
     found["database_bytes_at_scale_1"] = database.stat().st_size * ROWS / rows
 
     goal = paper.goals()[WORKLOAD].value
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         begun = time.perf_counter()
         tables = [reader.workload_table(row.name, sweep=row.sweep_id) for row in reader.workloads()]
         found["load_all_tables_seconds"] = time.perf_counter() - begun

@@ -319,9 +319,9 @@ def launched(plan: Plan, name: str, *options: str) -> subprocess.CompletedProces
 
 def recorded(plan: Plan, name: str) -> list[float]:
     """All losses of a database, in the order of trials."""
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(plan.folder / name) as reader:
+    with open_store(plan.folder / name) as reader:
         trials = sorted(reader.trials().rows, key=lambda trial: (trial.batch_size, trial.number))
         return [float(loss) for trial in trials for loss in reader.losses(trial.id)[1]]
 

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from hvdsweep.store import connect, open_reader, record_throughput
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect, record_throughput
 from hvdsweep.store.rows import ThroughputRow
 
 PLAIN = {"gangs 2, np 1": ["--gangs", "2", "--np", "1"], "gangs 1, np 2": ["--gangs", "1", "--np", "2"]}
@@ -43,7 +44,7 @@ def launched(workload: str, options: Sequence[str], db: Path) -> float:
 
 
 def speeds_of(db: Path) -> list[ThroughputRow]:
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         return reader.throughput()
 
 
@@ -65,7 +66,7 @@ def plant(speeds: Sequence[ThroughputRow], db: Path) -> None:
 
 def ranks_of(db: Path) -> dict[int, list[int]]:
     """Batch size -> ranks of the gangs that have trained it."""
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         rows = reader.rows(
             "SELECT DISTINCT s.batch_size, g.np FROM trials t JOIN studies s ON s.id = t.study_id"
             " JOIN gangs g ON g.id = t.gang_id WHERE t.status = 'COMPLETE' ORDER BY 1, 2"

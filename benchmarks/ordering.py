@@ -27,6 +27,7 @@ import numpy as np
 
 from hvdsweep.curves import NEVER, steps_to_result
 from hvdsweep.identity import sweep_identity
+from hvdsweep.opening import open_store
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
@@ -37,7 +38,6 @@ from hvdsweep.store import (
     begin_run,
     connect,
     new_gang,
-    open_reader,
     save_plan,
     top_up,
 )
@@ -160,7 +160,7 @@ def answers(path: Path, plan: Plan, sweep: int | None = None) -> dict[Place, int
     if sweep is None:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
             sweep = sweep_of(conn, plan)
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         for workload in plan.workloads:
             table = reader.workload_table(workload.name, sweep=sweep)
             result = steps_to_result(table)

@@ -237,8 +237,8 @@ def recording(steps: int, trials: int) -> dict[str, Any]:
 
 POLL = """
 import sys, time
-from hvdsweep.store import open_reader
-reader = open_reader(sys.argv[1])
+from hvdsweep.opening import open_store
+reader = open_store(sys.argv[1])
 print(flush=True)
 while True:
     reader.data_version(); reader.status()

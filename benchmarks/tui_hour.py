@@ -30,11 +30,11 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 import numpy as np
 
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import connect
 from hvdsweep.store.plans import save_plan
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import begin_run, new_gang
 from hvdsweep.store.writer import Final, TrialUpdate, TrialWriter
 from hvdsweep.sweep import check_text
@@ -81,7 +81,7 @@ class Clocked:
         self._tell = tell
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
-        with open_reader(self.path) as reader:
+        with open_store(self.path) as reader:
             return question(reader)
 
     def nudge(self) -> None:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from hvdsweep.errors import HvdsweepError, RunFailed, UserError
     from hvdsweep.figures import own_figure, paper_figure
     from hvdsweep.figures import save as save_figure
+    from hvdsweep.opening import open_store
     from hvdsweep.plan import Plan, make_plan
     from hvdsweep.report import report_page
-    from hvdsweep.store.reader import Reader as Store
-    from hvdsweep.store.reader import open_reader as open_store
+    from hvdsweep.store.store import Store
     from hvdsweep.sweep import load_sweep
 
 __all__ = [
@@ -56,13 +56,12 @@ _HOME = {
     "curves": ("Curve", "WorkloadTable", "curve"),
     "errors": ("HvdsweepError", "RunFailed", "UserError"),
     "figures": ("own_figure", "paper_figure", "save"),
+    "opening": ("open_store",),
     "plan": ("Plan", "make_plan"),
     "report": ("report_page",),
-    "store.reader": ("Reader", "open_reader"),
+    "store.store": ("Store",),
     "sweep": ("load_sweep",),
 }
 """Module -> the public names it holds."""
 
-__getattr__, __dir__ = on_first_use(
-    __name__, _HOME, {"Store": "Reader", "open_store": "open_reader", "save_figure": "save"}
-)
+__getattr__, __dir__ = on_first_use(__name__, _HOME, {"save_figure": "save"})

@@ -18,6 +18,13 @@ class Status(IntEnum):
     """Killed or failed more often than it may be retried."""
 
 
+OPEN = (Status.PENDING.name, Status.RUNNING.name)
+"""Words of the states in which a trial still has steps to take."""
+
+ENDED = (Status.COMPLETE.name, Status.INFEASIBLE.name, Status.INCOMPLETE.name)
+"""Words of those in which it has none."""
+
+
 class StopReason(IntEnum):
     """Why a trial took no further step."""
 

@@ -25,8 +25,8 @@ from hvdsweep.store.workload_tables import repeats_table
 if TYPE_CHECKING:
     from hvdsweep.curves.noise import Estimates
     from hvdsweep.search import Space
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import ThroughputRow
+    from hvdsweep.store.store import Store
     from tui.snapshot import Snapshot
 
 KEPT = 200
@@ -97,7 +97,7 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
     return found
 
 
-def read(wanted: Sequence[Wanted], reader: Reader) -> Answer:
+def read(wanted: Sequence[Wanted], reader: Store) -> Answer:
     """Read tables. Workloads that are gone meanwhile are left out."""
     begun = time.monotonic()
     loaded: dict[int, Loaded] = {}

@@ -24,7 +24,7 @@ from hvdsweep.store.stages import usually
 from tui.composing.words import rank_options
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def arguments_of(sweep_id: int, changes: Changes) -> list[str]:
     return [*arguments, *rank_options(changes.np, changes.gangs, changes.slots)]
 
 
-def extent_of(sweep_id: int, reader: Reader) -> Extent:
+def extent_of(sweep_id: int, reader: Store) -> Extent:
     """What a sweep of the store asks for now. UserError where there is no such sweep any more."""
     rows = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     if not rows:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hvdsweep.charts import Axis, Chart, Series
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 Curve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 """(steps [n], losses [n])."""
@@ -78,7 +78,7 @@ class LossCurves:
         )
 
 
-def read_losses(known: Mapping[int, int], reader: Reader) -> dict[int, Curve]:
+def read_losses(known: Mapping[int, int], reader: Store) -> dict[int, Curve]:
     """The losses of each trial beyond the step known of it."""
     with reader.snapshot():
         return {trial: reader.losses(trial, after) for trial, after in known.items()}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hvdsweep.curves.doubts import Doubt
     from hvdsweep.curves.scaling_curve import Curve
     from hvdsweep.search import Space
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
     from tui.launching import Ended, Launched
 
 
@@ -51,7 +51,7 @@ def propose(
     curve: Curve,
     spaces: Mapping[int, Space],
     only: Collection[tuple[int, Doubt]] | None,
-    reader: Reader,
+    reader: Store,
 ) -> Proposal:
     """The changed sweep that answers the cautions `only` of a curve (None: all). UserError where nothing can be changed."""
     from hvdsweep.curves.remedies import remedy

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from hvdsweep.errors import HvdsweepError
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
     from tui.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Source(Protocol):
     def listen(self, tell: Callable[[Snapshot | Trouble], None]) -> None:
         """Call `tell`, from any thread, with the latest snapshot or trouble now (if any) and with every later one."""
 
-    def ask(self, question: Callable[[Reader], Answer]) -> Answer:
+    def ask(self, question: Callable[[Store], Answer]) -> Answer:
         """The answer to one question; blocks, so never on the interface's thread. UserError as the reader says."""
 
     def nudge(self) -> None:
@@ -105,7 +105,7 @@ class StoreSource:
             if self._latest is not None:
                 tell(self._latest)
 
-    def ask(self, question: Callable[[Reader], Answer]) -> Answer:
+    def ask(self, question: Callable[[Store], Answer]) -> Answer:
         with self._spare.reader() as reader:
             return question(reader)
 
@@ -172,12 +172,12 @@ class SpareReaders:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._spare: list[tuple[tuple[int, int] | None, Reader]] = []
+        self._spare: list[tuple[tuple[int, int] | None, Store]] = []
         self._closed = False
 
     @contextmanager
-    def reader(self) -> Iterator[Reader]:
-        """A reader of the file that lies there now, for the one thread that asked. UserError as `open_reader` says."""
+    def reader(self) -> Iterator[Store]:
+        """A reader of the file that lies there now, for the one thread that asked. UserError as `open_store` says."""
         identity = identity_of(self._path)
         reader = self._taken(identity)
         try:
@@ -192,8 +192,8 @@ class SpareReaders:
         if not keep:
             reader.close()
 
-    def _taken(self, identity: tuple[int, int] | None) -> Reader:
-        from hvdsweep.store.reader import open_reader
+    def _taken(self, identity: tuple[int, int] | None) -> Store:
+        from hvdsweep.opening import open_store
 
         with self._lock:
             while self._spare:
@@ -201,7 +201,7 @@ class SpareReaders:
                 if identity is not None and known == identity:
                     return reader
                 reader.close()
-        return open_reader(self._path)
+        return open_store(self._path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -217,7 +217,7 @@ class Watch:
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._clock = clock
-        self._reader: Reader | None = None
+        self._reader: Store | None = None
         self._identity: tuple[int, int] | None = None
         self._version: int | None = None
         self._read_at = float("-inf")
@@ -256,9 +256,9 @@ class Watch:
             self.close()
             self._identity = identity
         if self._reader is None:
-            from hvdsweep.store.reader import open_reader
+            from hvdsweep.opening import open_store
 
-            self._reader = open_reader(self._path)
+            self._reader = open_store(self._path)
         version = self._reader.data_version()
         now = self._clock()
         if version == self._version and not (self._running and now - self._read_at >= LIFE_SECONDS):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from textual.content import Content
 
-from tui.snapshot import ENDED, Snapshot, StudyView, SweepView
+from hvdsweep.states import ENDED
+from hvdsweep.store.status import StudyStatus, SweepStatus
+from tui.snapshot import Snapshot
 from tui.widgets.columns import Column, Row
 from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
@@ -46,7 +48,7 @@ def study_columns(bar_width: int, longest: int = 12, *, auto: bool = False) -> t
     return (*columns, Column("layout", "gangs × ranks", 13, right=True)) if auto else columns
 
 
-def sweep_row(sweep: SweepView, bar_width: int) -> Row:
+def sweep_row(sweep: SweepStatus, bar_width: int) -> Row:
     """A sweep."""
     target = sum(study.target_trials for study in sweep.studies)
     most = sum(study.most_trials for study in sweep.studies)
@@ -68,7 +70,7 @@ def sweep_row(sweep: SweepView, bar_width: int) -> Row:
     )
 
 
-def study_row(study: StudyView, names: Mapping[str, str], bar_width: int, *, auto: bool = False) -> Row:
+def study_row(study: StudyStatus, names: Mapping[str, str], bar_width: int, *, auto: bool = False) -> Row:
     """A study; `names`: workload -> a short name."""
     trials = study.trials
     running = trials["RUNNING"] + study.repeat_trials["RUNNING"]
@@ -101,7 +103,7 @@ def _done(done: int, target: int, most: int) -> str:
     return f"{count(done)}/{count(target)}" + (f" ≤{count(most)}" if most > target else "")
 
 
-def _repeats(view: SweepView | StudyView) -> str:
+def _repeats(view: SweepStatus | StudyStatus) -> str:
     """` +3/5` repeats of best trials."""
     ended = sum(view.repeat_trials[status] for status in ENDED)
     return f" +{count(ended)}/{count(view.repeats)}" if view.repeats else ""
@@ -111,7 +113,7 @@ def _progress(fraction: float, width: int, colour: str) -> Content:
     return Content.assemble(bar(fraction, width, colour), f" {int(fraction * 100):3d}%")
 
 
-def sweep_facts(sweep: SweepView, snapshot: Snapshot) -> Content:
+def sweep_facts(sweep: SweepStatus, snapshot: Snapshot) -> Content:
     """One line about the selected sweep: what to do with it where something is wrong, else where it comes from."""
     words = [plural(len(sweep.studies), "study", "studies")]
     gangs = snapshot.gangs_of(sweep.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hvdsweep.figures import paper
 from hvdsweep.states import Status
-from hvdsweep.store.reader import Reader
+from hvdsweep.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class StudyCount:
         )
 
 
-def study_counts(reader: Reader, sweep: int | None = None) -> list[StudyCount]:
+def study_counts(reader: Store, sweep: int | None = None) -> list[StudyCount]:
     """Every study of a sweep, or of all, by workload and batch size."""
     published = {
         (workload, study.batch_size): {

@@ -19,9 +19,9 @@ from hvdsweep.archive.layout import MEASUREMENTS, METADATA, OURS, STATUSES, STUD
 from hvdsweep.archive.limits import shown
 from hvdsweep.errors import UserError
 from hvdsweep.repeats import FIRST_REPEAT
-from hvdsweep.store.reader import Reader
 from hvdsweep.store.rows import StudyRow, WorkloadRow
 from hvdsweep.store.schema import quoted
+from hvdsweep.store.store import Store
 
 SPLITS = ("train", "val", "test")
 QUANTITIES = ("cross_entropy_error", "classification_error", "average_precision")
@@ -50,7 +50,7 @@ class ExportReport:
 
 
 def export_studies(
-    reader: Reader,
+    reader: Store,
     folder: str | os.PathLike[str],
     workloads: Sequence[str] = (),
     *,
@@ -88,7 +88,7 @@ def export_studies(
     return report
 
 
-def _chosen(reader: Reader, names: Sequence[str], sweep: int | None) -> list[WorkloadRow]:
+def _chosen(reader: Store, names: Sequence[str], sweep: int | None) -> list[WorkloadRow]:
     """One row per workload, the latest sweep's."""
     found = {workload.name: workload for workload in reader.workloads(sweep)}
     unknown = [name for name in names if name not in found]
@@ -118,7 +118,7 @@ def _place(root: Path, study: StudyRow) -> Path:
 
 
 def _write_study(
-    reader: Reader,
+    reader: Store,
     workload: WorkloadRow,
     study: StudyRow,
     place: Path,
@@ -198,7 +198,7 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _columns(reader: Reader, study: StudyRow) -> list[str]:
+def _columns(reader: Store, study: StudyRow) -> list[str]:
     """The metrics of the study's files: those of the files it came from, or those that it measured."""
     named = study.definition.get("columns")
     present = reader.metrics()
@@ -222,7 +222,7 @@ def _order(metric: str) -> tuple[int, int, str]:
     return first, second, metric
 
 
-def _write_measurements(reader: Reader, path: Path, trial: int, columns: Sequence[str]) -> int:
+def _write_measurements(reader: Store, path: Path, trial: int, columns: Sequence[str]) -> int:
     selected = ", ".join(["step", *map(quoted, columns)])
     rows = reader.rows(f"SELECT {selected} FROM measurements WHERE trial_id = ? ORDER BY step", (trial,))
     lines = [",".join(["step", *map(_quoted_name, columns)])]

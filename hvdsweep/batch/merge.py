@@ -102,7 +102,7 @@ class Merger:
         make_maps(conn)
 
     def merge(self, source: Path) -> None:
-        """Bring in what `source` has. UserError and RunFailed as `open_reader` says; what was brought in until then stays."""
+        """Bring in what `source` has. UserError and RunFailed as `open_store` says; what was brought in until then stays."""
         # Known by where it lies, from wherever it is named.
         source = Path(os.path.realpath(source))
         with attached(self._conn, source):

@@ -12,13 +12,14 @@ from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.identity import definition_diff
 from hvdsweep.store.connection import told
-from hvdsweep.store.reader import open_reader, read_only_uri
+from hvdsweep.store.reader import read_only_uri
+from hvdsweep.store.store import Store
 
 
 @contextmanager
 def attached(conn: sqlite3.Connection, source: Path) -> Iterator[None]:
     """In the block the store at `source` is `src`, read-only. Checked first, as whenever a store is opened."""
-    with open_reader(source):
+    with Store(source):
         pass
     conn.execute("ATTACH ? AS src", (read_only_uri(source)[0],))
     try:
@@ -49,7 +50,7 @@ def check_one_sweep(sources: Sequence[Path], database: Path) -> None:
         is_main = there and not number
         if there and not is_main and path.exists() and path.samefile(database):
             raise UserError(f"{path}: is the database to merge into. Name only the shards after it.")
-        with open_reader(path) as reader:
+        with Store(path) as reader:
             rows = reader.rows("SELECT key, name, definition FROM sweeps WHERE source = 'launch' ORDER BY id")
         sweeps = {key: (name, definition) for key, name, definition in rows}
         if not sweeps:

@@ -21,9 +21,10 @@ from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.batch.mirror import BASE, TABLES, Mirror
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.store.liveness import lives_here
-from hvdsweep.store.reader import WAIT_SECONDS, Reader, file_traces
-from hvdsweep.store.rows import Measurements, SweepRow
+from hvdsweep.store.reader import WAIT_SECONDS, file_traces
+from hvdsweep.store.rows import RECORD, SHIFT, Measurements, SweepRow
 from hvdsweep.store.schema import STATEMENTS
+from hvdsweep.store.store import Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +146,7 @@ def view_of(path: Path) -> View:
         return _views[path]
 
 
-class FolderReader(Reader):
+class FolderStore(Store):
     """A reader of all shards of a batch folder as of one store."""
 
     def _connect(self) -> None:
@@ -154,14 +155,14 @@ class FolderReader(Reader):
         self._conn = self._view.connect()
         self._conn.execute("PRAGMA query_only = 1")
         self._at_rest = None
-        self._shards: OrderedDict[int, tuple[Any, Reader]] = OrderedDict()
+        self._shards: OrderedDict[int, tuple[Any, Store]] = OrderedDict()
 
     def _renew(self) -> None:
         if not self._conn.in_transaction:
             self._view.refresh()
 
     def need_records(self) -> None:
-        """See `Reader.need_records`."""
+        """See `Store.need_records`."""
         if not self._conn.in_transaction:
             self._view.need_records()
             return
@@ -171,12 +172,12 @@ class FolderReader(Reader):
         self._conn.execute("BEGIN")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """See `Reader.rows`."""
+        """See `Store.rows`."""
         self._look_for_records(sql)
         return super().rows(sql, values)
 
     def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
-        """See `Reader.array`."""
+        """See `Store.array`."""
         self._look_for_records(sql)
         return super().array(dtype, sql, values)
 
@@ -251,7 +252,7 @@ class FolderReader(Reader):
         )
 
     @contextmanager
-    def _shard(self, trial_id: int) -> Iterator[tuple[Reader, int] | None]:
+    def _shard(self, trial_id: int) -> Iterator[tuple[Store, int] | None]:
         """(reader of the trial's shard, the trial's id there); None for a trial of which no shard has begun."""
         index, there = divmod(trial_id, BASE)
         path = self._view.folder.shard(index)
@@ -265,29 +266,27 @@ class FolderReader(Reader):
             # Replaced by a newer copy.
             kept[1].close()
             kept = None
-        kept = kept or (identity, Reader(path))
+        kept = kept or (identity, Store(path))
         self._shards[index] = kept
         while len(self._shards) > KEPT_READERS:
             self._shards.popitem(last=False)[1][1].close()
         yield kept[1], there
 
     def losses(self, trial_id: int, after: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """See `Reader.losses`."""
+        """See `Store.losses`."""
         with self._shard(trial_id) as found:
             if found is None:
                 return super().losses(trial_id, after)
             return found[0].losses(found[1], after)
 
     def measurements(self, trial_id: int) -> Measurements:
-        """See `Reader.measurements`."""
+        """See `Store.measurements`."""
         with self._shard(trial_id) as found:
             return super().measurements(trial_id) if found is None else found[0].measurements(found[1])
 
     def measured(self, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
-        """See `Reader.measured`: from the shards, trial by trial."""
+        """See `Store.measured`: from the shards, trial by trial."""
         import numpy as np
-
-        from hvdsweep.store.workload_tables import RECORD, SHIFT
 
         found = [np.empty(0, RECORD)]
         for trial in ids:

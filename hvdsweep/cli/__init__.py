@@ -243,11 +243,11 @@ def _explained(error: Exception) -> str | None:
     opened = sys.modules.get("hvdsweep.store.connection")
     if opened is None:
         return None
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
     for path in opened.OPENED:
         try:
-            with open_reader(path) as reader:
+            with open_store(path) as reader:
                 reader.explain(error)
         except HvdsweepError as found:
             return str(found)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hvdsweep.curves.measurements import BudgetCurves
     from hvdsweep.curves.table import WorkloadTable
     from hvdsweep.figures.figure import Figure
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 UNITS = {"": "steps", "step": "steps", "example": "examples", "sample": "examples", "epoch": "epochs"}
 
@@ -99,7 +99,7 @@ class AtBudget:
 
 
 def at_budgets(
-    reader: Reader, row: WorkloadRow, question: Question, budgets: Sequence[tuple[str, float]]
+    reader: Store, row: WorkloadRow, question: Question, budgets: Sequence[tuple[str, float]]
 ) -> AtBudget:
     """The workload at these (unit, number). UserError: epochs without a known number of training examples."""
     from hvdsweep.curves.measurements import best_under_budgets

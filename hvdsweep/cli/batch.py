@@ -250,9 +250,9 @@ def _wanted(
 def _speeds(db: Path) -> list[Any]:
     if not db.is_file():
         return []
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         return list(reader.throughput())
 
 

@@ -50,14 +50,14 @@ def best(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
+    from hvdsweep.opening import open_store
     from hvdsweep.store.pairs import paired
-    from hvdsweep.store.reader import open_reader
 
     preload()
     question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
     found: list[tuple[int, Curve]] = []
     problems: list[str] = []
-    with open_reader(db) as reader, paired(reader) as twin:
+    with open_store(db) as reader, paired(reader) as twin:
         choice = choose(reader, workloads, sweep)
         searches = searches_of(reader)
         for workload in choice.workloads:

@@ -19,7 +19,7 @@ from hvdsweep.errors import UserError
 if TYPE_CHECKING:
     from hvdsweep.cli.questions import Question
     from hvdsweep.curves import Costs, Curve, Throughput
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 SHOWN_IN_FULL = 4
 """With more workloads than this, and none named, there is one line for each."""
@@ -118,8 +118,8 @@ def curve(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
+    from hvdsweep.opening import open_store
     from hvdsweep.store.pairs import paired
-    from hvdsweep.store.reader import open_reader
 
     if as_csv and as_json:
         raise UserError("curve: --csv and --json exclude each other; give one of them")
@@ -140,7 +140,7 @@ def curve(
     }
     found: list[tuple[int, Curve, Costs]] = []
     problems: list[str] = []
-    with open_reader(db) as reader, paired(reader) as twin:
+    with open_store(db) as reader, paired(reader) as twin:
         choice = choose(reader, workloads, sweep)
         searches = searches_of(reader)
         speeds = _speeds(reader)
@@ -191,10 +191,10 @@ def _print_budgets(
 ) -> None:
     from hvdsweep.cli.at_budget import at_budgets, parse_budget
     from hvdsweep.cli.figure import print_figure
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
     wanted = [parse_budget(text) for text in budgets]
-    with open_reader(db) as reader, reader.snapshot():
+    with open_store(db) as reader, reader.snapshot():
         choice = choose(reader, workloads, sweep)
         for note in choice.notes:
             click.echo(note, err=True)
@@ -212,7 +212,7 @@ def _print_budgets(
             print_figure(one.figure(), only_ascii)
 
 
-def _speeds(reader: Reader) -> dict[str, list[Throughput]]:
+def _speeds(reader: Store) -> dict[str, list[Throughput]]:
     """Workload -> its measured speeds, the ones to believe last."""
     from hvdsweep.curves import Throughput
 

@@ -20,9 +20,9 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 @json_option
 def events(db: Path, sweep: int | None, last: int, after: int, as_json: bool) -> None:
     """List what happened, oldest first: runs, plans, requests, and gangs that crashed, with the reason."""
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         found = reader.events(after, sweep_id=sweep, latest=last)
     if as_json:
         print_json([vars(event) for event in found])

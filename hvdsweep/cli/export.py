@@ -45,7 +45,7 @@ def export(
     """
     from hvdsweep.archive import export_studies
     from hvdsweep.cli.workload_choice import choose
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
     def watch(report: ExportReport) -> None:
         if sys.stderr.isatty():
@@ -55,7 +55,7 @@ def export(
                 err=True,
             )
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         choice = choose(reader, workloads, sweep)
         for note in choice.notes:
             click.echo(note, err=True)

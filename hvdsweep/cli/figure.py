@@ -17,8 +17,8 @@ from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
     from hvdsweep.figures.figure import Figure
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 
 @click.command()
@@ -141,9 +141,9 @@ def figure(
         raise UserError("figure: --csv and --json exclude each other; give one of them")
     from hvdsweep.figures.own import Ask, own_figure
     from hvdsweep.figures.published import names, paper_figure
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader, reader.snapshot():
+    with open_store(db) as reader, reader.snapshot():
         if name in names():
             if workloads:
                 raise UserError(
@@ -182,7 +182,7 @@ def figure(
         print_figure(made, only_ascii)
 
 
-def _chosen(reader: Reader, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
+def _chosen(reader: Store, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
     """The workloads that are meant, of each sweep named, or else of the newest that has them."""
     found: list[WorkloadRow] = []
     for sweep in sweeps or (None,):

@@ -297,10 +297,10 @@ def _show(
 
     speeds: list[ThroughputRow] = []
     if db.exists():
-        from hvdsweep.store.reader import open_reader
+        from hvdsweep.opening import open_store
         from hvdsweep.store.throughput import here_last
 
-        with open_reader(db) as reader:
+        with open_store(db) as reader:
             speeds = here_last(reader.throughput())
     if isinstance(np, str):
         first = hosts[0].slots if hosts else None

@@ -13,8 +13,8 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import GangRow
+    from hvdsweep.store.store import Store
 
 LOOK_SECONDS = 0.3
 """How often --follow looks at the file."""
@@ -57,9 +57,9 @@ def logs(
 ) -> None:
     """Show the last lines of the logs of a gang's ranks. Run it on the machine that trains."""
     from hvdsweep.launch.logs import latest_run, log_files, read_log
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         chosen = _gang(reader, sweep, gang)
     files = latest_run(chosen.log_dir) if run else log_files(chosen.log_dir)
     if (rank is not None or follow) and not run:
@@ -110,7 +110,7 @@ def _follow(path: Path, offset: int, say: Callable[[str], None]) -> None:
         return
 
 
-def _gang(reader: Reader, sweep: int | None, gang: int | None) -> GangRow:
+def _gang(reader: Store, sweep: int | None, gang: int | None) -> GangRow:
     gangs = reader.gangs(sweep)
     if gang is not None:
         gangs = [row for row in gangs if row.id == gang]

@@ -17,8 +17,8 @@ from hvdsweep.words import goal_problem
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -94,7 +94,7 @@ def question_of(
     return Question(metric, maximize, step_budget, example_budget, num_trials, counted)
 
 
-def searches_of(reader: Reader) -> dict[int, dict[int, Mapping[str, Any]]]:
+def searches_of(reader: Store) -> dict[int, dict[int, Mapping[str, Any]]]:
     """Workload id -> batch size -> search space as the store keeps it."""
     found: dict[int, dict[int, Mapping[str, Any]]] = {}
     for study in reader.studies():
@@ -113,7 +113,7 @@ def preload() -> None:
 
 
 def answer(
-    reader: Reader,
+    reader: Store,
     workload: WorkloadRow,
     question: Question,
     goals: Sequence[float],
@@ -123,7 +123,7 @@ def answer(
     rules: Mapping[str, Any] | None = None,
     level: float | None = None,
     reference_batch_size: int | None = None,
-    twin: Reader | None = None,
+    twin: Store | None = None,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
     `answer_at_goal`.
@@ -207,7 +207,7 @@ def _note_goals(metric: str, goals: Sequence[float]) -> None:
             click.echo(f"--goal: {goal:g} {visible(problem)}", err=True)
 
 
-def _no_goal(reader: Reader, workload: WorkloadRow, question: Question) -> str:
+def _no_goal(reader: Store, workload: WorkloadRow, question: Question) -> str:
     """What to ask instead: the metric that is asked about, and how far its best trial came."""
     from hvdsweep.store.goal_answers import value_range
     from hvdsweep.words import short

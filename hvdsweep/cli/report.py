@@ -12,8 +12,8 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import SweepRow
+    from hvdsweep.store.store import Store
 
 
 @click.command()
@@ -31,11 +31,11 @@ def report(sweep: str | None, db: Path, out: Path | None, as_json: bool) -> None
 
     SWEEP is its number, its name or its file; without it, the newest. The file needs no server and no network.
     """
+    from hvdsweep.opening import open_store
     from hvdsweep.replacing import write_whole
     from hvdsweep.report import report_page
-    from hvdsweep.store.reader import open_reader
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         row = _chosen(reader, sweep)
         page = report_page(reader, row)
     if out is not None and str(out) == "-":
@@ -52,7 +52,7 @@ def report(sweep: str | None, db: Path, out: Path | None, as_json: bool) -> None
         click.echo(f"{place}: {len(page.encode()) / 1024:,.0f} KB")
 
 
-def _chosen(reader: Reader, asked: str | None) -> SweepRow:
+def _chosen(reader: Store, asked: str | None) -> SweepRow:
     sweeps = reader.sweeps()
     if not sweeps:
         raise UserError(f"{reader.path}: holds no sweep yet. `hvdsweep launch WORKLOAD` makes one.")

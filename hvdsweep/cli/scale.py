@@ -171,9 +171,9 @@ def _measure(measure: Scale, db: Path) -> Outcome:
 
 def _busy(db: Path) -> list[str]:
     """A sweep in training shares the cores: speeds will be too low."""
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         live = [sweep.name for sweep in reader.sweeps() if sweep.live]
     return [f"sweep {', '.join(live)} is being trained now: speeds will come out too low."] if live else []
 
@@ -269,9 +269,9 @@ def _failed_json(one: Failed) -> dict[str, Any]:
 def _show(db: Path, workloads: Sequence[str], only_ascii: bool, chart: bool, as_json: bool) -> None:
     """What the database holds."""
     from hvdsweep.curves.speeds import speeds
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         rows: list[ThroughputRow] = reader.throughput()
     known = list(dict.fromkeys(row.workload for row in rows))
     names = _named(db, workloads, known) if workloads else known

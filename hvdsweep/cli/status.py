@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,16 @@ import click
 
 from hvdsweep.cli.options import db_option, json_option, path_argument, print_json
 from hvdsweep.repeats import trial_name
+from hvdsweep.states import ENDED
 from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.rows import EventRow, GangRow
+    from hvdsweep.store.status import StoreStatus, StudyStatus, SweepStatus
+    from hvdsweep.store.store import Store
 
 POLL_SECONDS = 0.25
 """How often --watch asks whether anything was written; asking costs microseconds."""
@@ -43,9 +46,9 @@ COUNTS = {"running": "RUNNING", "pending": "PENDING", "diverged": "INFEASIBLE", 
 @json_option
 def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json: bool) -> None:
     """Show the progress of every sweep, and what its gangs are doing. DATABASE (or --db) may be a batch folder."""
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(path or db) as reader:
+    with open_store(path or db) as reader:
         if watch:
             try:
                 _watch(reader, sweep, as_json, lambda: time.sleep(POLL_SECONDS))
@@ -53,12 +56,12 @@ def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json:
                 # The way to leave: nothing went wrong.
                 return
         elif as_json:
-            print_json(reader.status(sweep))
+            print_json(reader.status(sweep).to_json())
         else:
             _console().print(rendered(reader.status(sweep), time.time(), every_study=sweep is not None))
 
 
-def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], None]) -> None:
+def _watch(reader: Store, sweep: int | None, as_json: bool, wait: Callable[[], None]) -> None:
     """Read whenever another process has written, or the last reading grows stale; `wait` paces the loop."""
     from contextlib import nullcontext
 
@@ -68,7 +71,7 @@ def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], 
 
         live = Live(console=console, auto_refresh=False, vertical_overflow="ellipsis")
     with live or nullcontext():
-        version, read_at, state = -1, 0.0, {}
+        version, read_at = -1, 0.0
         while True:
             now = time.time()
             latest = reader.data_version()
@@ -79,7 +82,7 @@ def _watch(reader: Reader, sweep: int | None, as_json: bool, wait: Callable[[], 
             if live is not None:
                 live.update(rendered(state, now, every_study=sweep is not None), refresh=True)
             elif changed and as_json:
-                print_json(state, line=True)
+                print_json(state.to_json(), line=True)
             elif changed:
                 # A pipe or a file: one state below the other.
                 console.print(rendered(state, now, every_study=sweep is not None))
@@ -98,30 +101,30 @@ def _console() -> Console:
     return Console(highlight=False, markup=False, width=max(console.width, PIPE_WIDTH))
 
 
-def rendered(state: dict[str, Any], now: float, *, every_study: bool = False) -> RenderableType:
-    """The object of `status --json` as tables for people; ages are counted up to `now`."""
+def rendered(state: StoreStatus, now: float, *, every_study: bool = False) -> RenderableType:
+    """The status as tables for people; ages are counted up to `now`."""
     from rich.console import Group
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for sweep in state["sweeps"]:
+    for sweep in state.sweeps:
         parts += [_headline(sweep), _studies(sweep, every_study), Text()]
-    if not state["sweeps"]:
+    if not state.sweeps:
         parts.append(Text("No sweep yet. `hvdsweep launch WORKLOAD` makes one."))
-    if state["gangs"]:
-        parts += [_gangs(state["gangs"], now), Text()]
-    if state["events"]:
-        parts.append(_events(state["events"]))
+    if state.gangs:
+        parts += [_gangs(state.gangs, now), Text()]
+    if state.events:
+        parts.append(_events(state.events))
     return Group(*parts)
 
 
-def _headline(sweep: dict[str, Any]) -> RenderableType:
+def _headline(sweep: SweepStatus) -> RenderableType:
     from rich.text import Text
 
-    trials = sweep["trials"]
-    ended = trials["COMPLETE"] + trials["INFEASIBLE"] + trials["INCOMPLETE"]
-    word = sweep["state"]
-    if word in ("RUNNING", "STOPPING") and not sweep["live"]:
+    trials = sweep.trials
+    ended = sum(trials[state] for state in ENDED)
+    word = sweep.state
+    if word in ("RUNNING", "STOPPING") and not sweep.live:
         word = "KILLED"
     style = {
         "RUNNING": "green",
@@ -131,70 +134,71 @@ def _headline(sweep: dict[str, Any]) -> RenderableType:
         "KILLED": "red",
     }.get(word, "")
     facts = [f"{ended:,} of {sum(trials.values()):,} trials ended"]
-    if sweep["repeats"]:
-        facts.append(f"{_ended(sweep):,} of {counted(sweep['repeats'], 'repeat')} ended")
-    if sweep["live"] and sweep["gangs"]:
-        facts.append(f"{counted(sweep['gangs'], 'gang')} of {counted(sweep['np'], 'rank')}")
+    if sweep.repeats:
+        facts.append(f"{_ended(sweep):,} of {counted(sweep.repeats, 'repeat')} ended")
+    if sweep.live and sweep.gangs and sweep.np:
+        facts.append(f"{counted(sweep.gangs, 'gang')} of {counted(sweep.np, 'rank')}")
     if (
-        sweep["live"]
-        and sweep["eta_seconds"]
-        and (trials["PENDING"] or trials["RUNNING"] or _ended(sweep) < sweep["repeats"])
+        sweep.live
+        and sweep.eta_seconds
+        and (trials["PENDING"] or trials["RUNNING"] or _ended(sweep) < sweep.repeats)
     ):
-        facts.append("about " + duration(sweep["eta_seconds"]) + " left")
-    if sweep["checkpoint_bytes"]:
-        facts.append(f"checkpoints: {sweep['checkpoint_bytes'] / 1e6:,.1f} MB")
+        facts.append("about " + duration(sweep.eta_seconds) + " left")
+    if sweep.checkpoint_bytes:
+        facts.append(f"checkpoints: {sweep.checkpoint_bytes / 1e6:,.1f} MB")
     if word == "KILLED":
-        imported = sweep["source"] == "import"
+        imported = sweep.source == "import"
         facts.append(
             "the import was cut short: import it again to continue"
             if imported
             else "its supervisor was killed: launch it again to continue"
         )
-    head = Text.assemble((f"Sweep {sweep['id']}", "bold"), f"  {sweep['name']}  ", (word, style))
+    head = Text.assemble((f"Sweep {sweep.id}", "bold"), f"  {sweep.name}  ", (word, style))
     return head.append("  " + " · ".join(facts))
 
 
-def _ended(view: dict[str, Any]) -> int:
+def _ended(view: SweepStatus | StudyStatus) -> int:
     """Repeats of best trials that have ended, of a sweep or a study."""
-    return sum(view["repeat_trials"][state] for state in ("COMPLETE", "INFEASIBLE", "INCOMPLETE"))
+    return sum(view.repeat_trials[state] for state in ENDED)
 
 
-def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
+def _studies(sweep: SweepStatus, every_study: bool) -> RenderableType:
     """One row per study, or per workload where those are too many; columns without any entry are left out."""
     from rich.table import Table
 
-    by_workload = len(sweep["studies"]) > STUDIES_SHOWN and not every_study
-    groups: dict[Any, list[dict[str, Any]]] = {}
-    for study in sweep["studies"]:
-        groups.setdefault(study["workload"] if by_workload else study["id"], []).append(study)
+    by_workload = len(sweep.studies) > STUDIES_SHOWN and not every_study
+    groups: dict[Any, list[StudyStatus]] = {}
+    for study in sweep.studies:
+        groups.setdefault(study.workload if by_workload else study.id, []).append(study)
     rows: list[dict[str, str]] = []
     shown = None
     for studies in groups.values():
         first = studies[0]
-        trials = {name: sum(study["trials"][name] for study in studies) for name in first["trials"]}
-        target = sum(study["target_trials"] for study in studies)
-        row = {"workload": "" if first["workload"] == shown else visible(first["workload"])}
-        shown = first["workload"]
+        trials = {name: sum(study.trials[name] for study in studies) for name in first.trials}
+        target = sum(study.target_trials for study in studies)
+        row = {"workload": "" if first.workload == shown else visible(first.workload)}
+        shown = first.workload
         if by_workload:
             row["studies"] = f"{len(studies):,}"
         else:
-            row["batch size"] = f"{first['batch_size']:,}"
+            row["batch size"] = f"{first.batch_size:,}"
         row["done"] = f"{trials['COMPLETE']:,}"
         row["target"] = f"{target:,}" if target else ""
-        least, most = (sum(study[name] for study in studies) for name in ("least_trials", "most_trials"))
+        least = sum(study.least_trials for study in studies)
+        most = sum(study.most_trials for study in studies)
         if most > least:
             row["target"] += f" ({least:,} to {most:,})"
         for name, state in COUNTS.items():
             row[name] = f"{trials[state]:,}" if trials[state] else ""
-        repeats = sum(study["repeats"] for study in studies)
+        repeats = sum(study.repeats for study in studies)
         row["repeats"] = f"{sum(map(_ended, studies)):,}/{repeats:,}" if repeats else ""
         row[""] = bar(trials["COMPLETE"], target or sum(trials.values()))
         if not by_workload:
-            seconds = first["seconds_per_trial"]
+            seconds = first.seconds_per_trial
             row["s/trial"] = "" if seconds is None else f"{seconds:.3g}"
             row["work left"] = (
-                duration(first["work_seconds"])
-                if trials["PENDING"] or trials["RUNNING"] or _ended(first) < first["repeats"]
+                duration(first.work_seconds)
+                if trials["PENDING"] or trials["RUNNING"] or _ended(first) < first.repeats
                 else ""
             )
         rows.append(row)
@@ -210,10 +214,9 @@ def _studies(sweep: dict[str, Any], every_study: bool) -> RenderableType:
     return table
 
 
-def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
+def _gangs(gangs: Sequence[GangRow], now: float) -> RenderableType:
     from rich.table import Table
 
-    from hvdsweep.store.rows import GangRow
     from hvdsweep.store.stages import start_words
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -223,19 +226,21 @@ def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
         table.add_column(name, no_wrap=name != "trains", overflow="fold")
     for gang in gangs:
         trains = progress = ""
-        if gang["trial_id"] is not None and gang["workload"] is not None:
-            trains = f"{visible(gang['workload'])} batch size {gang['batch_size']:,}, trial {trial_name(gang['number'])}"
-            progress = bar(gang["steps"], gang["train_steps"])
-        start = start_words(GangRow(**gang), now)
+        if gang.number is not None and gang.workload is not None:
+            trains = (
+                f"{visible(gang.workload)} batch size {gang.batch_size:,}, trial {trial_name(gang.number)}"
+            )
+            progress = bar(gang.steps or 0, gang.train_steps or 0)
+        start = start_words(gang, now)
         if start is not None:
             trains = start
-        heard = "" if gang["heartbeat"] is None else duration(max(now - gang["heartbeat"], 0.0)) + " ago"
+        heard = "" if gang.heartbeat is None else duration(max(now - gang.heartbeat, 0.0)) + " ago"
         table.add_row(
-            str(gang["id"]),
-            str(gang["sweep_id"]),
-            str(gang["np"]),
-            gang["host"] or "",
-            gang["state"],
+            str(gang.id),
+            str(gang.sweep_id),
+            str(gang.np),
+            gang.host or "",
+            gang.state,
             trains,
             progress,
             heard,
@@ -243,7 +248,7 @@ def _gangs(gangs: list[dict[str, Any]], now: float) -> RenderableType:
     return table
 
 
-def _events(events: list[dict[str, Any]]) -> RenderableType:
+def _events(events: Sequence[EventRow]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -251,8 +256,8 @@ def _events(events: list[dict[str, Any]]) -> RenderableType:
     for _ in range(3):
         table.add_column(overflow="fold")
     for event in events:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
-        table.add_row(Text(when, "dim"), Text(event["kind"], "dim"), Text(event["message"]))
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
+        table.add_row(Text(when, "dim"), Text(event.kind, "dim"), Text(event.message))
     return table
 
 

@@ -16,9 +16,9 @@ OUTCOMES = ("COMPLETE", "INCOMPLETE", "INFEASIBLE")
 def show_counts(db: Path, as_json: bool) -> None:
     """Print every study of the store at `db`, beside the published study of the same name where there is one."""
     from hvdsweep.archive import study_counts
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         found = study_counts(reader)
     if as_json:
         print_json(

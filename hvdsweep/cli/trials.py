@@ -17,8 +17,8 @@ from hvdsweep.visible import visible
 from hvdsweep.words import short_value
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import TrialRow
+    from hvdsweep.store.store import Store
 
 
 @click.command()
@@ -63,9 +63,9 @@ def trials(
     steps, attempts, seconds, best, goal_step, sweep, study, gang, status, stop and workload. Values may be lists (64,128),
     ranges (64..512) and powers (2^6). A bare word selects workloads whose name contains it.
     """
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         if numbers:
             _show(reader, numbers, as_json)
         else:
@@ -73,7 +73,7 @@ def trials(
 
 
 def _list(
-    reader: Reader,
+    reader: Store,
     sweep: int | None,
     text: str,
     sort: str,
@@ -132,7 +132,7 @@ def _list(
     click.echo(shown + ("; --limit 0 shows all" if len(rows) < page.total and limit else ""), err=True)
 
 
-def _show(reader: Reader, numbers: Sequence[int], as_json: bool) -> None:
+def _show(reader: Store, numbers: Sequence[int], as_json: bool) -> None:
     found = [trial_in_full(reader, number) for number in numbers]
     if as_json:
         print_json(found)
@@ -194,7 +194,7 @@ def trial_json(row: TrialRow) -> dict[str, Any]:
     return fields
 
 
-def trial_in_full(reader: Reader, number: int) -> dict[str, Any]:
+def trial_in_full(reader: Store, number: int) -> dict[str, Any]:
     """A trial with a summary of its losses and of every metric."""
     import numpy as np
 

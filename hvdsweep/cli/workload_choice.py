@@ -11,8 +11,8 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 MOST_NOTES = 3
 """Workloads of several sweeps that are named one by one."""
@@ -27,7 +27,7 @@ class Choice:
     """For stderr, one sentence each."""
 
 
-def choose(reader: Reader, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
+def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
     """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
 
     Nothing asked: all there are. A workload that several sweeps hold is taken from the newest that has a finished trial of it,
@@ -69,7 +69,7 @@ def choose(reader: Reader, asked: Sequence[str], sweep_id: int | None = None) ->
     return Choice(tuple(chosen.values()), tuple(notes))
 
 
-def _finished(reader: Reader) -> set[int]:
+def _finished(reader: Store) -> set[int]:
     """Ids of the workloads with a finished trial."""
     counts = reader.counts()
     return {
@@ -96,7 +96,7 @@ def _is_file(text: str) -> bool:
 
 
 def _of_file(
-    reader: Reader, text: str, sweep_id: int | None, held: dict[str, list[WorkloadRow]]
+    reader: Store, text: str, sweep_id: int | None, held: dict[str, list[WorkloadRow]]
 ) -> list[WorkloadRow]:
     """The workloads of the newest sweep that was launched from this file; else those that the file describes."""
     path = str(Path(text).absolute())
@@ -117,7 +117,7 @@ def _of_file(
     return found
 
 
-def _named(reader: Reader, text: str, held: dict[str, list[WorkloadRow]]) -> str:
+def _named(reader: Store, text: str, held: dict[str, list[WorkloadRow]]) -> str:
     if text in held:
         return text
     fitting = [name for name in held if name.startswith(text)] or [name for name in held if text in name]

@@ -67,7 +67,7 @@ class Repeats:
 
 def repeats_of(result: StepsToResult, table: WorkloadTable | None, level: float) -> list[Repeats | None]:
     """For each of the S studies what the repeats of its best trial say at the question that `result` answers; None where there
-    are none. `table`: the repeats of the same workload and metric (`Reader.workload_table(..., repeats=True)`)."""
+    are none. `table`: the repeats of the same workload and metric (`Store.workload_table(..., repeats=True)`)."""
     none: list[Repeats | None] = [None] * len(result.steps)
     if table is None or not len(table.study):
         return none

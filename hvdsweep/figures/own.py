@@ -18,8 +18,8 @@ from hvdsweep.figures.source import Source
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, StepsToResult, WorkloadTable
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 GOALS = (0.8, 0.9, 1.0, 1.25, 1.6)
 """Goals of `goals` where none are given, as multiples of the workload's own (divided by, where it is maximised)."""
@@ -70,7 +70,7 @@ class Ask:
         }
 
 
-def own_figure(reader: Reader, kind: str, rows: Sequence[WorkloadRow], ask: Ask | None = None) -> Figure:
+def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask | None = None) -> Figure:
     """The figure `kind` of these workloads. UserError: no workload, no such kind, or a question without an answer."""
     if kind not in KINDS:
         raise UserError(
@@ -83,7 +83,7 @@ def own_figure(reader: Reader, kind: str, rows: Sequence[WorkloadRow], ask: Ask 
     return Figure(kind, title, columns, tuple(made))
 
 
-def names_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
+def names_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
     """What tells the workloads apart: their names, and the sweep's where one name is there twice."""
     names = [row.name for row in rows]
     if len(set(names)) == len(names):
@@ -91,7 +91,7 @@ def names_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
     return [f"{name} ({sweep})" for name, sweep in zip(names, _sweeps_of(reader, rows), strict=True)]
 
 
-def _sweeps_of(reader: Reader, rows: Sequence[WorkloadRow]) -> list[str]:
+def _sweeps_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
     """The names of the workloads' sweeps; their numbers where two have one name."""
     sweeps = {sweep.id: sweep.name for sweep in reader.sweeps()}
     if len({sweeps[row.sweep_id] for row in rows}) < len({row.sweep_id for row in rows}):

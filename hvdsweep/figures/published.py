@@ -15,10 +15,10 @@ from hvdsweep.figures.source import Absent, Source
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, WorkloadTable
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 
-def paper_figure(reader: Reader, name: str, sweep: int | None = None) -> Figure:
+def paper_figure(reader: Store, name: str, sweep: int | None = None) -> Figure:
     """Figure `name` ("1" to "11") from the newest sweep that has each workload, or from one sweep alone.
 
     Panels without data, and lines that a panel lacks, say so. Where a study has fewer COMPLETE trials than the paper

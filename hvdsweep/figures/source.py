@@ -16,8 +16,8 @@ from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Rules, WorkloadTable
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.store import Store
 
 
 class Absent(Exception):
@@ -27,7 +27,7 @@ class Absent(Exception):
 class Source:
     """A store as a maker of figures sees it: the newest sweep that has a workload, or one sweep alone."""
 
-    def __init__(self, reader: Reader, sweep: int | None = None) -> None:
+    def __init__(self, reader: Store, sweep: int | None = None) -> None:
         self.reader = reader
         self.sweep = sweep
         self._tables: dict[tuple[int, str | None, bool | None], WorkloadTable] = {}

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 
 from hvdsweep.launch.sweeps import not_at_work
 from hvdsweep.process_id import ProcessId
+from hvdsweep.states import ENDED, OPEN
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.runs import begin_run, gang_state, sign_in
 from hvdsweep.store.schema import SEARCH_TRIAL
-
-OPEN = ("PENDING", "RUNNING")
-ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
 
 
 @dataclass(frozen=True)
@@ -237,7 +235,7 @@ class Ledger:
                 continue
             # From the index alone, however many trials a study has.
             ids = self.conn.execute(
-                "SELECT id FROM trials WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE', 'INCOMPLETE')",
+                f"SELECT id FROM trials WHERE study_id = ? AND status IN {ENDED}",
                 (study,),
             ).fetchall()
             new = [trial for (trial,) in ids if trial not in reported]
@@ -252,17 +250,6 @@ class Ledger:
             (trial,),
         ).fetchone()
         return Ended(*row)
-
-    def trained_seconds(self, trial: Ended) -> float | None:
-        """Seconds that the steps of a trial take by the speed of its gang, compiling left out; None where no speed is known."""
-        row = self.conn.execute(
-            "SELECT h.steps_per_second FROM trials t JOIN gangs g ON g.id = t.gang_id"
-            " JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id"
-            " JOIN throughput h ON h.workload = w.name AND h.batch_size = s.batch_size AND h.np = g.np"
-            " AND h.host IS g.host AND h.source = 'trial' WHERE t.id = ? ORDER BY h.time DESC LIMIT 1",
-            (trial.id,),
-        ).fetchone()
-        return None if row is None else trial.steps / row[0]
 
     def set_aside(self) -> list[Ended]:
         """The INCOMPLETE trials of the sweep."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Canvas, Chart
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 LEAST_SECONDS = 1.0
 """The store is asked at most this often,"""
@@ -29,7 +29,7 @@ class LiveCurve:
         self._store = store
         self._sweep = sweep
         self._clock = clock
-        self._reader: Reader | None = None
+        self._reader: Store | None = None
         self._chart: Chart | None = None
         self._next = float("-inf")
         self.points = 0
@@ -59,12 +59,12 @@ class LiveCurve:
 
     def _read(self) -> Chart | None:
         from hvdsweep.charts import Axis, Chart, Series
+        from hvdsweep.opening import open_store
         from hvdsweep.states import Status
         from hvdsweep.store.goal_answers import answer_at_goal
-        from hvdsweep.store.reader import open_reader
 
         if self._reader is None:
-            self._reader = open_reader(self._store)
+            self._reader = open_store(self._store)
         with self._reader.snapshot() as reader:
             workloads = [workload for workload in reader.workloads() if workload.sweep_id == self._sweep]
             # A running trial that has reached the goal counts: it will end in no more steps than these.

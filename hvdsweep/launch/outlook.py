@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from hvdsweep.launch.estimate import Pace, Work, remaining
 from hvdsweep.launch.events import Event, ProgressEvent, StudyProgress
-from hvdsweep.launch.ledger import Ended, Ledger, View
+from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.store.paces import paces_of
+from hvdsweep.time_left import Work, remaining
 
 TELL_SECONDS = 1.0
 
 
 class Outlook:
-    """Keeps each study's pace."""
+    """Reads from the store how long trials take."""
 
     def __init__(
         self,
@@ -25,24 +26,9 @@ class Outlook:
         self._most = most
         self._ledger = ledger
         self._clock = clock
-        self._paces: dict[int, Pace] = {}
         self._told = float("-inf")
         self.gangs_of: Callable[[int], int | None] = lambda study: None
         """Gangs side by side that a study is left to under `--np auto`."""
-
-    def start(self, ended: Iterable[Ended]) -> None:
-        """Count the trials of earlier runs."""
-        for trial in ended:
-            self.count(trial)
-
-    def count(self, trial: Ended) -> None:
-        """Count a trial that has ended."""
-        if trial.seconds is not None:
-            pace = self._paces.setdefault(trial.study, Pace())
-            complete = trial.status == "COMPLETE"
-            # A study's first trial also compiles, and where trials stop when beaten it is the longest as well.
-            trained = self._ledger.trained_seconds(trial) if complete and not pace.complete else None
-            pace.add(trial.seconds, complete, trained)
 
     def tell(self, view: View, gangs: int, report: Callable[[Event], None]) -> None:
         """Report the progress, unless that was done less than a second ago."""
@@ -78,9 +64,10 @@ class Outlook:
                     self.gangs_of(study.id),
                 )
             )
-        etas, eta = remaining(works, self._paces, max(1, gangs))
+        paces = paces_of(lambda sql, values: self._ledger.conn.execute(sql, values).fetchall(), started)
+        each, eta = remaining(works, paces, max(1, gangs))
         rows = []
-        for study, seconds in zip(studies, etas, strict=True):
+        for study, left in zip(studies, each, strict=True):
             counts = view.counts[study.id]
             repeated, repeats = self._ledger.repeats(view, study)
             settled = counts.get("COMPLETE", 0) + counts.get("INCOMPLETE", 0) + repeated
@@ -96,7 +83,7 @@ class Outlook:
                     running=view.count_of(study.id, "RUNNING"),
                     pending=view.count_of(study.id, "PENDING"),
                     fraction=(settled + started[study.id]) / whole if whole else 1.0,
-                    eta_seconds=seconds,
+                    eta_seconds=left.seconds,
                     repeats=repeats,
                     repeats_done=repeated,
                 )

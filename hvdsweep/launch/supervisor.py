@@ -202,7 +202,7 @@ class Supervisor:
         if self._rounds.active:
             self._next_round()
         view = self._top_up(self._ledger.view(()))
-        self._outlook.start(self._ledger.newly_ended(view))
+        self._ledger.newly_ended(view)
         if settings.slots is None:
             assign(self._conn, self._sweep, {})
         else:
@@ -432,7 +432,6 @@ class Supervisor:
             else:
                 self._aside_in_a_row.clear()
                 self._slots.encourage()
-            self._outlook.count(ended)
             self._announce.trial(ended)
 
     def _finish(self, view: View) -> Outcome:

@@ -17,8 +17,8 @@ from hvdsweep.states import Status
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, WorkloadTable
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import EventRow, StudyRow, SweepRow, ThroughputRow, WorkloadRow
+    from hvdsweep.store.store import Store
 
 EVENTS = 40
 """Last events of the sweep that are told."""
@@ -70,7 +70,7 @@ class Contents:
         return found
 
 
-def gather(reader: Reader, sweep: SweepRow) -> Contents:
+def gather(reader: Store, sweep: SweepRow) -> Contents:
     """Everything about `sweep`. A workload without an answer says why; nothing here fails for lack of data."""
     source = Source(reader, sweep.id)
     studies = reader.studies(sweep.id)

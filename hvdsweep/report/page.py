@@ -28,11 +28,11 @@ from hvdsweep.visible import visible_html as escape
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import SweepRow
+    from hvdsweep.store.store import Store
 
 
-def report_page(reader: Reader, sweep: SweepRow) -> str:
+def report_page(reader: Store, sweep: SweepRow) -> str:
     """The whole page about `sweep`."""
     with reader.snapshot():
         contents = gather(reader, sweep)

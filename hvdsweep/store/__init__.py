@@ -12,8 +12,6 @@ from hvdsweep.lazy import on_first_use
 if TYPE_CHECKING:
     from hvdsweep.store.connection import connect, transaction
     from hvdsweep.store.plans import Recovered, SavedSweep, recover, requeue, save_plan, top_up
-    from hvdsweep.store.reader import Reader, open_reader
-    from hvdsweep.store.reader import open_reader as open_store
     from hvdsweep.store.rows import TrialFilter
     from hvdsweep.store.runs import (
         beat,
@@ -25,16 +23,17 @@ if TYPE_CHECKING:
         new_gang,
         request_stop,
     )
+    from hvdsweep.store.store import Store
     from hvdsweep.store.throughput import record_throughput
     from hvdsweep.store.writer import Claim, Final, Reply, TrialUpdate, TrialWriter
 
 __all__ = [
     "Claim",
     "Final",
-    "Reader",
     "Recovered",
     "Reply",
     "SavedSweep",
+    "Store",
     "TrialFilter",
     "TrialUpdate",
     "TrialWriter",
@@ -46,8 +45,6 @@ __all__ = [
     "gang_state",
     "is_live",
     "new_gang",
-    "open_reader",
-    "open_store",
     "record_throughput",
     "recover",
     "request_stop",
@@ -60,7 +57,6 @@ __all__ = [
 _HOME = {
     "connection": ("connect", "transaction"),
     "plans": ("Recovered", "SavedSweep", "recover", "requeue", "save_plan", "top_up"),
-    "reader": ("Reader", "open_reader"),
     "rows": ("TrialFilter",),
     "runs": (
         "beat",
@@ -72,9 +68,10 @@ _HOME = {
         "new_gang",
         "request_stop",
     ),
+    "store": ("Store",),
     "throughput": ("record_throughput",),
     "writer": ("Claim", "Final", "Reply", "TrialUpdate", "TrialWriter"),
 }
-"""Module -> the public names it holds. `open_store` is `open_reader` under the name of the Python API."""
+"""Module -> the public names it holds."""
 
-__getattr__, __dir__ = on_first_use(__name__, _HOME, {"open_store": "open_reader"})
+__getattr__, __dir__ = on_first_use(__name__, _HOME)

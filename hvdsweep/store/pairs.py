@@ -8,22 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from hvdsweep.store.reader import Reader, open_reader
+from hvdsweep.store.reader import Reader
 
 ATTEMPTS = 5
 """How often a second reader tries to come to the same state before it is left out: writers commit about once a second."""
 
 Answer = TypeVar("Answer")
+One = TypeVar("One", bound=Reader)
 
 
 @contextmanager
-def paired(reader: Reader) -> Iterator[Reader | None]:
+def paired(reader: One) -> Iterator[One | None]:
     """In the block `reader` is a snapshot, and what this yields is a second reader of the very same one.
 
     None where the file was written again and again at the wrong moment. Keep it short, as any snapshot.
     """
     reader.need_records()
-    with open_reader(reader.path) as twin:
+    with type(reader)(reader.path) as twin:
         for _ in range(ATTEMPTS):
             version = twin.data_version()
             with ExitStack() as both:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
+from hvdsweep.store.schema import LARGEST_STEP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,3 +220,15 @@ class Measurements:
     """[N], updates done before each."""
     values: Mapping[str, npt.NDArray[np.float64]]
     """Metric -> [N]; NaN where it was not measured or not a number. Only metrics measured at least once."""
+
+
+SHIFT = 32
+"""Bits of a step. Python spends its time per column it fetches: trial and step travel as one integer."""
+
+assert LARGEST_STEP < 1 << SHIFT
+
+KEY = f"(r.trial_id << {SHIFT}) | r.step"
+"""SQL: trial and step of a row `r`."""
+
+RECORD = [("key", "i8"), ("value", "f8")]
+"""The numpy type of what was measured: KEY and a value."""

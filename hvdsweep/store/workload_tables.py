@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
-from hvdsweep.store.schema import LARGEST_STEP, SEARCH_TRIAL, naturally_maximised, quoted
+from hvdsweep.store.rows import KEY, RECORD, SHIFT
+from hvdsweep.store.schema import SEARCH_TRIAL, naturally_maximised
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
@@ -22,27 +22,6 @@ if TYPE_CHECKING:
 
 PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_entropy_error")
 """The metric asked about where neither the question nor the sweep names one: the first of these that was measured."""
-
-SHIFT = 32
-"""Bits of a step. Python spends its time per column it fetches: trial and step travel as one integer."""
-
-assert LARGEST_STEP < 1 << SHIFT
-
-KEY = f"(r.trial_id << {SHIFT}) | r.step"
-
-RECORD = np.dtype([("key", "i8"), ("value", "f8")])
-
-
-def measured(reader: Reader, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
-    """RECORD of every finite measurement of these trials, by trial and step."""
-    name = quoted(metric)
-    return reader.array(
-        RECORD,
-        f"SELECT {KEY.replace('r.', 'm.')}, m.{name} FROM json_each(?) AS wanted"
-        f" CROSS JOIN measurements m ON m.trial_id = wanted.value WHERE abs(m.{name}) < 9e999"
-        " ORDER BY m.trial_id, m.step",
-        (json.dumps(list(ids)),),
-    )
 
 
 def workload_table(
@@ -53,7 +32,7 @@ def workload_table(
     maximize: bool | None,
     repeats: bool = False,
 ) -> WorkloadTable:
-    """See `Reader.workload_table`."""
+    """See `Store.workload_table`."""
     with reader.snapshot():
         return _table(
             reader, workload, metric, sweep, maximize, f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL

@@ -21,11 +21,11 @@ def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> Lo
 
     UserError where there is no such sweep, where it was imported, or where an override does not fit.
     """
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
     if not db.exists():
         raise UserError(f"{db}: does not exist; --sweep names a sweep of a database (--db)")
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         rows = reader.rows("SELECT name, file, definition FROM sweeps WHERE id = ?", (sweep,))
         sources = reader.rows(
             "SELECT s.definition FROM studies s JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? LIMIT 1",
@@ -46,9 +46,9 @@ def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> Lo
 def check_same(db: Path, sweep: int, plan: Plan) -> None:
     """UserError unless `plan` is that of sweep `sweep` of the store: its own code or data may have changed since."""
     from hvdsweep.identity import definition_diff
-    from hvdsweep.store.reader import open_reader
+    from hvdsweep.opening import open_store
 
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         ((key, written),) = reader.rows("SELECT key, definition FROM sweeps WHERE id = ?", (sweep,))
     if key != plan.key:
         changed = "; ".join(definition_diff(json.loads(written), plan.definition)) or "hvdsweep's version"

@@ -6,14 +6,15 @@ import json
 import math
 from pathlib import Path
 
-from hvdsweep.store import TrialFilter, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import TrialFilter
 from tests.archive.generator import Study
 
 
 def differences(database: Path, studies: list[Study]) -> list[str]:
     """What the store lacks, has too much of, or has wrong; empty where it holds exactly `studies`."""
     found: list[str] = []
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         rows = {(row.workload, row.batch_size): row for row in reader.studies()}
         planted = {(study.workload, study.batch_size): study for study in studies}
         found += [f"study {key} should not be there" for key in rows.keys() - planted.keys()]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.archive import import_archive
-from hvdsweep.store import open_reader
-from hvdsweep.store.reader import Reader
+from hvdsweep.opening import open_store
+from hvdsweep.store.store import Store
 from tests.archive.generator import Study, files, planted, write_folder
 
 
@@ -35,7 +35,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
 
 
 @pytest.fixture
-def reader(imported: Path) -> Iterator[Reader]:
+def reader(imported: Path) -> Iterator[Store]:
     """Opened for reading."""
-    with open_reader(imported) as reader:
+    with open_store(imported) as reader:
         yield reader

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hvdsweep import curves
 from hvdsweep.archive import import_archive
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status
-from hvdsweep.store import open_reader
 from hvdsweep.store.goal_answers import answer_at_goal
-from hvdsweep.store.reader import Reader
+from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.generator import files, planted, write_folder
 
@@ -60,7 +60,7 @@ def test_steps_to_result(
     metric = metric_of(workload, split)
     if workload.startswith("solution") and split == "test":
         return
-    with open_reader(imported) as reader:
+    with open_store(imported) as reader:
         row = next(row for row in reader.workloads() if row.name == workload)
         asked = {"step_budget": step_budget, "example_budget": example_budget, "num_trials": num_trials}
         try:
@@ -87,7 +87,7 @@ def test_best_measurement(tmp_path: Path, folder: Path, workload: str, records: 
         metric = metric_of(workload, split)
         _, table = slow.load_workload(folder / workload)
         for budget in (None, 100, 0):
-            with open_reader(tmp_path / "x.db") as reader:
+            with open_store(tmp_path / "x.db") as reader:
                 best = curves.best_measurements(reader.workload_table(workload, metric), step_budget=budget)
             found = {
                 int(size): (float(best.value[i]), int(best.step[i]), int(best.table.number[best.trial[i]]))
@@ -98,7 +98,7 @@ def test_best_measurement(tmp_path: Path, folder: Path, workload: str, records: 
 
 
 @pytest.mark.parametrize("workload", NAMES)
-def test_budget_lines(reader: Reader, folder: Path, workload: str) -> None:
+def test_budget_lines(reader: Store, folder: Path, workload: str) -> None:
     """A batch size enters a line only if its training steps reach the budget; wall-time studies enter none (8.8)."""
     metric, maximize = metric_of(workload), workload.startswith("open")
     documents, table = slow.load_workload(folder / workload)
@@ -117,7 +117,7 @@ def test_budget_lines(reader: Reader, folder: Path, workload: str) -> None:
                 assert got == wanted[size][0] if enters else math.isnan(got)
 
 
-def test_metaparameters(reader: Reader, folder: Path) -> None:
+def test_metaparameters(reader: Store, folder: Path) -> None:
     """The effective learning rate of the trial that reached the goal first, and the two heuristics from there (8.6)."""
     workload, goal = NAMES[0], 0.3
     documents, table = slow.load_workload(folder / workload)
@@ -136,7 +136,7 @@ def test_metaparameters(reader: Reader, folder: Path) -> None:
     np.testing.assert_allclose(root, [rates[start] * math.sqrt(size / start) for size in sizes])
 
 
-def test_scatter(reader: Reader, folder: Path) -> None:
+def test_scatter(reader: Store, folder: Path) -> None:
     """Each trial of a study: reached, not reached, infeasible; the steps-to-result trial is the star (8.7)."""
     workload, goal, size = NAMES[0], 0.3, 16
     metric = metric_of(workload)
@@ -165,7 +165,7 @@ def test_scatter(reader: Reader, folder: Path) -> None:
         assert by_number[trial] == (parameters["learning_rate"], 1 - parameters["momentum"])
 
 
-def test_split(reader: Reader, folder: Path) -> None:
+def test_split(reader: Store, folder: Path) -> None:
     """Split by a metaparameter, a trial without it counting as 0, as Figure 7 does."""
     workload, goal = NAMES[0], 0.4
     metric = metric_of(workload)
@@ -182,7 +182,7 @@ def test_split(reader: Reader, folder: Path) -> None:
         assert steps_of(curves.steps_to_result(part, goal)) == slow.steps_to_result(rows, metric, goal)
 
 
-def test_infeasible_share(reader: Reader, folder: Path) -> None:
+def test_infeasible_share(reader: Store, folder: Path) -> None:
     """The stability map counts the trials of the files."""
     workload = NAMES[0]
     documents, _ = slow.load_workload(folder / workload, ("COMPLETE", "INFEASIBLE"))
@@ -205,7 +205,7 @@ def test_any_archive(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Non
     studies = planted(seed, trials=4, wide=seed % 3 == 0)
     root = write_folder(tmp_path, files(studies))
     import_archive(root, tmp_path / "x.db", aside=False)
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         for workload in {study.workload for study in studies}:
             metric, maximize = metric_of(workload), workload.startswith("open")
             try:

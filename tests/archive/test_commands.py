@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from hvdsweep.archive import ImportReport, import_archive
 from hvdsweep.cli import group
-from hvdsweep.store import open_reader
+from hvdsweep.opening import open_store
 from tests.archive.compare import differences
 from tests.archive.generator import files, planted, write_folder, write_tar
 from tests.limits import without_progress
@@ -117,7 +117,7 @@ def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         import_archive(folder, database, aside=False, watch=interrupt)
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         (sweep,) = reader.sweeps()
         assert (sweep.state, len(reader.trials().rows)) == ("IDLE", 8)
     assert import_archive(folder, database, aside=False).trials_imported == 4

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hvdsweep.archive import import_archive, study_counts
 from hvdsweep.cli import group
 from hvdsweep.figures import paper
-from hvdsweep.store import open_reader
+from hvdsweep.opening import open_store
 from tests.archive.generator import add
 
 STATUSES = ("COMPLETE", "INCOMPLETE", "INFEASIBLE")
@@ -67,7 +67,7 @@ def test_counts_of_every_study(tmp_path: Path) -> None:
     write_counted(tmp_path / "a.tar", planted)
     report = import_archive(tmp_path / "a.tar", tmp_path / "x.db", aside=False)
     assert (report.problems, report.studies_new) == ([], 454)
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         found = study_counts(reader)
         by_status = reader.rows("SELECT status, count(*) FROM trials GROUP BY 1 ORDER BY 1")
     command = CliRunner().invoke(

@@ -18,7 +18,8 @@ from hvdsweep.archive import ImportReport, import_archive
 from hvdsweep.archive.layout import parse_study, parse_trial
 from hvdsweep.archive.measurements import Headers, parse, split
 from hvdsweep.errors import UserError
-from hvdsweep.store import connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
 from hvdsweep.store.maintenance import check
 from tests.archive.compare import differences
 from tests.archive.generator import METRICS, Study, Trial, add, files, planted, write_folder, write_tar
@@ -404,7 +405,7 @@ def test_bytes_at_random(tmp_path_factory: pytest.TempPathFactory, data: st.Data
     if not report.sweep_id:
         assert not (tmp_path / "x.db").exists()
         return
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         for trial in reader.trials().rows:
             assert trial.status.name in ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
         assert len(reader.trials().rows) == report.trials_imported
@@ -523,7 +524,7 @@ def test_an_archive_without_a_study_changes_nothing(tmp_path: Path) -> None:
         import_archive(tmp_path / "empty", tmp_path / "x.db", name="other", aside=False)
         assert list(conn.iterdump()) == before
     import_archive(tmp_path / "empty", tmp_path / "x.db", name="mine", aside=False)
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         assert [sweep.name for sweep in reader.sweeps()] == ["mine"]
         assert len(reader.studies()) == 1
     conn = connect(tmp_path / "x.db")

@@ -11,9 +11,10 @@ import pytest
 from hvdsweep.archive import export_studies, import_archive
 from hvdsweep.archive.layout import configs_of, search_of
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.search import Choice, Fixed, Range, Space
-from hvdsweep.store import connect, open_reader, transaction
-from hvdsweep.store.reader import Reader
+from hvdsweep.store import connect, transaction
+from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.compare import differences
 from tests.archive.generator import Study
@@ -21,7 +22,7 @@ from tests.archive.generator import Study
 STATUSES = ("COMPLETE", "INCOMPLETE", "INFEASIBLE")
 
 
-def test_export_after_import(tmp_path: Path, reader: Reader, folder: Path, studies: list[Study]) -> None:
+def test_export_after_import(tmp_path: Path, reader: Store, folder: Path, studies: list[Study]) -> None:
     """Read by pandas as the authors' code reads it, with its default parser, every number is what it was."""
     report = export_studies(reader, tmp_path)
     assert (report.studies, report.trials) == (len(studies), sum(len(study.trials) for study in studies))
@@ -46,7 +47,7 @@ def test_export_after_import(tmp_path: Path, reader: Reader, folder: Path, studi
         )
 
 
-def test_import_after_export(tmp_path: Path, reader: Reader, studies: list[Study]) -> None:
+def test_import_after_export(tmp_path: Path, reader: Store, studies: list[Study]) -> None:
     """An export imports again as the same trials and values."""
     export_studies(reader, tmp_path / "out")
     report = import_archive(tmp_path / "out", tmp_path / "x.db", aside=False)
@@ -99,7 +100,7 @@ def own(tmp_path: Path) -> Path:
 
 def test_own_sweep(tmp_path: Path, own: Path) -> None:
     """A sweep of our own becomes studies with the layout's types and scales; trials that have not ended are left out."""
-    with open_reader(own) as reader:
+    with open_store(own) as reader:
         report = export_studies(reader, tmp_path / "out", ["digits/fc_128/momentum"])
     assert (report.trials, report.unfinished, report.rows) == (3, 2, 6)
     study = tmp_path / "out/digits/fc_128/momentum/64"
@@ -127,11 +128,11 @@ def test_own_sweep(tmp_path: Path, own: Path) -> None:
 
 def test_own_sweep_and_back(tmp_path: Path, own: Path) -> None:
     """Goal, direction, training examples and weights survive a way through the layout; so does the answer."""
-    with open_reader(own) as reader:
+    with open_store(own) as reader:
         export_studies(reader, tmp_path / "out")
         before = reader.workloads()[0]
     import_archive(tmp_path / "out", tmp_path / "back.db", aside=False)
-    with open_reader(tmp_path / "back.db") as reader:
+    with open_store(tmp_path / "back.db") as reader:
         after = reader.workloads()[0]
         table = reader.workload_table(after.name)
     for name in ("name", "metric", "goal", "maximize", "train_examples", "parameters"):
@@ -170,7 +171,7 @@ def test_listed_points() -> None:
     }
 
 
-def test_what_is_there_is_kept(tmp_path: Path, reader: Reader) -> None:
+def test_what_is_there_is_kept(tmp_path: Path, reader: Store) -> None:
     """A study that is there is not touched unless asked; asked, it is replaced whole."""
     name = "mnist/simple_cnn_base/sgd"
     export_studies(reader, tmp_path, [name])
@@ -189,7 +190,7 @@ def test_names_that_make_no_path(tmp_path: Path, own: Path) -> None:
     conn = connect(own)
     conn.execute("UPDATE workloads SET name = '../../up/fc/sgd'")
     conn.close()
-    with open_reader(own) as reader:
+    with open_store(own) as reader:
         with pytest.raises(UserError, match="cannot be a folder"):
             export_studies(reader, tmp_path / "out")
         with pytest.raises(UserError, match="workload: nobody: is not in the database"):

@@ -14,10 +14,11 @@ from hvdsweep.archive.published import NAME
 from hvdsweep.archive.tars import read_tar
 from hvdsweep.curves import curve
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
 from hvdsweep.store.maintenance import check
-from hvdsweep.store.reader import Reader
 from hvdsweep.store.schema import quoted
+from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.compare import differences
 from tests.archive.generator import METRICS, Study, Trial, files, planted, write_folder, write_tar
@@ -117,14 +118,14 @@ def test_one_trial(tmp_path: Path, folder: Path, studies: list[Study]) -> None:
     assert differences(tmp_path / "x.db", [alone]) == []
 
 
-def test_sweep_is_told_as_imported(reader: Reader) -> None:
+def test_sweep_is_told_as_imported(reader: Store) -> None:
     """One sweep, done, of source import, with its archive and an event."""
     (sweep,) = reader.sweeps()
     assert (sweep.name, sweep.source, sweep.state, sweep.live) == (NAME, "import", "DONE", False)
     assert [event.kind for event in reader.events()] == ["import"]
 
 
-def test_goals(reader: Reader) -> None:
+def test_goals(reader: Store) -> None:
     """Workloads have the paper's goal, direction and number of training examples."""
     found = {row.name: (row.metric, row.goal, row.maximize, row.train_examples) for row in reader.workloads()}
     error = "val/classification_error"
@@ -182,7 +183,7 @@ def test_every_digit(tmp_path: Path) -> None:
     rows = "".join(f"{step},{text}\n" for step, text in enumerate(texts))
     contents[f"{study.path}/1/measurements.csv"] = f"step,{METRICS[0]}\n{rows}".encode()
     import_archive(write_folder(tmp_path, contents), tmp_path / "x.db", aside=False)
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         assert reader.measurements(1).values[METRICS[0]].tolist() == [float(text) for text in texts]
 
 
@@ -197,7 +198,7 @@ def test_columns_differ_between_trials(tmp_path: Path) -> None:
     contents[f"{study.path}/3/measurements.csv"] = b'"step","val/b"\n9,"4"\n0,3\n\n'
     report = import_archive(write_folder(tmp_path, contents), tmp_path / "x.db", aside=False)
     assert not report.problems
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         found = []
         for trial in reader.trials(sort="number").rows:
             measured = reader.measurements(trial.id)
@@ -209,7 +210,7 @@ def test_columns_differ_between_trials(tmp_path: Path) -> None:
     ]
 
 
-def test_search_spaces(reader: Reader) -> None:
+def test_search_spaces(reader: Store) -> None:
     """parameter_configs become search spaces, so that boundary warnings work on published studies too."""
     study = next(study for study in reader.studies() if study.batch_size == 1024)
     assert study.search == {
@@ -312,7 +313,7 @@ def test_the_last_step_that_fits_comes_back(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "in", files([made]))
     report = import_archive(folder, tmp_path / "x.db", aside=False)
     assert report.problems == []
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         table = reader.workload_table("mnist/simple_cnn_base/sgd", METRICS[3])
     assert table.record_step.tolist() == [0, 2**32 - 1] * 2
     assert curve(table, 0.01).steps == [2**32 - 1]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.archive import import_archive
-from hvdsweep.store import connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
 from hvdsweep.store.maintenance import check
 from tests.archive.compare import differences
 from tests.archive.generator import files, planted, write_folder, write_tar
@@ -69,7 +70,7 @@ def test_killed_and_again(tmp_path: Path, place: str, container: str) -> None:
         conn = connect(database)
         assert check(conn) == []
         conn.close()
-        with open_reader(database) as reader:
+        with open_store(database) as reader:
             (sweep,) = reader.sweeps()
             assert (sweep.state, sweep.live) == ("RUNNING", False)
             now = len(reader.trials().rows)
@@ -111,5 +112,5 @@ def test_the_reading_process_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(RunFailed, match="exit status 1; what was imported so far is kept"):
             import_archive(source, tmp_path / database, name="in")
     assert not (tmp_path / "new.db").exists()
-    with open_reader(tmp_path / "x.db") as reader:
+    with open_store(tmp_path / "x.db") as reader:
         assert reader.sweeps()[0].state == "IDLE"

@@ -25,7 +25,8 @@ from hvdsweep.batch.sources import check_one_sweep, sources_of
 from hvdsweep.cli import group
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.sweeps import introduce
-from hvdsweep.store import connect, open_reader, save_plan
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect, save_plan
 from hvdsweep.store.content import SINCE
 from hvdsweep.store.maintenance import check
 from tests.batch.sweeps import Worker, content, outcome, plan_of, shards_of, train
@@ -69,13 +70,13 @@ def test_merged_shards_are_the_store_of_one_machine(trained, tmp_path):
         again = merged(main, order)
         assert (again.copied, again.present, again.conflicts) == (0, len(wanted["trials"]), [])
         assert main.read_bytes() == before
-    with open_reader(main) as reader:
+    with open_store(main) as reader:
         assert [sweep.state for sweep in reader.sweeps()] == ["DONE"]
         speeds = sum(row.steps for row in reader.throughput())
         gangs = {row.gang_id for row in reader.trials().rows}
         assert {gang.id for gang in reader.gangs()} == gangs
         assert {gang.state for gang in reader.gangs()} == {"STOPPED"}
-    with open_reader(whole) as reader:
+    with open_store(whole) as reader:
         assert speeds == sum(row.steps for row in reader.throughput())
 
 
@@ -186,7 +187,7 @@ def test_two_results_for_one_trial_are_reported_and_the_first_stays(tmp_path, st
         assert f"{first} and {other} differ" in str(report.conflicts[0])
         assert "digits/fc_128/sgd, batch size 8, trial 0" in str(report.conflicts[0])
     assert content(main) == before
-    with open_reader(main) as reader:
+    with open_store(main) as reader:
         assert sum(row.kind == "conflict" for row in reader.events()) == 2
     run = CliRunner().invoke(group, ["merge", str(main), str(other)])
     assert run.exit_code == 1
@@ -311,7 +312,7 @@ def test_a_million_losses_arrive_to_the_last_bit(tmp_path):
     worker.close()
     report = merged(tmp_path / "main.db", [worker.path])
     assert report.losses == 1_000_000
-    with open_reader(tmp_path / "main.db") as reader:
+    with open_store(tmp_path / "main.db") as reader:
         for trial in reader.trials().rows:
             steps, values = reader.losses(trial.id)
             assert np.array_equal(values, losses[trial.number])

@@ -9,7 +9,8 @@ import pytest
 
 from hvdsweep.batch.scratch import Scratch
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import begin_run, checkpoints, connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import begin_run, checkpoints, connect
 from tests.batch.sweeps import Worker, content, plan_of
 
 
@@ -22,7 +23,7 @@ def places(tmp_path) -> tuple[Path, Path]:
 
 
 def ended(path: Path) -> int:
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         return sum(row.status.name == "COMPLETE" for row in reader.trials().rows)
 
 

@@ -14,7 +14,8 @@ from hvdsweep.batch.merge import Merger, MergeReport
 from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
 from hvdsweep.errors import UserError
-from hvdsweep.store import begin_run, connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import begin_run, connect
 from hvdsweep.store.schema import STATEMENTS
 from tests.batch.sweeps import Worker, outcome, plan_of, shards_of
 from tui.snapshot import Snapshot
@@ -62,7 +63,7 @@ def test_a_folder_answers_as_the_merged_database(finished):
     """Trials, curves, losses and measurements of every trial, speeds and counts are those of the merge."""
     path, main = finished
     before = {entry.name: entry.stat().st_mtime_ns for entry in (path / "shards").iterdir()}
-    with open_reader(path) as folder, open_reader(main) as merged:
+    with open_store(path) as folder, open_store(main) as merged:
         one, other = (sorted(reader.trials().rows, key=known) for reader in (folder, merged))
         assert [known(row) for row in one] == [known(row) for row in other]
         for mine, wanted in zip(one, other, strict=True):
@@ -89,9 +90,9 @@ def test_a_folder_answers_as_the_merged_database(finished):
             ]
             a, b = (sorted((*map(float, row),) for row in records(table)) for table in tables)
             assert a == b
-        state, wanted = folder.status()["sweeps"][0], merged.status()["sweeps"][0]
-        assert state["trials"] == wanted["trials"]
-        assert [study["target_trials"] for study in state["studies"]] == [4, 4, 4]
+        state, wanted = folder.status().sweeps[0], merged.status().sweeps[0]
+        assert state.trials == wanted.trials
+        assert [study.target_trials for study in state.studies] == [4, 4, 4]
         frames = [
             reader.measurements_frame([row.id for row in rows])
             for reader, rows in ((folder, one), (merged, other))
@@ -119,9 +120,9 @@ def test_a_folder_is_watched_while_its_shards_train(tmp_path):
     folder, plan = BatchFolder(tmp_path), plan_of(tmp_path, sizes="[8]")
     (tmp_path / "shards").mkdir()
     with pytest.raises(UserError, match="none of its jobs has begun"):
-        open_reader(tmp_path)
+        open_store(tmp_path)
     write_plan(folder, [plan])
-    with open_reader(tmp_path) as reader:
+    with open_store(tmp_path) as reader:
         assert {row.status.name for row in reader.trials().rows} == {"PENDING"}
         assert reader.parameter_names() == ["learning_rate"]
         assert len(reader.losses(1)[0]) == 0
@@ -194,7 +195,7 @@ def test_a_replaced_shard_is_read_again(finished, tmp_path):
     update = outcome(claim)
     worker.writer.commit(type(update)(claim.trial_id, update.losses[:5], 5), claim=False)
     copy()
-    with open_reader(tmp_path) as reader:
+    with open_store(tmp_path) as reader:
         trial = reader.trials().rows[0].id
         assert len(reader.losses(trial)[0]) == 5
         rest = type(update)(claim.trial_id, update.losses[5:], 20, first_step=6, final=update.final)

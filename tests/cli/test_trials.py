@@ -11,7 +11,7 @@ from hvdsweep.cli.events import events
 from hvdsweep.cli.logs import logs
 from hvdsweep.cli.trials import trials
 from hvdsweep.errors import UserError
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.tui.stores import small_store
 
 
@@ -43,7 +43,7 @@ def test_trials_as_json_are_the_readers_rows(db):
         "--json",
     )
     found = json.loads(out)
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         rows = [
             r
             for r in reader.trials(sort="best").rows
@@ -70,7 +70,7 @@ def test_trials_as_a_table(db):
 
 def test_one_trial_in_full(db):
     """Metaparameters, every metric with its best, and why it failed."""
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         failed = next(row for row in reader.trials().rows if row.status.name == "INCOMPLETE")
         losses = reader.losses(failed.id)[1]
         errors = reader.measurements(failed.id).values["val/classification_error"]

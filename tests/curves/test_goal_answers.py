@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hvdsweep.curves import LIVE, best_measurements, steps_to_result
 from hvdsweep.curves.scaling_curve import curve_of
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status
-from hvdsweep.store import open_reader
 from hvdsweep.store.goal_answers import answer_at_goal
 from hvdsweep.store.pairs import paired
 
@@ -37,7 +37,7 @@ def test_every_answer_is_that_of_the_table(studies, others, maximize, questions)
     """Points, fits, intervals, warnings, metaparameters: the same JSON from SQLite, from the table, and from memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = database.write(Path(folder) / "x.db", {"a/b/c": others, NAME: studies}, maximize=maximize)
-        with open_reader(path) as reader:
+        with open_store(path) as reader:
             (workload,) = [row for row in reader.workloads() if row.name == NAME]
             for goal, step_budget, example_budget, num_trials, statuses in questions:
                 question = {
@@ -89,7 +89,7 @@ def without_ids(plain):
 @pytest.fixture
 def reader(tmp_path):
     studies = [Study(4, [Trial(3, [(5, 0.9), (10, 0.4)], parameters={"learning_rate": 0.1})])]
-    with open_reader(database.write(tmp_path / "x.db", {NAME: studies})) as reader:
+    with open_store(database.write(tmp_path / "x.db", {NAME: studies})) as reader:
         yield reader
 
 
@@ -110,5 +110,5 @@ def test_what_the_records_do_not_hold_is_left_to_the_table(reader, question):
 def test_a_counted_trial_without_records_is_left_to_the_table(tmp_path):
     """A trial whose evaluations all failed keeps no record: only the full table tells it from one never read."""
     studies = [Study(4, [Trial(0, [(5, 0.1)]), Trial(1, [(5, float("nan"))])])]
-    with open_reader(database.write(tmp_path / "y.db", {NAME: studies})) as reader:
+    with open_store(database.write(tmp_path / "y.db", {NAME: studies})) as reader:
         assert answer_at_goal(reader, reader.workloads()[0]) is None

@@ -9,9 +9,9 @@ from scipy import stats
 from hvdsweep.curves.chart import curve_chart
 from hvdsweep.curves.noise import curve_noise, noise_point
 from hvdsweep.curves.scaling_curve import curve
+from hvdsweep.opening import open_store
 from hvdsweep.store import connect
 from hvdsweep.store.noise import noise_of_trials, noise_of_workload
-from hvdsweep.store.reader import open_reader
 
 from . import database
 from .oracle import Study, Trial
@@ -124,7 +124,7 @@ def test_curve_shows_the_noise_scale_of_the_best_trials(run, db):
 
 def test_the_line_is_drawn_where_batch_sizes_are_near(db):
     """A vertical line at 40 in a chart from 8 to 512; none where the noise scale is outside. Both readers agree."""
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         table = reader.workload_table("digits/fc_16/sgd")
         found = curve(table)
         trials = [point.trial_id for point in found.points]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.archive import import_archive
-from hvdsweep.store import open_reader
-from hvdsweep.store.reader import Reader
+from hvdsweep.opening import open_store
+from hvdsweep.store.store import Store
 from tests.archive.generator import files, write_folder
 from tests.figures.archive import studies
 
@@ -30,6 +30,6 @@ def folder(published: tuple[Path, Path]) -> Path:
 
 
 @pytest.fixture
-def reader(published: tuple[Path, Path]) -> Iterator[Reader]:
-    with open_reader(published[1]) as reader:
+def reader(published: tuple[Path, Path]) -> Iterator[Store]:
+    with open_store(published[1]) as reader:
         yield reader

@@ -17,7 +17,7 @@ from hvdsweep.figures.figure import STAR, Figure, Heat, Panel, grid
 from hvdsweep.figures.panels import missing_panel
 from hvdsweep.figures.published import names, paper_figure
 from hvdsweep.figures.text import figure_lines
-from hvdsweep.store.reader import Reader
+from hvdsweep.store.store import Store
 
 MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 
@@ -28,7 +28,7 @@ def texts(drawing: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["1", "3", "7", "8", "9", "10", "11"])
-def test_svg_holds_every_panel(reader: Reader, name: str) -> None:
+def test_svg_holds_every_panel(reader: Store, name: str) -> None:
     """The drawing has the title of the figure and of each panel, and the axes' names."""
     figure = paper_figure(reader, name)
     written = " ".join(texts(svg(figure)))
@@ -39,7 +39,7 @@ def test_svg_holds_every_panel(reader: Reader, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MAGIC)
-def test_files(reader: Reader, tmp_path: Path, kind: str) -> None:
+def test_files(reader: Store, tmp_path: Path, kind: str) -> None:
     """PNG, SVG and PDF by the ending of the name; drawn again, the same bytes."""
     figure = paper_figure(reader, "4")
     first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind.upper()}"
@@ -49,7 +49,7 @@ def test_files(reader: Reader, tmp_path: Path, kind: str) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_other_endings(reader: Reader, tmp_path: Path) -> None:
+def test_other_endings(reader: Store, tmp_path: Path) -> None:
     """Another ending, and a folder that does not exist, are refused in words."""
     figure = paper_figure(reader, "4")
     with pytest.raises(UserError, match=r"\.bmp: must end in \.png, \.svg or \.pdf"):
@@ -60,7 +60,7 @@ def test_other_endings(reader: Reader, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 100, 150, 240])
 @pytest.mark.parametrize("ascii", [True, False])
-def test_text(reader: Reader, width: int, ascii: bool) -> None:
+def test_text(reader: Store, width: int, ascii: bool) -> None:
     """As text a figure keeps to its width, and to ASCII where asked; every panel's title is there, notes at the end."""
     for name in names():
         figure = paper_figure(reader, name)
@@ -72,7 +72,7 @@ def test_text(reader: Reader, width: int, ascii: bool) -> None:
             assert any(panel.chart.title[:18] in line for line in charts)
 
 
-def test_colours_say_the_same(reader: Reader) -> None:
+def test_colours_say_the_same(reader: Store) -> None:
     """Coloured text holds the characters of plain text."""
     figure = paper_figure(reader, "5")
     plain = [line.rstrip() for line in map(str, figure_lines(figure, 120))]

@@ -17,26 +17,26 @@ from hvdsweep.archive import import_archive
 from hvdsweep.cli import group
 from hvdsweep.errors import UserError
 from hvdsweep.figures.own import KINDS, Ask, own_figure
-from hvdsweep.store import open_reader
-from hvdsweep.store.reader import Reader
+from hvdsweep.opening import open_store
 from hvdsweep.store.rows import WorkloadRow
+from hvdsweep.store.store import Store
 
 FIRST = "cifar_10/resnet_8/nesterov_momentum"
 SECOND = "cifar_10/resnet_8/sgd"
 
 
-def rows(reader: Reader, *names: str) -> list[WorkloadRow]:
+def rows(reader: Store, *names: str) -> list[WorkloadRow]:
     found = {row.name: row for row in reader.workloads()}
     return [found[name] for name in names]
 
 
-def lines(reader: Reader, kind: str, ask: Ask, *names: str) -> list[list[dict[str, Any]]]:
+def lines(reader: Store, kind: str, ask: Ask, *names: str) -> list[list[dict[str, Any]]]:
     """The series of every panel."""
     figure = own_figure(reader, kind, rows(reader, *names), ask)
     return [panel.to_json()["series"] for panel in figure.panels]
 
 
-def test_curve(reader: Reader) -> None:
+def test_curve(reader: Store) -> None:
     """Several workloads share a panel; each line is the curve's steps; one alone also has regions, fit and its best."""
     (panel,) = lines(reader, "curve", Ask(), FIRST, SECOND)
     for name, line in zip((FIRST, SECOND), panel, strict=True):
@@ -48,13 +48,13 @@ def test_curve(reader: Reader) -> None:
     assert "max useful" in alone.chart.annotations[0].text
 
 
-def test_many_curves_get_a_panel_each(reader: Reader) -> None:
+def test_many_curves_get_a_panel_each(reader: Store) -> None:
     """All 35 workloads at once are 35 panels, titled by their names."""
     figure = own_figure(reader, "curve", reader.workloads())
     assert [panel.chart.title for panel in figure.panels] == [row.name for row in reader.workloads()]
 
 
-def test_goals(reader: Reader) -> None:
+def test_goals(reader: Store) -> None:
     """The goals asked for; without any, multiples of the workload's own."""
     (panel,) = lines(reader, "goals", Ask(goals=(0.5, 0.4)), FIRST)
     found = curves.goal_sweep(reader.workload_table(FIRST), [0.5, 0.4])
@@ -79,7 +79,7 @@ def test_goals(reader: Reader) -> None:
     ]
 
 
-def test_metaparameters(reader: Reader) -> None:
+def test_metaparameters(reader: Store) -> None:
     """One panel per metaparameter; 1 - momentum instead of the momentum."""
     result = curves.steps_to_result(reader.workload_table(FIRST))
     panels = own_figure(reader, "metaparameters", rows(reader, FIRST)).panels
@@ -89,7 +89,7 @@ def test_metaparameters(reader: Reader) -> None:
     np.testing.assert_array_equal(panels[3].chart.series[0].y, 1 - curves.best_parameter(result, "momentum"))
 
 
-def test_compare(reader: Reader) -> None:
+def test_compare(reader: Store) -> None:
     """The ratio of steps with its intervals, at the batch sizes that both have."""
     _, (line,) = lines(reader, "compare", Ask(), FIRST, SECOND)
     first, second = (curves.steps_to_result(reader.workload_table(name)) for name in (FIRST, SECOND))
@@ -100,7 +100,7 @@ def test_compare(reader: Reader) -> None:
     )
 
 
-def test_best_error(reader: Reader) -> None:
+def test_best_error(reader: Store) -> None:
     """The best error, or one panel per kind of budget."""
     (panel,) = lines(reader, "best-error", Ask(), FIRST)
     best = curves.best_measurements(reader.workload_table(FIRST))
@@ -114,7 +114,7 @@ def test_best_error(reader: Reader) -> None:
     ]
 
 
-def test_stability(reader: Reader) -> None:
+def test_stability(reader: Store) -> None:
     """Every bin with a trial is one mark, by its share of diverged trials; the file shows the same shares."""
     (panel,) = own_figure(reader, "stability", rows(reader, FIRST)).panels
     found = curves.stability_map(reader.workload_table(FIRST))
@@ -124,7 +124,7 @@ def test_stability(reader: Reader) -> None:
     np.testing.assert_array_equal(panel.heat.values, found.share)
 
 
-def test_split(reader: Reader) -> None:
+def test_split(reader: Store) -> None:
     """By the values of a metaparameter, or by intervals of it."""
     figure = own_figure(reader, "split", rows(reader, FIRST), Ask(parameters=("label_smoothing",)))
     assert [series.name for series in figure.panels[0].chart.series] == [
@@ -139,7 +139,7 @@ def test_split(reader: Reader) -> None:
     ]
 
 
-def test_best_of(reader: Reader) -> None:
+def test_best_of(reader: Store) -> None:
     """With all trials the best of k is the study's answer."""
     (panel,) = own_figure(reader, "best-of", rows(reader, FIRST)).panels
     result = curves.steps_to_result(reader.workload_table(FIRST))
@@ -178,7 +178,7 @@ def test_mine_against_published(tmp_path: Path, folder: Path) -> None:
     ],
 )
 def test_questions_without_an_answer(
-    reader: Reader, kind: str, ask: Ask, names: tuple[str, ...], message: str
+    reader: Store, kind: str, ask: Ask, names: tuple[str, ...], message: str
 ) -> None:
     """What cannot be drawn is refused in a sentence that says what is wrong."""
     with pytest.raises(UserError, match=message.replace("(", r"\(")):
@@ -225,7 +225,7 @@ def test_sweep_of_a_figure(tmp_path: Path, folder: Path) -> None:
     database = tmp_path / "x.db"
     import_archive(folder / FIRST, database, name="one", aside=False)
     import_archive(folder / SECOND, database, name="two", aside=False)
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         from hvdsweep.figures.published import paper_figure
 
         assert [len(p.chart.series) for p in paper_figure(reader, "4").panels][2] == 2

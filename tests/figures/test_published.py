@@ -18,8 +18,9 @@ from hvdsweep.charts.frame import View
 from hvdsweep.figures import paper, published
 from hvdsweep.figures.figure import Panel
 from hvdsweep.figures.published import paper_figure
-from hvdsweep.store import connect, open_reader
-from hvdsweep.store.reader import Reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
+from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.generator import files, write_folder
 from tests.figures import archive
@@ -53,7 +54,7 @@ def trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     return found
 
 
-def drawn(reader: Reader, name: str) -> list[dict[str, Any]]:
+def drawn(reader: Store, name: str) -> list[dict[str, Any]]:
     """The panels' JSON."""
     panels: list[dict[str, Any]] = json.loads(
         json.dumps(paper_figure(reader, name).to_json(), allow_nan=False)
@@ -85,7 +86,7 @@ def steps(folder: Path, series: paper.PaperSeries, goal: float, trials: int | No
 
 
 @pytest.mark.parametrize("name", ["1", "3", "4", "5", "6"])
-def test_steps(reader: Reader, folder: Path, trials: int | None, name: str) -> None:
+def test_steps(reader: Store, folder: Path, trials: int | None, name: str) -> None:
     """Steps of every line, normalised where the panel is, and perfect scaling from the smallest batch size (8.5)."""
     for panel, shown in zip(paper.figures()[name].panels, drawn(reader, name), strict=True):
         base = panel.options.get("normalise")
@@ -112,7 +113,7 @@ def test_steps(reader: Reader, folder: Path, trials: int | None, name: str) -> N
         ]
 
 
-def test_goals(reader: Reader, folder: Path, trials: int | None) -> None:
+def test_goals(reader: Store, folder: Path, trials: int | None) -> None:
     """Figure 2: one line per goal."""
     for panel, shown in zip(paper.figures()["2"].panels, drawn(reader, "2"), strict=True):
         for goal, line in zip(panel.options["goals"], shown["series"], strict=True):
@@ -120,7 +121,7 @@ def test_goals(reader: Reader, folder: Path, trials: int | None) -> None:
         assert shown["references"] == []
 
 
-def test_split(reader: Reader, folder: Path, trials: int | None) -> None:
+def test_split(reader: Store, folder: Path, trials: int | None) -> None:
     """Figure 7: label smoothing, 0 where a trial has none; best error on the left, steps on the right."""
     best, fewest = drawn(reader, "7")
     series = paper.figures()["7"].panels[0].series[0]
@@ -140,7 +141,7 @@ def test_split(reader: Reader, folder: Path, trials: int | None) -> None:
         }
 
 
-def test_learning_rates(reader: Reader, folder: Path, trials: int | None) -> None:
+def test_learning_rates(reader: Store, folder: Path, trials: int | None) -> None:
     """Figure 8: the effective learning rate of the fastest trial, and both heuristics from the smallest batch size."""
     for panel, shown in zip(paper.figures()["8"].panels, drawn(reader, "8"), strict=True):
         series = panel.series[0]
@@ -163,7 +164,7 @@ def test_learning_rates(reader: Reader, folder: Path, trials: int | None) -> Non
 
 
 @pytest.mark.parametrize("name", ["9", "10"])
-def test_scatter(reader: Reader, folder: Path, name: str) -> None:
+def test_scatter(reader: Store, folder: Path, name: str) -> None:
     """Figures 9 and 10: each trial by what became of it within the budget, and the star on the fastest."""
     for panel, shown in zip(paper.figures()[name].panels, drawn(reader, name), strict=True):
         series, size = panel.series[0], panel.options["batch_size"]
@@ -189,7 +190,7 @@ def test_scatter(reader: Reader, folder: Path, name: str) -> None:
         assert {one["name"]: set(zip(one["x"], one["y"], strict=True)) for one in shown["series"]} == groups
 
 
-def test_budgets(reader: Reader, folder: Path) -> None:
+def test_budgets(reader: Store, folder: Path) -> None:
     """Figure 11: a batch size enters a line only if its budget allows; its best error within that budget (8.8)."""
     compared = 0
     for panel, shown in zip(paper.figures()["11"].panels, drawn(reader, "11"), strict=True):
@@ -214,25 +215,25 @@ def test_budgets(reader: Reader, folder: Path) -> None:
     assert compared > 50
 
 
-def test_every_panel_has_data(reader: Reader) -> None:
+def test_every_panel_has_data(reader: Store) -> None:
     """The archive has all workloads, so no panel is empty; the figures have as many panels as the paper's."""
     panels = {name: drawn(reader, name) for name in published.names()}
     assert [len(panels[str(name)]) for name in range(1, 12)] == [9, 3, 6, 3, 3, 2, 2, 9, 12, 4, 8]
     assert [panel["title"] for found in panels.values() for panel in found if panel["empty"]] == []
 
 
-def test_fewer_trials_are_told(reader: Reader) -> None:
+def test_fewer_trials_are_told(reader: Store) -> None:
     """Where a study has fewer trials than the paper counts, all count, and the figure says for which workload."""
     figure = paper_figure(reader, "1")
     assert len(figure.notes) == 2
     assert any("common_crawl" in note and "50 complete trials, so all count" in note for note in figure.notes)
 
 
-def test_without_data(tmp_path: Path, reader: Reader) -> None:
+def test_without_data(tmp_path: Path, reader: Store) -> None:
     """A store without a workload has a panel that says so; lines that a panel lacks are named below it."""
     path = tmp_path / "empty.db"
     connect(path, create=True).close()
-    with open_reader(path) as empty:
+    with open_store(path) as empty:
         for name in published.names():
             for panel in drawn(empty, name):
                 assert panel["empty"]
@@ -249,7 +250,7 @@ def test_without_data(tmp_path: Path, reader: Reader) -> None:
         conn.close()
 
 
-def test_never_reached(reader: Reader, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_reached(reader: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A goal that no trial reaches leaves every batch size as not reached, at its budget; a normalised line says why not."""
     figure = paper.figures()["1"]
     panel = figure.panels[2]
@@ -297,7 +298,7 @@ def moved(tmp_path: Path, factor: float, name: str) -> list[Panel]:
         trial.steps = round(trial.steps * factor)
         trial.rows = [(round(step * factor), values) for step, values in trial.rows]
     import_archive(write_folder(tmp_path / name, files(made)), tmp_path / f"{name}.db", aside=False)
-    with open_reader(tmp_path / f"{name}.db") as reader:
+    with open_store(tmp_path / f"{name}.db") as reader:
         return [panel for panel in paper_figure(reader, name).panels if not panel.empty]
 
 

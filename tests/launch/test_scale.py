@@ -22,9 +22,9 @@ from hvdsweep.errors import UserError
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import marked
 from hvdsweep.launch.scale import Failed, Now, Pace, Scale, Timed, cases_of
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.throughput import record_throughput
 from hvdsweep.sweep import load_sweep
 from tests.limits import HANG_SECONDS
@@ -224,7 +224,7 @@ def test_json_and_what_is_stored(sweep, tmp_path, faked):
     )
     assert two["examples_per_second"] == pytest.approx(12800)
     assert two["efficiency"] == pytest.approx(1.0)
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         rows = reader.throughput()
     assert {(row.source, row.gangs) for row in rows} == {("scale", 1)}
     assert {(row.workload, row.batch_size, row.np): row.examples_per_second for row in rows} == {
@@ -354,7 +354,7 @@ def test_ctrl_c_ends_the_ranks_and_keeps_what_was_measured(sweep, tmp_path):
     assert process.returncode == 130, err
     assert json.loads(out)["stopped"]
     assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert reader.throughput() == []
 
 
@@ -382,5 +382,5 @@ def test_with_real_ranks(tmp_path):
         assert speed["steps_per_second"] == pytest.approx(speed["steps"] / speed["seconds"])
         assert speed["examples_per_second"] == pytest.approx(7 * speed["steps_per_second"])
     assert found[0]["efficiency"] is None
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert len(reader.throughput()) == 2

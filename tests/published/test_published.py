@@ -5,8 +5,8 @@ import pytest
 from hvdsweep.archive import import_archive
 from hvdsweep.curves import curve
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.published import curves, lay_out
-from hvdsweep.store import open_reader
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def reader(tmp_path_factory):
         report = import_archive(archive, folder / "x.db")
         assert not report.problems
     assert (report.trials_imported, report.trials_present) == (0, 45)
-    with open_reader(folder / "x.db") as reader:
+    with open_store(folder / "x.db") as reader:
         yield reader
 
 

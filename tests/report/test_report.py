@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from hvdsweep import curves
 from hvdsweep.archive import import_archive
 from hvdsweep.cli import group
+from hvdsweep.opening import open_store
 from hvdsweep.report import report_page
-from hvdsweep.store import connect, open_reader, transaction
+from hvdsweep.store import connect, transaction
 from tests.archive.generator import files, planted, write_folder
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -116,7 +117,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def page(database: Path, sweep: int) -> str:
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         return report_page(reader, reader.sweeps()[sweep - 1])
 
 
@@ -153,7 +154,7 @@ def test_provenance_and_plan(database: Path) -> None:
 def test_answers(database: Path) -> None:
     """The curve's numbers, its warnings, and time to the goal by measured speed are on the page."""
     text = Page(page(database, 2)).text
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         curve = curves.curve(reader.workload_table(f"d/{HOSTILE}/sgd"))
     assert [point.steps for point in curve.points] == [100, 50, 25]
     assert "only 2 trials count" in text
@@ -165,7 +166,7 @@ def test_answers(database: Path) -> None:
 def test_every_workload_and_batch_size(database: Path) -> None:
     """A published sweep has a section with its curve for every workload."""
     found = Page(page(database, 1))
-    with open_reader(database) as reader:
+    with open_store(database) as reader:
         workloads = reader.workloads(1)
     assert found.tags.count("svg") == len(workloads)
     assert all(workload.name in found.text for workload in workloads)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import connect, connection, open_reader, transaction
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect, connection, transaction
 from hvdsweep.store.connection import begin, commit, heard
 from hvdsweep.store.filesystem import FileSystem, file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
@@ -48,11 +49,11 @@ def test_a_missing_store_is_made_only_when_asked(path: Path):
     with pytest.raises(UserError, match=r"no such database.*--db"):
         connect(path)
     with pytest.raises(UserError, match=r"no such database.*--db"):
-        open_reader(path)
+        open_store(path)
     assert not path.exists()
 
 
-@pytest.mark.parametrize("opened", [lambda path: connect(path, create=True), open_reader])
+@pytest.mark.parametrize("opened", [lambda path: connect(path, create=True), open_store])
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, opened):
     """A text, another program's database, a folder: each is named, none is touched."""
     text = tmp_path / "notes.txt"
@@ -71,16 +72,16 @@ def test_an_empty_file_is_no_store_to_read_but_one_to_fill(path: Path):
     """`mktemp` leaves such a file; launching into it works, reading from it says that there is nothing."""
     path.touch()
     with pytest.raises(UserError, match="holds nothing yet"):
-        open_reader(path)
+        open_store(path)
     connect(path, create=True).close()
-    assert open_reader(path).sweeps() == []
+    assert open_store(path).sweeps() == []
 
 
 def test_a_newer_store_is_not_opened(planned: Path):
     """A file of a later program may mean something else by the same names."""
     with sqlite3.connect(planned) as conn:
         conn.execute(f"PRAGMA user_version = {VERSION + 1}")
-    for opened in (connect, open_reader):
+    for opened in (connect, open_store):
         with pytest.raises(UserError, match="newer hvdsweep"):
             opened(planned)
 
@@ -92,7 +93,7 @@ def test_a_damaged_store_says_so(planned: Path):
     planned.write_bytes(content)
 
     def read() -> None:
-        with open_reader(planned) as reader:
+        with open_store(planned) as reader:
             reader.sweeps()
             reader.trials()
 
@@ -120,7 +121,7 @@ def test_no_wal_on_a_network(path: Path, monkeypatch: pytest.MonkeyPatch):
     small_store(path)
     conn = connect(path)
     assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert [event.message for event in reader.events() if event.kind == "journal"] == [
             "nfs4 at /home is a network file system: rollback journal, not WAL"
         ]
@@ -241,8 +242,8 @@ def test_a_transaction_is_all_or_nothing(planned: Path):
 def test_sqlite_utils_is_loaded_only_to_make_or_migrate(planned: Path):
     """Reading and writing an existing store need the standard library and numpy alone: they start fast."""
     code = (
-        "import sys; from hvdsweep.store import connect, open_reader; path = sys.argv[1]\n"
-        "open_reader(path).status(); connect(path).close()\n"
+        "import sys; from hvdsweep.store import connect; from hvdsweep.opening import open_store; path = sys.argv[1]\n"
+        "open_store(path).status(); connect(path).close()\n"
         "print({'sqlite_utils', 'pandas', 'scipy', 'rich', 'click', 'pydantic'} & set(sys.modules))\n"
         "connect(path + '.new', create=True); print('sqlite_utils' in sys.modules)"
     )

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.checks import database
-from hvdsweep.store import connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
 from hvdsweep.store.content import KEYS, SINCE, TABLES, problems
 from hvdsweep.store.schema import quoted
 from tests.tui.stores import small_store
@@ -142,7 +143,7 @@ def test_a_missing_column_is_named(table: str, column: str, copy: Path):
     with closing(sqlite3.connect(copy)) as conn:
         conn.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO renamed")
         conn.commit()
-    for opened in (open_reader, connect):
+    for opened in (open_store, connect):
         with pytest.raises(RunFailed, match=f"table {table}: has no column {column}"):
             opened(copy)
 
@@ -153,7 +154,7 @@ def test_a_missing_table_is_named(table: str, copy: Path):
     with closing(sqlite3.connect(copy)) as conn:
         conn.execute(f"DROP {'VIEW' if table == 'running_best' else 'TABLE'} {table}")
         conn.commit()
-    for opened in (open_reader, connect):
+    for opened in (open_store, connect):
         with pytest.raises(RunFailed, match=f"has no table {table}"):
             opened(copy)
 
@@ -186,7 +187,7 @@ def test_large_tables_are_looked_at_when_an_answer_fails(copy: Path, monkeypatch
     monkeypatch.setattr(content, "ROWS_AT_ONCE", 1)
     assert damage(copy, "trials", "status", "LOST")
     with (
-        open_reader(copy) as reader,
+        open_store(copy) as reader,
         pytest.raises(RunFailed, match=r"table trials, row .* column status: 'LOST'"),
     ):
         reader.counts()
@@ -198,7 +199,7 @@ def test_a_text_among_losses_is_named(copy: Path):
     with closing(sqlite3.connect(copy)) as conn:
         trial = conn.execute("SELECT trial_id FROM losses WHERE loss = 'word'").fetchone()[0]
     with (
-        open_reader(copy) as reader,
+        open_store(copy) as reader,
         pytest.raises(RunFailed, match=rf"trial_id {trial}, step .* column loss: 'word'"),
     ):
         reader.losses(trial)
@@ -259,6 +260,6 @@ def test_an_older_store_lacks_nothing(copy: Path):
         conn.execute("DELETE FROM _sqlite_migrations WHERE name NOT LIKE '1:%'")
         conn.commit()
         assert list(problems(conn)) == []
-    with open_reader(copy) as reader:
+    with open_store(copy) as reader:
         assert len(reader.sweeps()) == 3
     connect(copy).close()

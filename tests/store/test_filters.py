@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.filters import finished_part, parse_filter
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.rows import TrialFilter
 
 from .plans import small_store, train_all
@@ -55,7 +55,7 @@ term = st.tuples(
 def test_comparisons_mean_what_they_say(store, terms):
     """Every comparison of every field, alone and together, finds exactly the trials that Python finds."""
     text = " ".join(f"{field}{sign}{value}" for field, sign, value in terms)
-    with open_reader(store) as reader:
+    with open_store(store) as reader:
         everything = reader.trials().rows
         found = {trial.id for trial in reader.trials(parse_filter(text)).rows}
     expected = {
@@ -77,7 +77,7 @@ def test_comparisons_mean_what_they_say(store, terms):
 def test_lists_of_ranges_and_their_complements(store, field, ranges, negated):
     """`=` is the union of its ranges with both ends, `!=` everything outside; no trial is in both or in neither."""
     text = ",".join(f"{low}..{high}" if low != high else str(low) for low, high in ranges)
-    with open_reader(store) as reader:
+    with open_store(store) as reader:
         everything = reader.trials().rows
         found = {
             trial.id for trial in reader.trials(parse_filter(f"{field}{'!=' if negated else '='}{text}")).rows
@@ -156,7 +156,7 @@ def test_no_text_breaks_it(store, text):
         where = parse_filter(text)
     except UserError:
         return
-    with open_reader(store) as reader:
+    with open_store(store) as reader:
         assert reader.trials(where).total <= reader.trials().total
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store import beat, begin_run, connect, end_run, open_reader
+from hvdsweep.store import beat, begin_run, connect, end_run
 from hvdsweep.store.erase import delete_sweep
 from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, is_at_work
 from hvdsweep.store.runs import TakenOver, sign_in, vacant
@@ -69,7 +70,7 @@ def test_a_live_run_here_is_live_whatever_the_clock_says(planned: Path, look, st
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + step)
     assert is_at_work(look, 1)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         assert reader.sweeps()[0].live
     with pytest.raises(TakenOver, match=f"process {os.getpid()} on"), vacant(look, 1):
         pass
@@ -80,7 +81,7 @@ def test_a_dead_run_here_is_dead_whatever_its_heartbeat_says(planned: Path, look
     """A heartbeat from the future keeps no sweep from being launched."""
     sign(look, ended, time.time() + step)
     assert not is_at_work(look, 1)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         assert not reader.sweeps()[0].live
     with vacant(look, 1):
         pass
@@ -181,5 +182,5 @@ def test_a_store_of_the_first_version_is_read_as_it_is(planned: Path, look):
     begin_run(look, 1, np=1, gangs=1)
     look.execute("ALTER TABLE sweeps DROP COLUMN supervisor")
     look.execute("PRAGMA user_version = 1")
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         assert reader.sweeps()[0].live

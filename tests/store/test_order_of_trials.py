@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hvdsweep.curves import NEVER, steps_to_result
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import open_reader
 from hvdsweep.store.maintenance import check
 
 from .planted import EVERY, Fate, PlantedStudy, Player
@@ -45,7 +45,7 @@ def played(studies: Sequence[PlantedStudy], order: str | None, gangs: int = 1, s
         path = Path(folder) / "store.db"
         changed = [replace(study, **stop) for study in studies]
         player = Player(path, changed, order, gangs, seed).play()
-        with open_reader(path) as reader:
+        with open_store(path) as reader:
             return player, reader.workload_table("set/net/sgd")
 
 
@@ -129,7 +129,7 @@ def test_stopping_and_extending_change_nothing(studies, first: int, second: int,
         Player(path, begun, "merit", 3, seed).play(first)
         Player(path, studies, "merit", 1, seed).play(second)
         Player(path, studies, None, 3, seed).play()
-        with open_reader(path) as reader:
+        with open_store(path) as reader:
             table = reader.workload_table("set/net/sgd")
     assert answers(table) == [study.answer() for study in studies]
     assert not (table.status == Status.PENDING).any()
@@ -148,7 +148,7 @@ def test_the_order_of_merit_depends_on_what_has_ended_alone(studies):
         # What was given back is claimed again.
         interrupted = len(split.choices)
         rest = Player(path, studies, "merit").play()
-        with open_reader(path) as reader:
+        with open_store(path) as reader:
             assert reader.sweeps()
     assert split.choices + rest.choices[1:] == one.choices or interrupted == len(one.choices)
 
@@ -162,7 +162,7 @@ def test_a_tie_goes_to_the_smallest_number_though_it_trained_last(tmp_path: Path
         player = Player(tmp_path / f"{seed}.db", [study], "merit").play()
         numbers = [number for _, number in player.choices]
         orders.add(numbers.index(0) > numbers.index(2))
-        with open_reader(tmp_path / f"{seed}.db") as reader:
+        with open_store(tmp_path / f"{seed}.db") as reader:
             assert answers(reader.workload_table("set/net/sgd")) == [(20, 0)]
     assert orders == {True, False}, "the tie is met in both orders"
 

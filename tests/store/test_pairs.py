@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store import connect, event, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect, event
 from hvdsweep.store.pairs import ATTEMPTS, asked_by_both, paired
-from hvdsweep.store.reader import Reader
+from hvdsweep.store.store import Store
 from tests.limits import HANG_SECONDS
 
 COUNT = "SELECT count(*) FROM events"
@@ -16,7 +17,7 @@ COUNT = "SELECT count(*) FROM events"
 def test_both_see_one_state_until_the_end(planned: Path):
     """What is written after the snapshot is seen by neither; afterwards by the reader again."""
     conn = connect(planned)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         ((before,),) = reader.rows(COUNT)
         with paired(reader) as twin:
             assert twin is not None
@@ -30,17 +31,17 @@ def test_both_see_one_state_until_the_end(planned: Path):
 def test_a_commit_in_between_is_noticed(planned: Path, monkeypatch: pytest.MonkeyPatch, times: int):
     """A commit between the two snapshots makes them be taken anew; where that happens each time, there is no twin."""
     conn = connect(planned)
-    began = Reader.snapshot
+    began = Store.snapshot
     left = [times]
 
-    def snapshot(self: Reader):
+    def snapshot(self: Store):
         if self is not reader and left[0]:
             left[0] -= 1
             event(conn, "note", "in between")
         return began(self)
 
-    with open_reader(planned) as reader:
-        monkeypatch.setattr(Reader, "snapshot", snapshot)
+    with open_store(planned) as reader:
+        monkeypatch.setattr(Store, "snapshot", snapshot)
         with paired(reader) as twin:
             assert (twin is None) == (times == ATTEMPTS)
             if twin is not None:
@@ -58,7 +59,7 @@ def test_two_threads_ask(planned: Path):
     threads = set()
 
     def question(number: int):
-        def ask(reader: Reader) -> int:
+        def ask(reader: Store) -> int:
             if number < 2:
                 meet.wait()
             threads.add(threading.get_ident())
@@ -66,7 +67,7 @@ def test_two_threads_ask(planned: Path):
 
         return ask
 
-    with open_reader(planned) as reader, paired(reader) as twin:
+    with open_store(planned) as reader, paired(reader) as twin:
         assert asked_by_both(reader, twin, [question(n) for n in range(20)]) == list(range(20))
         assert len(threads) == 2
         threads.clear()
@@ -78,10 +79,10 @@ def test_two_threads_ask(planned: Path):
 def test_an_error_of_either_is_raised(planned: Path):
     """Whichever thread met it; and nothing goes on in the background."""
 
-    def wrong(reader: Reader):
+    def wrong(reader: Store):
         raise ValueError("no such question")
 
-    with open_reader(planned) as reader, paired(reader) as twin:
+    with open_store(planned) as reader, paired(reader) as twin:
         with pytest.raises(ValueError, match="no such question"):
             asked_by_both(reader, twin, [wrong] * 5)
         assert asked_by_both(reader, twin, [lambda one: one.rows("SELECT 1")]) == [[(1,)]]

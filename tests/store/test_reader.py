@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from hvdsweep.errors import UserError
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status
-from hvdsweep.store import TrialFilter, TrialUpdate, connect, event, open_reader, open_store, transaction
+from hvdsweep.store import TrialFilter, TrialUpdate, connect, event, transaction
 from hvdsweep.store import reader as reader_module
-from hvdsweep.store.reader import Reader
+from hvdsweep.store.store import Store
 from hvdsweep.store.trial_pages import SORTS
 
 from .plans import gang, outcome, plan, small_store, train_all
@@ -28,20 +29,20 @@ from .plans import gang, outcome, plan, small_store, train_all
 
 def test_a_reader_cannot_write(trained: Path):
     """The connection itself refuses, whatever SQL it is given."""
-    with open_reader(trained) as reader, pytest.raises(UserError, match="readonly"):
+    with open_store(trained) as reader, pytest.raises(UserError, match="readonly"):
         reader.rows("DELETE FROM trials")
 
 
 def test_a_wrong_question_is_a_bug_not_a_message(trained: Path):
     """Only what is the file's or the machine's fault is told to the user as such."""
-    with open_reader(trained) as reader, pytest.raises(sqlite3.OperationalError, match="no such column"):
+    with open_store(trained) as reader, pytest.raises(sqlite3.OperationalError, match="no such column"):
         reader.rows("SELECT colour FROM trials")
 
 
 def test_losses_and_measurements_are_what_was_written(planned: Path):
     """Every trial's arrays against the updates that went in; an unknown or empty trial has none."""
     written = train_all(planned)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         for trial, update in written.items():
             steps, losses = reader.losses(trial)
             assert (steps.dtype, losses.dtype, losses.flags.c_contiguous) == (np.int64, np.float64, True)
@@ -57,7 +58,7 @@ def test_losses_and_measurements_are_what_was_written(planned: Path):
 def test_reading_goes_on_while_a_writer_is_in_the_middle(planned: Path):
     """An open write transaction neither blocks a reader nor shows it anything half-done."""
     writer = connect(planned)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         with transaction(writer):
             writer.execute("UPDATE trials SET status = 'COMPLETE'")
             assert reader.counts() == {1: {Status.PENDING: 3}, 2: {Status.PENDING: 3}}
@@ -66,7 +67,7 @@ def test_reading_goes_on_while_a_writer_is_in_the_middle(planned: Path):
 
 def test_a_reader_in_the_middle_does_not_stop_a_writer(planned: Path):
     """While a snapshot is held, trials are claimed, trained and recorded; the snapshot stays what it was."""
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         with reader.snapshot():
             before = reader.counts()
             assert len(train_all(planned)) == 6
@@ -76,7 +77,7 @@ def test_a_reader_in_the_middle_does_not_stop_a_writer(planned: Path):
 
 def test_data_version_tells_of_the_commits_of_others(planned: Path):
     """It changes with a commit of another process and with nothing else: polling it costs no reading."""
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         first = reader.data_version()
         reader.status()
         assert reader.data_version() == first
@@ -108,7 +109,7 @@ def test_a_store_at_rest_is_seen_to_be_written_again(trained: Path):
         os.chmod(folder, 0o555)
         owners, readers = multiprocessing.Pipe()
 
-        def watched(reader: Reader) -> str:
+        def watched(reader: Store) -> str:
             said = [reader.at_rest, reader.data_version() == reader.data_version()]
             for _ in range(2):
                 before = reader.data_version()
@@ -117,7 +118,7 @@ def test_a_store_at_rest_is_seen_to_be_written_again(trained: Path):
                 said += [reader.data_version() != before, len(reader.events())]
             return repr(said)
 
-        with open_reader(trained) as before:
+        with open_store(trained) as before:
             events = len(before.events())
         child, answer = nobody(copy, watched)
         assert owners.poll(20), "it could not be opened"
@@ -148,7 +149,7 @@ def answer_of_nobody(path: Path) -> bytes:
     return answered(*nobody(path, lambda reader: str(len(reader.trials().rows))))
 
 
-def nobody(path: Path, question: Callable[[Reader], str]) -> tuple[int, int]:
+def nobody(path: Path, question: Callable[[Store], str]) -> tuple[int, int]:
     """A process without any rights that answers a question (root would be refused nothing), and the pipe it answers on."""
     read, write = os.pipe()
     child = os.fork()
@@ -159,7 +160,7 @@ def nobody(path: Path, question: Callable[[Reader], str]) -> tuple[int, int]:
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
-            with open_reader(path) as reader:
+            with open_store(path) as reader:
                 answer = question(reader).encode()
         except BaseException as error:
             answer = repr(error).encode()
@@ -185,14 +186,14 @@ def test_a_file_that_somebody_locks_alone_is_reported(planned: Path, monkeypatch
     holder.execute("PRAGMA journal_mode = delete").fetchall()
     holder.execute("BEGIN EXCLUSIVE")
     with pytest.raises(UserError, match=r"locked by another process.*fuser"):
-        open_reader(planned)
+        open_store(planned)
     holder.execute("ROLLBACK")
-    open_reader(planned).close()
+    open_store(planned).close()
 
 
 def test_pages_are_slices_of_the_sorted_whole(trained: Path):
     """For every sort, both ways: pages joined are the whole list, in an order that Python's sort agrees with."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         everything = reader.trials().rows
         assert [row.id for row in everything] == list(range(1, 7))
         for sort in [*SORTS, "parameters.learning_rate"]:
@@ -223,7 +224,7 @@ def sorted_by(rows, sort: str, descending: bool) -> list:
 def test_an_unknown_sort_is_explained(trained: Path):
     """The message lists what there is."""
     with (
-        open_reader(trained) as reader,
+        open_store(trained) as reader,
         pytest.raises(UserError, match=r"sort: speed: no such column\. Sort by id, "),
     ):
         reader.trials(sort="speed")
@@ -255,7 +256,7 @@ def test_an_unknown_sort_is_explained(trained: Path):
 )
 def test_filters_select_what_they_say(trained: Path, where: TrialFilter, holds):
     """Each against the same condition in Python over all rows."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         page = reader.trials(where)
         assert page.rows == tuple(row for row in reader.trials().rows if holds(row))
         assert page.total == len(page.rows)
@@ -263,7 +264,7 @@ def test_filters_select_what_they_say(trained: Path, where: TrialFilter, holds):
 
 def test_a_trial_s_best_and_goal_step(trained: Path):
     """`best`, `best_step` and `goal_step` are those of its measurements under its workload's goal (val/error < 0.2)."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         for row in reader.trials().rows:
             read = reader.measurements(row.id)
             errors = read.values["val/error"]
@@ -282,7 +283,7 @@ def test_the_workload_table_is_the_store_in_arrays(trained: Path):
     conn.execute(
         'UPDATE trials SET parameters = \'{"learning_rate": 3, "decay": null, "kind": "a"}\' WHERE id = 2'
     )
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         table = reader.workload_table("set/net/sgd")
         rows = sorted(reader.trials().rows, key=lambda row: (row.batch_size, row.number))
     assert (table.metric, table.goal, table.maximize, table.train_examples) == ("val/error", 0.2, False, 1000)
@@ -313,7 +314,7 @@ def test_the_workload_table_is_the_store_in_arrays(trained: Path):
 
 def test_a_table_of_another_metric_has_its_direction_and_no_goal(trained: Path):
     """Accuracy is maximised by nature; the sweep's goal is about something else."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         table = reader.workload_table("set/net/sgd", "val/accuracy")
         assert (table.maximize, table.goal) == (True, None)
         assert reader.workload_table("set/net/sgd", maximize=True).goal is None
@@ -331,7 +332,7 @@ def test_a_workload_without_a_metric_is_asked_about_one_it_has(path: Path):
         writer.commit(TrialUpdate(claim.trial_id, np.ones(1), 1, measurements=measured), claim=False)
         other.execute('ALTER TABLE measurements ADD COLUMN "val/classification_error" REAL')
         other.execute("INSERT INTO metrics (name, maximize) VALUES ('val/classification_error', 0)")
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert reader.workload_table("set/net/sgd").metric == "val/cross_entropy_error"
 
 
@@ -341,14 +342,14 @@ def test_the_latest_sweep_answers_unless_one_is_named(path: Path):
 
     small_store(path, batch_sizes=(8,))
     save_plan(connect(path), plan(batch_sizes=(32,), key="later"))
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert reader.workload_table("set/net/sgd").batch_sizes.tolist() == [32]
         assert reader.workload_table("set/net/sgd", sweep=1).batch_sizes.tolist() == [8]
 
 
 def test_unknown_names_are_answered_with_known_ones(trained: Path):
     """A misspelt workload, an unmeasured metric, a sweep without the workload."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         with pytest.raises(UserError, match=r"workload: set/nut/sgd: .*There is set/net/sgd"):
             reader.workload_table("set/nut/sgd")
         with pytest.raises(UserError, match=r"metric: val/loss: .*Measured: val/error, val/accuracy"):
@@ -359,14 +360,14 @@ def test_unknown_names_are_answered_with_known_ones(trained: Path):
 
 def test_a_table_before_anything_was_measured(planned: Path):
     """A planned sweep has its trials and no records; curves can be asked about it all the same."""
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         table = reader.workload_table("set/net/sgd")
     assert (len(table.trial_id), len(table.record_step), table.metric) == (6, 0, "val/error")
 
 
 def test_events_come_in_order_from_where_one_left_off(trained: Path):
     """`after_id` continues, `latest` cuts at the front."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         everything = reader.events()
         assert [event.id for event in everything] == sorted(event.id for event in everything)
         assert reader.events(everything[1].id) == everything[2:]
@@ -376,7 +377,7 @@ def test_events_come_in_order_from_where_one_left_off(trained: Path):
 
 def test_studies_and_workloads_come_with_their_definitions(planned: Path):
     """JSON columns are parsed; the search space is what the plan said."""
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         (workload,) = reader.workloads()
         studies = reader.studies(1)
     assert (workload.name, workload.metric, workload.goal, workload.maximize) == (
@@ -393,7 +394,7 @@ def test_studies_and_workloads_come_with_their_definitions(planned: Path):
 
 def reader_of_other_sweep(path: Path) -> list:
     """Studies of a sweep that does not exist."""
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         return reader.studies(3)
 
 
@@ -418,8 +419,8 @@ def test_frames_hold_the_same_numbers(trained: Path):
 
 def test_a_snapshot_within_a_snapshot_is_the_same_one(trained: Path):
     """Methods that take one themselves can be called inside one."""
-    with open_reader(trained) as reader, reader.snapshot():
-        assert json.loads(json.dumps(reader.status()))["sweeps"][0]["trials"]["COMPLETE"] == 4
+    with open_store(trained) as reader, reader.snapshot():
+        assert json.loads(json.dumps(reader.status().to_json()))["sweeps"][0]["trials"]["COMPLETE"] == 4
         assert reader.trials().total == 6
         with gang(trained) as writer:
             writer.commit(None, claim=False)
@@ -428,7 +429,7 @@ def test_a_snapshot_within_a_snapshot_is_the_same_one(trained: Path):
 
 def test_running_trials_show_their_progress(planned: Path):
     """Steps and records of a trial in training are there after every commit."""
-    with gang(planned) as writer, open_reader(planned) as reader:
+    with gang(planned) as writer, open_store(planned) as reader:
         claim = writer.commit(None, claim=True).claim
         update = outcome(claim)
         writer.commit(
@@ -445,7 +446,8 @@ def test_opening_another_reader_leaves_the_locks_of_the_first(tmp_path):
     import subprocess
     import sys
 
-    from hvdsweep.store import connect, open_reader
+    from hvdsweep.opening import open_store
+    from hvdsweep.store import connect
     from hvdsweep.store.runs import event
 
     path = tmp_path / "store.db"
@@ -455,8 +457,8 @@ def test_opening_another_reader_leaves_the_locks_of_the_first(tmp_path):
     )
     writer = connect(path, create=True)
     event(writer, "run", "first")
-    with open_reader(path) as reader:
-        with open_reader(path):
+    with open_store(path) as reader:
+        with open_store(path):
             pass
         writer.close()
         for count in (2, 3):

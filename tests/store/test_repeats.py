@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from hvdsweep.curves.outcomes import steps_to_result
+from hvdsweep.opening import open_store
 from hvdsweep.repeats import FIRST_REPEAT, repeat_number, repeat_of, trial_name
 from hvdsweep.states import Status
-from hvdsweep.store import connect, open_reader, save_plan
+from hvdsweep.store import connect, save_plan
 from hvdsweep.store.content import problems
 from hvdsweep.store.goal_answers import answer_at_goal
 from hvdsweep.store.maintenance import check
@@ -97,7 +98,7 @@ def test_repeats_are_trained_last_and_count_in_no_search(path: Path, look: sqlit
     start(path, repeats=3)
     train_all(path)
     save(path, repeats=3)
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         workload = reader.workloads()[0]
         before = answer_at_goal(reader, workload), reader.workload_table(workload.name), reader.counts()
     written = train_all(path)
@@ -105,7 +106,7 @@ def test_repeats_are_trained_last_and_count_in_no_search(path: Path, look: sqlit
     last = "trial_id = (SELECT max(id) FROM trials)"
     look.execute(f"DELETE FROM best_records WHERE {last} AND step > 0")
     look.execute(f"UPDATE best_records SET value = -1 WHERE {last}")
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         after = answer_at_goal(reader, workload), reader.workload_table(workload.name), reader.counts()
         again = repeats_table(reader, workload)
         assert before[0] is not None
@@ -119,8 +120,8 @@ def test_repeats_are_trained_last_and_count_in_no_search(path: Path, look: sqlit
         assert (again.number >= FIRST_REPEAT).all()
         assert np.diff(again.offsets).min() > 0
         assert steps_to_result(again, GOAL).steps.min() == 0
-        (sweep,) = reader.status()["sweeps"]
-        assert (sweep["repeats"], sweep["repeat_trials"]["COMPLETE"], sweep["trials"]["COMPLETE"]) == (
+        (sweep,) = reader.status().sweeps
+        assert (sweep.repeats, sweep.repeat_trials["COMPLETE"], sweep.trials["COMPLETE"]) == (
             6,
             6,
             6,
@@ -134,9 +135,9 @@ def test_repeats_are_trained_last_and_count_in_no_search(path: Path, look: sqlit
 def test_status_counts_the_repeats_to_come(path: Path) -> None:
     """Before the search has ended a sweep of two batch sizes with three repeats each has six to come."""
     start(path, repeats=3)
-    with open_reader(path) as reader:
-        (sweep,) = reader.status()["sweeps"]
-    assert (sweep["repeats"], sum(sweep["repeat_trials"].values())) == (6, 0)
+    with open_store(path) as reader:
+        (sweep,) = reader.status().sweeps
+    assert (sweep.repeats, sum(sweep.repeat_trials.values())) == (6, 0)
 
 
 def test_another_best_trial_is_repeated_anew(path: Path, look: sqlite3.Connection) -> None:

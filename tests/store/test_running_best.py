@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, TrialUpdate, connect, open_reader
+from hvdsweep.store import Final, TrialUpdate, connect
 from hvdsweep.store.maintenance import check, rebuild_running_best
 from hvdsweep.store.records import strict_records
 
@@ -70,7 +71,7 @@ def test_records_answer_any_goal_and_budget(curves, goals, data):
         rebuild_running_best(conn)
         assert conn.execute("SELECT * FROM running_best ORDER BY 1, 2, 3, 4").fetchall() == stored
         conn.close()
-        with open_reader(path) as reader:
+        with open_store(path) as reader:
             for i, metric in enumerate(("val/error", "val/accuracy")):
                 if metric not in reader.metrics():
                     continue
@@ -120,7 +121,7 @@ def test_a_goal_turns_its_metric_round(path: Path, look: sqlite3.Connection):
             best = value
             upwards.append((1, step, value))
     assert kept == upwards
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert reader.workload_table("set/net/sgd").maximize
         down = reader.workload_table("set/net/sgd", maximize=False)
     lows = np.minimum.accumulate([value for _, value in values])

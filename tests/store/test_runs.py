@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hvdsweep.opening import open_store
 from hvdsweep.store import beat as beat_run
 from hvdsweep.store import (
     begin_run,
@@ -18,7 +19,6 @@ from hvdsweep.store import (
     gang_state,
     is_live,
     new_gang,
-    open_reader,
     record_throughput,
     recover,
     request_stop,
@@ -45,7 +45,7 @@ def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
     assert beat_run(look, 1) is False
     request_stop(look, 1)
     assert beat_run(look, 1) is True
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         row = reader.sweeps()[0]
     assert (row.state, row.np, row.gangs, row.versions, row.live) == (
         "STOPPING",
@@ -150,7 +150,7 @@ def test_measured_speeds_are_kept(path: Path):
     small_store(path)
     conn = connect(path)
     record_throughput(conn, workload="w", batch_size=32, np=4, gangs=2, steps=100, seconds=0.5, host="h")
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         (row,) = reader.throughput()
     assert (row.steps_per_second, row.examples_per_second, row.source, row.host) == (
         200.0,
@@ -169,7 +169,7 @@ def test_a_gang_that_has_ended_says_why(path: Path):
     gang_id = new_gang(conn, 1, np=2, log_dir="logs/1")
     gang_state(conn, gang_id, pid=12)
     gang_state(conn, gang_id, "DEAD", message="rank 1: Killed")
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         (row,) = reader.gangs()
     assert (row.state, row.pid, row.message, row.log_dir, row.trial_id) == (
         "DEAD",

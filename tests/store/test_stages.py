@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store import connect, open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect
 from hvdsweep.store.runs import gang_state, new_gang
 from hvdsweep.store.stages import COMPILING, HOROVODRUN, TENSORFLOW, Stages, usual_seconds, usually
 
@@ -21,7 +22,7 @@ def conn(path: Path) -> sqlite3.Connection:
 
 
 def gang_of(path: Path, gang: int) -> tuple[str | None, bool]:
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         (row,) = [row for row in reader.gangs() if row.id == gang]
         return row.stage, row.first_step is not None
 
@@ -80,5 +81,5 @@ def test_a_store_of_an_older_version_is_read(path: Path, conn: sqlite3.Connectio
     for column in ("stage", "first_step"):
         conn.execute(f"ALTER TABLE gangs DROP COLUMN {column}")
     conn.execute("PRAGMA user_version = 2")
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert [(gang.stage, gang.first_step) for gang in reader.gangs()] == [(None, None)]

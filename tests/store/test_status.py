@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from hvdsweep.cli.status import STUDIES_SHOWN, _watch, bar, status
+from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store import begin_run, connect, open_reader, request_stop, save_plan
+from hvdsweep.store import begin_run, connect, request_stop, save_plan
 
 from .plans import gang, plan, small_store, train_all
 
@@ -81,8 +82,8 @@ def finish(conn: sqlite3.Connection, trial: int, seconds: float, status: str = "
 
 
 def test_the_estimate_comes_from_the_study_s_own_trials(path: Path):
-    """Mean seconds of its finished trials but the first, which also compiled, times those left, the running one by its share
-    of steps, over the gangs."""
+    """What its trials usually take (the first one also compiled), with their share of what was lost on a diverged one, times
+    those left, the running one by its share of steps, over the gangs. A single trial counts no more than its kin make likely."""
     small_store(path, batch_sizes=(8, 16), trials=6)
     conn = connect(path)
     begin_run(conn, 1, np=2, gangs=2)
@@ -93,13 +94,13 @@ def test_the_estimate_comes_from_the_study_s_own_trials(path: Path):
         conn.execute("UPDATE trials SET status = 'RUNNING', steps = 10, gang_id = 1 WHERE id = 4")
         finish(conn, 7, 100.0)
         sweep = state_of(path)["sweeps"][0]
-    own = (20 * 2 + 3 * 1) / 3
+    own = 20 + 3 / 2
     first, second = sweep["studies"]
-    assert first["seconds_per_trial"] == pytest.approx(own)
+    assert first["seconds_per_trial"] == 20.0
     assert first["work_seconds"] == pytest.approx(own * (2 + 0.75))
-    assert second["work_seconds"] == pytest.approx(100 * 5)
-    assert sweep["work_seconds"] == pytest.approx(own * 2.75 + 500)
-    assert sweep["eta_seconds"] == pytest.approx((own * 2.75 + 500) / 2)
+    assert own * 5 < second["work_seconds"] < 2 * own * 5
+    assert sweep["work_seconds"] == pytest.approx(own * 2.75 + second["work_seconds"])
+    assert sweep["eta_seconds"] == pytest.approx(sweep["work_seconds"] / 2)
 
 
 def test_a_study_without_finished_trials_is_judged_by_its_kin(path: Path):
@@ -130,7 +131,7 @@ def test_a_study_to_come_counts_its_preparation(path: Path):
     assert state_of(path)["sweeps"][0]["studies"][1]["work_seconds"] == pytest.approx(unprepared + 8.0)
     # Once it has begun, its own trials count.
     finish(conn, 3, 5.0)
-    assert state_of(path)["sweeps"][0]["studies"][1]["work_seconds"] == pytest.approx(5.0)
+    assert state_of(path)["sweeps"][0]["studies"][1]["work_seconds"] == pytest.approx((unprepared) / 2)
 
 
 def test_a_single_short_trial_is_no_estimate(path: Path):
@@ -232,7 +233,7 @@ def test_watching_reads_only_what_has_changed(
     planned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     """Ten polls with two commits in between: three readings, three lines of JSON."""
-    with open_reader(planned) as reader, gang(planned) as writer:
+    with open_store(planned) as reader, gang(planned) as writer:
         readings = []
         truly = reader.status
         monkeypatch.setattr(reader, "status", lambda sweep: readings.append(sweep) or truly(sweep))

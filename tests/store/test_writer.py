@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hvdsweep.errors import RunFailed
+from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
     Final,
@@ -19,7 +20,6 @@ from hvdsweep.store import (
     begin_run,
     connect,
     gang_state,
-    open_reader,
     request_stop,
     requeue,
 )
@@ -42,7 +42,7 @@ def test_losses_come_back_bit_for_bit(planned: Path):
             writer.commit(
                 TrialUpdate(trial, losses[first:last], last, first_step=first + 1, final=final), claim=False
             )
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         steps, read = reader.losses(trial)
         assert reader.trial(trial).steps == 40
     assert steps.tolist() == list(range(1, 41))
@@ -63,7 +63,7 @@ def test_metrics_become_columns_as_they_appear(planned: Path):
         trial = writer.commit(None, claim=True).claim.trial_id
         writer.commit(TrialUpdate(trial, np.zeros(20), 20, measurements=rows[:1]), claim=False)
         writer.commit(TrialUpdate(trial, np.zeros(0), 20, measurements=rows[1:], final=DONE), claim=False)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         read = reader.measurements(trial)
     assert read.steps.tolist() == [0, 5, 10, 15]
     nan = math.nan
@@ -86,7 +86,7 @@ def test_two_writers_may_meet_the_same_new_metric(planned: Path):
                 trial, np.zeros(1), 1, measurements=[(1, {"val/new": float(trial)})], final=DONE
             )
             writer.commit(update, claim=False)
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         assert [reader.measurements(trial).values["val/new"].tolist() for trial in (first, second)] == [
             [first],
             [second],
@@ -101,7 +101,7 @@ def test_names_that_differ_only_in_case_are_refused(planned: Path):
         with pytest.raises(ValueError, match="ignores case"):
             writer.commit(update, claim=False)
         assert writer.commit(TrialUpdate(trial, np.ones(2), 2, final=DONE), claim=False).claim is None
-    with open_reader(planned) as reader:
+    with open_store(planned) as reader:
         assert len(reader.losses(trial)[0]) == 2
         assert reader.metrics() == []
 
@@ -237,7 +237,7 @@ def test_one_gang_can_be_stopped_alone(planned: Path, look: sqlite3.Connection):
 
 def test_the_gang_s_row_tells_what_it_does(planned: Path):
     """Idle, training which trial, idle again; every commit is a heartbeat."""
-    with gang(planned) as writer, open_reader(planned) as reader:
+    with gang(planned) as writer, open_store(planned) as reader:
         seen = []
 
         def note() -> None:
@@ -263,7 +263,7 @@ def test_the_gang_s_row_tells_what_it_does(planned: Path):
 
 def test_trials_add_up_to_one_speed_per_study(trained: Path):
     """`throughput` sums steps and seconds of a study's trials; examples per second follow from the batch size."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         rows = [(r.workload, r.batch_size, r.np, r.source, r.steps, r.seconds) for r in reader.throughput()]
         rates = [(r.steps_per_second, r.examples_per_second) for r in reader.throughput()]
     assert rows == [("set/net/sgd", size, 2, "trial", 120, 6.0) for size in (8, 16)]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.repeats import repeat_number
 from hvdsweep.store import Claim, TrialWriter, connect, save_plan
 from hvdsweep.store.checkpoints import files
 from hvdsweep.store.maintenance import check
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import new_gang, request_stop
 from hvdsweep.sweep import load_sweep
 from hvdsweep.training.gang import Gang
@@ -86,7 +86,7 @@ def test_every_step_of_every_trial_is_in_the_store(prepared):
     """Four trials of 60 steps: 60 losses each, measurements at 0, 20, 40, 60, COMPLETE by their budget."""
     path, sweep, writer = prepared()
     work(path, sweep, writer)
-    with open_reader(path) as store:
+    with open_store(path) as store:
         trials = store.trials().rows
         assert [trial.status.name for trial in trials] == ["COMPLETE"] * 4
         for trial in trials:
@@ -103,7 +103,7 @@ def test_noise_estimates_reach_the_store_and_change_nothing_else(prepared):
     for name, training in (("plain", ""), ("noisy", "[training]\nnoise_scale = true\nnoise_layers = true\n")):
         path, sweep, writer = prepared(steps=80, batch_sizes="[16]", name=name, training=training)
         work(path, sweep, writer)
-        with open_reader(path) as store:
+        with open_store(path) as store:
             found[name] = (
                 store.rows("SELECT key, status, steps FROM trials ORDER BY id"),
                 store.rows("SELECT * FROM losses ORDER BY 1, 2"),
@@ -125,7 +125,7 @@ def test_a_diverged_trial_keeps_its_losses_up_to_the_step(prepared):
     """INFEASIBLE with its step and reason; the losses up to it are there, no later ones."""
     path, sweep, writer = prepared(learning_rate="1e20")
     work(path, sweep, writer)
-    with open_reader(path) as store:
+    with open_store(path) as store:
         for trial in store.trials().rows:
             assert (trial.status.name, trial.stop_reason.name) == ("INFEASIBLE", "DIVERGED")
             assert len(store.losses(trial.id)[0]) == trial.steps < 60
@@ -138,7 +138,7 @@ def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp
     )
     path, sweep, writer = prepared(dataset="broken_data:load")
     work(path, sweep, writer)
-    with open_reader(path) as store:
+    with open_store(path) as store:
         trials = store.trials().rows
         assert {trial.status.name for trial in trials} == {"INCOMPLETE"}
         assert all("the disk is on the moon" in trial.message for trial in trials)
@@ -149,7 +149,7 @@ def test_a_request_to_stop_gives_the_running_trial_back(prepared, monkeypatch):
     monkeypatch.setattr("hvdsweep.training.gang.FLUSH_SECONDS", 0.0)
     path, sweep, writer = prepared(steps=100_000)
     work(path, sweep, writer, stop_at_commit=5)
-    with open_reader(path) as store:
+    with open_store(path) as store:
         trials = store.trials().rows
         assert [trial.status.name for trial in trials] == ["PENDING"] * 4
         assert all(len(store.losses(trial.id)[0]) == 0 for trial in trials)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hvdsweep.curves import curve
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import TrialWriter, connect, save_plan
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import new_gang
 from hvdsweep.sweep import load_sweep
 from hvdsweep.training.network import Network
@@ -139,7 +139,7 @@ def test_a_sweeps_steps_to_the_goal_are_the_exact_curve(tmp_path):
     work(path, sweep, writer)
     writer.close()
     conn.close()
-    with open_reader(path) as store:
+    with open_store(path) as store:
         table = store.workload_table("noisy_quadratic/noisy_quadratic/sgd")
         measured = {
             batch: [

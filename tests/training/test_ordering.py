@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.curves import NEVER, steps_to_result
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import StopReason
 from hvdsweep.stopping import beaten_at
 from hvdsweep.store import TrialWriter, begin_run, connect, request_stop, save_plan, top_up
-from hvdsweep.store.reader import open_reader
 from hvdsweep.store.runs import new_gang
 from hvdsweep.sweep import Overrides, load_sweep
 from hvdsweep.training import loop
@@ -83,7 +83,7 @@ def trained(folder: Path, name: str, stop: str, order: str, margin: float = 0.0)
         writer.commit = committing
         Gang(Ranks(), writer).work()
     conn.close()
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         return reader.workload_table(reader.workloads()[0].name)
 
 
@@ -143,7 +143,7 @@ def side_by_side(path: Path, plan, stop: str, order: str, gangs: int):
         patch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 4)
         for done in [threads.submit(work, gang) for gang in ids]:
             done.result()
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         return reader.workload_table(reader.workloads()[0].name)
 
 

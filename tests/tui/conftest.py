@@ -21,7 +21,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.tui.curve_store import curve_store
 from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
@@ -68,7 +68,7 @@ class FakeSource:
         self.asked.append(question)
         if self.store is None:
             return question(None)
-        with open_reader(self.store) as reader:
+        with open_store(self.store) as reader:
             return question(reader)
 
     def nudge(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
@@ -24,7 +25,6 @@ from hvdsweep.store import (
     save_plan,
     transaction,
 )
-from hvdsweep.store.reader import open_reader
 from hvdsweep.sweep import check_text
 from tui.snapshot import Snapshot, read_snapshot
 
@@ -155,7 +155,7 @@ def _freeze(conn: object) -> None:
 
 def snapshot_of(path: Path, *, live: str = "digits", number: int = 1) -> Snapshot:
     """The store as the watching thread would read it, at NOW, with the sweep named `live` in training."""
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         snapshot = read_snapshot(reader, number)
     sweeps = tuple(
         dataclasses.replace(sweep, live=sweep.name == live, eta_seconds=51.0 if sweep.name == live else None)

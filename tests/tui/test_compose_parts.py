@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from hvdsweep.charts import render
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.plan_summary import summarize
 from hvdsweep.store import connect, save_plan
-from hvdsweep.store.reader import open_reader
 from hvdsweep.sweep import Overrides, check_text, load_sweep
 from hvdsweep.sweep.write import toml_value
 from tui.composing import offers, outlook, start, words
@@ -124,7 +124,7 @@ def launched(tmp_path: Path) -> tuple[Path, Path]:
 def test_a_sweep_of_the_store_is_its_file(launched):
     """As long as the file still says that sweep: with its comments, and saved there."""
     db, file = launched
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         begun = start.stored(1, reader)
     assert (begun.text, begun.file, begun.name) == (file.read_text(), file, "mine")
     assert (begun.np, begun.gangs, begun.remark) == ("2", "3", "")
@@ -141,7 +141,7 @@ def test_a_sweep_whose_file_says_something_else_is_what_the_store_keeps(launched
     else:
         old, new = ("steps = 300", "steps = 400") if what == "changed" else ("trials = 6", "trials = 5")
         file.write_text(file.read_text().replace(old, new))
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         begun = start.stored(1, reader)
         key = reader.sweeps()[0].key
     assert begun.file is None
@@ -155,7 +155,7 @@ def test_a_sweep_launched_with_options_is_what_was_launched(tmp_path):
     file.write_text(TEMPLATE)
     with closing(connect(db, create=True)) as conn:
         save_plan(conn, make_plan(load_sweep(file, Overrides(trials=2))))
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         begun = start.stored(1, reader)
     assert parsed(begun.text)["studies"]["trials"] == 2
 
@@ -165,7 +165,7 @@ def test_presets_are_read_only(tmp_path):
     db = tmp_path / "x.db"
     with closing(connect(db, create=True)) as conn:
         save_plan(conn, make_plan(load_sweep("small/fc")))
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         begun = start.stored(1, reader)
     assert begun.text == start.preset("small/fc").text
     assert begun.file is None
@@ -180,7 +180,7 @@ def test_sweeps_that_cannot_be_begun_with(tmp_path):
             "INSERT INTO sweeps (name, key, source, definition, state, created) VALUES ('i', 'k', 'import', '{}', 'DONE', 0)"
         )
         conn.commit()
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         with pytest.raises(UserError, match="imported"):
             start.stored(1, reader)
         with pytest.raises(UserError, match="not in the database"):

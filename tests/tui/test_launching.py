@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect, save_plan
-from hvdsweep.store.reader import open_reader
 from hvdsweep.sweep import Overrides, load_sweep
 from hvdsweep.sweep.restore import stored_sweep
 from tests.tui.stores import SWEEP
@@ -68,10 +68,10 @@ def test_going_on_means_the_very_same_sweep(tmp_path, file, case):
     db = tmp_path / "a.db"
     sweep = saved(db, file, CASES[case])
     file.unlink()
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         before = reader.trials().total
     assert launched(db, arguments_of(sweep, Changes(np=2, gangs=3))) == sweep
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert reader.trials().total == before
 
 
@@ -81,11 +81,11 @@ def test_extending_adds_and_keeps(tmp_path, file):
     sweep = saved(db, file, Overrides(trials=2))
     more = Changes(trials=6, batch_sizes=(16, 64, 256, 512))
     assert launched(db, arguments_of(sweep, more)) == sweep
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert extent_of(sweep, reader).trials == dict.fromkeys((16, 64, 256, 512), 6)
         assert reader.trials().total == 2 * 4 * 6
     assert launched(db, arguments_of(sweep, Changes(trials={"64": 9}))) == sweep
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert extent_of(sweep, reader).trials == {16: 6, 64: 9, 256: 6, 512: 6}
         assert reader.trials().total == 2 * (4 * 6 + 3)
 
@@ -94,7 +94,7 @@ def test_a_sweep_that_is_gone(tmp_path, file):
     """Both the dialog and the command name what is missing."""
     db = tmp_path / "a.db"
     saved(db, file)
-    with open_reader(db) as reader, pytest.raises(UserError, match="not in the database any more"):
+    with open_store(db) as reader, pytest.raises(UserError, match="not in the database any more"):
         extent_of(99, reader)
     with pytest.raises(UserError, match="sweep 99: there is no such sweep"):
         stored_sweep(db, 99)
@@ -190,9 +190,9 @@ def test_stop_and_delete_go_through_the_store(tmp_path, file):
     db = tmp_path / "a.db"
     sweep = saved(db, file)
     stop(db, sweep)
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert reader.sweeps()[0].request == "stop"
     assert delete(db, sweep) == 24
-    with open_reader(db) as reader:
+    with open_store(db) as reader:
         assert reader.sweeps() == []
         assert reader.trials().total == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.limits import HANG_SECONDS
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
@@ -50,7 +50,7 @@ async def test_without_a_selection_the_sweep_in_training_is_shown(source):
 
 async def test_the_chart_shows_exactly_the_losses_of_the_store(source, trained):
     """The series of the trial in training has every step and loss that the store holds."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         running = next(row for row in reader.trials().rows if row.status.name == "RUNNING")
         steps, losses = reader.losses(running.id)
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
@@ -90,7 +90,7 @@ async def test_an_empty_result_says_so(source):
 
 async def test_sorting_by_key_and_by_title(source, trained):
     """`s` goes from column to column, `S` turns round, a click on a title sorts by it, another turns it round."""
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         best = [row.id for row in reader.trials(sort="best").rows if row.sweep_id == 1]
         worst = [row.id for row in reader.trials(sort="best", descending=True).rows if row.sweep_id == 1]
 

@@ -13,10 +13,10 @@ from hvdsweep.curves import Outcome, curve, heuristics, scatter
 from hvdsweep.curves.remedies import widened
 from hvdsweep.curves.search_chart import OUTCOMES, best_rates
 from hvdsweep.launch.sweeps import save
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.search import Space
 from hvdsweep.store import connect
-from hvdsweep.store.reader import open_reader
 from hvdsweep.sweep import load_sweep
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP
@@ -78,7 +78,7 @@ async def test_any_size(curves, size):
 
 async def test_every_trial_is_shown_by_its_outcome(curves, planted):
     """At each batch size the series are those of `hvdsweep.curves.scatter`, point for point."""
-    with open_reader(planted) as reader:
+    with open_store(planted) as reader:
         table = reader.workload_table(NESTEROV)
     async with pilot_of(curves, place="metaparameters", selection=ON_NESTEROV) as pilot:
         sizes = pilot.app.screen.query_one("#batch_size", Chips)
@@ -100,7 +100,7 @@ async def test_every_trial_is_shown_by_its_outcome(curves, planted):
 
 async def test_the_best_rates_stand_beside_both_heuristics(curves, planted):
     """Effective learning rates of the steps-to-result trials; lines in proportion and by the square root."""
-    with open_reader(planted) as reader:
+    with open_store(planted) as reader:
         one = curve(reader.workload_table(NESTEROV), 0.1)
     rates = best_rates(one)
     assert rates.value.tolist() == [point.effective_learning_rate for point in one.points]
@@ -134,7 +134,7 @@ async def test_what_lies_against_the_learning_rate(curves, planted):
 
 async def test_a_trial_is_read_out_and_opened(curves, planted):
     """The star's trial in words by key; o opens it."""
-    with open_reader(planted) as reader:
+    with open_store(planted) as reader:
         table = reader.workload_table(NESTEROV)
         point = next(p for p in curve(table, 0.1).points if p.batch_size == 64)
     async with pilot_of(curves, place="metaparameters", selection=ON_NESTEROV) as pilot:
@@ -171,7 +171,7 @@ async def test_the_mouse_alone(curves):
 
 async def test_warnings_are_those_of_the_curve(narrow):
     """A row per warning; the selected one in full, with what the key does; its batch size comes into view."""
-    with open_reader(narrow.store) as reader:
+    with open_store(narrow.store) as reader:
         searches = {s.batch_size: s.search for s in reader.studies() if s.workload == NESTEROV}
         points = curve(reader.workload_table(NESTEROV), 0.1, searches=searches).points
     messages = [caution.message for point in points for caution in point.warnings]

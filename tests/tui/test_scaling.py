@@ -16,8 +16,8 @@ from textual.widgets import Input
 
 from hvdsweep.cli import group
 from hvdsweep.curves import LIVE, curve
+from hvdsweep.opening import open_store
 from hvdsweep.store import begin_run, connect, new_gang
-from hvdsweep.store.reader import open_reader
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP, train_all
 from tests.tui.stores import snapshot_of
@@ -42,7 +42,7 @@ def shown(pilot) -> dict[str, list[float]]:
 def truth(path: Path, goal: float, *, examples: bool = False, **question) -> dict[str, list[float]]:
     """The same from the curves themselves."""
     found = {}
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         for name, short in NAMES.items():
             one = curve(reader.workload_table(name), goal, **question)
             found[short] = [
@@ -223,7 +223,7 @@ async def test_what_is_selected_elsewhere_is_current_here(curves):
 
 async def test_keys_alone_lead_from_the_curve_to_a_trial(curves, planted):
     """Arrow keys read a point out, o opens the trial behind it."""
-    with open_reader(planted) as reader:
+    with open_store(planted) as reader:
         point = curve(reader.workload_table(SGD), 0.1).points[2]
     async with pilot_of(curves) as pilot:
         await pilot.press("4")
@@ -306,7 +306,7 @@ async def test_running_trials_count_while_a_sweep_is_trained(planted, tmp_path):
         conn.commit()
     source = FakeSource(snapshot_of(live, live="planted"), live)
     async with pilot_of(source, place="scaling", selection=Selection(1, SGD)) as pilot:
-        with open_reader(live) as reader:
+        with open_store(live) as reader:
             table = reader.workload_table(SGD)
         counted = [point.steps for point in curve(table, 0.1, statuses=LIVE).points]
         assert counted[0] is not None

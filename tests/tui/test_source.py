@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.errors import UserError
-from hvdsweep.store import connect, event, reader
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
+from hvdsweep.store import connect, event, reader, store
 from tests.limits import HANG_SECONDS
 from tui.snapshot import Snapshot
 from tui.source import (
@@ -61,11 +61,11 @@ def test_a_sweep_in_training_is_read_again_though_nothing_was_written(path, monk
     """A killed supervisor writes nothing: after LIFE_SECONDS its sweep is looked at again, and is killed."""
     now = 0.0
     watch = Watch(path, clock=lambda: now)
-    monkeypatch.setattr(reader, "lives_here", lambda *_: True)
+    monkeypatch.setattr(store, "lives_here", lambda *_: True)
     first = watch.look()
     assert isinstance(first, Snapshot)
     assert first.sweeps[0].condition == "RUNNING"
-    monkeypatch.setattr(reader, "lives_here", lambda *_: False)
+    monkeypatch.setattr(store, "lives_here", lambda *_: False)
     now = LIFE_SECONDS - 0.01
     assert watch.look() is None
     now = LIFE_SECONDS
@@ -245,7 +245,7 @@ def _open(held: reader.Reader) -> bool:
 
 def test_looking_never_writes(path):
     """After many looks the file's bytes are the same."""
-    with open_reader(path):
+    with open_store(path):
         pass
     before = path.read_bytes()
     watch = Watch(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
 from tui import launching
@@ -242,7 +242,7 @@ async def test_stop_is_a_request_in_the_store(path):
         await pilot.press("x")
         await settle(pilot)
         assert "is asked to stop" in screen_text(pilot)
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert [sweep.request for sweep in reader.sweeps()] == ["stop", None, None]
 
 
@@ -258,12 +258,12 @@ async def test_delete_asks_first(changeable, path):
             )
             await pilot.press(*keys)
             await settle(pilot)
-            with open_reader(path) as reader:
+            with open_store(path) as reader:
                 assert len(reader.sweeps()) == 3
         await pilot.press("d", "y")
         await settle(pilot)
         assert "short is deleted, with 4 trials" in screen_text(pilot)
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         assert [sweep.name for sweep in reader.sweeps()] == ["digits", "lost"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.tui.conftest import pilot_of, screen_text, settle
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
@@ -17,7 +17,7 @@ async def opened(pilot, trial: int) -> None:
 
 
 def of_status(trained, status: str) -> int:
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         return next(row.id for row in reader.trials().rows if row.status.name == status)
 
 
@@ -33,7 +33,7 @@ async def test_screen(source, trained, golden, size, status):
 async def test_every_metric_has_its_chart(source, trained):
     """Going down the table of metrics shows exactly what the store holds of each; the goal is drawn on its own metric."""
     trial = of_status(trained, "COMPLETE")
-    with open_reader(trained) as reader:
+    with open_store(trained) as reader:
         steps, losses = reader.losses(trial)
         measured = reader.measurements(trial)
     async with pilot_of(source, place="live") as pilot:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from hvdsweep.store.reader import open_reader
+from hvdsweep.opening import open_store
 from tests.store.values import CHANGES, METAPARAMETERS, Change, changed
 from tests.tui.conftest import FakeSource, pilot_of, settle
 from tests.tui.stores import small_store
@@ -81,7 +81,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _read(path: Path, number: int) -> Snapshot:
-    with open_reader(path) as reader:
+    with open_store(path) as reader:
         return read_snapshot(reader, number)
 
 

@@ -12,7 +12,7 @@ from hvdsweep.errors import HvdsweepError, UserError
 from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 TEMPLATE = """\
 dataset = "digits"
@@ -90,7 +90,7 @@ def file_at(path: Path) -> Start:
     return Start(read_toml(path), name=path.stem, file=path.absolute())
 
 
-def stored(sweep_id: int, reader: Reader) -> Start:
+def stored(sweep_id: int, reader: Store) -> Start:
     """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
     thread. UserError where there is no such sweep, or where it was imported."""
     rows = reader.rows(

@@ -24,7 +24,7 @@ from tui.widgets.notice import Notice
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
     from tui.app import HvdsweepApp
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
@@ -187,7 +187,7 @@ class Place(Screen[None]):
             "this screen fills by itself."
         )
 
-    def ask(self, name: str, about: object, question: Callable[[Reader], Any]) -> None:
+    def ask(self, name: str, about: object, question: Callable[[Store], Any]) -> None:
         """Have `question` answered in a thread: `answer_<name>(about, value)` follows, or `failed(name, about, text)`.
 
         One question by `name` at a time; of those asked meanwhile only the latest is kept.

@@ -11,12 +11,13 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
+from hvdsweep.store.status import SweepStatus
 from tui.composing.draft import Draft
 from tui.composing.kept import Shelf
 from tui.composing.outlook import Guide, Inquiry, Outlook, guides, look, points_chart
 from tui.composing.start import Start, template
 from tui.screens.base import Place
-from tui.snapshot import Snapshot, SweepView
+from tui.snapshot import Snapshot
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_options import OptionRows
@@ -28,7 +29,7 @@ from tui.words import count, plural
 
 if TYPE_CHECKING:
     from hvdsweep.step_time import Speed
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 FREE = "↓ or tab goes to a field. There letters and digits are text; esc leaves it."
 """What stands in place of a field's meaning while none has the keyboard."""
@@ -252,7 +253,7 @@ class DraftPlace(Place):
         elif self.outlook is not None:
             self._say_standing()
 
-    def _sweep(self, outlook: Outlook) -> SweepView | None:
+    def _sweep(self, outlook: Outlook) -> SweepStatus | None:
         """The sweep of the store that launching this would go on with."""
         if outlook.plan is None or self.snapshot is None:
             return None
@@ -340,5 +341,5 @@ class DraftPlace(Place):
         line.set_class(bool(drafts), "-said")
 
 
-def _known(reader: Reader) -> tuple[tuple[Speed, ...], dict[str, int]]:
+def _known(reader: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
     return tuple(reader.throughput()), {sweep.key: sweep.id for sweep in reader.sweeps()}

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.status import SweepStatus
+    from hvdsweep.store.store import Store
     from tui.app import HvdsweepApp
     from tui.launching import Extent
-    from tui.snapshot import SweepView
 
 
-def can_extend(app: HvdsweepApp, sweep: SweepView | None) -> bool:
+def can_extend(app: HvdsweepApp, sweep: SweepStatus | None) -> bool:
     """Whether a sweep can be started or extended now: not an imported one, nor one in training."""
     return sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in app.begun
 
 
 def ask_launch(
     app: HvdsweepApp,
-    sweep: SweepView,
+    sweep: SweepStatus,
     *,
     extend: bool,
     batch_size: int | None = None,
@@ -42,13 +42,13 @@ def ask_launch(
     app.do(job)
 
 
-def _batch_size(trial: int, reader: Reader) -> int | None:
+def _batch_size(trial: int, reader: Store) -> int | None:
     query = "SELECT s.batch_size FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.id = ?"
     rows = reader.rows(query, (trial,))
     return rows[0][0] if rows else None
 
 
-def _open(app: HvdsweepApp, sweep: SweepView, extent: Extent, extend: bool, batch_size: int | None) -> None:
+def _open(app: HvdsweepApp, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
     from tui.screens.dialogs import Asked, LaunchDialog
 
     # A number for one batch size does not go with trials in rounds.

@@ -12,13 +12,14 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
 from hvdsweep.store.stages import start_words
+from hvdsweep.store.status import SweepStatus
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
 from tui.jobs import JOB_COLUMNS, job_row
 from tui.screens.extending import ask_launch, can_extend
 from tui.screens.trials_pane import TrialsPane
 from tui.selection import Selection
-from tui.snapshot import Snapshot, SweepView
+from tui.snapshot import Snapshot
 from tui.trial_rows import columns_of, short_names
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
@@ -100,7 +101,7 @@ class LiveScreen(TrialsPane):
     # What is asked about
 
     @property
-    def sweep(self) -> SweepView | None:
+    def sweep(self) -> SweepStatus | None:
         """The selected sweep, else the newest that is trained, else the newest."""
         if self.snapshot is None:
             return None

@@ -11,7 +11,7 @@ from tui.widgets.logview import LogView
 
 if TYPE_CHECKING:
     from hvdsweep.launch.logs import LogPart
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 LOG_SECONDS = 0.5
 """How often the log in view is looked at."""
@@ -89,7 +89,7 @@ class LogPane(Place):
         view.extend(value.lines)
 
 
-def _files(sweep: int, gang: int | None, reader: Reader) -> tuple[int, list[Path]] | None:
+def _files(sweep: int, gang: int | None, reader: Store) -> tuple[int, list[Path]] | None:
     from hvdsweep.launch.logs import log_files
 
     gangs = reader.gangs(sweep)
@@ -97,7 +97,7 @@ def _files(sweep: int, gang: int | None, reader: Reader) -> tuple[int, list[Path
     return None if chosen is None else (chosen.id, log_files(chosen.log_dir))
 
 
-def _read(path: Path, offset: int | None, reader: Reader) -> LogPart | None:
+def _read(path: Path, offset: int | None, reader: Store) -> LogPart | None:
     from hvdsweep.launch.logs import read_log
 
     try:

@@ -10,11 +10,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from hvdsweep.store.status import StudyStatus, SweepStatus
 from tui.actions import bindings
 from tui.screens.base import Place
 from tui.screens.extending import ask_launch, can_extend
 from tui.selection import Selection
-from tui.snapshot import Snapshot, StudyView, SweepView
+from tui.snapshot import Snapshot
 from tui.sweep_rows import study_columns, study_row, sweep_columns, sweep_facts, sweep_row
 from tui.trial_rows import short_names
 from tui.widgets.notice import Notice
@@ -70,7 +71,7 @@ class SweepsScreen(Place):
         self.query_one("#events", Static).border_title = "What happened"
 
     @property
-    def sweep(self) -> SweepView | None:
+    def sweep(self) -> SweepStatus | None:
         """The selected one."""
         if self.snapshot is None or not self.is_mounted:
             return None
@@ -78,7 +79,7 @@ class SweepsScreen(Place):
         return None if key is None else self.snapshot.sweep(int(key))
 
     @property
-    def study(self) -> StudyView | None:
+    def study(self) -> StudyStatus | None:
         """The study under the cursor, while its table has the keyboard."""
         sweep, table = self.sweep, self.query_one("#studies", Table)
         if sweep is None or not table.has_focus:

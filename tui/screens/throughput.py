@@ -25,7 +25,7 @@ from tui.words import clock, count, plural
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading
     from hvdsweep.curves.speeds import Measure, Speed
-    from hvdsweep.store.reader import Reader
+    from hvdsweep.store.store import Store
 
 MEASURES: tuple[Measure, ...] = ("examples", "steps", "efficiency")
 
@@ -252,7 +252,7 @@ class ThroughputScreen(Paned):
         self.notify(f"Copied: {command}", markup=False)
 
 
-def _read(reader: Reader) -> list[Speed]:
+def _read(reader: Store) -> list[Speed]:
     from hvdsweep.curves.speeds import speeds
 
     return speeds(reader.throughput())

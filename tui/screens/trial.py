@@ -30,8 +30,8 @@ from tui.widgets.table import Table
 from tui.words import clock, count, duration, number
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import Measurements
+    from hvdsweep.store.store import Store
     from tui.losses import Curve
 
 LOSS = "training loss"
@@ -195,7 +195,7 @@ class TrialScreen(Place):
             self.notify("Copied the metaparameters.")
 
 
-def _find(trial_id: int, reader: Reader) -> Findings:
+def _find(trial_id: int, reader: Store) -> Findings:
     from hvdsweep.launch.logs import log_files, read_log
 
     with reader.snapshot():
@@ -211,7 +211,7 @@ def _find(trial_id: int, reader: Reader) -> Findings:
     return Findings(trial, workload, losses, measurements, log)
 
 
-def _neighbour(study: int, place: int, way: int, reader: Reader) -> int | None:
+def _neighbour(study: int, place: int, way: int, reader: Store) -> int | None:
     compare, order = (">", "ASC") if way > 0 else ("<", "DESC")
     rows = reader.rows(
         f"SELECT id FROM trials WHERE study_id = ? AND number {compare} ? ORDER BY number {order} LIMIT 1",

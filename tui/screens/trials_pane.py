@@ -19,8 +19,8 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from hvdsweep.store.reader import Reader
-    from tui.snapshot import SweepView
+    from hvdsweep.store.status import SweepStatus
+    from hvdsweep.store.store import Store
 
 REST = 20
 """A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
@@ -46,7 +46,7 @@ class TrialsPane(LogPane):
         """Asks for what is in view as soon as the last page has rested."""
 
     @property
-    def sweep(self) -> SweepView | None:
+    def sweep(self) -> SweepStatus | None:
         """The sweep whose trials are listed."""
         return None
 
@@ -203,7 +203,7 @@ class TrialsPane(LogPane):
 
 
 def _page(
-    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, reader: Reader
+    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, reader: Store
 ) -> tuple[TrialPage, float]:
     begun = time.monotonic()
     page = reader.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)

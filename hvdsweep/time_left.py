@@ -4,57 +4,62 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hvdsweep.step_time import Timing, step_seconds, tells_too_little
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pace:
     """What the trials of one study have taken so far."""
 
     complete: int = 0
+    """COMPLETE trials."""
     first: float | None = None
-    """Seconds of the first COMPLETE trial, which also compiled."""
-    steady: bool = False
-    """Whether it is known what that trial took without compiling."""
+    """Seconds of the first of them, which also compiled."""
+    trained: float | None = None
+    """Seconds of its steps alone, where known."""
     lost: float = 0.0
     """Seconds spent on trials that diverged or failed: part of the price of those that did not."""
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=99))
-    """Seconds of the latest COMPLETE trials."""
+    recent: Sequence[float] = ()
+    """Seconds of the latest COMPLETE trials; of few, the first one is among them."""
 
-    def add(self, seconds: float, complete: bool, trained: float | None = None) -> None:
-        """Count an ended trial. `trained`: seconds of its steps alone, where known."""
-        if complete:
-            self.complete += 1
-            if self.first is None:
-                self.first = max(0.0, seconds)
-                if trained is not None:
-                    self.steady, seconds = True, min(seconds, trained)
-            self.recent.append(max(0.0, seconds))
-        else:
-            self.lost += max(0.0, seconds)
+    @property
+    def usual(self) -> float | None:
+        """Seconds of a COMPLETE trial, by the lower median; None until there is one."""
+        if not self.recent:
+            return None
+        if self.complete == 1 and self.first is not None and self.trained is not None:
+            return min(self.first, self.trained)
+        return sorted(self.recent)[(len(self.recent) - 1) // 2]
 
     @property
     def per_trial(self) -> float | None:
-        """Seconds per COMPLETE trial; None until there is one. By the median: the first trial of a gang also compiles."""
-        if not self.complete:
-            return None
-        return sorted(self.recent)[(len(self.recent) - 1) // 2] + self.lost / self.complete
+        """Seconds per COMPLETE trial, what was lost on others included; None until there is one."""
+        return None if self.usual is None else self.usual + self.lost / self.complete
 
     @property
     def sure(self) -> bool:
         """Whether more is known than how long the first trial took with compiling."""
-        return self.complete > 1 or self.steady
+        return self.complete > 1 or self.trained is not None
 
     @property
     def setup(self) -> float | None:
         """Seconds that a gang's first trial of the study takes longer; None where that is not known yet."""
-        if self.first is None or not self.sure:
+        if self.first is None or self.usual is None or not self.sure:
             return None
-        return max(0.0, self.first - sorted(self.recent)[(len(self.recent) - 1) // 2])
+        return max(0.0, self.first - self.usual)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one study still takes; None where nothing is known."""
+
+    work: float | None
+    """Seconds of one gang."""
+    seconds: float | None
+    """With as many gangs as are at work on it now."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ class Work:
 
 def remaining(
     works: Sequence[Work], paces: Mapping[int, Pace], gangs: int
-) -> tuple[list[float | None], float | None]:
-    """Seconds left of each study (at its present number of gangs) and of the whole sweep (at `gangs` gangs).
+) -> tuple[list[Left], float | None]:
+    """What is left of each study, and seconds of the whole sweep (at `gangs` gangs).
 
     A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if none
     of its trials has finished yet. None where nothing is known, and as long as a single short trial
@@ -85,30 +90,30 @@ def remaining(
     finished = [pace for pace in paces.values() if pace.complete]
     if (
         len(finished) == 1
-        and not finished[0].steady
+        and finished[0].trained is None
         and tells_too_little(finished[0].complete, finished[0].first or 0.0)
     ):
         paces = {}
     setups = [pace.setup for pace in paces.values() if pace.setup is not None]
     setup = statistics.median(setups) if setups else 0.0
     timings = _timings(works, paces)
-    each: list[float | None] = []
+    each: list[Left] = []
     total: float | None = 0.0
     longest = 0.0
     for work in works:
         if work.trials <= 0:
-            each.append(0.0)
+            each.append(Left(0.0, 0.0))
             continue
         pace = paces.get(work.study, Pace())
         per_trial = _per_trial(work, pace, timings)
         if per_trial is None:
-            each.append(None)
+            each.append(Left(None, None))
             total = None
             continue
         seconds = per_trial * work.trials
         if not pace.complete:
             seconds += setup
-        each.append(seconds / max(1, min(work.gangs, math.ceil(work.trials))))
+        each.append(Left(seconds, seconds / max(1, min(work.gangs, math.ceil(work.trials)))))
         longest = max(longest, per_trial * min(1.0, work.trials))
         if total is not None:
             total += seconds / max(1, work.side or gangs)

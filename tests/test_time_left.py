@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hvdsweep.launch.estimate import Pace, Work, remaining
+from hvdsweep.time_left import Left, Pace, Work, remaining
 
 
 def pace(*seconds: float, lost: float = 0.0) -> Pace:
-    made = Pace()
-    for one in seconds:
-        made.add(one, complete=True)
-    if lost:
-        made.add(lost, complete=False)
-    return made
+    return Pace(len(seconds), seconds[0], None, lost, seconds)
 
 
 def work(
@@ -42,7 +37,8 @@ def test_diverged_trials_are_part_of_the_price() -> None:
 def test_what_is_left_is_shared_by_the_gangs() -> None:
     """10 trials of 2 s and 4 of 5 s on 2 gangs: 20 s; each study by the gangs that are on it."""
     each, total = remaining([work(1, 8, 10, gangs=2), work(2, 16, 4)], {1: pace(2.0), 2: pace(5.0)}, gangs=2)
-    assert each == [10.0, 20.0]
+    assert [left.seconds for left in each] == [10.0, 20.0]
+    assert [left.work for left in each] == [20.0, 20.0]
     assert total == pytest.approx(20.0)
 
 
@@ -61,11 +57,12 @@ def test_unknown_studies_are_judged_by_the_nearest_batch_size() -> None:
         work(5, 64, 1, workload="set/other/sgd"),
     ]
     each, total = remaining(works, {1: pace(2.0, 2.0)}, gangs=1)
-    assert (each[0], each[3], each[4]) == (0.0, pytest.approx(2.0), None)
-    assert each[1] is not None
-    assert 2.0 < each[1] < 8.0
-    assert each[2] is not None
-    assert 1.5 < each[2] < 6.0
+    done, larger, smaller, own, other = (left.seconds for left in each)
+    assert (done, own, other) == (0.0, pytest.approx(2.0), None)
+    assert larger is not None
+    assert 2.0 < larger < 8.0
+    assert smaller is not None
+    assert 1.5 < smaller < 6.0
     assert total is None
 
 
@@ -96,7 +93,7 @@ def test_a_single_trial_does_not_count_its_compilation_for_the_others() -> None:
     """A study whose only finished trial took 5 s, beside one whose trials take 1 s after such a first: 1 s for each left."""
     paces = {1: pace(5.0, 1.0, 1.0), 2: pace(5.0)}
     each, _ = remaining([work(1, 8, 0), work(2, 8, 10, gangs=1, workload="set/net/momentum")], paces, gangs=1)
-    assert each[1] == pytest.approx(10.0)
+    assert each[1].seconds == pytest.approx(10.0)
 
 
 def test_a_study_not_begun_pays_for_being_compiled() -> None:
@@ -107,26 +104,24 @@ def test_a_study_not_begun_pays_for_being_compiled() -> None:
 
 def test_nothing_left_takes_no_time() -> None:
     """All trials done: 0 s, also where nothing was ever measured."""
-    assert remaining([work(1, 8, 0)], {}, gangs=1) == ([0.0], 0.0)
+    assert remaining([work(1, 8, 0)], {}, gangs=1) == ([Left(0.0, 0.0)], 0.0)
 
 
 def test_a_single_short_trial_sets_no_pace() -> None:
     """Where the first trial of 5 s is all that has finished (it also compiled) nothing is said; a second one, or a long
     first one, tells."""
     works = [work(1, 8, 9, gangs=1), work(2, 16, 4)]
-    assert remaining(works, {1: pace(5.0)}, gangs=1) == ([None, None], None)
-    assert remaining(works, {1: pace(5.0, 1.0)}, gangs=1)[0][0] == pytest.approx(9.0)
-    assert remaining(works, {1: pace(60.0)}, gangs=1)[0][0] == pytest.approx(540.0)
+    assert remaining(works, {1: pace(5.0)}, gangs=1) == ([Left(None, None)] * 2, None)
+    assert remaining(works, {1: pace(5.0, 1.0)}, gangs=1)[0][0].seconds == pytest.approx(9.0)
+    assert remaining(works, {1: pace(60.0)}, gangs=1)[0][0].seconds == pytest.approx(540.0)
 
 
 def test_what_compiling_took_is_not_left_again() -> None:
     """A study whose first trial took 3 s, 0.2 s of that in steps: its 7 other trials take 0.2 s each, from the first
     finished trial on; a study not begun pays its own 2.8 s."""
-    first = Pace()
-    first.add(3.0, complete=True, trained=0.2)
+    first = Pace(1, 3.0, 0.2, recent=[3.0])
     works = [work(1, 8, 7, gangs=1), work(2, 8, 8, workload="set/net/momentum")]
     each, total = remaining(works, {1: first}, gangs=1)
-    assert each[0] == pytest.approx(7 * 0.2)
+    assert each[0].seconds == pytest.approx(7 * 0.2)
     assert total == pytest.approx(7 * 0.2 + 8 * 0.2 + 2.8)
-    first.add(0.25, complete=True)
-    assert first.per_trial == pytest.approx(0.2)
+    assert Pace(2, 3.0, 0.2, recent=[0.25, 3.0]).per_trial == pytest.approx(0.25)

@@ -1,0 +1,270 @@
+"""How far every sweep is: counts, the gangs at work, and when it will be done. `to_json` is what `status --json` prints."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hvdsweep.states import ENDED, Status
+from hvdsweep.store.checkpoints import sizes
+from hvdsweep.store.paces import paces_of
+from hvdsweep.store.rows import EventRow, GangRow, SweepRow
+from hvdsweep.time_left import Pace, Work, remaining
+
+if TYPE_CHECKING:
+    from hvdsweep.store.reader import Reader
+
+Counts = Mapping[int, Mapping[Status, int]]
+"""Study -> status -> number of trials."""
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """One batch size of a workload, with how far it is."""
+
+    id: int
+    workload: str
+    batch_size: int
+    train_steps: int
+    """Budget in steps; 0 = a wall-time budget."""
+    target_trials: int
+    """Trials wanted that did not diverge; where they come in rounds, by now."""
+    least_trials: int
+    """Before the first round."""
+    most_trials: int
+    """At most; as `target_trials` where their number is fixed."""
+    np: int | None
+    """Under `--np auto`: ranks of the gangs that train it,"""
+    gangs: int | None
+    """and how many of them side by side."""
+    trials: Mapping[str, int]
+    """Status (its word) -> number of trials of the search; every status is there."""
+    repeats: int
+    """Of its best trial: those in the store, or to come when its search is finished."""
+    repeat_trials: Mapping[str, int]
+    """As `trials`."""
+    seconds_per_trial: float | None
+    work_seconds: float | None
+    """Seconds of one gang that are still needed; None where nothing is known."""
+
+    @property
+    def done(self) -> int:
+        """COMPLETE trials."""
+        return self.trials["COMPLETE"]
+
+    @property
+    def fraction(self) -> float:
+        """Share of its trials that have ended, repeats included, 0 to 1."""
+        return ended_share(self.trials, self.repeat_trials, self.repeats)
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """One sweep, with how far it is. Times are unix seconds."""
+
+    id: int
+    name: str
+    source: str
+    """"launch" or "import"."""
+    file: str | None
+    state: str
+    """IDLE, RUNNING, STOPPING, DONE or FAILED, as its supervisor last wrote it."""
+    live: bool
+    """Whether its supervisor is at work now."""
+    request: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    np: int | None
+    gangs: int | None
+    slots: int | None
+    """Of `--np auto`, where np and gangs are None: every study has its own."""
+    trials: Mapping[str, int]
+    """Status (its word) -> number of trials of the searches; every status is there."""
+    repeats: int
+    """Of best trials: those in the store, or to come when a search is finished."""
+    repeat_trials: Mapping[str, int]
+    """As `trials`."""
+    work_seconds: float | None
+    eta_seconds: float | None
+    studies: tuple[StudyStatus, ...]
+    checkpoint_bytes: int
+    """On disk, of its running trials."""
+
+    @property
+    def condition(self) -> str:
+        """The state as people should read it: RUNNING without a living supervisor is LOST; imported data are IMPORTED."""
+        if self.source == "import":
+            return "IMPORTED"
+        if self.state in ("RUNNING", "STOPPING"):
+            if not self.live:
+                return "LOST"
+            return "STOPPING" if self.request == "stop" else self.state
+        return self.state
+
+    @property
+    def done(self) -> int:
+        """COMPLETE trials."""
+        return self.trials["COMPLETE"]
+
+    @property
+    def total(self) -> int:
+        """All trials, replacements of diverged ones included."""
+        return sum(self.trials.values())
+
+    @property
+    def fraction(self) -> float:
+        """Share of its trials that have ended, repeats included, 0 to 1."""
+        return ended_share(self.trials, self.repeat_trials, self.repeats)
+
+
+def ended_share(trials: Mapping[str, int], again: Mapping[str, int], repeats: int) -> float:
+    """Share of trials and repeats that have ended, 0 to 1; 0 where there are none."""
+    total = sum(trials.values()) + repeats
+    return sum(trials[status] + again[status] for status in ENDED) / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """One look at a store."""
+
+    database: str
+    time: float
+    """Unix seconds at which it was read."""
+    sweeps: tuple[SweepStatus, ...]
+    gangs: tuple[GangRow, ...]
+    """Those that have not ended."""
+    events: tuple[EventRow, ...]
+    """The last ones, oldest first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def sweep_status(
+    reader: Reader, sweeps: Sequence[SweepRow], counts: tuple[Counts, Counts], gangs: Sequence[GangRow]
+) -> tuple[SweepStatus, ...]:
+    """The status of these sweeps. `counts`: trials of the searches, and repeats of best trials; `gangs`: those at work."""
+    kept = _checkpoint_bytes(reader)
+    return tuple(
+        _sweep(reader, sweep, counts, sum(gang.sweep_id == sweep.id for gang in gangs), kept.get(sweep.id, 0))
+        for sweep in sweeps
+    )
+
+
+def _checkpoint_bytes(reader: Reader) -> dict[int, int]:
+    """Bytes of the checkpoints of each sweep that has any."""
+    found = sizes(reader.path)
+    if not found:
+        return {}
+    rows = reader.rows(
+        "SELECT w.sweep_id, t.id FROM json_each(?) AS wanted JOIN trials t ON t.id = wanted.value"
+        " JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id",
+        (json.dumps(list(found)),),
+    )
+    total: dict[int, int] = {}
+    for sweep_id, trial_id in rows:
+        total[sweep_id] = total.get(sweep_id, 0) + found[trial_id]
+    return total
+
+
+def _sweep(
+    reader: Reader, sweep: SweepRow, counts: tuple[Counts, Counts], gangs: int, checkpoint_bytes: int
+) -> SweepStatus:
+    """`gangs`: how many are at work on it.
+
+    The time left is that of the trials planned so far (`target_trials`; a study trained in rounds may get up to `most_trials`).
+    It is None where nothing of the kind has finished yet, or nobody is at work.
+    """
+    rows = reader.rows(
+        "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
+        f" {reader.column('studies', 'np')}, {reader.column('studies', 'gangs')},"
+        f" coalesce({reader.column('studies', 'repeats')}, 0) FROM workloads w"
+        " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size",
+        (sweep.id,),
+    )
+    launched = sweep.source == "launch"
+    bounds = _bounds(reader, sweep.id) if launched else None
+    paces = paces_of(reader.rows, [row[0] for row in rows]) if launched else {}
+    begun = _begun(reader, sweep.id) if launched else {}
+    studies, works = [], []
+    for study, workload, batch_size, train_steps, target, np, side, repeats in rows:
+        trials, again = ({state.name: one.get(study, {}).get(state, 0) for state in Status} for one in counts)
+        if any(again.values()) or not (trials["PENDING"] or trials["RUNNING"]):
+            repeats = sum(again.values())
+        to_come = repeats - sum(again.values()) + again["PENDING"] + again["RUNNING"]
+        left = trials["PENDING"] + trials["RUNNING"] + to_come - begun.get(study, 0.0)
+        busy = trials["RUNNING"] + again["RUNNING"]
+        works.append(Work(study, workload, batch_size, train_steps, left if launched else 0.0, busy, side))
+        studies.append(
+            StudyStatus(
+                id=study,
+                workload=workload,
+                batch_size=batch_size,
+                train_steps=train_steps,
+                target_trials=target,
+                np=np,
+                gangs=side,
+                least_trials=bounds[0] if bounds else target,
+                most_trials=bounds[1] if bounds else target,
+                trials=trials,
+                repeats=repeats,
+                repeat_trials=again,
+                seconds_per_trial=paces.get(study, Pace()).usual,
+                work_seconds=None,
+            )
+        )
+    each, eta = remaining(works, paces, gangs or sweep.gangs or 1)
+    work = [one.work for one in each]
+    return SweepStatus(
+        id=sweep.id,
+        name=sweep.name,
+        source=sweep.source,
+        file=sweep.file,
+        state=sweep.state,
+        live=sweep.live,
+        request=sweep.request,
+        created=sweep.created,
+        started=sweep.started,
+        ended=sweep.ended,
+        np=sweep.np,
+        gangs=sweep.gangs,
+        slots=sweep.slots,
+        trials={state.name: sum(study.trials[state.name] for study in studies) for state in Status},
+        repeats=sum(study.repeats for study in studies),
+        repeat_trials={
+            state.name: sum(study.repeat_trials[state.name] for study in studies) for state in Status
+        },
+        work_seconds=None if None in work else math.fsum(filter(None, work)),
+        eta_seconds=eta if sweep.live else None,
+        studies=tuple(
+            replace(study, work_seconds=one if launched else None)
+            for study, one in zip(studies, work, strict=True)
+        ),
+        checkpoint_bytes=checkpoint_bytes,
+    )
+
+
+def _bounds(reader: Reader, sweep_id: int) -> tuple[int, int] | None:
+    """Trials of a batch size at least and at most; None where their number is fixed."""
+    ((definition,),) = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
+    trials = json.loads(definition).get("studies", {}).get("trials")
+    if not isinstance(trials, dict) or "until" not in trials:
+        return None
+    return int(trials["least"]), int(trials["most"])
+
+
+def _begun(reader: Reader, sweep_id: int) -> dict[int, float]:
+    """Study -> shares of its running trials that are done, added up."""
+    return dict(
+        reader.rows(
+            "SELECT t.study_id, total(min(1.0, t.steps * 1.0 / max(s.train_steps, 1))) FROM workloads w"
+            " CROSS JOIN studies s ON s.workload_id = w.id"
+            " CROSS JOIN trials t ON t.study_id = s.id AND t.status = 'RUNNING' WHERE w.sweep_id = ? GROUP BY 1",
+            (sweep_id,),
+        )
+    )
