@@ -10,7 +10,7 @@ GPU ?= $(if $(wildcard $(MARKER)),1,0)
 # The architectures that Horovod's own two kernels are compiled for: T4 to B200. Later GPUs compile the last one's PTX.
 GPU_ARCHITECTURES ?= 75,80,86,89,90,100
 
-.PHONY: install gpu-install gpu-build demo test check format clean
+.PHONY: install gpu-install gpu-build demo test check docs format clean
 .DEFAULT_GOAL := install
 
 ifeq ($(GPU),1)
@@ -61,9 +61,12 @@ check: install         # format, lint, types
 	$(RUN) ruff check .
 	$(RUN) mypy
 
+docs: $(filter .uv/bin/uv,$(UV)) # the documentation as a site, in site/; a broken link is an error. Needs no install
+	NO_MKDOCS_2_WARNING=1 $(RUN) --isolated --only-group docs mkdocs build --quiet
+
 format: install
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
 clean:
-	rm -rf .venv .uv demo.db demo.db-* demo.db.logs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .uv site demo.db demo.db-* demo.db.logs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,10 +1,14 @@
 """The Python of the documentation runs as it is printed, on stores that hold what it names."""
 
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hvdsweep.cli import group
 from tests.archive.generator import files, planted, write_tar
 from tests.curves import database
 from tests.curves.oracle import Study, Trial
@@ -68,6 +72,26 @@ def test_every_block_runs(page, here, capsys):
         assert (here / "figure1.png").read_bytes().startswith(b"\x89PNG")
         assert names["page"].startswith("<!doctype html>")
         assert (here / "out/digits/fc_128/sgd/8/study.json").exists()
+
+
+def test_the_tutorial_runs(here, capsys):
+    """Its commands answer as it says, on a finished sweep; those that train are only planned, `demo` and screens left out."""
+    (here / "demo.db").rename("tutorial.db")
+    (here / "examples").mkdir()
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    for name in ("examples/digits.toml", "mine.toml"):
+        shutil.copy(ROOT / "examples" / "digits.toml", here / name)
+    ran = set()
+    for line in lines:
+        program, command, *arguments = shlex.split(line, comments=True)
+        if program == "hvdsweep" and command not in ("demo", "doctor", "tui"):
+            planned = ["--dry-run"] if command == "launch" else []
+            done = CliRunner().invoke(group, [command, *planned, *arguments])
+            assert done.exit_code == 0, f"{line}: {done.output}"
+            assert done.output
+            ran.add(command)
+    assert ran == {"curve", "best", "trials", "launch"}
 
 
 def test_every_function_of_curves_is_on_the_page():

@@ -60,7 +60,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
         record = parameter.get_help_record(context)
         if record is not None:
             option, meaning = (text.replace("|", "\\|") for text in record)
-            yield f"| `{option}` | {' '.join(meaning.split())} |"
+            # Two brackets in a row would be a link.
+            yield f"| `{option}` | {' '.join(meaning.split()).replace('] [', '; ')} |"
     yield ""
 
 
