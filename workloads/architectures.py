@@ -107,7 +107,8 @@ def _resnet_8(options: Mapping[str, Any], shape: Shape, classes: int) -> int:
 
 def _resnet_50(options: Mapping[str, Any], shape: Shape, classes: int) -> int:
     # Convolutions have no bias; every normalisation has a scale and a shift per channel.
-    width, total = options["width"], 0
+    width: int = options["width"]
+    total = 0
     total += (7 * 7 if options["stem"] == "imagenet" else 3 * 3) * shape[2] * width
     channels = width
     for stage, blocks in enumerate(options["blocks"]):
@@ -139,17 +140,21 @@ def _vgg_11(options: Mapping[str, Any], shape: Shape, classes: int) -> int:
 
 
 def _transformer(options: Mapping[str, Any], shape: Shape, classes: int) -> int:
-    width, filter_width = options["width"], options["filter"]
+    width: int = options["width"]
+    filter_width: int = options["filter"]
     block = (
         4 * _dense(width, width) + _dense(width, filter_width) + _dense(filter_width, width) + 2 * 2 * width
     )
     final_norm = 2 * width if options["norm"] == "pre" else 0
     output = classes if options["tied"] else _dense(width, classes)
-    return classes * width + options["layers"] * block + final_norm + output
+    layers: int = options["layers"]
+    return classes * width + layers * block + final_norm + output
 
 
 def _lstm(options: Mapping[str, Any], shape: Shape, classes: int) -> int:
-    embedding, hidden, projection = options["embedding"], options["hidden"], options["projection"]
+    embedding: int = options["embedding"]
+    hidden: int = options["hidden"]
+    projection: int = options["projection"]
     gates = 4 * hidden * (embedding + projection) + 4 * hidden
     return classes * embedding + gates + hidden * projection + _dense(projection, classes)
 

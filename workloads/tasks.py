@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from workloads import catalogue
@@ -47,7 +48,7 @@ class Task:
         no metric ranks."""
         return None
 
-    def finish(self, scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def finish(self, scores: npt.NDArray[Any], labels: npt.NDArray[Any]) -> dict[str, float]:
         """The metrics that need the whole split at once."""
         return {}
 
@@ -154,11 +155,11 @@ class Multilabel(Task):
     def ranking(self, outputs: tf.Tensor, labels: tf.Tensor) -> Pair | None:
         return tf.cast(outputs, tf.float32), tf.cast(labels, tf.uint8)
 
-    def finish(self, scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def finish(self, scores: npt.NDArray[Any], labels: npt.NDArray[Any]) -> dict[str, float]:
         return {"average_precision": average_precision(scores, labels)}
 
 
-def average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+def average_precision(scores: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
     """The mean precision over all relevant entries, ties sharing one threshold: sum over thresholds of (R_n -
     R_n-1) P_n.
 

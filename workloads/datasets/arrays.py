@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 
@@ -15,14 +16,14 @@ BLOCK = 1 << 22
 """Numbers looked at together, so that a check needs little memory."""
 
 
-def plain(where: str, value: Any) -> np.ndarray:
+def plain(where: str, value: Any) -> npt.NDArray[Any]:
     """What numpy makes of `value`. UserError for what would lose something on the way, or is no array."""
     if isinstance(value, Mapping):
         raise UserError(
             f"{where} are a dict of {_listed(value)}; a model has one input here: put them into one array [n, ...]"
         )
     if isinstance(value, np.ma.MaskedArray):
-        if np.ma.is_masked(value):
+        if np.ma.is_masked(value):  # type: ignore[no-untyped-call]
             raise UserError(
                 f"{where} are a masked array, and training knows no masks; fill it (`x.filled(0)`), or leave these "
                 "examples out"
@@ -59,7 +60,7 @@ def _listed(value: Mapping[Any, Any]) -> str:
     return ", ".join(names[:4]) + (" and more" if len(names) > 4 else "")
 
 
-def as_int32(where: str, values: np.ndarray) -> np.ndarray:
+def as_int32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The whole numbers as int32. UserError where one lies beyond it."""
     limits = np.iinfo(np.int32)
     if values.size:
@@ -72,7 +73,7 @@ def as_int32(where: str, values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, np.int32)
 
 
-def as_float32(where: str, values: np.ndarray) -> np.ndarray:
+def as_float32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The numbers as float32. UserError where they are not finite, or differ by less than float32 can tell apart."""
     if values.dtype.kind == "f":
         # A masked value or NaN in one place would make every loss NaN.
@@ -90,7 +91,7 @@ def as_float32(where: str, values: np.ndarray) -> np.ndarray:
     return single
 
 
-def _refuse_inexact(where: str, values: np.ndarray, single: np.ndarray) -> None:
+def _refuse_inexact(where: str, values: npt.NDArray[Any], single: npt.NDArray[Any]) -> None:
     """Whole numbers may be names (of words, of users): each has to stay what it is."""
     for whole, rounded in _blocks(values, single):
         # Beyond 2^63 the way back would wrap; such numbers are compared as floats of twice the width.
@@ -103,7 +104,7 @@ def _refuse_inexact(where: str, values: np.ndarray, single: np.ndarray) -> None:
             )
 
 
-def _refuse_collapsed(where: str, values: np.ndarray, single: np.ndarray) -> None:
+def _refuse_collapsed(where: str, values: npt.NDArray[Any], single: npt.NDArray[Any]) -> None:
     """Fractions are rounded anyway; but a feature's differences between examples have to survive."""
     wide = values.reshape(len(values), -1)
     narrow = single.reshape(len(single), -1)
@@ -124,7 +125,7 @@ def _refuse_collapsed(where: str, values: np.ndarray, single: np.ndarray) -> Non
             )
 
 
-def _blocks(*together: np.ndarray) -> Any:
+def _blocks(*together: npt.NDArray[Any]) -> Any:
     flat = [array.ravel() for array in together]
     for start in range(0, flat[0].size, BLOCK):
         yield tuple(array[start : start + BLOCK] for array in flat)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 from workloads.catalogue import DatasetInfo
@@ -38,8 +40,8 @@ def load(info: DatasetInfo) -> Dataset:
     labels = np.concatenate([part[1] for part in parts])
     train, end = info.train, info.train + info.val
     cuts = (slice(0, train), slice(train, end), slice(end, None))
-    splits = [Split(standardised(images[cut]), labels[cut]) for cut in cuts]
-    return Dataset(info.name, task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)
+    training, validation, test = (Split(standardised(images[cut]), labels[cut]) for cut in cuts)
+    return Dataset(info.name, task(info.task), training, validation, test, info.input_shape, info.classes)
 
 
 def _read(path: Path, home: files.Home) -> bytes:
@@ -70,7 +72,7 @@ def verify(path: Path) -> None:
     _parse(path.read_bytes(), 10_000, path)
 
 
-def _parse(data: bytes, count: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _parse(data: bytes, count: int, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """One label byte, then 1,024 red, green and blue bytes per image."""
     if len(data) != count * (1 + _PIXELS):
         raise UserError(
@@ -83,10 +85,11 @@ def _parse(data: bytes, count: int, path: Path) -> tuple[np.ndarray, np.ndarray]
     return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
-def standardised(images: np.ndarray) -> np.ndarray:
+def standardised(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Each image minus its mean, over its standard deviation (at least 1 / sqrt(values), as TensorFlow
     does): float32."""
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
     deviation = np.maximum(flat.std(1, keepdims=True), flat.shape[1] ** -0.5)
-    return (flat / deviation).reshape(images.shape)
+    scaled: npt.NDArray[Any] = (flat / deviation).reshape(images.shape)
+    return scaled

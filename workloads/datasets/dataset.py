@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from workloads.catalogue import DatasetInfo
 
@@ -20,7 +21,7 @@ class Stream(Protocol):
     def __len__(self) -> int: ...
 
     def blocks(
-        self, rows: Iterable[np.ndarray], keys: Iterable[np.ndarray] | None = None
+        self, rows: Iterable[npt.NDArray[Any]], keys: Iterable[npt.NDArray[Any]] | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """For each array of example numbers int64 [n]: features [n, ...] and labels [n, ...] (arrays or eager
         tensors), in the asked order. A block has at least one row.
@@ -37,9 +38,9 @@ class Stream(Protocol):
 class Split:
     """Examples of one split."""
 
-    features: np.ndarray | Stream
+    features: npt.NDArray[Any] | Stream
     """[n, ...], or a stream of them."""
-    labels: np.ndarray | None
+    labels: npt.NDArray[Any] | None
     """[n, ...]; None where `features` is a stream, which yields the labels too."""
 
     def __len__(self) -> int:

@@ -24,7 +24,8 @@ def load(info: DatasetInfo) -> Dataset:
     order = np.argsort(stateless.mix(np.arange(len(features)), np), kind="stable")
     parts = np.split(order, [info.train, info.train + info.val])
     splits = [Split(features[part], labels[part].astype(np.int32)) for part in parts]
-    return Dataset(info.name, task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)
+    train, val, test = splits
+    return Dataset(info.name, task(info.task), train, val, test, info.input_shape, info.classes)
 
 
 def _table() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 from workloads import stateless
@@ -37,8 +39,12 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     sources = [_take(train, train_rows), val, _take(train, np.sort(test_rows))]
     if info.name.endswith(_HALF_CLASSES):
         sources = [_take(source, np.flatnonzero(labels_of(source) < info.classes)) for source in sources]
-    splits = [Split(PhotographStream(source, info.input_shape[0]), None) for source in sources]
-    return Dataset(info.name, task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)
+    train_split, val_split, test_split = (
+        Split(PhotographStream(source, info.input_shape[0]), None) for source in sources
+    )
+    return Dataset(
+        info.name, task(info.task), train_split, val_split, test_split, info.input_shape, info.classes
+    )
 
 
 def _source(home: files.Home, part: int, count: int, classes: int) -> Source:
@@ -68,20 +74,20 @@ def _folders(paths: list[Path], classes: int) -> FromFiles:
     return FromFiles(np.array([str(path) for path in paths]), labels)
 
 
-def _take(source: Source, rows: np.ndarray) -> Source:
+def _take(source: Source, rows: npt.NDArray[Any]) -> Source:
     if isinstance(source, FromFiles):
         return FromFiles(source.paths[rows], source.labels[rows])
     return FromRecords(source.records.take(rows), source.first_label, source.classes, source.many)
 
 
-def labels_of(source: Source) -> np.ndarray:
+def labels_of(source: Source) -> npt.NDArray[Any]:
     """The label of every example, int32 [n]; for TFRecords all are read once, which takes minutes, and
     then kept."""
     if isinstance(source, FromFiles):
         return source.labels
     records = source.records
 
-    def read() -> tuple[np.ndarray]:
+    def read() -> tuple[npt.NDArray[Any]]:
         import tensorflow as tf
 
         def label(record: tf.Tensor) -> tf.Tensor:
@@ -100,4 +106,5 @@ def labels_of(source: Source) -> np.ndarray:
     for shard in range(len(records.paths)):
         mine = records.shard == shard
         within[mine] = np.searchsorted(full.offset[starts[shard] : starts[shard + 1]], records.offset[mine])
-    return every[starts[records.shard] + within]
+    picked: npt.NDArray[Any] = every[starts[records.shard] + within]
+    return picked

@@ -6,8 +6,10 @@ import struct
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 from workloads import stateless
@@ -29,7 +31,7 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
 
     home = files.home_of(info.name)
     assert home is not None
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for part, file in zip(_PARTS, home.files, strict=True):
         path = files.locate(home, file)
         files.check(path, file)
@@ -52,11 +54,11 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     )
 
 
-def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
     return Split((images[..., None] / np.float32(255)).astype(np.float32), labels.astype(np.int32))
 
 
-def _agree(arrays: Mapping[str, np.ndarray], home: files.Home, whole: DatasetInfo) -> None:
+def _agree(arrays: Mapping[str, npt.NDArray[Any]], home: files.Home, whole: DatasetInfo) -> None:
     folder = files.folder_of(home)
     for part, count in (("train", whole.train + whole.val), ("t10k", whole.test)):
         images, labels = arrays[f"{part}-images"], arrays[f"{part}-labels"]
@@ -69,7 +71,7 @@ def _agree(arrays: Mapping[str, np.ndarray], home: files.Home, whole: DatasetInf
             raise UserError(f"{folder}: {part}-labels: a label is {labels.max()}; there are {whole.classes}")
 
 
-def read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> npt.NDArray[Any]:
     """An IDX file of unsigned bytes, packed (.gz) or not: uint8 of the shape that its header tells. Raises
     `UserError`."""
     data = files.read_unpacked(path)

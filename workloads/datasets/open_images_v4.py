@@ -21,4 +21,5 @@ def load(info: DatasetInfo) -> Dataset:
         records = tfrecords.index(files.shards(home, part))
         source = FromRecords(records, first_label=0, classes=info.classes, many=True)
         splits.append(Split(PhotographStream(source, info.input_shape[0]), None))
-    return Dataset(info.name, task(info.task), *splits, input_shape=info.input_shape, classes=info.classes)
+    train, val, test = splits
+    return Dataset(info.name, task(info.task), train, val, test, info.input_shape, info.classes)

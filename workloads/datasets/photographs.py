@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.data.ops import dataset_ops
 from tensorflow.python.ops import gen_dataset_ops
@@ -29,7 +30,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 BLOCKS_AHEAD = 2
 
 
-class _RecordAt(dataset_ops.DatasetSource):  # type: ignore[misc]
+class _RecordAt(dataset_ops.DatasetSource):
     """The records of one shard from a byte on. tf.data.TFRecordDataset hides the offset that its kernel
     takes."""
 
@@ -100,9 +101,9 @@ class FromRecords:
 class FromFiles:
     """Examples in image files."""
 
-    paths: np.ndarray
+    paths: npt.NDArray[Any]
     """Absolute paths as strings [n]."""
-    labels: np.ndarray
+    labels: npt.NDArray[Any]
     """int32 [n]."""
 
     def __len__(self) -> int:
@@ -134,13 +135,13 @@ class PhotographStream:
         return len(self.source)
 
     def blocks(
-        self, rows: Iterable[np.ndarray], keys: Iterable[np.ndarray] | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        self, rows: Iterable[npt.NDArray[Any]], keys: Iterable[npt.NDArray[Any]] | None = None
+    ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """See `Stream.blocks`. With `keys` images are cut at random (jitter, position, flip), else at the
         centre."""
         unkeyed = keys is None
 
-        def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def pairs() -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
             drawn = iter(keys) if keys is not None else None
             for block in rows:
                 own = np.zeros(len(block), np.uint32) if drawn is None else next(drawn)
@@ -185,7 +186,10 @@ def photograph(encoded: Any, key: Any | None, side: int = SIDE) -> Any:
     work.
     """
     is_jpeg = tf.io.is_jpeg(encoded)
-    whole = lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False)  # noqa: E731
+
+    def whole() -> tf.Tensor:
+        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
     shape = tf.cond(is_jpeg, lambda: tf.io.extract_jpeg_shape(encoded), lambda: tf.shape(whole()))
     height, width = tf.cast(shape[0], tf.float32), tf.cast(shape[1], tf.float32)
     ratio = side / SIDE

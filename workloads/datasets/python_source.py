@@ -50,7 +50,9 @@ def load(info: DatasetInfo) -> Dataset:
     return Dataset(
         info.name,
         task(info.task),
-        **splits,
+        splits["train"],
+        splits["val"],
+        splits["test"],
         input_shape=info.input_shape,
         classes=info.classes,
         checksum=checksum(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from hvdsweep.errors import UserError
@@ -88,17 +89,17 @@ class Lines:
     """Lines of text files by number."""
 
     paths: list[Path]
-    first: np.ndarray
+    first: npt.NDArray[Any]
     """The number of each file's first line, then the number of all lines: int64 [files + 1]."""
-    marks: np.ndarray
+    marks: npt.NDArray[Any]
     """Byte offset of every STRIDE-th line, file after file: int64."""
-    mark: np.ndarray
+    mark: npt.NDArray[Any]
     """Where each file's offsets begin in `marks`: int64 [files]."""
 
     def __len__(self) -> int:
         return int(self.first[-1])
 
-    def read(self, rows: np.ndarray) -> list[str]:
+    def read(self, rows: npt.NDArray[Any]) -> list[str]:
         """The lines of these numbers, in this order."""
         found: list[str] = [""] * len(rows)
         order = np.argsort(rows, kind="stable")
@@ -117,7 +118,7 @@ class Lines:
 def lines_of(paths: list[Path]) -> Lines:
     """Count and index the lines of files; kept for the next time. Raises `UserError` for an empty file."""
 
-    def count() -> tuple[np.ndarray, ...]:
+    def count() -> tuple[npt.NDArray[Any], ...]:
         counts, marks = [], []
         for path in paths:
             number, offset, own = 0, 0, []
@@ -141,7 +142,7 @@ def lines_of(paths: list[Path]) -> Lines:
 
 def windows(
     sentences: Iterable[str], vocabulary: subwords.Vocabulary, length: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Features and labels int32 [n, length]: END, t1, t2, ... predicts t1, t2, ..., END; then padding and
     -1."""
     rows = [[*vocabulary.encode(sentence), subwords.END][:length] for sentence in sentences]
@@ -173,12 +174,12 @@ class SentenceStream:
         return len(self.lines)
 
     def blocks(
-        self, rows: Iterable[np.ndarray], keys: Iterable[np.ndarray] | None = None
+        self, rows: Iterable[npt.NDArray[Any]], keys: Iterable[npt.NDArray[Any]] | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """See `Stream.blocks`; reading and encoding run in a thread of tf.data."""
         problems: list[BaseException] = []
 
-        def made() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def made() -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
             try:
                 for block in rows:
                     yield windows(self.lines.read(np.asarray(block)), self.vocabulary, self.length)

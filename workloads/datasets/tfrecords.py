@@ -12,8 +12,10 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 from workloads.datasets import files
@@ -27,15 +29,15 @@ class Records:
     """All records of some shards, in the order of the shards' names."""
 
     paths: list[Path]
-    shard: np.ndarray
+    shard: npt.NDArray[Any]
     """Which of `paths`: int32 [n]."""
-    offset: np.ndarray
+    offset: npt.NDArray[Any]
     """Where the record's frame begins: int64 [n]."""
 
     def __len__(self) -> int:
         return len(self.offset)
 
-    def take(self, chosen: np.ndarray) -> Records:
+    def take(self, chosen: npt.NDArray[Any]) -> Records:
         """Only these records, in this order."""
         return Records(self.paths, self.shard[chosen], self.offset[chosen])
 
@@ -49,12 +51,12 @@ def index(paths: list[Path]) -> Records:
     return Records(paths, np.repeat(np.arange(len(paths), dtype=np.int32), counts), offsets)
 
 
-def _walk_all(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+def _walk_all(paths: list[Path]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     walked = [_walk(path) for path in paths]
     return np.array([len(offsets) for offsets in walked]), np.concatenate(walked)
 
 
-def _walk(path: Path) -> np.ndarray:
+def _walk(path: Path) -> npt.NDArray[Any]:
     size, offset, offsets = path.stat().st_size, 0, []
     if size == 0:
         raise UserError(f"{path}: is empty; make this shard again")
@@ -76,7 +78,9 @@ def _walk(path: Path) -> np.ndarray:
     return np.array(offsets, np.int64)
 
 
-def kept(kind: str, paths: list[Path], make: Callable[[], tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+def kept(
+    kind: str, paths: list[Path], make: Callable[[], tuple[npt.NDArray[Any], ...]]
+) -> tuple[npt.NDArray[Any], ...]:
     """What `make` returns, kept in `<root>/.index/` under the names, sizes and times of `paths`, so that
     changed data are read anew. Where the folder cannot be written, it is made each time."""
     digest = hashlib.sha256(kind.encode())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hvdsweep.errors import UserError
 from workloads import usercode
@@ -74,7 +75,14 @@ def _checked(name: str, dataset: Dataset) -> Dataset:
     if tuple(dataset.input_shape) != shape:
         raise UserError(f"{name}: input_shape: {tuple(dataset.input_shape)}, but examples have shape {shape}")
     classes = _classes(name, kind, splits, dataset.classes)
-    return replace(dataset, **splits, input_shape=shape, classes=classes)
+    return replace(
+        dataset,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits.get("test"),
+        input_shape=shape,
+        classes=classes,
+    )
 
 
 def _shape(name: str, splits: Mapping[str, Split]) -> tuple[int, ...]:
@@ -85,7 +93,7 @@ def _shape(name: str, splits: Mapping[str, Split]) -> tuple[int, ...]:
     return tuple(int(side) for side in shapes["train"])
 
 
-def _array(part: Any) -> np.ndarray:
+def _array(part: Any) -> npt.NDArray[Any]:
     assert isinstance(part, np.ndarray)
     return part
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from workloads import stateless
@@ -70,18 +71,18 @@ def random_signs(keys: Any, dimension: int, xp: Any = None) -> Any:
     return tf.reshape(signs, (-1, 32 * words.shape[1]))[:, :dimension]
 
 
-def curvatures(dimension: int) -> np.ndarray:
+def curvatures(dimension: int) -> npt.NDArray[Any]:
     """h_i = 1/i for i = 1..dimension, float64."""
     return 1.0 / np.arange(1, dimension + 1)
 
 
 def expected_loss(
-    steps: np.ndarray | int,
+    steps: npt.NDArray[Any] | float,
     learning_rate: float,
     batch_size: float,
     dimension: int = 10_000,
     start: float = 1.0,
-) -> np.ndarray:
+) -> npt.NDArray[Any]:
     """E[loss] after `steps` updates of plain SGD at a constant learning rate, from w_i^2 = `start`: same
     shape as `steps`.
 
@@ -95,7 +96,8 @@ def expected_loss(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fixed = noise / (1.0 - beta)
         s = np.where(beta == 1.0, start + t * noise, fixed + beta**t * (start - fixed))
-    return 0.5 * np.sum(h * s, axis=-1)
+    loss: npt.NDArray[Any] = 0.5 * np.sum(h * s, axis=-1)
+    return loss
 
 
 def steps_to_loss(
@@ -138,7 +140,11 @@ def steps_to_loss(
 
 
 def best_steps_to_loss(
-    loss: float, batch_size: float, learning_rates: np.ndarray, dimension: int = 10_000, start: float = 1.0
+    loss: float,
+    batch_size: float,
+    learning_rates: npt.NDArray[Any],
+    dimension: int = 10_000,
+    start: float = 1.0,
 ) -> tuple[int, float] | None:
     """The fewest steps over the given learning rates, and the (smallest) rate that takes them; None where
     none arrives."""

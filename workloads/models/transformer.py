@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from workloads.layers import Dropout
@@ -90,11 +91,12 @@ class Positions(keras.layers.Layer):
         return inputs + tf.constant(sinusoids(inputs.shape[1], inputs.shape[2]))
 
 
-def sinusoids(length: int, width: int) -> np.ndarray:
+def sinusoids(length: int, width: int) -> npt.NDArray[Any]:
     """Position codes float32 [length, width]."""
     frequencies = 10_000.0 ** (-2.0 * np.arange(width // 2) / width)
     angles = np.arange(length)[:, None] * frequencies[None, :]
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+    codes: npt.NDArray[Any] = np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+    return codes
 
 
 class CausalAttention(keras.layers.Layer):
