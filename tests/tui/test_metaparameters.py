@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hvdsweep.curves import Outcome, curve, heuristics, scatter
+from hvdsweep.curves.field import sensitivity
 from hvdsweep.curves.remedies import widened
 from hvdsweep.curves.search_chart import OUTCOMES, best_rates
 from hvdsweep.launch.sweeps import save
@@ -129,7 +130,26 @@ async def test_what_lies_against_the_learning_rate(curves, planted):
         await pilot.press("w")
         await settle(pilot)
         assert search(pilot).title.startswith("sgd")
-        assert search(pilot).y.title == "best val/classification_error"
+        assert search(pilot).x.title == "learning rate"
+
+
+async def test_sensitivity_in_place_of_the_search(curves, planted):
+    """s: what each batch size loses off its best learning rate, then the search again; m leads back, too."""
+    async with pilot_of(curves, place="metaparameters") as pilot:
+        before = search(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        with open_store(planted) as reader:
+            found = sensitivity(reader.workload_table("digits/fc_32/sgd"), "learning_rate")
+        assert [series.y.tolist() for series in search(pilot).series] == [
+            one.excess.tolist() for one in found
+        ]
+        await pilot.press("s")
+        await settle(pilot)
+        assert search(pilot) == before
+        await pilot.press("s", "m")
+        await settle(pilot)
+        assert search(pilot).x.title == "learning rate"
 
 
 async def test_a_trial_is_read_out_and_opened(curves, planted):

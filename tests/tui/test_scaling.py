@@ -335,6 +335,38 @@ async def test_the_copied_command_prints_the_curve_in_view(curves, planted, monk
     assert [point["steps"] or point["budget"] for point in one["points"]] == expected
 
 
+async def test_views_in_place_of_the_curve(curves, planted, monkeypatch):
+    """b: the best at equal steps, at equal examples, ranks against hours, as the copied commands print them; then the curve."""
+    async with pilot_of(curves, place="scaling") as pilot:
+        before, copied, seen = screen_text(pilot), [], []
+        monkeypatch.setattr(pilot.app, "copy_to_clipboard", copied.append)
+        for _ in range(3):
+            await pilot.press("b", "c")
+            await settle(pilot)
+            seen.append(list(shown(pilot).values()))
+        await pilot.press("b")
+        await settle(pilot)
+        assert screen_text(pilot).replace("Copied", "") != before
+        assert shown(pilot) == truth(planted, 0.1)
+        await pilot.press("b", "escape")
+        await settle(pilot)
+        assert shown(pilot) == truth(planted, 0.1)
+    for command, lines in zip(copied[:2], seen[:2], strict=True):
+        words = shlex.split(command)
+        words[words.index("--db") + 1] = str(planted)
+        result = CliRunner().invoke(group, [*words[1:], "--json"])
+        assert result.exit_code == 0, result.output
+        values = [one["values"] for one in json.loads(result.stdout)[0]["at_budget"]]
+        assert values == [[None if value != value else value for value in line] for line in lines]
+    words = shlex.split(copied[2])
+    words[words.index("--db") + 1] = str(planted)
+    result = CliRunner().invoke(group, [*words[1:], "--json"])
+    assert result.exit_code == 0, result.output
+    (panel,) = json.loads(result.stdout)["panels"]
+    assert [line["y"] for line in panel["series"]] == seen[2]
+    assert seen[2][-1] == [4, 2, 1]
+
+
 async def test_a_goal_holds_on_the_other_screens(curves):
     """Chosen here, it is the one of the Metaparameters screen."""
     async with pilot_of(curves, place="scaling") as pilot:

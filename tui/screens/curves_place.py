@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from tui.screens.asking import Asking
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hvdsweep.curves.costs import Costs
     from hvdsweep.curves.scaling_curve import Curve
     from hvdsweep.store.rows import WorkloadRow
+    from tui.field_views import FieldJob, View
 
 Measure = Literal["steps", "examples", "time", "cost"]
 MEASURES: tuple[Measure, ...] = ("steps", "examples", "time", "cost")
@@ -30,6 +32,7 @@ class CurvesPlace(Asking):
         self.kept: set[int] = set()
         """Workloads (their rows in the store) that are in the chart beside the current one."""
         self.measure: Measure = "steps"
+        self.view: View = "curve"
         self.normalised = False
         self.curves: list[Curve] = []
         self.order: list[int] = []
@@ -46,6 +49,32 @@ class CurvesPlace(Asking):
         """The workloads in the chart whose tables are there, in the order of the list."""
         wanted = self.wanted()
         return [row for row in self.listed() if row.id in wanted and self.desk.has(row.id)]
+
+    @property
+    def shows_points(self) -> bool:
+        """Whether the chart's points are those of the curves, in their order."""
+        return self.view == "curve" and self.measure not in ("time", "cost")
+
+    def field_job(self, row: WorkloadRow) -> FieldJob:
+        """What the current view shows of a workload in place of its curve."""
+        from hvdsweep.curves.speeds import speeds, throughputs
+        from tui.field_views import FieldJob, budgets_chart, ranks_chart, spread
+
+        table, name, question = self.desk.table(row.id), self.names[row.id], self.question(row)
+        about: tuple[object, ...] = (self.view, row.id, id(table), question)
+        if self.view in ("steps", "examples"):
+            examples = self.view == "examples"
+            upto = question.example_budget if examples else question.step_budget
+            lines = spread(self.desk.budgets([row.id], examples=examples), upto)
+            return FieldJob((*about, *lines), partial(budgets_chart, table, name, self.view, lines), lines)
+        own = self.goal(row)
+        ladder = sorted(self.desk.goals([row.id], row.goal), reverse=not table.maximize)
+        # The goal asked for is the hardest of them.
+        easier = [goal for goal in ladder if own is None or (goal < own if table.maximize else goal > own)]
+        lines = [*spread(easier)[1:], *([] if own is None else [own])]
+        known = throughputs(speeds(self.speeds), table.workload)
+        draw = partial(ranks_chart, table, name, lines, question, known)
+        return FieldJob((*about, *lines, len(self.speeds)), draw, lines)
 
     def alike(self, row: WorkloadRow) -> list[int]:
         """The workloads in the chart that share the goal with `row`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -21,7 +22,7 @@ from tui.widgets.table import Table
 from tui.words import count, number, plural
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Reading
+    from hvdsweep.charts import Chart, Reading
     from hvdsweep.curves.scaling_curve import Curve
     from hvdsweep.curves.search_chart import Search
     from hvdsweep.store.rows import WorkloadRow
@@ -49,6 +50,10 @@ class MetaparametersScreen(DoubtsPlace):
         super().__init__()
         self._y_name: str | None = None
         self._search: Search | None = None
+        self._sensitive: str | None = None
+        """The metaparameter whose sensitivity is drawn in place of the search."""
+        self._drawn: object = None
+        """What that chart hangs on; None: it is not drawn."""
 
     def compose_body(self) -> ComposeResult:
         yield Chips("workload  ", id="workload")
@@ -153,9 +158,24 @@ class MetaparametersScreen(DoubtsPlace):
             example_budget=question.example_budget,
         )
         title = f"{self.names[row.id]} at {count(self.batch_size)}  {goal_text(self.curve)}"
-        self.query_one("#search", ChartView).chart = search_chart(
-            table, self._search, self.desk.space(row.id, self.batch_size), title=title
-        )
+        name = self._sensitive
+        if name is None or name not in table.parameters:
+            self._sensitive = self._drawn = None
+            self.query_one("#search", ChartView).chart = search_chart(
+                table, self._search, self.desk.space(row.id, self.batch_size), title=title
+            )
+            return
+        from tui.field_views import sensitivity_chart
+
+        about = (row.id, id(table), name)
+        if about != self._drawn:
+            named = f"{self.names[row.id]}: {name.replace('_', ' ')}"
+            self.work_out("field", about, partial(sensitivity_chart, table, name, named))
+
+    def answer_field(self, about: object, value: Chart) -> None:
+        if self._sensitive is not None:
+            self._drawn = about
+            self.query_one("#search", ChartView).chart = value
 
     def _put_workloads(self) -> None:
         chips = self.query_one("#workload", Chips)
@@ -177,6 +197,11 @@ class MetaparametersScreen(DoubtsPlace):
     def _describe(self, reading: Reading) -> str:
         """A trial in words."""
         trial = self._trial_of(reading)
+        chart = self.query_one("#search", ChartView).shown
+        if self._sensitive is not None and chart is not None:
+            from hvdsweep.charts import sentence
+
+            return sentence(reading, chart.x.title, chart.y.title)
         if trial is None or self.curve is None:
             return ""
         from hvdsweep.states import Status
@@ -210,7 +235,7 @@ class MetaparametersScreen(DoubtsPlace):
 
     def _trial_of(self, reading: Reading) -> int | None:
         """Index of the trial in the table that a point of the search stands for."""
-        if self._search is None:
+        if self._search is None or self._sensitive is not None:
             return None
         from hvdsweep.curves.search_chart import OUTCOMES
 
@@ -283,9 +308,21 @@ class MetaparametersScreen(DoubtsPlace):
             return
         from hvdsweep.curves.search_chart import y_names
 
+        self._sensitive = None
         names = y_names(self.curve.result.table)
         self._y_name = names[(names.index(self._search.y_name) + 1) % len(names)]
         self.query_one("#search", ChartView).fit()
+        self.redraw_soon()
+
+    def action_sensitivity(self) -> None:
+        if self.curve is None:
+            return
+        names: list[str | None] = [*sorted(self.curve.result.table.parameters), None]
+        place = -1 if self._sensitive is None else names.index(self._sensitive)
+        self._sensitive, self._drawn = names[place + 1], None
+        view = self.query_one("#search", ChartView)
+        view.unread()
+        view.fit()
         self.redraw_soon()
 
     @property

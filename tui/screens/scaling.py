@@ -73,6 +73,8 @@ class ScalingScreen(CurvesPlace):
         yield Notice(id="none")
 
     def on_mount(self) -> None:
+        self._drawn: object = None
+        """What the chart of a view other than the curve hangs on; None: it is not drawn."""
         self.query_one("#curve", ChartView).focus()
 
     # What there is
@@ -111,13 +113,24 @@ class ScalingScreen(CurvesPlace):
         costs = self.costs(focus)
         view = self.query_one("#curve", ChartView)
         view.preferred = "" if self.current is None else self.names.get(self.current, "")
-        if rows:
+        current = self.row(self.current)
+        if self.view != "curve" and current is not None and self.desk.has(current.id):
+            field = self.field_job(current)
+            if field.about != self._drawn:
+                self.work_out("field", field.about, field.draw)
+        elif rows:
+            self._drawn = None
             view.chart = self.chart_of(focus, costs)
         elif view.chart is None or view.chart.series:
             view.chart = _reading()
         self.put_controls(self.order)
         self._put_workloads(self.snapshot)
         self._put_numbers(focus, costs)
+
+    def answer_field(self, about: object, value: Chart) -> None:
+        if self.view != "curve":
+            self._drawn = about
+            self.query_one("#curve", ChartView).chart = value
 
     def _put_workloads(self, snapshot: Snapshot) -> None:
         several = len(snapshot.sweeps) > 1
@@ -155,7 +168,7 @@ class ScalingScreen(CurvesPlace):
     def _looks(self) -> dict[str, tuple[str, str]]:
         """Name of a curve in the chart -> its marker and colour there."""
         chart = self.query_one("#curve", ChartView).chart
-        if chart is None or self.measure in ("time", "cost"):
+        if chart is None or not self.shows_points:
             return dict.fromkeys((self.names[one] for one in self.order), ("●", "$foreground"))
         from hvdsweep.charts import DARK, LIGHT
         from hvdsweep.charts.palette import color_key, marker_of, slots
@@ -196,8 +209,8 @@ class ScalingScreen(CurvesPlace):
         return point_words(reading.series, point, self.measure)
 
     def _point_of(self, reading: Reading) -> Point | None:
-        """The point of a curve that a reading stands for; None in charts of time and cost."""
-        if self.measure in ("time", "cost"):
+        """The point of a curve that a reading stands for; None where they are not drawn."""
+        if not self.shows_points:
             return None
         names = [self.names[workload] for workload in self.order]
         if reading.series not in names:
@@ -206,7 +219,20 @@ class ScalingScreen(CurvesPlace):
 
     # What the reader does
 
+    def action_view(self) -> None:
+        from tui.field_views import VIEWS
+
+        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self._forget_chart()
+
+    def _forget_chart(self) -> None:
+        self._drawn = None
+        self.query_one("#curve", ChartView).unread()
+        self.query_one("#curve", ChartView).fit()
+        self.redraw_soon()
+
     def action_measure(self) -> None:
+        self.view = "curve"
         self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
         view = self.query_one("#curve", ChartView)
         view.fit()
@@ -255,7 +281,7 @@ class ScalingScreen(CurvesPlace):
             return
         curve = self.curves[self.order.index(self.current)]
         sizes = [str(size) for size in curve.batch_sizes]
-        if message.key in sizes and self.measure not in ("time", "cost"):
+        if message.key in sizes and self.shows_points:
             self.query_one("#curve", ChartView).read_point(self.names[self.current], sizes.index(message.key))
         self.refresh_keys()
 
@@ -298,27 +324,41 @@ class ScalingScreen(CurvesPlace):
         goal = None if row is None else self.goal(row)
         if row is None or goal is None:
             return
-        words = ["hvdsweep", "curve", row.name, "--sweep", str(row.sweep_id), "--goal", f"{goal:g}"]
+        words = ["hvdsweep", "curve", row.name, "--sweep", str(row.sweep_id)]
+        if self.view == "curve":
+            words += ["--goal", f"{goal:g}"]
+        elif self.view == "ranks":
+            words[1:2] = ["figure", "iso-loss"]
+            words += [word for rung in self.field_job(row).lines for word in ("--goal", f"{rung:g}")]
+        else:
+            lines = self.field_job(row).lines
+            words += [word for rung in lines for word in ("--at-budget", f"{rung:g} {self.view}")]
         words += ["--step-budget", str(self.desk.step_budget)] if self.desk.step_budget is not None else []
         words += (
             ["--example-budget", str(self.desk.example_budget)]
             if self.desk.example_budget is not None
             else []
         )
-        words += ["--examples"] if self.measure == "examples" else []
+        words += ["--examples"] if self.view == "curve" and self.measure == "examples" else []
         command = shlex.join([*words, "--db", str(self.interface.source.path)])
         self.app.copy_to_clipboard(command)
         self.notify(f"Copied: {command}", markup=False)
 
     @property
     def can_go_back(self) -> bool:
-        return self.is_mounted and (self.is_typing or super().can_go_back)
+        return self.is_mounted and (self.is_typing or self.view != "curve" or super().can_go_back)
 
     def go_back(self) -> bool:
         if self.is_typing:
             self.close_prompt()
             return True
-        return super().go_back()
+        if super().go_back():
+            return True
+        if self.view != "curve":
+            self.view = "curve"
+            self._forget_chart()
+            return True
+        return False
 
 
 def _reading() -> Chart:

@@ -1,0 +1,83 @@
+"""What the Scaling and Metaparameters screens draw in place of their charts: the field's views, as `hvdsweep figure` makes them.
+
+Knows no widgets; called in a thread, so only tables and numbers go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from hvdsweep.curves.field import iso_loss, sensitivity
+from hvdsweep.curves.scaling_curve import curve
+from hvdsweep.figures.field_panels import iso_loss_panel, sensitivity_panel
+from hvdsweep.figures.panels import budgets_panel
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart
+    from hvdsweep.curves.costs import Throughput
+    from hvdsweep.curves.table import WorkloadTable
+    from tui.curve_desk import Question
+
+View = Literal["curve", "steps", "examples", "ranks"]
+VIEWS: tuple[View, ...] = ("curve", "steps", "examples", "ranks")
+"""The curve; the best measurement at equal steps, and at equal examples; ranks against hours to the same loss."""
+
+
+@dataclass(frozen=True)
+class FieldJob:
+    """A chart that is yet to be drawn."""
+
+    about: object
+    """What it hangs on: as long as that is the same, so is the chart."""
+    draw: Callable[[], Chart]
+    lines: Sequence[float]
+    """The budgets or goals in it."""
+
+
+LINES = 4
+"""Budgets or goals that are drawn together."""
+
+
+def spread(rungs: Sequence[float], upto: float | None = None) -> list[float]:
+    """Some of a ladder's rungs, ascending: the highest that counts, and others evenly below it."""
+    found = [rung for rung in rungs if upto is None or rung <= upto]
+    if len(found) <= LINES:
+        return found
+    return [found[round(index * (len(found) - 1) / LINES)] for index in range(1, LINES + 1)]
+
+
+def budgets_chart(table: WorkloadTable, name: str, unit: View, budgets: Sequence[float]) -> Chart:
+    """The best measurement against batch size at equal budgets, a line each."""
+    if unit == "examples":
+        return budgets_panel(table, name, examples=budgets).chart
+    return budgets_panel(table, name, steps=budgets).chart
+
+
+def ranks_chart(
+    table: WorkloadTable,
+    name: str,
+    goals: Sequence[float],
+    question: Question,
+    speeds: Sequence[Throughput],
+) -> Chart:
+    """The fewest ranks for so many hours to each goal."""
+    curves = [
+        curve(
+            table,
+            goal,
+            step_budget=question.step_budget,
+            example_budget=question.example_budget,
+            statuses=question.statuses,
+            resamples=0,
+        )
+        for goal in goals
+    ]
+    chart = iso_loss_panel(iso_loss(curves, speeds), name, name).chart
+    return replace(chart, subtitle=f"to {table.metric}")
+
+
+def sensitivity_chart(table: WorkloadTable, parameter: str, name: str) -> Chart:
+    """What each batch size loses where a metaparameter is off its best value."""
+    return sensitivity_panel(sensitivity(table, parameter), parameter, table.metric, name, name).chart
