@@ -1,6 +1,7 @@
 """The walls of the house: what may import what, and how light the front door is."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -46,15 +47,86 @@ def test_help_loads_next_to_nothing():
     assert not loaded & {*HEAVY, "numpy", "scipy", "pandas", "pydantic", "rich", "sqlite_utils", "matplotlib"}
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text())
+    """Every module that a file imports: at its top, in a function, or for types alone."""
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def modules() -> dict[str, Path]:
+    """The product's modules by name; a package is its `__init__`."""
+    found = {}
+    for room in ("hvdsweep", "workloads", "tui"):
+        for path in (ROOT / room).rglob("*.py"):
+            found[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = path
+    return found
+
+
+def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules each of which leads to every other one."""
+
+    def reachable(start: str) -> set[str]:
+        seen: set[str] = set()
+        left = [start]
+        while left:
+            new = arrows[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    behind = {name: reachable(name) for name in arrows}
+    found: list[set[str]] = []
+    for name in arrows:
+        circle = {other for other in behind[name] if name in behind[other]}
+        if len(circle) > 1 and circle not in found:
+            found.append(circle)
+    return found
+
+
+def test_imports_make_no_circle():
+    """Not even those for types, nor those inside functions. A package that imports its parts' names when they are first used
+    counts as none of them."""
+    known = modules()
+    lazy = {
+        name
+        for name, path in known.items()
+        if path.name == "__init__.py" and "on_first_use" in path.read_text()
+    }
+    arrows = {
+        name: (imports_of(path) & known.keys()) - {name} for name, path in known.items() if name not in lazy
+    }
+    assert circles({name: targets & arrows.keys() for name, targets in arrows.items()}) == []
+
+
+def test_a_circle_would_be_found():
+    """The search itself: two that lead to each other, whatever else they lead to."""
+    assert circles({"a": {"b", "c"}, "b": {"a"}, "c": set()}) == [{"a", "b"}]
+
+
+ABOVE = {"launch", "training", "archive", "figures", "report", "cli"}
+ROOMS_ABOVE = {
+    "charts": {*ABOVE, "batch", "curves", "store", "sweep"},
+    "curves": {*ABOVE, "batch", "store"},
+    "store": ABOVE,
+}
+"""Room of the core -> rooms that it may not know."""
+
+
+@pytest.mark.parametrize("room", ROOMS_ABOVE)
+def test_lower_rooms_do_not_know_those_above(room):
+    """As docs/design.md lists them. The rows of the store are data, which curves may name."""
+    for path in (ROOT / "hvdsweep" / room).rglob("*.py"):
+        for name in imports_of(path):
+            _, _, below = name.partition("hvdsweep.")
+            assert below.partition(".")[0] not in ROOMS_ABOVE[room] or below.startswith("store.rows"), (
+                f"{path}: {name}"
+            )
 
 
 @pytest.mark.parametrize("room", ["hvdsweep", "workloads", "tui"])

@@ -21,7 +21,7 @@ from tui.words import JOBS, duration, sign
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState, ShardState
-    from tui.app import HvdsweepApp
+    from tui.interface import Interface
 
 JOB_COLUMNS = (
     Column("shard", "shard", 5, right=True, fixed=True),
@@ -55,7 +55,7 @@ def job_row(shard: ShardState) -> Row:
 class Jobs:
     """What is known of the jobs of the batch folder that the interface shows; of a database there are none."""
 
-    def __init__(self, app: HvdsweepApp) -> None:
+    def __init__(self, app: Interface) -> None:
         self._app = app
         self.state: BatchState | None = None
         """None until the scheduler has been asked, and of what was not submitted."""

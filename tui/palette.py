@@ -12,7 +12,7 @@ from tui.selection import Selection
 from tui.words import CONDITIONS, plural
 
 if TYPE_CHECKING:
-    from tui.app import HvdsweepApp
+    from tui.interface import Interface
 
 Command = tuple[str, str, Callable[[], Any]]
 """(what the reader searches, a sentence about it, what to do)."""
@@ -22,8 +22,8 @@ class Commands(Provider):
     """What can be done on this screen now, then where one can go; studies and trials only once they are searched."""
 
     @property
-    def interface(self) -> HvdsweepApp:
-        return cast("HvdsweepApp", self.app)
+    def interface(self) -> Interface:
+        return cast("Interface", self.app)
 
     async def discover(self) -> Hits:
         for words, help_text, command in (*self._actions(), *self._places()):

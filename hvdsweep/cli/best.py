@@ -123,7 +123,7 @@ def _best_of(curve: Curve, index: int) -> BestOf | None:
 
 
 def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
-    from hvdsweep.curves import heuristics
+    from hvdsweep.curves import heuristics, point_json
 
     linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
     kept = [
@@ -143,7 +143,7 @@ def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
     ]
     points = []
     for index, point in enumerate(curve.points):
-        plain = point.to_json()
+        plain = point_json(point)
         points.append(
             {name: plain[name] for name in kept}
             | {

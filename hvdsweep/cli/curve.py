@@ -231,6 +231,8 @@ def _costs(one: Curve, speeds: Mapping[str, list[Throughput]]) -> Costs:
 
 
 def _json(sweep_id: int, one: Curve, costs: Costs) -> dict[str, Any]:
+    from hvdsweep.curves import curve_json
+
     choices = [
         {
             "batch_size": choice.batch_size,
@@ -241,7 +243,7 @@ def _json(sweep_id: int, one: Curve, costs: Costs) -> dict[str, Any]:
         }
         for choice in costs.choices
     ]
-    return {**one.to_json(), "sweep": sweep_id, "time_to_goal": choices}
+    return {**curve_json(one), "sweep": sweep_id, "time_to_goal": choices}
 
 
 def _print(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.cli.columns import between, table, whole
 from hvdsweep.curves.chart import goal_text
+from hvdsweep.curves.words import verdict
 from hvdsweep.visible import visible
 from hvdsweep.words import duration, short
 
@@ -23,7 +24,7 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
     lines = [visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}"), ""]
     if not curve.points:
         return [*lines, "No studies yet."]
-    lines += [*textwrap.wrap(visible(curve.verdict), WIDTH), ""]
+    lines += [*textwrap.wrap(visible(verdict(curve)), WIDTH), ""]
     lines += [*_table(curve, examples), *_interval_lines(curve), ""]
     lines += repeat_lines(curve)
     lines += findings(curve)
@@ -266,7 +267,7 @@ def warning_lines(curve: Curve) -> list[str]:
 
 def comparison_lines(curves: Sequence[Curve]) -> list[str]:
     """How the algorithms of one data set and model compare with the first of them, a sentence each."""
-    from hvdsweep.curves.verdict import against
+    from hvdsweep.curves.words import against
 
     groups: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:

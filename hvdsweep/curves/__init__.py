@@ -47,8 +47,10 @@ if TYPE_CHECKING:
         perfect_scaling,
         regions,
     )
-    from hvdsweep.curves.scaling_curve import Curve, Point, curve, curve_of, to_csv
+    from hvdsweep.curves.scaling_curve import Curve, Point, curve, curve_of
     from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
+    from hvdsweep.curves.words import answer, verdict
+    from hvdsweep.curves.written import curve_json, point_json, to_csv
 
 __all__ = [
     "COMPLETE_ONLY",
@@ -80,6 +82,7 @@ __all__ = [
     "TimeToGoal",
     "Useful",
     "WorkloadTable",
+    "answer",
     "best_measurements",
     "best_of",
     "best_parameter",
@@ -88,6 +91,7 @@ __all__ = [
     "compare",
     "critical_batch_size",
     "curve",
+    "curve_json",
     "curve_of",
     "fit_exponent",
     "fit_hyperbola",
@@ -98,6 +102,7 @@ __all__ = [
     "minimum_interval",
     "overhead",
     "perfect_scaling",
+    "point_json",
     "regions",
     "resampled_minima",
     "scatter",
@@ -106,6 +111,7 @@ __all__ = [
     "time_to_goal",
     "to_csv",
     "trial_best",
+    "verdict",
 ]
 
 _HOME = {
@@ -145,8 +151,10 @@ _HOME = {
         "perfect_scaling",
         "regions",
     ),
-    "scaling_curve": ("Curve", "curve", "curve_of", "Point", "to_csv"),
+    "scaling_curve": ("Curve", "curve", "curve_of", "Point"),
     "table": ("COMPLETE_ONLY", "LIVE", "WorkloadTable"),
+    "words": ("answer", "verdict"),
+    "written": ("curve_json", "point_json", "to_csv"),
 }
 """Module -> the public names it holds."""
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,7 @@ import numpy as np
 from hvdsweep.curves import scaling
 from hvdsweep.curves.decisions import critical_of, regions_of, useful_of
 from hvdsweep.curves.doubts import Caution, Limits, cautions
-from hvdsweep.curves.fit import Estimate
-from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit, fit_curve
+from hvdsweep.curves.fitted import ScalingFit, fit_curve
 from hvdsweep.curves.intervals import (
     OF_REPEATED,
     OF_UPPER_END,
@@ -35,7 +31,6 @@ from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
 from hvdsweep.search import Space
 from hvdsweep.states import Status
-from hvdsweep.visible import visible
 
 
 @dataclass(frozen=True)
@@ -111,37 +106,6 @@ class Point:
             return "not reached"
         return "all diverged" if self.infeasible else "not tried yet"
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; what is not finite becomes null."""
-        return {
-            "batch_size": self.batch_size,
-            "steps": self.steps,
-            "trial": self.trial,
-            "trial_id": self.trial_id,
-            "reached": self.reached,
-            "budget": self.budget,
-            "examples": self.examples,
-            "interval": None if self.interval is None else list(self.interval),
-            "interval_of": self.interval_of,
-            "perfect_scaling": _finite(self.perfect_scaling),
-            "overhead": _finite(self.overhead),
-            "normalised": _finite(self.normalised),
-            "region": None if self.region is None else str(self.region),
-            "trials": self.trials,
-            "trials_reached": self.trials_reached,
-            "infeasible": self.infeasible,
-            "leans_on_stopped": self.leans_on_stopped,
-            "trials_censored": self.trials_censored,
-            "trials_stopped_early": self.trials_stopped_early,
-            "best_value": _finite(self.best_value),
-            "best_step": self.best_step,
-            "best_trial": self.best_trial,
-            "parameters": {name: _finite(value) for name, value in self.parameters.items()},
-            "effective_learning_rate": _finite(self.effective_learning_rate),
-            "warnings": [caution.to_json() for caution in self.warnings],
-            "repeats": None if self.repeats is None else self.repeats.to_json(),
-        }
-
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -196,20 +160,6 @@ class Curve:
             return None
         return float(interval[0]), math.inf if interval[1] is None else float(interval[1])
 
-    @cached_property
-    def verdict(self) -> str:
-        """What the curve says, in a sentence or two."""
-        from hvdsweep.curves.verdict import verdict
-
-        return verdict(self)
-
-    @cached_property
-    def answer(self) -> str:
-        """The verdict's first sentence, without what makes it uncertain."""
-        from hvdsweep.curves.verdict import answer
-
-        return answer(self)
-
     @property
     def batch_sizes(self) -> list[int]:
         return [point.batch_size for point in self.points]
@@ -217,164 +167,6 @@ class Curve:
     @property
     def steps(self) -> list[int | None]:
         return [point.steps for point in self.points]
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `hvdsweep curve --json`: plain values, nothing that is not finite."""
-        useful, interval = self.useful, self.useful_interval
-        return {
-            "workload": self.workload,
-            "metric": self.metric,
-            "goal": _finite(self.goal),
-            "maximize": self.maximize,
-            "verdict": self.verdict,
-            "points": [point.to_json() for point in self.points],
-            "fit": {"reason": self.no_fit} if self.fit is None else fit_to_json(self.fit),
-            "noise_scale": None if self.noise is None else self.noise.to_json(),
-            "critical": None if self.critical is None else _critical_json(self.critical),
-            "max_useful": None if useful is None else _useful_json(useful, self.rules),
-            "max_useful_batch_size": self.max_useful_batch_size,
-            "max_useful_is_lower_bound": None if useful is None else useful.at_least,
-            "max_useful_interval": None if interval is None else [_finite(end) for end in interval],
-            "max_useful_rule": self.rules.useful,
-            "critical_batch_size": None if self.critical is None else self.critical.batch_size,
-            "critical_is_lower_bound": None if self.critical is None else self.critical.at_least,
-            "critical_rule": self.rules.critical,
-            "step_budget": _finite(self.step_budget),
-            "example_budget": _finite(self.example_budget),
-            "num_trials": self.num_trials,
-            "normalise": self.normalise,
-            "level": self.level,
-        }
-
-    def to_csv(self, *, header: bool = True) -> str:
-        """One line per batch size, empty where there is no value; metaparameters as columns of their own."""
-        names = sorted(self.result.table.parameters)
-        return to_csv([self], names, header=header)
-
-
-_COLUMNS = [
-    "batch_size",
-    "steps",
-    "trial",
-    "reached",
-    "budget",
-    "examples",
-    "interval_low",
-    "interval_high",
-    "perfect_scaling",
-    "overhead",
-    "normalised",
-    "region",
-    "trials",
-    "trials_reached",
-    "infeasible",
-    "leans_on_stopped",
-    "trials_censored",
-    "trials_stopped_early",
-    "best_value",
-    "best_step",
-    "best_trial",
-    "effective_learning_rate",
-    "repeats",
-    "repeats_reached",
-    "repeats_mean",
-    "repeats_sd",
-    "repeats_low",
-    "repeats_high",
-    "luck",
-]
-
-
-def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, header: bool = True) -> str:
-    """Several curves as one CSV table; `names`: metaparameters to give columns (default: all that any has)."""
-    if names is None:
-        names = sorted({name for curve in curves for name in curve.result.table.parameters})
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    if header:
-        writer.writerow(["workload", "metric", "goal", "maximize", *_COLUMNS, *map(_cell, names), "warnings"])
-    for curve in curves:
-        for point in curve.points:
-            row = point.to_json()
-            row["interval_low"], row["interval_high"] = row.pop("interval") or (None, None)
-            again = row["repeats"] or {}
-            row["repeats_low"], row["repeats_high"] = again.get("interval") or (None, None)
-            for name in ("reached", "mean", "sd"):
-                row[f"repeats_{name}"] = again.get(name)
-            row["repeats"], row["luck"] = again.get("repeats"), again.get("luck")
-            values = [*(row[name] for name in _COLUMNS), *(point.parameters.get(name) for name in names)]
-            doubts = " ".join(str(caution.doubt) for caution in point.warnings)
-            fixed = [curve.workload, curve.metric, curve.goal, curve.maximize]
-            writer.writerow([_cell(value) for value in (*fixed, *values, doubts)])
-    return out.getvalue()
-
-
-def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
-    """The formula that is used with its parameters' intervals and lack of fit, and both formulas."""
-
-    def estimate(value: Estimate) -> dict[str, float | None]:
-        return {
-            "value": value.value,
-            "log_standard_error": value.standard_error,
-            "low": value.low,
-            "high": value.high,
-        }
-
-    hyperbola, free = fit.hyperbola, fit.free_knee
-    expected = fit.expected_scatter_percent
-    return {
-        "formula": fit.formula,
-        "knee": fit.knee,
-        "knee_interval": list(fit.knee_interval),
-        "b_crit": estimate(fit.b_crit),
-        "s_min": estimate(fit.s_min),
-        "e_min": estimate(fit.e_min),
-        "lack_of_fit": fit.lack_of_fit_percent / 100,
-        "lack_of_fit_percent": fit.lack_of_fit_percent,
-        "expected_scatter": None if expected is None else expected / 100,
-        "misfit": fit.misfit,
-        "points": fit.points,
-        "level": fit.level,
-        "criterion": CRITERION,
-        "hyperbola": None
-        if hyperbola is None
-        else {
-            "formula": HYPERBOLA,
-            "b_crit": hyperbola.b_crit.value,
-            "s_min": hyperbola.s_min.value,
-            "e_min": hyperbola.e_min.value,
-            "lack_of_fit": hyperbola.lack_of_fit_percent / 100,
-        },
-        "free_knee": None
-        if free is None
-        else {
-            "formula": FREE_KNEE,
-            "knee": free.knee,
-            "b_crit": free.b_crit,
-            "s_min": free.s_min,
-            "e_min": free.e_min,
-            "lack_of_fit": free.lack_of_fit_percent / 100,
-        },
-    }
-
-
-def _critical_json(critical: Critical) -> dict[str, Any]:
-    return {
-        "batch_size": critical.batch_size,
-        "interval": None if critical.interval is None else list(critical.interval),
-        "reference_batch_size": critical.reference_batch_size,
-        "definition": critical.definition,
-        "at_least": critical.at_least,
-    }
-
-
-def _useful_json(useful: Useful, rules: Rules) -> dict[str, Any]:
-    return {
-        "batch_size": useful.batch_size,
-        "interval": None if useful.interval is None else list(useful.interval),
-        "at_least": useful.at_least,
-        "rule": rules.useful,
-    }
 
 
 def curve(
@@ -544,9 +336,9 @@ def _points(
                 budget=budgets[index],
                 examples=first_steps[index] * size if reached else None,
                 interval=intervals[index],
-                perfect_scaling=_finite(perfect[index]),
-                overhead=_finite(excess[index]),
-                normalised=None if ratio is None else _finite(ratio[index]),
+                perfect_scaling=finite(perfect[index]),
+                overhead=finite(excess[index]),
+                normalised=None if ratio is None else finite(ratio[index]),
                 region=regions[index],
                 trials=counted[index],
                 trials_reached=reached_it[index],
@@ -554,11 +346,11 @@ def _points(
                 leans_on_stopped=leaning[index],
                 trials_censored=censored[index],
                 trials_stopped_early=early[index],
-                best_value=_finite(best_values[index]),
+                best_value=finite(best_values[index]),
                 best_step=None if measured == NEVER else best_steps[index],
                 best_trial=None if measured == NEVER else int(table.number[measured]),
                 parameters={} if shown == NEVER else table.parameters_of(shown),
-                effective_learning_rate=_finite(rate),
+                effective_learning_rate=finite(rate),
                 warnings=warnings[index],
                 repeats=repeats[index],
             )
@@ -599,13 +391,5 @@ def _repeated(
     return replace(critical, interval=interval, reference_batch_size=start, definition=definition)
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        # A spreadsheet would run what begins like a formula; an apostrophe makes it text there.
-        value = visible(value)
-        return f"'{value}" if value[:1] in tuple("=+-@") else value
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value

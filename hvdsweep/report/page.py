@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from hvdsweep.curves.words import verdict
 from hvdsweep.figures.figure import Figure
 from hvdsweep.report.contents import Contents, WorkloadPart, gather
 from hvdsweep.report.tables import (
@@ -98,7 +99,7 @@ def _workload(part: WorkloadPart, index: int) -> str:
     direction = "above" if curve.maximize else "below"
     text = [
         head,
-        f'<p class="verdict"><b>{escape(curve.verdict)}</b></p>',
+        f'<p class="verdict"><b>{escape(verdict(curve))}</b></p>',
         f"<p>Steps until {escape(curve.metric)} is {direction} {curve.goal:g}, the fewest over the complete trials of each"
         " batch size.</p>",
         _key_numbers(curve),

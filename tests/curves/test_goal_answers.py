@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hvdsweep.curves import LIVE, best_measurements, steps_to_result
+from hvdsweep.curves import LIVE, best_measurements, curve_json, steps_to_result
 from hvdsweep.curves.scaling_curve import curve_of
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
@@ -60,10 +60,10 @@ def test_every_answer_is_that_of_the_table(studies, others, maximize, questions)
                 if answered is None:
                     assert any(unmeasured(trial) for study in studies for trial in study.trials)
                 else:
-                    assert curve_of(*answered).to_json() == expected
+                    assert curve_json(curve_of(*answered)) == expected
                     with paired(reader) as twin:
                         by_two = answer_at_goal(reader, workload, goal, twin=twin, **question)
-                    assert curve_of(*by_two).to_json() == expected
+                    assert curve_json(curve_of(*by_two)) == expected
 
 
 def asked_of(table, goal, question):
@@ -72,7 +72,7 @@ def asked_of(table, goal, question):
         result = steps_to_result(table, goal, **question)
     except UserError as error:
         return None, error.problems
-    return curve_of(result, best_measurements(table, **question)).to_json(), ()
+    return curve_json(curve_of(result, best_measurements(table, **question))), ()
 
 
 def unmeasured(trial):

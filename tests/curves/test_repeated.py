@@ -12,6 +12,7 @@ from hvdsweep.curves.measurements import best_measurements
 from hvdsweep.curves.outcomes import steps_to_result
 from hvdsweep.curves.repeated import repeats_of, summary
 from hvdsweep.curves.scaling_curve import curve_of
+from hvdsweep.curves.written import point_json
 from hvdsweep.repeats import repeat_number
 from hvdsweep.states import Status
 
@@ -102,6 +103,6 @@ def test_only_repeats_of_the_deciding_trial_count() -> None:
     assert first is not None
     assert (first.trial, first.steps, first.trained, first.at_least) == (1, (70, None), (100, 100), True)
     curve = curve_of(result, best_measurements(search), repeats=again)
-    assert curve.points[0].to_json()["repeats"]["mean"] == 85.0
+    assert point_json(curve.points[0])["repeats"]["mean"] == 85.0
     assert curve.points[0].steps == 50
     assert repeats_of(result, None, 0.95) == [None, None]

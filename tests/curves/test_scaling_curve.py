@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from hvdsweep.curves import LIVE, Region, Rules, curve, to_csv
+from hvdsweep.curves import LIVE, Region, Rules, curve, curve_json, to_csv
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.visible import visible
@@ -127,7 +127,7 @@ def no_constant(name):
 def test_json_is_plain_for_any_table(studies, goal, step_budget):
     """Whatever the table, the JSON has the contract's keys, no NaN or Infinity, and steps exactly where reached."""
     found = curve(oracle.table(studies), goal, step_budget=step_budget, resamples=20)
-    text = json.dumps(found.to_json(), allow_nan=False)
+    text = json.dumps(curve_json(found), allow_nan=False)
     plain = json.loads(text, parse_constant=no_constant)
     keys = {"workload", "metric", "goal", "maximize", "points", "fit", "max_useful_batch_size"}
     assert keys <= plain.keys()
@@ -161,7 +161,7 @@ def test_csv_holds_the_points():
     """One row per batch size with a column per metaparameter; empty where there is no value."""
     studies = [*planted(sizes=(8, 16)), Study(32, [Trial(0, [(1, 0.9)], parameters={"dropout": 0.5})])]
     found = curve(oracle.table(studies))
-    rows = list(csv.DictReader(io.StringIO(found.to_csv())))
+    rows = list(csv.DictReader(io.StringIO(to_csv([found]))))
     assert [row["batch_size"] for row in rows] == ["8", "16", "32"]
     assert [row["steps"] for row in rows] == [str(s) for s in found.steps[:2]] + [""]
     assert [row["reached"] for row in rows] == ["true", "true", "false"]
@@ -191,7 +191,7 @@ def test_no_cell_of_a_csv_is_a_formula(begin):
     name = f"{begin}cmd|' /C calc'!A0"
     shown = visible(name) if begin in "\t\r" else f"'{name}"
     found = curve(oracle.table([Study(1, [Trial(0, [(1, 0.1)], parameters={name: -0.5})])], workload=name))
-    (row,) = csv.DictReader(io.StringIO(found.to_csv(), newline=""))
+    (row,) = csv.DictReader(io.StringIO(to_csv([found]), newline=""))
     assert row["workload"] == shown
     assert row[shown] == "-0.5"
 
@@ -220,7 +220,7 @@ def test_the_interval_of_the_useful_batch_size_holds_it():
 
 def test_the_rule_is_printed():
     """The JSON says by which rule the useful batch size was found."""
-    plain = curve(oracle.table(planted()), rules=Rules(useful_tolerance=0.25)).to_json()
+    plain = curve_json(curve(oracle.table(planted()), rules=Rules(useful_tolerance=0.25)))
     assert plain["max_useful_rule"] == "smallest B with S(B) <= 1.25 min S"
     assert plain["max_useful_batch_size"] == 512
 
@@ -229,4 +229,4 @@ def test_an_empty_table():
     """No studies at all: an empty curve, not a crash."""
     found = curve(oracle.table([]))
     assert (found.points, found.fit, found.max_useful_batch_size) == ((), None, None)
-    assert json.loads(json.dumps(found.to_json()))["points"] == []
+    assert json.loads(json.dumps(curve_json(found)))["points"] == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hvdsweep.curves import curve
-from hvdsweep.curves.verdict import against
+from hvdsweep.curves import curve, curve_json
+from hvdsweep.curves.words import against, verdict
 from hvdsweep.states import Status, StopReason
 
 from . import oracle
@@ -85,8 +85,8 @@ def test_wording(state):
     """One sentence that answers, and one that says what is uncertain."""
     studies, said = STATES[state]
     found = curve(oracle.table(studies))
-    assert found.verdict == said
-    assert found.to_json()["verdict"] == said
+    assert verdict(found) == said
+    assert curve_json(found)["verdict"] == said
 
 
 def test_censored_trials_are_mentioned():
@@ -95,9 +95,8 @@ def test_censored_trials_are_mentioned():
     stopped = [Trial(n, [(0, 0.9)], steps=200, stop_reason=StopReason.BEATEN) for n in range(1, 5)]
     first = Trial(0, [(0, 0.9), (299, 0.8), (300, 0.1)], steps=300)
     studies[2] = Study(16, [first, *stopped], train_steps=100_000)
-    assert (
-        "batch size 16 has trials that were stopped early and might have done better"
-        in curve(oracle.table(studies)).verdict
+    assert "batch size 16 has trials that were stopped early and might have done better" in verdict(
+        curve(oracle.table(studies))
     )
 
 

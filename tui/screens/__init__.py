@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.screens.base import Place
+    from textual.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class PlaceSpec:
     def module(self) -> str:
         return f"tui.screens.{self.name}"
 
-    def load(self) -> type[Place]:
+    def load(self) -> type[Screen[None]]:
         """The class; imports the module."""
-        place: type[Place] = getattr(importlib.import_module(self.module), self.kind)
+        place: type[Screen[None]] = getattr(importlib.import_module(self.module), self.kind)
         return place
 
 

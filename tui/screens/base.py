@@ -25,7 +25,7 @@ from tui.widgets.notice import Notice
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
     from hvdsweep.store.store import Store
-    from tui.app import HvdsweepApp
+    from tui.interface import Interface
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
 
@@ -76,9 +76,9 @@ class Place(Screen[None]):
         self._waiting: dict[str, tuple[object, Callable[[], Any]]] = {}
 
     @property
-    def interface(self) -> HvdsweepApp:
+    def interface(self) -> Interface:
         """The app, by its own type."""
-        return cast("HvdsweepApp", self.app)
+        return cast("Interface", self.app)
 
     @property
     def tab(self) -> str:

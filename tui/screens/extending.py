@@ -10,17 +10,17 @@ from tui.composing.words import AUTO
 if TYPE_CHECKING:
     from hvdsweep.store.status import SweepStatus
     from hvdsweep.store.store import Store
-    from tui.app import HvdsweepApp
+    from tui.interface import Interface
     from tui.launching import Extent
 
 
-def can_extend(app: HvdsweepApp, sweep: SweepStatus | None) -> bool:
+def can_extend(app: Interface, sweep: SweepStatus | None) -> bool:
     """Whether a sweep can be started or extended now: not an imported one, nor one in training."""
     return sweep is not None and not sweep.live and sweep.source == "launch" and sweep.id not in app.begun
 
 
 def ask_launch(
-    app: HvdsweepApp,
+    app: Interface,
     sweep: SweepStatus,
     *,
     extend: bool,
@@ -48,7 +48,7 @@ def _batch_size(trial: int, reader: Store) -> int | None:
     return rows[0][0] if rows else None
 
 
-def _open(app: HvdsweepApp, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
+def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
     from tui.screens.dialogs import Asked, LaunchDialog
 
     # A number for one batch size does not go with trials in rounds.
@@ -58,7 +58,7 @@ def _open(app: HvdsweepApp, sweep: SweepStatus, extent: Extent, extend: bool, ba
     app.push_screen(LaunchDialog(asked), partial(_launch, app, sweep.id, sweep.name))
 
 
-def _launch(app: HvdsweepApp, sweep_id: int, name: str, changes: object) -> None:
+def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:
     from tui.launching import Changes, go_on
 
     if not isinstance(changes, Changes):

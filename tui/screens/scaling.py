@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from hvdsweep.curves.words import answer
 from tui.actions import bindings
 from tui.scaling_words import NUMBERS, facts_of, numbers_of, point_words, spread_title, value_title
 from tui.screens.curves_place import MEASURES, CurvesPlace
@@ -195,7 +196,7 @@ class ScalingScreen(CurvesPlace):
         )
         table.put(numbers_of(curve, costs[focus], self.measure))
         facts.update(facts_of(curve, costs[focus]))
-        verdict.update(Content(". ".join(filter(None, (self.which_sweep, curve.answer)))))
+        verdict.update(Content(". ".join(filter(None, (self.which_sweep, answer(curve))))))
 
     def _describe(self, reading: Reading) -> str:
         """A point of the chart in words."""

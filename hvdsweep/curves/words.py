@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from hvdsweep.curves.comparison import compare
 from hvdsweep.curves.doubts import Doubt
-
-if TYPE_CHECKING:
-    from hvdsweep.curves.scaling_curve import Curve, Point
+from hvdsweep.curves.scaling_curve import Curve, Point
 
 _LISTED = 4
 """Batch sizes that are named; of more only their number."""
