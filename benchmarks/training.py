@@ -96,7 +96,7 @@ def gaps(np: int, folder: Path, trials: int, steps: int) -> list[float]:
     """Seconds between the last step of one trial and the first of the next, of another study."""
     from hvdsweep.plan import make_plan
     from hvdsweep.store import connect, save_plan
-    from hvdsweep.store.runs import new_gang
+    from hvdsweep.store.lifecycle import new_gang
     from hvdsweep.sweep import load_sweep
 
     toml, database, out = folder / f"gaps{np}.toml", folder / f"gaps{np}.db", folder / f"gaps{np}.json"

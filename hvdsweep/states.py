@@ -1,8 +1,8 @@
-"""The states of a trial, as words (in the store) and as small integers (in arrays)."""
+"""The states of a trial, as words (in the store) and as small integers (in arrays), and those of sweeps and gangs."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Status(IntEnum):
@@ -45,3 +45,29 @@ class StopReason(IntEnum):
     def of(cls, word: str | None) -> StopReason:
         """The reason that `word` names (a column of the store)."""
         return cls.NONE if word is None else cls[word.upper()]
+
+
+class SweepState(StrEnum):
+    """Of a sweep, as its supervisor last wrote it."""
+
+    IDLE = "IDLE"
+    """Nobody trains it, and trials are left."""
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    """Asked to stop."""
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class GangState(StrEnum):
+    """Of a gang. STOPPED and DEAD are final."""
+
+    STARTING = "STARTING"
+    IDLE = "IDLE"
+    TRAINING = "TRAINING"
+    STOPPED = "STOPPED"
+    DEAD = "DEAD"
+
+
+GANG_ENDS = (GangState.STOPPED.value, GangState.DEAD.value)
+"""Words of the states in which a gang is history."""

@@ -177,7 +177,7 @@ def go_on(db: Path, sweep_id: int, changes: Changes, ended: Ended | None = None)
 def stop(db: Path, sweep_id: int) -> None:
     """Ask a sweep's supervisor to stop."""
     from hvdsweep.store.connection import connect
-    from hvdsweep.store.runs import request_stop
+    from hvdsweep.store.lifecycle import request_stop
 
     with closing(connect(db)) as conn:
         request_stop(conn, sweep_id)
@@ -186,7 +186,7 @@ def stop(db: Path, sweep_id: int) -> None:
 def delete(db: Path, sweep_id: int) -> int:
     """Delete a sweep and all it recorded; the number of its trials. RunFailed while it is trained."""
     from hvdsweep.store.connection import connect
-    from hvdsweep.store.erase import delete_sweep
+    from hvdsweep.store.lifecycle import delete_sweep
 
     with closing(connect(db)) as conn:
         return delete_sweep(conn, sweep_id)

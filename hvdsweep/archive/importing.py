@@ -24,7 +24,9 @@ from hvdsweep.archive.tars import is_archive
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, transaction
-from hvdsweep.store.runs import TakenOver, event, sign_in, vacant
+from hvdsweep.store.events import event
+from hvdsweep.store.lifecycle import leave_sweep, sign_in
+from hvdsweep.store.liveness import TakenOver, vacant
 from hvdsweep.store.schema import LONGEST_NAME
 from hvdsweep.words import counted
 
@@ -306,11 +308,7 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
         "problems": len(report.problems),
     }
     with transaction(conn):
-        conn.execute(
-            "UPDATE sweeps SET state = ?, request = NULL, ended = ?, heartbeat = ?, supervisor = NULL,"
-            " supervisor_pid = NULL WHERE id = ?",
-            (state, now, now, report.sweep_id),
-        )
+        leave_sweep(conn, report.sweep_id, state)
         if report.trials_imported or report.studies_new:
             conn.execute(
                 "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",

@@ -18,8 +18,8 @@ from hvdsweep.batch.sources import attached
 from hvdsweep.repeats import repeat_of
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
+from hvdsweep.store.events import event
 from hvdsweep.store.repeats import repeats_to_come
-from hvdsweep.store.runs import event
 from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_columns, metric_id, quoted
 from hvdsweep.words import counted
 

@@ -10,7 +10,7 @@ from hvdsweep.launch.first_timing import Timing, speeds_of, wanted
 from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.layout import START_SECONDS, Layout, Shape, choose
 from hvdsweep.plan_layout import Study, described, forecast
-from hvdsweep.store.runs import assign
+from hvdsweep.store.claims import assign
 
 if TYPE_CHECKING:
     from hvdsweep.store.plan_types import Plan

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hvdsweep.launch.sweeps import not_at_work
-from hvdsweep.process_id import ProcessId
 from hvdsweep.states import ENDED, OPEN
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.runs import begin_run, gang_state, sign_in
+from hvdsweep.store.lifecycle import begin_run, gang_state
 from hvdsweep.store.schema import SEARCH_TRIAL
 
 
@@ -153,8 +151,7 @@ class Ledger:
     ) -> None:
         """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
         with not_at_work(self.conn, self.sweep):
-            sign_in(self.conn, self.sweep, ProcessId.current(), time.time())
-        begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
+            begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
 
     def bury_earlier_gangs(self) -> list[int]:
         """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""

@@ -19,8 +19,8 @@ from hvdsweep.launch.processes import Mark
 from hvdsweep.launch.settings import Settings
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.checkpoints import being_written
-from hvdsweep.store.plans import requeue
-from hvdsweep.store.runs import event, gang_state, new_gang
+from hvdsweep.store.events import event
+from hvdsweep.store.lifecycle import gang_state, new_gang, requeue
 from hvdsweep.store.stages import HOROVODRUN, usual_seconds
 
 log = logging.getLogger(__name__)

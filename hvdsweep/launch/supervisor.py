@@ -42,9 +42,11 @@ from hvdsweep.launch.slots import Slot, Slots, sweep_logs
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.plan_layout import steps_are_small
 from hvdsweep.process_id import ProcessId
+from hvdsweep.store.claims import assign
 from hvdsweep.store.connection import connect, heard, told
-from hvdsweep.store.plans import Plan, add_repeats, next_round, recover, top_up
-from hvdsweep.store.runs import assign, beat, end_run, event, request_stop
+from hvdsweep.store.events import event
+from hvdsweep.store.lifecycle import beat, end_run, recover, request_stop
+from hvdsweep.store.plans import Plan, add_repeats, next_round, top_up
 from hvdsweep.words import counted
 
 log = logging.getLogger(__name__)

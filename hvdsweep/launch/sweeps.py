@@ -14,10 +14,9 @@ from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
 from hvdsweep.launch.rounds import Rounds, decide, resumed
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.liveness import WATCH_SECONDS, Occupant
+from hvdsweep.store.liveness import WATCH_SECONDS, Occupant, TakenOver, vacant
 from hvdsweep.store.plan_types import Plan
 from hvdsweep.store.plans import SavedSweep, record_round, save_plan
-from hvdsweep.store.runs import TakenOver, vacant
 from hvdsweep.store.schema import SEARCH_TRIAL
 from hvdsweep.words import counted
 

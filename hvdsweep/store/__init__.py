@@ -11,18 +11,20 @@ from hvdsweep.lazy import on_first_use
 
 if TYPE_CHECKING:
     from hvdsweep.store.connection import connect, transaction
-    from hvdsweep.store.plans import Recovered, SavedSweep, recover, requeue, save_plan, top_up
-    from hvdsweep.store.rows import TrialFilter
-    from hvdsweep.store.runs import (
+    from hvdsweep.store.events import event
+    from hvdsweep.store.lifecycle import (
+        Recovered,
         beat,
         begin_run,
         end_run,
-        event,
         gang_state,
-        is_live,
         new_gang,
+        recover,
         request_stop,
+        requeue,
     )
+    from hvdsweep.store.plans import SavedSweep, save_plan, top_up
+    from hvdsweep.store.rows import TrialFilter
     from hvdsweep.store.store import Store
     from hvdsweep.store.throughput import record_throughput
     from hvdsweep.store.writer import Claim, Final, Reply, TrialUpdate, TrialWriter
@@ -43,7 +45,6 @@ __all__ = [
     "end_run",
     "event",
     "gang_state",
-    "is_live",
     "new_gang",
     "record_throughput",
     "recover",
@@ -56,17 +57,19 @@ __all__ = [
 
 _HOME = {
     "connection": ("connect", "transaction"),
-    "plans": ("Recovered", "SavedSweep", "recover", "requeue", "save_plan", "top_up"),
+    "plans": ("SavedSweep", "save_plan", "top_up"),
     "rows": ("TrialFilter",),
-    "runs": (
+    "events": ("event",),
+    "lifecycle": (
+        "Recovered",
         "beat",
         "begin_run",
         "end_run",
-        "event",
         "gang_state",
-        "is_live",
         "new_gang",
+        "recover",
         "request_stop",
+        "requeue",
     ),
     "store": ("Store",),
     "throughput": ("record_throughput",),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from hvdsweep.store.erase import cut_back
+from hvdsweep.store.connection import transaction
 from hvdsweep.store.exchange import Claim
 from hvdsweep.store.knowledge import Knowledge
+from hvdsweep.store.lifecycle import start_trial
 from hvdsweep.store.schema import SEARCH_TRIAL
 
 Order: TypeAlias = Literal["plain", "breadth", "merit"]
@@ -59,13 +61,7 @@ def claim_next(
         " AND (?2 IS NULL OR t.number = ?2) ORDER BY t.number LIMIT 1",
         (study, number),
     ).fetchone()
-    cut_back(conn, [trial_id])
-    conn.execute(
-        # It began earlier by the time that went into its checkpoint, so that its seconds add up.
-        "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = ? - ifnull(checkpoint_seconds, 0), ended = NULL,"
-        " steps = ifnull(checkpoint, 0), stop_reason = NULL, message = NULL, chosen = ? WHERE id = ?",
-        (gang_id, now, chosen, trial_id),
-    )
+    start_trial(conn, trial_id, gang_id, chosen, now)
     return Claim(
         trial_id,
         study,
@@ -160,3 +156,17 @@ def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: s
         if row is not None:
             return int(row[0])
     return None
+
+
+def assign(conn: sqlite3.Connection, sweep_id: int, shapes: Mapping[int, tuple[int, int]]) -> None:
+    """Leave each study to gangs of one size: study -> (ranks, gangs side by side). Any gang may train the others."""
+    with transaction(conn):
+        conn.execute(
+            "UPDATE studies SET np = NULL, gangs = NULL WHERE np IS NOT NULL"
+            " AND workload_id IN (SELECT id FROM workloads WHERE sweep_id = ?)",
+            (sweep_id,),
+        )
+        conn.executemany(
+            "UPDATE studies SET np = ?, gangs = ? WHERE id = ?",
+            [(np, gangs, study) for study, (np, gangs) in shapes.items()],
+        )

@@ -1,15 +1,10 @@
-"""Removing recorded data: of trials that start again or resume from a checkpoint, and of whole sweeps."""
+"""Removing what trials have recorded: of those that start again, or resume from a checkpoint."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Sequence
-
-from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store.checkpoints import tidy
-from hvdsweep.store.connection import transaction
-from hvdsweep.store.runs import event, is_live
 
 
 def erase_data(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
@@ -37,37 +32,3 @@ def _cut(conn: sqlite3.Connection, last: Sequence[tuple[int, int]]) -> None:
         "DELETE FROM best_records WHERE metric_id IN (SELECT id FROM metrics) AND trial_id = ? AND step > ?",
         last,
     )
-
-
-def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
-    """Remove a sweep with all its trials; their number. Study by study, so that a killed deletion can simply be repeated.
-
-    RunFailed while a supervisor is at work on it; UserError where there is no such sweep. The file keeps its
-    size: the space is used again, or given back by `VACUUM`.
-    """
-    row = conn.execute("SELECT name FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
-    if row is None:
-        raise UserError(f"sweep {sweep_id}: is not in the database.")
-    if is_live(conn, sweep_id):
-        raise RunFailed(
-            f"sweep {sweep_id} is being trained: stop it first (Ctrl-C there, or its stop button)."
-        )
-    deleted = 0
-    studies = conn.execute(
-        "SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ?",
-        (sweep_id,),
-    ).fetchall()
-    for study in studies:
-        with transaction(conn):
-            trials = [row[0] for row in conn.execute("SELECT id FROM trials WHERE study_id = ?", study)]
-            erase_data(conn, trials)
-            conn.execute("DELETE FROM trials WHERE study_id = ?", study)
-            conn.execute("DELETE FROM studies WHERE id = ?", study)
-        deleted += len(trials)
-    with transaction(conn):
-        for table in ("workloads", "gangs", "events"):
-            conn.execute(f"DELETE FROM {table} WHERE sweep_id = ?", (sweep_id,))
-        conn.execute("DELETE FROM sweeps WHERE id = ?", (sweep_id,))
-        event(conn, "delete", f"sweep {sweep_id} ({row[0]}) removed with {deleted} trials")
-    tidy(conn)
-    return deleted

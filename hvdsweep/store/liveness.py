@@ -9,10 +9,13 @@ from __future__ import annotations
 import platform
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from hvdsweep.errors import RunFailed
 from hvdsweep.process_id import ProcessId, stat_of
+from hvdsweep.store.connection import transaction
 
 SILENT_SECONDS = 120.0
 """A viewer shows a process elsewhere as gone when its heartbeat has not changed for so long."""
@@ -115,3 +118,26 @@ class Heartbeats:
         elif before[0] != heartbeat:
             before = self._seen[sweep_id] = heartbeat, self.clock()
         return self.clock() - before[1] < SILENT_SECONDS
+
+
+class TakenOver(RunFailed):
+    """Another process has signed in for the sweep meanwhile."""
+
+
+@contextmanager
+def vacant(
+    conn: sqlite3.Connection, sweep_id: int, watch: Callable[[Occupant], None] | None = None
+) -> Iterator[None]:
+    """A write transaction during which nobody works on the sweep. TakenOver, naming the process, if somebody does.
+
+    May take `liveness.WATCH_SECONDS`, of which `watch` hears first.
+    """
+    while True:
+        seen = occupant(conn, sweep_id)
+        if seen is not None and is_at_work(conn, sweep_id, watch=watch):
+            raise TakenOver(str(occupant(conn, sweep_id) or seen))
+        with transaction(conn):
+            # Between the look and the lock somebody may have signed in.
+            if occupant(conn, sweep_id) == seen:
+                yield
+                return

@@ -14,21 +14,17 @@ from hvdsweep.errors import UserError
 from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
-from hvdsweep.store.interrupted import Recovered, recover, requeue
+from hvdsweep.store.events import event
 from hvdsweep.store.plan_types import ChoosesNumbers, Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.repeats import lacks_repeats, plan_repeats
-from hvdsweep.store.runs import event
 from hvdsweep.store.schema import SEARCH_TRIAL, quoted
 from hvdsweep.words import counted
 
 __all__ = [
     "Plan",
-    "Recovered",
     "SavedSweep",
     "add_repeats",
     "next_round",
-    "recover",
-    "requeue",
     "save_plan",
     "top_up",
 ]

@@ -13,14 +13,13 @@ from typing import Any
 
 from hvdsweep.batch.exchange import Exchange
 from hvdsweep.repeats import FIRST_REPEAT
-from hvdsweep.states import Status
 from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
-from hvdsweep.store.erase import cut_back, erase_data
+from hvdsweep.store.events import event
 from hvdsweep.store.exchange import Claim, Final, Reply, TrialUpdate
 from hvdsweep.store.knowledge import Knowledge
+from hvdsweep.store.lifecycle import end_trial, release_trial, restart_trial
 from hvdsweep.store.records import Directions, RunningBest, records_of
-from hvdsweep.store.runs import event
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, quoted
 from hvdsweep.store.throughput import add_speed
 
@@ -123,27 +122,15 @@ class TrialWriter:
         with transaction(self._conn, durable=True) as conn:
             if last is not None:
                 self._write(conn, last, {}, now)
-            changed = conn.execute(
-                "UPDATE trials SET status = 'PENDING', steps = ifnull(checkpoint, 0), gang_id = NULL, started = NULL"
-                " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
-                (trial_id, self.gang_id),
-            ).rowcount
-            if changed:
-                cut_back(conn, [trial_id])
+            changed = release_trial(conn, trial_id, self.gang_id)
             self._beat(conn, "IDLE", None, now)
         self._live.pop(trial_id, None)
-        return bool(changed)
+        return changed
 
     def begin_again(self, trial_id: int, why: str) -> None:
         """Begin a RUNNING trial at its first step: its checkpoint cannot be used, and an event says why."""
         with transaction(self._conn) as conn:
-            changed = conn.execute(
-                "UPDATE trials SET steps = 0, checkpoint = NULL, checkpoint_seconds = NULL, started = ?"
-                " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
-                (time.time(), trial_id, self.gang_id),
-            ).rowcount
-            if changed:
-                erase_data(conn, [trial_id])
+            if restart_trial(conn, trial_id, self.gang_id, time.time()):
                 self.note(trial_id, why)
         live = self._live[trial_id]
         self._live[trial_id] = replace(live, best=RunningBest(trial_id), first=0)
@@ -216,24 +203,7 @@ class TrialWriter:
                 (int(update.steps), *(update.checkpoint or (None, None)), trial, self.gang_id),
             ).rowcount
         else:
-            if final.status not in (Status.COMPLETE, Status.INFEASIBLE, Status.INCOMPLETE):
-                raise ValueError(f"a trial cannot end as {final.status.name}")
-            changed = conn.execute(
-                # A clock that was set back must not make the trial end before it began.
-                "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = max(?, started),"
-                " attempts = attempts + ?, checkpoint = NULL, checkpoint_seconds = NULL"
-                " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
-                (
-                    int(update.steps),
-                    final.status.name,
-                    final.stop_reason.word,
-                    final.message,
-                    now,
-                    final.status is Status.INCOMPLETE,
-                    trial,
-                    self.gang_id,
-                ),
-            ).rowcount
+            changed = end_trial(conn, trial, self.gang_id, int(update.steps), final, now)
         if not changed or live is None:
             return False
         losses = update.losses.tolist()

@@ -15,7 +15,7 @@ from hvdsweep.launch.starting import Starting
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import TrialWriter, connect, save_plan
 from hvdsweep.store.exchange import Final, TrialUpdate
-from hvdsweep.store.runs import new_gang
+from hvdsweep.store.lifecycle import new_gang
 from tests.store.plans import plan
 
 

@@ -10,7 +10,7 @@ from hvdsweep.errors import RunFailed
 from hvdsweep.launch.sweeps import introduce, save
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.store import connect
-from hvdsweep.store.runs import begin_run
+from hvdsweep.store.lifecycle import begin_run
 from hvdsweep.sweep import Overrides, load_sweep
 
 TEXT = """

@@ -23,8 +23,8 @@ from hvdsweep.cli.status import status
 from hvdsweep.store import checkpoints as files
 from hvdsweep.store import connect, recover, requeue, save_plan
 from hvdsweep.store.checkpoints import Refused, folder_of
-from hvdsweep.store.erase import delete_sweep
 from hvdsweep.store.exchange import Claim, TrialUpdate
+from hvdsweep.store.lifecycle import delete_sweep
 from hvdsweep.store.maintenance import check
 from tests.limits import HANG_SECONDS
 

@@ -18,9 +18,8 @@ import pytest
 from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store import beat, begin_run, connect, end_run
-from hvdsweep.store.erase import delete_sweep
-from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, is_at_work
-from hvdsweep.store.runs import TakenOver, sign_in, vacant
+from hvdsweep.store.lifecycle import delete_sweep, sign_in
+from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, TakenOver, is_at_work, vacant
 
 STEPS = (-30 * 86400.0, -3600.0, -60.0, 0.0, 60.0, 3600.0, 30 * 86400.0)
 """Seconds by which somebody sets the clock of day."""
@@ -124,16 +123,16 @@ def test_whoever_signs_in_between_look_and_lock_is_seen(planned: Path, look, end
     """Two launches that both found the sweep free: the second one is refused."""
     sign(look, ended)
     other = connect(planned)
-    from hvdsweep.store import runs
+    from hvdsweep.store import liveness
 
-    real = runs.transaction
+    real = liveness.transaction
 
     def late(conn):
-        monkeypatch.setattr(runs, "transaction", real)
+        monkeypatch.setattr(liveness, "transaction", real)
         begin_run(other, 1, np=1, gangs=1)
         return real(conn)
 
-    monkeypatch.setattr(runs, "transaction", late)
+    monkeypatch.setattr(liveness, "transaction", late)
     with pytest.raises(TakenOver), vacant(look, 1):
         pass
     other.close()

@@ -9,7 +9,7 @@ import pytest
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store import begin_run, save_plan
-from hvdsweep.store.erase import delete_sweep
+from hvdsweep.store.lifecycle import delete_sweep
 from hvdsweep.store.maintenance import check, rebuild_running_best
 
 from .plans import plan, train_all

@@ -448,11 +448,11 @@ def test_opening_another_reader_leaves_the_locks_of_the_first(tmp_path):
 
     from hvdsweep.opening import open_store
     from hvdsweep.store import connect
-    from hvdsweep.store.runs import event
+    from hvdsweep.store.events import event
 
     path = tmp_path / "store.db"
     code = (
-        "import sys; from hvdsweep.store import connect; from hvdsweep.store.runs import event;"
+        "import sys; from hvdsweep.store import connect; from hvdsweep.store.events import event;"
         "conn = connect(sys.argv[1]); event(conn, 'run', sys.argv[2]); conn.close()"
     )
     writer = connect(path, create=True)

@@ -9,7 +9,7 @@ import pytest
 
 from hvdsweep.opening import open_store
 from hvdsweep.store import connect
-from hvdsweep.store.runs import gang_state, new_gang
+from hvdsweep.store.lifecycle import gang_state, new_gang
 from hvdsweep.store.stages import COMPILING, HOROVODRUN, TENSORFLOW, Stages, usual_seconds, usually
 
 from .plans import small_store

@@ -23,7 +23,7 @@ from hvdsweep.store import (
     request_stop,
     requeue,
 )
-from hvdsweep.store.erase import delete_sweep
+from hvdsweep.store.lifecycle import delete_sweep
 from hvdsweep.store.maintenance import check
 
 from .plans import gang, outcome, small_store, train_all

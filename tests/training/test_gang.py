@@ -8,8 +8,8 @@ from hvdsweep.plan import make_plan
 from hvdsweep.repeats import repeat_number
 from hvdsweep.store import Claim, TrialWriter, connect, save_plan
 from hvdsweep.store.checkpoints import files
+from hvdsweep.store.lifecycle import new_gang, request_stop
 from hvdsweep.store.maintenance import check
-from hvdsweep.store.runs import new_gang, request_stop
 from hvdsweep.sweep import load_sweep
 from hvdsweep.training.gang import Gang
 from hvdsweep.training.ranks import Ranks

@@ -11,7 +11,7 @@ from hvdsweep.curves import curve
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import TrialWriter, connect, save_plan
-from hvdsweep.store.runs import new_gang
+from hvdsweep.store.lifecycle import new_gang
 from hvdsweep.sweep import load_sweep
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks

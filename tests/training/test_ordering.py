@@ -16,7 +16,7 @@ from hvdsweep.plan import make_plan
 from hvdsweep.states import StopReason
 from hvdsweep.stopping import beaten_at
 from hvdsweep.store import TrialWriter, begin_run, connect, request_stop, save_plan, top_up
-from hvdsweep.store.runs import new_gang
+from hvdsweep.store.lifecycle import new_gang
 from hvdsweep.sweep import Overrides, load_sweep
 from hvdsweep.training import loop
 from hvdsweep.training.gang import Gang

@@ -17,13 +17,13 @@ from hvdsweep.store import (
     connect,
     end_run,
     gang_state,
-    is_live,
     new_gang,
     record_throughput,
     recover,
     request_stop,
     requeue,
 )
+from hvdsweep.store.liveness import is_at_work
 from hvdsweep.store.maintenance import check
 
 from .plans import gang, outcome, small_store, train_all
@@ -39,9 +39,9 @@ def dead_pid() -> int:
 
 def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
     """The sweep's row follows its supervisor, and a request to stop is heard once and forgotten by the next run."""
-    assert not is_live(look, 1)
+    assert not is_at_work(look, 1)
     begin_run(look, 1, np=2, gangs=3, versions={"horovod": "0.28.1"})
-    assert is_live(look, 1)
+    assert is_at_work(look, 1)
     assert beat_run(look, 1) is False
     request_stop(look, 1)
     assert beat_run(look, 1) is True
@@ -55,7 +55,7 @@ def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
         True,
     )
     end_run(look, 1, "IDLE", "stopped by request")
-    assert not is_live(look, 1)
+    assert not is_at_work(look, 1)
     begin_run(look, 1, np=1, gangs=1)
     assert beat_run(look, 1) is False
     with pytest.raises(ValueError, match="cannot end RUNNING"):
@@ -179,5 +179,5 @@ def test_a_gang_that_has_ended_says_why(path: Path):
         None,
     )
     assert row.ended >= row.started
-    with pytest.raises(ValueError, match="no such state"):
+    with pytest.raises(ValueError, match="not a valid GangState"):
         gang_state(conn, gang_id, "SLEEPING")

@@ -1,0 +1,29 @@
+"""What happened, for people: the table `events`."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from hvdsweep.store.connection import transaction
+
+
+def event(
+    conn: sqlite3.Connection,
+    kind: str,
+    message: str,
+    *,
+    sweep_id: int | None = None,
+    gang_id: int | None = None,
+    trial_id: int | None = None,
+) -> None:
+    """Record what happened; inside the caller's transaction where there is one."""
+    row = (time.time(), sweep_id, gang_id, trial_id, kind, message)
+    statement = (
+        "INSERT INTO events (time, sweep_id, gang_id, trial_id, kind, message) VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    if conn.in_transaction:
+        conn.execute(statement, row)
+    else:
+        with transaction(conn):
+            conn.execute(statement, row)
