@@ -296,7 +296,7 @@ def _sentence(event: Event) -> str | None:
             return _gang(event)
         case TrialEvent() if event.status == "INCOMPLETE":
             after = f" after {event.attempts} failed attempts" if event.attempts else ""
-            return f"{_trial(event)} set aside{after}: {_indented(event.message)}"
+            return f"{_trial(event)} given up{after}: {_indented(event.message)}"
         case TrialEvent() if event.status == "PENDING":
             return f"{_trial(event)} goes back to the queue (failed attempts: {event.attempts})"
         case NoteEvent():
@@ -344,7 +344,7 @@ def _set_aside(event: EndEvent) -> list[str]:
     lines = []
     for words, trials in list(by_words.items())[:5]:
         named = ", ".join(trials[:6]) + (f" and {len(trials) - 6} more" if len(trials) > 6 else "")
-        lines.append(f"  set aside: {named}: {_indented(words)}")
+        lines.append(f"  given up: {named}: {_indented(words)}")
     if len(by_words) > 5:
         lines.append(f"  and {len(by_words) - 5} other failures")
     return lines
@@ -374,7 +374,7 @@ def _study_line(study: StudyProgress) -> str:
     if study.repeats:
         parts.append(f"{study.repeats_done} of {counted(study.repeats, 'repeat')}")
     if study.set_aside:
-        parts.append(f"{study.set_aside} set aside")
+        parts.append(f"{study.set_aside} given up")
     return ", ".join(parts)
 
 

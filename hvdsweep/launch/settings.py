@@ -26,14 +26,14 @@ class Settings:
     start_timeout: float = 600.0
     """The same before a gang's first sign of life and before a trial's first recorded step: start-up and compilation."""
     max_attempts: int = 3
-    """A trial during which so many gangs died is set aside."""
+    """A trial that has crashed so many gangs is given up."""
     max_set_aside: int = 5
-    """The run ends when so many trials in a row were set aside and none ended otherwise in between; 0: never."""
+    """The run ends after giving up on so many trials in a row; 0: never."""
     order: str | None = None
     """In which trials are trained: plain, breadth or merit; None: merit where trials stop when beaten, else breadth."""
     checkpoint_every: float = 300.0
     """Seconds of training between two checkpoints of a trial; 0: no checkpoints."""
     retry_incomplete: bool = False
-    """Give trials that were set aside another round of attempts."""
+    """Train the trials that earlier runs gave up on once more."""
     stops_at: float | None = None
     """When (unix seconds) the run stops by itself, before its scheduler ends the job; None: never."""

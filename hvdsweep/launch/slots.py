@@ -262,7 +262,7 @@ class Slots:
         for trial in requeued:
             self._announce.trial(self._ledger.trial(trial))
         for trial in aside:
-            words = f"set aside after {most} attempts: {death.line}"
+            words = f"given up after {most} attempts: {death.line}"
             event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
 
     def _failed(self, slot: Slot, gang: int, logs: Path, death: Death, now: float) -> None:

@@ -454,7 +454,7 @@ class Supervisor:
             return Outcome(
                 "FAILED",
                 1,
-                f"{counted(aside, 'trial')} could not be trained and {was} set aside; "
+                f"{counted(aside, 'trial')} could not be trained and {was} given up; "
                 "`hvdsweep launch --retry-incomplete` tries again",
             )
         if short:

@@ -228,8 +228,7 @@ def told(path: Path, error: sqlite3.Error) -> Exception:
             )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             problem = (
-                "is locked by another process that does not let go. "
-                f"End that process (`fuser {path}` names it), then try again."
+                f"is locked by another process. End that process (`fuser {path}` names it), then try again."
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             problem = (

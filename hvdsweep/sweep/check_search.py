@@ -113,7 +113,9 @@ def _points(findings: Findings) -> None:
             fixed.add(name)
         else:
             findings.wrong(
-                ("search", name), None, "is a range beside search.points; give a number, or leave it out"
+                ("search", name),
+                None,
+                "is a range, which search.points replaces; give a number, or leave it out",
             )
     if search.override:
         findings.wrong(

@@ -135,7 +135,7 @@ def test_plain_lines_tell_changes_of_state() -> None:
     assert said[0] == "sweep 1 (n): new, 4 trials"
     assert said[1].startswith("1 gang of 2 ranks, 1 thread per rank;")
     assert said[2] == "w, batch size 8, trial 3 goes back to the queue (failed attempts: 1)"
-    assert said[3] == "w, batch size 8, trial 3 set aside after 3 failed attempts: rank 0: exit code 1"
+    assert said[3] == "w, batch size 8, trial 3 given up after 3 failed attempts: rank 0: exit code 1"
 
 
 def test_the_same_last_words_are_told_once() -> None:
@@ -145,8 +145,8 @@ def test_the_same_last_words_are_told_once() -> None:
         trial("INCOMPLETE", message="other"),
     )
     assert said == [
-        "w, batch size 8, trial 0 set aside: no such layer",
-        "w, batch size 8, trial 3 set aside: other",
+        "w, batch size 8, trial 0 given up: no such layer",
+        "w, batch size 8, trial 3 given up: other",
     ]
 
 

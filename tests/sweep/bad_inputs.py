@@ -353,7 +353,7 @@ BAD_INPUTS = [
         f"trials = 24\nseed = 1\n\n[search]\n{LR}\n{MOMENTUM}",
         f"[search]\n{LR}\npoints = [{{ learning_rate = 0.1, momentum = 0.9 }}]",
         "search.learning_rate",
-        ("is a range beside search.points",),
+        ("is a range, which search.points replaces",),
     ),
     Bad(
         f"trials = 24\nseed = 1\n\n[search]\n{LR}\n{MOMENTUM}",
