@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from hvdsweep.charts.axis import Axis
 from hvdsweep.charts.marks import Annotation, Band, Reference, Series
 
@@ -29,12 +31,34 @@ class Chart:
     """Drawn under the series."""
     bands: tuple[Band, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    bars: str = ""
+    """What error bars and shaded ranges mean, for the legend."""
+    warnings: tuple[str, ...] = ()
+    """Reasons to doubt what is shown, for those who see only the picture: exported figures carry them."""
     legend: bool | None = None
     """`None` shows it where there is more than one entry."""
     empty: str = "no data yet"
     """Said in the middle of a plot without any point."""
     drawn: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
     """What `render` has drawn of it."""
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether there is an error bar for the legend to name."""
+        drawn = (series for series in self.series if series.visible)
+        ends = (end for series in drawn for end in (series.y_low, series.y_high) if end is not None)
+        return bool(self.bars) and any(not np.isnan(end).all() for end in ends)
+
+    @property
+    def dashes(self) -> tuple[int, ...]:
+        """Which pattern each reference line has: lines of different names differ, one without a name is like its forerunner."""
+        names = [line.label for line in self.references if line.label and line.in_legend]
+        place, found = 0, []
+        for line in self.references:
+            if line.in_legend:
+                place = names.index(line.label) if line.label else place
+            found.append(place if line.in_legend else 0)
+        return tuple(found)
 
     @property
     def lost(self) -> int:

@@ -45,10 +45,10 @@ def _draw(chart: Chart, width: int, height: int, view: View, *, ascii: bool, col
     frame = layout.frame
     pen = Pen(width, height, ascii=ascii)
     _draw_axes(pen, layout)
-    for line in chart.references:
+    for line, pattern in zip(chart.references, chart.dashes, strict=True):
         if line.vertical is not None and frame.columns < _ROOM_FOR_LINES:
             continue
-        _draw_grid(pen, frame, reference_dots(line, frame), line.color)
+        _draw_grid(pen, frame, reference_dots(line, frame, pattern), line.color)
     shown = _draw_series(pen, chart, frame, color=color)
     for note in chart.annotations:
         draw_annotation(pen, frame, note)

@@ -19,6 +19,8 @@ from hvdsweep.charts.raster import DOTS_ACROSS, DOTS_DOWN
 
 _GAP = 3  # cells between legend entries
 _LEAST_LABEL = 5  # cells; with less a name says nothing
+DASHES, DASHES_ASCII = ("╌╌╌", "···", "─ ─", "┅┅┅"), ("- -", "...", "-.-", "= =")
+"""Samples of the patterns of `lines.DASHES` in the legend."""
 _WIDE_ENOUGH_FOR_AIR = 40  # columns from which labels get a blank beside the axis
 
 
@@ -150,13 +152,23 @@ def legend_entries(chart: Chart, *, ascii: bool) -> tuple[Entry, ...]:
         glyph = f"{rule}{marker}{rule}" if series.marker != "" or not series.line else rule * 3
         label = "".join(cells_of(series.name, ascii=ascii))
         entries.append(Entry(series.name, glyph, style, label, series.visible))
-    for line in chart.references:
-        if line.label and line.horizontal is None and line.vertical is None:
-            glyph = ("- -" if ascii else "╌╌╌") if line.dashed else ("---" if ascii else "───")
+    if chart.has_bars:
+        entries.append(
+            Entry("", "|" if ascii else "┬", "reference", "".join(cells_of(chart.bars, ascii=ascii)), True)
+        )
+    for line, pattern in zip(chart.references, chart.dashes, strict=True):
+        if line.label and line.in_legend:
+            glyph = _dashes(pattern, ascii=ascii) if line.dashed else ("---" if ascii else "───")
             label = "".join(cells_of(line.label, ascii=ascii))
             entries.append(Entry("", glyph, line.color, label, True))
     wanted = chart.legend if chart.legend is not None else len(entries) > 1
     return tuple(entries) if wanted else ()
+
+
+def _dashes(pattern: int, *, ascii: bool) -> str:
+    """The sample of a dashed line; patterns begin again after the last, as the lines do, so that a number is added."""
+    glyph = (DASHES_ASCII if ascii else DASHES)[pattern % len(DASHES)]
+    return glyph if pattern < len(DASHES) else f"{glyph}{pattern // len(DASHES) + 1}"
 
 
 def _line_width(line: Sequence[Entry]) -> int:

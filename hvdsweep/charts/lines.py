@@ -22,7 +22,8 @@ from hvdsweep.charts.raster import (
 )
 
 _FEW = 1000  # points that take no longer to go through than to search among
-_DASH = (6, 4)  # dots drawn and skipped
+DASHES = ((6, 4), (1, 3), (10, 3), (3, 2))
+"""Dots drawn and skipped, a pattern per reference line."""
 
 
 def line_dots(series: Series, frame: Frame) -> tuple[BoolArray, Decimated | None]:
@@ -122,7 +123,7 @@ def _draw_upright(grid: BoolArray, runs: Decimated, frame: Frame) -> None:
     grid[dots.row, dots.column] = True
 
 
-def reference_dots(line: Reference, frame: Frame) -> BoolArray:
+def reference_dots(line: Reference, frame: Frame, pattern: int = 0) -> BoolArray:
     """The dot grid [dot_rows, dot_columns] of a reference line, dashed if it is."""
     grid = np.zeros((frame.dot_rows, frame.dot_columns), np.bool_)
     if line.horizontal is not None:
@@ -141,7 +142,7 @@ def reference_dots(line: Reference, frame: Frame) -> BoolArray:
         across, down = frame.across(x), frame.down(y)
     placed = np.isfinite(across) & np.isfinite(down)
     start = np.flatnonzero(placed[:-1] & placed[1:])
-    dash = _DASH if line.dashed else None
+    dash = DASHES[pattern % len(DASHES)] if line.dashed else None
     draw_segments(grid, across[start], down[start], across[start + 1], down[start + 1], dash=dash)
     return grid
 

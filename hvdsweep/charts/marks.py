@@ -197,6 +197,11 @@ class Reference:
     color: str = "reference"
     """A style key of the theme (`reference`, `goal`) or any colour."""
 
+    @property
+    def in_legend(self) -> bool:
+        """Whether the legend says what it is; the words of others stand along them."""
+        return self.horizontal is None and self.vertical is None
+
     def __post_init__(self) -> None:
         given = [
             self.horizontal is not None,

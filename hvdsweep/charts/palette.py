@@ -10,6 +10,7 @@ from types import MappingProxyType
 MARKERS = "●◆▲■✦▼✚▬"
 OPEN_MARKERS = "○◇△□✧▽✛▭"
 ASCII_MARKERS = "o*x#+@%&"
+LETTERS = "abcdefghijklmnpqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 BOUND = "^"
 SLOTS = len(MARKERS)
 
@@ -81,8 +82,7 @@ def style_of(key: str, theme: Theme) -> str:
 def slots(names: Iterable[str]) -> dict[str, int]:
     """A slot per name: the name's own by checksum, or the next free one where an earlier name has it.
 
-    Appending a series never changes the look of those before it. Slot k has colour k % 8 and marker
-    (k + k // 8) % 8, so that 64 names keep distinct pairs.
+    Appending a series never changes the look of those before it. Slot k has colour k % 8.
     """
     taken: set[int] = set()
     found: dict[str, int] = {}
@@ -104,12 +104,15 @@ def color_key(slot: int) -> str:
 
 
 def marker_of(slot: int, given: str | None = None, *, ascii: bool = False) -> str:
-    """The one-cell marker of a series: the given one where a terminal can show it in one cell, else its slot's."""
+    """The one-cell marker of a series: the given one where a terminal can show it in one cell, else its slot's: a letter from
+    the ninth on, so that no two of 58 share one."""
     if given and (
         " " < given[0] <= "~" or (not ascii and unicodedata.east_asian_width(given[0]) not in "WF")
     ):
         return given[0]
-    return (ASCII_MARKERS if ascii else MARKERS)[(slot + slot // SLOTS) % SLOTS]
+    if slot >= SLOTS:
+        return LETTERS[(slot - SLOTS) % len(LETTERS)]
+    return (ASCII_MARKERS if ascii else MARKERS)[slot]
 
 
 def opened(marker: str) -> str:

@@ -193,9 +193,9 @@ def _finite(value: float) -> float | None:
 
 def _lines(curve: Curve) -> list[str]:
     from hvdsweep.cli.columns import table, whole
-    from hvdsweep.cli.curve_text import conditions, warning_lines
+    from hvdsweep.cli.curve_text import conditions
     from hvdsweep.curves import heuristics
-    from hvdsweep.curves.chart import goal_text
+    from hvdsweep.curves.chart import goal_text, warnings_of
     from hvdsweep.words import short
 
     head = visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}")
@@ -247,7 +247,7 @@ def _lines(curve: Curve) -> list[str]:
     lines += [text for name, text in explained.items() if any(row[header.index(name)] for row in rows)]
     if lines[-1]:
         lines.append("")
-    warnings = warning_lines(curve)
+    warnings = warnings_of([curve])
     return [*lines, *warnings] if warnings else lines[:-1]
 
 

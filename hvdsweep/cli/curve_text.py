@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hvdsweep.cli.columns import between, table, whole
-from hvdsweep.curves.chart import goal_text
+from hvdsweep.curves.chart import goal_text, warnings_of
 from hvdsweep.curves.words import verdict
 from hvdsweep.visible import visible
 from hvdsweep.words import duration, short
@@ -31,7 +31,7 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
     if costs is not None and costs.fastest is not None and costs.cheapest is not None:
         lines += _cost_lines(costs)
     lines += stopped_lines(curve)
-    warnings = warning_lines(curve)
+    warnings = warnings_of([curve])
     return [*lines, *(["", *warnings] if warnings else [])]
 
 
@@ -251,18 +251,6 @@ def _cost_lines(costs: Costs) -> list[str]:
         for word, choice in (("fastest", costs.fastest), ("cheapest", costs.cheapest))
     ]
     return said[:1] if costs.fastest == costs.cheapest else said
-
-
-def warning_lines(curve: Curve) -> list[str]:
-    """One line per warning, with the batch sizes that share it."""
-    said: dict[str, list[str]] = {}
-    for point in curve.points:
-        for caution in point.warnings:
-            said.setdefault(caution.message, []).append(whole(point.batch_size))
-    return [
-        f"warning: batch size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}: {message}"
-        for message, sizes in said.items()
-    ]
 
 
 def comparison_lines(curves: Sequence[Curve]) -> list[str]:

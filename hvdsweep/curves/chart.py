@@ -63,8 +63,26 @@ def curve_chart(
         references=tuple(references),
         bands=bands,
         annotations=notes,
+        bars=f"{100 * curves[0].level:g} % of repeated searches" if curves else "",
+        warnings=warnings_of(curves, names),
         empty="the goal was not reached" if measured else "no trial has been measured yet",
     )
+
+
+def warnings_of(curves: Sequence[Curve], names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Each reason to doubt a point, with the batch sizes that share it; of several curves with the curve's name before it."""
+    lines = []
+    for number, curve in enumerate(curves):
+        said: dict[str, list[str]] = {}
+        for point in curve.points:
+            for caution in point.warnings:
+                said.setdefault(caution.message, []).append(f"{point.batch_size:,}")
+        whose = f"{names[number]}: " if len(curves) > 1 and names else ""
+        lines += [
+            f"warning: {whose}batch size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}: {message}"
+            for message, sizes in said.items()
+        ]
+    return tuple(lines)
 
 
 def goal_text(curve: Curve) -> str:

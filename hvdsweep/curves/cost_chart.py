@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hvdsweep.charts import Annotation, Axis, Chart, Series
-from hvdsweep.curves.chart import curve_names, goal_text
+from hvdsweep.curves.chart import curve_names, goal_text, warnings_of
 from hvdsweep.curves.costs import Costs, TimeToGoal
 from hvdsweep.curves.scaling_curve import Curve
 
@@ -54,6 +54,7 @@ def cost_chart(
         y=Axis("log10", title="rank-seconds to the goal" if cost else "seconds to the goal"),
         title=title or ("Cost" if cost else "Time") + " to the goal against batch size",
         annotations=notes,
+        warnings=warnings_of(curves, names or ()),
         legend=True if series else None,
         empty="no speed is known; imported sweeps have none, `hvdsweep scale` measures others"
         if reached

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hvdsweep.charts import Axis, Chart, Reference, Series
-from hvdsweep.curves.chart import goal_text
+from hvdsweep.curves.chart import goal_text, warnings_of
 from hvdsweep.curves.doubts import space_from
 from hvdsweep.curves.measurements import trial_best
 from hvdsweep.curves.metaparameters import (
@@ -233,6 +233,7 @@ def rate_chart(curve: Curve) -> Chart:
         title=title,
         subtitle=said,
         references=tuple(lines),
+        warnings=warnings_of([curve]),
         empty="no batch size reached the goal",
     )
 

@@ -12,7 +12,7 @@ from hvdsweep.charts import LIGHT, Axis, Chart, frame_of
 from hvdsweep.charts.frame import View
 from hvdsweep.charts.palette import color_key, slots
 from hvdsweep.figures.figure import Panel
-from hvdsweep.figures.legend import BAND_LETTER, Room, draw_legend
+from hvdsweep.figures.legend import BAND_LETTER, NAMED, Room, draw_legend
 from hvdsweep.figures.marks import draw_heat, draw_reference, draw_series, ground, ink
 
 if TYPE_CHECKING:
@@ -44,10 +44,14 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
     _axis(axes, "y", chart.y, limits.y_limits)
     for band in chart.bands:
         low, high = limits.x_limits
-        axes.axvspan(band.low or low, band.high or high, color=ground(band.color, chart, band.label), lw=0)
         start, end = math.log2(band.low or low), math.log2(band.high or high)
         share = (end - start) / math.log2(high / low)
-        if share * SIZE[0] > len(band.label) * BAND_LETTER:
+        fits = share * SIZE[0] > len(band.label) * BAND_LETTER
+        # The legend names a region whose own place is too narrow for its name.
+        label = "" if fits else NAMED + band.label
+        color = ground(band.color, chart, band.label)
+        axes.axvspan(band.low or low, band.high or high, color=color, lw=0, label=label)
+        if fits:
             room.take_band(band.label, 2 ** ((start + end) / 2))
             axes.text(
                 2 ** ((start + end) / 2),
@@ -59,8 +63,8 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
                 fontsize=7,
                 color=LIGHT["band_label"],
             )
-    for line in chart.references:
-        draw_reference(axes, line, limits.x_limits)
+    for line, pattern in zip(chart.references, chart.dashes, strict=True):
+        draw_reference(axes, line, limits.x_limits, pattern)
     if panel.heat is not None:
         draw_heat(canvas, axes, panel.heat)
     else:

@@ -26,6 +26,8 @@ DPI = 160
 LETTERS_PER_INCH = 17
 """Of the notes under a figure."""
 
+TITLE_LETTERS_PER_INCH = 8.5
+
 STYLE = {
     "font.size": 9.0,
     "axes.titlesize": 10.5,
@@ -106,8 +108,14 @@ def _canvas(figure: Figure) -> Canvas:
     width, height = (6.4, 4.8) if alone else (SIZE[0] * wide, SIZE[1] * high)
     headings = [next((panel.heading for panel in row if panel is not None), "") for row in rows]
     canvas = Canvas(figsize=(width, height + (0.0 if alone else 0.5)), layout="constrained")
-    if not alone and figure.title:
-        canvas.suptitle(figure.title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    only = figure.panels[0] if alone and figure.panels else None
+    # Of a panel alone the figure's title stands above it where its own does not name every workload.
+    titled = bool(figure.title) and not (only and all(name in only.chart.title for name in only.workloads))
+    if titled:
+        title = textwrap.fill(
+            figure.title, int(width * TITLE_LETTERS_PER_INCH), max_lines=4, placeholder=" …"
+        )
+        canvas.suptitle(title, x=0.01, ha="left", fontsize=11 if alone else 13, fontweight="bold")
     if figure.notes:
         letters = int(width * LETTERS_PER_INCH)
         notes = [line for note in figure.notes for line in textwrap.wrap(note, letters)]
@@ -120,6 +128,8 @@ def _canvas(figure: Figure) -> Canvas:
                 place.set_axis_off()
                 continue
             draw_panel(canvas, place, panel)
+            if titled and alone and figure.title.startswith(panel.chart.title):
+                place.set_title("")
         if heading and heading != shown:
             line[0].annotate(
                 heading,

@@ -42,6 +42,7 @@ def law_panel(laws: Sequence[tuple[str, Law]], title: str, *, workloads: Sequenc
         y=Axis("log2", title="critical batch size"),
         title=title,
         references=tuple(references),
+        bars="95 % interval",
         empty="no critical batch size is known",
     )
     return Panel(chart, tuple(notes), workloads=tuple(workloads))

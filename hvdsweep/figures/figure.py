@@ -19,6 +19,9 @@ Floats = npt.NDArray[np.float64]
 STAR = "★"
 """Marks the best point of a panel."""
 
+MOST_WARNINGS = 6
+"""Of one panel, under a figure."""
+
 CONTOUR = "grid"
 """Colour of reference lines that only lead the eye; text leaves them out."""
 
@@ -100,7 +103,7 @@ class Figure:
 
     @property
     def notes(self) -> list[str]:
-        """What the panels that show something have to say; a note that several share is told once."""
+        """What the panels that show something have to say, their warnings last; a note that several share stands there once."""
         together: dict[str, list[str]] = {}
         for panel in self.panels:
             for note in panel.notes if not panel.empty else ():
@@ -108,7 +111,11 @@ class Figure:
                 subjects = together.setdefault(rest if colon else note, [])
                 if colon and subject not in subjects:
                     subjects.append(subject)
-        return [f"{', '.join(subjects)}: {note}" if subjects else note for note, subjects in together.items()]
+        notes = [
+            f"{', '.join(subjects)}: {note}" if subjects else note for note, subjects in together.items()
+        ]
+        shown = (panel.chart for panel in self.panels if not panel.empty)
+        return notes + list(dict.fromkeys(warning for chart in shown for warning in _few(chart.warnings)))
 
     def to_csv(self) -> str:
         """What `hvdsweep figure --csv` prints: a row for each point of each panel, the panel's title first."""
@@ -128,6 +135,13 @@ class Figure:
             "title": self.title,
             "panels": [panel.to_json() for panel in self.panels],
         }
+
+
+def _few(warnings: Sequence[str]) -> list[str]:
+    if len(warnings) <= MOST_WARNINGS:
+        return list(warnings)
+    rest = len(warnings) - MOST_WARNINGS + 1
+    return [*warnings[: MOST_WARNINGS - 1], f"warning: and {rest} more, which `hvdsweep curve` lists"]
 
 
 def _numbers(values: npt.ArrayLike) -> list[float | int | None]:

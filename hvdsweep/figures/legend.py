@@ -147,6 +147,9 @@ def draw_legend(axes: Axes, chart: Chart, room: Room) -> None:
     if any(series.censored is not None and series.censored.any() for series in chart.series):
         open_marker = Line2D([], [], ls="", marker="^", ms=6, mfc="white", mec="#5c6773", mew=1.2)
         entries.append((open_marker, "not reached"))
+    if chart.has_bars:
+        bar = Line2D([], [], ls="", marker="|", ms=9, mec="#5c6773", mew=1.4)
+        entries.append((bar, chart.bars))
     if chart.legend is False or len(entries) < 2:
         return
     place: dict[str, Any]

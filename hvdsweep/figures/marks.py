@@ -39,10 +39,14 @@ def ground(color: str | None, chart: Chart, label: str) -> str:
     return LIGHT[color or f"band{index % 4}"]
 
 
-def draw_reference(axes: Axes, line: Reference, x_limits: tuple[float, float]) -> None:
+DASHES = ((5, 3), (1, 1.6), (10, 3), (3, 1.2))
+"""Points drawn and skipped, for the patterns of `Chart.dashes`."""
+
+
+def draw_reference(axes: Axes, line: Reference, x_limits: tuple[float, float], pattern: int = 0) -> None:
     style: dict[str, Any] = {
         "color": ink(line.color),
-        "ls": (0, (5, 3)) if line.dashed else "-",
+        "ls": (0, DASHES[pattern % len(DASHES)]) if line.dashed else "-",
         "lw": 1.1,
         "zorder": 1.5,
         "scalex": False,

@@ -80,6 +80,7 @@ def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask |
         raise UserError(f"figure: {kind}: name at least one workload")
     make, title, columns = KINDS[kind]
     made = make(Source(reader), rows, ask or Ask())
+    title = f"{title}: {', '.join(dict.fromkeys(row.name for row in rows))}"
     return Figure(kind, title, columns, tuple(made))
 
 

@@ -186,6 +186,7 @@ def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[s
         y=Axis("log2", title="ratio of steps"),
         title="Ratio of steps",
         references=(Reference("equal", horizontal=1.0),),
+        bars="95 % for all batch sizes together",
         empty="no batch size in which both reached their goals",
     )
     return Panel(chart, notes, workloads=tuple(dict.fromkeys((first.table.workload, second.table.workload))))

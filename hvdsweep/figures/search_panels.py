@@ -198,6 +198,7 @@ def best_of_panel(result: StepsToResult, title: str) -> Panel:
         y=Axis("log2", title="steps to the goal, best of so many trials"),
         title=title,
         subtitle=goal_words(table.metric, result.goal, table.maximize) + ", median",
+        bars="half of all draws",
         empty="the goal was not reached",
     )
     return Panel(chart, workloads=(table.workload,), ordered=True)

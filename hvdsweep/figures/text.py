@@ -30,7 +30,7 @@ def figure_lines(figure: Figure, width: int, *, ascii: bool = False, color: bool
     rows = grid(figure.panels, columns)
     height = FEW if len(rows) == 1 else MANY
     each = (width - GAP * (columns - 1)) // columns
-    lines: list[str | Text] = [visible(figure.title), ""]
+    lines: list[str | Text] = [*textwrap.wrap(visible(figure.title), width), ""]
     heading = ""
     for row in rows:
         panels = [panel for panel in row if panel is not None]

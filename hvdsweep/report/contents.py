@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
@@ -131,7 +131,9 @@ def _part(
 
 def _panels(curve: Curve, table: WorkloadTable) -> tuple[Panel, ...]:
     """The curve, the best learning rates, where trials diverged, and whether the search was long enough."""
-    made = [panels.own_steps_panel([curve], ["fewest steps"])]
+    steps = panels.own_steps_panel([curve], ["fewest steps"])
+    # The page lists the warnings itself.
+    made = [replace(steps, chart=replace(steps.chart, warnings=()))]
     result = steps_to_result(table)
     have = set(table.parameters)
     if "learning_rate" in have:

@@ -21,6 +21,7 @@ from hvdsweep.charts import (
     TERMINAL,
     Axis,
     Chart,
+    Reference,
     Series,
     View,
     chart_csv,
@@ -29,19 +30,20 @@ from hvdsweep.charts import (
     style_of,
 )
 from hvdsweep.charts.canvas import cells_of
-from hvdsweep.charts.palette import MARKERS, SLOTS, marker_of, slots
+from hvdsweep.charts.layout import legend_entries
+from hvdsweep.charts.lines import reference_dots
+from hvdsweep.charts.palette import SLOTS, marker_of, slots
 
 from .drawn import bare, charts, plot, tame
 
 
 @given(st.lists(st.text(max_size=8), max_size=30, unique=True), st.text(max_size=8))
 def test_looks_are_stable_by_name_and_differ(names, another):
-    """Appending a series changes no other's look; colour and marker are a pair of one's own; eight differ in both."""
+    """Appending a series changes no other's look; no two have one marker, and eight differ in colour too."""
     found = slots(names)
     assert {name: slot for name, slot in slots([*names, another]).items() if name in found} == found
-    pairs = {(slot % SLOTS, marker_of(slot)) for slot in found.values()}
-    assert len(pairs) == len(names)
-    assert len({marker_of(slot) for slot in found.values()}) == min(len(names), len(MARKERS))
+    for ascii in (False, True):
+        assert len({marker_of(slot, ascii=ascii) for slot in found.values()}) == len(names)
     assert len({slot % SLOTS for slot in found.values()}) == min(len(names), SLOTS)
 
 
@@ -260,3 +262,26 @@ def test_drawing_needs_numpy_and_nothing_heavier():
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+def test_no_two_lines_of_a_legend_share_a_glyph(ascii):
+    """Twelve series and six dashed lines: each sample is there once; lines without a name are drawn like the one before them."""
+    series = tuple(Series(f"series {n}", [1.0, 2.0], [1.0, n + 1.0]) for n in range(12))
+    lines = [Reference(f"line {n}", points=((1.0, n), (2.0, n + 1.0))) for n in range(6)]
+    chart = Chart(series, references=(*lines, Reference("", points=((1.0, 3.0), (2.0, 3.0)))))
+    glyphs = [entry.glyph for entry in legend_entries(chart, ascii=ascii)]
+    assert len(glyphs) == len(set(glyphs)) == 18
+    assert chart.dashes == (0, 1, 2, 3, 4, 5, 5)
+    frame = frame_of(chart, 100, 30)
+    drawn = [reference_dots(line, frame, pattern).sum() for pattern, line in enumerate(lines[:4])]
+    assert len(set(drawn)) == 4
+
+
+def test_error_bars_have_a_word_where_there_are_any():
+    """In the legend; not where no bar is drawn."""
+    bars = Series("a", [1.0, 2.0], [1.0, 2.0], y_low=[0.5, math.nan], y_high=[2.0, math.nan])
+    said = [entry.label for entry in legend_entries(Chart((bars,), bars="95 %"), ascii=False)]
+    assert said == ["a", "95 %"]
+    bare = Series("a", [1.0, 2.0], [1.0, 2.0], y_low=[math.nan] * 2, y_high=[math.nan] * 2)
+    assert legend_entries(Chart((bare,), bars="95 %"), ascii=False) == ()

@@ -222,3 +222,32 @@ def test_names_are_no_markup(tmp_path: Path, name: str, kind: str) -> None:
         }
         assert wanted <= shown
         assert {f"title {plain}", f"says {plain}", f"part {plain}"} <= shown
+
+
+def test_a_picture_names_its_workloads_its_bands_and_bars_and_its_warnings() -> None:
+    """In a file as in text: whoever gets only the picture knows what is shown, and what to doubt."""
+    bars = Series("one", [1.0, 2.0, 4.0], [4.0, 2.0, 1.0], y_low=[3.0, 1.5, 0.5], y_high=[5.0, 2.5, 1.5])
+    chart = Chart(
+        (bars, Series("two", [1.0, 4.0], [3.0, 1.0])),
+        x=Axis("log2"),
+        y=Axis("log2"),
+        title="Steps",
+        bands=(Band(None, 1.01, "a region with a long name"), Band(1.01, None, "wide")),
+        bars="95 % of repeated searches",
+        warnings=tuple(f"warning: {n} trials: too few" for n in range(9)),
+    )
+    figure = Figure(
+        "curve", "Steps: data/model/sgd, data/model/adam", 1, (Panel(chart, workloads=("data/model/sgd",)),)
+    )
+    picture, text = svg(figure), "\n".join(map(str, figure_lines(figure, 100)))
+    for words in (
+        "data/model/sgd",
+        "data/model/adam",
+        "warning: 0 trials: too few",
+        "and 4 more",
+        chart.bars,
+        "wide",
+    ):
+        assert words in picture, words
+        assert words in text, words
+    assert "a region with a long name" in picture

@@ -74,6 +74,28 @@ ONE_RECORD = (
 )
 """One record a trial, as measurements that are all the same leave it."""
 
+HOSTILE: dict[str, str] = {
+    "escape sequences": "\x1b[31mred\x1b]0;owned\x07\x9b2J\x1b[2J\u202egnp.exe\r\n<script>alert(1)</script>[bold]$x$",
+    "markup": "[@click=app.quit]quit[/] [/bold] [[ ]] [red [on blue] [$error]{x} \\[link=file:///etc/passwd]",
+    "very long text": "0123456789 " * 300 + "\u05d0\u200f\U0001f9ea\u0301" * 50,
+}
+"""Text for every name, event and message."""
+
+
+def _everywhere(text: str) -> Change:
+    return _run(
+        "UPDATE sweeps SET name = :x, file = :x, supervisor_host = :x",
+        "UPDATE workloads SET name = :x || id, dataset = :x, model = :x, algorithm = :x",
+        "UPDATE trials SET message = :x, chosen = :x, parameters = json_set(parameters, '$.\"odd\"', :x)",
+        "UPDATE trials SET parameters = json_patch(parameters, json_object(:x, 1.5)) WHERE id % 2",
+        "UPDATE gangs SET message = :x, host = :x, state = 'DEAD' WHERE id % 2",
+        "UPDATE gangs SET message = :x, host = :x WHERE NOT id % 2",
+        "UPDATE events SET message = :x, kind = :x",
+        "UPDATE throughput SET host = :x",
+        x=text,
+    )
+
+
 CHANGES: dict[str, Change] = {
     **{
         f"activation is {name}": _metaparameter("activation", value, "TRUE")
@@ -131,14 +153,7 @@ CHANGES: dict[str, Change] = {
         *(f"DELETE FROM {table}" for table in ("losses", "measurements", "best_records", "trials"))
     ),
     "no metaparameters": _run("UPDATE trials SET parameters = '{}'"),
-    "escape sequences everywhere": _run(
-        "UPDATE sweeps SET name = :x, file = :x, supervisor_host = :x",
-        "UPDATE workloads SET name = :x || id, dataset = :x, model = :x",
-        "UPDATE trials SET message = :x",
-        "UPDATE gangs SET message = :x, host = :x, state = 'DEAD'",
-        "UPDATE events SET message = :x, kind = :x",
-        x="\x1b[31mred\x1b]0;owned\x07\x9b2J\x1b[2J\u202egnp.exe\r\n<script>alert(1)</script>[bold]$x$",
-    ),
+    **{f"{name} everywhere": _everywhere(text) for name, text in HOSTILE.items()},
 }
 """What -> how a store comes to hold it."""
 

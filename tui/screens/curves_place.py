@@ -138,5 +138,7 @@ class CurvesPlace(Asking):
             from hvdsweep.curves.chart import goal_text
 
             current = self.curves[focus]
-            chart = dataclasses.replace(chart, title=f"{current.workload}  {goal_text(current)}")
+            others = ", ".join(name for place, name in enumerate(names) if place != focus)
+            title = f"{current.workload}  {goal_text(current)}  and {others}"
+            chart = dataclasses.replace(chart, title=title)
         return chart

@@ -161,8 +161,11 @@ class MetaparametersScreen(DoubtsPlace):
         name = self._sensitive
         if name is None or name not in table.parameters:
             self._sensitive = self._drawn = None
-            self.query_one("#search", ChartView).chart = search_chart(
-                table, self._search, self.desk.space(row.id, self.batch_size), title=title
+            chart = search_chart(table, self._search, self.desk.space(row.id, self.batch_size), title=title)
+            here = next((point for point in self.curve.points if point.batch_size == self.batch_size), None)
+            doubts = () if here is None else here.warnings
+            self.query_one("#search", ChartView).chart = dataclasses.replace(
+                chart, warnings=tuple(f"warning: {doubt.message}" for doubt in doubts)
             )
             return
         from tui.field_views import sensitivity_chart
