@@ -122,8 +122,9 @@ def regions_of(
     """Each batch size's region; None where the goal was not reached (steps NaN). `excess`: overhead over perfect scaling.
 
     By the narrower intervals: PERFECT up to the lower end of the critical batch size, DIMINISHING beyond its upper end and
-    below the lower end of the maximum useful one, MAXIMAL from its upper end on; UNDECIDED elsewhere. Never MAXIMAL where
-    examples were saved, nor where the next larger batch size is less than twice as large: it could not have shown much.
+    below the lower end of the maximum useful one, MAXIMAL from its upper end on, unless the wider one is open; UNDECIDED
+    elsewhere. Never MAXIMAL where examples were saved, nor where the next larger batch size is less than twice as large: it
+    could not have shown much.
     """
     found: list[Region | None] = []
     for index, size in enumerate(batch_sizes.tolist()):
@@ -134,6 +135,8 @@ def regions_of(
             (None, None) if critical is None else critical.likely or critical.interval or (None, None)
         )
         least, most = (None, None) if useful is None else useful.likely or (None, None)
+        if useful is not None and useful.interval is not None and useful.interval[1] is None:
+            most = None
         far = index + 1 == len(batch_sizes) or int(batch_sizes[index + 1]) >= 2 * size
         if most is not None and size >= most and far and not excess[index] < 0:
             found.append(Region.MAXIMAL)

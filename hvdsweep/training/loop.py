@@ -285,7 +285,7 @@ class Loop:
             assert self._probes is not None
             rows = tf.reshape(tf.gather(probes, place), tf.shape(probe_positions))
             batch = Batch(features, labels, rows, probe_positions, probe_real, batch_size)
-            return self._probes.traced(batch, seed, done, metaparameters)
+            return self._probes.called(batch, seed, done, metaparameters)
 
         def body(index: Any, losses: Any, _: Any, evaluated: Any, measured: Any, __: Any, ___: Any) -> Any:
             batch = Batch(features, labels, tf.reshape(table[index], layout), positions, real, batch_size)
