@@ -133,10 +133,10 @@ def message(
     elif done >= target:
         text = f"all {counted(target, 'trial')} done already"
     elif saved.outcome == "extended":
-        text = f"extended by {counted(saved.new_trials, 'trial')}; {done} of {counted(target, 'trial')} done, going on"
+        text = f"extended by {counted(saved.new_trials, 'trial')}; {done} of {counted(target, 'trial')} done, resuming"
     else:
         text = (
-            f"{done} of {counted(target, 'trial')} done, going on"
+            f"{done} of {counted(target, 'trial')} done, resuming"
             if done
             else f"{counted(target, 'trial')}, none done yet"
         )

@@ -49,13 +49,13 @@ def test_what_is_said_of_a_sweep(tmp_path: Path, sweep_file: Path) -> None:
     assert say() == "sweep 1 (mine): new, 6 trials"
     assert say() == "sweep 1 (mine): 6 trials, none done yet"
     conn.execute("UPDATE trials SET status = 'COMPLETE' WHERE id <= 2")
-    assert say() == "sweep 1 (mine): 2 of 6 trials done, going on"
-    assert say(trials=4) == "sweep 1 (mine): extended by 2 trials; 2 of 8 trials done, going on"
-    assert say(trials=3) == "sweep 1 (mine): 2 of 6 trials done, going on; 2 trials not begun withdrawn"
+    assert say() == "sweep 1 (mine): 2 of 6 trials done, resuming"
+    assert say(trials=4) == "sweep 1 (mine): extended by 2 trials; 2 of 8 trials done, resuming"
+    assert say(trials=3) == "sweep 1 (mine): 2 of 6 trials done, resuming; 2 trials not begun withdrawn"
     conn.execute("UPDATE trials SET status = 'COMPLETE'")
     assert say() == "sweep 1 (mine): all 6 trials done already"
     fewer = say(trials=1, batch_sizes="16,32")
-    assert fewer == "sweep 1 (mine): extended by 1 trial; 1 of 2 trials done, going on"
+    assert fewer == "sweep 1 (mine): extended by 1 trial; 1 of 2 trials done, resuming"
     changed = say(seed=2)
     assert changed.startswith("sweep 2 (mine): new, 6 trials. Not the sweep launched from here before")
     assert "\n  studies.seed: 1 -> 2" in changed
