@@ -3,16 +3,30 @@
 python ranks_program.py OUT CASES.json
 
 A case may name a step after which, where a call ends there, the last rank's weights are spoiled; what each rank reports of it
-goes to OUT.RANK.
+goes to OUT.RANK. `save`: stop the trial on its way, with a checkpoint next to this database; `resume`: from the one there.
 """
 
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def resumed(ranks, study, claim, db):
+    """Where the trial resumes whose checkpoint lies next to a database, on every rank."""
+    from hvdsweep.store.checkpoints import files
+    from hvdsweep.training.checkpoints import Resume, loaded
+
+    content = step = None
+    if ranks.is_first:
+        step = files(db)[0].step
+        content = loaded(db, replace(claim, checkpoint=step), study.state)
+    step = ranks.take({"step": step} if ranks.is_first else None)["step"]
+    return Resume(step, ranks.share(content, study.state.size))
 
 
 def main() -> None:
@@ -23,6 +37,9 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     import numpy as np
 
+    from hvdsweep.store.exchange import Claim
+    from hvdsweep.training import study as training
+    from hvdsweep.training.checkpoints import Keeper
     from hvdsweep.training.evaluation import RanksDisagree
     from hvdsweep.training.network import Network
     from hvdsweep.training.ranks import Ranks
@@ -30,6 +47,7 @@ def main() -> None:
     from workloads.datasets import load_dataset
 
     ranks = Ranks.join()
+    usual = training.MOST_STEPS_A_CALL
     networks = {}
     results = []
     for case in cases:
@@ -49,6 +67,11 @@ def main() -> None:
             )
         names = tuple(sorted(case["trial"]["metaparameters"]))
         study = Study(networks[key], ranks, definition, names)
+        claim = Claim(
+            1, 1, 0, case["trial"]["seed"], case["trial"]["metaparameters"], definition, "", key="key"
+        )
+        keeper = Keeper(case["save"], claim, every=1e6) if "save" in case and ranks.is_first else None
+        resume = resumed(ranks, study, claim, case["resume"]) if "resume" in case else None
         losses, measurements, estimates = [], [], []
 
         def record(
@@ -68,13 +91,17 @@ def main() -> None:
             losses.extend(float(x) for x in more)
             measurements.extend([step, values] for step, values in measured)
             estimates.extend([step, values.tolist()] for step, values in noise)
-            return False
+            return "save" in case and len(losses) >= case["definition"]["steps"] // 3
 
+        # Short calls, after which a trial can be interrupted; restored for the others, which have the bits of usual calls.
+        training.MOST_STEPS_A_CALL = 2 if "save" in case else usual
         try:
-            end = study.train(case["trial"], record, lambda: None)
+            end = study.train(case["trial"], record, lambda: None, resume=resume, keeper=keeper)
         except RanksDisagree as error:
             Path(f"{out}.{ranks.rank}").write_text(f"{measurements[-1][0]}: {error}")
             continue
+        if keeper is not None:
+            keeper.wait()
         results.append(
             {
                 "losses": losses,

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 from hvdsweep.launch.horovodrun import gang_environment, quick_horovodrun
+from hvdsweep.store.exchange import Claim
+from hvdsweep.training.network import Network
+from hvdsweep.training.ranks import Ranks
+from hvdsweep.training.study import Study
 from tests.limits import HANG_SECONDS
 from tests.training.conftest import definition
+from tests.training.ranks_program import resumed
+from workloads.datasets import load_dataset
 
 pytestmark = pytest.mark.horovod
 
@@ -60,6 +66,9 @@ CASES = [case(batch_size, micro) for batch_size, micro in ((1, None), (2, 8), (7
 CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN)]
 """Ranks without rows (1 and 2), uneven shares (7 on two and three ranks, 64 on three), with micro-batches and without."""
 
+
+CUT = CASES[3]
+"""The case that is interrupted, and resumed on another number of ranks."""
 
 FAMILIES = [
     family(
@@ -110,11 +119,39 @@ def run(np, folder, cases, tag=""):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
+    alone, pair = str(folder / "alone.db"), str(folder / "pair.db")
     return {
-        1: run(1, folder, [*CASES, *FAMILIES, TOKENS]),
-        2: run(2, folder, CASES),
+        1: run(1, folder, [*CASES, *FAMILIES, TOKENS, {**CUT, "save": alone}]),
+        2: run(2, folder, [*CASES, {**CUT, "resume": alone}, {**CUT, "save": pair}]),
         3: run(3, folder, [*CASES, *FAMILIES, TOKENS]),
+        "pair": pair,
     }
+
+
+def test_a_trial_resumes_on_another_number_of_ranks(recorded):
+    """From one rank to two, and from two to one: losses and measurements are those of the undisturbed trial to 1e-4."""
+    whole = recorded[1][CASES.index(CUT)]
+    study = Study(
+        Network(load_dataset("digits"), "fc_64", {}, None), Ranks(), CUT["definition"], tuple(sorted(META))
+    )
+    claim = Claim(1, 1, 0, 11, META, CUT["definition"], "", key="key")
+    again = {"losses": [], "measurements": []}
+
+    def record(first, losses, measurements, noise):
+        again["losses"] += losses.tolist()
+        again["measurements"] += measurements
+        return False
+
+    study.train(CUT["trial"], record, lambda: None, resume=resumed(Ranks(), study, claim, recorded["pair"]))
+    for before, after in ((recorded[1][-1], recorded[2][-2]), (recorded[2][-1], again)):
+        assert before["status"] == "RUNNING"
+        assert 0 < len(before["losses"]) < 50
+        np.testing.assert_allclose(before["losses"] + after["losses"], whole["losses"], rtol=1e-4)
+        measured = [*before["measurements"], *after["measurements"]]
+        for (step, values), (expected_step, expected) in zip(measured, whole["measurements"], strict=True):
+            assert step == expected_step
+            loss = "val/cross_entropy_error"
+            assert values[loss] == pytest.approx(expected[loss], rel=1e-4)
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: "-".join(map(str, label(CASES[i]))))
@@ -156,8 +193,11 @@ def test_no_family_depends_on_the_number_of_ranks(recorded, index):
 @pytest.mark.parametrize("np_", [2, 3])
 def test_the_noise_scale_does_not_depend_on_the_number_of_ranks(recorded, np_):
     """|G|^2 and tr Sigma of every layer, to 1e-4 of tr Sigma: uneven shares, ranks without rows, micro-batches, tokens."""
-    assert [step for step, _ in recorded[1][-1]["noise"]] == [16]
-    for alone, together in zip(recorded[1], recorded[np_], strict=False):
+    assert [step for step, _ in recorded[1][-2]["noise"]] == [16]
+    # Without the trials that were interrupted.
+    for alone, together in zip(
+        recorded[1][:-1], recorded[np_][: len(CASES) if np_ == 2 else None], strict=np_ == 3
+    ):
         assert [step for step, _ in together["noise"]] == [step for step, _ in alone["noise"]]
         for (_, values), (_, others) in zip(together["noise"], alone["noise"], strict=True):
             np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-4 * np.max(others[1]))
@@ -180,7 +220,7 @@ def test_training_went_somewhere(recorded):
 def test_twice_on_two_ranks_gives_the_same_bits(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit."""
     again = run(2, tmp_path, CASES[-2:], tag="again")
-    assert again == recorded[2][-2:]
+    assert again == recorded[2][len(CASES) - 2 : len(CASES)]
 
 
 def test_one_bit_in_one_weight_of_one_rank_is_seen_by_all_of_them(tmp_path):
