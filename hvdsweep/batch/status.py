@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 import time
@@ -18,6 +19,7 @@ from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.allocation import repeated
 from hvdsweep.launch.lastwords import tail
 from hvdsweep.launch.logs import plain
+from hvdsweep.store.lifecycle import LOST
 
 WATCH_SECONDS = 15.0
 """Between two looks at a folder that is watched: schedulers want to be asked rarely."""
@@ -48,6 +50,17 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Training that a kill has undone: of one gang, since its trial's last checkpoint."""
+
+    gang_started: float
+    """Unix seconds."""
+    share: float
+    """Of the job's ranks, that the gang had."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Content:
     """What a shard's database holds."""
 
@@ -59,8 +72,8 @@ class Content:
     """What its gangs train now."""
     heartbeat: float = 0.0
     """The last sign of life, unix seconds."""
-    latest_end: float = 0.0
-    """When the last trial ended, unix seconds."""
+    lost: tuple[Lost, ...] = ()
+    """To kills; should its job have been killed, also that of the trials in training."""
     goals: frozenset[tuple[str, int]] = frozenset()
     """(workload, batch size) of which a trial has reached the goal."""
     problem: str = ""
@@ -104,7 +117,7 @@ class BatchState:
     """Of all jobs, up to now."""
     gpu_hours: float
     lost_core_hours: float
-    """At most: since the last trial that had ended when a job was killed. What a checkpoint holds is not lost."""
+    """Training that killed jobs had done since the last checkpoint, and that is done again."""
     kills: int
     goals: int
     """(workload, batch size) that have reached their goal."""
@@ -187,7 +200,9 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
                 )
                 if not running:
                     kills += 1
-                    lost += (end - min(max(run.start, held.latest_end), end)) * run.cores
+                    until = math.inf if latest_run else made[number + 1].start
+                    mine = [one for one in held.lost if run.start <= one.gang_started < until]
+                    lost += sum(one.seconds * one.share for one in mine) * run.cores
             cores += (end - run.start) * run.cores
             gpus += (end - run.start) * run.gpus
     reached = frozenset[tuple[str, int]]().union(*(one.goals for one in content.values()))
@@ -274,12 +289,9 @@ def _content(path: Path) -> Content:
         return Content({})
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as conn:
-            counts = conn.execute(
-                "SELECT status, count(*), max(ended) FROM trials GROUP BY status"
-            ).fetchall()
-            trials = {status: number for status, number, _ in counts}
+            trials = dict(conn.execute("SELECT status, count(*) FROM trials GROUP BY status"))
             states = conn.execute("SELECT state, heartbeat FROM sweeps").fetchall()
-            training, goals = [], []
+            training, goals, lost = [], [], _lost(conn)
             if "RUNNING" in trials:
                 training = conn.execute(
                     "SELECT w.name, s.batch_size, t.number FROM trials t JOIN studies s ON s.id = t.study_id"
@@ -300,8 +312,26 @@ def _content(path: Path) -> Content:
         finished=bool(states) and not pending and all(state in ("DONE", "FAILED") for state, _ in states),
         trains="; ".join(f"{name} batch size {size:,}, trial {number}" for name, size, number in training),
         heartbeat=max((beat or 0.0 for _, beat in states), default=0.0),
-        latest_end=max((end or 0.0 for _, _, end in counts), default=0.0),
+        lost=lost,
         goals=frozenset((name, size) for name, size in goals),
+    )
+
+
+def _lost(conn: sqlite3.Connection) -> tuple[Lost, ...]:
+    """As far as the store's version knows."""
+    ranks = "max(1, coalesce(w.slots, w.np * w.gangs, g.np))"
+    if "lost_seconds" not in {row[1] for row in conn.execute("PRAGMA table_info(gangs)")}:
+        return ()
+    questions = (
+        f"SELECT g.started, g.np * 1.0 / {ranks}, g.lost_seconds FROM gangs g JOIN sweeps w ON w.id = g.sweep_id"
+        " WHERE g.lost_seconds IS NOT NULL",
+        f"SELECT g.started, g.np * 1.0 / {ranks}, {LOST} FROM trials t JOIN gangs g ON g.id = t.gang_id"
+        " JOIN sweeps w ON w.id = g.sweep_id WHERE t.status = 'RUNNING' AND g.heartbeat IS NOT NULL",
+    )
+    return tuple(
+        Lost(started, min(1.0, share), seconds)
+        for question in questions
+        for started, share, seconds in conn.execute(question)
     )
 
 

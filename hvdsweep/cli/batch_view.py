@@ -56,7 +56,7 @@ def rendered(state: BatchState) -> RenderableType:
     if state.gpu_hours:
         used += f" and {state.gpu_hours:.3g} GPU hours"
     if state.kills:
-        used += f"; at most {state.lost_core_hours:.3g} core hours lost to {counted(state.kills, 'kill')}"
+        used += f"; {state.lost_core_hours:.3g} core hours of training lost to {counted(state.kills, 'kill')}"
     if state.goals:
         used += f"; {state.core_hours / state.goals:.3g} core hours for each of {counted(state.goals, 'batch size')} at its goal"
     left = sum(shard.left for shard in state.shards)

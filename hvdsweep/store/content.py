@@ -160,6 +160,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "stage": _or_null(TEXT),
         "first_step": _or_null(TIME),
         "process": _or_null(TEXT),
+        "lost_seconds": _or_null(NUMBER),
     },
     "events": {
         "id": ID,
@@ -224,6 +225,7 @@ SINCE = {
     ("trials", "checkpoint_seconds"): 7,
     ("studies", "repeats"): 8,
     ("trials", "repeats"): 8,
+    ("gangs", "lost_seconds"): 10,
     **dict.fromkeys((("gradient_noise", column) for column in TABLES["gradient_noise"]), 9),
 }
 """(table, column) -> the version of the schema that brought it; 1 for all others."""

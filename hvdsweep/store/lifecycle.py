@@ -27,6 +27,9 @@ from hvdsweep.store.liveness import TakenOver, is_at_work, lives_here, occupant
 
 _RUNNING = f"status = '{Status.RUNNING.name}'"
 
+LOST = "max(0.0, g.heartbeat - t.started - ifnull(t.checkpoint_seconds, 0))"
+"""Seconds that the gang `g` has trained the RUNNING trial `t` since its last checkpoint, or since it began with it."""
+
 
 def start_trial(
     conn: sqlite3.Connection, trial_id: int, gang_id: int, chosen: str | None, now: float
@@ -175,7 +178,12 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
             (sweep_id,),
         )
         lost = [row for row in running.fetchall() if row[1] not in living]
-        for trial_id, _, attempts, message, _ in lost:
+        for trial_id, gang_id, attempts, message, _ in lost:
+            conn.execute(
+                f"UPDATE gangs SET lost_seconds = (SELECT {LOST} FROM trials t JOIN gangs g ON g.id = t.gang_id WHERE t.id = ?)"
+                " WHERE id = ?",
+                (trial_id, gang_id),
+            )
             _set_pending(conn, trial_id, attempts, message)
         resumed = sum(row[4] is not None for row in lost)
         retried: list[int] = []

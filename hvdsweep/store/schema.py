@@ -9,7 +9,7 @@ from hvdsweep.repeats import FIRST_REPEAT
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
 
-VERSION = 9
+VERSION = 10
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
@@ -218,6 +218,12 @@ GRADIENT_NOISE = (
 """Version 9: estimates of the gradient noise scale."""
 
 
+LOST_SECONDS = (
+    "ALTER TABLE gangs ADD COLUMN lost_seconds REAL",  # of training, after the last checkpoint, lost with its supervisor
+)
+"""Version 10: what the kill of a run has cost."""
+
+
 STATEMENTS = (
     *TABLES,
     *ORDER_OF_TRIALS,
@@ -228,6 +234,7 @@ STATEMENTS = (
     *CHECKPOINTS,
     *REPEATS,
     *GRADIENT_NOISE,
+    *LOST_SECONDS,
 )
 """All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
 
@@ -282,6 +289,11 @@ def migrate(conn: sqlite3.Connection) -> None:
     @migrations(name="9: gradient noise")
     def gradient_noise(db: sqlite_utils.Database) -> None:
         for statement in GRADIENT_NOISE:
+            db.execute(statement)
+
+    @migrations(name="10: lost seconds")
+    def lost_seconds(db: sqlite_utils.Database) -> None:
+        for statement in LOST_SECONDS:
             db.execute(statement)
 
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))

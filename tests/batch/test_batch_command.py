@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from hvdsweep.batch.status import batch_state, numbers
 from hvdsweep.cli.batch import batch
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.plan import make_plan
+from hvdsweep.store import connect, new_gang, save_plan
+from hvdsweep.store.lifecycle import recover
 from hvdsweep.sweep import load_sweep
 from tests.batch.cluster import StandIn
 from tests.launch.test_sweeps import TEXT
@@ -255,20 +258,39 @@ def test_cancel_asks_and_cancels_what_is_active(run: Batch, cluster: StandIn) ->
     assert cluster.asked("scancel") == ["scancel 101_1 101_3"]
 
 
-def test_hours_are_those_that_jobs_have_written_down(tmp_path: Path, cluster: StandIn) -> None:
-    """Two nodes of 4 cores and 2 GPUs for 900 s, then 100 s to a kill, then a run at work; half a line is skipped."""
-    folder = BatchFolder(tmp_path / "batch")
+def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandIn) -> None:
+    """Two nodes of 4 cores and 2 GPUs for 900 s, then 100 s to a kill, then a run at work; half a line is skipped. Lost is
+    what one of the killed run's two gangs had trained since its checkpoint, before and after the next run finds it dead."""
+    folder = BatchFolder(home / "batch")
     folder.logs.mkdir(parents=True)
+    folder.shards_folder.mkdir()
     record = {"name": "x", "shards": 1, "jobs": [{"id": "7", "shards": "1", "offset": 0}]}
     folder.record.write_text(json.dumps(record))
-    (folder.logs / "0001.jobs").write_text(
-        "1000 7_1 start n1 4(x2) 2 2\n1900 7_1 end 130\n2000 7_1 start n1 4(x2) 2 2\n2100 7_1 start n2 4(x2) 2 2\n17"
-    )
-    cluster.queue("7_1|RUNNING|10:00|n2|None")
+    runs = "1000 7_1 start n1 4(x2) 2 2\n1900 7_1 end 130\n2000 7_1 start n1 4(x2) 2 2\n"
+    with closing(connect(folder.shard(1), create=True)) as conn:
+        sweep = save_plan(conn, make_plan(load_sweep("mine.toml"))).sweep_id
+        conn.execute("UPDATE sweeps SET np = 4, gangs = 2")
+        gang = new_gang(conn, sweep, np=4)
+        conn.execute(
+            "UPDATE gangs SET started = 2005, heartbeat = 2090, state = 'TRAINING', process = '1:1:b@elsewhere'"
+        )
+        conn.execute(
+            "UPDATE trials SET status = 'RUNNING', gang_id = ?, started = 2010, steps = 9, checkpoint = 6,"
+            " checkpoint_seconds = 50 WHERE id = 1",
+            (gang,),
+        )
+        lost = pytest.approx((2090 - 2060) * 8 / 2 / 3600)
+        (folder.logs / "0001.jobs").write_text(runs)
+        state = batch_state(folder, Slurm(), now=2200.0)
+        assert (state.shards[0].state, state.kills, state.lost_core_hours) == ("KILLED", 1, lost)
+        cluster.queue("7_1|RUNNING|10:00|n2|None")
+        assert batch_state(folder, Slurm(), now=2200.0).lost_core_hours == 0
+        recover(conn, sweep)
+    (folder.logs / "0001.jobs").write_text(runs + "2100 7_1 start n2 4(x2) 2 2\n17")
     state = batch_state(folder, Slurm(), now=2200.0)
     assert state.core_hours == pytest.approx((900 + 100 + 100) * 8 / 3600)
     assert state.gpu_hours == pytest.approx((900 + 100 + 100) * 4 / 3600)
-    assert (state.kills, state.lost_core_hours) == (1, pytest.approx(100 * 8 / 3600))
+    assert (state.kills, state.lost_core_hours) == (1, lost)
     assert state.shards[0].state == "RUNNING"
 
 
