@@ -160,7 +160,7 @@ def _averaging(np: int) -> float:
     return ALLREDUCE_SECONDS if np > 1 else 0.0
 
 
-def tells_too_little(trials: int, seconds: float) -> bool:
+def is_inconclusive(trials: int, seconds: float) -> bool:
     """Whether a sweep whose only finished `trials` took `seconds` each has no pace to judge the rest by yet."""
     return trials < 2 and seconds < COMPILING
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hvdsweep.step_time import Timing, step_seconds, tells_too_little
+from hvdsweep.step_time import Timing, is_inconclusive, step_seconds
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def remaining(
     if (
         len(finished) == 1
         and finished[0].trained is None
-        and tells_too_little(finished[0].complete, finished[0].first or 0.0)
+        and is_inconclusive(finished[0].complete, finished[0].first or 0.0)
     ):
         paces = {}
     setups = [pace.setup for pace in paces.values() if pace.setup is not None]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from hvdsweep.charts import Chart, View
-    from tui.curve_desk import CurveDesk
+    from tui.curve_desk import CurveCache
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class HvdsweepApp(App[None]):
         self.jobs = Jobs(self)
         self.begun: set[int] = set()
         """Sweeps asked to run whose supervisor has not signed in yet."""
-        self.desk: CurveDesk | None = None
+        self.desk: CurveCache | None = None
         """Tables of workloads and the goals asked about; made by the first screen that needs it."""
         self._exporting = threading.Lock()
         self._memory_file = memory_file

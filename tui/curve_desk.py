@@ -120,7 +120,7 @@ def read(wanted: Sequence[Wanted], reader: Store) -> Answer:
     return Answer(loaded, speeds, time.monotonic() - begun)
 
 
-class CurveDesk:
+class CurveCache:
     """Answers at once from what was loaded."""
 
     def __init__(self) -> None:

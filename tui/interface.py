@@ -14,7 +14,7 @@ from tui.selection import Selection
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
-    from tui.curve_desk import CurveDesk
+    from tui.curve_desk import CurveCache
     from tui.launching import Pending
     from tui.snapshot import Snapshot
     from tui.source import Source, Trouble
@@ -51,7 +51,7 @@ class Interface(Protocol):
     selection: Selection
     snapshot: Snapshot | None
     latest: Snapshot | Trouble | None
-    desk: CurveDesk | None
+    desk: CurveCache | None
     pending: Pending | None
     begun: set[int]
     memory: Memory

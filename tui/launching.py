@@ -108,7 +108,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ended: Ended | None) -> N
 
 def last_words(log: Path, lines: int = 6) -> str:
     """The end of a log."""
-    from hvdsweep.launch.lastwords import tail
+    from hvdsweep.launch.failure_report import tail
 
     said = [line for line in tail(log, 4096).decode("utf-8", "replace").splitlines() if line.strip()]
     return "\n".join(line for line in said[-lines:] if not line.startswith("$ "))

@@ -17,7 +17,7 @@ from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.batch.slurm import Job, Slurm
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.allocation import repeated
-from hvdsweep.launch.lastwords import tail
+from hvdsweep.launch.failure_report import tail
 from hvdsweep.launch.logs import plain
 from hvdsweep.store.lifecycle import LOST
 

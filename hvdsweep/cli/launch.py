@@ -326,8 +326,9 @@ def _train(
     from contextlib import closing
 
     from hvdsweep.launch.events import NoteEvent
+    from hvdsweep.launch.outcome import STOPPED
     from hvdsweep.launch.progress import reporter
-    from hvdsweep.launch.supervisor import STOPPED, Supervisor
+    from hvdsweep.launch.supervisor import Supervisor
     from hvdsweep.launch.sweeps import introduce, save
     from hvdsweep.store.connection import connect
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.checks import Check, check_build, size
+from hvdsweep.launch.failure_report import death_of
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, as_started
-from hvdsweep.launch.lastwords import death_of
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
 from hvdsweep.process_id import ProcessId

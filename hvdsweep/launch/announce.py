@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hvdsweep.launch.events import (
     EndEvent,
     Event,
     GangEvent,
     NoteEvent,
+    PlanEvent,
     ProgressEvent,
     StageEvent,
     TrialEvent,
 )
 from hvdsweep.launch.gang import Gang
-from hvdsweep.launch.ledger import Ended, Ledger
+from hvdsweep.launch.ledger import Ended, Ledger, View
+from hvdsweep.launch.settings import Settings
 from hvdsweep.repeats import repeat_of
+from hvdsweep.store.lifecycle import Recovered
+from hvdsweep.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,17 @@ class Announcer:
     def warn(self, message: str) -> None:
         """Something that may not be as the person thinks."""
         self.report(NoteEvent(level="warning", message=message))
+
+    def recovered(self, found: Recovered) -> None:
+        """What an earlier run left will be trained."""
+        if found.requeued:
+            begin = found.requeued - found.resumed
+            self.note(
+                f"{counted(found.requeued, 'trial')} left unfinished by an earlier run: {found.resumed} resume from a "
+                f"checkpoint, {begin} begin at the first step."
+            )
+        if found.retried:
+            self.note(f"{counted(found.retried, 'trial')} given up by earlier runs will be trained again.")
 
     def trial(self, trial: Ended) -> None:
         """A trial has ended, or was put back."""
@@ -74,6 +89,31 @@ class Announcer:
                 logs=str(gang.logs),
                 seconds=seconds,
                 message=message,
+            )
+        )
+
+    def plan(self, settings: Settings, hosts: Sequence[str], threads: int, view: View) -> None:
+        """Report what is trained, and on what; `hosts` of each gang that starts now."""
+        self.report(
+            PlanEvent(
+                sweep=self._ledger.sweep,
+                np=None if settings.slots else settings.np,
+                gangs=None if settings.slots else settings.gangs,
+                slots=settings.slots,
+                hosts=[*hosts],
+                threads=threads,
+                studies=[
+                    {
+                        "workload": study.workload,
+                        "batch_size": study.batch_size,
+                        "steps": study.train_steps,
+                        "target": study.target,
+                        "done": view.counts[study.id].get("COMPLETE", 0),
+                        "repeats": self._ledger.repeats(view, study)[1],
+                        "repeats_done": self._ledger.repeats(view, study)[0],
+                    }
+                    for study in self._ledger.studies.values()
+                ],
             )
         )
 

@@ -153,7 +153,7 @@ class Ledger:
         with not_at_work(self.conn, self.sweep):
             begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
 
-    def bury_earlier_gangs(self) -> list[int]:
+    def close_earlier_gangs(self) -> list[int]:
         """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""
         rows = self.conn.execute(
             "SELECT id FROM gangs WHERE sweep_id = ? AND host = ? AND state NOT IN ('STOPPED', 'DEAD')",

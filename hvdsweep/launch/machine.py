@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -107,3 +109,12 @@ def seen(listing: str, visible: str | None) -> tuple[Gpu, ...]:
             break
         chosen.append(replace(matches[0], index=entry))
     return tuple(chosen)
+
+
+def versions() -> dict[str, str]:
+    """The packages that training depends on, as far as they are installed."""
+    versions = {}
+    for package in ("hvdsweep", "tensorflow", "keras", "horovod", "numpy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

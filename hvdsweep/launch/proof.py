@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.errors import UserError
+from hvdsweep.launch.failure_report import death_of_process
 from hvdsweep.launch.horovodrun import gang_environment
-from hvdsweep.launch.lastwords import death_of_process
 from hvdsweep.launch.machine import cores
 from hvdsweep.launch.processes import end_with_parent
 from hvdsweep.plan import Plan, make_plan

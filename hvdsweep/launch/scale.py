@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import HvdsweepError, UserError
+from hvdsweep.launch.failure_report import death_of, hang_of
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, crowding, is_here
-from hvdsweep.launch.lastwords import death_of, hang_of
 from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
 from hvdsweep.process_id import ProcessId

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdsweep.launch.announce import Announcer
+from hvdsweep.launch.failure_report import Death, death_of, hang_of
 from hvdsweep.launch.gang import CommandBuilder, Gang
 from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.hosts import Host, is_here
-from hvdsweep.launch.lastwords import Death, death_of, hang_of
 from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.launch.memory_kills import UNKNOWN, MemoryKills
 from hvdsweep.launch.processes import Mark
@@ -31,7 +31,7 @@ CHECKPOINT_SECONDS = 60.0
 """and this long where a checkpoint is on its way to the disk by then."""
 TERMINATE_SECONDS = 2.0
 """After horovodrun was asked to end them; then comes SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
-STILLBORN = 3
+MOST_STARTUP_FAILURES = 3
 """A slot whose gangs die so often in a row before their first sign of life is given up."""
 MOST_BACKOFF_SECONDS = 30.0
 
@@ -64,7 +64,7 @@ class Slot:
     """When (monotonic) that changed."""
     failures: int = 0
     """Gangs in a row that died with no trial ended in between."""
-    stillborn: int = 0
+    startup_failures: int = 0
     """Gangs in a row that died before their first sign of life."""
     not_before: float = 0.0
     """No new gang before this time (monotonic)."""
@@ -72,7 +72,7 @@ class Slot:
     @property
     def given_up(self) -> bool:
         """Whether no gang comes to life here."""
-        return self.stillborn >= STILLBORN
+        return self.startup_failures >= MOST_STARTUP_FAILURES
 
 
 class Slots:
@@ -103,19 +103,19 @@ class Slots:
         """Seconds from each gang's start to its first sign of life."""
         self.last_death: tuple[int, Path, Death] | None = None
         """Gang, its logs, how it ended."""
-        self.immortal: list[int] = []
+        self.unkillable_pids: list[int] = []
         """Pids that even SIGKILL did not end (stuck in the kernel)."""
 
     def living(self) -> list[int]:
         """The ids of the gangs that were started and not yet buried."""
         return [slot.gang.id for slot in self.slots if slot.gang is not None]
 
-    def excuse_silence(self, now: float) -> None:
+    def reset_heartbeats(self, now: float) -> None:
         """This process was held up itself: nobody's silence counts before `now` (monotonic)."""
         for slot in self.slots:
             slot.seen = now
 
-    def encourage(self) -> None:
+    def reset_failures(self) -> None:
         """A trial has ended as it should: failures before it count no longer."""
         for slot in self.slots:
             slot.failures = 0
@@ -153,7 +153,7 @@ class Slots:
 
     def _leave(self, slot: Slot, gang: Gang, code: int | None) -> None:
         """End what is left of a gang that shall end; what it held goes back uncounted."""
-        self.immortal += gang.reap()
+        self.unkillable_pids += gang.reap()
         slot.gang, slot.leaves_by = None, None
         self._close(gang, code)
 
@@ -198,7 +198,7 @@ class Slots:
         self._announce.gang(slot.gang, "STARTING")
         self._announce.stage(slot.gang, slot.stage, 0.0, slot.usual)
 
-    def bury(self, view: View) -> bool:
+    def reap_dead(self, view: View) -> bool:
         """End the gangs that have died or hang, and give their trials back. Whether there were any."""
         now = time.monotonic()
         buried = False
@@ -214,7 +214,7 @@ class Slots:
             silence = self._silence(slot, gang, view, now)
             if code is not None:
                 log.warning("gang %d has ended by itself, exit code %d", gang.id, code)
-                self.immortal += gang.reap()
+                self.unkillable_pids += gang.reap()
                 before = slot.memory_kills
                 memory = UNKNOWN if before is None else MemoryKills.now().since(before)
                 self._died(slot, gang, death_of(gang.logs, code, memory), now)
@@ -224,7 +224,7 @@ class Slots:
                     "gang %d hangs: no progress for %.0f s; last seen %s", gang.id, silence, slot.sign
                 )
                 gang.dump_stacks()
-                self.immortal += gang.reap()
+                self.unkillable_pids += gang.reap()
                 self._died(slot, gang, hang_of(gang.logs, silence), now)
                 buried = True
         return buried
@@ -236,7 +236,7 @@ class Slots:
         if sign != slot.sign:
             slot.sign, slot.seen = sign, now
         if not slot.ready and row is not None and row.state != "STARTING":
-            slot.ready, slot.stillborn = True, 0
+            slot.ready, slot.startup_failures = True, 0
             self.starts.append(now - gang.started)
             self._announce.gang(gang, "READY", seconds=now - gang.started)
         if slot.stage is not None and row is not None and row.stage != slot.stage:
@@ -269,13 +269,17 @@ class Slots:
         """Write down that a gang has died, or did not start; when the next one may start in its place."""
         gang_state(self._conn, gang, "DEAD", message=str(death))
         event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang)
-        slot.stillborn += not slot.ready
+        slot.startup_failures += not slot.ready
         slot.failures += 1
         # The first time at once; gangs that die again and again must not eat the machine.
         wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
         slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
         log.warning(
-            "gang %d failed (%d in a row, %d while starting): %s", gang, slot.failures, slot.stillborn, death
+            "gang %d failed (%d in a row, %d while starting): %s",
+            gang,
+            slot.failures,
+            slot.startup_failures,
+            death,
         )
         log.info("no gang there for %.1f s", slot.not_before - now)
         self.last_death = (gang, logs, death)
@@ -319,7 +323,7 @@ class Slots:
             log.info("ending gang %d, exit code %s", gang.id, code)
         for slot in self.slots:
             if slot.gang is not None:
-                self.immortal += slot.gang.reap()
+                self.unkillable_pids += slot.gang.reap()
                 slot.gang = None
         # Only now the store: should it fail, no process is left all the same.
         for gang, code in ended:

@@ -8,39 +8,29 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from hvdsweep.debug_log import run_log, run_log_file
 from hvdsweep.errors import HvdsweepError, RunFailed
 from hvdsweep.launch.announce import Announcer
-from hvdsweep.launch.events import PlanEvent, Reporter
+from hvdsweep.launch.events import Reporter
 from hvdsweep.launch.first_timing import measure
 from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.guard import Guard
-from hvdsweep.launch.horovodrun import gang_command, share_devices, threads_per_rank
-from hvdsweep.launch.hosts import (
-    Host,
-    allot,
-    as_started,
-    check_first_is_here,
-    crowding,
-    is_here,
-    places,
-    trimmed,
-)
+from hvdsweep.launch.horovodrun import gang_command
+from hvdsweep.launch.hosts import check_first_is_here
 from hvdsweep.launch.layouts import Layouts
 from hvdsweep.launch.ledger import Ended, Ledger, View
-from hvdsweep.launch.machine import cores, gpus
+from hvdsweep.launch.machine import versions
+from hvdsweep.launch.outcome import STOPPED, Outcome, finished
 from hvdsweep.launch.outlook import Outlook
 from hvdsweep.launch.processes import kill_marked
 from hvdsweep.launch.rounds import Rounds, decide
 from hvdsweep.launch.settings import Settings
+from hvdsweep.launch.sharing import share_out
 from hvdsweep.launch.signals import StopSignals
-from hvdsweep.launch.slots import Slot, Slots, sweep_logs
-from hvdsweep.layout import Shape, shapes_for
-from hvdsweep.plan_layout import steps_are_small
+from hvdsweep.launch.slots import Slots, sweep_logs
+from hvdsweep.layout import Shape
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.claims import assign
 from hvdsweep.store.connection import connect, heard, told
@@ -53,18 +43,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 1.0
-STOPPED = 130
-"""The exit code of a run that was asked to stop."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    state: str
-    """DONE, FAILED, or IDLE (stopped with work left)."""
-    exit_code: int
-    message: str
 
 
 class Supervisor:
@@ -127,7 +105,7 @@ class Supervisor:
             Guard(),
             heard(self._announce.warn),
         ):
-            log.info("sweep %d of %s, versions %s", self._sweep, self._store, _versions())
+            log.info("sweep %d of %s, versions %s", self._sweep, self._store, versions())
             log.debug("settings %s", settings)
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
@@ -136,7 +114,7 @@ class Supervisor:
                 np=None if auto else settings.np,
                 gangs=None if auto else settings.gangs,
                 slots=settings.slots,
-                versions=_versions(),
+                versions=versions(),
                 order=settings.order,
             )
             try:
@@ -168,20 +146,20 @@ class Supervisor:
         """Leave nothing behind, and say how it ended."""
         self._slots.end_all()
         end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0], self._me)
-        if self._slots.immortal:
-            pids = ", ".join(map(str, self._slots.immortal))
+        if self._slots.unkillable_pids:
+            pids = ", ".join(map(str, self._slots.unkillable_pids))
             self._announce.warn(f"These processes could not be killed: {pids}.")
         self._announce.end(outcome.state, outcome.exit_code, outcome.message, seconds)
 
     def _prepare(self) -> None:
         """Clear away what an earlier run left, and share this machine out."""
         settings, announce = self._settings, self._announce
-        self._slots.immortal += kill_marked(
+        self._slots.unkillable_pids += kill_marked(
             lambda mark: (
                 mark.store == self._store and mark.sweep == self._sweep and mark.supervisor != self._me
             )
         )
-        for gang in self._ledger.bury_earlier_gangs():
+        for gang in self._ledger.close_earlier_gangs():
             event(
                 self._conn,
                 "gang",
@@ -189,18 +167,13 @@ class Supervisor:
                 sweep_id=self._sweep,
                 gang_id=gang,
             )
-        recovered = recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete)
-        if recovered.requeued:
-            begin = recovered.requeued - recovered.resumed
-            announce.note(
-                f"{counted(recovered.requeued, 'trial')} left unfinished by an earlier run: {recovered.resumed} resume from a "
-                f"checkpoint, {begin} begin at the first step."
-            )
-        if recovered.retried:
-            announce.note(
-                f"{counted(recovered.retried, 'trial')} given up by earlier runs will be trained again."
-            )
-        self._share_out()
+        announce.recovered(recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete))
+        shared = share_out(settings, self._plan, self._environment, announce.warn)
+        self._shapes, self._slots.slots, self._slots.threads = (
+            shared.shapes,
+            list(shared.slots),
+            shared.threads,
+        )
         if self._rounds.active:
             self._next_round()
         view = self._top_up(self._ledger.view(()))
@@ -224,66 +197,11 @@ class Supervisor:
             if self._layouts.words:
                 announce.note(f"Layout: {self._layouts.words}.")
             self._outlook.gangs_of = self._layouts.gangs_of
-        announce.report(
-            PlanEvent(
-                sweep=self._sweep,
-                np=None if settings.slots else settings.np,
-                gangs=None if settings.slots else settings.gangs,
-                slots=settings.slots,
-                hosts=[
-                    ",".join(f"{host.name}:{host.slots}" for host in slot.hosts)
-                    for slot in self._slots.of(self._ranks)
-                ],
-                threads=self._slots.threads,
-                studies=[
-                    {
-                        "workload": study.workload,
-                        "batch_size": study.batch_size,
-                        "steps": study.train_steps,
-                        "target": study.target,
-                        "done": view.counts[study.id].get("COMPLETE", 0),
-                        "repeats": self._ledger.repeats(view, study)[1],
-                        "repeats_done": self._ledger.repeats(view, study)[0],
-                    }
-                    for study in self._ledger.studies.values()
-                ],
-            )
-        )
-
-    def _share_out(self) -> None:
-        """Make a slot for every gang of every size that may come."""
-        settings = self._settings
-        count, devices = cores(), gpus(self._environment)
-        hosts = settings.hosts
-        if settings.slots is not None:
-            hosts = trimmed(hosts or (Host("localhost", settings.slots),), settings.slots)
-            self._shapes = shapes_for(settings.slots, hosts[0].slots)
-        # The last shape is one gang of all ranks: no other has more.
-        for warning in crowding(hosts, self._shapes[-1].np, self._shapes[-1].gangs, count, len(devices)):
-            self._announce.warn(warning)
-        started = as_started(hosts or (Host("localhost", settings.np * settings.gangs),))
-        most = 1
-        for shape in self._shapes:
-            alloted = allot(started, shape.np, shape.gangs)
-            here = [sum(host.slots for host in gang if is_here(host.name)) for gang in alloted]
-            # A single gang sees every GPU: its ranks choose by their local rank.
-            shared = [gpu.index for gpu in devices] if shape.gangs > 1 else []
-            shares = share_devices(shared, here)
-            self._slots.slots += [
-                Slot(gang, shape.np, taken, share)
-                for gang, taken, share in zip(alloted, places(alloted), shares, strict=True)
-            ]
-            most = max(most, sum(here))
-        share = 1 if steps_are_small(self._plan) else threads_per_rank(count, most)
-        self._slots.threads = settings.threads or share
-        log.info(
-            "%d cores, GPUs %s, %d threads per rank",
-            count,
-            [gpu.index for gpu in devices],
-            self._slots.threads,
-        )
-        for slot in self._slots.slots:
-            log.debug("slot for %d ranks on %s, GPUs %s", slot.np, slot.hosts, slot.devices)
+        hosts = [
+            ",".join(f"{host.name}:{host.slots}" for host in slot.hosts)
+            for slot in self._slots.of(self._ranks)
+        ]
+        announce.plan(settings, hosts, self._slots.threads, view)
 
     @property
     def _ranks(self) -> int:
@@ -339,12 +257,12 @@ class Supervisor:
             if begun - latest > 2.0:
                 # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
                 log.warning("this process was held up for %.1f s", begun - latest)
-                slots.excuse_silence(begun)
+                slots.reset_heartbeats(begun)
             view = self._top_up(self._ledger.view(slots.living()))
             self._tell_ended(view)
             if self._beat() or self._signals.gestures or self._job_ends:
                 return self._stop()
-            if slots.bury(view):
+            if slots.reap_dead(view):
                 latest = time.monotonic()
                 continue
             open_trials = view.count("PENDING", "RUNNING")
@@ -433,7 +351,7 @@ class Supervisor:
                 self._aside_in_a_row.append(ended)
             else:
                 self._aside_in_a_row.clear()
-                self._slots.encourage()
+                self._slots.reset_failures()
             self._announce.trial(ended)
 
     def _finish(self, view: View) -> Outcome:
@@ -448,19 +366,7 @@ class Supervisor:
                 f"{study.workload}, batch size {study.batch_size}: {done} of {study.target} trials did not diverge, "
                 f"and no more than {study.max_trials} may be tried. Search smaller learning rates, or allow more trials."
             )
-        aside = view.count("INCOMPLETE")
-        if aside:
-            was = "was" if aside == 1 else "were"
-            return Outcome(
-                "FAILED",
-                1,
-                f"{counted(aside, 'trial')} could not be trained and {was} given up; "
-                "`hvdsweep launch --retry-incomplete` tries again",
-            )
-        if short:
-            wants = "1 study has" if len(short) == 1 else f"{len(short)} studies have"
-            return Outcome("DONE", 0, f"{wants} fewer trials than wanted, as too many diverged")
-        return Outcome("DONE", 0, "every study has its trials")
+        return finished(view.count("INCOMPLETE"), len(short))
 
     def _stop(self) -> Outcome:
         """Somebody asked to stop: the gangs save their trials; those that do not are ended."""
@@ -484,11 +390,3 @@ class Supervisor:
         """Wait until they have left, or a gesture beyond those `heard` (None: all so far) asks to end them."""
         before = self._signals.gestures if heard is None else heard
         self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._beat)
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in ("hvdsweep", "tensorflow", "keras", "horovod", "numpy"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return versions

@@ -13,7 +13,7 @@ import pytest
 from hvdsweep.cli import main
 from hvdsweep.errors import UserError
 from hvdsweep.launch import proof
-from hvdsweep.launch.lastwords import Death
+from hvdsweep.launch.failure_report import Death
 from hvdsweep.plan import make_plan
 from hvdsweep.sweep import LoadedSweep, load_sweep
 from hvdsweep.sweep.proofs import remember, remembered
@@ -167,7 +167,7 @@ def test_a_proof_that_hangs_ends(own: Any) -> None:
 
 def test_the_end_of_a_process_in_words(tmp_path: Path) -> None:
     """How it ended, and the last it wrote."""
-    from hvdsweep.launch.lastwords import death_of_process
+    from hvdsweep.launch.failure_report import death_of_process
 
     log = tmp_path / "log"
     log.write_text("one\nMemoryError\n")

@@ -15,7 +15,7 @@ from tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
-    from tui.curve_desk import Answer, CurveDesk, Question, Wanted
+    from tui.curve_desk import Answer, CurveCache, Question, Wanted
 
 REST = 20
 """Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
@@ -38,13 +38,13 @@ class WorkloadPlace(Paned):
         self._dirty = False
 
     @property
-    def desk(self) -> CurveDesk:
+    def desk(self) -> CurveCache:
         """Tables, curves and what the reader asks of them; shared by all screens."""
         if self.interface.desk is None:
             # Not with the app: the first screen is drawn without numpy.
-            from tui.curve_desk import CurveDesk
+            from tui.curve_desk import CurveCache
 
-            self.interface.desk = CurveDesk()
+            self.interface.desk = CurveCache()
         return self.interface.desk
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hvdsweep.launch.lastwords import death_of, hang_of
+from hvdsweep.launch.failure_report import death_of, hang_of
 
 HOROVODRUN = """[1]<stderr>:Terminated
 Process 1 exit with status code 1.
