@@ -77,8 +77,11 @@ async def _settle(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-def moving(frames: Sequence[str], seconds: float = FRAME_SECONDS) -> str:
-    """One SVG that shows the frames one after the other, the last one three times as long, again and again."""
+def moving(frames: Sequence[str], seconds: float = FRAME_SECONDS, still: int = -1) -> str:
+    """One SVG that shows the frames one after the other, the last one three times as long, again and again.
+
+    Where nothing moves (a viewer without CSS animations, or a user who wants none) it shows the frame `still`.
+    """
     styles: dict[str, str] = {}
     seen: dict[str, list[int]] = {}
     for number, frame in enumerate(frames):
@@ -90,6 +93,7 @@ def moving(frames: Sequence[str], seconds: float = FRAME_SECONDS) -> str:
     for part, shown in seen.items():
         groups.setdefault(tuple(shown), []).append(part)
     css = [f".{name} {{ {rule} }}" for rule, name in styles.items()]
+    css.append("@media (prefers-reduced-motion) { g { animation: none !important } }")
     body = {"rect": "", "text": ""}
     for index, (numbers, parts) in enumerate(groups.items()):
         always = len(numbers) == len(frames)
@@ -99,7 +103,10 @@ def moving(frames: Sequence[str], seconds: float = FRAME_SECONDS) -> str:
                 for n in range(len(frames))
             ]
             css.append(f"@keyframes k{index} {{ {' '.join(marks)} }}")
-            css.append(f".k{index} {{ animation: k{index} {seconds * times[-1]:.1f}s step-end infinite }}")
+            rest = int(range(len(frames))[still] in numbers)
+            css.append(
+                f".k{index} {{ opacity: {rest}; animation: k{index} {seconds * times[-1]:.1f}s step-end infinite }}"
+            )
         for kind in body:
             mine = "".join(part for part in parts if part.startswith(f"<{kind}"))
             if mine:
@@ -134,4 +141,4 @@ def _parts(frame: str, styles: dict[str, str]) -> list[str]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tui.moving_picture FILE.svg")
-    Path(sys.argv[1]).write_text(moving(asyncio.run(film())), encoding="utf-8")
+    Path(sys.argv[1]).write_text(moving(asyncio.run(film()), still=FRAMES - 1), encoding="utf-8")

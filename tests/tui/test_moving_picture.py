@@ -22,7 +22,10 @@ def frame(*texts: str) -> str:
 
 
 def test_what_frames_share_is_drawn_once_and_the_rest_in_its_frames() -> None:
-    """Three frames, the last one held three times as long: of each cell one element, with the times at which it shows."""
+    """Three frames, the last one held three times as long: of each cell one element, with the times at which it shows.
+
+    Where nothing moves, the last frame is seen alone.
+    """
     svg = moving([frame("title", "one"), frame("title", "two"), frame("title", "one")], seconds=2.0)
     assert svg.count(">title<") == svg.count(">one<") == svg.count(">two<") == svg.count("<rect") == 1
     [one] = re.findall(r'<g class="(k\d+)"><text class="s0" x="1">one', svg)
@@ -30,7 +33,9 @@ def test_what_frames_share_is_drawn_once_and_the_rest_in_its_frames() -> None:
         f"@keyframes {one} {{ 0.000% {{ opacity: 1 }} 20.000% {{ opacity: 0 }} 40.000% {{ opacity: 1 }} }}"
         in svg
     )
-    assert f"animation: {one} 10.0s" in svg
+    [two] = re.findall(r'<g class="(k\d+)"><text class="s0" x="1">two', svg)
+    assert f".{one} {{ opacity: 1; animation: {one} 10.0s" in svg
+    assert f".{two} {{ opacity: 0; animation: {two} 10.0s" in svg
     assert not re.search(r'<g class="k\d+"><text[^>]*>title', svg)
 
 
