@@ -33,7 +33,7 @@ def goal_step(claim: Claim) -> int:
     return round(800 / batch_size * (1 + noise + away * 16 / batch_size))
 
 
-def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: int) -> bool:
+def train(writer: TrialWriter, claim: Claim, ask: dict[str, float], attempts: int, trained: int) -> bool:
     """One trial in two commits; False where the gang was asked to stop between them."""
     steps, budget = goal_step(claim), claim.definition["steps"]
     metric, goal = claim.definition["goal"]["metric"], claim.definition["goal"]["value"]
