@@ -6,7 +6,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from hvdsweep.batch.merge import CARRIED, MergeReport, SourceSweep, make_maps
+from hvdsweep.batch.merge_report import MergeReport
+from hvdsweep.batch.source_sweep import CARRIED, SourceSweep, make_maps
 from hvdsweep.errors import UserError
 from hvdsweep.store.connection import told
 from hvdsweep.store.reader import read_only_uri

@@ -14,7 +14,7 @@ from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
-    from hvdsweep.batch.merge import MergeReport
+    from hvdsweep.batch.merge_report import MergeReport
 
 MERGED = "merged.db"
 """The database in a batch folder that `merge DIR` writes."""
@@ -74,7 +74,8 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
     """
     from contextlib import closing
 
-    from hvdsweep.batch.merge import Merger, MergeReport
+    from hvdsweep.batch.merge import Merger
+    from hvdsweep.batch.merge_report import MergeReport
     from hvdsweep.batch.sources import check_one_sweep, sources_of
     from hvdsweep.store.connection import connect
     from hvdsweep.store.repeats import repeats_to_come

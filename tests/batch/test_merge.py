@@ -16,9 +16,10 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hvdsweep.batch import merge as merging
+from hvdsweep.batch import source_sweep as merging
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.batch.merge import Merger, MergeReport
+from hvdsweep.batch.merge import Merger
+from hvdsweep.batch.merge_report import MergeReport
 from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
 from hvdsweep.batch.sources import check_one_sweep, sources_of

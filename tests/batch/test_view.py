@@ -10,7 +10,8 @@ import pytest
 
 from hvdsweep.batch import view as viewing
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.batch.merge import Merger, MergeReport
+from hvdsweep.batch.merge import Merger
+from hvdsweep.batch.merge_report import MergeReport
 from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
 from hvdsweep.errors import UserError
