@@ -17,6 +17,7 @@ from hvdsweep.cli.options import (
     DEFAULT_DATABASE,
     Interval,
     Ranks,
+    Seconds,
     db_option,
     json_option,
     print_json,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import ThroughputRow
 
 AT_LEAST_1 = click.IntRange(min=1)
-SECONDS = click.FloatRange(min=0, min_open=True)
+SECONDS = Seconds()
 
 
 @click.command()
@@ -196,7 +197,7 @@ def launch(
     written), 130 stopped before the end.
     """
     from hvdsweep.launch.hosts import check_gpus
-    from hvdsweep.launch.machine import gpus
+    from hvdsweep.launch.machine import allow_files, gpus
     from hvdsweep.launch.settings import Settings
     from hvdsweep.sweep import Overrides
 
@@ -211,6 +212,7 @@ def launch(
         slots, machines = _auto(slots, machines)
     check_gpus(machines, slots or int(np if np != "auto" else 1), len(gpus()))
     absent = absent_data(plans)
+    allow_files()
     if not absent:
         plans = proved(plans, sweeps, db, start_timeout)
     plans, db = shard_of(plans, shard, db)

@@ -102,6 +102,19 @@ class GoalValue(click.types.FloatParamType):
         return float(super().convert(value, param, ctx))  # type: ignore[arg-type]
 
 
+class Seconds(click.FloatRange):
+    """A time in seconds above 0, of at most 30 years: neither infinity nor NaN, which click's ranges let through."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        if not number <= 1e9:
+            self.fail(f"{str(value)[:40]} is not a number of seconds up to 1e9.", param, ctx)
+        return number
+
+
 class Interval(click.ParamType[float]):
     """A time in minutes, or with a unit: `5`, `30s`, `10m`, `2h`; in seconds here."""
 
@@ -114,9 +127,10 @@ class Interval(click.ParamType[float]):
             number = float(text if unit is None else text[:-1])
         except ValueError:
             number = math.nan
+        number *= 60.0 if unit is None else unit
         if not 0 <= number < math.inf:
             self.fail(f"{text[:40]!r} is no time: give minutes (5), or a unit (30s, 10m, 2h).", param, ctx)
-        return number * (60.0 if unit is None else unit)
+        return number
 
 
 def print_json(value: Any, *, line: bool = False) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+
+from hvdsweep.errors import UserError
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -59,6 +62,21 @@ class Gpu:
 
 QUERIES = ("index,uuid,name,memory.total,driver_version,compute_cap", "index,uuid,name,memory.total")
 """What nvidia-smi is asked for; the second where its version does not know the first."""
+
+
+LEAST_FILES = 64
+"""Open files that a supervisor and a rank need at least, with TensorFlow and SQLite."""
+
+
+def allow_files() -> None:
+    """Raise this process's limit of open files, which gangs inherit, as far as it needs. UserError where that is not allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < LEAST_FILES <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST_FILES, hard))
+    elif soft < LEAST_FILES:
+        raise UserError(
+            f"The limit of open files is {hard}; training needs at least {LEAST_FILES}. Raise it: `ulimit -n 1024`."
+        )
 
 
 def gpus(environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:

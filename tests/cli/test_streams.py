@@ -167,3 +167,12 @@ def test_numbers_beyond_64_bits_are_refused(arguments, number, tmp_path):
     ended = run([*arguments, number], tmp_path)
     assert ended.code == 2, ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e400", "-1", "1e308h"])
+@pytest.mark.parametrize("option", ["--hang-timeout", "--start-timeout", "--checkpoint-every"])
+def test_times_that_no_clock_holds_are_refused(option, number, tmp_path):
+    """Not taken for one that never passes, or crash the supervisor later."""
+    ended = run(["launch", "mnist", option, number], tmp_path)
+    assert ended.code == 2, ended.err
+    assert option in ended.err

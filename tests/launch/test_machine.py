@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.launch.machine import Gpu, cores, gpus, memory, seen
+from hvdsweep.errors import UserError
+from hvdsweep.launch.machine import Gpu, allow_files, cores, gpus, memory, seen
 
 LISTING = "0, GPU-aaa1, NVIDIA H200, 143771\n1, GPU-bbb2, NVIDIA H200, 143771\n"
 
@@ -71,3 +72,17 @@ def test_no_gpus_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert gpus({}) == (Gpu("0", "Old", 11),)
     program.write_text("#!/bin/sh\nexit 9\n")
     assert gpus({}) == ()
+
+
+@pytest.mark.parametrize(("limits", "after"), [((16, 4096), 64), ((256, 4096), 256), ((16, 16), None)])
+def test_too_few_open_files_are_refused_or_mended(limits, after, monkeypatch) -> None:
+    """The limit is raised where that is allowed; else the launch says so before any rank fails of it."""
+    found = [limits]
+    monkeypatch.setattr("resource.getrlimit", lambda kind: found[-1])
+    monkeypatch.setattr("resource.setrlimit", lambda kind, new: found.append(new))
+    if after is None:
+        with pytest.raises(UserError, match=r"limit of open files is 16.*ulimit -n"):
+            allow_files()
+    else:
+        allow_files()
+        assert found[-1] == (after, 4096)
