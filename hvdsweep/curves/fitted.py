@@ -90,6 +90,11 @@ MISFIT, GAPS_FOR_MISFIT = 2.0, 5
 in twenty of right ones reaches it (benchmarks/coverage.py). Of fewer studies the trials' scatter is not known so well."""
 
 
+UNSEEN_SCATTER = 0.02
+"""Standard deviation of ln S that single trials have at least: training again with another seed moves the steps by more. Points
+that lie on a curve by chance say nothing else."""
+
+
 @dataclass(frozen=True)
 class Residual:
     """How far the best of a study's trials is from the curve, as variance of ln S."""
@@ -207,7 +212,7 @@ def _residual(found: _Choice, n: int, spread: Spread, kept: Bools) -> Residual:
 def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[float, int]:
     """(variance of ln S about the curve, its degrees of freedom): of the residuals, and of the trials of each study.
 
-    No less than the evaluation spacing makes.
+    No less than the evaluation spacing makes, nor, where no study shows how far its trials scatter, than UNSEEN_SCATTER.
     """
     variance, degrees = squares / own, float(own)
     if spread.gaps:
@@ -215,7 +220,8 @@ def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[floa
         worth = spread.gaps / 2
         variance = (squares + worth * _expected(spread, kept)) / (own + worth)
         degrees += worth
-    return max(variance, float(spread.coarseness[kept].mean())), int(degrees)
+    floor = 0.0 if spread.gaps else UNSEEN_SCATTER**2
+    return max(variance, floor, float(spread.coarseness[kept].mean())), int(degrees)
 
 
 def _expected(spread: Spread, kept: Bools) -> float:

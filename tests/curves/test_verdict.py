@@ -89,6 +89,74 @@ def test_wording(state):
     assert curve_json(found)["verdict"] == said
 
 
+THREE = "only 0 batch sizes reached the goal; a fit needs 3"
+JSON = {
+    # state: critical (batch size, interval, at least), maximum useful likewise, why there is no fit
+    "plain": ((17.7, [17.3, 19.2], False), (512, [512, 512], False), None),
+    "knee": ((42.5, [39.4, 46.8], False), (256, [256, 256], False), None),
+    "few trials": ((17.7, [13.4, 55.9], False), (512, [256, 512], False), None),
+    "still falling": ((17.6, [15.0, 23.8], False), (32, [32, None], True), None),
+    "straight": ((1024, [1024, None], True), (1024, [1024, None], True), None),
+    "flat": (
+        (4.8, [4.8, 4.86], False),
+        (4, [4, 4], False),
+        "steps do not fall with the batch size: there is no bend to fit",
+    ),
+    "too few batch sizes": (None, (8, None, True), "only 2 batch sizes reached the goal; a fit needs 3"),
+    "nothing yet": (None, None, THREE),
+    "not reached": (None, None, THREE),
+    "not reached, improving": (None, None, THREE),
+    "at the start": (None, (4, None, False), THREE),
+    "diverged": (None, None, THREE),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_json(state):
+    """What `curve --json` says in every state: null where nothing is known, a reason where there is no fit."""
+    found = curve_json(curve(oracle.table(STATES[state][0])))
+    critical, useful, reason = JSON[state]
+
+    def said(one):
+        def short(value):
+            return None if value is None else pytest.approx(value, rel=5e-3)
+
+        return one and (
+            short(one[0]),
+            one[1] and [short(end) for end in one[1]],
+            one[2],
+        )
+
+    for name, expected in (("critical", critical), ("max_useful", useful)):
+        one = found[name]
+        assert (one and (one["batch_size"], one["interval"], one["at_least"])) == said(expected)
+        # What is known only from below has no upper end.
+        assert not (one and one["at_least"] and one["interval"]) or one["interval"][1] is None
+    assert found["fit"].get("reason") == reason
+    assert (reason is None) == ("formula" in found["fit"])
+    assert all((point["interval"] is None) == (point["interval_of"] is None) for point in found["points"])
+
+
+def test_one_trial_has_no_interval():
+    """One trial per batch size says nothing of a repeated search: no interval, and the verdict doubts it."""
+    found = curve_json(curve(oracle.table(planted(trials=1))))
+    assert {point["interval"] for point in found["points"]} == {None}
+    assert "9 batch sizes (4 to 1,024) have too few successful trials" in found["verdict"]
+
+
+def test_points_exactly_on_a_curve_are_not_certain():
+    """Three single trials that lie on a hyperbola by chance do not give B_crit to four digits."""
+    steps = {size: round(100_000 * (1 + 4990 / size)) for size in (64, 1024, 16384)}
+    studies = [
+        Study(size, [Trial(0, [(least, 0.1)], steps=10**9)], train_steps=10**9)
+        for size, least in steps.items()
+    ]
+    b_crit = curve_json(curve(oracle.table(studies)))["fit"]["b_crit"]
+    assert b_crit["value"] == pytest.approx(4990, rel=1e-4)
+    assert b_crit["low"] < 4500
+    assert b_crit["high"] > 5500
+
+
 def test_censored_trials_are_mentioned():
     """Trials that were stopped early are a reason for doubt, by batch size."""
     studies = planted()
