@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 _MAGIC = b"SQLite format 3\0"
@@ -26,14 +27,24 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         return
     # Of a link, the file that it leads to is written, as by any other program.
     place = Path(os.path.realpath(path))
-    partial = place.with_name(f".{place.name[:200]}.{os.getpid()}.partial")
-    try:
+    with replaced(place) as partial:
         partial.write_bytes(content)
         if place.exists():
             if not os.access(place, os.W_OK):
                 raise PermissionError(13, os.strerror(13), str(place))
             os.chmod(partial, place.stat().st_mode & 0o7777)
-        os.replace(partial, place)
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; the file gets `path`'s name when the block ends well, and is removed when it does not.
+
+    Hosts and processes may do the same at once: each writes a file of its own.
+    """
+    partial = path.with_name(f".{path.name[:200]}.{os.uname().nodename[:30]}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()

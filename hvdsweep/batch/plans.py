@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
 from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.replacing import replaced
 from hvdsweep.store.connection import connect
 from hvdsweep.store.plan_types import Plan
 from hvdsweep.store.plans import save_plan
@@ -25,9 +25,5 @@ def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
             for plan in plans:
                 save_plan(conn, plan)
             conn.execute("PRAGMA journal_mode = delete").fetchall()
-        partial = folder.plan.with_name(f".plan.{os.uname().nodename}.{os.getpid()}")
-        try:
+        with replaced(folder.plan) as partial:
             partial.write_bytes(made.read_bytes())
-            os.replace(partial, folder.plan)
-        finally:
-            partial.unlink(missing_ok=True)

@@ -11,13 +11,13 @@ import contextlib
 import errno
 import fcntl
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hvdsweep.replacing import write_whole
 from hvdsweep.training.rank import take_gpu
 
 SMALL = 1_000
@@ -58,9 +58,7 @@ def main() -> int:
     if options.locks is not None:
         result["locks"] = _locks(hvd, tf, options.locks, rank)
     if rank == 0:
-        temporary = options.out.with_suffix(".tmp")
-        temporary.write_text(json.dumps(result), encoding="utf-8")
-        os.replace(temporary, options.out)
+        write_whole(options.out, json.dumps(result).encode())
     hvd.shutdown()
     return 0 if result["sum_is_right"] else 1
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.errors import UserError
+from hvdsweep.replacing import write_whole
 
 TWICE_WITHIN = 20.0
 """Seconds up to which a data set is loaded a second time, to see that it is the same."""
@@ -56,9 +57,7 @@ def main(argv: list[str]) -> int:
     # User code that reads a command line (argparse at import) must not read ours; ranks do the same.
     del sys.argv[1:]
     found = prove(job)
-    temporary = out.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    os.replace(temporary, out)
+    write_whole(out, json.dumps(asdict(found)).encode())
     return 0
 
 
