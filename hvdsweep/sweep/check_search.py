@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hvdsweep.sweep.findings import Findings
 from hvdsweep.sweep.messages import Location, shown
 from hvdsweep.sweep.metaparameters import (
+    DECAY_METAPARAMETERS,
     DOMAINS,
     METAPARAMETERS,
     ChoiceRange,
@@ -15,7 +16,7 @@ from hvdsweep.sweep.metaparameters import (
     IntegerRange,
     ScaledRange,
 )
-from hvdsweep.sweep.resolve import DECAY_METAPARAMETERS, given, steps_for
+from hvdsweep.sweep.resolve import given, steps_for
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo

@@ -51,6 +51,8 @@ class Table(BaseModel):
     )
     ONE_OF: ClassVar[tuple[str, ...]] = ()
     """Keys of which a table gives one."""
+    SINGLE: ClassVar[dict[str, str]] = {}
+    """Key -> the list of which it gives the only entry."""
 
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
@@ -168,11 +170,15 @@ class Metaparameters(Table):
     `sgd`."""
     end_learning_rate_factor: Annotated[
         Metaparameter | None, Domain(0, low_included=False, high=1, high_included=True)
-    ] = Field(default=None, examples=[{"scale": "log", "min": 1e-4, "max": 0.1}, 0.01])
+    ] = Field(title="decays to", default=None, examples=[{"scale": "log", "min": 1e-4, "max": 0.1}, 0.01])
     """The decayed learning rate as a share of the initial one, in (0, 1]. Only with `schedule = "linear"`,
     where it is searched on a log scale from 1e-4 to 0.1 if this key is left out."""
     learning_rate_decay_steps: Annotated[Metaparameter | None, Domain(1, low_included=True, whole=True)] = (
-        Field(default=None, examples=[{"scale": "integer", "min": 1000, "max": 2000}, 1500])
+        Field(
+            title="within steps",
+            default=None,
+            examples=[{"scale": "integer", "min": 1000, "max": 2000}, 1500],
+        )
     )
     """Steps until the learning rate is decayed, a whole number of at least 1. Only with `schedule =
     "linear"`, where it is searched from half the budget's steps to all of them if this key is left out."""
@@ -197,6 +203,9 @@ class Metaparameters(Table):
 
 METAPARAMETERS = tuple(Metaparameters.model_fields)
 """Names of all metaparameters, in the order the file's reference lists them."""
+
+DECAY_METAPARAMETERS = ("end_learning_rate_factor", "learning_rate_decay_steps")
+"""What only the linear schedule reads."""
 
 DOMAINS = {
     name: next(entry for entry in about.metadata if isinstance(entry, Domain))

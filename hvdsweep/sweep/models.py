@@ -3,7 +3,7 @@ keys: `checks`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -109,12 +109,14 @@ class Evaluation(Table):
 
     ONE_OF = ("every", "count")
 
-    every: int | None = Field(default=None, ge=1, examples=[20])
+    every: int | None = Field(title="steps apart", default=None, ge=1, examples=[20])
     """Steps between measurements. Not together with `count`."""
-    count: int | None = Field(default=None, ge=1, examples=[100])
+    count: int | None = Field(title="times", default=None, ge=1, examples=[100])
     """Measurements spread over the budget (at most this many, at even distances). Not together with `every`.
     Default: 100."""
-    splits: list[SplitName] = Field(default=["val"], min_length=1, examples=[["val", "test"]])
+    splits: list[SplitName] = Field(
+        title="measured on", default=["val"], min_length=1, examples=[["val", "test"]]
+    )
     """Parts of the data set to measure, each in full."""
     at_start: bool = True
     """Measure the initial weights too, as step 0."""
@@ -175,13 +177,15 @@ class Sweep(Table):
     """A sweep: one or more workloads (data set, model, training algorithm), each trained at several batch
     sizes with its metaparameters tuned at each of them."""
 
+    SINGLE: ClassVar[dict[str, str]] = {"algorithm": "algorithms"}
+
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, examples=["digits"])
     """Name to list the sweep under, at most 100 characters. Default: the file's name."""
     description: str | None = Field(
         default=None, examples=["How far data parallelism pays on handwritten digits"]
     )
     """A note for people."""
-    dataset: str = Field(min_length=1, examples=["digits"])
+    dataset: str = Field(title="data set", min_length=1, examples=["digits"])
     """A built-in data set (`hvdsweep workloads` lists them), or `module:function` of your own beside this
     file."""
     dataset_options: dict[str, Any] = Field(default={}, examples=[{}])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.search import Choice, Dimension, Fixed, Range, Space
 from hvdsweep.store.schema import naturally_maximised
 from hvdsweep.sweep.metaparameters import (
+    DECAY_METAPARAMETERS,
     METAPARAMETERS,
     ChoiceRange,
     IntegerRange,
@@ -19,9 +20,6 @@ from hvdsweep.sweep.trial_counts import DEFAULT, TrialsUntil
 
 if TYPE_CHECKING:
     from workloads.catalogue import DatasetInfo
-
-DECAY_METAPARAMETERS = ("end_learning_rate_factor", "learning_rate_decay_steps")
-"""What only the linear schedule reads."""
 
 
 def dataset_info(sweep: Sweep) -> DatasetInfo | None:

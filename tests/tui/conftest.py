@@ -25,6 +25,7 @@ from hvdsweep.opening import open_store
 from tests.tui.curve_store import curve_store
 from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
+from tui.launching import Launched
 from tui.screens import PLACES
 from tui.selection import Selection
 from tui.snapshot import Snapshot
@@ -135,6 +136,34 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(trained: Path) -> FakeSource:
     """A source over the small store."""
     return FakeSource(snapshot_of(trained), trained)
+
+
+@pytest.fixture
+def empty() -> FakeSource:
+    """No database yet."""
+    return FakeSource(Trouble("No database yet", "there is none", gone=True))
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compose checks texts without a pause, on a machine with two cores; files go to a directory of the test's own."""
+    monkeypatch.setattr("tui.screens.compose.ComposeScreen.REST", 0.0)
+    monkeypatch.setattr("hvdsweep.launch.machine.cores", lambda: 2)
+    monkeypatch.setattr("hvdsweep.launch.machine.gpus", lambda: ())
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments of every launch, which is not made."""
+    calls: list[list[str]] = []
+
+    def spawn(db: Path, arguments: list[str], ended: Any = None) -> Launched:
+        calls.append(list(arguments))
+        return Launched(4711, db.with_name("launch.log"))
+
+    monkeypatch.setattr("tui.launching.spawn_launch", spawn)
+    return calls
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from hvdsweep.charts import render
 from hvdsweep.errors import RunFailed, UserError
@@ -19,9 +21,10 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.plan_summary import summarize
 from hvdsweep.store import connect, save_plan
-from hvdsweep.sweep import Overrides, check_text, load_sweep
+from hvdsweep.sweep import Overrides, check_text, load_sweep, metaparameters, models
 from hvdsweep.sweep.write import toml_value
 from tui.composing import offers, outlook, start, words
+from tui.composing.fields import FieldSpec, sections
 from tui.composing.files import write
 from tui.composing.kept import MOST, Shelf
 from tui.composing.outlook import Inquiry, look
@@ -394,7 +397,9 @@ def test_ranks_that_are_none(np, gangs):
     found = look(inquiry(TEMPLATE, np, gangs))
     assert found.plan is not None
     assert not found.sound
-    assert "whole numbers" in found.unplanned
+    assert all("is not a whole number from 1 to 4,096" in problem.text for problem in found.problems)
+    assert {problem.key for problem in found.problems} <= {"np", "gangs"}
+    assert found.problems
 
 
 def test_a_plan_that_nobody_means_is_not_laid_out():
@@ -421,15 +426,51 @@ def test_every_shipped_file_has_an_outlook_and_points(file):
     assert render(chart, 60, 12).text()
 
 
-def test_every_key_of_a_field_has_its_guide():
-    """Each field of the form is in the reference of the sweep file."""
-    from tui.widgets.form import MEANINGS, METAPARAMETERS
+def specs_by_key() -> dict[str, FieldSpec]:
+    """Key -> the field that shows it."""
+    return {key: spec for _, specs in sections() for spec in specs for key in spec.keys}
 
-    known = outlook.guides()
-    for key in ("dataset", "goal.metric", "studies.batch_sizes", "training.micro_batch", "evaluation.splits"):
-        assert known[key].meaning
-    assert {f"search.{name}" for name, _, _ in METAPARAMETERS} <= set(known)
-    assert not set(MEANINGS) & set(known)
+
+def test_every_key_of_the_file_is_a_field():
+    """Each key of each table has a field, with what the reference says of it; entries of lists of tables are in a note."""
+    found = specs_by_key()
+    for table, model in models.TABLES.items():
+        for key in model.model_fields:
+            name = f"{table}.{key}" if table else key
+            if table in ("budget.override", "search.override", "search.points"):
+                assert found[table].kind == "note"
+            elif name not in models.TABLES or name in found:
+                assert found[name].meaning, name
+                assert found[name].hint or found[name].kind in ("options", "note", "name"), name
+    assert not {"np", "gangs", "slots"} & set(models.KEYS[""])
+
+
+def test_a_key_that_is_declared_is_a_field(monkeypatch):
+    """A new key, a new algorithm and a new metaparameter come into the form by their declaration alone."""
+
+    class Space(models.Search):
+        warmup: Annotated[
+            metaparameters.Metaparameter | None, metaparameters.Domain(0, low_included=True)
+        ] = Field(default=None, examples=[{"scale": "log", "min": 0.1, "max": 1.0}, 0.5])
+        """Warms up."""
+
+    class Train(models.Training):
+        clip: float | None = Field(default=None, gt=0, examples=[1.0])
+        """Clips."""
+        how: list[Literal["one", "two"]] = Field(default=["one"], title="in which way")
+        """How."""
+
+    monkeypatch.setattr(models, "TABLES", models.TABLES | {"search": Space, "training": Train})
+    found = specs_by_key()
+    assert (found["search.warmup"].kind, found["search.warmup"].meaning) == ("space", "Warms up.")
+    assert (found["training.clip"].kind, found["training.clip"].hint) == ("number", "e.g. 1.0")
+    how = found["training.how"]
+    assert (how.label, how.kind, list(how.choices), how.default) == (
+        "in which way",
+        "ticks",
+        ["one", "two"],
+        "one",
+    )
 
 
 def test_the_screen_opens_without_pydantic_and_scipy():

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tui.composing.start import Start
-from tui.composing.toml_text import CannotEdit, Change, edited, parsed
+from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed
+
+LAUNCH = ("np", "gangs", "slots")
+"""What a launch is asked for besides; no part of the text."""
 
 NEED_MOMENTUM = ("momentum", "nesterov_momentum")
 
@@ -37,6 +40,11 @@ class Draft:
         self._read()
 
     @property
+    def shown(self) -> dict[str, Any]:
+        """All that the form shows: the tables, as far as they can be read, and what a launch is asked for."""
+        return {**(self.tables or {}), **{name: getattr(self, name) for name in LAUNCH}}
+
+    @property
     def changed(self) -> bool:
         """Whether something would be lost with it."""
         return self.text != self.saved
@@ -57,6 +65,10 @@ class Draft:
 
         Typing in one field begins anew from the text it found, so that a comment behind a value outlives a moment without it.
         """
+        if field in LAUNCH:
+            value = changes[0].value
+            setattr(self, field, "" if value is REMOVED else str(value))
+            return True
         if self.tables is None:
             return False
         # Here, not above: the first screen needs no pydantic.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.composing.toml_text import parsed, value_at
-from tui.composing.words import AUTO, ranks_of
+from tui.composing.words import AUTO, MAXIMUM, is_ranks, ranks_of
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
@@ -95,6 +95,7 @@ def look(inquiry: Inquiry) -> Outlook:
         Remark(key, _sentence(text, key))
         for text, key in zip(checked.problems, checked.locations, strict=True)
     )
+    ranks = tuple(_ranks(inquiry))
     warnings = tuple(
         Remark(key, _sentence(text, key))
         for text, key in zip(checked.warnings, checked.doubtful, strict=True)
@@ -102,13 +103,13 @@ def look(inquiry: Inquiry) -> Outlook:
     facts = _facts(inquiry.text)
     if checked.loaded is None:
         place = _place(problems, inquiry.text)
-        return Outlook(inquiry, problems, warnings, place, facts=facts)
+        return Outlook(inquiry, (*problems, *ranks), warnings, place, facts=facts)
     loaded = checked.loaded
     plan = make_plan(loaded)
-    summary, unplanned = _summary(plan, inquiry)
+    summary, unplanned = (None, "") if ranks else _summary(plan, inquiry)
     facts |= _resolved(plan)
     most = str(max(study.max_trials for study in plan.studies))
-    return Outlook(inquiry, (), warnings, None, loaded.name, most, plan, summary, unplanned, facts)
+    return Outlook(inquiry, ranks, warnings, None, loaded.name, most, plan, summary, unplanned, facts)
 
 
 def _sentence(text: str, key: str) -> str:
@@ -126,31 +127,29 @@ def _place(problems: Iterable[Remark], text: str) -> tuple[int, int] | None:
     return len(lines), len(lines[-1]) + 1
 
 
+def _ranks(inquiry: Inquiry) -> list[Remark]:
+    """What is wrong with what a launch is asked for."""
+    asked = {"np": inquiry.np, "gangs": inquiry.gangs, "slots": inquiry.slots}
+    return [
+        Remark(key, f"{text.strip() or 'nothing'} is not a whole number from 1 to {MAXIMUM:,}{and_not}")
+        for key, text in asked.items()
+        if not is_ranks(key, text)
+        for and_not in [", and not auto" if key == "np" else ""]
+    ]
+
+
 def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
+    from hvdsweep.launch.machine import cores, gpus
     from hvdsweep.plan_summary import summarize, summarize_auto
 
     auto = inquiry.np.strip() == AUTO
-    slots = _slots(inquiry.slots)
-    if auto and slots is None:
-        return None, "Ranks at once are a whole number, or nothing for all there are."
-    np, gangs = ranks_of(inquiry.np), ranks_of(inquiry.gangs)
-    if auto:
-        np, gangs = slots, 1
-    if np is None or gangs is None:
-        return None, "Ranks per trial and trials side by side are whole numbers."
+    np = ranks_of(inquiry.slots) or len(gpus()) or cores() if auto else ranks_of(inquiry.np) or 1
     passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
     if passes > MOST_PASSES:
         return None, "Its steps fall into too many passes to be laid out: raise the micro-batch."
     if auto:
         return summarize_auto(plan, np, None, inquiry.speeds), ""
-    return summarize(plan, np, gangs, inquiry.speeds), ""
-
-
-def _slots(text: str) -> int | None:
-    """The slots of `--np auto`: those typed, else all of this machine; None for what is no number."""
-    from hvdsweep.launch.machine import cores, gpus
-
-    return ranks_of(text) if text.strip() else len(gpus()) or cores()
+    return summarize(plan, np, ranks_of(inquiry.gangs) or 1, inquiry.speeds), ""
 
 
 def _facts(text: str) -> dict[str, str]:
@@ -253,39 +252,3 @@ def _axis(study: StudyPlan, name: str, points: list[dict[str, float]]) -> tuple[
     positive = all(value > 0 for value in values)
     log = scale == "log" or getattr(dimension, "log", False) or name == "learning_rate"
     return Axis("log10" if log and positive else "linear", title=name.replace("_", " ")), values
-
-
-@dataclass(frozen=True)
-class Guide:
-    """What the reference of the sweep file says of a key."""
-
-    meaning: str
-    default: str
-    example: str
-
-
-def guides() -> dict[str, Guide]:
-    """Every key of the sweep file (`studies.trials`) -> its guide."""
-    from hvdsweep.sweep.models import TABLES
-    from hvdsweep.sweep.write import toml_value
-
-    found: dict[str, Guide] = {}
-    for table, model in TABLES.items():
-        for key, about in model.model_fields.items():
-            default, example = "", ""
-            if not about.is_required() and about.default not in (None, [], {}):
-                default = _plain(about.default, toml_value)
-            if about.examples:
-                example = _plain(about.examples[0], toml_value)
-            meaning = " ".join((about.description or "").split()).replace("`", "")
-            found[f"{table}.{key}" if table else key] = Guide(meaning, default, example)
-    return found
-
-
-def _plain(value: Any, write: Any) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return str(write(value)).strip("[]")
-    except (ValueError, TypeError):
-        return ""

@@ -6,12 +6,13 @@ the sweep file says what is wrong with it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from hvdsweep.sweep.write import toml_value
-from tui.composing.toml_text import REMOVED, Literal
+from tui.composing.toml_text import REMOVED, Literal, parsed
 
 _WHOLE = re.compile(r"[+-]?[0-9](_?[0-9])*")
 _DECIMAL = re.compile(r"[+-]?([0-9](_?[0-9])*)?(\.([0-9](_?[0-9])*)?)?([eE][+-]?[0-9]+)?")
@@ -63,6 +64,9 @@ def value_of(kind: str, text: str) -> Any:
         return REMOVED
     if kind == "text":
         return text
+    if kind == "any" and stripped.startswith("{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return parsed(f"it = {stripped}")["it"]
     if kind == "name":
         return stripped
     if kind == "number":

@@ -152,11 +152,13 @@ class SaveDialog(Window[Target]):
     }}
     """
 
-    def __init__(self, path: Path, *, own: Path | None, launch: str, mistakes: int) -> None:
-        """`own`: the file that holds an earlier state of this very text. `launch`: what follows, in words; "" nothing."""
+    def __init__(self, path: Path, *, own: Path | None, what: str, launch: bool, mistakes: int) -> None:
+        """`own`: the file that holds an earlier state of this very text. `what`: what is saved and begun, in words. `launch`:
+        whether it is launched, too."""
         super().__init__()
         self._path = path
         self._own = own
+        self._what = what
         self._launch = launch
         self._mistakes = mistakes
         self._warned: Path | None = None
@@ -215,9 +217,8 @@ class SaveDialog(Window[Target]):
         elif foreign:
             said = f"{path} is there already, and holds something else. It would be replaced."
         else:
-            said = f"{path}{' is written anew' if there else ''}"
-            if self._launch:
-                said += f"\n{self._launch}"
+            said = f"{path}{' is replaced by this text' if there else ''}"
+            said += f"\n{self._what}" if self._what else ""
         if self._mistakes and not problem:
             said += f"\nStill with {self._mistakes} mistake{'s' if self._mistakes > 1 else ''}: it can be saved, not launched."
         line.update(said)

@@ -31,6 +31,9 @@ STUDIES = (
     Column("measurements", "measured", 8, right=True),
 )
 
+SHOWN = 6
+"""Mistakes that are listed at most."""
+
 
 class OutlookView(Vertical):
     """Follows `Outlook`s; the row with the cursor says whose points are drawn."""
@@ -86,7 +89,8 @@ class OutlookView(Vertical):
                 said = "The text is not TOML"
             if table.total:
                 said += "; this is the plan before" if wrong else " This is the plan before."
-            self.query_one("#totals", Static).update(Content.styled(said, "$error"))
+            mistakes = [f"{one.key}: {one.text}" if one.key else one.text for one in outlook.problems[:SHOWN]]
+            self.query_one("#totals", Static).update(Content.styled("\n".join((said, *mistakes)), "$error"))
             self.query_one("#advice", Static).update("")
             return
         self.query_one("#totals", Static).update(_totals(summary, outlook))

@@ -1,0 +1,264 @@
+"""The rows of the form, made from the sweep file's models: a key that is declared there is a field here.
+
+A field's label is its key, or the `title` of its declaration; its meaning, its default and its example are those of the file's
+reference; what it is comes from its type. Options of a model or a data set are declared by these.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from tui.composing.words import words_of
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from hvdsweep.sweep.metaparameters import Table
+
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+"""Names of options that are offered as fields; others are left to the text."""
+
+WORDS_OF_FLAGS = {"no": False, "yes": True}
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One row, before it is one."""
+
+    key: str
+    """`studies.trials`."""
+    label: str
+    kind: str
+    """What is typed: a kind of `words.value_of`. Or what is chosen: `choice`, `ticks`, `amount` (a number and what it counts),
+    `space` (a metaparameter); `note` is left to the text, `options` stands for the fields of a model or a data set."""
+    choices: Mapping[str, Any] | None = None
+    """Word -> value; of an amount word -> key."""
+    default: str = ""
+    """What an empty field comes to, or the word that is chosen where the key is not there."""
+    example: Any = None
+    meaning: str = ""
+    single: str = ""
+    """A key that gives the only entry of this list."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys whose mistakes belong to it."""
+        units = self.choices.values() if self.kind == "amount" and self.choices else ()
+        return (self.key, *(f"{self.key}.{unit}" for unit in units), *([self.single] if self.single else []))
+
+    @property
+    def hint(self) -> str:
+        """What an empty field shows."""
+        return self.default or (f"e.g. {_shown(self.example)}" if self.example not in (None, [], {}) else "")
+
+
+LAUNCH = (
+    FieldSpec(
+        "np",
+        "ranks per trial",
+        "name",
+        default="auto",
+        meaning="Horovod ranks of one trial (--np): each takes its share of every batch, and their gradients are averaged. "
+        "auto: as many for each batch size as finish the sweep soonest.",
+    ),
+    FieldSpec(
+        "gangs",
+        "side by side",
+        "name",
+        default="1",
+        meaning="Trials trained at the same time (--gangs), each by its own ranks; nothing is averaged between them. Not with "
+        "auto.",
+    ),
+    FieldSpec(
+        "slots",
+        "ranks at once",
+        "name",
+        default="all",
+        meaning="How many ranks may train at the same time under auto (--slots); empty: all GPUs of this machine, else all "
+        "cores.",
+    ),
+)
+"""What a launch is asked for besides the sweep; no part of the file."""
+
+
+def sections() -> list[tuple[str, list[FieldSpec]]]:
+    """Heading -> its fields, in the order in which one thinks of them."""
+    from hvdsweep.sweep.models import TABLES
+
+    top = _fields("", TABLES[""])
+    notes = [field for field in top if field.kind == "text"]
+    found = [("Workload", [field for field in top if field not in notes])]
+    found += [(name.capitalize(), _fields(name, TABLES[name])) for name in TABLES if name and "." not in name]
+    return [*found, ("Launch", list(LAUNCH)), ("About", notes)]
+
+
+def _fields(table: str, model: type[Table]) -> list[FieldSpec]:
+    """The fields of a table of the file."""
+    from hvdsweep.sweep.models import TABLES
+
+    lists = {key: single for single, key in model.SINGLE.items()}
+    found = []
+    for key, about in model.model_fields.items():
+        name = f"{table}.{key}" if table else key
+        if key in model.ONE_OF:
+            if key == model.ONE_OF[0]:
+                units = {model.model_fields[unit].title or unit: unit for unit in model.ONE_OF}
+                meaning = _plain(model.__doc__)
+                found.append(FieldSpec(table, table, "amount", units, next(iter(units)), meaning=meaning))
+        elif key not in model.SINGLE and (table or name not in TABLES):
+            found.append(_field(name, about, lists.get(key, "")))
+    return found
+
+
+def _field(name: str, about: FieldInfo, single: str) -> FieldSpec:
+    kind, choices = _kind(about)
+    example = about.examples if kind == "space" else (about.examples or [None])[0]
+    default = ""
+    if kind == "choice" and choices is not None:
+        default = next((word for word, value in choices.items() if value == about.default), "default")
+    elif kind == "ticks":
+        default = ", ".join(about.default)
+    elif not about.is_required():
+        default = _shown(about.default)
+    label = about.title or name.rpartition(".")[2].replace("_", " ")
+    if default == "default" and choices is not None:
+        choices = {"default": None} | choices
+    return FieldSpec(name, label, kind, choices, default, example, _plain(about.description), single)
+
+
+def _kind(about: FieldInfo) -> tuple[str, dict[str, Any] | None]:
+    """What kind of a field takes values of this type, and the words that it offers."""
+    from pydantic import BaseModel
+
+    from hvdsweep.sweep.metaparameters import Domain
+
+    if any(isinstance(entry, Domain) for entry in about.metadata):
+        return "space", None
+    told = _bare(about.annotation)
+    origin, inner = get_origin(told), get_args(told)
+    if told is bool:
+        return "choice", dict(WORDS_OF_FLAGS)
+    if origin is Literal:
+        return "choice", {str(word): word for word in inner}
+    if origin is list:
+        entry = _bare(inner[0])
+        if get_origin(entry) is Literal:
+            return "ticks", {str(word): word for word in get_args(entry)}
+        return ("note" if isinstance(entry, type) and issubclass(entry, BaseModel) else "sizes"), None
+    if origin is dict:
+        return "options", None
+    if told is str:
+        return ("name" if about.is_required() else "text"), None
+    return ("number" if told in (int, float) else "any"), None
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without None and without what is annotated."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [entry for entry in get_args(annotation) if entry is not type(None)]
+        return _bare(others[0]) if len(others) == 1 else annotation
+    return annotation
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("`", "")
+
+
+def _shown(value: Any) -> str:
+    return "" if value in (None, [], {}) else words_of(value)
+
+
+def option_fields(table: str, tables: Mapping[str, Any]) -> list[FieldSpec]:
+    """The fields of `model_options` or `dataset_options`: all that the model or data set takes, and all that the text gives."""
+    from workloads import architectures, catalogue
+
+    owner, given = str(tables.get(table.removesuffix("_options"), "")), tables.get(table)
+    found: list[FieldSpec] = []
+    if table == "dataset_options":
+        found = [_option(table, name, "number", "") for name in catalogue.dataset_option_names(owner)]
+    else:
+        try:
+            options = architectures.find(owner).options
+        except KeyError:
+            options = {}
+        found = [_option(table, name, one.kind, words_of(one.default)) for name, one in options.items()]
+    known = {field.key for field in found}
+    others = [name for name in given if PLAIN.fullmatch(name)] if isinstance(given, Mapping) else []
+    return found + [_option(table, name, "any", "") for name in others if f"{table}.{name}" not in known]
+
+
+def _option(table: str, name: str, kind: str, default: str) -> FieldSpec:
+    choices: dict[str, Any] | None = None
+    if kind == "flag":
+        kind, choices = "choice", {"true": True, "false": False}
+    elif "|" in kind:
+        kind, choices = "choice", {word: word for word in kind.split("|")}
+    else:
+        kind = {"count": "number", "counts": "numbers", "rate": "number"}.get(kind, kind)
+    return FieldSpec(f"{table}.{name}", f"  {name.replace('_', ' ')}", kind, choices, default)
+
+
+# What a field with a list offers: (value, what it is).
+
+
+def choices_of(key: str, tables: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """The list of a field; None where it has none."""
+    from workloads import catalogue
+
+    if key == "dataset":
+        return [
+            (name, f"{catalogue.dataset_info(name).train:,} examples") for name in catalogue.dataset_names()
+        ]
+    if key == "model":
+        return _models(tables)
+    return _metrics(tables) if key == "goal.metric" else None
+
+
+def _models(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Models, those that fit the data set first."""
+    from workloads import architectures, catalogue
+
+    info = _dataset(tables)
+    found: list[tuple[bool, str, str]] = []
+    for name in catalogue.model_names():
+        example = "fc_128" if name == architectures.FC.name else name
+        fits = info is None or catalogue.check_model(example, {}, info) is None
+        about = "any widths: fc_128, fc_1024_1024" if example != name else ""
+        if info is not None and fits:
+            about = f"{catalogue.parameter_count(example, info):,} weights{' · ' if about else ''}{about}"
+        elif not fits:
+            about = f"does not go with {tables.get('dataset')}"
+        found.append((not fits, example, about))
+    return [(name, about) for _, name, about in sorted(found, key=lambda entry: entry[0])]
+
+
+def _metrics(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The metrics of the data set on the splits that are measured, then on the others."""
+    from workloads import catalogue
+
+    info, evaluation = _dataset(tables), tables.get("evaluation")
+    names = info.metrics if info is not None else dict.fromkeys(sum(catalogue.METRICS.values(), ()))
+    measured = evaluation.get("splits") if isinstance(evaluation, Mapping) else None
+    measured = measured if isinstance(measured, list) else ["val"]
+    splits = sorted(("val", "test", "train"), key=lambda split: split not in measured)
+    return [
+        (f"{split}/{name}", "" if split in measured else f"{split} is not measured yet")
+        for split in splits
+        for name in reversed(list(names))
+    ]
+
+
+def _dataset(tables: Mapping[str, Any]) -> Any:
+    """What is known of the data set; None for the user's own."""
+    from workloads import catalogue
+
+    try:
+        return catalogue.dataset_info(str(tables.get("dataset")))
+    except (KeyError, ValueError):
+        return None

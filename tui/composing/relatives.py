@@ -1,0 +1,100 @@
+"""The sweeps of a store that a draft is related to: the one it would go on with, and those that came from files of its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvdsweep.words import counted
+
+if TYPE_CHECKING:
+    from hvdsweep.plan import Plan
+    from hvdsweep.step_time import Speed
+    from hvdsweep.store.store import Store
+
+MOST_TRIALS = 20_000
+"""Of larger plans nobody counts how many trials are finished elsewhere."""
+
+
+@dataclass(frozen=True)
+class Relatives:
+    """What the store knows of a draft that would be a new sweep."""
+
+    files: frozenset[Path] = frozenset()
+    """Files from which other sweeps were launched: they are not written over."""
+    words: str = ""
+    """Why it is a new sweep, and what becomes of the trials of the one before; "" where there is none."""
+
+    def free(self, own: Path | None, other: Path) -> Path:
+        """Where to save: the draft's own file, unless another sweep came from it; else `digits-2.toml`, which is no file yet."""
+        if own is not None and own not in self.files:
+            return own
+        path = first = own or other
+        number = 1
+        while path.exists() or path in self.files:
+            number += 1
+            path = first.with_name(f"{first.stem}-{number}{first.suffix}")
+        return path
+
+
+NOTHING_KNOWN = Relatives()
+
+
+def known(reader: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
+    """Measured speeds, and key of a sweep -> its id."""
+    return tuple(reader.throughput()), {sweep.key: sweep.id for sweep in reader.sweeps()}
+
+
+def relatives(plan: Plan | None, file: Path | None, name: str, reader: Store) -> Relatives:
+    """The relatives of a draft: `plan` is what it plans (None where it has mistakes), `file` where it is, `name` its name."""
+    from hvdsweep.identity import definition_diff
+
+    rows = reader.rows(
+        "SELECT id, name, key, file, definition FROM sweeps WHERE source = 'launch' ORDER BY id DESC"
+    )
+    others = [row for row in rows if plan is None or row[2] != plan.key]
+    mine = {row[3] for row in rows} - {row[3] for row in others}
+    files = frozenset(Path(row[3]) for row in others if row[3] and row[3] not in mine)
+    came = [row for row in others if row[3] and Path(row[3]) == file] or [
+        row for row in others if row[1] == name
+    ]
+    if plan is None or len(others) < len(rows) or not came:
+        return Relatives(files)
+    sweep, before, _, origin, written = came[0]
+    differ = definition_diff(json.loads(written), plan.definition)
+    words = [
+        f"Not sweep {sweep} ({Path(origin).name if origin else before}), since other values make other trials:"
+    ]
+    words += [f"  {line}" for line in differ[:5]]
+    words += [f"  and {counted(len(differ) - 5, 'other key')}"] if len(differ) > 5 else []
+    return Relatives(files, "\n".join([*words, _fate(reader, sweep, plan)]))
+
+
+def _fate(reader: Store, sweep: int, plan: Plan) -> str:
+    """What becomes of the trials of the sweep before."""
+    finished = "t.status IN ('COMPLETE', 'INFEASIBLE')"
+    trials = (
+        "SELECT t.key, " + finished + ", t.stop_reason FROM trials t JOIN studies s ON s.id = t.study_id "
+        "JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? AND (" + finished + " OR t.steps > 0)"
+    )
+    rows = reader.rows(trials, (sweep,))
+    done = sum(row[1] for row in rows)
+    partly = f" and {counted(len(rows) - done, 'partly trained one')}" if len(rows) > done else ""
+    stay = f"Its {counted(done, 'finished trial')}{partly} stay in the database"
+    asked = set(_keys(plan))
+    # A beaten trial leans on the other trials of its study: its result holds nowhere else.
+    shared = sum(bool(row[1]) and row[2] != "beaten" and row[0] in asked for row in rows)
+    if shared:
+        return f"{stay}; {shared} of them are the same here and are not trained again."
+    return f"{stay}; none of them is the same here." if done else f"{stay}."
+
+
+def _keys(plan: Plan) -> Iterator[str]:
+    """The keys of the trials that are planned."""
+    studies = list(plan.studies)
+    if sum(study.target_trials for study in studies) <= MOST_TRIALS:
+        for study in studies:
+            yield from (trial.key for trial in study.trial_range(0, study.target_trials))

@@ -1,0 +1,283 @@
+"""The panes of Compose: form, plan and TOML of one draft, all at once or one at a time. Form and text follow each other here."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Checkbox, Input, Static, TextArea
+
+from tui.composing.draft import Draft
+from tui.composing.outlook import Outlook
+from tui.composing.start import Start, template
+from tui.widgets.form import Form
+from tui.widgets.form_editor import TomlEditor
+from tui.widgets.form_outlook import OutlookView
+from tui.widgets.form_row import Choice, FormRow, LineRow
+from tui.widgets.tabline import TabLine
+
+PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}
+"""Where there is room for one of them only, tabs name them."""
+
+FREE = "↓ or tab goes to a field. There letters and digits are text; esc leaves it."
+"""What stands in place of a field's meaning while none has the keyboard."""
+
+
+class Composer(Vertical):
+    """Form at the left, plan and TOML at the right; where there is little room, one of them under tabs; buttons below."""
+
+    DEFAULT_CSS = """
+    Composer #tabs { display: none; }
+    Composer #panes { height: 1fr; }
+    Composer #form-pane { width: 61; height: 1fr; border-right: solid $border; }
+    Composer #kept { height: auto; padding: 0 1; background: $surface; color: $warning; display: none; }
+    Composer #kept.-said { display: block; }
+    Composer #kept.-said:hover { text-style: underline; }
+    Composer #guide { height: 3; padding: 0 1; color: $foreground-muted; background: $surface; }
+    Composer #others { width: 1fr; height: 1fr; }
+    Composer #plan-pane { height: 60%; }
+    Composer #toml-pane { height: 1fr; border-top: solid $border; border-title-color: $primary; border-title-style: bold; }
+    Composer #syntax { height: auto; padding: 0 1; background: $surface; color: $error; display: none; }
+    Composer #syntax.-said { display: block; }
+    Composer #bar { height: 1; background: $surface; }
+    Composer #standing { width: 1fr; padding: 0 1; height: 1; }
+    Composer #bar Button { margin: 0 0 0 1; min-width: 8; width: auto; padding: 0 1; }
+    Composer Form:disabled { opacity: 50%; }
+    .-very-wide Composer #others { layout: horizontal; }
+    .-very-wide Composer #plan-pane { height: 1fr; width: 1fr; }
+    .-very-wide Composer #toml-pane { height: 1fr; width: 1fr; border-top: none; border-left: solid $border; }
+    .-narrow Composer #tabs, .-tiny Composer #tabs { display: block; }
+    Composer.-single #form-pane, Composer.-single #plan-pane, Composer.-single #toml-pane {
+        display: none; width: 1fr; height: 1fr; border: none;
+    }
+    Composer.-single #others { layout: vertical; }
+    Composer.-single.-form #others { display: none; }
+    Composer.-single.-form #form-pane, Composer.-single.-plan #plan-pane, Composer.-single.-toml #toml-pane { display: block; }
+    .-low Composer #guide { display: none; }
+    .-tiny Composer #standing { display: none; }
+    """
+
+    class Changed(Message):
+        """The draft has changed."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, classes="-form")
+        self.draft = Draft(template())
+        self.form = Form(id="form")
+        self.editor = TomlEditor(id="toml")
+        self.full = False
+        """Whether one pane has the whole room though there is more."""
+        self._narrow = False
+        self._front = "form"
+        self._left: Widget | None = None
+        """The field that `esc` left."""
+        self._outlook: Outlook | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TabLine(list(PANES.items()), id="tabs")
+        with Horizontal(id="panes"):
+            with Vertical(id="form-pane"):
+                yield Static(id="kept", markup=False)
+                yield self.form
+                yield Static(id="guide")
+            with Vertical(id="others"):
+                yield OutlookView(id="plan-pane")
+                with Vertical(id="toml-pane"):
+                    yield self.editor
+                    yield Static(id="syntax", markup=False)
+        with Horizontal(id="bar"):
+            yield Static(id="standing")
+            yield Button("Start from", id="start", compact=True)
+            yield Button("Save", id="save", compact=True)
+            yield Button("Launch", id="launch", variant="primary", compact=True)
+
+    # Form and text
+
+    def begin(self, start: Start) -> None:
+        """Compose from here on. A text that is no TOML has no fields, and shows none of the sweep before."""
+        self.draft = Draft(start)
+        self.editor.begin(self.draft.text)
+        self.query_one(OutlookView).clear()
+        self._follow(always=True)
+        self.form.scroll_home(animate=False)
+
+    def take(self) -> None:
+        """Take into the draft what was typed and chosen, in the editor and in the form, and show it on the other side."""
+        changed = refused = False
+        if self.editor.text != self.draft.text:
+            self.draft.retype(self.editor.text)
+            changed = True
+        for row in list(self.form.rows):
+            if row.is_ahead:
+                changed = True
+                taken = self.draft.edit(*row.take())
+                refused = refused or not taken
+                if taken and row.key == "algorithms":
+                    self.draft.add_momentum()
+        if refused:
+            self.notify("The form cannot edit this notation; edit it in the TOML pane.", severity="warning")
+        if changed:
+            self.editor.follow(self.draft.text)
+            self._follow(always=refused)
+            self.post_message(self.Changed())
+
+    def _follow(self, *, always: bool = False) -> None:
+        """The form says what the text says; while that is no TOML it waits."""
+        readable = self.draft.tables is not None
+        self.form.disabled = not readable
+        if readable or always:
+            self.form.show(self.draft.shown, always=always)
+        self.entitle()
+
+    def entitle(self) -> None:
+        """Say where the text is, and whether it is there as it stands."""
+        draft = self.draft
+        where = "no file yet" if draft.file is None else draft.file.name
+        if draft.file is not None and draft.changed:
+            where += ", not saved"
+        self.query_one("#toml-pane").border_title = f"TOML · {where}"
+        self.query_one("#tabs", TabLine).note = where
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    @on(Checkbox.Changed)
+    @on(TextArea.Changed)
+    def _edited(self, event: Message) -> None:
+        event.stop()
+        self.take()
+
+    @on(FormRow.Focused)
+    def _row_focused(self, message: FormRow.Focused) -> None:
+        message.stop()
+        if self.draft.tables is not None:
+            message.row.follow(self.draft.shown)
+        self.say_guide()
+
+    # What the check says
+
+    def judge(self, outlook: Outlook) -> None:
+        """Show what the check says of the draft."""
+        self._outlook = outlook
+        self.form.mark(outlook.problems, outlook.warnings, outlook.facts)
+        self.say_guide()
+        for key, text in (("name", outlook.name), ("studies.max_trials", outlook.max_trials)):
+            row = self.form.row(key)
+            if isinstance(row, LineRow):
+                row.field.placeholder = text or row.spec.hint
+        self.editor.mark(
+            [problem.key for problem in outlook.problems],
+            [remark.key for remark in outlook.warnings],
+            outlook.place,
+        )
+        syntax = self.query_one("#syntax", Static)
+        said = outlook.problems[0].text if outlook.place is not None else ""
+        syntax.update(said)
+        syntax.set_class(bool(said), "-said")
+        self.query_one(OutlookView).show(outlook)
+
+    def say_guide(self) -> None:
+        """What is wrong with the field that has the keyboard, and what the reference says of it; else what is wrong elsewhere."""
+        row = self.form.current
+        wrong, doubtful, fact = ("\n".join(self.form.elsewhere), "", "") if row is None else row.sentences
+        typing = isinstance(self.screen.focused, Input | TextArea)
+        meaning = row.spec.meaning if row is not None else "" if typing or wrong else FREE
+        said = (
+            (wrong, "$error"),
+            (doubtful, "$warning"),
+            (fact, "$foreground"),
+            (meaning, "$foreground-muted"),
+        )
+        lines = [Content.styled(text, style) for text, style in said if text]
+        self.query_one("#guide", Static).update(Content("\n").join(lines))
+
+    # Panes
+
+    def on_resize(self) -> None:
+        self._narrow = self.screen.has_class("-narrow") or self.screen.has_class("-tiny")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.set_class(self._narrow or self.full, "-single")
+        for pane in PANES:
+            self.set_class(pane == self._front, f"-{pane}")
+        self.query_one("#tabs", TabLine).active = self._front
+
+    def bring(self, name: str) -> None:
+        """Put a pane in front, where one of them only is seen."""
+        self._front = name
+        self._arrange()
+
+    def open(self, name: str) -> None:
+        """The same, and give it the keyboard."""
+        self.bring(name)
+        if self.has_class("-single"):
+            # A pane that was away can have the keyboard once it is there.
+            self.call_after_refresh(self._enter, name)
+        else:
+            self._enter(name)
+
+    def _enter(self, name: str) -> None:
+        self.screen.set_focus(self._target(name))
+
+    def _target(self, name: str) -> Widget | None:
+        return {"toml": self.editor, "plan": self.query_one("#plan")}.get(name) or self.form.first()
+
+    @property
+    def pane(self) -> str:
+        """The pane with the keyboard, or the one in front."""
+        focused = self.screen.focused
+        ids = (
+            []
+            if focused is None
+            else [node.id for node in focused.ancestors_with_self if isinstance(node, Widget)]
+        )
+        return next((name for name in PANES if f"{name}-pane" in ids), self._front)
+
+    def next_pane(self) -> None:
+        """Open the next of form, plan and TOML."""
+        names = list(PANES)
+        self.open(names[(names.index(self.pane) + 1) % len(names)])
+
+    def fill(self, full: bool) -> None:
+        """Give the whole room to the pane with the keyboard, or take it back."""
+        self._front, self.full = self.pane, full
+        self._arrange()
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether there is room for more than one pane."""
+        return not self._narrow
+
+    @on(TabLine.Picked)
+    def _tab_picked(self, message: TabLine.Picked) -> None:
+        self.open(message.name)
+
+    # The keyboard's way
+
+    def left(self, field: Widget | None) -> None:
+        """The keyboard has left a field by `esc`."""
+        self._left = field
+
+    def enter_again(self) -> bool:
+        """Go to the field that was left, or to the first one, unless something has the keyboard."""
+        if self.screen.focused is not None:
+            return False
+        left, self._left = self._left, None
+        self.screen.set_focus(left if left is not None and left.focusable else self._target(self._front))
+        return True
+
+    def go_to_mistake(self) -> None:
+        """The keyboard goes to the first mistake."""
+        place = None if self._outlook is None else self._outlook.place
+        row = None if place is not None or self.draft.tables is None else self.form.first_wrong()
+        widget = None if row is None else row.first()
+        if widget is not None:
+            self.bring("form")
+            self.call_after_refresh(self.screen.set_focus, widget)
+            return
+        self.open("toml")
+        if place is not None:
+            self.editor.move_cursor((place[0] - 1, place[1] - 1))
