@@ -58,8 +58,10 @@ class Sweep:
     def __init__(self, folder: Path, text: str = SWEEP) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.file = folder / "killed.toml"
-        self.file.write_text(text)
+        self.files: list[Path] = []
+        if text:
+            self.files.append(folder / "killed.toml")
+            self.files[0].write_text(text)
         self.store = Store(folder / "sweep.db")
         self.process: subprocess.Popen[str] | None = None
 
@@ -70,7 +72,7 @@ class Sweep:
             "-c",
             code,
             "launch",
-            str(self.file),
+            *map(str, self.files),
             "--db",
             str(self.store.path),
             "--json",
