@@ -46,18 +46,18 @@ class Composer(Vertical):
     Composer #standing { width: 1fr; padding: 0 1; height: 1; }
     Composer #bar Button { margin: 0 0 0 1; min-width: 8; width: auto; padding: 0 1; }
     Composer Form:disabled { opacity: 50%; }
-    .-very-wide Composer #others { layout: horizontal; }
-    .-very-wide Composer #plan-pane { height: 1fr; width: 1fr; }
-    .-very-wide Composer #toml-pane { height: 1fr; width: 1fr; border-top: none; border-left: solid $border; }
-    .-narrow Composer #tabs, .-tiny Composer #tabs { display: block; }
+    Composer.-very-wide #others { layout: horizontal; }
+    Composer.-very-wide #plan-pane { height: 1fr; width: 1fr; }
+    Composer.-very-wide #toml-pane { height: 1fr; width: 1fr; border-top: none; border-left: solid $border; }
+    Composer.-narrow #tabs, Composer.-tiny #tabs { display: block; }
     Composer.-single #form-pane, Composer.-single #plan-pane, Composer.-single #toml-pane {
         display: none; width: 1fr; height: 1fr; border: none;
     }
     Composer.-single #others { layout: vertical; }
     Composer.-single.-form #others { display: none; }
     Composer.-single.-form #form-pane, Composer.-single.-plan #plan-pane, Composer.-single.-toml #toml-pane { display: block; }
-    .-low Composer #guide { display: none; }
-    .-tiny Composer #standing { display: none; }
+    Composer.-low #guide { display: none; }
+    Composer.-tiny #standing { display: none; }
     """
 
     class Changed(Message):
@@ -196,7 +196,9 @@ class Composer(Vertical):
     # Panes
 
     def on_resize(self) -> None:
-        self._narrow = self.screen.has_class("-narrow") or self.screen.has_class("-tiny")
+        for name in ("-very-wide", "-narrow", "-tiny", "-low"):
+            self.set_class(self.screen.has_class(name), name)
+        self._narrow = self.has_class("-narrow") or self.has_class("-tiny")
         self._arrange()
 
     def _arrange(self) -> None:
