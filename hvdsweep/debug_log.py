@@ -6,7 +6,6 @@ Modules log to `logging.getLogger(__name__)`. Nothing is printed unless HVDSWEEP
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import platform
 import sys
@@ -52,17 +51,6 @@ class _Stderr(logging.StreamHandler[Any]):
         return sys.stderr
 
 
-class _File(logging.handlers.RotatingFileHandler):
-    """A log that never stands in the way: what cannot be written (a full disk) is dropped."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        pass
-
-    def close(self) -> None:
-        with suppress(OSError):
-            super().close()
-
-
 def configure(level: str | None, file: Path | None = None) -> None:
     """Log from `level` on (one of LEVELS; None: nothing) to stderr, or to `file`; processes started from here do the same."""
     if level not in LEVELS:
@@ -102,9 +90,22 @@ def run_log_file(folder: Path) -> Path:
     return folder / f"run-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.log"
 
 
-def _opened(file: Path) -> _File:
+def _opened(file: Path) -> logging.Handler:
+    # Only here: sockets, queues and pickles come with it, which cost `--help` a fifth of its time.
+    from logging.handlers import RotatingFileHandler
+
+    class File(RotatingFileHandler):
+        """A log that never stands in the way: what cannot be written (a full disk) is dropped."""
+
+        def handleError(self, record: logging.LogRecord) -> None:
+            pass
+
+        def close(self) -> None:
+            with suppress(OSError):
+                super().close()
+
     file.parent.mkdir(parents=True, exist_ok=True)
-    return _File(file, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace")
+    return File(file, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace")
 
 
 def _add(handler: logging.Handler, level: int) -> None:
