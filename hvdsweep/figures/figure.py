@@ -20,7 +20,7 @@ STAR = "★"
 """Marks the best point of a panel."""
 
 MOST_WARNINGS = 6
-"""Of one panel, under a figure."""
+"""Under a figure."""
 
 CONTOUR = "grid"
 """Colour of reference lines that only lead the eye; text leaves them out."""
@@ -114,8 +114,21 @@ class Figure:
         notes = [
             f"{', '.join(subjects)}: {note}" if subjects else note for note, subjects in together.items()
         ]
-        shown = (panel.chart for panel in self.panels if not panel.empty)
-        return notes + list(dict.fromkeys(warning for chart in shown for warning in _few(chart.warnings)))
+        return notes + self._warnings()
+
+    def _warnings(self) -> list[str]:
+        """Those of the charts, with the panels' titles where not all share them; too many to be read are counted by panel."""
+        shown = [panel.chart for panel in self.panels if not panel.empty]
+        titles: dict[str, list[str]] = {}
+        for chart in shown:
+            for warning in dict.fromkeys(chart.warnings):
+                titles.setdefault(warning, []).append(chart.title)
+        if all(len(whose) == len(shown) for whose in titles.values()):
+            return _few(list(titles))
+        if len(titles) > MOST_WARNINGS:
+            counts = (f"{chart.title} {len(chart.warnings)}" for chart in shown if chart.warnings)
+            return [f"warnings: {', '.join(counts)}; `hvdsweep curve WORKLOAD` lists them"]
+        return [f"{', '.join(whose)}: {warning}" for warning, whose in titles.items()]
 
     def to_csv(self) -> str:
         """What `hvdsweep figure --csv` prints: a row for each point of each panel, the panel's title first."""

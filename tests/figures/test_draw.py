@@ -251,3 +251,19 @@ def test_a_picture_names_its_workloads_its_bands_and_bars_and_its_warnings() -> 
         assert words in picture, words
         assert words in text, words
     assert "a region with a long name" in picture
+
+
+def test_warnings_of_several_panels_say_whose_they_are() -> None:
+    """Shared ones stand once; others have their panels' titles; more than a few are counted by panel."""
+
+    def notes(*warnings: tuple[str, ...]) -> list[str]:
+        line = Series("one", [1.0, 2.0], [2.0, 1.0])
+        charts = [
+            Chart((line,), title=title, warnings=those) for title, those in zip("ABC", warnings, strict=False)
+        ]
+        return Figure("1", "Figure", 2, tuple(map(Panel, charts))).notes
+
+    assert notes(("w: x",), ("w: x",)) == ["w: x"]
+    assert notes(("w: x", "w: y"), ("w: x",), ()) == ["A, B: w: x", "A: w: y"]
+    many = tuple(f"w: {number}" for number in range(7))
+    assert notes(many, (), many[:2]) == ["warnings: A 7, C 2; `hvdsweep curve WORKLOAD` lists them"]

@@ -222,11 +222,15 @@ def test_every_panel_has_data(reader: Store) -> None:
     assert [panel["title"] for found in panels.values() for panel in found if panel["empty"]] == []
 
 
-def test_fewer_trials_are_told(reader: Store) -> None:
-    """Where a study has fewer trials than the paper counts, all count, and the figure says for which workload."""
+def test_fewer_trials_than_the_paper_counts_are_noted(reader: Store) -> None:
+    """Where a study has fewer trials than the paper counts, all count, and the figure says for which workload; the warnings of
+    nine panels are one line that counts them."""
     figure = paper_figure(reader, "1")
-    assert len(figure.notes) == 2
-    assert any("common_crawl" in note and "50 complete trials, so all count" in note for note in figure.notes)
+    *notes, warnings = figure.notes
+    assert len(notes) == 2
+    assert any("common_crawl" in note and "50 complete trials, so all count" in note for note in notes)
+    panel = figure.panels[0].chart
+    assert warnings.startswith(f"warnings: {panel.title} {len(panel.warnings)}, ")
 
 
 def test_without_data(tmp_path: Path, reader: Store) -> None:
