@@ -116,7 +116,7 @@ ABOVE = {"launch", "training", "archive", "figures", "report", "cli"}
 ROOMS_ABOVE = {
     "charts": {*ABOVE, "batch", "curves", "store", "sweep"},
     "curves": {*ABOVE, "batch", "store"},
-    "store": ABOVE,
+    "store": {*ABOVE, "batch"},
 }
 """Room of the core -> rooms that it may not know."""
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-from hvdsweep.batch.exchange import Exchange
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.errors import UserError
 from hvdsweep.plan import Plan, StudyPlan, TrialPlan
 from hvdsweep.plan_layout import granule_of
 from hvdsweep.step_time import StepTimes
+from hvdsweep.store.shard_files import Exchange
 
 MOST_SHARDS = 100_000
 
