@@ -249,8 +249,8 @@ def test_table_and_chart(sweep, tmp_path, faked):
     ]
     result = CliRunner().invoke(group, arguments)
     assert result.exit_code == 0, result.output
-    assert "batch size   1 rank  2 ranks  efficiency" in result.stdout
-    assert "        64  6.40k/s  12.8k/s       100 %" in result.stdout
+    assert "batch size  1 rank  2 ranks  efficiency" in result.stdout
+    assert "        64  6.4k/s  12.8k/s       100 %" in result.stdout
     assert "B=64" in result.stdout
     assert "ideal" in result.stdout
     assert "digits/fc_16/sgd, batch size 64 on 1 rank: 6,400 examples/s" in result.stderr
@@ -316,11 +316,11 @@ def test_show_prints_what_is_stored(tmp_path):
 
 
 def test_speeds_of_trials_are_marked(tmp_path):
-    """What trials ran at by the way stands beside what was measured on purpose, with a star."""
+    """Speeds measured during trials stand with those that were measured on purpose, with a star."""
     from tests.curves.test_speeds import row
 
     lines = speed_lines(speeds([row(8, 1, 100.0), row(16, 1, 90.0, source="trial")]))
-    assert lines[-1].startswith("* measured in training")
+    assert lines[-1].startswith("* measured during trials")
     assert next(line for line in lines if line.strip().startswith("16")).endswith("*")
 
 
