@@ -272,6 +272,7 @@ GLOSSARY = (
         "Where the best of a repeated search with as many trials would come, 95 times in 100.",
     ),
     _entry("examples", "scaling", "Steps × batch size."),
+    _entry("tokens", "scaling", "Examples × sequence length, of language workloads."),
     _entry("cost", "scaling", "Time to the goal × ranks."),
     _entry("/ 64", "scaling", "Steps over those at the batch size named."),
     _entry("on", "scaling", "The number of ranks for which the time or the cost holds."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves.doubts import space_from
@@ -21,6 +21,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.store.noise import noise_of_workload
 from hvdsweep.store.workload_tables import repeats_table
+from hvdsweep.tokens import tokens_per_example
 
 if TYPE_CHECKING:
     from hvdsweep.curves.noise import Estimates
@@ -57,6 +58,8 @@ class Loaded:
     """The repeats of its best trials."""
     noise: Mapping[int, Estimates] = field(default_factory=dict)
     """Estimates of the gradient noise scale, by row of the trial."""
+    tokens_per_example: int | None = None
+    """Of a language workload whose sequences' length is known."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,9 @@ def read(wanted: Sequence[Wanted], reader: Store) -> Answer:
                 table = reader.workload_table(one.name, None, one.sweep)
                 noise = noise_of_workload(reader, one.workload)
                 repeats = repeats_table(reader, present[one.workload])
+                tokens = tokens_per_example(reader, present[one.workload])
                 search = searches.get(one.workload, {})
-                loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise)
+                loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise, tokens)
         speeds = reader.throughput()
     return Answer(loaded, speeds, time.monotonic() - begun)
 
@@ -159,6 +163,10 @@ class CurveCache:
     def table(self, workload: int) -> WorkloadTable:
         return self._loaded[workload].table
 
+    def has_tokens(self, workload: int) -> bool:
+        """Whether its examples are sequences of a known length."""
+        return self._loaded[workload].tokens_per_example is not None
+
     def space(self, workload: int, batch_size: int) -> Space | None:
         """The search space of a study, where there is one."""
         return self._loaded[workload].searches.get(batch_size)
@@ -190,13 +198,14 @@ class CurveCache:
         normalise: int | None = None,
         whole: bool = True,
         intervals: bool = True,
+        tokens: bool = False,
     ) -> Curve:
         """The curve at a goal; without `whole` it lacks hyperbola, warnings and the interval of the maximum useful batch
-        size, without `intervals` those of its points.
+        size, without `intervals` those of its points. `tokens`: it counts data in tokens, where `has_tokens`.
 
         A batch size that did not reach the goal cannot be divided by: the curve is then as it is.
         """
-        key = (workload, goal, question, normalise, whole, intervals)
+        key = (workload, goal, question, normalise, whole, intervals, tokens)
         if key in self._curves:
             self._curves.move_to_end(key)
             return self._curves[key]
@@ -217,7 +226,8 @@ class CurveCache:
             found = curve_of(result, best, normalise=normalise, **more)
         except UserError:
             found = curve_of(result, best, **more)
-        found = self._curves[key] = found.with_noise(loaded.noise)
+        per_example = loaded.tokens_per_example if tokens else None
+        found = self._curves[key] = replace(found.with_noise(loaded.noise), tokens_per_example=per_example)
         if len(self._curves) > KEPT:
             self._curves.popitem(last=False)
         return found

@@ -46,7 +46,7 @@ def value_title(curve: Curve, measure: str) -> str:
     """What the column of values says."""
     if measure == "steps" and curve.normalise is not None:
         return f"/ {curve.normalise}"
-    return {"steps": "steps", "examples": "examples", "time": "time", "cost": "cost"}[measure]
+    return {"steps": "steps", "examples": curve.data, "time": "time", "cost": "cost"}[measure]
 
 
 def spread_title(curve: Curve, measure: str) -> str:
@@ -101,7 +101,7 @@ def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str,
             return "", ""
         ranks = plural(best.np, "rank")
         return duration(best.seconds if measure == "time" else best.worker_seconds), ranks
-    unit = point.batch_size if measure == "examples" else 1
+    unit = point.batch_size * curve.per_example if measure == "examples" else 1
     say = short if measure == "examples" else _whole
     if not point.reached:
         return (f"> {say(point.budget * unit)}" if point.trials and point.budget else "–"), ""
@@ -163,9 +163,10 @@ def facts_of(curve: Curve, costs: Costs) -> Content:
         fact("critical", (f"{more}{short(curve.critical.batch_size)}", "bold"), (extra, "$foreground-muted"))
     if curve.fit is not None:
         fit = curve.fit
-        named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
+        named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min.times(curve.per_example)))
         for name, estimate in named:
             spread = f"  {short(estimate.low) if estimate.low else '?'} – {short(estimate.high) if estimate.high else '?'}"
+            spread += " tokens" if name == "E_min" and curve.unit == "tokens" else ""
             fact(name, (short(estimate.value), "bold"), (spread, "$foreground-muted"))
         of = "hyperbola" if fit.knee == 1 else f"knee {fit.knee:.2g}"
         expected = (
@@ -231,7 +232,7 @@ def _warnings(curve: Curve) -> list[Content]:
     return lines
 
 
-def point_words(name: str, point: Point, measure: str) -> str:
+def point_words(name: str, curve: Curve, point: Point, measure: str) -> str:
     """One point of the chart, for the line that reads it out: what matters most comes first."""
     head = f"{name} at {count(point.batch_size)}:"
     if not point.reached:
@@ -239,12 +240,14 @@ def point_words(name: str, point: Point, measure: str) -> str:
             f"{head} not reached within {plural(point.budget, 'step')} · best {number(point.best_value, 3)}"
         )
     assert point.steps is not None
-    examples = measure == "examples"
+    examples, data = measure == "examples", point.batch_size * curve.per_example
     words = (
-        f"{head} {short(point.examples)} examples" if examples else f"{head} {plural(point.steps, 'step')}"
+        f"{head} {short(point.steps * data)} {curve.data}"
+        if examples
+        else f"{head} {plural(point.steps, 'step')}"
     )
     if point.interval is not None:
-        unit = point.batch_size if examples else 1
+        unit = data if examples else 1
         say = short if examples else _whole
         words += f" ({_spread(point, unit, say)})"
     values = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.cli.columns import table, whole
 from hvdsweep.errors import UserError
+from hvdsweep.tokens import tokens_for
 from hvdsweep.visible import visible
 from hvdsweep.words import short
 
@@ -21,15 +22,24 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
     from hvdsweep.store.store import Store
 
-UNITS = {"": "steps", "step": "steps", "example": "examples", "sample": "examples", "epoch": "epochs"}
+UNITS = {
+    "": "steps",
+    "step": "steps",
+    "example": "examples",
+    "sample": "examples",
+    "token": "tokens",
+    "epoch": "epochs",
+}
 
 
 def parse_budget(text: str) -> tuple[str, float]:
-    """(unit, number) of `500`, `500 steps`, `64000 examples`, `1e6 samples` or `20 epochs`. UserError for anything else."""
+    """(unit, number) of `500`, `500 steps`, `64000 examples`, `1e6 samples`, `1e9 tokens` or `20 epochs`. UserError for
+    anything else."""
     found = re.fullmatch(r"\s*([0-9][0-9_,]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([a-z]*?)s?\s*", text)
     if found is None or found[2] not in UNITS:
         raise UserError(
-            f"--at-budget: {text}: must be a number of steps, examples or epochs: 500, '64000 examples', '20 epochs'"
+            f"--at-budget: {text}: must be a number of steps, examples, tokens or epochs: 500, '64000 examples', '1e6 tokens', "
+            "'20 epochs'"
         )
     value = float(found[1].replace(",", "").replace("_", ""))
     if not math.isfinite(value):
@@ -45,6 +55,8 @@ class AtBudget:
     table: WorkloadTable
     curves: tuple[BudgetCurves, ...]
     """One per unit."""
+    tokens_per_example: int | None = None
+    """Where some budgets are in tokens."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; null where a study trained less than the budget, or measured nothing."""
@@ -92,7 +104,11 @@ class AtBudget:
         from hvdsweep.figures.panels import budgets_panel
 
         panels = [
-            budgets_panel(self.table, self.table.workload, **{lines.unit: lines.budgets.tolist()})
+            budgets_panel(
+                self.table,
+                self.table.workload,
+                **_given(lines.unit, lines.budgets.tolist(), self.tokens_per_example),
+            )
             for lines in self.curves
         ]
         return Figure("at-budget", "Best error against batch size", 2, tuple(panels))
@@ -101,17 +117,27 @@ class AtBudget:
 def at_budgets(
     reader: Store, row: WorkloadRow, question: Question, budgets: Sequence[tuple[str, float]]
 ) -> AtBudget:
-    """The workload at these (unit, number). UserError: epochs without a known number of training examples."""
+    """The workload at these (unit, number). UserError: epochs without a known number of training examples, tokens of a
+    workload without."""
     from hvdsweep.curves.measurements import best_under_budgets
 
     found = reader.workload_table(row.name, question.metric, row.sweep_id, question.maximize)
     by_unit: dict[str, list[float]] = {}
     for unit, value in budgets:
         by_unit.setdefault(unit, []).append(value)
+    tokens = tokens_for(reader, row, "tokens") if "tokens" in by_unit else None
     curves = [
         best_under_budgets(
-            found, num_trials=question.num_trials, statuses=question.statuses, **{unit: values}
+            found,
+            num_trials=question.num_trials,
+            statuses=question.statuses,
+            **_given(unit, values, tokens),
         )
         for unit, values in by_unit.items()
     ]
-    return AtBudget(row.sweep_id, found, tuple(curves))
+    return AtBudget(row.sweep_id, found, tuple(curves), tokens)
+
+
+def _given(unit: str, values: list[float], tokens: int | None) -> dict[str, Any]:
+    """Budgets as `best_under_budgets` takes them."""
+    return {"examples": values, "tokens_per_example": tokens} if unit == "tokens" else {unit: values}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
+from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
 from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
@@ -82,10 +82,12 @@ SHOWN_IN_FULL = 4
     "budgets",
     multiple=True,
     metavar="BUDGET",
-    help="Print the best measurement of each batch size within a budget instead: 500 (steps), '64000 examples' or '20 epochs';"
+    help="Print the best measurement of each batch size within a budget instead: 500 (steps), '64000 examples', '1e6 tokens' or"
+    " '20 epochs';"
     " may be repeated.",
 )
 @click.option("--examples", is_flag=True, help="Show training examples instead of steps.")
+@unit_option
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw the chart without braille and Unicode.")
 @click.option("--chart/--no-chart", default=True, help="Draw the chart.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per batch size.")
@@ -109,6 +111,7 @@ def curve(
     level: float,
     budgets: tuple[str, ...],
     examples: bool,
+    unit: str | None,
     only_ascii: bool,
     chart: bool,
     as_csv: bool,
@@ -130,6 +133,8 @@ def curve(
         raise UserError(
             "curve: --reference-batch-size: points are measured against the smallest; leave out --critical-from points"
         )
+    if budgets and unit is not None:
+        raise UserError("curve: --unit: a budget names its own unit: --at-budget '1e6 tokens'")
     if budgets:
         _print_budgets(db, workloads, sweep, question, budgets, only_ascii, chart, as_csv, as_json)
         return
@@ -157,6 +162,7 @@ def curve(
                     level=level,
                     reference_batch_size=reference_batch_size,
                     twin=twin,
+                    unit=unit,
                 )
             except UserError as error:
                 problems += error.problems
@@ -175,7 +181,14 @@ def curve(
 
         click.echo(to_csv(curves), nl=False)
     else:
-        _print(curves, [costs for _, _, costs in found], bool(workloads), examples, only_ascii, chart)
+        _print(
+            curves,
+            [costs for _, _, costs in found],
+            bool(workloads),
+            examples or unit is not None,
+            only_ascii,
+            chart,
+        )
 
 
 def _print_budgets(

@@ -95,9 +95,9 @@ def conditions(curve: Curve) -> str:
 def _table(curve: Curve, examples: bool) -> list[str]:
     header = (
         "batch size",
-        "examples" if examples else "steps",
+        curve.data if examples else "steps",
         f"{100 * curve.level:g} % interval",
-        "steps" if examples else "examples",
+        "steps" if examples else curve.data,
         f"/ B={curve.normalise}",
         "overhead",
         "region",
@@ -108,12 +108,13 @@ def _table(curve: Curve, examples: bool) -> list[str]:
     )
     rows = []
     for point in curve.points:
-        unit = point.batch_size if examples else 1
-        steps, count = whole(point.steps), short(point.examples)
+        data = point.batch_size * curve.per_example
+        unit = data if examples else 1
+        steps, count = whole(point.steps), "" if point.steps is None else short(point.steps * data)
         if not point.reached:
             tried = bool(point.trials and point.budget)
             steps = f"> {whole(point.budget)}" if tried else ""
-            count = f"> {short(point.budget * point.batch_size)}" if tried else ""
+            count = f"> {short(point.budget * data)}" if tried else ""
         rows.append(
             (
                 whole(point.batch_size),
@@ -161,8 +162,9 @@ def findings(curve: Curve) -> list[str]:
         lines += [f"critical batch size        {said}", f"    {critical.definition}"]
     if fit is None:
         return [*lines, *([f"no fit: {curve.no_fit}"] if curve.no_fit else []), *_noise_lines(curve)]
-    named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min))
+    named = (("B_crit", fit.b_crit), ("S_min", fit.s_min), ("E_min", fit.e_min.times(curve.per_example)))
     values = ", ".join(f"{name} {short(e.value)} ({between(e.low, e.high)})" for name, e in named)
+    values += " tokens" if curve.unit == "tokens" else ""
     scatter = fit.expected_scatter_percent
     expected = "" if scatter is None else f", {scatter:.2g} % by the trials' scatter alone"
     wrong = ": the formula is off" if fit.misfit else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
+from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     type=float,
     multiple=True,
     metavar="N",
-    help="best-error: budgets in training examples.",
+    help="best-error: budgets in training examples, or in tokens.",
 )
 @click.option(
     "--against",
@@ -88,6 +88,7 @@ if TYPE_CHECKING:
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
+@unit_option
 @click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Of a PNG.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw text without braille and Unicode.")
 @json_option
@@ -114,6 +115,7 @@ def figure(
     against: str | None,
     as_csv: bool,
     examples: bool,
+    unit: str | None,
     dpi: int,
     only_ascii: bool,
     as_json: bool,
@@ -149,6 +151,8 @@ def figure(
                 raise UserError(
                     f"figure {name}: is the paper's, with its own workloads; name a kind to draw others"
                 )
+            if unit is not None:
+                raise UserError(f"figure {name}: --unit: the paper's figures count as the paper does")
             made = paper_figure(reader, name, sweeps[0] if sweeps else None)
         else:
             ask = Ask(
@@ -166,7 +170,8 @@ def figure(
                 epoch_budgets=epoch_budgets,
                 example_budgets=example_budgets,
                 against=against,
-                examples=examples,
+                examples=examples or unit is not None,
+                unit=unit,
             )
             made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
     if out is not None:

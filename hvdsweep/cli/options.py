@@ -12,6 +12,7 @@ import click
 
 from hvdsweep.errors import UserError
 from hvdsweep.layout import MOST_RANKS
+from hvdsweep.tokens import DATA_UNITS
 from hvdsweep.visible import visible_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,6 +41,15 @@ def path_argument(command: Command) -> Command:
     return click.argument("path", metavar="[DATABASE]", required=False, type=click.Path(path_type=Path))(
         command
     )
+
+
+def unit_option(command: Command) -> Command:
+    """`--unit`: what data are counted in."""
+    return click.option(
+        "--unit",
+        type=click.Choice(DATA_UNITS),
+        help="Show data instead of steps: training samples, or tokens (samples x sequence length) of a language workload.",
+    )(command)
 
 
 def json_option(command: Command) -> Command:

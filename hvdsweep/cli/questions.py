@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.tokens import tokens_for
 from hvdsweep.visible import visible
 from hvdsweep.words import goal_problem
 
@@ -124,9 +125,10 @@ def answer(
     level: float | None = None,
     reference_batch_size: int | None = None,
     twin: Store | None = None,
+    unit: str | None = None,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
-    `answer_at_goal`.
+    `answer_at_goal`, `unit` as `tokens_for`.
 
     UserError where the question has no answer. Of several goals those that have one are answered, and the others named on
     stderr.
@@ -134,6 +136,7 @@ def answer(
     from hvdsweep.store.goal_answers import answer_at_goal
     from hvdsweep.store.noise import noise_of_trials
 
+    tokens = tokens_for(reader, workload, unit)
     if not goals and workload.goal is None:
         # Known before anything is loaded: an imported workload that the paper does not have names no goal.
         raise UserError(_no_goal(reader, workload, question))
@@ -195,7 +198,7 @@ def answer(
         click.echo(problem, err=True)
     trials = {point.trial_id for one in curves for point in one.points if point.trial_id is not None}
     noise = noise_of_trials(reader, sorted(trials))
-    return [one.with_noise(noise) for one in curves]
+    return [replace(one.with_noise(noise), tokens_per_example=tokens) for one in curves]
 
 
 def _note_goals(metric: str, goals: Sequence[float]) -> None:

@@ -32,7 +32,7 @@ def curve_chart(
     """Log-log chart of steps to the goal against batch size. Of one curve also its regions, hyperbola with B_crit and
     maximum useful batch size; of several that of number `focus`, if given.
 
-    `examples` shows training examples to the goal instead of steps; curves normalised at a batch size show that
+    `examples` shows training examples (or tokens) to the goal instead of steps; curves normalised at a batch size show that
     ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to what tells
     the curves apart: workload, metric or goal. Of more than CROWDED curves only `focus` has its intervals drawn.
     """
@@ -57,7 +57,7 @@ def curve_chart(
     measured = any(point.trials for curve in curves for point in curve.points)
     return Chart(
         series=tuple(series),
-        x=Axis("log2", title="batch size"),
+        x=Axis("log2", title=_batch_size(curves)),
         y=Axis("log10", title=_measure(curves, examples)),
         title=_title(curves),
         references=tuple(references),
@@ -141,7 +141,7 @@ def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
 
 def _unit(curve: Curve, point: Point, examples: bool) -> float:
     if examples:
-        return float(point.batch_size)
+        return float(point.batch_size * curve.per_example)
     if curve.normalise is None:
         return 1.0
     base = next(other.steps for other in curve.points if other.batch_size == curve.normalise)
@@ -186,7 +186,9 @@ def _noise_line(curve: Curve) -> list[Reference]:
 def _fitted(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:
     assert curve.fit is not None
     sizes = np.geomspace(curve.points[0].batch_size, curve.points[-1].batch_size, 60)
-    unit = sizes if examples else np.full_like(sizes, _unit(curve, curve.points[0], False))
+    unit = (
+        sizes * curve.per_example if examples else np.full_like(sizes, _unit(curve, curve.points[0], False))
+    )
     return tuple(zip(sizes.tolist(), (curve.fit.steps(sizes) * unit).tolist(), strict=True))
 
 
@@ -207,11 +209,19 @@ def _notes(curve: Curve, examples: bool) -> tuple[Annotation, ...]:
 
 def _measure(curves: Sequence[Curve], examples: bool) -> str:
     if examples:
-        return "examples to the goal"
+        return f"{curves[0].data if curves else 'examples'} to the goal"
     sizes = {curve.normalise for curve in curves}
     if len(sizes) == 1 and None not in sizes:
         return f"steps to the goal / those at {sizes.pop()}"
     return "steps to the goal"
+
+
+def _batch_size(curves: Sequence[Curve]) -> str:
+    """Batch sizes are in examples even where data are counted in tokens: the axis says how long one is."""
+    lengths = {curve.per_example for curve in curves if curve.unit == "tokens"}
+    if not lengths:
+        return "batch size"
+    return f"batch size (sequences of {' or '.join(f'{length:,}' for length in sorted(lengths))} tokens)"
 
 
 def _title(curves: Sequence[Curve]) -> str:

@@ -53,12 +53,16 @@ class Law:
 
 
 def critical_by_budget(
-    table: WorkloadTable, goals: Sequence[float] = (), *, num_trials: int | None = None
+    table: WorkloadTable,
+    goals: Sequence[float] = (),
+    *,
+    num_trials: int | None = None,
+    tokens_per_example: int | None = None,
 ) -> Law:
     """B_crit of the fit against the training examples that the goal needs at least (E_min), one point per goal.
 
     Each goal is a budget: what it takes without waste. `goals`: by default BUDGETS of those that the measurements allow. Goals
-    without a fit are left out. (Power Lines, arXiv 2505.13738, D_min and B_crit.)
+    without a fit are left out. `tokens_per_example`: E_min in tokens. (Power Lines, arXiv 2505.13738, D_min and B_crit.)
     """
     if not goals:
         ladder = goal_ladder([table])
@@ -67,10 +71,10 @@ def critical_by_budget(
     for goal in goals:
         one = curve(table, goal, num_trials=num_trials, resamples=0)
         if one.fit is not None and math.isfinite(one.fit.e_min.value):
-            found.append((one.fit.e_min.value, one.fit.b_crit, one))
+            found.append((one.fit.e_min.value * (tokens_per_example or 1), one.fit.b_crit, one))
     return _law(
         [(e_min, b.value, b.low, b.high, False, f"{one.goal:g}") for e_min, b, one in found],
-        "training examples to the goal at least (E_min)",
+        f"training {'tokens' if tokens_per_example else 'examples'} to the goal at least (E_min)",
     )
 
 
@@ -83,11 +87,12 @@ def _spread(count: int, most: int) -> list[int]:
 def scaling_law(curves: Sequence[tuple[WorkloadRow, str, Curve]], against: str | None = None) -> Law:
     """Critical batch sizes of workloads (row, label, curve) against the size of their data or their model.
 
-    `against`: a key of SIZES; by default the one that differs. UserError: none does, or it is not known. Workloads without a
-    critical batch size are left out. (Zhang et al. 2024, arXiv 2410.21676: c D^beta and c N^beta.)
+    `against`: a key of SIZES; by default the one that differs. Data are in tokens where the curves are. UserError: none does,
+    or it is not known. Workloads without a critical batch size are left out. (Zhang et al. 2024, arXiv 2410.21676: c D^beta and
+    c N^beta.)
     """
     sizes: Mapping[str, list[int | None]] = {
-        "data": [row.train_examples for row, _, _ in curves],
+        "data": [row.train_examples and row.train_examples * one.per_example for row, _, one in curves],
         "model": [row.parameters for row, _, _ in curves],
     }
     if against is None:
@@ -114,7 +119,8 @@ def scaling_law(curves: Sequence[tuple[WorkloadRow, str, Curve]], against: str |
                     label,
                 )
             )
-    return _law(points, SIZES[against])
+    tokens = against == "data" and all(one.unit == "tokens" for _, _, one in curves)
+    return _law(points, "training tokens" if tokens else SIZES[against])
 
 
 def _law(points: Sequence[tuple[float, float, float | None, float | None, bool, str]], x_title: str) -> Law:

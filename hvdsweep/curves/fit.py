@@ -7,7 +7,7 @@ follow it within 3-4 % for some models and miss it by 16-18 % for others, so the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,11 @@ class Estimate:
     """Lower end of the profile interval; None where the data exclude no small value."""
     high: float | None
     """Upper end; None where the data exclude no large value."""
+
+    def times(self, unit: int) -> Estimate:
+        """The same in another unit."""
+        low, high = (None if end is None else end * unit for end in (self.low, self.high))
+        return replace(self, value=self.value * unit, low=low, high=high)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class BudgetCurves:
     """Best error against batch size, one line per budget: K budgets, S batch sizes (the paper's Figure 11)."""
 
     unit: str
-    """`steps`, `examples` or `epochs`."""
+    """`steps`, `examples`, `tokens` or `epochs`."""
     budgets: Floats
     """[K]"""
     batch_sizes: Ints
@@ -106,14 +106,16 @@ def best_under_budgets(
     steps: Sequence[float] | None = None,
     epochs: Sequence[float] | None = None,
     examples: Sequence[float] | None = None,
+    tokens_per_example: int | None = None,
     num_trials: int | None = None,
     statuses: Sequence[Status] = COMPLETE_ONLY,
 ) -> BudgetCurves:
     """Best error against batch size under budgets in steps, in training examples or in epochs (exactly one of them).
 
     A batch size enters a line only if its studies' training steps are at least the budget (examples / B; epochs N / B, with N
-    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. UserError where none or
-    several are given, or epochs without a known number of training examples.
+    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. With
+    `tokens_per_example`, `examples` are budgets in tokens. UserError where none or several are given, or epochs without a known
+    number of training examples.
     """
     given = {"steps": steps, "examples": examples, "epochs": epochs}
     named = [name for name, values in given.items() if values is not None]
@@ -126,19 +128,20 @@ def best_under_budgets(
     if epochs is not None and table.train_examples is None:
         raise UserError(f"{table.workload}: epochs: the number of training examples is not known; give steps")
     counted = table.counted(statuses, num_trials)
+    per_example = tokens_per_example or 1
     rows = []
     for budget in budgets.tolist():
         if unit == "steps":
             enough, limit = table.train_steps >= budget, step_limits(table, budget, None)
         else:
-            allowed = budget * int(table.train_examples or 0) if unit == "epochs" else budget
+            allowed = budget * int(table.train_examples or 0) if unit == "epochs" else budget / per_example
             enough = table.train_steps * table.batch_sizes >= allowed
             limit = step_limits(table, None, allowed)
         found = _best(table, counted & enough[table.study], limit)
         rows.append((found.value, found.trial))
     shape = (len(budgets), len(table.batch_sizes))
     return BudgetCurves(
-        unit,
+        "tokens" if unit == "examples" and tokens_per_example is not None else unit,
         budgets,
         table.batch_sizes,
         np.array([value for value, _ in rows]).reshape(shape),

@@ -31,6 +31,7 @@ from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
 from hvdsweep.search import Space
 from hvdsweep.states import Status
+from hvdsweep.tokens import Unit
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,23 @@ class Curve:
     """The arrays behind it all."""
     noise: CurveNoise | None = None
     """The gradient noise scale of the best trials; None where it was not estimated."""
+    tokens_per_example: int | None = None
+    """Data are counted in tokens, so many to an example; None: in examples. Batch sizes are in examples either way."""
+
+    @property
+    def unit(self) -> Unit:
+        """What data are counted in."""
+        return "samples" if self.tokens_per_example is None else "tokens"
+
+    @property
+    def data(self) -> str:
+        """The same as a column's title."""
+        return "examples" if self.tokens_per_example is None else "tokens"
+
+    @property
+    def per_example(self) -> int:
+        """What an example counts."""
+        return self.tokens_per_example or 1
 
     def with_noise(self, estimates: Mapping[int, Estimates]) -> Curve:
         """The curve with the noise scale of its trials; `estimates` by row of the trial."""

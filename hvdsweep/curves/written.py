@@ -24,8 +24,10 @@ def curve_json(curve: Curve) -> dict[str, Any]:
         "goal": finite(curve.goal),
         "maximize": curve.maximize,
         "verdict": verdict(curve),
-        "points": [point_json(point) for point in curve.points],
-        "fit": {"reason": curve.no_fit} if curve.fit is None else fit_to_json(curve.fit),
+        "unit": curve.unit,
+        "tokens_per_example": curve.tokens_per_example,
+        "points": [point_json(point, curve.per_example) for point in curve.points],
+        "fit": {"reason": curve.no_fit} if curve.fit is None else fit_to_json(curve.fit, curve.per_example),
         "noise_scale": None if curve.noise is None else curve.noise.to_json(),
         "critical": None if curve.critical is None else _critical_json(curve.critical),
         "max_useful": None if useful is None else _useful_json(useful, curve.rules),
@@ -44,8 +46,8 @@ def curve_json(curve: Curve) -> dict[str, Any]:
     }
 
 
-def point_json(point: Point) -> dict[str, Any]:
-    """Plain values; what is not finite becomes null."""
+def point_json(point: Point, per_example: int = 1) -> dict[str, Any]:
+    """Plain values; what is not finite becomes null. `per_example`: what an example counts in the unit of data."""
     return {
         "batch_size": point.batch_size,
         "steps": point.steps,
@@ -53,7 +55,7 @@ def point_json(point: Point) -> dict[str, Any]:
         "trial_id": point.trial_id,
         "reached": point.reached,
         "budget": point.budget,
-        "examples": point.examples,
+        "examples": None if point.examples is None else point.examples * per_example,
         "interval": None if point.interval is None else list(point.interval),
         "interval_of": point.interval_of,
         "perfect_scaling": finite(point.perfect_scaling),
@@ -116,10 +118,13 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if header:
-        writer.writerow(["workload", "metric", "goal", "maximize", *_COLUMNS, *map(_cell, names), "warnings"])
+        # The curves of one table count alike.
+        data = curves[0].data if curves else "examples"
+        columns = [data if name == "examples" else name for name in _COLUMNS]
+        writer.writerow(["workload", "metric", "goal", "maximize", *columns, *map(_cell, names), "warnings"])
     for curve in curves:
         for point in curve.points:
-            row = point_json(point)
+            row = point_json(point, curve.per_example)
             row["interval_low"], row["interval_high"] = row.pop("interval") or (None, None)
             again = row["repeats"] or {}
             row["repeats_low"], row["repeats_high"] = again.get("interval") or (None, None)
@@ -133,8 +138,9 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
     return out.getvalue()
 
 
-def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
-    """The formula that is used with its parameters' intervals and lack of fit, and both formulas."""
+def fit_to_json(fit: ScalingFit, per_example: int = 1) -> dict[str, Any]:
+    """The formula that is used with its parameters' intervals and lack of fit, and both formulas. `per_example`: as
+    `point_json`, for E_min."""
 
     def estimate(value: Estimate) -> dict[str, float | None]:
         return {
@@ -152,7 +158,7 @@ def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
         "knee_interval": list(fit.knee_interval),
         "b_crit": estimate(fit.b_crit),
         "s_min": estimate(fit.s_min),
-        "e_min": estimate(fit.e_min),
+        "e_min": estimate(fit.e_min.times(per_example)),
         "lack_of_fit": fit.lack_of_fit_percent / 100,
         "lack_of_fit_percent": fit.lack_of_fit_percent,
         "expected_scatter": None if expected is None else expected / 100,
@@ -166,7 +172,7 @@ def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
             "formula": HYPERBOLA,
             "b_crit": hyperbola.b_crit.value,
             "s_min": hyperbola.s_min.value,
-            "e_min": hyperbola.e_min.value,
+            "e_min": hyperbola.e_min.value * per_example,
             "lack_of_fit": hyperbola.lack_of_fit_percent / 100,
         },
         "free_knee": None
@@ -176,7 +182,7 @@ def fit_to_json(fit: ScalingFit) -> dict[str, Any]:
             "knee": free.knee,
             "b_crit": free.b_crit,
             "s_min": free.s_min,
-            "e_min": free.e_min,
+            "e_min": free.e_min * per_example,
             "lack_of_fit": free.lack_of_fit_percent / 100,
         },
     }

@@ -15,6 +15,7 @@ from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.source import Source
+from hvdsweep.tokens import tokens_for
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, StepsToResult, WorkloadTable
@@ -26,6 +27,9 @@ GOALS = (0.8, 0.9, 1.0, 1.25, 1.6)
 
 OVERLAID = 8
 """Workloads that share one panel of `curve`; more get one each."""
+
+COUNT_DATA = ("curve", "best-error", "power-lines", "scaling-law")
+"""Kinds that show numbers of examples, or of tokens."""
 
 SCATTERED = 9
 """Batch sizes that `scatter` shows where none are named: as many, spread over all there are."""
@@ -54,6 +58,8 @@ class Ask:
     """`data` or `model`: what critical batch sizes are held against."""
     examples: bool = False
     """Training examples instead of steps."""
+    unit: str | None = None
+    """`tokens`: examples are counted in tokens; the kinds in COUNT_DATA."""
 
     @property
     def goal(self) -> float | None:
@@ -76,6 +82,8 @@ def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask |
         raise UserError(
             f"figure: {kind}: no such kind. There are {', '.join(KINDS)}, and 1 to 11 of the paper."
         )
+    if ask is not None and ask.unit is not None and kind not in COUNT_DATA:
+        raise UserError(f"figure {kind}: --unit: it counts no examples; {', '.join(COUNT_DATA)} do")
     if not rows:
         raise UserError(f"figure: {kind}: name at least one workload")
     make, title, columns = KINDS[kind]
@@ -109,9 +117,10 @@ def _result(source: Source, row: WorkloadRow, ask: Ask) -> StepsToResult:
 
 
 def _asked_curve(source: Source, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
-    return source.curve(
+    one = source.curve(
         row, goal, metric=ask.metric, maximize=ask.maximize, normalise=ask.normalise, **ask.budgets
     )
+    return replace(one, tokens_per_example=tokens_for(source.reader, row, ask.unit))
 
 
 def _curve(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
@@ -203,13 +212,20 @@ def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[P
     if not (ask.step_budgets or ask.epoch_budgets or ask.example_budgets):
         return [panels.best_panel(tables, names, "Best error against batch size")]
     made = []
-    for table, name in zip(tables, names, strict=True):
+    for row, table, name in zip(rows, tables, names, strict=True):
         if ask.step_budgets:
             made.append(panels.budgets_panel(table, name, steps=ask.step_budgets))
         if ask.epoch_budgets:
             made.append(panels.budgets_panel(table, name, epochs=ask.epoch_budgets))
         if ask.example_budgets:
-            made.append(panels.budgets_panel(table, name, examples=ask.example_budgets))
+            made.append(
+                panels.budgets_panel(
+                    table,
+                    name,
+                    examples=ask.example_budgets,
+                    tokens_per_example=tokens_for(source.reader, row, ask.unit),
+                )
+            )
     return made
 
 
@@ -264,7 +280,15 @@ def _best_of(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
 def _power_lines(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     names = names_of(source.reader, rows)
     laws = [
-        (name, critical_by_budget(_table(source, row, ask), ask.goals, num_trials=ask.num_trials))
+        (
+            name,
+            critical_by_budget(
+                _table(source, row, ask),
+                ask.goals,
+                num_trials=ask.num_trials,
+                tokens_per_example=tokens_for(source.reader, row, ask.unit),
+            ),
+        )
         for row, name in zip(rows, names, strict=True)
     ]
     return [law_panel(laws, "B_crit over budgets", workloads=names)]

@@ -150,11 +150,15 @@ def budgets_panel(
     steps: Sequence[float] | None = None,
     epochs: Sequence[float] | None = None,
     examples: Sequence[float] | None = None,
+    tokens_per_example: int | None = None,
     notes: Sequence[str] = (),
     y_limits: Limits = (None, None),
 ) -> Panel:
-    """Best error against batch size under budgets in steps, epochs or training examples, one line each (Figure 11)."""
-    lines = best_under_budgets(table, steps=steps, epochs=epochs, examples=examples)
+    """Best error against batch size under budgets in steps, epochs or training examples (or tokens), one line each
+    (Figure 11)."""
+    lines = best_under_budgets(
+        table, steps=steps, epochs=epochs, examples=examples, tokens_per_example=tokens_per_example
+    )
     series = tuple(
         Series(f"{short(budget)} {lines.unit}", lines.batch_sizes, value)
         for budget, value in zip(lines.budgets.tolist(), lines.value, strict=True)

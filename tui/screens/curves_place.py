@@ -85,6 +85,8 @@ class CurvesPlace(Asking):
         from hvdsweep.curves.chart import CROWDED
 
         base = self.base(rows) if self.normalised else None
+        # In one chart all count alike.
+        tokens = all(self.desk.has_tokens(row.id) for row in rows)
         found = []
         for row in rows:
             goal = self.goal(row)
@@ -93,7 +95,13 @@ class CurvesPlace(Asking):
             intervals = current or len(rows) <= CROWDED
             found.append(
                 self.desk.curve(
-                    row.id, goal, self.question(row), normalise=base, whole=current, intervals=intervals
+                    row.id,
+                    goal,
+                    self.question(row),
+                    normalise=base,
+                    whole=current,
+                    intervals=intervals,
+                    tokens=tokens,
                 )
             )
         return found

@@ -207,16 +207,22 @@ class ScalingScreen(CurvesPlace):
             from hvdsweep.charts import sentence
 
             return sentence(reading, chart.x.title, chart.y.title)
-        return point_words(reading.series, point, self.measure)
+        return point_words(
+            reading.series, self.curves[self._shown_names().index(reading.series)], point, self.measure
+        )
 
     def _point_of(self, reading: Reading) -> Point | None:
         """The point of a curve that a reading stands for; None where they are not drawn."""
         if not self.shows_points:
             return None
-        names = [self.names[workload] for workload in self.order]
+        names = self._shown_names()
         if reading.series not in names:
             return None
         return self.curves[names.index(reading.series)].points[reading.index]
+
+    def _shown_names(self) -> list[str]:
+        """The curves' names, in their order."""
+        return [self.names[workload] for workload in self.order]
 
     # What the reader does
 
@@ -340,7 +346,8 @@ class ScalingScreen(CurvesPlace):
             if self.desk.example_budget is not None
             else []
         )
-        words += ["--examples"] if self.view == "curve" and self.measure == "examples" else []
+        if self.view == "curve" and self.measure == "examples":
+            words += ["--unit", "tokens" if self.desk.has_tokens(row.id) else "samples"]
         command = shlex.join([*words, "--db", str(self.interface.source.path)])
         self.app.copy_to_clipboard(command)
         self.notify(f"Copied: {command}", markup=False)
