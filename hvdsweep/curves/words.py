@@ -101,8 +101,10 @@ def _not_reached(curve: Curve) -> str:
         return "Too little data: no trial that counts has ended yet."
     sign = -1 if curve.maximize else 1
     nearest = min(best, key=lambda point: sign * (point.best_value or 0.0))
+    unfinished = any(_has(point, Doubt.UNFINISHED) for point in curve.points)
+    start = "The goal is not reached yet" if unfinished else "The goal was not reached"
     said = (
-        f"The goal was not reached at any batch size; the best is {nearest.best_value:.4g}, "
+        f"{start} at any batch size; the best {'so far ' if unfinished else ''}is {nearest.best_value:.4g}, "
         f"at batch size {nearest.batch_size:,}."
     )
     falling = [point.batch_size for point in best if _has(point, Doubt.BUDGET)]

@@ -64,6 +64,10 @@ STATES = {
         short([(0, 0.9), (50, 0.7)]),
         "The goal was not reached at any batch size; the best is 0.7, at batch size 4.",
     ),
+    "not reached yet": (
+        [Study(4, [Trial(0, [(0, 0.9), (50, 0.7)], steps=100)], train_steps=100, target_trials=5)],
+        "The goal is not reached yet at any batch size; the best so far is 0.7, at batch size 4.",
+    ),
     "not reached, improving": (
         short([(0, 0.9), (50, 0.8), (99, 0.7)]),
         "The goal was not reached at any batch size; the best is 0.7, at batch size 4. Batch sizes 4 and 8 were still "
@@ -105,6 +109,7 @@ JSON = {
     "too few batch sizes": (None, (8, None, True), "only 2 batch sizes reached the goal; a fit needs 3"),
     "nothing yet": (None, None, THREE),
     "not reached": (None, None, THREE),
+    "not reached yet": (None, None, THREE),
     "not reached, improving": (None, None, THREE),
     "at the start": (None, (4, None, False), THREE),
     "diverged": (None, None, THREE),
