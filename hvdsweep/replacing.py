@@ -11,13 +11,15 @@ from pathlib import Path
 _MAGIC = b"SQLite format 3\0"
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: bytes, *, new: bool = False) -> None:
     """Make `content` the file's, through a file beside it that gets its name last.
 
-    OSError where it cannot be written, or is a database.
+    OSError where it cannot be written, or is a database; FileExistsError where it must be `new` and is there.
     """
     path = Path(path)
-    if holds_database(path):
+    # Of a link, the file that it leads to is written, as by any other program.
+    place = Path(os.path.realpath(path))
+    if holds_database(place):
         raise FileExistsError(errno.EEXIST, "it belongs to a database; give another name", str(path))
     if path.exists() and not path.is_file():
         # A device or a pipe keeps its name; a folder refuses, and so does a pipe that nobody reads, rather than wait.
@@ -25,9 +27,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             os.set_blocking(file.fileno(), True)
             file.write(content)
         return
-    # Of a link, the file that it leads to is written, as by any other program.
-    place = Path(os.path.realpath(path))
-    with replaced(place) as partial:
+    with replaced(place, new=new) as partial:
         partial.write_bytes(content)
         if place.exists():
             if not os.access(place, os.W_OK):
@@ -36,19 +36,36 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
     """A name beside `path` to write to; the file gets `path`'s name when the block ends well, and is removed when it does not.
 
-    Hosts and processes may do the same at once: each writes a file of its own.
+    Hosts and processes may do the same at once: each writes a file of its own. FileExistsError where `path` must be `new` and
+    is there.
     """
     partial = path.with_name(f".{path.name[:200]}.{os.uname().nodename[:30]}.{os.getpid()}.partial")
     try:
         yield partial
-        os.replace(partial, path)
+        if new and _linked(partial, path):
+            partial.unlink()
+        else:
+            os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def _linked(partial: Path, path: Path) -> bool:
+    """Give a file the name `path` too: unlike a rename, that fails where a file has the name. False where there are no hard
+    links: then an empty file holds the name."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.open("xb").close()
+        return False
+    return True
 
 
 def holds_database(path: Path) -> bool:

@@ -177,7 +177,7 @@ async def test_a_file_changed_elsewhere_is_not_launched(empty, launches, tmp_pat
         await pilot.press("ctrl+l")
         await settle(pilot)
         assert launches == []
-        assert "changed elsewhere" in screen_text(pilot)
+        assert "another program" in screen_text(pilot)
         assert (tmp_path / "digits.toml").read_text() == "# mine now"
 
 
@@ -215,7 +215,7 @@ async def test_what_a_launch_would_begin(tmp_path, launches, state):
         words = {
             "new": "✓ a new sweep",
             "grows": "✓ extends sweep 1: 0 of 36 trials are trained",
-            "goes on": "✓ goes on with sweep 1: 0 of 36 trials are trained",
+            "goes on": "✓ resumes sweep 1: 0 of 36 trials are trained",
             "trained now": "● sweep 1, which is being trained now",
         }
         assert words[state] in screen_text(pilot)

@@ -20,6 +20,7 @@ from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.plan_summary import summarize
+from hvdsweep.replacing import write_whole
 from hvdsweep.store import connect, save_plan
 from hvdsweep.sweep import Overrides, check_text, load_sweep, metaparameters, models
 from hvdsweep.sweep.write import toml_value
@@ -32,6 +33,8 @@ from tui.composing.start import TEMPLATE, Start
 from tui.composing.toml_text import REMOVED, parsed
 
 ROOT = Path(__file__).parents[2]
+OPEN = Path("/data/hvdsweep.db")
+"""The database that the interface has open: not where these tests write."""
 FILES = sorted([*(ROOT / "examples").rglob("*.toml"), *(ROOT / "workloads/presets").rglob("*.toml")])
 
 # Words of fields
@@ -252,10 +255,10 @@ def test_no_shelf_is_no_trouble(tmp_path):
 def test_writing_over_nothing_and_over_oneself(tmp_path):
     """A new file, then the same again, then another text over what was there; permissions stay."""
     path = tmp_path / "x.toml"
-    write(path, "a = 1\n", replace=False, before=None)
+    write(path, "a = 1\n", replace=False, before=None, database=OPEN)
     path.chmod(0o600)
-    write(path, "a = 1\n", replace=False, before=None)
-    write(path, "a = 2\n", replace=True, before="a = 1\n")
+    write(path, "a = 1\n", replace=False, before=None, database=OPEN)
+    write(path, "a = 2\n", replace=True, before="a = 1\n", database=OPEN)
     assert path.read_text() == "a = 2\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.toml"]
@@ -265,31 +268,53 @@ def test_nothing_is_overwritten_silently(tmp_path):
     """A file that was not asked about, and one's own that was changed meanwhile, stay as they are."""
     path = tmp_path / "x.toml"
     path.write_text("theirs")
-    with pytest.raises(UserError, match="changed elsewhere"):
-        write(path, "mine", replace=False, before=None)
-    with pytest.raises(UserError, match="changed elsewhere"):
-        write(path, "mine", replace=True, before="what I read")
+    with pytest.raises(UserError, match="another program has changed it"):
+        write(path, "mine", replace=False, before=None, database=OPEN)
+    with pytest.raises(UserError, match="another program has changed it"):
+        write(path, "mine", replace=True, before="what I read", database=OPEN)
     assert path.read_text() == "theirs"
-    write(path, "mine", replace=True, before=None)
+    write(path, "mine", replace=True, before=None, database=OPEN)
     assert path.read_text() == "mine"
 
 
 def test_a_file_that_comes_there_meanwhile_stays(tmp_path, monkeypatch):
     """Between the look and the writing another process makes the file."""
     path = tmp_path / "x.toml"
-    real = Path.exists
-    monkeypatch.setattr(Path, "exists", lambda self, **options: self != path and real(self, **options))
-    path.write_text("theirs")
-    with pytest.raises(UserError, match="came there meanwhile"):
-        write(path, "mine", replace=False, before=None)
+
+    def late(path: Path, content: bytes, *, new: bool) -> None:
+        path.write_text("theirs")
+        write_whole(path, content, new=new)
+
+    monkeypatch.setattr("tui.composing.files.write_whole", late)
+    with pytest.raises(UserError, match="File exists"):
+        write(path, "mine", replace=False, before=None, database=OPEN)
     assert path.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_directory_that_is_not_there(tmp_path):
     """One sentence, and nothing is left behind."""
     with pytest.raises(RunFailed, match="cannot be written"):
-        write(tmp_path / "no" / "x.toml", "a", replace=False, before=None)
+        write(tmp_path / "no" / "x.toml", "a", replace=False, before=None, database=OPEN)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_no_database_is_overwritten(tmp_path, suffix, is_open):
+    """Neither the one that is open here, which is not even read, nor another one, nor their logs; not by a link either."""
+    database = tmp_path / "x.db"
+    connect(database, create=True).close()
+    before = database.read_bytes()
+    link = tmp_path / "link.toml"
+    link.symlink_to(f"{database}{suffix}")
+    for path in (database.with_name(f"{database.name}{suffix}"), link):
+        with pytest.raises(UserError, match="belongs to (the|a) database"):
+            write(path, "a = 1", replace=True, before=None, database=database if is_open else OPEN)
+    assert database.read_bytes() == before
+    assert {entry.name for entry in tmp_path.iterdir()} == {"x.db", "link.toml"}
+    with pytest.raises(UserError, match="belongs to the database"):
+        offers.taken(Shelf(None), f"file:{database}", database)
 
 
 # Offers
@@ -314,11 +339,11 @@ def test_what_is_offered(tmp_path, monkeypatch):
     ]
     assert "preset:small/fc" in values
     for value in values:
-        begun = offers.taken(shelf, value)
+        begun = offers.taken(shelf, value, OPEN)
         assert value == "nothing:" or begun.text
-    assert offers.taken(shelf, "draft:one").draft == "one"
+    assert offers.taken(shelf, "draft:one", OPEN).draft == "one"
     with pytest.raises(UserError, match="gone"):
-        offers.taken(shelf, "draft:three")
+        offers.taken(shelf, "draft:three", OPEN)
 
 
 def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
@@ -327,7 +352,7 @@ def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text(TEMPLATE)
     entry = offers.typed("mine.toml")
     assert entry is not None
-    assert offers.taken(Shelf(None), entry.value).file == tmp_path / "mine.toml"
+    assert offers.taken(Shelf(None), entry.value, OPEN).file == tmp_path / "mine.toml"
     assert offers.typed("none.toml") is None
     assert offers.typed("a\0b") is None
 
@@ -407,7 +432,7 @@ def test_a_plan_that_nobody_means_is_not_laid_out():
     text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "micro_batch = 1\n"
     found = look(inquiry(text))
     assert not found.sound
-    assert "too many passes" in found.unplanned
+    assert "too large to preview: 2,146,435,072 passes a step" in found.unplanned
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -147,7 +147,7 @@ async def test_starting_from_a_sweep_of_the_database(source):
         await start_from(pilot, "short")
         assert parsed(text_of(pilot))["model"] == "fc_16"
         assert "From what the database keeps of sweep 2" in screen_text(pilot)
-        assert "goes on with sweep 2" in screen_text(pilot)
+        assert "resumes sweep 2" in screen_text(pilot)
 
 
 async def test_the_list_of_starts(empty, golden):

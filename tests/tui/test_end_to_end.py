@@ -92,7 +92,7 @@ def test_compose_launch_watch_leave_and_resume(tmp_path: Path):
             terminal.press("C-o")
             terminal.wait_for("Sweeps of this database")
             terminal.press("digits.toml", "Enter")
-            terminal.wait_for("✓ goes on with sweep 1", "digits.toml")
+            terminal.wait_for("✓ resumes sweep 1", "digits.toml")
             terminal.press("C-l")
             terminal.wait_for("Trials  Logs  Events", "● running")
             terminal.press("q")

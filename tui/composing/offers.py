@@ -38,7 +38,7 @@ def offers(shelf: Shelf, current: str, snapshot: Snapshot | None) -> list[Entry]
         file = f", {kept.start.file.name}" if kept.start.file is not None else ""
         entries.append(Entry(f"draft:{kept.id}", kept.title, f"{when}{file}, {_lines(kept.start.text)}"))
     entries += [
-        Entry("", "Anew"),
+        Entry("", "A new sweep"),
         Entry("template:", "a small example", "digits, trained in about a minute"),
         Entry("nothing:", "nothing", "every field empty"),
     ]
@@ -92,8 +92,8 @@ def typed(text: str) -> Entry | None:
         return None
 
 
-def taken(shelf: Shelf, value: str) -> Start:
-    """What an entry begins with. UserError where it is gone."""
+def taken(shelf: Shelf, value: str, database: Path) -> Start:
+    """What an entry begins with. UserError where it is gone, or a file of `database`."""
     from hvdsweep.errors import UserError
 
     kind, _, name = value.partition(":")
@@ -103,6 +103,9 @@ def taken(shelf: Shelf, value: str) -> Start:
                 return kept.start
         raise UserError(f"The draft {name} is gone: it was saved, or opened elsewhere.")
     if kind == "file":
+        from tui.composing.files import refuse_open
+
+        refuse_open(Path(name), database)
         return file_at(Path(name))
     if kind == "preset":
         return preset(name)

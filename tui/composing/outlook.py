@@ -24,7 +24,7 @@ FILE = "sweep.toml"
 """What the check calls the text; taken off its messages again."""
 
 MOST_PASSES = 200_000
-"""A plan whose steps are split into more passes than this in all is not laid out: nobody means it."""
+"""A plan whose steps are split into more passes than this in all is too large for a preview."""
 
 SHOWN_POINTS = 200
 """Points of a study in the preview."""
@@ -146,7 +146,7 @@ def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
     np = ranks_of(inquiry.slots) or len(gpus()) or cores() if auto else ranks_of(inquiry.np) or 1
     passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
     if passes > MOST_PASSES:
-        return None, "Its steps fall into too many passes to be laid out: raise the micro-batch."
+        return None, f"Plan too large to preview: {passes:,} passes a step, at most {MOST_PASSES:,}. Raise the micro-batch."
     if auto:
         return summarize_auto(plan, np, None, inquiry.speeds), ""
     return summarize(plan, np, ranks_of(inquiry.gangs) or 1, inquiry.speeds), ""

@@ -203,7 +203,7 @@ class ComposeScreen(Place):
         if sweep.live:
             return f"sweep {sweep.id}, which is being trained now", False
         wanted = sum(study.target_trials for study in outlook.plan.studies)
-        verb = "extends" if wanted > sum(study.target_trials for study in sweep.studies) else "goes on with"
+        verb = "extends" if wanted > sum(study.target_trials for study in sweep.studies) else "resumes"
         return f"{verb} sweep {sweep.id}: {count(sweep.done)} of {plural(wanted, 'trial')} are trained", True
 
     def _say_standing(self) -> None:
@@ -396,7 +396,7 @@ class ComposeScreen(Place):
         elif kind:
             from tui.composing.offers import taken
 
-            self.work_out("start", value, partial(taken, self._shelf, str(value)))
+            self.work_out("start", value, partial(taken, self._shelf, str(value), self.interface.source.path))
 
     def answer_start(self, about: object, value: Start) -> None:
         self.begin(value)
@@ -440,7 +440,7 @@ class ComposeScreen(Place):
             self._then = self.action_launch
             return self._check()
         if outlook.problems:
-            self.notify(f"{plural(len(outlook.problems), 'mistake')} to mend first.", severity="warning")
+            self.notify(f"{plural(len(outlook.problems), 'mistake')} to correct first.", severity="warning")
             return self.action_mistake()
         standing, ready = self._standing(outlook)
         if not ready:
@@ -491,7 +491,7 @@ class ComposeScreen(Place):
         def job() -> str:
             from tui.composing.files import write
 
-            write(path, text, replace=replace, before=before)
+            write(path, text, replace=replace, before=before, database=app.source.path)
             self.post_message(Saved(path, text, False))
             if not launch:
                 return f"Saved: {path}"

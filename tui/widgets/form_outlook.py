@@ -88,7 +88,7 @@ class OutlookView(Vertical):
             if outlook.place is not None:
                 said = "The text is not TOML"
             if table.total:
-                said += "; this is the plan before" if wrong else " This is the plan before."
+                said += ". The plan below is from before the change."
             mistakes = [f"{one.key}: {one.text}" if one.key else one.text for one in outlook.problems[:SHOWN]]
             self.query_one("#totals", Static).update(Content.styled("\n".join((said, *mistakes)), "$error"))
             self.query_one("#advice", Static).update("")
