@@ -167,6 +167,15 @@ class HvdsweepApp(App[None]):
             self.source.attend()
         await super().on_event(event)
 
+    def on_key(self, event: events.Key) -> None:
+        """A key that nothing has handled, before its binding is looked for."""
+        screen = self.screen
+        if not isinstance(screen, Place) or screen.typing:
+            return
+        screen.held_key.drop()
+        if event.key not in screen.active_bindings and screen.held_key.press(event.key):
+            event.prevent_default()
+
     @property
     def place(self) -> Place | None:
         """The screen in view, or the one under a dialog."""
@@ -279,7 +288,12 @@ class HvdsweepApp(App[None]):
     def can_fill(self) -> bool:
         """Whether a pane could have the whole screen."""
         place = self.place
-        return place is not None and place.can_fill and (self.snapshot is not None or not place.NEEDS_DATA)
+        return (
+            place is not None
+            and place.is_mounted
+            and place.can_fill
+            and (self.snapshot is not None or not place.NEEDS_DATA)
+        )
 
     def action_leave(self) -> None:
         if self.place is not None:

@@ -146,7 +146,10 @@ def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
     np = ranks_of(inquiry.slots) or len(gpus()) or cores() if auto else ranks_of(inquiry.np) or 1
     passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
     if passes > MOST_PASSES:
-        return None, f"Plan too large to preview: {passes:,} passes a step, at most {MOST_PASSES:,}. Raise the micro-batch."
+        return (
+            None,
+            f"Plan too large to preview ({passes:,} passes a step, at most {MOST_PASSES:,}): raise the micro-batch.",
+        )
     if auto:
         return summarize_auto(plan, np, None, inquiry.speeds), ""
     return summarize(plan, np, ranks_of(inquiry.gangs) or 1, inquiry.speeds), ""

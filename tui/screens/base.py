@@ -17,6 +17,7 @@ from textual.widgets import Input, TextArea
 
 from hvdsweep.errors import HvdsweepError
 from tui.actions import Action, actions_of, conditions
+from tui.held_key import HeldKey
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
@@ -74,6 +75,7 @@ class Place(Screen[None]):
         self._asked: dict[str, object] = {}
         self._busy: set[str] = set()
         self._waiting: dict[str, tuple[object, Callable[[], Any]]] = {}
+        self.held_key = HeldKey(self, self._note)
 
     @property
     def interface(self) -> Interface:
@@ -250,8 +252,11 @@ class Place(Screen[None]):
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         self.refresh_keys()
 
+    def on_screen_suspend(self) -> None:
+        self.held_key.drop()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.snapshot is None and self.NEEDS_DATA and action in self._own:
+        if action in self._own and (not self.is_mounted or (self.snapshot is None and self.NEEDS_DATA)):
             return False
         if action in self._opening and self.typing:
             return False
@@ -275,6 +280,28 @@ class Place(Screen[None]):
             *(action for action in ours if action.id not in PINNED and action not in back),
         )
         bar.pinned = tuple(action for action in ours if action.id in PINNED)
+        self.held_key.settle()
+
+    def _note(self, words: str) -> None:
+        self.query_one(KeyBar).note = words
+
+    @property
+    def awaits_data(self) -> bool:
+        """Whether something that the keys depend on is still on its way."""
+        return bool(self._busy) or (self.NEEDS_DATA and self.interface.latest is None)
+
+    @property
+    def known_actions(self) -> tuple[Action, ...]:
+        """What can be done on this screen at one time or another."""
+        charts = () if type(self).chart is Place.chart else ("chart",)
+        return tuple(
+            one for one in actions_of(self.PLACE, *charts, "app") if one.footer and one.id != "leave"
+        )
+
+    @property
+    def doable_actions(self) -> tuple[Action, ...]:
+        """What can be done now, here or everywhere."""
+        return (*self.possible_actions, *self.interface.possible_actions)
 
     @property
     def possible_actions(self) -> tuple[Action, ...]:

@@ -96,7 +96,7 @@ class LiveScreen(TrialsPane):
 
         self._curves = LossCurves()
         self.front("trials")
-        self.query_one("#trials", Table).focus()
+        self.set_focus(self.query_one("#trials", Table))
 
     # What is asked about
 

@@ -70,7 +70,7 @@ class MetaparametersScreen(DoubtsPlace):
     def on_mount(self) -> None:
         for name in ("workload", "batch_size"):
             self.query_one(f"#{name}").add_class("aside")
-        self.query_one("#search", ChartView).focus()
+        self.set_focus(self.query_one("#search", ChartView))
 
     @property
     def chart(self) -> ChartView | None:

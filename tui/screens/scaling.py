@@ -76,7 +76,7 @@ class ScalingScreen(CurvesPlace):
     def on_mount(self) -> None:
         self._drawn: object = None
         """What the chart of a view other than the curve hangs on; None: it is not drawn."""
-        self.query_one("#curve", ChartView).focus()
+        self.set_focus(self.query_one("#curve", ChartView))
 
     # What there is
 

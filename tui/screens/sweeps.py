@@ -67,7 +67,7 @@ class SweepsScreen(Place):
             self.show(self.snapshot)
 
     def on_mount(self) -> None:
-        self.query_one("#sweeps", Table).focus()
+        self.set_focus(self.query_one("#sweeps", Table))
         self.query_one("#events", Static).border_title = "What happened"
 
     @property

@@ -81,7 +81,7 @@ class ThroughputScreen(Paned):
 
     def on_mount(self) -> None:
         self.query_one("#workload").add_class("aside")
-        self.query_one("#speed", ChartView).focus()
+        self.set_focus(self.query_one("#speed", ChartView))
 
     @property
     def chart(self) -> ChartView | None:

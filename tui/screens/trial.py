@@ -105,7 +105,7 @@ class TrialScreen(Place):
         yield Notice(id="unknown")
 
     def on_mount(self) -> None:
-        self.query_one("#metrics", Table).focus()
+        self.set_focus(self.query_one("#metrics", Table))
         self.query_one("#words").border_title = "Why it failed"
 
     @property

@@ -48,6 +48,10 @@ class WorkloadPlace(Paned):
         return self.interface.desk
 
     @property
+    def awaits_data(self) -> bool:
+        return self._dirty or super().awaits_data
+
+    @property
     def has_workloads(self) -> bool:
         return bool(self.snapshot is not None and len(self.snapshot.workloads) > 1)
 

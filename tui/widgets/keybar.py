@@ -25,6 +25,8 @@ class KeyBar(PickLine):
     """Those that do something now."""
     pinned: reactive[tuple[Action, ...]] = reactive(())
     """Shown at the right, before all others get a place."""
+    note: reactive[str] = reactive("")
+    """What became of a key that did nothing: shown first."""
 
     class Picked(Message):
         """A key was clicked."""
@@ -37,10 +39,16 @@ class KeyBar(PickLine):
         width = self.size.width
         pinned = self._fitting(self.pinned, width)
         room = width - sum(_width(action) for action in pinned)
-        left = self._fitting(self.actions, room)
+        note = (
+            Content.styled(f" {self.note} ", "$warning").truncate(room, ellipsis=True)
+            if self.note
+            else Content("")
+        )
+        free = room - note.cell_length
+        left = self._fitting(self.actions, free)
         self.cells = []
-        parts = self._said(left, 0)
-        parts.append(Content(" " * (room - sum(_width(action) for action in left))))
+        parts = [note, *self._said(left, note.cell_length)]
+        parts.append(Content(" " * (free - sum(_width(action) for action in left))))
         parts += self._said(pinned, room)
         return Content("").join(parts)
 

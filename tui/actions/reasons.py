@@ -1,0 +1,36 @@
+"""Why an action of the footer cannot be done now."""
+
+from __future__ import annotations
+
+NO_DATA = "no database can be read yet"
+"""Of every action of a screen that needs one."""
+
+REASONS = {
+    "can_cancel_job": "select a job that is queued or running",
+    "can_delete": "select a sweep that is not being trained",
+    "can_demo": "only while the database has no sweep",
+    "can_extend": "only a sweep of `launch` that is not being trained",
+    "can_extend_all": "there is no warning that a wider range, a longer budget or more trials would answer",
+    "can_fill": "there is no pane to enlarge",
+    "can_run": "the sweep is complete, imported or in training",
+    "can_stop": "the sweep is not being trained",
+    "has_chart": "there is no chart yet",
+    "has_curve": "there is no curve yet",
+    "has_logs": "there is no log",
+    "has_mistake": "there is no mistake",
+    "has_search": "there are no trials with a learning rate yet",
+    "has_sweep": "there is no sweep yet",
+    "has_trial": "no trial is selected",
+    "has_workloads": "there is no other workload",
+    "is_changed": "nothing is changed",
+    "is_live": "the sweep is not being trained",
+    "is_zoomed": "the whole chart is shown",
+    "metaparameters.can_extend": "select a warning that a wider range, a longer budget or more trials would answer, of a "
+    "sweep of `launch` that is not being trained",
+}
+"""Condition, or screen and condition -> words that stand behind the action's name."""
+
+
+def reason(place: str, when: str) -> str:
+    """The words for a condition that is not met on a screen; without a condition it is the data that are missing."""
+    return REASONS.get(f"{place}.{when}") or REASONS.get(when) or NO_DATA
