@@ -9,7 +9,7 @@ from textual.events import MouseScrollDown
 from textual.geometry import Region
 
 from tests.tui.conftest import screen_text, settle
-from tui.widgets.columns import GAP, Column, Row, fitted
+from tui.widgets.columns import GAP, Column, Row, fitted, further
 from tui.widgets.table import KEPT, PAGE, Table
 
 COLUMNS = (
@@ -215,17 +215,30 @@ async def test_columns_that_do_not_fit_come_by_scrolling():
     """What is fixed stays; → brings the further columns, ← the first ones back."""
     columns = (Column("a", "a", 6, fixed=True), *(Column(f"c{n}", f"c{n}", 8) for n in range(9)))
     app = Shown(columns)
-    async with app.run_test(size=(40, 6)) as pilot:
+    async with app.run_test(size=(42, 6)) as pilot:
         app.table.put([Row("r", ("A", *(f"C{n}" for n in range(9))))])
         await pilot.pause()
         assert "C0" in screen_text(pilot)
         assert "C8" not in screen_text(pilot)
+        header = screen_text(pilot).splitlines()[0]
+        assert header.startswith(" a ")
+        assert header.endswith(f" +{9 - header.count('c')} ›")
+        await pilot.click(app.table, offset=(40, 0))
+        assert app.table.shift == 1
+        assert screen_text(pilot).startswith("‹a ")
+        await pilot.click(app.table, offset=(0, 0))
+        assert app.table.shift == 0
         await pilot.press(*["right"] * 12)
+        assert "›" not in screen_text(pilot)
+        assert screen_text(pilot).startswith("‹a ")
         assert "C8" in screen_text(pilot)
         assert "A " in screen_text(pilot)
         assert "C0" not in screen_text(pilot)
         await pilot.press(*["left"] * 12)
         assert "C0" in screen_text(pilot)
+        await pilot.resize_terminal(120, 6)
+        await pilot.pause()
+        assert not set("‹›") & set(screen_text(pilot))
 
 
 column = st.builds(
@@ -253,3 +266,15 @@ def test_columns_always_fit(columns, width):
     places = {place for place, _ in shown}
     if any(not columns[place].fixed for place in places):
         assert all(place in places for place, one in enumerate(columns) if one.fixed)
+
+
+@given(st.lists(column, min_size=1, max_size=8), st.integers(1, 120))
+def test_every_column_is_shown_at_some_shift(columns, width):
+    """One step to the right after the other, until nothing is further to the right: no column was left out, fixed or not."""
+    seen: set[int] = set()
+    for shift in range(len(columns)):
+        shown = fitted(columns, width, shift)
+        seen |= {place for place, _ in shown}
+        if not further(columns, width, shown):
+            break
+    assert seen == set(range(len(columns)))

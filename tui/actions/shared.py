@@ -215,13 +215,19 @@ TABLE = (
     Action("cursor_up", ("up", "k"), "Up", "One row up.", ("table",), footer=False, palette=False),
     Action("cursor_down", ("down", "j"), "Down", "One row down.", ("table",), footer=False, palette=False),
     Action(
-        "cursor_left", ("left", "h"), "Left", "Scroll to the left.", ("table",), footer=False, palette=False
+        "cursor_left",
+        ("left", "h"),
+        "Left",
+        "Back to the columns hidden at the left (‹).",
+        ("table",),
+        footer=False,
+        palette=False,
     ),
     Action(
         "cursor_right",
         ("right", "l"),
         "Right",
-        "Scroll to the right.",
+        "On to the columns hidden at the right: +3 › in the header counts them.",
         ("table",),
         footer=False,
         palette=False,

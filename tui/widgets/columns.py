@@ -46,21 +46,20 @@ class Row:
 
 
 def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple[int, int], ...]:
-    """(column, cells) of the columns that are shown in so many cells, in their order; `shift` of those that are not fixed are
-    scrolled out at the left."""
-    moving = [place for place, column in enumerate(columns) if not column.fixed]
-    hidden = set(moving[:shift])
-    room = width - 2  # a blank at either side
-    shown: list[int] = []
-    order = sorted(range(len(columns)), key=lambda place: (not columns[place].fixed, place))
-    for place in order:
-        if place in hidden:
-            continue
-        need = columns[place].least + (GAP if shown else 0)
-        if need > room and shown:
+    """(column, cells) of the columns that are shown in so many cells, in their order; `shift` of those that do not stay are
+    scrolled out at the left. Every column is shown at one shift or another."""
+    shown, moving = _parted(columns, width)
+    if shift and moving:
+        # Where none of them was seen unshifted, the first step brings the first one.
+        unseen = not _fits(columns, moving[0], shown, width)
+        moving = moving[min(shift - unseen, len(moving) - 1) :]
+        while not _fits(columns, moving[0], shown, width):
+            shown.pop()
+    for place in moving:
+        if not _fits(columns, place, shown, width):
             break
-        room -= need
         shown.append(place)
+    room = width - 2 - _need(columns, shown)  # a blank at either side
     growing = [place for place in shown if columns[place].grow]
     extra = max(0, room)
     widths = []
@@ -69,6 +68,34 @@ def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple
         more = min(extra // len(growing), max(0, column.most - column.least)) if place in growing else 0
         widths.append((place, max(1, min(column.least + more, width))))
     return tuple(widths)
+
+
+def further(columns: Sequence[Column], width: int, shown: Sequence[tuple[int, int]]) -> int:
+    """How many columns lie further to the right than those shown."""
+    moving = _parted(columns, width)[1]
+    places = {place for place, _ in shown}
+    last = next((number for number, place in enumerate(reversed(moving)) if place in places), None)
+    return len(moving) if last is None else last
+
+
+def _parted(columns: Sequence[Column], width: int) -> tuple[list[int], list[int]]:
+    """The columns that stay, as far as they fit, and the others, in the order in which they are scrolled through."""
+    order = sorted(range(len(columns)), key=lambda place: (not columns[place].fixed, place))
+    stay: list[int] = []
+    for place in order:
+        if not columns[place].fixed or not _fits(columns, place, stay, width):
+            break
+        stay.append(place)
+    return stay, order[len(stay) :]
+
+
+def _need(columns: Sequence[Column], places: Sequence[int]) -> int:
+    return sum(columns[place].least for place in places) + GAP * max(0, len(places) - 1)
+
+
+def _fits(columns: Sequence[Column], place: int, shown: Sequence[int], width: int) -> bool:
+    """Whether one more column has room, as the only one always has."""
+    return not shown or _need(columns, [*shown, place]) <= width - 2
 
 
 def fit(content: Content, width: int, right: bool) -> Content:

@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
-from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted
+from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted, further
 from tui.widgets.lines import line_of
 
 PAGE = 80
@@ -133,6 +133,8 @@ class Table(ScrollView, can_focus=True):
         self._places: dict[str, int] = {}
         self._key: str | None = None
         self._widths: tuple[tuple[int, int], ...] = ()
+        self._further = 0
+        """Columns that lie further to the right."""
         self._fitted_to = 0
         self._lines: dict[Row, dict[tuple[object, ...], Strip]] = {}
         """Rows as drawn, by what else they depend on."""
@@ -258,6 +260,7 @@ class Table(ScrollView, can_focus=True):
         """Which columns are shown, and how wide."""
         self._fitted_to = self._room
         self._widths = fitted(self.columns, self._fitted_to, self.shift)
+        self._further = further(self.columns, self._fitted_to, self._widths)
         self.virtual_size = self._whole
         self._lines.clear()
         self.refresh()
@@ -308,7 +311,14 @@ class Table(ScrollView, can_focus=True):
             if number:
                 parts.append(Content(" " * GAP))
             parts.append(fit(title, cells, column.right))
-        return line_of(self, Content("").join(parts), width, "table--header")
+        if self.shift:
+            parts[0] = Content("‹")
+        line = Content("").join(parts)
+        room = self._fitted_to - line.cell_length
+        if self._further and room > 0:
+            sign = f" +{self._further} ›"
+            line += Content((sign if room >= len(sign) else "›").rjust(room))
+        return line_of(self, line, width, "table--header")
 
     def _want(self, index: int) -> None:
         offset, limit = self.window
@@ -331,8 +341,7 @@ class Table(ScrollView, can_focus=True):
         return max(0, min(cursor, self.total - 1))
 
     def validate_shift(self, shift: int) -> int:
-        moving = sum(not column.fixed for column in self.columns)
-        return max(0, min(shift, moving - 1))
+        return max(0, min(shift, len(self.columns) - 1))
 
     def watch_shift(self) -> None:
         self._lay_out()
@@ -387,7 +396,11 @@ class Table(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         index = self._under(event.x, event.y)
-        if index < -1:
+        if event.y == 0 and event.x == 0:
+            self.action_cursor_left()
+        elif event.y == 0 and event.x >= self._fitted_to - 2:
+            self.action_cursor_right()
+        elif index < -1:
             by = self.columns[self._widths[-2 - index][0]].sort
             if by:
                 self.post_message(self.SortAsked(self, by))
@@ -407,7 +420,7 @@ class Table(ScrollView, can_focus=True):
         self.shift -= 1
 
     def action_cursor_right(self) -> None:
-        if self._widths and self._widths[-1][0] < len(self.columns) - 1:
+        if self._further:
             self.shift += 1
 
     def action_scroll_top(self) -> None:
