@@ -175,6 +175,43 @@ def test_the_diagram_of_the_rooms_is_the_code():
     assert drawn == found, f"the list in docs/design.md should be\n{lines}"
 
 
+NAMED_AGAIN = {
+    "hvdsweep/training/step.py": "a neutral value for every one that enters the update as a tensor, without pydantic",
+    "tui/trial_rows.py": "short titles of the longest names",
+}
+"""Modules that give every name of a registry, or some, something of their own."""
+
+
+def lists_of(text: str, registry: set[str]) -> list[int]:
+    """Lines of the lists, tuples, sets, dictionaries and Literals that spell out three or more of the registry's names."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        parts = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", None) or []
+        names = {part.value for part in parts if isinstance(part, ast.Constant)}
+        if len(names & registry) > 2:
+            found.append(node.lineno)
+    return found
+
+
+def test_registries_are_declared_once():
+    """No module but the registry lists the metaparameters or the algorithms: a name is added in one place."""
+    from hvdsweep.algorithms import ALGORITHMS
+    from hvdsweep.sweep.metaparameters import METAPARAMETERS
+
+    registries = {
+        "hvdsweep/algorithms.py": set(ALGORITHMS),
+        "hvdsweep/sweep/metaparameters.py": set(METAPARAMETERS),
+    }
+    assert lists_of("x = {'sgd': 1, 'momentum': 2, 'nesterov_momentum': 3}", set(ALGORITHMS)) == [1]
+    again = {
+        str(path.relative_to(ROOT))
+        for path in modules().values()
+        for home, names in registries.items()
+        if path != ROOT / home and lists_of(path.read_text(), names)
+    }
+    assert again == set(NAMED_AGAIN)
+
+
 def test_the_public_api_is_what_it_says():
     """Every public name can be had, and none is missing from the documentation of the module."""
     import hvdsweep

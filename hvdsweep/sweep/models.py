@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from hvdsweep.algorithms import ALGORITHMS, Algorithm
 from hvdsweep.store.schema import LARGEST_STEP, LONGEST_NAME
 from hvdsweep.sweep.batch_sizes import LARGEST
 from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, Table
 from hvdsweep.sweep.trial_counts import Trials
 
-Algorithm = Literal["sgd", "momentum", "nesterov_momentum"]
 SplitName = Literal["train", "val", "test"]
 
 MAX_TRIALS_FACTOR = 4
@@ -194,7 +194,7 @@ class Sweep(Table):
     """A built-in model, or `module:function` of your own beside this file."""
     model_options: dict[str, Any] = Field(default={}, examples=[{}])
     """Options of the model: widths, number of layers, ..."""
-    algorithms: list[Algorithm] = Field(default=[], examples=[["sgd", "momentum", "nesterov_momentum"]])
+    algorithms: list[Algorithm] = Field(default=[], examples=[list(ALGORITHMS)])
     """Training algorithms, one workload each: `sgd`, `momentum` (heavy ball), `nesterov_momentum`."""
     algorithm: Algorithm | None = Field(default=None, examples=["sgd"])
     """A single training algorithm, instead of `algorithms`."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-ALGORITHMS = ("sgd", "momentum", "nesterov_momentum")
+from hvdsweep.algorithms import ALGORITHMS
 
 
 def has_velocity(algorithm: str) -> bool:

@@ -32,7 +32,7 @@ DEFAULTS = {
     "weight_decay": 0.0,
 }
 """What a metaparameter is when a trial does not set it: a constant schedule, no smoothing, no decay."""
-OPTIONAL = ("end_learning_rate_factor", "learning_rate_decay_steps", "label_smoothing", "weight_decay")
+OPTIONAL = tuple(name for name in DEFAULTS if name not in ("learning_rate", "momentum"))
 """Those that change nothing at their default, so that they need not be computed."""
 
 
