@@ -18,13 +18,13 @@ from hvdsweep.curves.outcomes import steps_to_result
 from hvdsweep.curves.scaling_curve import Curve, curve_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.errors import UserError
-from hvdsweep.states import Status
 from hvdsweep.store.noise import noise_of_workload
 from hvdsweep.store.workload_tables import repeats_table
 from hvdsweep.tokens import tokens_per_example
 
 if TYPE_CHECKING:
     from hvdsweep.curves.noise import Estimates
+    from hvdsweep.curves.question import Question
     from hvdsweep.search import Space
     from hvdsweep.store.rows import ThroughputRow
     from hvdsweep.store.store import Store
@@ -70,15 +70,6 @@ class Answer:
     speeds: Sequence[ThroughputRow]
     seconds: float
     """What it took."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every curve alike."""
-
-    step_budget: float | None = None
-    example_budget: float | None = None
-    statuses: tuple[Status, ...] = field(default=(Status.COMPLETE,))
 
 
 def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
@@ -210,15 +201,10 @@ class CurveCache:
             self._curves.move_to_end(key)
             return self._curves[key]
         loaded = self._loaded[workload]
-        asked: dict[str, Any] = {
-            "step_budget": question.step_budget,
-            "example_budget": question.example_budget,
-            "statuses": question.statuses,
-        }
-        result = steps_to_result(loaded.table, goal, **asked)
+        result = steps_to_result(loaded.table, goal, **question.limits)
         best = self._best.get((workload, question))
         if best is None:
-            best = self._best[workload, question] = best_measurements(loaded.table, **asked)
+            best = self._best[workload, question] = best_measurements(loaded.table, **question.limits)
         more: dict[str, Any] = {"searches": loaded.searches} if whole else {"resamples": 0, "whole": False}
         more["intervals"] = intervals
         more["repeats"] = loaded.repeats

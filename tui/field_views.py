@@ -17,8 +17,8 @@ from hvdsweep.figures.panels import budgets_panel
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
     from hvdsweep.curves.costs import Throughput
+    from hvdsweep.curves.question import Question
     from hvdsweep.curves.table import WorkloadTable
-    from tui.curve_desk import Question
 
 View = Literal["curve", "steps", "examples", "ranks"]
 VIEWS: tuple[View, ...] = ("curve", "steps", "examples", "ranks")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvdsweep.archive.goals import question_of
+from hvdsweep.archive.goals import defaults_of
 from hvdsweep.archive.layout import TrialFile
 from hvdsweep.archive.measurements import CsvText, Headers, Table, parse, records, split
 from hvdsweep.archive.messages import Group, Problem, Records, Study, Trial, Trials
@@ -111,7 +111,7 @@ class Batches:
 
 
 def _turned(study: Study) -> str | None:
-    question = question_of(study.file)
+    question = defaults_of(study.file)
     if question.metric is None or question.maximize == naturally_maximised(question.metric):
         return None
     return question.metric

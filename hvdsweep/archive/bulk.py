@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hvdsweep.archive.goals import Question, question_of
+from hvdsweep.archive.goals import Defaults, defaults_of
 from hvdsweep.archive.inserts import insert_rows
 from hvdsweep.archive.layout import OURS, StudyFile
 from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
@@ -117,7 +117,7 @@ class BulkWriter:
         ).fetchone()
         if row is not None:
             return int(row[0])
-        question = question_of(file)
+        question = defaults_of(file)
         cursor = conn.execute(
             "INSERT INTO workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
             " parameters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -256,7 +256,7 @@ class BulkWriter:
 
 
 def _definition(file: StudyFile) -> Mapping[str, Any]:
-    question: Question = question_of(file)
+    question: Defaults = defaults_of(file)
     goal = None
     if question.goal is not None:
         goal = {"metric": question.metric, "value": question.goal, "maximize": question.maximize}

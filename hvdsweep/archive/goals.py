@@ -12,7 +12,7 @@ from hvdsweep.figures import paper
 
 
 @dataclass(frozen=True)
-class Question:
+class Defaults:
     """The columns of `workloads` that the layout has no place for."""
 
     metric: str | None
@@ -22,7 +22,7 @@ class Question:
     parameters: int | None
 
 
-def question_of(file: StudyFile) -> Question:
+def defaults_of(file: StudyFile) -> Defaults:
     """What an export of ours noted in the study.json, else what the paper says, else what the catalogue knows."""
     noted = file.document.get(OURS)
     examples, parameters = _known(file.dataset, file.model)
@@ -34,7 +34,7 @@ def question_of(file: StudyFile) -> Question:
         maximize = noted.get("maximize") is True
         examples = _count(noted.get("train_examples"))
         parameters = _count(noted.get("parameters"))
-    return Question(metric, value, maximize, examples, parameters)
+    return Defaults(metric, value, maximize, examples, parameters)
 
 
 @lru_cache(maxsize=256)

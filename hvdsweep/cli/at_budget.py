@@ -15,8 +15,8 @@ from hvdsweep.visible import visible
 from hvdsweep.words import short
 
 if TYPE_CHECKING:
-    from hvdsweep.cli.questions import Question
     from hvdsweep.curves.measurements import BudgetCurves
+    from hvdsweep.curves.question import Question
     from hvdsweep.curves.table import WorkloadTable
     from hvdsweep.figures.figure import Figure
     from hvdsweep.store.rows import WorkloadRow

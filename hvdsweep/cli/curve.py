@@ -17,8 +17,8 @@ from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
-    from hvdsweep.cli.questions import Question
     from hvdsweep.curves import Costs, Curve, Throughput
+    from hvdsweep.curves.question import Question
     from hvdsweep.store.store import Store
 
 SHOWN_IN_FULL = 4

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hvdsweep.curves.question import Question
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 from hvdsweep.tokens import tokens_for
@@ -22,18 +24,6 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of each workload; None leaves what the workload says itself."""
-
-    metric: str | None = None
-    maximize: bool | None = None
-    step_budget: float | None = None
-    example_budget: float | None = None
-    num_trials: int | None = None
-    statuses: tuple[Status, ...] = (Status.COMPLETE,)
 
 
 def question_options(command: Command) -> Command:
@@ -128,12 +118,12 @@ def answer(
     unit: str | None = None,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
-    `answer_at_goal`, `unit` as `tokens_for`.
+    `answered`, `unit` as `tokens_for`.
 
     UserError where the question has no answer. Of several goals those that have one are answered, and the others named on
     stderr.
     """
-    from hvdsweep.store.goal_answers import answer_at_goal
+    from hvdsweep.store.goal_answers import answered
     from hvdsweep.store.noise import noise_of_trials
 
     tokens = tokens_for(reader, workload, unit)
@@ -141,38 +131,20 @@ def answer(
         # Known before anything is loaded: an imported workload that the paper does not have names no goal.
         raise UserError(_no_goal(reader, workload, question))
     _note_goals(question.metric or workload.metric or "", goals)
-    asked: dict[str, Any] = {
-        "step_budget": question.step_budget,
-        "example_budget": question.example_budget,
-        "num_trials": question.num_trials,
-        "statuses": question.statuses,
-    }
-    answers = []
-    if len(goals) < 2:
-        # One goal is answered inside SQLite; for several, loading the table once pays.
-        goal = goals[0] if goals else None
-        found = answer_at_goal(
-            reader,
-            workload,
-            goal,
-            metric=question.metric,
-            maximize=question.maximize,
-            twin=twin,
-            **asked,
-        )
-        answers = [] if found is None else [found]
+    # Several goals share one table, which is loaded when the first of them needs it.
+    table = cache(
+        lambda: reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
+    )
+    answers = [
+        answered(reader, workload, goal, question, table, twin=twin, load=len(goals) > 1)
+        for goal in (goals or (None,))
+    ]
 
-    from hvdsweep.curves.measurements import best_measurements
-    from hvdsweep.curves.outcomes import steps_to_result
     from hvdsweep.curves.resampling import LEVEL
     from hvdsweep.curves.scaling import Rules
     from hvdsweep.curves.scaling_curve import curve_of
     from hvdsweep.store.workload_tables import repeats_table
 
-    if not answers:
-        table = reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
-        best = best_measurements(table, **asked)
-        answers = [(steps_to_result(table, goal, **asked), best) for goal in (goals or (None,))]
     repeats = repeats_table(reader, workload, question.metric, question.maximize)
     curves, problems = [], []
     for result, best in answers:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve_of
-from hvdsweep.curves.measurements import best_measurements
-from hvdsweep.curves.outcomes import steps_to_result
+from hvdsweep.curves.question import Question
 from hvdsweep.states import Status
-from hvdsweep.store.goal_answers import answer_at_goal
+from hvdsweep.store.goal_answers import answered
 from hvdsweep.store.noise import noise_of_trials
 from hvdsweep.store.workload_tables import repeats_table
 
@@ -92,16 +91,9 @@ class Source:
 
         `cautious`: warn of metaparameters at the edge of their space, too.
         """
-        asked: dict[str, Any] = {
-            "step_budget": step_budget,
-            "example_budget": example_budget,
-            "num_trials": num_trials,
-        }
-        found = answer_at_goal(self.reader, row, goal, metric=metric, maximize=maximize, **asked)
-        if found is None:
-            table = self.table(row, metric, maximize)
-            found = steps_to_result(table, goal, **asked), best_measurements(table, **asked)
-        result, best = found
+        question = Question(metric, maximize, step_budget, example_budget, num_trials)
+        table = partial(self.table, row, metric, maximize)
+        result, best = answered(self.reader, row, goal, question, table)
         searches = self._searches.get(row.id, {}) if cautious else None
         repeats = repeats_table(self.reader, row, metric, maximize)
         drawn = curve_of(result, best, normalise=normalise, rules=rules, searches=searches, repeats=repeats)

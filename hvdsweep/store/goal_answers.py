@@ -26,6 +26,7 @@ from hvdsweep.words import as_float
 if TYPE_CHECKING:
     from hvdsweep.curves.measurements import BestMeasurements
     from hvdsweep.curves.outcomes import StepsToResult
+    from hvdsweep.curves.question import Question
     from hvdsweep.curves.table import Bools, Ints, WorkloadTable
     from hvdsweep.store.reader import Reader
     from hvdsweep.store.rows import WorkloadRow
@@ -207,6 +208,31 @@ def _best(
         (asked.metric_id, trial, limit),
     )
     return number, step, value
+
+
+def answered(
+    reader: Reader,
+    workload: WorkloadRow,
+    goal: float | None,
+    question: Question,
+    table: Callable[[], WorkloadTable],
+    *,
+    twin: Reader | None = None,
+    load: bool = False,
+) -> tuple[StepsToResult, BestMeasurements]:
+    """One goal by SQLite, or from `table()` where SQLite cannot answer it; `load`: from the table at once, as several goals
+    share it."""
+    asked = question.limits
+    if not load:
+        found = answer_at_goal(
+            reader, workload, goal, metric=question.metric, maximize=question.maximize, twin=twin, **asked
+        )
+        if found is not None:
+            return found
+    from hvdsweep.curves.measurements import best_measurements
+    from hvdsweep.curves.outcomes import steps_to_result
+
+    return steps_to_result(table(), goal, **asked), best_measurements(table(), **asked)
 
 
 def _table(

@@ -128,7 +128,8 @@ def test_what_has_no_tokens_is_refused(run, arguments, words):
 def test_the_interface_counts_text_in_tokens(db):
     """By itself, as long as every workload of the chart has tokens."""
     from hvdsweep.curves.chart import curve_chart
-    from tui.curve_desk import CurveCache, Question, Wanted, read
+    from hvdsweep.curves.question import Question
+    from tui.curve_desk import CurveCache, Wanted, read
     from tui.scaling_words import point_words, value_title
 
     with open_store(db) as reader:

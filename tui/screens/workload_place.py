@@ -14,8 +14,9 @@ from tui.screens.panes import Paned
 from tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from hvdsweep.curves.question import Question
     from hvdsweep.store.rows import WorkloadRow
-    from tui.curve_desk import Answer, CurveCache, Question, Wanted
+    from tui.curve_desk import Answer, CurveCache, Wanted
 
 REST = 20
 """Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
@@ -146,13 +147,15 @@ class WorkloadPlace(Paned):
 
     def question(self, row: WorkloadRow) -> Question:
         """What is asked of a workload's curve; of a sweep in training running trials count as far as they are."""
-        from tui.curve_desk import Question
+        from hvdsweep.curves.question import Question
 
         sweep = None if self.snapshot is None else self.snapshot.sweep(row.sweep_id)
         counted: tuple[Status, ...] = (Status.COMPLETE,)
         if self.desk.count_running and sweep is not None and sweep.live:
             counted = (Status.COMPLETE, Status.RUNNING)
-        return Question(self.desk.step_budget, self.desk.example_budget, counted)
+        return Question(
+            step_budget=self.desk.step_budget, example_budget=self.desk.example_budget, statuses=counted
+        )
 
     def goal(self, row: WorkloadRow) -> float | None:
         """The goal that a workload is asked about: chosen by the reader, else its own, else one from what it measured."""

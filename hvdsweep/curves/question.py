@@ -1,0 +1,30 @@
+"""What is asked of a workload, whoever asks: command line, figures and interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hvdsweep.states import Status
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of each workload; None leaves what the workload says itself."""
+
+    metric: str | None = None
+    maximize: bool | None = None
+    step_budget: float | None = None
+    example_budget: float | None = None
+    num_trials: int | None = None
+    statuses: tuple[Status, ...] = (Status.COMPLETE,)
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Budgets, and the trials that count, as `steps_to_result` and `best_measurements` take them."""
+        return {
+            "step_budget": self.step_budget,
+            "example_budget": self.example_budget,
+            "num_trials": self.num_trials,
+            "statuses": self.statuses,
+        }
