@@ -117,6 +117,11 @@ def throughputs(found: Iterable[Speed], workload: str) -> list[Throughput]:
     ]
 
 
+def series_of(batch_size: int) -> str:
+    """What the series of a batch size is called."""
+    return f"B={batch_size:,}"
+
+
 def speed_chart(
     found: Sequence[Speed], *, measure: Measure = "examples", focus: int | None = None, title: str = ""
 ) -> Chart:
@@ -131,7 +136,7 @@ def speed_chart(
     for size in sizes:
         mine = [speed for speed in found if speed.batch_size == size]
         values = [_value(speed, measure) for speed in mine]
-        series.append(Series(f"B={size:,}", [speed.np for speed in mine], values))
+        series.append(Series(series_of(size), [speed.np for speed in mine], values))
         first = float(mine[0].np)
         if measure != "efficiency" and focus in (None, size):
             ideal = ((first, values[0]), (limits[1], values[0] * limits[1] / first))

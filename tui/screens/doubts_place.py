@@ -16,7 +16,7 @@ from tui.widgets.table import Table
 from tui.words import count
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.doubts import Doubt
+    from hvdsweep.curves.doubts import Caution, Doubt
     from hvdsweep.curves.scaling_curve import Curve
     from tui.remedying import Proposal
 
@@ -69,6 +69,7 @@ class DoubtsPlace(WorkloadPlace):
                     count(point.batch_size),
                     Content.assemble(("⚠ ", "$warning"), caution.message),
                 ),
+                (point.batch_size, caution),
             )
             for point in curve.points
             for place, caution in enumerate(point.warnings)
@@ -78,28 +79,26 @@ class DoubtsPlace(WorkloadPlace):
 
     def _put_detail(self) -> None:
         """The selected warning in full, and what can be done about it."""
-        key = self.query_one("#warnings", Table).key
+        about: tuple[int, Caution] | None = self.query_one("#warnings", Table).about
         detail = self.query_one("#detail", Static)
-        detail.display = key is not None and self.curve is not None
-        if key is None or self.curve is None:
+        detail.display = about is not None and self.curve is not None
+        if about is None or self.curve is None:
             return
-        size, doubt, place = key.split()
-        point = next((one for one in self.curve.points if str(one.batch_size) == size), None)
-        if point is None or int(place) >= len(point.warnings):
-            return
-        key_words = KINDS.get(doubt, "") if self._can_launch else ""
+        batch_size, caution = about
+        key_words = KINDS.get(str(caution.doubt), "") if self._can_launch else ""
         detail.update(
             Content.assemble(
-                (f"{count(point.batch_size)}: ", "bold"),
-                point.warnings[int(place)].message,
+                (f"{count(batch_size)}: ", "bold"),
+                caution.message,
                 (f"  {key_words}" if key_words else "", "$accent"),
             )
         )
 
     @on(Table.Highlighted, "#warnings")
-    def _warning_selected(self, message: Table.Highlighted) -> None:
-        if message.key is not None and self.query_one("#warnings", Table).has_focus:
-            self.batch_size = int(message.key.split()[0])
+    def _warning_selected(self) -> None:
+        table = self.query_one("#warnings", Table)
+        if table.about is not None and table.has_focus:
+            self.batch_size = table.about[0]
             self.redraw_soon()
         self._put_detail()
         self.refresh_keys()
@@ -113,13 +112,10 @@ class DoubtsPlace(WorkloadPlace):
         """The selected warning, if a changed sweep can answer it."""
         if not self.is_mounted:
             return None
-        key = self.query_one("#warnings", Table).key
-        if key is None:
+        about: tuple[int, Caution] | None = self.query_one("#warnings", Table).about
+        if about is None or str(about[1].doubt) not in KINDS:
             return None
-        from hvdsweep.curves.doubts import Doubt
-
-        size, doubt, _ = key.split()
-        return (int(size), Doubt(doubt)) if doubt in KINDS else None
+        return about[0], about[1].doubt
 
     def _helped(self) -> list[tuple[int, Doubt]]:
         """All warnings that a changed sweep can answer."""

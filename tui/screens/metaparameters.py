@@ -301,7 +301,7 @@ class MetaparametersScreen(DoubtsPlace):
         table = self.query_one("#warnings", Table)
         for place in range(table.total):
             row = table.row(place)
-            if row is not None and row.key.startswith(f"{batch_size} "):
+            if row is not None and row.about[0] == batch_size:
                 table.move_to(row.key)
                 break
         self.redraw_soon()

@@ -143,15 +143,15 @@ class ThroughputScreen(Paned):
         )
 
     def _selected_size(self) -> int | None:
-        key = self.query_one("#speeds", Table).key
-        return None if key is None else int(key.split()[0])
+        speed: Speed | None = self.query_one("#speeds", Table).about
+        return None if speed is None else speed.batch_size
 
     def _put_table(self, mine: Sequence[Speed]) -> None:
         from tui.words import short
 
         rows = [
             Row(
-                f"{speed.batch_size} {speed.np}",
+                _key(speed.batch_size, speed.np),
                 (
                     count(speed.batch_size),
                     count(speed.np),
@@ -165,6 +165,7 @@ class ThroughputScreen(Paned):
                     ),
                     clock(speed.time, day=True),
                 ),
+                speed,
             )
             for speed in mine
         ]
@@ -172,11 +173,11 @@ class ThroughputScreen(Paned):
 
     def _speed_of(self, reading: Reading) -> Speed | None:
         """The speed that a point stands for."""
+        from hvdsweep.curves.speeds import series_of
+
         mine = [speed for speed in self._found if speed.workload == self._workload]
-        size = reading.series.removeprefix("B=").replace(",", "")
-        return next(
-            (speed for speed in mine if str(speed.batch_size) == size and speed.np == round(reading.x)), None
-        )
+        there = (one for one in mine if series_of(one.batch_size) == reading.series)
+        return next((speed for speed in there if speed.np == round(reading.x)), None)
 
     def _describe(self, reading: Reading) -> str:
         from tui.words import short
@@ -201,22 +202,24 @@ class ThroughputScreen(Paned):
         table = self.query_one("#speeds", Table)
         speed = None if message.reading is None else self._speed_of(message.reading)
         if speed is not None and not table.has_focus:
-            table.move_to(f"{speed.batch_size} {speed.np}")
+            table.move_to(_key(speed.batch_size, speed.np))
         self.refresh_keys()
 
     @on(Table.Highlighted, "#speeds")
-    def _highlighted(self, message: Table.Highlighted) -> None:
+    def _highlighted(self) -> None:
         """The chart's cursor and the ideal line go along with the table's."""
         mine = [speed for speed in self._found if speed.workload == self._workload]
-        if message.key is None or not mine:
+        if self.query_one("#speeds", Table).about is None or not mine:
             return
         self._put_chart(mine)
         table = self.query_one("#speeds", Table)
         if table.has_focus:
-            size, np = map(int, message.key.split())
+            from hvdsweep.curves.speeds import series_of
+
+            size = table.about.batch_size
             places = [speed.np for speed in mine if speed.batch_size == size]
-            if np in places:
-                self.query_one("#speed", ChartView).read_point(f"B={size:,}", places.index(np))
+            if table.about.np in places:
+                self.query_one("#speed", ChartView).read_point(series_of(size), places.index(table.about.np))
 
     @on(Chips.Picked, "#workload")
     def _picked(self, message: Chips.Picked) -> None:
@@ -264,7 +267,11 @@ def _widest(mine: Sequence[Speed]) -> str:
     for speed in mine:
         ranks.setdefault(speed.batch_size, []).append(speed.np)
     size = max(ranks, key=lambda size: (len(ranks[size]), size))
-    return f"{size} {min(ranks[size])}"
+    return _key(size, min(ranks[size]))
+
+
+def _key(batch_size: int, np: int) -> str:
+    return f"{batch_size} {np}"
 
 
 def _efficiency(speed: Speed) -> Content:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from textual.content import Content
 
@@ -43,6 +44,8 @@ class Row:
 
     key: str
     cells: tuple[Cell, ...]
+    about: Any = field(default=None, compare=False)
+    """What it stands for."""
 
 
 def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple[int, int], ...]:

@@ -70,11 +70,8 @@ class OutlookView(Vertical):
     @property
     def study(self) -> tuple[str, int] | None:
         """(workload, batch size) under the cursor."""
-        key = self.query_one("#plan", Table).key
-        if key is None:
-            return None
-        workload, _, batch_size = key.rpartition(" ")
-        return workload, int(batch_size)
+        study: StudySummary | None = self.query_one("#plan", Table).about
+        return None if study is None else (study.workload, study.batch_size)
 
     def show(self, outlook: Outlook) -> None:
         """Follow an outlook."""
@@ -155,6 +152,7 @@ def _row(study: StudySummary) -> Row:
             hours,
             f"{count(study.measurements)}×",
         ),
+        study,
     )
 
 

@@ -6,7 +6,7 @@ Small tables are handed over whole with `put`; long ones by pages with `put_page
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.content import Content
@@ -145,6 +145,12 @@ class Table(ScrollView, can_focus=True):
         """The selected row's key; None where there is none or it is not known yet."""
         row = self._rows.get(self.cursor)
         return None if row is None else row.key
+
+    @property
+    def about(self) -> Any:
+        """What the selected row stands for; None where there is none or it is not known yet."""
+        row = self._rows.get(self.cursor)
+        return None if row is None else row.about
 
     def row(self, index: int) -> Row | None:
         """The row at an index, where it is known."""
