@@ -275,12 +275,12 @@ async def test_a_big_store_is_not_asked_without_rest(source, trained):
         screen._page_cost = 1.0
         names: list[str] = []
         real = screen.ask
-        screen.ask = lambda name, about, question: (names.append(name), real(name, about, question))
+        screen.ask = lambda then, about, question: (names.append(then.__name__), real(then, about, question))
         for number in range(2, 12):
             source.put(snapshot_of(trained, number=number))
             await settle(pilot)
-        assert "losses" in names
-        assert "page" not in names
+        assert "answer_losses" in names
+        assert "answer_page" not in names
 
 
 async def test_what_was_written_last_is_seen_though_nothing_follows(source, trained):
@@ -291,14 +291,14 @@ async def test_what_was_written_last_is_seen_though_nothing_follows(source, trai
         screen._page_at = time.monotonic()
         names: list[str] = []
         real = screen.ask
-        screen.ask = lambda name, about, question: (names.append(name), real(name, about, question))
+        screen.ask = lambda then, about, question: (names.append(then.__name__), real(then, about, question))
         source.put(snapshot_of(trained, number=2))
         await settle(pilot)
-        assert "page" not in names
+        assert "answer_page" not in names
         deadline = time.monotonic() + HANG_SECONDS
-        while "page" not in names and time.monotonic() < deadline:
+        while "answer_page" not in names and time.monotonic() < deadline:
             await pilot.pause(0.05)
-        assert names.count("page") == 1
+        assert names.count("answer_page") == 1
 
 
 async def test_no_sweep_at_all(trained):

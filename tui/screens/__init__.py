@@ -14,10 +14,10 @@ How to add a screen:
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
     set it with `self.interface.select(...)`.
- 5. Everything else that is read: `self.ask("table", about, question)` runs `question(reader)` in a thread, one at a time by
-    name; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)` on the
-    interface's thread, if `about` is still what was last asked about. Errors come to `failed("table", about, text)`.
-    Never call the reader from a handler.
+ 5. Everything else that is read: `self.ask(self.answer_table, about, question)` runs `question(reader)` in a thread, one at a
+    time by that method; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)`
+    on the interface's thread, if `about` is still what was last asked about. Errors come to
+    `failed(self.answer_table, about, text)`. Never call the reader from a handler.
  6. To change the world (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to notify
     (or raises HvdsweepError); then the store is looked at anew. `tui/launching.py` starts `hvdsweep launch`.
  7. Export: give `self.chart` (the ChartView that has the reader's attention, or None); keys y + - 0 e then work.

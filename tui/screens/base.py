@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+About = TypeVar("About")
+Value = TypeVar("Value")
+Then = Callable[[Any, Any], None]
+"""A screen's method that gets an answer: what was asked about, and the value."""
+
 PINNED = ("help", "quit")
 """Actions whose keys stay at the right end of the footer."""
 
@@ -39,9 +44,9 @@ PINNED = ("help", "quit")
 class Answered(Message):
     """The store has answered a question of a screen."""
 
-    def __init__(self, name: str, about: object, value: object, error: str | None) -> None:
+    def __init__(self, then: Then, about: object, value: object, error: str | None) -> None:
         super().__init__()
-        self.name = name
+        self.then = then
         self.about = about
         self.value = value
         self.error = error
@@ -72,9 +77,9 @@ class Place(Screen[None]):
         self._conditions = conditions(self.PLACE, "chart")
         self._opening = {action.id for action in actions_of(self.PLACE) if action.opens_line}
         self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
-        self._asked: dict[str, object] = {}
-        self._busy: set[str] = set()
-        self._waiting: dict[str, tuple[object, Callable[[], Any]]] = {}
+        self._asked: dict[Then, object] = {}
+        self._busy: set[Then] = set()
+        self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
         self.held_key = HeldKey(self, self._note)
 
     @property
@@ -189,47 +194,51 @@ class Place(Screen[None]):
             "this screen fills by itself."
         )
 
-    def ask(self, name: str, about: object, question: Callable[[Store], Any]) -> None:
-        """Have `question` answered in a thread: `answer_<name>(about, value)` follows, or `failed(name, about, text)`.
+    def ask(
+        self, then: Callable[[About, Value], None], about: About, question: Callable[[Store], Value]
+    ) -> None:
+        """Have `question` answered in a thread: `then(about, value)` follows, or `failed(then, about, text)`.
 
-        One question by `name` at a time; of those asked meanwhile only the latest is kept.
+        One question by `then` at a time; of those asked meanwhile only the latest is kept.
         """
-        self.work_out(name, about, partial(self.interface.source.ask, question))
+        self.work_out(then, about, partial(self.interface.source.ask, question))
 
-    def work_out(self, name: str, about: object, job: Callable[[], Any]) -> None:
+    def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
         """The same for what needs time but not the store."""
-        self._asked[name] = about
-        if name in self._busy:
-            self._waiting[name] = (about, job)
+        self._asked[then] = about
+        if then in self._busy:
+            self._waiting[then] = (about, job)
             return
-        self._busy.add(name)
-        self.run_worker(partial(self._work, name, about, job), thread=True, group=name, exit_on_error=True)
+        self._busy.add(then)
+        self.run_worker(
+            partial(self._work, then, about, job), thread=True, group=then.__name__, exit_on_error=True
+        )
 
-    def _work(self, name: str, about: object, job: Callable[[], Any]) -> None:
+    def _work(self, then: Then, about: object, job: Callable[[], Any]) -> None:
         try:
-            answered = Answered(name, about, job(), None)
+            answered = Answered(then, about, job(), None)
         except HvdsweepError as error:
-            log.warning("%s of %s: %s", name, about, error)
-            answered = Answered(name, about, None, str(error))
+            log.warning("%s of %s: %s", then.__name__, about, error)
+            answered = Answered(then, about, None, str(error))
         self.post_message(answered)
 
     def on_answered(self, message: Answered) -> None:
         message.stop()
-        name = message.name
-        self._busy.discard(name)
-        waiting = self._waiting.pop(name, None)
+        then = message.then
+        self._busy.discard(then)
+        waiting = self._waiting.pop(then, None)
         if waiting is not None:
-            self.work_out(name, *waiting)
-        if message.about != self._asked.get(name):
+            self.work_out(then, *waiting)
+        if message.about != self._asked.get(then):
             return
         if message.error is not None:
-            self.failed(name, message.about, message.error)
+            self.failed(then, message.about, message.error)
         else:
-            getattr(self, f"answer_{name}")(message.about, message.value)
+            then(message.about, message.value)
         self.refresh_keys()
 
-    def failed(self, name: str, about: object, text: str) -> None:
-        """A question could not be answered. The watching thread tells of troubles with the store itself."""
+    def failed(self, then: Then, about: object, text: str) -> None:
+        """A question could not be answered. Troubles with the store itself are reported by the watching thread."""
         if self.snapshot is not None:
             self.notify(text, severity="error", markup=False)
 

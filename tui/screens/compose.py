@@ -24,7 +24,7 @@ from tui.composing.relatives import NOTHING_KNOWN, Relatives, known, relatives
 from tui.composing.start import Start, template
 from tui.composing.words import rank_options
 from tui.launching import Pending
-from tui.screens.base import Place
+from tui.screens.base import Place, Then
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
@@ -91,7 +91,7 @@ class ComposeScreen(Place):
     def on_mount(self) -> None:
         self._shelf = Shelf(self.interface.state_directory)
         self.begin(template())
-        self.work_out("kept", None, self._shelf.all)
+        self.work_out(self.answer_kept, None, self._shelf.all)
 
     def on_unmount(self) -> None:
         self._keep_now()
@@ -138,7 +138,7 @@ class ComposeScreen(Place):
 
     def _check(self) -> None:
         inquiry = self._inquiry()
-        self.work_out("outlook", inquiry, partial(look, inquiry))
+        self.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
         self._keep()
 
     def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
@@ -160,7 +160,7 @@ class ComposeScreen(Place):
     def _draw(self, workload: str, batch_size: int) -> None:
         study = self.outlook.study(workload, batch_size) if self.outlook is not None else None
         if study is not None:
-            self.work_out("points", study.key, partial(points_chart, study))
+            self.work_out(self.answer_points, study.key, partial(points_chart, study))
 
     def answer_points(self, about: object, value: Any) -> None:
         self.query_one(OutlookView).draw(value)
@@ -171,13 +171,13 @@ class ComposeScreen(Place):
         seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
         if seen != self._seen:
             self._seen = seen
-            self.ask("known", None, known)
+            self.ask(self.answer_known, None, known)
         else:
             self._say_standing()
 
     def on_screen_resume(self) -> None:
         if self.snapshot is not None:
-            self.ask("known", None, known)
+            self.ask(self.answer_known, None, known)
 
     def answer_known(self, about: object, value: tuple[tuple[Speed, ...], dict[str, int]]) -> None:
         speeds, self._known = value
@@ -238,7 +238,7 @@ class ComposeScreen(Place):
         else:
             return
         self._on_shelf = self.draft.changed
-        self.work_out("keep", None, job)
+        self.work_out(self.answer_keep, None, job)
 
     def answer_keep(self, about: object, value: None) -> None:
         """Nothing is to be said of it."""
@@ -378,7 +378,7 @@ class ComposeScreen(Place):
 
         self.composer.take()
         self._keep_now()
-        self.work_out("offers", None, partial(offers, self._shelf, self._draft_id, self.snapshot))
+        self.work_out(self.answer_offers, None, partial(offers, self._shelf, self._draft_id, self.snapshot))
 
     def answer_offers(self, about: object, value: list[Entry]) -> None:
         from tui.composing.offers import typed
@@ -392,11 +392,13 @@ class ComposeScreen(Place):
         if kind == "sweep":
             from tui.composing.start import stored
 
-            self.ask("start", value, partial(stored, int(name)))
+            self.ask(self.answer_start, value, partial(stored, int(name)))
         elif kind:
             from tui.composing.offers import taken
 
-            self.work_out("start", value, partial(taken, self._shelf, str(value), self.interface.source.path))
+            self.work_out(
+                self.answer_start, value, partial(taken, self._shelf, str(value), self.interface.source.path)
+            )
 
     def answer_start(self, about: object, value: Start) -> None:
         self.begin(value)
@@ -418,10 +420,10 @@ class ComposeScreen(Place):
             lambda yes: self.answer_start(None, start) if yes else None,
         )
 
-    def failed(self, name: str, about: object, text: str) -> None:
-        if name == "relatives":
+    def failed(self, then: Then, about: object, text: str) -> None:
+        if then == self.answer_relatives:
             return self._ask_path(NOTHING_KNOWN, launch=bool(about))
-        if name != "known":
+        if then != self.answer_known:
             self.notify(text, severity="error", markup=False, timeout=15)
 
     # Saving and launching
@@ -455,7 +457,7 @@ class ComposeScreen(Place):
         plan = outlook.plan if outlook is not None and outlook.inquiry == self._inquiry() else None
         if self.snapshot is None:
             return self._ask_path(NOTHING_KNOWN, launch=launch)
-        self.ask("relatives", launch, partial(relatives, plan, self.draft.file, self._title()))
+        self.ask(self.answer_relatives, launch, partial(relatives, plan, self.draft.file, self._title()))
 
     def answer_relatives(self, about: object, value: Relatives) -> None:
         self._ask_path(value, launch=bool(about))

@@ -149,7 +149,7 @@ class DoubtsPlace(WorkloadPlace):
         }
         only = tuple(only)
         question = partial(propose, row.sweep_id, self.curve, spaces, only)
-        self.ask("proposal", (row.id, only), question)
+        self.ask(self.answer_proposal, (row.id, only), question)
 
     def answer_proposal(self, about: object, value: Proposal) -> None:
         from tui.screens.remedy import RemedyDialog

@@ -324,7 +324,7 @@ class LiveScreen(TrialsPane):
             wanted.append(Wanted(int(key), f"trial {key}", None))
         self._wanted = tuple(wanted)
         known = self._curves.known_to(wanted)
-        self.ask("losses", tuple(known), partial(read_losses, known))
+        self.ask(self.answer_losses, tuple(known), partial(read_losses, known))
 
     def answer_losses(self, about: object, value: dict[int, Curve]) -> None:
         self._curves.take(value)

@@ -47,7 +47,7 @@ class LogPane(Place):
 
     def choose_log(self, sweep: int, gang: int | None) -> None:
         """Show the logs of a gang; None: of the newest that worked on the sweep."""
-        self.ask("files", (sweep, gang), partial(_files, sweep, gang))
+        self.ask(self.answer_files, (sweep, gang), partial(_files, sweep, gang))
 
     def answer_files(self, about: object, value: tuple[int, list[Path]] | None) -> None:
         if value is None:
@@ -77,7 +77,7 @@ class LogPane(Place):
         """Read what was written since the last look."""
         path = self.log_file
         if path is not None and self.logs_in_view and self.is_current:
-            self.ask("log", path, partial(_read, path, self._log_offset))
+            self.ask(self.answer_log, path, partial(_read, path, self._log_offset))
 
     def answer_log(self, about: object, value: LogPart | None) -> None:
         if value is None or value.offset == self._log_offset:

@@ -173,7 +173,7 @@ class MetaparametersScreen(DoubtsPlace):
         about = (row.id, id(table), name)
         if about != self._drawn:
             named = f"{self.names[row.id]}: {name.replace('_', ' ')}"
-            self.work_out("field", about, partial(sensitivity_chart, table, name, named))
+            self.work_out(self.answer_field, about, partial(sensitivity_chart, table, name, named))
 
     def answer_field(self, about: object, value: Chart) -> None:
         if self._sensitive is not None:

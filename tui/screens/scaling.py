@@ -118,7 +118,7 @@ class ScalingScreen(CurvesPlace):
         if self.view != "curve" and current is not None and self.desk.has(current.id):
             field = self.field_job(current)
             if field.about != self._drawn:
-                self.work_out("field", field.about, field.draw)
+                self.work_out(self.answer_field, field.about, field.draw)
         elif rows:
             self._drawn = None
             view.chart = self.chart_of(focus, costs)

@@ -101,7 +101,7 @@ class ThroughputScreen(Paned):
         if selection != self._chosen_from:
             self._chosen_from = selection
             self._workload = selection.workload or self._workload
-        self.ask("speeds", snapshot.number, _read)
+        self.ask(self.answer_speeds, snapshot.number, _read)
 
     def answer_speeds(self, about: object, value: list[Speed]) -> None:
         if value != self._found or not value:

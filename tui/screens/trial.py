@@ -19,7 +19,7 @@ from hvdsweep.store.rows import TrialRow, WorkloadRow
 from hvdsweep.visible import visible
 from hvdsweep.words import as_float
 from tui.actions import bindings
-from tui.screens.base import Place
+from tui.screens.base import Place, Then
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import outcome
@@ -137,9 +137,9 @@ class TrialScreen(Place):
             self._ask()
 
     def _ask(self) -> None:
-        self.ask("trial", self._trial, partial(_find, self._trial))
+        self.ask(self.answer_trial, self._trial, partial(_find, self._trial))
 
-    def failed(self, name: str, about: object, text: str) -> None:
+    def failed(self, then: Then, about: object, text: str) -> None:
         self.add_class("-unknown")
         self.query_one("#unknown", Notice).say(f"No trial {about}", text, "esc goes back.")
 
@@ -179,7 +179,9 @@ class TrialScreen(Place):
     def action_neighbour(self, way: int) -> None:
         if self._findings is not None:
             trial = self._findings.trial
-            self.ask("next", (trial.id, way), partial(_neighbour, trial.study_id, trial.number, way))
+            self.ask(
+                self.answer_next, (trial.id, way), partial(_neighbour, trial.study_id, trial.number, way)
+            )
 
     def answer_next(self, about: object, value: int | None) -> None:
         if value is None:

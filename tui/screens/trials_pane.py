@@ -87,7 +87,7 @@ class TrialsPane(LogPane):
         offset, limit = table.in_view if again and table.total else table.window
         number = 0 if self.snapshot is None else self.snapshot.number
         about = (where, table.sorted_by, offset, fresh, number)
-        self.ask("page", about, partial(_page, where, *table.sorted_by, offset, limit))
+        self.ask(self.answer_page, about, partial(_page, where, *table.sorted_by, offset, limit))
 
     def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
         page, self._page_cost = value
