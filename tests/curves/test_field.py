@@ -174,11 +174,12 @@ def test_budgets_in_examples_are_those_of_a_loop() -> None:
 
 
 def test_budgets_are_read_from_words() -> None:
-    """Numbers are steps; examples, samples and epochs are named; anything else is an error."""
+    """Numbers are steps; examples, samples, tokens and epochs are named; anything else is an error."""
     assert parse_budget("500") == ("steps", 500.0)
     assert parse_budget("64,000 examples") == ("examples", 64000.0)
     assert parse_budget("1e6 samples") == ("examples", 1e6)
+    assert parse_budget("5 tokens") == ("tokens", 5.0)
     assert parse_budget("2.5epochs") == ("epochs", 2.5)
-    for wrong in ("", "many", "-3", "5 tokens", "1e999 steps"):
+    for wrong in ("", "many", "-3", "5 words", "1e999 steps"):
         with pytest.raises(UserError, match="--at-budget"):
             parse_budget(wrong)

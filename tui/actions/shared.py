@@ -227,7 +227,7 @@ TABLE = (
         "cursor_right",
         ("right", "l"),
         "Right",
-        "On to the columns hidden at the right: +3 › in the header counts them.",
+        "On to the columns hidden at the right; +3 › in the header counts them.",
         ("table",),
         footer=False,
         palette=False,
