@@ -7,14 +7,13 @@ supervisor has: when the pipe closes, every process that carries the supervisor'
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
 from types import TracebackType
 from typing import BinaryIO
 
-from hvdsweep.launch.processes import marked, send
+from hvdsweep.launch.processes import kill_once
 from hvdsweep.process_id import ProcessId
 
 QUIET_SECONDS = 1.0
@@ -68,11 +67,11 @@ def watch(supervisor: ProcessId, pipe: BinaryIO) -> None:
     begun = quiet_since = time.monotonic()
     # One stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
     while (now := time.monotonic()) - quiet_since < QUIET_SECONDS and now - begun < MOST_SECONDS:
-        found = marked(lambda mark: mark.supervisor == supervisor)
-        if found:
-            send(found, signal.SIGKILL)
+        if kill_once(lambda mark: mark.supervisor == supervisor):
             quiet_since = now
-        time.sleep(0.02)
+            time.sleep(0.001)  # the next link of a chain must not gain on it
+        else:
+            time.sleep(0.02)
 
 
 if __name__ == "__main__":

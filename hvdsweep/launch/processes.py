@@ -108,6 +108,22 @@ def catches(pid: int, what: signal.Signals) -> bool:
     return False
 
 
+def kill_once(wanted: Callable[[Mark], bool]) -> list[int]:
+    """SIGKILL the processes that carry a wanted mark and all that these have started; the pids found.
+
+    Then once more what carries the mark, the newest first and each as soon as it is seen: of a chain of processes, each of
+    which starts the next and ends, the living link would be gone by the end of a look at all processes of a busy machine.
+    """
+    found = marked(wanted)
+    send(found, signal.SIGKILL)
+    for pid in sorted(_pids(), reverse=True):
+        mark = _mark_of(pid) if pid != os.getpid() else None
+        if mark is not None and wanted(mark) and pid not in found:
+            send([pid], signal.SIGKILL)
+            found.append(pid)
+    return found
+
+
 def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[int]:
     """SIGKILL every process that carries a wanted mark, again and again until none is left.
 
@@ -117,11 +133,10 @@ def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[
     # Two looks in a row: a process may start another and end between the listing of pids and the look at it.
     clear = 0
     while clear < 2:
-        found = marked(wanted)
+        found = kill_once(wanted)
         clear = 0 if found else clear + 1
         if found:
-            log.info("killing processes %s", found)
-            send(found, signal.SIGKILL)
+            log.info("killed processes %s", found)
             if time.monotonic() > deadline:
                 return found
             time.sleep(0.01)
