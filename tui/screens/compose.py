@@ -32,7 +32,8 @@ from tui.widgets.composer import Composer
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_outlook import OutlookView
-from tui.widgets.form_row import Choice, LineRow
+from tui.widgets.form_row import Choice
+from tui.widgets.form_rows import LineRow
 from tui.widgets.typing import Field
 from tui.words import count, plural
 

@@ -16,7 +16,8 @@ from tui.composing.start import Start, template
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_outlook import OutlookView
-from tui.widgets.form_row import Choice, FormRow, LineRow
+from tui.widgets.form_row import Choice, FormRow
+from tui.widgets.form_rows import LineRow
 from tui.widgets.tabline import TabLine
 
 PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}

@@ -13,7 +13,8 @@ from textual.widgets import Static
 
 from tui.composing.fields import FieldSpec, option_fields, sections
 from tui.composing.toml_text import value_at
-from tui.widgets.form_row import FormRow, row_of
+from tui.widgets.form_row import FormRow
+from tui.widgets.form_rows import row_of
 
 if TYPE_CHECKING:
     from tui.composing.outlook import Remark
