@@ -69,7 +69,7 @@ class Ended:
     """Updates made."""
     diverged: bool
     goal_step: int | None
-    """Steps to the goal; None where it was not reached."""
+    """Steps to the goal; None if it was not reached."""
     records: tuple[tuple[int, float], ...]
     """(step, value) of its running best, ascending in steps; values are negated where more is better."""
 

@@ -50,7 +50,7 @@ class StudySummary:
     repeats: int = 0
     """Of its best trial, after the search; in `examples` and `hours`, as if each took its whole budget."""
     most_trials: int | None = None
-    """That did not diverge, at most, where trials come in rounds; None where `trials` is all."""
+    """That did not diverge, at most, where trials come in rounds; None if `trials` is all."""
 
 
 @dataclass(frozen=True)

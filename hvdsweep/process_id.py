@@ -25,7 +25,7 @@ class ProcessId:
 
     @classmethod
     def parse(cls, text: str) -> ProcessId:
-        """Read what `str` wrote. ValueError where it is something else."""
+        """Read what `str` wrote. ValueError if it is something else."""
         numbers, at, host = text.partition("@")
         parts = numbers.split(":")
         if not (at and host and len(parts) == 3):

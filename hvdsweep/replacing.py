@@ -14,7 +14,7 @@ _MAGIC = b"SQLite format 3\0"
 def write_whole(path: str | os.PathLike[str], content: bytes, *, new: bool = False) -> None:
     """Make `content` the file's, through a file beside it that gets its name last.
 
-    OSError where it cannot be written, or is a database; FileExistsError where it must be `new` and is there.
+    OSError if it cannot be written, or is a database; FileExistsError if it must be `new` and is there.
     """
     path = Path(path)
     # Of a link, the file that it leads to is written, as by any other program.
@@ -39,7 +39,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes, *, new: bool = Fal
 def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
     """A name beside `path` to write to; the file gets `path`'s name when the block ends well, and is removed when it does not.
 
-    Hosts and processes may do the same at once: each writes a file of its own. FileExistsError where `path` must be `new` and
+    Hosts and processes may do the same at once: each writes a file of its own. FileExistsError if `path` must be `new` and
     is there.
     """
     partial = path.with_name(f".{path.name[:200]}.{os.uname().nodename[:30]}.{os.getpid()}.partial")
@@ -56,7 +56,7 @@ def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
 
 
 def _linked(partial: Path, path: Path) -> bool:
-    """Give a file the name `path` too: unlike a rename, that fails where a file has the name. False where there are no hard
+    """Give a file the name `path` too: unlike a rename, that fails where a file has the name. False if there are no hard
     links: then an empty file holds the name."""
     try:
         os.link(partial, path)

@@ -118,7 +118,7 @@ class Range:
         """Where values lie on the scaled range: 0 at `min`, 1 at `max`, beyond [0, 1] outside. Same shape as
         `values`.
 
-        NaN where the scale has no such value (a log scale at or below 0). An integer stands for an interval
+        NaN if the scale has no such value (a log scale at or below 0). An integer stands for an interval
         of length one, so that `from_unit` gives every integer its share: its unit lies strictly between 0 and
         1.
         """
@@ -179,7 +179,7 @@ Dimension: TypeAlias = Fixed | Choice | Range
 
 
 def dimension_from_json(value: object) -> Dimension:
-    """What `Dimension.to_json` wrote, read back. Raises ValueError where it describes no dimension."""
+    """What `Dimension.to_json` wrote, read back. Raises ValueError if it describes no dimension."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Fixed(float(value))
     if not isinstance(value, Mapping):

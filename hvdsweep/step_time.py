@@ -62,7 +62,7 @@ class Timing:
 
 
 def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> float | None:
-    """Seconds per step of `workload` at `batch_size`; None where nothing of its data set and model was timed.
+    """Seconds per step of `workload` at `batch_size`; None if nothing of its data set and model was timed.
 
     A step takes a (1 + B / X): overhead and a share per example. The nearest batch size timed gives the level (of the same
     workload, where another algorithm's is as near), all of them together tell how likely each crossover X is, and the growth
@@ -102,7 +102,7 @@ class StepTimes:
         self._rows = [row for row in speeds if 0 < row.steps_per_second < math.inf]
 
     def known(self, workload: str, batch_size: int, np: int, gangs: int) -> Expected | None:
-        """From speeds of the same model on `np` ranks; None where there are none.
+        """From speeds of the same model on `np` ranks; None if there are none.
 
         Those with `gangs` gangs side by side come first: a gang that has the machine to itself is faster.
         """

@@ -46,7 +46,7 @@ class Pace:
 
     @property
     def setup(self) -> float | None:
-        """Seconds that a gang's first trial of the study takes longer; None where that is not known yet."""
+        """Seconds that a gang's first trial of the study takes longer; None if that is not known yet."""
         if self.first is None or self.usual is None or not self.sure:
             return None
         return max(0.0, self.first - self.usual)
@@ -54,7 +54,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Left:
-    """What one study still takes; None where nothing is known."""
+    """What one study still takes; None if nothing is known."""
 
     work: float | None
     """Seconds of one gang."""
@@ -84,7 +84,7 @@ def remaining(
     """What is left of each study, and seconds of the whole sweep (at `gangs` gangs).
 
     A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if none
-    of its trials has finished yet. None where nothing is known, and as long as a single short trial
+    of its trials has finished yet. None if nothing is known, and as long as a single short trial
     is all that has finished.
     """
     finished = [pace for pace in paces.values() if pace.complete]

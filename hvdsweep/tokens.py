@@ -32,7 +32,7 @@ def tokens_per_example(reader: Reader, workload: WorkloadRow) -> int | None:
 
 
 def tokens_for(reader: Reader, workload: WorkloadRow, unit: str | None) -> int | None:
-    """Tokens in an example where tokens are asked for, else None. UserError where the workload has none."""
+    """Tokens in an example where tokens are asked for, else None. UserError if the workload has none."""
     if unit != "tokens":
         return None
     found = tokens_per_example(reader, workload)

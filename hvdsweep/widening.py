@@ -114,7 +114,7 @@ def _ratio(former: Space, wider: Space) -> float:
 
 
 def widened_at(space: Space, best: Mapping[str, float]) -> tuple[Space, tuple[str, ...]] | None:
-    """The space with every range widened at whose edge `best` lies, and what was widened, in words; None where none can be."""
+    """The space with every range widened at whose edge `best` lies, and what was widened, in words; None if none can be."""
     from hvdsweep.curves.remedies import widened
 
     if space.listed is not None:

@@ -83,7 +83,7 @@ class BulkWriter:
         return found
 
     def add_study(self, study: Study) -> bool:
-        """The study's row, and its workload's; True where the study is new."""
+        """The study's row, and its workload's; True if the study is new."""
         file = study.file
         with transaction(self._conn) as conn:
             workload = self._workload(conn, file)
@@ -190,7 +190,7 @@ class BulkWriter:
             )
 
     def _make_columns(self, conn: sqlite3.Connection, group: Group) -> str | None:
-        """None where every metric has its column now; else why that cannot be."""
+        """None if every metric has its column now; else why that cannot be."""
         new = [name for name in group.metrics if name not in self._columns]
         if not new:
             return None

@@ -19,11 +19,11 @@ class StudyCount:
     trials: dict[str, int]
     """Status -> how many."""
     published: dict[str, int] | None
-    """The same of the published study; None where there is none."""
+    """The same of the published study; None if there is none."""
 
     @property
     def agrees(self) -> bool | None:
-        """Whether it has as many of each as the published one; None where there is none."""
+        """Whether it has as many of each as the published one; None if there is none."""
         return (
             None
             if self.published is None

@@ -39,7 +39,7 @@ def defaults_of(file: StudyFile) -> Defaults:
 
 @lru_cache(maxsize=256)
 def _known(dataset: str, model: str) -> tuple[int | None, int | None]:
-    """(training examples, weights); None where the catalogue has no such data set or model."""
+    """(training examples, weights); None if the catalogue has no such data set or model."""
     from workloads import catalogue
 
     root, _, rest = dataset.partition("/")

@@ -239,7 +239,7 @@ def _run(
     messages: Iterator[Message] | None,
     tell: Tell,
 ) -> bool:
-    """Everything between `_begin` and `_end`; True where the end of the archive was reached. `messages`: read already."""
+    """Everything between `_begin` and `_end`; True if the end of the archive was reached. `messages`: read already."""
     writer = BulkWriter(conn, report.sweep_id)
     known = writer.known()
     with ExitStack() as stack:

@@ -47,7 +47,7 @@ class StudyFile:
     algorithm: str
     batch_size: int
     train_steps: int
-    """The fewest steps of a COMPLETE trial; 0 where the budget was wall time."""
+    """The fewest steps of a COMPLETE trial; 0 if the budget was wall time."""
     document: Mapping[str, Any]
     """The file as it is."""
 
@@ -101,7 +101,7 @@ def parse_trial(text: bytes, number: int) -> TrialFile:
 
 
 def trial_number(name: str) -> int | None:
-    """The trial (or batch size) that a folder's name stands for; None where it is no whole number."""
+    """The trial (or batch size) that a folder's name stands for; None if it is no whole number."""
     if name.isascii() and name.isdigit() and len(name) <= 18:
         return int(name)
     return None
@@ -169,7 +169,7 @@ def _name(document: Mapping[str, Any], key: str) -> str:
 
 
 def name_problem(name: str) -> str | None:
-    """Why `name` cannot be a data set, model or algorithm; None where it can."""
+    """Why `name` cannot be a data set, model or algorithm; None if it can."""
     if any(part in ("", ".", "..") for part in name.split("/")):
         return "must not have an empty part, '.' or '..'"
     if len(name) > 200 or not name.isprintable():

@@ -63,7 +63,7 @@ class Headers:
         self._known: dict[bytes, tuple[str, ...]] = {}
 
     def columns(self, line: bytes) -> tuple[str, ...]:
-        """The columns that a header line names. ValueError where they make no table of measurements."""
+        """The columns that a header line names. ValueError if they make no table of measurements."""
         found = self._known.get(line)
         if found is None:
             found = _columns(line)
@@ -128,7 +128,7 @@ _NOTHING = Table(np.empty(0, np.int64), np.empty((0, 0)))
 
 
 def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
-    """[N, width] of all files at once; None where any of them needs a closer look."""
+    """[N, width] of all files at once; None if any of them needs a closer look."""
     body = b"".join(text.body for text in texts)
     if not body:
         return np.empty((0, width))

@@ -45,7 +45,7 @@ class Registry:
         return Study(len(self._seen) - 1, shown(path), file)
 
     def wants(self, study: int, number: int) -> bool:
-        """Whether to read it: False where the store has it. ValueError where this reading has met it before."""
+        """Whether to read it: False if the store has it. ValueError if this reading has met it before."""
         seen = self._seen[study]
         if number in seen:
             raise ValueError(f"trial {number} is there twice")

@@ -35,7 +35,7 @@ class Shelf:
         self._places[key] = (place, len(content))
 
     def take(self, key: str) -> bytes:
-        """The content of `key`, which is on the shelf no longer. KeyError where it never was."""
+        """The content of `key`, which is on the shelf no longer. KeyError if it never was."""
         held = self._held.pop(key, None)
         if held is not None:
             self._bytes -= len(held)

@@ -60,7 +60,7 @@ class _Gzip:
 
 
 def _decompressor(start: bytes) -> _Decompressor | None:
-    """By the first bytes of the file; None where it is not compressed."""
+    """By the first bytes of the file; None if it is not compressed."""
     if start.startswith(b"BZh"):
         return bz2.BZ2Decompressor()
     if start.startswith(b"\x1f\x8b"):

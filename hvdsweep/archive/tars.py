@@ -243,7 +243,7 @@ class _Reading:
 
 
 def is_archive(path: Path) -> str | None:
-    """None where the file begins as a tar archive does, compressed or not; else what is wrong with it."""
+    """None if the file begins as a tar archive does, compressed or not; else what is wrong with it."""
     stream = Stream(path)
     try:
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:"):

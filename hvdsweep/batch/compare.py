@@ -75,7 +75,7 @@ def compared(conn: sqlite3.Connection, there: int, here: int, metrics: Sequence[
 def _series(
     conn: sqlite3.Connection, schema: str, trial: int, table: str, column: str, last: int
 ) -> npt.NDArray[np.float64]:
-    """[n, 2]: step and value up to step `last`; NaN where it is not a number."""
+    """[n, 2]: step and value up to step `last`; NaN if it is not a number."""
     rows = conn.execute(
         f"SELECT step, {quoted(column)} FROM {schema}.{table} WHERE trial_id = ? AND step <= ? ORDER BY step",
         (trial, last),

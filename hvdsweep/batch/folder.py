@@ -61,7 +61,7 @@ class BatchFolder:
         return sorted((int(match[1]), self.shards_folder / match[0]) for match in found if match)
 
     def submitted(self) -> dict[str, Any]:
-        """The content of `record`; empty where nothing was submitted. UserError where it cannot be read."""
+        """The content of `record`; empty if nothing was submitted. UserError if it cannot be read."""
         try:
             content = json.loads(self.record.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -76,7 +76,7 @@ class BatchFolder:
 
     @property
     def count(self) -> int | None:
-        """How many shards were submitted; None where `record` does not say."""
+        """How many shards were submitted; None if `record` does not say."""
         count = self.submitted().get("shards")
         if count is None:
             return None

@@ -75,7 +75,7 @@ class Mirror:
         """Whether records are mirrored: they are nine tenths of the rows, and only curves and lists of trials ask for them."""
 
     def bring(self, index: int, path: Path, everything: bool = False) -> None:
-        """Make the rows of shard `index` (0: the plan) what its store holds. UserError where it cannot be read.
+        """Make the rows of shard `index` (0: the plan) what its store holds. UserError if it cannot be read.
 
         `everything`: also of trials that have not changed.
         """

@@ -36,7 +36,7 @@ class Scratch:
     """
 
     def __init__(self, folder: Path, final: Path) -> None:
-        """UserError where `folder` does not exist."""
+        """UserError if `folder` does not exist."""
         if not folder.is_dir():
             raise UserError(f"--scratch: {folder}: is not a folder. Make it, or name another.")
         # Shards of several sweeps may share a scratch folder.
@@ -125,7 +125,7 @@ class Scratch:
 
 
 def _last_sign(path: Path) -> float:
-    """The latest sign of life of any run in this store, unix seconds; -1 where there is no store."""
+    """The latest sign of life of any run in this store, unix seconds; -1 if there is no store."""
     if not path.exists():
         return -1.0
     try:

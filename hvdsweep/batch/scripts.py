@@ -52,7 +52,7 @@ class Wanted:
 
     @property
     def ranks_per_node(self) -> int:
-        """UserError where the ranks cannot be shared out evenly."""
+        """UserError if the ranks cannot be shared out evenly."""
         ranks = self.np * self.gangs
         if ranks % self.nodes:
             raise UserError(

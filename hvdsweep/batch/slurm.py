@@ -44,7 +44,7 @@ class Job:
     state: str
     """Slurm's word: PENDING, RUNNING, TIMEOUT, OUT_OF_MEMORY, ..."""
     reason: str = ""
-    """Why it waits, in Slurm's words; empty where it does not."""
+    """Why it waits, in Slurm's words; empty if it does not."""
     node: str = ""
     seconds_left: int | None = None
     """Until its time limit; None without one."""
@@ -59,7 +59,7 @@ class Slurm:
     """The cluster that `sbatch` of this machine leads to."""
 
     def __init__(self) -> None:
-        """UserError where this machine has no Slurm."""
+        """UserError if this machine has no Slurm."""
         if shutil.which("sbatch") is None:
             raise UserError(
                 "sbatch: not found: this is no login node of a Slurm cluster. For another scheduler print a script to adapt:"

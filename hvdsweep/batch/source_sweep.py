@@ -191,7 +191,7 @@ class SourceSweep:
         )
 
     def _some_trials(self, after: tuple[int, int]) -> tuple[int, int] | None:
-        """Bring in the next trials beyond (study here, number); the last one, or None where there are no more."""
+        """Bring in the next trials beyond (study here, number); the last one, or None if there are no more."""
         # Begun and ended at the same instants with the same result: the very same training, copied before.
         same = "m.status = t.status AND m.steps = t.steps AND m.started IS t.started AND m.ended IS t.ended"
         rows = self._conn.execute(

@@ -65,7 +65,7 @@ class Content:
     """What a shard's database holds."""
 
     trials: dict[str, int]
-    """Status -> number; empty where there is no database yet."""
+    """Status -> number; empty if there is no database yet."""
     finished: bool = False
     """Whether its sweep has ended, with nothing left to train."""
     trains: str = ""
@@ -77,7 +77,7 @@ class Content:
     goals: frozenset[tuple[str, int]] = frozenset()
     """(workload, batch size) of which a trial has reached the goal."""
     problem: str = ""
-    """Why the database cannot be read; empty where it can."""
+    """Why the database cannot be read; empty if it can."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class BatchState:
     goals: int
     """(workload, batch size) that have reached their goal."""
     problem: str = ""
-    """Why the scheduler does not answer; empty where it does."""
+    """Why the scheduler does not answer; empty if it does."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, nested as above."""
@@ -130,7 +130,7 @@ class BatchState:
 
 
 def look(path: Path) -> BatchState | None:
-    """The folder's state as seen from here; None where it was made without `batch submit`. UserError as `batch_state`."""
+    """The folder's state as seen from here; None if it was made without `batch submit`. UserError as `batch_state`."""
     folder = BatchFolder(path.absolute())
     if folder.count is None:
         return None
@@ -148,7 +148,7 @@ def rest_seconds() -> float:
 
 
 def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None = None) -> BatchState:
-    """Look once at everything. UserError where this is no batch folder; a scheduler that fails is `problem`, and without one
+    """Look once at everything. UserError if this is no batch folder; a scheduler that fails is `problem`, and without one
     nothing is known of jobs."""
     now = time.time() if now is None else now
     record = folder.submitted()

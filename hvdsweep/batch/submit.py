@@ -57,7 +57,7 @@ def shards_for(plan: Plan, hours: float, gangs: int, job_seconds: int | None) ->
 
 
 def make_folder(folder: BatchFolder, loaded: LoadedSweep, plan: Plan, wanted: Wanted) -> None:
-    """Write sweep, the user's modules, script and record. UserError where the folder exists or cannot be written."""
+    """Write sweep, the user's modules, script and record. UserError if the folder exists or cannot be written."""
     if folder.path.exists():
         raise UserError(
             f"--dir: {folder.path}: exists. Continue it with `hvdsweep batch resubmit`, or give another folder."

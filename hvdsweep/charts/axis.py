@@ -69,7 +69,7 @@ class Axis:
         return math.isfinite(value) and (value > 0 or not self.log)
 
     def forward(self, values: npt.ArrayLike) -> FloatArray:
-        """Data units to scale units (octaves, decades or the same), any shape; NaN where there is no place."""
+        """Data units to scale units (octaves, decades or the same), any shape; NaN if there is no place."""
         given = np.asarray(values, np.float64)
         if not self.log:
             return given
@@ -88,7 +88,7 @@ class Axis:
             return np.exp2(given) if self.scale == "log2" else np.power(10.0, given)
 
     def fit(self, low: float, high: float) -> Limits:
-        """Limits for data from `low` to `high` (NaN, NaN where there are none): padded by 5 % of the span, on log axes
+        """Limits for data from `low` to `high` (NaN, NaN if there are none): padded by 5 % of the span, on log axes
         by 0.1 decade at least; a fixed end stays where it is. A single value gets room on both sides."""
         fixed_low, fixed_high = self.limits
         if not (math.isfinite(low) and math.isfinite(high)):

@@ -74,7 +74,7 @@ class Chart:
 
 
 def chart_csv(chart: Chart) -> str:
-    """The visible series as CSV, one row a point: series, x, y, y_low, y_high, censored; empty where there is none.
+    """The visible series as CSV, one row a point: series, x, y, y_low, y_high, censored; empty if there is none.
     Numbers keep every digit."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")

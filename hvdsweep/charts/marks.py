@@ -80,7 +80,7 @@ class Series:
         color: str | None = None,
         visible: bool = True,
     ) -> None:
-        """Raises ValueError where an array is not one-dimensional or not as long as `x`."""
+        """Raises ValueError if an array is not one-dimensional or not as long as `x`."""
         put = object.__setattr__
         xs = _numbers("x", x, None)
         assert xs is not None

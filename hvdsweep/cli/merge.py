@@ -68,7 +68,7 @@ def merge(database: Path, shards: tuple[Path, ...], follow: bool, every: float, 
 
 
 def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[MergeReport, int | None]:
-    """One merge of everything; how many trials of the sweep have not ended, None where nothing is known yet.
+    """One merge of everything; how many trials of the sweep have not ended, None if nothing is known yet.
 
     `patient`: a shard that cannot be read now is left for the next time.
     """

@@ -80,7 +80,7 @@ class Ranks(click.ParamType[int | str]):
 
 
 def share(until: str | None) -> float | None:
-    """The value of --until, above 0 and below 1. UserError where it is none."""
+    """The value of --until, above 0 and below 1. UserError if it is none."""
     from hvdsweep.sweep.trial_counts import parse_share
 
     if until is None:
@@ -92,7 +92,7 @@ def share(until: str | None) -> float | None:
 
 
 def trials_of(text: str | None) -> int | dict[str, int] | None:
-    """The value of --trials: a number, or batch size (or "default") -> number. UserError where it is neither."""
+    """The value of --trials: a number, or batch size (or "default") -> number. UserError if it is neither."""
     from hvdsweep.sweep.trial_counts import parse_trials
 
     if text is None:

@@ -120,7 +120,7 @@ def answer(
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
     `answered`, `unit` as `tokens_for`.
 
-    UserError where the question has no answer. Of several goals those that have one are answered, and the others named on
+    UserError if the question has no answer. Of several goals those that have one are answered, and the others named on
     stderr.
     """
     from hvdsweep.store.goal_answers import answered

@@ -262,7 +262,7 @@ def _events(events: Sequence[EventRow]) -> RenderableType:
 
 
 def bar(done: float, total: float, width: int = 12) -> str:
-    """`━━━━━━      50 %`: a share for the eye and as a number; empty where nothing is asked for."""
+    """`━━━━━━      50 %`: a share for the eye and as a number; empty if nothing is asked for."""
     if not total:
         return ""
     share = min(done / total, 1.0)

@@ -20,7 +20,7 @@ def relative_half_width(steps: npt.ArrayLike, level: float = LEVEL) -> float:
     """Half the width of the interval in which the best trial of a repeated search of the same size would lie, as a share: 0.1
     is "within 10 %".
 
-    `steps` [n]: of every trial that counts, inf where one did not reach the goal or is only known to need more than was
+    `steps` [n]: of every trial that counts, inf if one did not reach the goal or is only known to need more than was
     looked at. Near the best, the logarithms of the steps of a search lie evenly, like arrivals at a constant rate (two
     searched metaparameters, steps that grow quadratically off the optimum): their mean distance, over the better half of the
     trials, times the distance in ranks between the quantiles of the least of n. inf where fewer than four steps are known.

@@ -26,7 +26,7 @@ class GoalSweep:
     batch_sizes: Ints
     """[S]"""
     steps: Floats
-    """[G, S], NaN where not reached."""
+    """[G, S], NaN if not reached."""
     leans_on_stopped: Ints
     """[G, S], see `StepsToResult.leans_on_stopped`."""
 
@@ -64,10 +64,10 @@ class Comparison:
     batch_sizes: Ints
     """[C]"""
     ratio: Floats
-    """[C]; inf where only `first` reached its goal, 0 where only `second` did, NaN where neither."""
+    """[C]; inf if only `first` reached its goal, 0 if only `second` did, NaN where neither."""
     low: Floats
     """[C], interval of the ratio of what searches of these sizes find on average; the intervals hold all C ratios at once
-    with the level's probability. NaN where a side has no fit from which its scatter is known."""
+    with the level's probability. NaN if a side has no fit from which its scatter is known."""
     high: Floats
     """[C]"""
     differs: Bools

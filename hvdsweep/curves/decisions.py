@@ -119,7 +119,7 @@ def _first_useful(x: Floats, b: Floats, p: Floats, rules: Rules) -> Ints:
 def regions_of(
     batch_sizes: Ints, steps: Floats, excess: Floats, critical: Critical | None, useful: Useful | None
 ) -> list[Region | None]:
-    """Each batch size's region; None where the goal was not reached (steps NaN). `excess`: overhead over perfect scaling.
+    """Each batch size's region; None if the goal was not reached (steps NaN). `excess`: overhead over perfect scaling.
 
     By the narrower intervals: PERFECT up to the lower end of the critical batch size, DIMINISHING beyond its upper end and
     below the lower end of the maximum useful one, MAXIMAL from its upper end on, unless the wider one is open; UNDECIDED

@@ -59,7 +59,7 @@ class Limits:
 
 
 def space_from(search: Mapping[str, Any] | Space | None) -> Space | None:
-    """A study's search space from the JSON of the store; None where there is none or it describes no space."""
+    """A study's search space from the JSON of the store; None if there is none or it describes no space."""
     if search is None or isinstance(search, Space):
         return search
     try:

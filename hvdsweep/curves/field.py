@@ -41,9 +41,9 @@ class Law:
     batch_size: Floats
     """[N]"""
     low: Floats
-    """[N] ends of the intervals, NaN where there is none;"""
+    """[N] ends of the intervals, NaN if there is none;"""
     high: Floats
-    """inf where it is open."""
+    """inf if it is open."""
     at_least: tuple[bool, ...]
     """[N], whether the data show only that it is larger: such points are in no fit."""
     labels: tuple[str, ...]
@@ -204,7 +204,7 @@ def sensitivity(table: WorkloadTable, name: str, *, num_trials: int | None = Non
     """The lower envelope of the loss above the best against a metaparameter over its best value, one per batch size.
 
     COMPLETE trials with a measurement and a positive value count; the other metaparameters are free, so each bin says what can
-    still be had there. UserError where no trial has the metaparameter.
+    still be had there. UserError if no trial has the metaparameter.
     """
     values = column(table, name)
     usable = table.counted((Status.COMPLETE,), num_trials) & (values > 0) & ~np.isnan(table.best_value)

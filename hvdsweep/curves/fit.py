@@ -31,9 +31,9 @@ class Estimate:
     standard_error: float | None
     """Of ln(value), from the curvature at the optimum (Gauss-Newton); about the relative error where small."""
     low: float | None
-    """Lower end of the profile interval; None where the data exclude no small value."""
+    """Lower end of the profile interval; None if the data exclude no small value."""
     high: float | None
-    """Upper end; None where the data exclude no large value."""
+    """Upper end; None if the data exclude no large value."""
 
     def times(self, unit: int) -> Estimate:
         """The same in another unit."""
@@ -175,7 +175,7 @@ _OFFSETS = np.sinh(np.linspace(0.0, 9.0, 120)) / math.sinh(9.0)
 def _profile(
     x: Floats, y: Floats, b: float, least: float, t: float, error: float, low: float, high: float
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Profile intervals of b, a and e = a + b; None where they run into the ends of the search."""
+    """Profile intervals of b, a and e = a + b; None if they run into the ends of the search."""
     allowed = least * t * t / (len(x) - 2)
     ends: list[float | None] = []
     for limit in (low, high):

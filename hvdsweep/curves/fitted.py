@@ -62,7 +62,7 @@ class ScalingFit:
     lack_of_fit_percent: float
     """Root mean square of S / fitted S - 1, in percent."""
     expected_scatter_percent: float | None
-    """What the scatter of the best of so many trials and the evaluation spacing alone would make of it; None where no study
+    """What the scatter of the best of so many trials and the evaluation spacing alone would make of it; None if no study
     shows a scatter."""
     misfit: bool
     """Whether the points are further from the formula than the scatter of their trials explains: by more than MISFIT."""
@@ -124,9 +124,9 @@ class Fitted:
     """(ln B_crit, knee) of the curve used; of a curve without a bend at an end of the search. None: too few points."""
     residual: Residual | None
     allowed: Allowed | None
-    """The curves that the data allow at the level; None where not asked for, or too few points."""
+    """The curves that the data allow at the level; None if not asked for, or too few points."""
     average: Average | None = None
-    """The best curve at each knee; None where `allowed` is, and where only the hyperbola is fitted."""
+    """The best curve at each knee; None if `allowed` is, and where only the hyperbola is fitted."""
 
     @property
     def fit_found(self) -> bool:

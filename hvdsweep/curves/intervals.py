@@ -46,7 +46,7 @@ def repeat_intervals(
 
 
 def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats | None:
-    """[S], variance of ln S of the best of each study's trials, from one search to the next; NaN where the study has fewer
+    """[S], variance of ln S of the best of each study's trials, from one search to the next; NaN if the study has fewer
     than two trials. None without a fit."""
     counted = result.trials_counted
     shown = (counted > 1) & (result.steps > 0)
@@ -62,7 +62,7 @@ def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats |
 
 
 def upper_ends(result: StepsToResult, level: float) -> Floats:
-    """[S], steps within which the best of as many new trials comes with at least this probability; NaN where no trial's
+    """[S], steps within which the best of as many new trials comes with at least this probability; NaN if no trial's
     steps are known to be such."""
     ends = np.full(len(result.steps), np.nan)
     steps, starts = result.ranked
@@ -89,7 +89,7 @@ def upper_rank(trials: int, level: float) -> int | None:
 
 def relative_width(steps: int | None, interval: Interval | None) -> float | None:
     """How far the interval reaches from S(B), as a share of it: half its width, or the upper end alone where only that is
-    known. None where there is no interval."""
+    known. None if there is no interval."""
     if steps is None or not steps or interval is None or interval[1] is None:
         return None
     low, high = interval[0], interval[1]

@@ -26,7 +26,7 @@ def goal_ladder(
     """Goals, ascending, for tables of one metric: from just beyond the best measurement of any trial to where trials
     usually begin. Close together near the best and further apart away from it; round numbers. `own` are among them.
 
-    Empty where nothing was measured and no goal is given.
+    Empty if nothing was measured and no goal is given.
     """
     found = {float(goal) for goal in own if math.isfinite(goal)}
     best, start, gap = _range(tables)
@@ -46,7 +46,7 @@ def goal_ladder(
 
 
 def _range(tables: Sequence[WorkloadTable]) -> tuple[float, float, float]:
-    """(best measurement, median of the trials' first ones, least difference of two trials' bests); NaN where there is
+    """(best measurement, median of the trials' first ones, least difference of two trials' bests); NaN if there is
     none."""
     bests, firsts = [], []
     for table in tables:

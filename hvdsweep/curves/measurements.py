@@ -19,7 +19,7 @@ class BestMeasurements:
 
     table: WorkloadTable
     value: Floats
-    """[S], NaN where no counted trial has a measurement in the budget."""
+    """[S], NaN if no counted trial has a measurement in the budget."""
     step: Ints
     """[S], or NEVER."""
     trial: Ints
@@ -95,7 +95,7 @@ class BudgetCurves:
     batch_sizes: Ints
     """[S]"""
     value: Floats
-    """[K, S], NaN where the batch size does not enter the line or has no measurement."""
+    """[K, S], NaN if the batch size does not enter the line or has no measurement."""
     trial: Ints
     """[K, S], index of the trial, or NEVER."""
 
@@ -114,7 +114,7 @@ def best_under_budgets(
 
     A batch size enters a line only if its studies' training steps are at least the budget (examples / B; epochs N / B, with N
     training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. With
-    `tokens_per_example`, `examples` are budgets in tokens. UserError where none or several are given, or epochs without a known
+    `tokens_per_example`, `examples` are budgets in tokens. UserError if none or several are given, or epochs without a known
     number of training examples.
     """
     given = {"steps": steps, "examples": examples, "epochs": epochs}

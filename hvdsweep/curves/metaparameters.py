@@ -22,7 +22,7 @@ EFFECTIVE = "effective_learning_rate"
 
 
 def column(table: WorkloadTable, name: str) -> Floats:
-    """[T] values of a metaparameter, or of `effective_learning_rate`. UserError where no trial has it."""
+    """[T] values of a metaparameter, or of `effective_learning_rate`. UserError if no trial has it."""
     if name == EFFECTIVE and "learning_rate" in table.parameters:
         return table.effective_learning_rate
     if name not in table.parameters:
@@ -222,7 +222,7 @@ def scatter(
 
 
 def best_parameter(result: StepsToResult, name: str) -> Floats:
-    """[S], a metaparameter of every study's steps-to-result trial; NaN where the goal was not reached (Figure 8)."""
+    """[S], a metaparameter of every study's steps-to-result trial; NaN if the goal was not reached (Figure 8)."""
     values = column(result.table, name)
     best = np.full(len(result.trial), np.nan)
     best[result.reached] = values[result.trial[result.reached]]

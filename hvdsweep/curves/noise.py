@@ -19,9 +19,9 @@ class NoiseScale:
     """B_simple = tr(Sigma) / |G|^2 (arXiv 1812.06162, appendix A.1)."""
 
     value: float
-    """Examples. Infinite or negative estimates of |G|^2 leave no answer: NaN where `gradient_squared` <= 0."""
+    """Examples. Infinite or negative estimates of |G|^2 leave no answer: NaN if `gradient_squared` <= 0."""
     gradient_squared: float
-    """Estimate of |G|^2, averaged over steps; may come out <= 0 where noise drowns the gradient."""
+    """Estimate of |G|^2, averaged over steps; may come out <= 0 if noise drowns the gradient."""
     trace: float
     """Estimate of tr(Sigma), averaged over steps."""
     steps: int
@@ -70,7 +70,7 @@ class NoisePoint:
 
     batch_size: int
     value: float | None
-    """Examples; None where the estimate of |G|^2 is not above 0."""
+    """Examples; None if the estimate of |G|^2 is not above 0."""
     interval: tuple[float, float | None] | None
     """From the scatter of the estimates (Fieller's theorem); an upper end of None is open. None: fewer than three estimates,
     or nothing known."""
@@ -90,7 +90,7 @@ class CurveNoise:
     """The noise scale beside a scaling curve."""
 
     batch_size: float | None
-    """The median over the batch sizes whose value is sure, or else over all that have one; None where none has."""
+    """The median over the batch sizes whose value is sure, or else over all that have one; None if none has."""
     lowest: float | None
     highest: float | None
     """Of the values that the median is taken of."""
@@ -121,7 +121,7 @@ class CurveNoise:
 
 
 def curve_noise(best: Iterable[tuple[int, int, Estimates]], level: float) -> CurveNoise | None:
-    """From (batch size, steps to the goal, estimates of the best trial); None where there are no estimates."""
+    """From (batch size, steps to the goal, estimates of the best trial); None if there are no estimates."""
     points = [
         found for size, steps, one in best if (found := noise_point(size, steps, one, level)) is not None
     ]
@@ -137,7 +137,7 @@ def curve_noise(best: Iterable[tuple[int, int, Estimates]], level: float) -> Cur
 
 
 def noise_point(batch_size: int, steps: int, estimates: Estimates, level: float) -> NoisePoint | None:
-    """The noise scale over the second half of `steps` updates; None where no estimate was taken by then."""
+    """The noise scale over the second half of `steps` updates; None if no estimate was taken by then."""
     at, squares, traces = estimates
     usable = np.isfinite(squares) & np.isfinite(traces) & (at <= steps)
     if not usable.any():

@@ -160,7 +160,7 @@ def steps_to_result(
 
 
 def resolve_goal(table: WorkloadTable, goal: float | None) -> float:
-    """The goal that is meant: the given one, else the sweep's own. UserError where there is none, or NaN."""
+    """The goal that is meant: the given one, else the sweep's own. UserError if there is none, or NaN."""
     value = table.goal if goal is None else goal
     if value is None:
         raise UserError(f"{table.workload}: {table.metric}: the sweep names no goal; give one (--goal X)")

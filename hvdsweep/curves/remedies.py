@@ -41,7 +41,7 @@ def remedy(
     only: Collection[tuple[int, Doubt]] | None = None,
     limits: Limits | None = None,
 ) -> Remedy | None:
-    """The sweep of `definition` changed so that the cautions of its curve may go away; None where nothing can be.
+    """The sweep of `definition` changed so that the cautions of its curve may go away; None if nothing can be.
 
     `spaces`: batch size -> search space of its study. `only`: the (batch size, doubt) pairs to answer; None answers all.
     """
@@ -107,7 +107,7 @@ def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: L
 
 
 def widened(name: str, dimension: Range, *, lower: bool) -> Range | None:
-    """The range with its lower or upper end moved out to a round number; None where the metaparameter ends there."""
+    """The range with its lower or upper end moved out to a round number; None if the metaparameter ends there."""
     from hvdsweep.sweep.metaparameters import DOMAINS
 
     if name == "learning_rate_decay_steps":

@@ -31,7 +31,7 @@ class Repeats:
     trial: int
     """The number of the trial repeated, the one that decides the steps to the goal."""
     steps: tuple[int | None, ...]
-    """To the goal, one per repeat that has ended, by number; None where it was not reached, or the repeat diverged."""
+    """To the goal, one per repeat that has ended, by number; None if it was not reached, or the repeat diverged."""
     trained: tuple[int, ...]
     """Steps within which each of them did or did not reach it: those it trained; its budget where it diverged."""
     mean: float
@@ -66,7 +66,7 @@ class Repeats:
 
 
 def repeats_of(result: StepsToResult, table: WorkloadTable | None, level: float) -> list[Repeats | None]:
-    """For each of the S studies what the repeats of its best trial say at the question that `result` answers; None where there
+    """For each of the S studies what the repeats of its best trial say at the question that `result` answers; None if there
     are none. `table`: the repeats of the same workload and metric (`Store.workload_table(..., repeats=True)`)."""
     none: list[Repeats | None] = [None] * len(result.steps)
     if table is None or not len(table.study):
@@ -128,7 +128,7 @@ def summary(
 
 def _interval(steps: Floats, spacing: float, level: float) -> tuple[float, float] | None:
     """Of the mean, from the scatter of ln(steps) about it: no step count is below 0, and the scatter
-    is a share of them. None where nothing varies, and the spacing is not known."""
+    is a share of them. None if nothing varies, and the spacing is not known."""
     middle = steps - spacing / 2
     variance = max(float(np.log(middle).var(ddof=1)), (spacing / float(steps.mean())) ** 2 / 12)
     if variance <= 0:

@@ -26,11 +26,11 @@ LEVEL = 0.95
 
 
 def minimum_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float]:
-    """Percentile interval of the bootstrap distribution of the least of `values` (inf where not reached), exactly.
+    """Percentile interval of the bootstrap distribution of the least of `values` (inf if not reached), exactly.
 
     The lower end is the least value itself: resampling cannot find a better trial, so this says how far the answer
     would slip had the best trials not been drawn, not how much a longer search would gain (see `best_of`).
-    NaN where there is no value.
+    NaN if there is no value.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     if len(ordered) == 0:
@@ -86,7 +86,7 @@ def _ranks(counts: tuple[int, ...], resamples: int, seed: int) -> Ints:
 
 
 def percentile_interval(samples: Floats, level: float = LEVEL) -> tuple[float, float]:
-    """Percentile interval of resampled values; infinite ones count as such. NaN where there is no value."""
+    """Percentile interval of resampled values; infinite ones count as such. NaN if there is no value."""
     ordered = np.sort(samples[~np.isnan(samples)])
     if len(ordered) == 0:
         return math.nan, math.nan
@@ -102,9 +102,9 @@ class BestOf:
     k: Ints
     """[K]"""
     expected: Floats
-    """[K], its expectation over the draws that reach the goal at all; NaN where none does."""
+    """[K], its expectation over the draws that reach the goal at all; NaN if none does."""
     quantiles: Floats
-    """[K, Q], its quantiles over all draws; inf where the draw at that quantile does not reach the goal."""
+    """[K, Q], its quantiles over all draws; inf if the draw at that quantile does not reach the goal."""
     levels: Floats
     """[Q]"""
     probability: Floats

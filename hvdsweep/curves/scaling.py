@@ -1,6 +1,6 @@
 """What a curve of steps against batch size says: perfect scaling, the three regions, where scaling stops paying.
 
-Arrays are [S], ascending by batch size; steps are NaN where the goal was not reached (those are left out of every rule).
+Arrays are [S], ascending by batch size; steps are NaN if the goal was not reached (those are left out of every rule).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Useful:
     at_least: bool
     """No larger batch size showed that more parallelism gives nothing: the true one may be larger."""
     interval: tuple[int, int | None] | None = None
-    """Batch sizes that the data allow; an upper end of None is open. None where not known."""
+    """Batch sizes that the data allow; an upper end of None is open. None if not known."""
     likely: tuple[int, int | None] | None = None
     """A narrower interval, for naming regions."""
 
@@ -120,7 +120,7 @@ def max_useful_batch_size(
 
 
 def resampled_max_useful(batch_sizes: Ints, minima: Floats, rules: Rules | None = None) -> Floats:
-    """[resamples], the maximum useful batch size of each row of `minima` [resamples, S]; NaN where none reached."""
+    """[resamples], the maximum useful batch size of each row of `minima` [resamples, S]; NaN if none reached."""
     rules = rules or Rules()
     steps = np.where(np.isnan(minima), np.inf, minima)
     least = steps.min(axis=1) if steps.shape[1] else np.full(len(steps), np.inf)
@@ -145,7 +145,7 @@ class Critical:
     at_least: bool
     """The overhead was never exceeded: the true one is larger."""
     interval: tuple[float, float | None] | None = None
-    """Batch sizes that the data allow; an upper end of None is beyond the largest. None where not known."""
+    """Batch sizes that the data allow; an upper end of None is beyond the largest. None if not known."""
     reference_batch_size: int | None = None
     """B0, from which perfect scaling starts."""
     definition: str = ""
@@ -178,7 +178,7 @@ def critical_batch_size(batch_sizes: Ints, steps: Floats, rules: Rules | None = 
 def regions(
     batch_sizes: Ints, steps: Floats, rules: Rules | None = None, useful: Useful | None = None
 ) -> list[Region | None]:
-    """Each batch size's region; None where the goal was not reached.
+    """Each batch size's region; None if the goal was not reached.
 
     PERFECT: from the smallest batch size on, as long as the overhead stays within the rule's. MAXIMAL: from the
     maximum useful batch size on, if a larger one showed that scaling had ended. DIMINISHING: between.
@@ -200,7 +200,7 @@ def regions(
 
 
 def normalised(workload: str, batch_sizes: Ints, steps: Floats, at: int) -> Floats:
-    """[S], steps divided by those at batch size `at` (paper, section 8.5). UserError where that did not reach."""
+    """[S], steps divided by those at batch size `at` (paper, section 8.5). UserError if that did not reach."""
     index = np.flatnonzero(batch_sizes == at)
     if len(index) == 0 or not steps[index[0]] > 0:
         usable = ", ".join(str(size) for size in batch_sizes[np.nan_to_num(steps) > 0]) or "none"

@@ -40,7 +40,7 @@ class Point:
 
     batch_size: int
     steps: int | None
-    """Steps to the goal: the least over the trials; None where no trial reached it."""
+    """Steps to the goal: the least over the trials; None if no trial reached it."""
     trial: int | None
     """Number of the trial that reached it first, the smallest on ties."""
     trial_id: int | None
@@ -58,7 +58,7 @@ class Point:
     overhead: float | None
     """Examples to the goal over those of the smallest batch size, less 1."""
     normalised: float | None
-    """Steps over those at the batch size asked for; None where none was."""
+    """Steps over those at the batch size asked for; None if none was."""
     region: Region | None
     trials: int
     """Trials that counted."""
@@ -84,7 +84,7 @@ class Point:
     """Initial learning rate / (1 - momentum) of that trial."""
     warnings: tuple[Caution, ...]
     repeats: Repeats | None = None
-    """What the repeats of trial `trial` say; None where there are none."""
+    """What the repeats of trial `trial` say; None if there are none."""
 
     @property
     def interval_of(self) -> str | None:
@@ -95,7 +95,7 @@ class Point:
 
     @property
     def relative_width(self) -> float | None:
-        """Half the interval's width over the steps: how unsure this point is. None where there is no interval."""
+        """Half the interval's width over the steps: how unsure this point is. None if there is no interval."""
         return relative_width(self.steps, self.interval)
 
     @property
@@ -121,9 +121,9 @@ class Curve:
     fit: ScalingFit | None
     """None where fewer than three batch sizes reached the goal, or the curve does not bend."""
     no_fit: str | None
-    """Why there is no fit; None where there is one, or none was asked for."""
+    """Why there is no fit; None if there is one, or none was asked for."""
     useful: Useful | None
-    """The maximum useful batch size; None where no batch size reached the goal."""
+    """The maximum useful batch size; None if no batch size reached the goal."""
     critical: Critical | None
     """Critical batch size at the rules' overhead over perfect scaling."""
     rules: Rules
@@ -137,7 +137,7 @@ class Curve:
     result: StepsToResult
     """The arrays behind it all."""
     noise: CurveNoise | None = None
-    """The gradient noise scale of the best trials; None where it was not estimated."""
+    """The gradient noise scale of the best trials; None if it was not estimated."""
     tokens_per_example: int | None = None
     """Data are counted in tokens, so many to an example; None: in examples. Batch sizes are in examples either way."""
 
@@ -167,12 +167,12 @@ class Curve:
 
     @property
     def max_useful_batch_size(self) -> int | None:
-        """The smallest batch size within the rule's tolerance of the fewest steps; None where none reached the goal."""
+        """The smallest batch size within the rule's tolerance of the fewest steps; None if none reached the goal."""
         return None if self.useful is None else self.useful.batch_size
 
     @property
     def useful_interval(self) -> tuple[float, float] | None:
-        """Batch sizes that may be the maximum useful one; an upper end of inf is open. None where not known."""
+        """Batch sizes that may be the maximum useful one; an upper end of inf is open. None if not known."""
         interval = None if self.useful is None else self.useful.interval
         if interval is None:
             return None
@@ -387,7 +387,7 @@ def _repeated(
 ) -> Critical:
     """The critical batch size of the points with its interval over points scattered as far as those of a repeated search.
 
-    `scatter` [S]: variance of ln S of each point, NaN where not known; no interval where none is.
+    `scatter` [S]: variance of ln S of each point, NaN if not known; no interval where none is.
     """
     sizes = result.table.batch_sizes
     start = int(sizes[result.reached][0])

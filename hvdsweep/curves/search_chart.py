@@ -49,7 +49,7 @@ class Search:
     x: Floats
     """[N], learning rate."""
     y: Floats
-    """[N]; NaN where a trial has none."""
+    """[N]; NaN if a trial has none."""
     outcome: Ints
     """[N], `Outcome`."""
     trial: Ints
@@ -187,7 +187,7 @@ class BestRates:
     batch_sizes: Ints
     """[S]"""
     value: Floats
-    """[S], NaN where the goal was not reached."""
+    """[S], NaN if the goal was not reached."""
     linear: Floats
     """[S], the smallest batch size's value scaled in proportion."""
     square_root: Floats

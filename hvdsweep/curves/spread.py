@@ -22,11 +22,11 @@ class Spread:
     """What the trials of S studies say about the scatter of their best."""
 
     spacing: Floats
-    """[S], steps from the evaluation before to the one at which the goal was reached; NaN where not known."""
+    """[S], steps from the evaluation before to the one at which the goal was reached; NaN if not known."""
     coarseness: Floats
-    """[S], variance of ln S for not knowing when between two evaluations the goal was reached; 0 where not known."""
+    """[S], variance of ln S for not knowing when between two evaluations the goal was reached; 0 if not known."""
     trials: Floats
-    """[S], standard deviation of ln S of the best of so many trials, from the gaps between the fastest two; NaN where no
+    """[S], standard deviation of ln S of the best of so many trials, from the gaps between the fastest two; NaN if no
     study has a gap that is known."""
     gaps: int
     """Gaps behind `trials`."""
@@ -54,7 +54,7 @@ def _by_trials(counted: Ints) -> Floats:
 
 
 def _mean_gap(result: StepsToResult) -> tuple[float, int]:
-    """(mean of ln of the second fastest trial over the fastest, studies behind it); NaN where there is none.
+    """(mean of ln of the second fastest trial over the fastest, studies behind it); NaN if there is none.
 
     The least of many values falls off about exponentially: its standard deviation is then the mean gap to the next. A gap
     that was cut off, by trials stopped early or by the budget, counts as far as it was seen.

@@ -36,7 +36,7 @@ class WorkloadTable:
 
     A record is a finite measurement strictly better than every earlier one of its trial; those of trial i are
     `offsets[i]:offsets[i + 1]`. The records alone answer every goal and every budget exactly: the first measurement
-    beyond a goal is always a record. Raises ValueError where the arrays contradict each other.
+    beyond a goal is always a record. Raises ValueError if the arrays contradict each other.
     """
 
     workload: str
@@ -46,15 +46,15 @@ class WorkloadTable:
     maximize: bool
     """Whether larger is better; the records are kept in this direction."""
     goal: float | None
-    """The sweep's own goal; None where it has none (imported data)."""
+    """The sweep's own goal; None if it has none (imported data)."""
     train_examples: int | None
     """Examples of the training set, for epochs."""
     batch_sizes: Ints
     """[S], ascending."""
     train_steps: Ints
-    """[S], the step budget; 0 where the budget was wall time."""
+    """[S], the step budget; 0 if the budget was wall time."""
     target_trials: Ints
-    """[S], trials that did not diverge which the study is to have; 0 where nobody said."""
+    """[S], trials that did not diverge which the study is to have; 0 if nobody said."""
     study: Ints
     """[T], index into `batch_sizes`."""
     trial_id: Ints
@@ -68,7 +68,7 @@ class WorkloadTable:
     steps: Ints
     """[T], updates done."""
     parameters: Mapping[str, Floats]
-    """Metaparameter -> [T], NaN where a trial lacks it."""
+    """Metaparameter -> [T], NaN if a trial lacks it."""
     offsets: Ints
     """[T + 1], where each trial's records start."""
     record_step: Ints
@@ -160,7 +160,7 @@ class WorkloadTable:
 
     @cached_property
     def best_value(self) -> Floats:
-        """[T], each trial's best measurement; NaN where it has none."""
+        """[T], each trial's best measurement; NaN if it has none."""
         best = np.full(len(self.study), np.nan)
         some = np.diff(self.offsets) > 0
         best[some] = self.record_value[self.offsets[1:][some] - 1]
@@ -168,7 +168,7 @@ class WorkloadTable:
 
     @cached_property
     def effective_learning_rate(self) -> Floats:
-        """[T], initial learning rate / (1 - momentum); momentum 0 where there is none (paper, section 8.6)."""
+        """[T], initial learning rate / (1 - momentum); momentum 0 if there is none (paper, section 8.6)."""
         rate = self.parameters.get("learning_rate")
         if rate is None:
             return _frozen(np.full(len(self.study), np.nan))
@@ -179,12 +179,12 @@ class WorkloadTable:
     # -- parts of the table ----------------------------------------------------------------------------------------
 
     def trials_of(self, batch_size: int) -> Ints:
-        """Indices of one study's trials. UserError where no study has this batch size."""
+        """Indices of one study's trials. UserError if no study has this batch size."""
         index = self.study_of(batch_size)
         return np.arange(self.study_starts[index], self.study_starts[index + 1])
 
     def study_of(self, batch_size: int) -> int:
-        """Index of the study with this batch size. UserError where there is none."""
+        """Index of the study with this batch size. UserError if there is none."""
         index = int(np.searchsorted(self.batch_sizes, batch_size))
         if index == len(self.batch_sizes) or self.batch_sizes[index] != batch_size:
             known = ", ".join(str(size) for size in self.batch_sizes)
@@ -199,7 +199,7 @@ class WorkloadTable:
     def counted(self, statuses: Sequence[Status] = COMPLETE_ONLY, num_trials: int | None = None) -> Bools:
         """[T], which trials count: those of `statuses`, and of each study only the first `num_trials` by number.
 
-        UserError where a study has fewer than `num_trials` (paper, section 8, point 1).
+        UserError if a study has fewer than `num_trials` (paper, section 8, point 1).
         """
         counts = np.zeros(256, np.bool_)
         counts[list(statuses)] = True
@@ -252,7 +252,7 @@ class WorkloadTable:
         return self._studies(~unwanted)
 
     def keep(self, batch_sizes: Iterable[int]) -> WorkloadTable:
-        """The table of only these batch sizes. UserError where one has no study."""
+        """The table of only these batch sizes. UserError if one has no study."""
         kept = np.zeros(len(self.batch_sizes), np.bool_)
         kept[[self.study_of(size) for size in batch_sizes]] = True
         return self._studies(kept)
@@ -271,7 +271,7 @@ class WorkloadTable:
         """One table per value of a metaparameter, or per interval [edge, next edge) (the last one closed).
 
         `missing` stands for the value of trials that lack it (the paper's Figure 7: label smoothing 0); without it
-        they are in no part. UserError where no trial has the metaparameter, or it has more than 20 values and no
+        they are in no part. UserError if no trial has the metaparameter, or it has more than 20 values and no
         `edges` are given.
         """
         values = self.parameters.get(name)

@@ -134,7 +134,7 @@ def _uncertain(curve: Curve) -> list[str]:
 
 
 def against(first: Curve, second: Curve, names: tuple[str, str]) -> str | None:
-    """How the second workload compares with the first, in one sentence; None where no batch size allows it."""
+    """How the second workload compares with the first, in one sentence; None if no batch size allows it."""
     found = compare(first.result, second.result, level=first.level)
     known = [
         (int(size), float(ratio), float(low), float(high), bool(differs))

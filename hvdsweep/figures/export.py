@@ -22,7 +22,7 @@ def export_chart(
 ) -> tuple[Path, ...]:
     """Write `stem`.svg, .png and .csv; where any of them exists all get the next free number: `stem`-2.svg, ...
 
-    Each file is written whole or not at all. UserError where that is not possible.
+    Each file is written whole or not at all. UserError if that is not possible.
     """
     number, base = 1, stem
     while any(_named(base, kind).exists() for kind in formats):

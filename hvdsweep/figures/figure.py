@@ -35,7 +35,7 @@ class Heat:
     y_edges: Floats
     """[N + 1]"""
     values: Floats
-    """[N, S], from 0 to 1; NaN where there is nothing to tell."""
+    """[N, S], from 0 to 1; NaN if there is nothing to tell."""
     label: str
     """What a value says, for the colour bar."""
 

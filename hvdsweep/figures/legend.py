@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float]
 Points = npt.NDArray[np.float64]
-"""[2, N], as shares of the axes; NaN where there is nothing."""
+"""[2, N], as shares of the axes; NaN if there is nothing."""
 
 MARGINS = (0.7, 0.85)
 """Inches of a panel's place that are not inside its axes, about: matplotlib knows only once all is laid out."""

@@ -32,7 +32,7 @@ class Allocation:
 
 
 def allocation(environment: Mapping[str, str] = os.environ) -> Allocation | None:
-    """The hosts of this job in the scheduler's order; None outside a job. UserError where they cannot be read.
+    """The hosts of this job in the scheduler's order; None outside a job. UserError if they cannot be read.
 
     Slots of a Slurm node are its tasks where the job asked for tasks, else its GPUs, else its CPUs divided by CPUs per task.
     Elsewhere a host has as many slots as the scheduler's file has lines for it, or the number written there.
@@ -88,7 +88,7 @@ def _slurm(environment: Mapping[str, str]) -> Allocation:
 
 
 def expand(nodes: str) -> list[str]:
-    """Slurm's short form of host names, `n[1-3,07],gpu-a[1-2]-ib`, in full. UserError where it is something else."""
+    """Slurm's short form of host names, `n[1-3,07],gpu-a[1-2]-ib`, in full. UserError if it is something else."""
     names: list[str] = []
     for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", nodes):
         stems = [""]

@@ -360,7 +360,7 @@ def parse_check_build(text: str) -> dict[str, dict[str, bool]]:
 
 
 def check_build(seconds: float = 180.0) -> dict[str, dict[str, bool]]:
-    """What horovodrun says of Horovod's build; empty where it says nothing. Slow: it imports TensorFlow for every question."""
+    """What horovodrun says of Horovod's build; empty if it says nothing. Slow: it imports TensorFlow for every question."""
     try:
         run = subprocess.run(
             [*horovodrun_program(), "--check-build"],

@@ -114,7 +114,7 @@ class StageEvent(Event):
     seconds: float
     """Since the gang was started."""
     usual_seconds: float | None
-    """From start to first step, by earlier gangs of as many ranks in this database; None where there were none."""
+    """From start to first step, by earlier gangs of as many ranks in this database; None if there were none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class ProgressEvent(Event):
     target: int
     """Trials planned so far."""
     most: int | None = None
-    """Trials there may be in the end, where they come in rounds; None where `target` is all."""
+    """Trials there may be in the end, where they come in rounds; None if `target` is all."""
     repeats: int = 0
     """Of best trials, besides."""
     repeats_done: int = 0

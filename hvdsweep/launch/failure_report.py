@@ -32,7 +32,7 @@ class Death:
     how: str
     """"exit code 1", "killed by SIGKILL", ..."""
     words: str
-    """The end of its log; empty where it wrote nothing."""
+    """The end of its log; empty if it wrote nothing."""
 
     def __str__(self) -> str:
         head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how

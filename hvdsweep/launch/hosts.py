@@ -143,7 +143,7 @@ def is_here(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Its IPv4 address; empty where nobody knows it."""
+    """Its IPv4 address; empty if nobody knows it."""
     try:
         return socket.gethostbyname(name)
     except OSError:
@@ -202,7 +202,7 @@ def places(alloted: Sequence[Sequence[Host]]) -> list[frozenset[tuple[str, int]]
 
 
 def check_gpus(hosts: Sequence[Host] | None, np: int, gpus: int) -> None:
-    """UserError where a gang has more ranks on this machine than GPUs, and Horovod averages over NCCL."""
+    """UserError if a gang has more ranks on this machine than GPUs, and Horovod averages over NCCL."""
     here = np
     if hosts is not None:
         here = sum(host.slots for host in allot(hosts, np, 1)[0] if is_here(host.name))

@@ -98,7 +98,7 @@ class Ended:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it has not ended, or was never begun."""
+        """How long it took; None if it has not ended, or was never begun."""
         return None if self.started is None or self.ended is None else self.ended - self.started
 
 

@@ -36,7 +36,7 @@ class LiveCurve:
         """Batch sizes of the chart that have reached the goal."""
 
     def canvas(self, columns: int, rows: int, *, ascii: bool = False, color: bool = True) -> Canvas | None:
-        """The curve now, at most this large; None where no batch size has reached the goal yet, or there is no room."""
+        """The curve now, at most this large; None if no batch size has reached the goal yet, or there is no room."""
         if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
             return None
         began = self._clock()

@@ -31,7 +31,7 @@ class LogPart:
 
 
 def log_files(log_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """The logs of a gang: rank 0, rank 1, ..., then what horovodrun said. Empty where they are not on this machine."""
+    """The logs of a gang: rank 0, rank 1, ..., then what horovodrun said. Empty if they are not on this machine."""
     if log_dir is None:
         return []
     folder = Path(log_dir)
@@ -46,7 +46,7 @@ def latest_run(log_dir: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def read_log(path: Path, offset: int | None = None) -> LogPart:
-    """The lines of `path` from byte `offset` on; None: its last FIRST_BYTES. OSError where it cannot be read."""
+    """The lines of `path` from byte `offset` on; None: its last FIRST_BYTES. OSError if it cannot be read."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         anew = offset is None or offset > size or size - offset > MOST_BYTES

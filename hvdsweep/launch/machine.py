@@ -69,7 +69,7 @@ LEAST_FILES = 64
 
 
 def allow_files() -> None:
-    """Raise this process's limit of open files, which gangs inherit, as far as it needs. UserError where that is not allowed."""
+    """Raise this process's limit of open files, which gangs inherit, as far as it needs. UserError if that is not allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < LEAST_FILES <= hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST_FILES, hard))

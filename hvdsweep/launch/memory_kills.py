@@ -15,9 +15,9 @@ class MemoryKills:
     """Counted since the control group, or the machine, began."""
 
     mine: int | None
-    """Processes of this process's control group; None where it counts none."""
+    """Processes of this process's control group; None if it counts none."""
     machine: int | None
-    """Processes of the whole machine; None where the kernel does not say."""
+    """Processes of the whole machine; None if the kernel does not say."""
 
     @classmethod
     def now(cls, root: Path = Path("/")) -> MemoryKills:

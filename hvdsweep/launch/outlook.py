@@ -22,7 +22,7 @@ class Outlook:
         clock: Callable[[], float] = time.monotonic,
         most: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`most`: how many trials there may be in the end; None where their number is fixed."""
+        """`most`: how many trials there may be in the end; None if their number is fixed."""
         self._most = most
         self._ledger = ledger
         self._clock = clock

@@ -37,7 +37,7 @@ class Mark:
 
     @classmethod
     def parse(cls, text: str) -> Mark:
-        """Read what `str` wrote. ValueError where it is something else."""
+        """Read what `str` wrote. ValueError if it is something else."""
         supervisor, sweep, gang, store = text.split(" ", 3)
         return cls(ProcessId.parse(supervisor), int(sweep), int(gang), store)
 

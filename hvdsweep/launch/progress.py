@@ -266,7 +266,7 @@ class Bars(_Writing):
 
 
 def sentence(event: Event) -> str | None:
-    """What a person should read of an event; None where that is nothing."""
+    """What a person should read of an event; None if that is nothing."""
     text = _sentence(event)
     return None if text is None else visible(text, lines=True)
 

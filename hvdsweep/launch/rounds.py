@@ -85,7 +85,7 @@ class Progress:
 
     @property
     def steps(self) -> Floats:
-        """[n] of the COMPLETE trials, inf where the goal was not reached, or not within what is exactly known."""
+        """[n] of the COMPLETE trials, inf if the goal was not reached, or not within what is exactly known."""
         found = [trial.steps for trial in self.trials if trial.status == "COMPLETE"]
         definition = self.plan.definition
         margin = float(definition.get("margin", 0.0)) if definition["stop"] == "beaten" else None
@@ -146,7 +146,7 @@ class Rounds:
         return replace(self._plan, workloads=workloads)
 
     def most(self) -> int | None:
-        """Trials of the whole sweep at most; None where their number is fixed."""
+        """Trials of the whole sweep at most; None if their number is fixed."""
         if not any(study.plan.until is not None for study in self._studies):
             return None
         return sum(

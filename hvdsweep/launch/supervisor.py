@@ -221,7 +221,7 @@ class Supervisor:
         self._slots.send_away(waited_for | {self._ranks}, view)
 
     def _give_up_shape(self, view: View) -> bool:
-        """Under `--np auto`, where no gang of several ranks starts: leave their trials to others; False where none are left."""
+        """Under `--np auto`, where no gang of several ranks starts: leave their trials to others; False if none are left."""
         if self._layouts is None or self._ranks == 1:
             return False
         failed = self._ranks

@@ -33,7 +33,7 @@ class WorkloadPart:
     counts: Mapping[int, Mapping[Status, int]]
     """Study id -> status -> trials."""
     curve: Curve | None
-    """None where there is no goal or nothing was measured."""
+    """None if there is no goal or nothing was measured."""
     problem: str | None
     """Why there is no curve."""
     exponents: tuple[str, ...]

@@ -55,7 +55,7 @@ def form_of(arrays: Sequence[npt.NDArray[Any]]) -> Form:
 def save(
     db: str | os.PathLike[str], trial_id: int, key: str | None, step: int, arrays: Sequence[npt.NDArray[Any]]
 ) -> None:
-    """Write the state of a trial after `step` updates: whole and on disk when this returns. OSError where it cannot be."""
+    """Write the state of a trial after `step` updates: whole and on disk when this returns. OSError if it cannot be."""
     header = {"format": FORMAT, "key": key, "step": step, "arrays": form_of(arrays)}
     digest = hashlib.sha256()
     with _written(_path(db, trial_id, step)) as file:
@@ -66,7 +66,7 @@ def save(
 
 
 def load(db: str | os.PathLike[str], trial_id: int, key: str | None, step: int) -> tuple[Form, memoryview]:
-    """Types and shapes of the arrays, and the bytes of all of them. Refused where the file is not what was saved."""
+    """Types and shapes of the arrays, and the bytes of all of them. Refused if the file is not what was saved."""
     try:
         content = _path(db, trial_id, step).read_bytes()
     except FileNotFoundError:
@@ -126,7 +126,7 @@ def named(conn: sqlite3.Connection) -> set[tuple[int, int]]:
 def carry(
     source: str | os.PathLike[str], target: str | os.PathLike[str], wanted: set[tuple[int, int]]
 ) -> None:
-    """Copy the wanted checkpoints of one database to another. FileNotFoundError where one is gone meanwhile."""
+    """Copy the wanted checkpoints of one database to another. FileNotFoundError if one is gone meanwhile."""
     there = {(file.trial_id, file.step) for file in files(target) if file.path.suffix == ".checkpoint"}
     for trial_id, step in sorted(wanted - there):
         path = _path(target, trial_id, step)

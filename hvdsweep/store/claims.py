@@ -38,7 +38,7 @@ def claim_next(
 
     Which one the run's order says (`ORDERS`), among the studies that are left to gangs of this size; of a study, those with a
     checkpoint first. `study_id`: the study of the
-    gang's previous trial. `knowledge`: the caller's, kept between claims. None where nothing is PENDING for it.
+    gang's previous trial. `knowledge`: the caller's, kept between claims. None if nothing is PENDING for it.
     """
     order = _order(conn, sweep_id)
     mine = OF_ITS_SIZE.format(gang=int(gang_id))
@@ -120,7 +120,7 @@ def ordinal(number: int) -> str:
 
 
 def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> int | None:
-    """The study of which the fewest trials have begun, and of those one that no gang works on; None where all is begun.
+    """The study of which the fewest trials have begun, and of those one that no gang works on; None if all is begun.
 
     Every trial that is no longer PENDING counts, also a diverged one: its replacement comes in its turn, after every study has
     had as many. A round goes from small batch sizes to large ones; by merit every other one, the first among them, comes back
@@ -139,7 +139,7 @@ def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> 
 
 
 def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: str) -> int | None:
-    """The gang's present study; then a study that no gang works on; then any; None where all is begun."""
+    """The gang's present study; then a study that no gang works on; then any; None if all is begun."""
     pending = f"EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING' AND {mine})"
     running = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'RUNNING')"
     if (

@@ -123,7 +123,7 @@ def _verify(conn: sqlite3.Connection, path: Path, *, whole: bool) -> None:
 
 
 def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:
-    """The schema version of an open file; UserError where it is no store, or one of a newer program."""
+    """The schema version of an open file; UserError if it is no store, or one of a newer program."""
     OPENED[path] = None
     # One snapshot: another process may be making the tables at this moment.
     conn.execute("BEGIN")

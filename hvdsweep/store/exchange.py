@@ -69,7 +69,7 @@ class Reply:
     """What the store answers to a commit."""
 
     claim: Claim | None
-    """The next trial; None where none was asked for or none is left."""
+    """The next trial; None if none was asked for or none is left."""
     stop: bool
     """The sweep or this gang is asked to stop: finish nothing more, claim nothing more."""
     lost: bool = False

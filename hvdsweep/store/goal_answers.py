@@ -66,7 +66,7 @@ def answer_at_goal(
     metaparameters only of the trials that either names. `twin`: a second reader of the same state (`pairs.paired`), so that
     two threads ask.
 
-    None where the kept records do not answer it (another direction, nothing measured yet): ask the workload table.
+    None if the kept records do not answer it (another direction, nothing measured yet): ask the workload table.
     UserError: as `steps_to_result`.
     """
     metric = metric or workload.metric
@@ -135,7 +135,7 @@ def answer_at_goal(
 def value_range(
     reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
 ) -> tuple[str, float | None, float | None]:
-    """(metric, first and last of its running-best values over all trials, as training goes); None where there are none.
+    """(metric, first and last of its running-best values over all trials, as training goes); None if there are none.
 
     `metric` and `maximize` default as in `Reader.workload_table`.
     """
@@ -282,7 +282,7 @@ def _table(
 
 
 def _last_numbers(table: WorkloadTable, counted: Bools) -> list[int]:
-    """[S], the number of each study's last counted trial; -1 where none counts."""
+    """[S], the number of each study's last counted trial; -1 if none counts."""
     last = [table.number[(table.study == index) & counted] for index in range(len(table.batch_sizes))]
     return [int(numbers[-1]) if len(numbers) else -1 for numbers in last]
 

@@ -47,7 +47,7 @@ def start_trial(
 def end_trial(
     conn: sqlite3.Connection, trial_id: int, gang_id: int, steps: int, final: Final, now: float
 ) -> bool:
-    """A RUNNING trial of the gang has ended; False where it is not the gang's any more. Inside the caller's write transaction."""
+    """A RUNNING trial of the gang has ended; False if it is not the gang's any more. Inside the caller's write transaction."""
     if final.status.name not in ENDED:
         raise ValueError(f"a trial cannot end as {final.status.name}")
     changed = conn.execute(
@@ -70,7 +70,7 @@ def end_trial(
 
 
 def release_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int) -> bool:
-    """A RUNNING trial of the gang is PENDING again at its checkpoint, what it recorded after that removed; False where it is not
+    """A RUNNING trial of the gang is PENDING again at its checkpoint, what it recorded after that removed; False if it is not
     the gang's any more. Inside the caller's write transaction."""
     changed = conn.execute(
         f"UPDATE trials SET status = '{Status.PENDING.name}', steps = ifnull(checkpoint, 0), gang_id = NULL, started = NULL"
@@ -83,7 +83,7 @@ def release_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int) -> bool
 
 
 def restart_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int, now: float) -> bool:
-    """A RUNNING trial of the gang begins at its first step; False where it is not the gang's any more. Inside the caller's write
+    """A RUNNING trial of the gang begins at its first step; False if it is not the gang's any more. Inside the caller's write
     transaction."""
     changed = conn.execute(
         "UPDATE trials SET steps = 0, checkpoint = NULL, checkpoint_seconds = NULL, started = ?"
@@ -308,7 +308,7 @@ def request_stop(conn: sqlite3.Connection, sweep_id: int) -> None:
 def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
     """Remove a sweep with all its trials; their number. Study by study, so that a killed deletion can simply be repeated.
 
-    RunFailed while a supervisor is at work on it; UserError where there is no such sweep. The file keeps its
+    RunFailed while a supervisor is at work on it; UserError if there is no such sweep. The file keeps its
     size: the space is used again, or given back by `VACUUM`.
     """
     row = conn.execute("SELECT name FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()

@@ -58,7 +58,7 @@ PROBLEMS = {
 
 
 def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
-    """What is wrong with the store, one sentence each; empty where all holds. `deep` also compares every record."""
+    """What is wrong with the store, one sentence each; empty if all holds. `deep` also compares every record."""
     found = [f"SQLite: {row[0]}" for row in conn.execute("PRAGMA quick_check") if row[0] != "ok"]
     older = conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'gradient_noise'").fetchone() is None
     for problem, query in PROBLEMS.items():

@@ -21,7 +21,7 @@ One = TypeVar("One", bound=Reader)
 def paired(reader: One) -> Iterator[One | None]:
     """In the block `reader` is a snapshot, and what this yields is a second reader of the very same one.
 
-    None where the file was written again and again at the wrong moment. Keep it short, as any snapshot.
+    None if the file was written again and again at the wrong moment. Keep it short, as any snapshot.
     """
     reader.need_records()
     with type(reader)(reader.path) as twin:

@@ -58,7 +58,7 @@ def save_plan(
 
     Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones
     that another sweep has finished under the same key get a copy of its result.
-    `shard`: the part of the sweep that this store is for (JSON, `hvdsweep.batch.shards`); None: all of it. UserError where it is
+    `shard`: the part of the sweep that this store is for (JSON, `hvdsweep.batch.shards`); None: all of it. UserError if it is
     for another part. `may_grow`: see `plan_repeats`.
     """
     with transaction(conn):
@@ -100,7 +100,7 @@ def save_plan(
 
 
 def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, wanted: str | None) -> None:
-    """UserError where the store trains another part of the sweep than `wanted`: trials would be trained twice, or never."""
+    """UserError if the store trains another part of the sweep than `wanted`: trials would be trained twice, or never."""
     one, other = (json.loads(text) if text else {} for text in (present, wanted))
     same = ("index", "of", "studies")
     if [one.get(name) for name in same] == [other.get(name) for name in same]:

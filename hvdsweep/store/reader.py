@@ -92,7 +92,7 @@ class Reader:
             self._conn.rollback()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """The rows of any SELECT, as tuples; UserError where the file is locked or damaged."""
+        """The rows of any SELECT, as tuples; UserError if the file is locked or damaged."""
         self._renew()
         try:
             return self._conn.execute(sql, values).fetchall()
@@ -114,7 +114,7 @@ class Reader:
         """Make `best_records` complete, where that is done only when it is asked for."""
 
     def check_measurements(self) -> None:
-        """UserError where the table `measurements` does not hold everything that was measured."""
+        """UserError if the table `measurements` does not hold everything that was measured."""
 
     def column(self, table: str, name: str) -> str:
         """`name` for a SELECT; NULL where `table` is of an older schema, which a reader cannot migrate, and lacks it."""

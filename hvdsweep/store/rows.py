@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One sweep. Times are unix seconds, None where it has not happened."""
+    """One sweep. Times are unix seconds, None if it has not happened."""
 
     id: int
     name: str
@@ -100,7 +100,7 @@ class TrialRow:
     ended: float | None
     message: str | None
     best: float | None
-    """Best value so far of the workload's metric; None where none was measured or the workload has no metric."""
+    """Best value so far of the workload's metric; None if none was measured or the workload has no metric."""
     best_step: int | None
     goal_step: int | None
     """Step of the first measurement strictly beyond the goal."""
@@ -219,7 +219,7 @@ class Measurements:
     steps: npt.NDArray[np.int64]
     """[N], updates done before each."""
     values: Mapping[str, npt.NDArray[np.float64]]
-    """Metric -> [N]; NaN where it was not measured or not a number. Only metrics measured at least once."""
+    """Metric -> [N]; NaN if it was not measured or not a number. Only metrics measured at least once."""
 
 
 SHIFT = 32

@@ -34,7 +34,7 @@ class Exchange:
 
     @classmethod
     def of(cls, conn: sqlite3.Connection, sweep_id: int) -> Exchange | None:
-        """That of a sweep in an open store; None where the store trains all of it."""
+        """That of a sweep in an open store; None if the store trains all of it."""
         row = conn.execute("SELECT shard FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
         note = json.loads(row[0]) if row is not None and row[0] else {}
         return cls(Path(note["exchange"]), int(note["index"])) if "exchange" in note else None

@@ -60,7 +60,7 @@ class Stages:
 
 
 def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
-    """The median time that the last gangs of `np` ranks took from their start to their first step; None where none has."""
+    """The median time that the last gangs of `np` ranks took from their start to their first step; None if none has."""
     import statistics
 
     taken = [

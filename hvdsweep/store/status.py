@@ -48,7 +48,7 @@ class StudyStatus:
     """As `trials`."""
     seconds_per_trial: float | None
     work_seconds: float | None
-    """Seconds of one gang that are still needed; None where nothing is known."""
+    """Seconds of one gang that are still needed; None if nothing is known."""
 
     @property
     def done(self) -> int:
@@ -122,7 +122,7 @@ class SweepStatus:
 
 
 def ended_share(trials: Mapping[str, int], again: Mapping[str, int], repeats: int) -> float:
-    """Share of trials and repeats that have ended, 0 to 1; 0 where there are none."""
+    """Share of trials and repeats that have ended, 0 to 1; 0 if there are none."""
     total = sum(trials.values()) + repeats
     return sum(trials[status] + again[status] for status in ENDED) / total if total else 0.0
 
@@ -178,7 +178,7 @@ def _sweep(
     """`gangs`: how many are at work on it.
 
     The time left is that of the trials planned so far (`target_trials`; a study trained in rounds may get up to `most_trials`).
-    It is None where nothing of the kind has finished yet, or nobody is at work.
+    It is None if nothing of the kind has finished yet, or nobody is at work.
     """
     rows = reader.rows(
         "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
@@ -250,7 +250,7 @@ def _sweep(
 
 
 def _bounds(reader: Reader, sweep_id: int) -> tuple[int, int] | None:
-    """Trials of a batch size at least and at most; None where their number is fixed."""
+    """Trials of a batch size at least and at most; None if their number is fixed."""
     ((definition,),) = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     trials = json.loads(definition).get("studies", {}).get("trials")
     if not isinstance(trials, dict) or "until" not in trials:

@@ -142,7 +142,7 @@ class Store(Reader):
 
     @explaining
     def trial(self, trial_id: int) -> TrialRow:
-        """One trial; UserError where there is none of that id."""
+        """One trial; UserError if there is none of that id."""
         from hvdsweep.store.trial_pages import trial_rows
 
         rows = trial_rows(self, [trial_id])
@@ -162,7 +162,7 @@ class Store(Reader):
 
     @explaining
     def losses(self, trial_id: int, after: int = 0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """(steps [n], losses [n]) of a trial beyond step `after`, ascending; NaN where the loss was not a number."""
+        """(steps [n], losses [n]) of a trial beyond step `after`, ascending; NaN if the loss was not a number."""
         import numpy as np
 
         rows = self.array(

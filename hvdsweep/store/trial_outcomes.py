@@ -20,7 +20,7 @@ class TrialOutcome:
     status: str
     parameters_json: str
     steps: int | None
-    """To the goal; None where it was not reached."""
+    """To the goal; None if it was not reached."""
     best: float | None
     """The best measurement of the goal's metric."""
 

@@ -42,7 +42,7 @@ def workload_table(
 def repeats_table(
     reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
 ) -> WorkloadTable | None:
-    """The repeats of the best trials of a workload's studies; None where there are none."""
+    """The repeats of the best trials of a workload's studies; None if there are none."""
     some = (
         "SELECT 1 FROM studies s CROSS JOIN trials t ON t.study_id = s.id WHERE s.workload_id = ?"
         f" AND NOT {SEARCH_TRIAL} LIMIT 1"

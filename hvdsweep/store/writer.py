@@ -57,7 +57,7 @@ class TrialWriter:
         self._directions = Directions()
         self._inserts: dict[tuple[str, ...], str] = {}
         self._exchange = Exchange.of(self._conn, self._sweep_id)
-        """With the other shards of the sweep; None where this store trains all of it."""
+        """With the other shards of the sweep; None if this store trains all of it."""
 
     def close(self) -> None:
         """Close the connection; a trial that is still RUNNING stays so until `recover` or `requeue`."""
@@ -116,7 +116,7 @@ class TrialWriter:
     def release(self, trial_id: int, last: TrialUpdate | None = None) -> bool:
         """Give a RUNNING trial back: PENDING again at its checkpoint, what it recorded after that removed.
 
-        `last`: what has happened to it since the last commit. False where the trial is not ours any more.
+        `last`: what has happened to it since the last commit. False if the trial is not ours any more.
         """
         now = time.time()
         with transaction(self._conn, durable=True) as conn:
@@ -191,7 +191,7 @@ class TrialWriter:
     def _write(
         self, conn: sqlite3.Connection, update: TrialUpdate, maximized: Mapping[str, bool], now: float
     ) -> bool:
-        """Everything about the trial; False where the trial is not ours any more."""
+        """Everything about the trial; False if the trial is not ours any more."""
         trial = update.trial_id
         live = self._live.get(trial) or self._adopt(conn, trial)
         final = update.final

@@ -178,7 +178,7 @@ def _table_at(raw: Location) -> type[Table] | None:
 
 
 def example_of(raw: Location) -> object:
-    """The example value of a field, by its location in a validation error; None where there is none."""
+    """The example value of a field, by its location in a validation error; None if there is none."""
     table = _table_at(raw[:-1])
     field = table.model_fields.get(str(raw[-1])) if table else None
     return field.examples[0] if field is not None and field.examples else None

@@ -32,7 +32,7 @@ def remember(sweep: Sweep, source: str | None, content: Mapping[str, str]) -> No
 
 
 def remembered(sweep: Sweep, source: str | None) -> dict[str, str]:
-    """What the latest proof of this code with these options found; empty where there was none."""
+    """What the latest proof of this code with these options found; empty if there was none."""
     if not has_user_code(sweep):
         return {}
     try:

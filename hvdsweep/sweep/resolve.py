@@ -47,7 +47,7 @@ def budget_of(sweep: Sweep, batch_size: int) -> Budget | BudgetOverride:
 
 
 def steps_for(sweep: Sweep, batch_size: int, train_examples: int | None) -> int:
-    """Steps of a trial: never more examples than the budget gives, so 0 where it is smaller than one batch.
+    """Steps of a trial: never more examples than the budget gives, so 0 if it is smaller than one batch.
 
     Raises ValueError for a budget in epochs of a data set of unknown size.
     """
@@ -102,7 +102,7 @@ def trials_json(sweep: Sweep) -> int | dict[str, Any]:
 
 
 def max_trials_json(sweep: Sweep) -> int | None:
-    """`studies.max_trials`; None where it is left to its default and differs from batch size to batch size."""
+    """`studies.max_trials`; None if it is left to its default and differs from batch size to batch size."""
     if isinstance(sweep.studies.trials, dict):
         return sweep.studies.max_trials
     return max_trials(sweep, 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> LoadedSweep:
     """Sweep `sweep` of the store at `db`, with its trials and batch sizes changed by `overrides`; its file need not exist.
 
-    UserError where there is no such sweep, where it was imported, or where an override does not fit.
+    UserError if there is no such sweep, where it was imported, or where an override does not fit.
     """
     from hvdsweep.opening import open_store
 

@@ -18,7 +18,7 @@ REBUILT = "Give whatever `build` draws a seed, or let layers draw it (`add_weigh
 
 
 def agree(ranks: Ranks, study: Any, failure: str | None, definition: Mapping[str, Any]) -> str | None:
-    """Why this study cannot be trained, the same on every rank; None where it can.
+    """Why this study cannot be trained, the same on every rank; None if it can.
 
     `failure`: why this rank could not build it. A collective: every rank calls it, whatever happened to it.
     """

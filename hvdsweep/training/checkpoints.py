@@ -59,7 +59,7 @@ class Resume:
 
 
 def loaded(db: str | os.PathLike[str], claim: Claim, state: State) -> memoryview:
-    """The content of a claimed trial's checkpoint. checkpoints.Refused where training cannot resume from it."""
+    """The content of a claimed trial's checkpoint. checkpoints.Refused if training cannot resume from it."""
     assert claim.checkpoint is not None
     form, content = checkpoints.load(db, claim.trial_id, claim.key, claim.checkpoint)
     if form != state.form:

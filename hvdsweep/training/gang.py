@@ -202,7 +202,7 @@ class Gang:
         return Keeper(self._db, claim, self._checkpoint_every)
 
     def _resume(self, study: Study, claim: Claim | None) -> Resume | None:
-        """Where the trial resumes, on every rank; None where its checkpoint is refused. A collective."""
+        """Where the trial resumes, on every rank; None if its checkpoint is refused. A collective."""
         from hvdsweep.store.checkpoints import Refused
         from hvdsweep.training.checkpoints import Resume, loaded
 
@@ -290,7 +290,7 @@ class Recorder:
         measurements: Sequence[tuple[int, dict[str, float]]],
         noise: Sequence[tuple[int, npt.NDArray[np.float64]]] = (),
     ) -> bool:
-        """Keep these; once a second commit. True where the store asks to interrupt the trial."""
+        """Keep these; once a second commit. True if the store asks to interrupt the trial."""
         if len(losses):
             self._losses.append(losses)
             self._stages.first_step()

@@ -9,7 +9,7 @@ With `--by-srun PATTERN` as first arguments, what horovodrun would start by ssh 
 nodes of many clusters have no ssh among each other. Only horovodrun itself is concerned; ranks find their usual ssh.
 
 The server at which the ranks find each other has no password. It listens on the one address that the ranks are given, which is
-127.0.0.1 where all of them are on this host, and not on all interfaces.
+127.0.0.1 if all of them are on this host, and not on all interfaces.
 
 SIGTERM is ignored here and in the helpers that start ranks: many sites send it to every process of a job at once, and the ranks
 are to live until the supervisor has had their trial saved. SIGINT ends the gang.
@@ -48,7 +48,7 @@ class Answers(ModuleType):
 
 
 def compiled_library() -> Any:
-    """Horovod's library for TensorFlow, loaded without TensorFlow's Python. OSError or ImportError where that fails."""
+    """Horovod's library for TensorFlow, loaded without TensorFlow's Python. OSError or ImportError if that fails."""
     from horovod.common.basics import HorovodBasics
 
     for library in LIBRARIES:
@@ -57,7 +57,7 @@ def compiled_library() -> Any:
 
 
 def nccl_built() -> bool:
-    """Whether Horovod was compiled with NCCL, asked of its library in a process of its own; False where nobody knows."""
+    """Whether Horovod was compiled with NCCL, asked of its library in a process of its own; False if nobody knows."""
     code = "from hvdsweep.training.horovodrun import compiled_library as c; print(int(c().nccl_built()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     return ran.stdout.strip() not in ("", "0")

@@ -114,7 +114,7 @@ class InitialWeights:
                 self.kept.append(variable)
                 kept.update(index.to_bytes(8, "little") + digest)
         self.content: str | None = kept.hexdigest()[:16] if self.kept else None
-        """Hash of the kept weights and of their places; None where there are none."""
+        """Hash of the kept weights and of their places; None if there are none."""
         # Not under XLA, whose random numbers differ from the plain kernels': initial weights may not depend on np.
         self._reset = tf.function(self._draw, input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)
 

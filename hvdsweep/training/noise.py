@@ -75,7 +75,7 @@ class Halves:
     ) -> Halves | None:
         """Where evaluations are far apart, several batches are used at once: 1 of `SPACING` examples, whatever the spacing.
 
-        None where the training set is too small to give two halves that share no example.
+        None if the training set is too small to give two halves that share no example.
         """
         train, granule = network.dataset.train, network.granule
         batches = max(1, every // SPACING)

@@ -28,7 +28,7 @@ ROUNDS = 20
 
 
 def main() -> int:
-    """Entry point of a rank; exit code 1 where the sum is wrong."""
+    """Entry point of a rank; exit code 1 if the sum is wrong."""
     parser = argparse.ArgumentParser(prog="hvdsweep.training.probe", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
@@ -86,7 +86,7 @@ def _sums(tf: Any, hvd: Any) -> dict[str, Any]:
 
 
 def _locks(hvd: Any, tf: Any, folder: Path, rank: int) -> list[str]:
-    """What each rank but the first sees of a lock that the first holds in `folder`; empty where that one gets none."""
+    """What each rank but the first sees of a lock that the first holds in `folder`; empty if that one gets none."""
     path = folder / ".hvdsweep-locks"
 
     def together(value: int, name: str) -> list[int]:
@@ -107,7 +107,7 @@ LOCKS = ("seen", "not seen", "no such file", "no locks")
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """In the block this process holds the kind of lock that SQLite uses on `path`; False where it cannot be had."""
+    """In the block this process holds the kind of lock that SQLite uses on `path`; False if it cannot be had."""
     with contextlib.ExitStack() as stack:
         try:
             fcntl.lockf(stack.enter_context(path.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)

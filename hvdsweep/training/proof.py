@@ -40,7 +40,7 @@ class Found:
     """What the proof found."""
 
     problems: list[tuple[str, str]] = field(default_factory=list)
-    """(key of the sweep file, sentence); the key is empty where the sentence names the user's function."""
+    """(key of the sweep file, sentence); the key is empty if the sentence names the user's function."""
     warnings: list[str] = field(default_factory=list)
     content: dict[str, str] = field(default_factory=dict)
     """`data` and `model`: hashes that every rank compares with its own; those of the user's own code only."""

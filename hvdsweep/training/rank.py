@@ -85,7 +85,7 @@ def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ran
 def take_gpu(tf: Any, local_rank: int) -> None:
     """See the GPU of this rank's number on its machine alone, take its memory as needed, multiply in float32.
 
-    Without GPUs nothing happens. UserError where Horovod averages over NCCL and the machine has fewer GPUs than ranks.
+    Without GPUs nothing happens. UserError if Horovod averages over NCCL and the machine has fewer GPUs than ranks.
     """
     devices = tf.config.list_physical_devices("GPU")
     if not devices:

@@ -132,7 +132,7 @@ class Clock:
     def record(
         self, first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object
     ) -> bool:
-        """After every compiled call; True where the trial shall end."""
+        """After every compiled call; True if the trial shall end."""
         now, done = self.now(), first - 1 + len(losses)
         if self._first is None:
             self._first = now

@@ -89,7 +89,7 @@ def random_weights(model: Any, spread: float, seed: int = 0) -> Iterator[None]:
 
 
 def judge_added_losses(name: str, model: Any, penalties: Penalties, dataset: Any) -> None:
-    """Find out how the losses that the model's layers add depend on the rows. UserError where ranks cannot add them up."""
+    """Find out how the losses that the model's layers add depend on the rows. UserError if ranks cannot add them up."""
     rows = Rows.of(dataset, getattr(model, "granule", 1))
     if not call(model, rows, rows.units[0])[1]:
         return

@@ -61,7 +61,7 @@ def _listed(value: Mapping[Any, Any]) -> str:
 
 
 def as_int32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The whole numbers as int32. UserError where one lies beyond it."""
+    """The whole numbers as int32. UserError if one lies beyond it."""
     limits = np.iinfo(np.int32)
     if values.size:
         low, high = int(values.min()), int(values.max())
@@ -74,7 +74,7 @@ def as_int32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def as_float32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The numbers as float32. UserError where they are not finite, or differ by less than float32 can tell apart."""
+    """The numbers as float32. UserError if they are not finite, or differ by less than float32 can tell apart."""
     if values.dtype.kind == "f":
         # A masked value or NaN in one place would make every loss NaN.
         if not np.isfinite(values).all():

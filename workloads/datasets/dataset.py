@@ -41,7 +41,7 @@ class Split:
     features: npt.NDArray[Any] | Stream
     """[n, ...], or a stream of them."""
     labels: npt.NDArray[Any] | None
-    """[n, ...]; None where `features` is a stream, which yields the labels too."""
+    """[n, ...]; None if `features` is a stream, which yields the labels too."""
 
     def __len__(self) -> int:
         return len(self.features)

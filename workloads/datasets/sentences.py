@@ -28,7 +28,7 @@ BLOCKS_AHEAD = 4
 
 
 def load(info: DatasetInfo) -> Dataset:
-    """Tokens int32 [n, length] with the next tokens as labels, -1 where the sentence has ended.
+    """Tokens int32 [n, length] with the next tokens as labels, -1 if the sentence has ended.
 
     Sentences are clipped to `length` tokens, the end included, in training and (for one static shape) in
     evaluation. The first held-out shard validates, the second tests. The vocabulary is

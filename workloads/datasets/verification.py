@@ -10,7 +10,7 @@ from workloads.datasets import files
 
 
 def damage(home: files.Home, present: list[Path]) -> list[str]:
-    """One sentence for each damaged file among `present`; empty where all are whole.
+    """One sentence for each damaged file among `present`; empty if all are whole.
 
     Published files are compared by size and checksum, IDX files, CIFAR-10's batches and TFRecords also by their own structure,
     and all files that a `SHA256SUMS` in the data set's folder lists (the format of sha256sum) with it.

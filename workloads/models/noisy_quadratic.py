@@ -103,7 +103,7 @@ def expected_loss(
 def steps_to_loss(
     loss: float, learning_rate: float, batch_size: float, dimension: int = 10_000, start: float = 1.0
 ) -> int | None:
-    """The least number of steps after which the expected loss is below `loss`; None where it never is.
+    """The least number of steps after which the expected loss is below `loss`; None if it never is.
 
     With h in descending order, s_i rises towards s*_i = eta / (B (2 - eta h_i)) for the first few i at most
     and falls for the others, and those that rise arrive first; so the loss may rise, then falls for good, and
