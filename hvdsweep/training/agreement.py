@@ -1,4 +1,4 @@
-"""Before a study's first trial: every rank of the gang has the same data and the same model, those it was planned with."""
+"""Before a study's first trial: check that all ranks have the data and the model that the study was planned with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REBUILT = "Give whatever `build` draws a seed, or let layers draw it (`add_weigh
 def agree(ranks: Ranks, study: Any, failure: str | None, definition: Mapping[str, Any]) -> str | None:
     """Why this study cannot be trained, the same on every rank; None if it can.
 
-    `failure`: why this rank could not build it. A collective: every rank calls it, whatever happened to it.
+    `failure`: why this rank could not build the study. A collective: every rank must call it, failed or not.
     """
     mine = ["", ""]
     if failure is None and (ranks.size > 1 or definition.get("content")):

@@ -1,10 +1,10 @@
-"""The paper's training algorithms and schedules (section 3), as one update that every metaparameter enters as a tensor.
+"""The paper's training algorithms and schedules (section 3): one update, with every metaparameter a tensor argument.
 
     sgd                 w <- w - eta g
     momentum            v <- gamma v + g;  w <- w - eta v                (heavy ball)
     nesterov_momentum   v <- gamma v + g;  w <- w - eta (g + gamma v)
 
-v starts at 0, there is no dampening, and eta stays outside v: Keras puts it inside, which differs once eta decays.
+v starts at 0 and there is no dampening. eta stays outside v; Keras puts it inside, which differs once eta decays.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from hvdsweep.algorithms import ALGORITHMS
 
 
 def has_velocity(algorithm: str) -> bool:
-    """Whether the algorithm keeps a velocity beside every weight."""
+    """Whether the algorithm keeps a velocity for every weight."""
     return algorithm != "sgd"
 
 
 def learning_rate(metaparameters: Mapping[str, Any], step: Any) -> Any:
     """eta_t = eta_0 - (1 - alpha) eta_0 t / T for t <= T, then alpha eta_0 (section 3); alpha = 1 is the constant schedule.
 
-    `step` t counts the updates already made (float32 scalar). T is never 0. Without a factor: the constant schedule.
+    `step` t counts the updates already made (float32 scalar). T is never 0. Without a factor the schedule is constant.
     """
     initial = metaparameters["learning_rate"]
     if "end_learning_rate_factor" not in metaparameters:

@@ -1,8 +1,8 @@
-"""Which examples are in which batch: sampling without replacement, reshuffled every epoch, a function of the seed alone.
+"""Which examples are in which batch: sampled without replacement, reshuffled every epoch, determined by the seed alone.
 
 Training consumes one endless stream of positions; position p belongs to epoch p // N and takes that epoch's permutation at
 p % N. A batch of size B at step t (0-based) is the positions tB .. tB + B - 1, so a batch may straddle two epochs and every
-example is used exactly once per epoch. Ranks cut their rows out of the same stream: np cannot change a batch.
+example is used exactly once per epoch. Ranks take their rows from the same stream, so np cannot change a batch.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Shuffle:
 
 
 def feistel(index: IntArray, size: int, seed: int, epoch: int, rounds: int = 6) -> IntArray:
-    """A keyed permutation of 0 .. size-1, evaluated only at `index`: a Feistel network, walked until it lands inside.
+    """A keyed permutation of 0 .. size-1, evaluated only at `index`: a Feistel network, walked until in range.
 
     The network permutes the next even power of two, at most 4 * size, so a walk takes at most four rounds on average.
     """

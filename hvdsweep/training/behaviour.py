@@ -1,8 +1,8 @@
-"""What a user's model does is looked at, not what it is called: random, stateful and batch-dependent layers are found by
-their behaviour on a few real rows, and so are outputs that are no logits.
+"""Checks of what a user's model does on a few real rows.
 
-Every check is done for the initial weights and for random ones, since a layer may stand behind a gate that starts at 0.
-Problems name the layer where it can be found.
+They find random, stateful and batch-dependent layers by their behaviour, not by their names, and outputs that are not
+logits. Every check runs with the initial weights and with random ones, since a layer may be behind a gate that starts
+at 0. Problems name the layer where possible.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from keras.src.backend import get_keras_mask
 from hvdsweep.training.trial_rows import Rows, call, random_weights
 
 REPEATED, ALONE = 1e-5, 1e-3
-"""Relative differences that rounding explains: of two equal calls; of a row in batches of other sizes."""
+"""Relative differences that rounding explains: of two equal calls; of a row in batches of different sizes."""
 HALF = 30.0
-"""So much larger where layers compute in 16 bits."""
+"""Tolerances are multiplied by this if layers compute in 16 bits."""
 SPREADS = (None, 0.5)
-"""The initial weights, and random ones of this standard deviation."""
+"""Weights to check with: the initial ones (None), and random ones of this standard deviation."""
 RANDOM = re.compile(r"Random|Stateful|Rng|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal")
-"""Operations of TensorFlow whose result is another one at each call."""
+"""TensorFlow operations that return a different result at each call."""
 WRITES = re.compile(r"Assign|ResourceScatter|ResourceStridedSliceAssign")
 """Operations that change a variable."""
 LOGITS = ("classification", "language_model", "multilabel")
@@ -36,7 +36,7 @@ STATELESS = "draw from workloads.stateless, or leave the layer out"
 
 
 def behaviour_problems(name: str, model: Any, dataset: Any) -> list[str]:
-    """Why training this model would not give the same losses on any number of ranks, one sentence each; none for most."""
+    """Why losses of this model would depend on the number of ranks, one sentence each; usually empty."""
     rows = Rows.of(dataset, getattr(model, "granule", 1))
     if problem := _graph_problem(name, model, rows):
         return [problem]
@@ -59,7 +59,7 @@ def _weights(model: Any, spread: float | None) -> Any:
 
 
 def _graph_problem(name: str, model: Any, rows: Rows) -> str | None:
-    """Random operations and changes of variables in the traced forward pass, which a few calls might not show."""
+    """Random operations and variable updates in the traced forward pass, which a few calls might not reveal."""
     for training in (True, False):
         traced = tf.function(partial(call, model, rows, training=training), autograph=True)
         try:
@@ -94,7 +94,7 @@ def _graph_problem(name: str, model: Any, rows: Rows) -> str | None:
 
 @contextmanager
 def _operations() -> Iterator[list[tuple[Any, set[str]]]]:
-    """The operations that every layer called inside the block puts into the graph, inner layers first."""
+    """The operations that every layer called inside the block adds to the graph, inner layers first."""
     made: list[tuple[Any, set[str]]] = []
     original = keras.layers.Layer.__call__
 
@@ -113,7 +113,7 @@ def _operations() -> Iterator[list[tuple[Any, set[str]]]]:
 
 
 def _maker(made: list[tuple[Any, set[str]]], operation: str) -> str:
-    """The innermost layer that made an operation; operations of branches and loops belong to no layer by name."""
+    """The innermost layer that made an operation; those of branches and loops have no layer in their name."""
     return next(
         (f"layer {layer.name} ({type(layer).__name__})" for layer, names in made if operation in names),
         "the model",
@@ -125,7 +125,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str | None:
-    """Two equal calls; a row with other companions, and at another place of the local batch."""
+    """Compares two equal calls, and a row in other batches and at another position of the local batch."""
     mode = "training" if training else "evaluation"
     before = [np.array(variable.numpy()) for variable in model.variables]
 
@@ -136,7 +136,7 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str |
 
     together, record = run(rows.all)
     if not np.isfinite(together).all():
-        # Random weights may overflow; the initial ones are judged by the first step of training.
+        # Random weights may overflow; whether the initial ones do, the first step of training shows.
         return None
     again, second = run(rows.all)
     loose = HALF if _computes_in_half(model) else 1.0
@@ -186,7 +186,7 @@ def _differ(one: Any, other: Any, tolerance: float) -> bool:
 
 
 def _rows_differ(one: Any, other: Any, chosen: list[int], tolerance: float) -> bool:
-    """Whether a layer's rows differ; not where its first axis is no batch."""
+    """Whether a layer's rows differ; False if its first axis is not the batch."""
     one, other = np.asarray(one), np.asarray(other)
     if one.ndim == 0 or other.ndim == 0 or other.shape[0] != len(chosen) or one.shape[0] <= max(chosen):
         return False
@@ -195,7 +195,7 @@ def _rows_differ(one: Any, other: Any, chosen: list[int], tolerance: float) -> b
 
 @contextmanager
 def _recorded() -> Iterator[list[tuple[Any, list[Any]]]]:
-    """What every layer returns inside the block, inner layers before those that call them."""
+    """Records what every layer returns inside the block, inner layers before the layers that call them."""
     record: list[tuple[Any, list[Any]]] = []
     original = keras.layers.Layer.__call__
 
@@ -223,7 +223,7 @@ def _first_difference(
 
 
 def _form_problems(name: str, model: Any, rows: Rows) -> list[str]:
-    """What the model has that training would not read."""
+    """What the model contains that training would ignore."""
     problems = []
     for method in ("train_step", "compute_loss"):
         if getattr(type(model), method, None) is not getattr(keras.Model, method):
@@ -278,11 +278,11 @@ def _slopes(model: Any, rows: Rows, spread: float | None) -> bool:
 
 
 DRAWS = 12
-"""Random weights at which an output is looked at: a linear one of two classes is never negative at all of them once in 10^7."""
+"""Random weights to try; the chance that a linear output of two classes is never negative with any of them is 10^-7."""
 
 
 def _logits_problem(name: str, model: Any, rows: Rows) -> str | None:
-    """Outputs that an activation holds back: never negative (softmax, sigmoid, relu), or never beyond 1 (tanh)."""
+    """Outputs limited by an activation: never negative (softmax, sigmoid, relu), or never beyond 1 (tanh)."""
     least, most, sums = np.inf, -np.inf, True
     for draw in range(DRAWS):
         with random_weights(model, (0.5, 2.0, 8.0)[draw % 3], seed=draw):
@@ -305,13 +305,13 @@ def _logits_problem(name: str, model: Any, rows: Rows) -> str | None:
 
 
 def unread_metaparameters(model: Any, dataset: Any, names: set[str]) -> list[str]:
-    """Those of `names` that change neither the outputs nor the loss: nothing reads them."""
+    """The `names` that the model does not use: changing them changes neither the outputs nor the loss."""
     rows = Rows.of(dataset, getattr(model, "granule", 1))
     unread = []
     if "dropout" in names and not _reads(model, lambda rate: [call(model, rows, rates={"dropout": rate})[0]]):
         unread.append("dropout")
     if "label_smoothing" in names:
-        # Any logits do, and those of a small model may all be 0.
+        # The test needs any logits; those of a small model may all be 0.
         shape = call(model, rows)[0].shape
         logits = tf.constant(np.random.default_rng(0).standard_normal(shape), tf.float32)
         low, high = (dataset.task.losses(logits, rows.labels, tf.constant(value)) for value in (0.0, 0.5))

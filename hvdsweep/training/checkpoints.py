@@ -1,4 +1,4 @@
-"""The state of a trial in training: copied on rank 0, written by a thread of its own, restored on every rank."""
+"""The state of a trial in training: copied on rank 0, written by a background thread, restored on every rank."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hvdsweep.store.exchange import Claim
 
 
 class State:
-    """All variables that training changes: weights, statistics, whatever else the model keeps, velocities."""
+    """All variables that training changes: weights, statistics, other state of the model, velocities."""
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = variables
@@ -31,11 +31,11 @@ class State:
         return sum(_bytes(variable) for variable in self._variables)
 
     def copy(self) -> list[npt.NDArray[Any]]:
-        """The values now; training may change the variables afterwards."""
+        """The current values; training may change the variables afterwards."""
         return [np.array(variable.numpy()) for variable in self._variables]
 
     def restore(self, content: memoryview) -> None:
-        """Set all variables to the bytes of their values, one after the other."""
+        """Set all variables to the bytes of their values, in order."""
         start = 0
         for variable in self._variables:
             end = start + _bytes(variable)
@@ -53,9 +53,9 @@ class Resume:
     """Where a trial resumes."""
 
     step: int
-    """Updates that it has made."""
+    """Updates already made."""
     content: memoryview
-    """For `State.restore`."""
+    """The state, for `State.restore`."""
 
 
 def loaded(db: str | os.PathLike[str], claim: Claim, state: State) -> memoryview:
@@ -68,10 +68,10 @@ def loaded(db: str | os.PathLike[str], claim: Claim, state: State) -> memoryview
 
 
 class Keeper:
-    """Writes the checkpoints of one trial; on rank 0 only."""
+    """Writes the checkpoints of one trial; only on rank 0."""
 
     def __init__(self, db: str | os.PathLike[str], claim: Claim, every: float) -> None:
-        """`every`: seconds of training between two checkpoints; 0: none is made."""
+        """`every`: seconds of training between two checkpoints; 0 makes none."""
         self._db = db
         self._claim = claim
         self._every = every
@@ -90,7 +90,7 @@ class Keeper:
         return self._thread is not None and self._thread.is_alive()
 
     def save(self, step: int, state: list[npt.NDArray[Any]]) -> None:
-        """Begin to write the state after `step` updates, where checkpoints are wanted."""
+        """Start writing the state after `step` updates, if checkpoints are wanted."""
         if not self._every:
             return
         self.wait()
@@ -109,24 +109,24 @@ class Keeper:
             self._saved = step, now
 
     def wait(self) -> None:
-        """Wait until the checkpoint in writing is on disk, or has failed."""
+        """Wait until the checkpoint being written is on disk, or has failed."""
         if self._thread is not None:
             self._thread.join()
 
     def take(self) -> tuple[int, float] | None:
-        """(step, unix time) of the checkpoint that has come onto the disk since the last call."""
+        """(step, unix time) of a checkpoint written since the last call, or None."""
         if self._busy:
             return None
         saved, self._saved = self._saved, None
         return saved
 
     def take_problem(self) -> str | None:
-        """Why a checkpoint could not be written, once."""
+        """Why a checkpoint could not be written; reported once."""
         problem, self._problem = self._problem, None
         return problem
 
     def clear(self, but: int | None = None) -> None:
-        """Remove the trial's checkpoints, but not the one at step `but`."""
+        """Remove the trial's checkpoints, except the one at step `but`."""
         if self._files:
             self.wait()
             checkpoints.remove(self._db, self._claim.trial_id, but=but)

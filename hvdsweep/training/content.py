@@ -1,7 +1,7 @@
-"""What the user's code gave, as hashes: equal ones mean the same data, and a model of the same form and kept weights.
+"""Hashes of what the user's code returned: equal hashes mean the same data and the same model.
 
-The proof before a launch makes them part of every trial's identity, and every rank of a gang compares its own with them: data
-shuffled without a seed, or shared out by rank, would otherwise train to wrong numbers in silence.
+The proof before a launch makes them part of every trial's identity, and every rank of a gang compares them with its
+own: data shuffled without a seed, or split by rank, would otherwise give wrong numbers without any error.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 SAMPLED = 8
-"""Examples of a stream that stand for all of it."""
+"""Examples of a stream that are hashed in place of all of them."""
 
 
 def data_content(dataset: Any) -> str:
-    """Hash of a data set: its task, its splits' features and labels in their order (of a stream: its length and some
+    """Hash of a data set: its task, and its splits' features and labels in order (for a stream: its length and some
     examples)."""
     found = hashlib.sha256(
         repr((dataset.task.name, tuple(dataset.input_shape), int(dataset.classes))).encode()
@@ -36,7 +36,7 @@ def data_content(dataset: Any) -> str:
 
 
 def model_content(model: Any, kept: str | None) -> str:
-    """Hash of a model's form (layers, their settings, shapes of weights) and of the weights that it keeps."""
+    """Hash of a model's structure (layers, their settings, shapes of weights) and of the weights that it keeps."""
     found = hashlib.sha256(repr(kept).encode())
     for layer in model._flatten_layers(include_self=False):
         found.update(repr((type(layer).__name__, _settings(layer))).encode())
@@ -48,7 +48,7 @@ def model_content(model: Any, kept: str | None) -> str:
 
 
 def _settings(thing: Any) -> list[tuple[str, Any]]:
-    """Plain values of its configuration; names and seeds do not count, nor do functions, whose source does already."""
+    """Plain values of its configuration, without names, seeds and functions (whose source is hashed already)."""
     try:
         config = thing.get_config()
     except Exception:

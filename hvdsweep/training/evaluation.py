@@ -1,9 +1,9 @@
 """Evaluation of the raw weights over whole splits, every example exactly once, shared out over the ranks.
 
-Each rank adds up its examples' metrics in float64, the ranks' sums are added by one allreduce, and their quotient is the
-metric over the split. The same exchange carries a fingerprint of the weights and its square, so every evaluation also proves
-that the ranks still agree. Most data sets are evaluated inside the compiled training loop (`traced`); splits that are streamed
-and metrics of a whole ranking are evaluated between two of its calls (`measure`).
+Each rank adds up its examples' metrics in float64, one allreduce adds the ranks' sums, and their quotient is the metric
+over the split. The same exchange carries a fingerprint of the weights and its square, so every evaluation also proves
+that the ranks still agree. Most data sets are evaluated inside the compiled training loop (`traced`); streamed splits
+and metrics that rank the whole split are evaluated between two calls of the loop (`measure`).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from hvdsweep.training.network import Network, fingerprint
 from hvdsweep.training.ranks import Ranks
 
 PER_PASS = 512
-"""Examples in one forward pass of an evaluation, where the sweep names no micro-batch."""
+"""Examples in one forward pass of an evaluation if the sweep sets no micro-batch."""
 
 AGREEMENT = 4
-"""Numbers in front of the metrics: the two words of the fingerprint, summed over ranks, and their squares, summed."""
+"""Numbers before the metrics: the two words of the fingerprint, summed over ranks, and their squares, summed."""
 
 
 class RanksDisagree(RuntimeError):
-    """Two ranks of a gang hold different weights: its numbers would be wrong, so the gang must end."""
+    """Two ranks of a gang hold different weights: the results would be wrong, so the gang must end."""
 
 
 class Evaluation:
-    """The metrics of some splits for one network, e.g. `val/classification_error`."""
+    """The metrics of some splits for one network, for example `val/classification_error`."""
 
     def __init__(
         self, network: Network, ranks: Ranks, splits: Sequence[str], *, per_pass: int | None = None
@@ -45,12 +45,12 @@ class Evaluation:
 
     @property
     def in_loop(self) -> bool:
-        """Whether all of it can be done inside the compiled loop."""
+        """Whether the compiled loop can do all of it."""
         return bool(self._splits) and not any(split.streamed or split.ranks_whole for split in self._splits)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The metrics that `traced` gives, in its order; known once it has been traced."""
+        """The metrics that `traced` returns, in order; known once it has been traced."""
         return tuple(f"{split.split}/{name}" for split in self._splits for name in split.names)
 
     def traced(self) -> Any:
@@ -68,7 +68,7 @@ class Evaluation:
         return tf.concat([agreement, pairs[:, 0] / pairs[:, 1]], 0)
 
     def checked(self, row: npt.NDArray[np.float64]) -> dict[str, float]:
-        """What `traced` gave as metrics by name. Raises RanksDisagree, on every rank, if the ranks' weights differ in a bit."""
+        """The result of `traced` by metric. Raises RanksDisagree, on every rank, if their weights differ in a bit."""
         if self.ranks.size > 1:
             self._require_agreement(row[:AGREEMENT])
         return dict(zip(self.names, row[AGREEMENT:].tolist(), strict=True))
@@ -78,7 +78,7 @@ class Evaluation:
         mine = [split.measure() for split in self._splits]
         total = np.concatenate(mine)
         if self.ranks.size > 1:
-            # One exchange for all splits: on a small model that is most of what an evaluation takes.
+            # One exchange for all splits: on a small model it takes most of an evaluation's time.
             words = self._network.fingerprint_words()
             summed = self._exchange(np.concatenate([words, words * words, total])).numpy()
             self._require_agreement(summed[:AGREEMENT])
@@ -96,13 +96,13 @@ class Evaluation:
 
 
 def _all_equal(sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64], size: int) -> bool:
-    """Whether `size` whole numbers are all the same, given their sum and that of their squares: exactly then is
+    """Whether `size` integers are all equal, from their sum and the sum of their squares: they are exactly if
     size * squares = sum^2 (Cauchy and Schwarz)."""
     return all(size * int(square) == int(total) ** 2 for total, square in zip(sums, squares, strict=True))
 
 
 class SplitSums:
-    """What this rank's share of one split adds up to."""
+    """The sums over this rank's share of one split."""
 
     def __init__(self, network: Network, ranks: Ranks, split: str, *, per_pass: int | None) -> None:
         data = getattr(network.dataset, split)
@@ -112,7 +112,7 @@ class SplitSums:
         self.ranks = ranks
         self.split = split
         self.names: list[str] = []
-        """The metrics that are means, known once they have been traced."""
+        """The metrics that are means; known once they have been traced."""
         self.start, self.stop = split_batch(len(data), ranks.size)[ranks.rank]
         share = max(self.stop - self.start, 1)
         self._per_pass = min(per_pass or PER_PASS, share)
@@ -123,7 +123,7 @@ class SplitSums:
             if not len(features):  # a rank without examples computes one that counts for nothing
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
-        # Not under XLA: it would be compiled for the few evaluations outside the loop alone.
+        # Not under XLA: compiling it for the few evaluations outside the loop does not pay.
         self._sums = tf.function(self._local_sums, autograph=network.autograph)
 
     @property
@@ -145,7 +145,7 @@ class SplitSums:
         return found
 
     def metrics(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
-        """The metrics over the whole split, from `measure` of all ranks added up."""
+        """The metrics over the whole split, from the sum of all ranks' `measure`."""
         measured = {
             f"{self.split}/{name}": float(value / weight)
             for name, (value, weight) in zip(self.names, sums.reshape(-1, 2), strict=True)
@@ -196,7 +196,7 @@ class SplitSums:
         return sums
 
     def _ranked(self) -> dict[str, float]:
-        """Metrics of the whole ranking (average precision): scores and labels of all ranks gathered, then exact."""
+        """Metrics of the whole ranking (average precision), exact: gathers scores and labels of all ranks."""
         task = self.network.dataset.task
         scores, truths = [], []
         for features, labels, count in self._blocks():

@@ -1,8 +1,8 @@
 """A gang: np ranks that train one trial after another until the store has no more for them.
 
-Started on every rank by `horovodrun`. Rank 0 claims trials from the store and tells the others; each trial's end and the next
-claim are one transaction. A gang without work waits outside any collective. Any failure that the ranks cannot agree on ends
-the process: `horovodrun` then ends the others, and the supervisor gives the trial to another gang.
+Started on every rank by `horovodrun`. Rank 0 claims trials from the store and broadcasts them; each trial's end and the
+next claim are one transaction. A gang without work waits outside any collective. Any failure that the ranks cannot
+agree on ends the process: `horovodrun` then ends the other ranks, and the supervisor gives the trial to another gang.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ log = logging.getLogger("hvdsweep.training.gang")
 
 IDLE_SECONDS = 0.15
 KEPT_STUDIES = 8
-"""Studies that stay traced and compiled even where memory is short; as long as it is not, all do."""
+"""Studies that stay traced and compiled even when memory is short; otherwise all do."""
 FLUSH_SECONDS = 1.0
-"""How often a running trial reaches the store."""
+"""Seconds between two commits of a running trial."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     del sys.argv[1:]
     redirect_output(options.logs)
     debug_log.configure(os.environ.get(debug_log.VARIABLE))
-    # The supervisor asks a hung gang where it stands before it ends it: every thread's stack, into the log.
+    # The supervisor asks a hung gang for every thread's stack, in its log, before it ends the gang.
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     if options.supervisor:
         watch_supervisor(options.supervisor)
@@ -94,7 +94,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 class Gang:
-    """The loop of one rank: hear what to do, do it, report."""
+    """The loop of one rank: receive a message, act on it, report."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Gang:
         db: str | os.PathLike[str] = "",
         checkpoint_every: float = 0.0,
     ) -> None:
-        """`checkpoint_every`: seconds of training between two checkpoints of a trial, which go next to `db`; 0: none."""
+        """`checkpoint_every`: seconds of training between two checkpoints of a trial, stored next to `db`; 0: none."""
         self._ranks = ranks
         self._db = db
         self._checkpoint_every = checkpoint_every
@@ -113,9 +113,9 @@ class Gang:
         self._writer = writer
         self._studies = Studies(ranks)
         self._built: set[str] = set()
-        """Definitions of the studies that are kept warm, as rank 0 knows them."""
+        """Definitions of the studies that are kept compiled, as rank 0 knows them."""
         self._refused: dict[str, str | None] = {}
-        """Why a study cannot be trained (None: it can), by its definition; the same on every rank."""
+        """Definition of a study -> why it cannot be trained (None: it can); the same on every rank."""
 
     def work(self) -> None:
         """Train claimed trials until the store asks to stop."""
@@ -125,14 +125,14 @@ class Gang:
             if message["do"] == "stop":
                 return
             if message["do"] == "wait":
-                # Outside any collective: an idle gang may wait for long.
+                # Outside any collective: an idle gang may wait for a long time.
                 time.sleep(IDLE_SECONDS)
                 reply = self._writer.commit(None, claim=True) if self._writer else None
                 continue
             reply = self._train(message, reply.claim if reply else None)
 
     def _message(self, reply: Reply | None) -> dict[str, Any] | None:
-        """Rank 0's word to all ranks; None on the others."""
+        """Rank 0's message to all ranks; None on the others."""
         if reply is None:
             return None
         claim = reply.claim
@@ -140,7 +140,7 @@ class Gang:
             return {"do": "stop" if reply.stop else "wait"}
         new = claim.definition_json not in self._built
         self._built.add(claim.definition_json)
-        # Rank 0 decides for all: a rank that builds a study again takes part in its checks again.
+        # Rank 0 decides for all ranks: one that rebuilds a study takes part in its checks again.
         forget = new and len(self._built) > KEPT_STUDIES and is_short()
         if forget:
             self._built = {claim.definition_json}
@@ -250,7 +250,7 @@ class Gang:
     def _beaten(self, claim: Claim | None) -> Callable[[], int | None]:
         writer = self._writer
         if writer is None or claim is None or claim.number >= FIRST_REPEAT:
-            # A repeat is to be measured to its end, whoever was faster.
+            # A repeat runs to its end, however fast other trials are.
             return lambda: None
         goal = claim.definition["goal"]
         return lambda: writer.best_steps_to_goal(
@@ -259,7 +259,7 @@ class Gang:
 
 
 class Recorder:
-    """What rank 0 keeps of a running trial between two commits."""
+    """What rank 0 holds of a running trial between two commits."""
 
     def __init__(
         self,
@@ -270,8 +270,8 @@ class Recorder:
         done: int = 0,
         layers: Sequence[str] = ("",),
     ) -> None:
-        """`done`: updates that the trial had made when this gang began with it; `layers`: what the estimates of the noise
-        scale are of."""
+        """`done`: updates the trial had made when this gang started it; `layers`: names of the layers that the noise
+        scale is estimated for."""
         self._writer = writer
         self._layers = layers
         self._noise: list[tuple[int, str, float, float]] = []
@@ -290,7 +290,7 @@ class Recorder:
         measurements: Sequence[tuple[int, dict[str, float]]],
         noise: Sequence[tuple[int, npt.NDArray[np.float64]]] = (),
     ) -> bool:
-        """Keep these; once a second commit. True if the store asks to interrupt the trial."""
+        """Keep these, and commit once a second. True if the store asks to interrupt the trial."""
         if len(losses):
             self._losses.append(losses)
             self._stages.first_step()
@@ -312,7 +312,7 @@ class Recorder:
         return reply.stop
 
     def release(self, steps: int) -> None:
-        """Give the trial back, interrupted after `steps` updates, with the checkpoint made for it."""
+        """Return the trial to the queue, interrupted after `steps` updates, with its checkpoint."""
         if self._keeper is not None:
             self._keeper.wait()
         update = self.update(steps, None)
@@ -320,12 +320,12 @@ class Recorder:
             self._kept(update)
 
     def clear(self) -> None:
-        """The trial has ended: its checkpoints go."""
+        """The trial has ended: remove its checkpoints."""
         if self._keeper is not None:
             self._keeper.clear()
 
     def _kept(self, update: Any) -> None:
-        """Once the store knows of a newer checkpoint, the older ones go."""
+        """Once a newer checkpoint is in the store, remove the older ones."""
         if self._keeper is None:
             return
         if update.checkpoint is not None:
@@ -334,7 +334,7 @@ class Recorder:
             self._writer.note(self._claim.trial_id, problem)
 
     def update(self, steps: int, final: Any) -> Any:
-        """All that is kept, as one update; it is forgotten here."""
+        """Everything collected, as one update; clears it here."""
         from hvdsweep.store.writer import TrialUpdate
 
         losses = np.concatenate(self._losses) if self._losses else np.empty(0, np.float32)

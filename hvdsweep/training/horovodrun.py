@@ -1,18 +1,19 @@
-"""horovodrun, without the import of TensorFlow that it makes before it starts any rank.
+"""horovodrun without the import of TensorFlow that it makes before it starts any rank.
 
-`horovodrun --gloo` forks a child that imports `horovod.tensorflow` only to ask whether Gloo was built in: as much processor
-time as a rank needs for its own import, and no rank starts before the answer. Here that child finds `horovod.tensorflow`
-imported already: a stand-in that asks Horovod's compiled library itself. Horovod's code is used as it is, and where the
-library cannot be loaded on its own the child imports TensorFlow as ever.
+`horovodrun --gloo` forks a child that imports `horovod.tensorflow` only to ask whether Gloo was built in. That takes as
+much processor time as a rank's own import, and no rank starts before it is done. Here the child finds
+`horovod.tensorflow` already imported: a stand-in that asks Horovod's compiled library directly. Horovod's code is
+unchanged; if the library cannot be loaded without TensorFlow, the child imports TensorFlow as usual.
 
-With `--by-srun PATTERN` as first arguments, what horovodrun would start by ssh is started by srun, as a step of this Slurm job:
-nodes of many clusters have no ssh among each other. Only horovodrun itself is concerned; ranks find their usual ssh.
+With `--by-srun PATTERN` as first arguments, srun starts what horovodrun would start by ssh, as a step of this Slurm
+job: on many clusters the nodes have no ssh to each other. This changes only horovodrun itself; ranks find the usual
+ssh.
 
-The server at which the ranks find each other has no password. It listens on the one address that the ranks are given, which is
-127.0.0.1 if all of them are on this host, and not on all interfaces.
+The rendezvous server of the ranks has no password. It listens only on the one address that the ranks are given, not on
+all interfaces; that address is 127.0.0.1 if all ranks are on this host.
 
-SIGTERM is ignored here and in the helpers that start ranks: many sites send it to every process of a job at once, and the ranks
-are to live until the supervisor has had their trial saved. SIGINT ends the gang.
+SIGTERM is ignored here and in the helpers that start ranks: many sites send it to every process of a job at once, and
+the ranks must live until the supervisor has saved their trial. SIGINT ends the gang.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from typing import Any
 
 ASKED = "horovod.tensorflow"
 LIBRARIES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
-"""What Horovod's library is linked against, in this order; it does not know where they are."""
+"""The libraries that Horovod's library is linked against, in load order; it has no path to them."""
 
 
 class Answers(ModuleType):
-    """Answers `gloo_built()` and its like; has nothing else of `horovod.tensorflow`."""
+    """Answers `gloo_built()` and the like; contains nothing else of `horovod.tensorflow`."""
 
     def __getattr__(self, name: str) -> Any:
         if not name.endswith("_built"):
@@ -57,14 +58,14 @@ def compiled_library() -> Any:
 
 
 def nccl_built() -> bool:
-    """Whether Horovod was compiled with NCCL, asked of its library in a process of its own; False if nobody knows."""
+    """Whether Horovod was compiled with NCCL, as its library says in a separate process; False if unknown."""
     code = "from hvdsweep.training.horovodrun import compiled_library as c; print(int(c().nccl_built()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     return ran.stdout.strip() not in ("", "0")
 
 
 def _folder(package: str) -> Path:
-    """Where a package lies; it is not imported for that."""
+    """The folder of a package, found without importing it."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise ImportError(f"no package {package}")
@@ -72,9 +73,9 @@ def _folder(package: str) -> Path:
 
 
 def srun_command(local_command: str, host: str) -> str:
-    """The shell command that runs `local_command` on a host of this Slurm job, as ssh would: the shell there reads it once more.
+    """The shell command that runs `local_command` on a host of this Slurm job; as with ssh, the shell there parses it.
 
-    The step shares the job's cores, memory and GPUs with its other steps, and no MPI is set up for it.
+    The step shares the job's cores, memory and GPUs with its other steps. MPI is not set up for it.
     """
     options = "--overlap --nodes=1 --ntasks=1 --ntasks-per-node=1 --mem=0 --cpu-bind=none --mpi=none --quiet --kill-on-bad-exit"
     return (
@@ -83,7 +84,7 @@ def srun_command(local_command: str, host: str) -> str:
 
 
 def _use_srun(pattern: str) -> None:
-    """Have horovodrun start ranks by srun; `pattern` is how its hosts are called, `{host}` being what Slurm calls them."""
+    """Make horovodrun start ranks by srun; `pattern` is its form of a host's name, with `{host}` for Slurm's name."""
     from horovod.runner.util import remote
 
     before, _, after = pattern.partition("{host}")
@@ -95,14 +96,14 @@ def _use_srun(pattern: str) -> None:
 
 
 def _shutdown_event() -> threading.Event:
-    """In the place of horovodrun's own: set by SIGINT alone."""
+    """Replaces horovodrun's own event; only SIGINT sets it."""
     event = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: event.set())
     return event
 
 
 def _listen_on_one_address() -> None:
-    """Have the rendezvous of a gang listen on the address that its ranks connect to."""
+    """Make the rendezvous of a gang listen on the address that its ranks connect to."""
     from horovod.runner import gloo_run
     from horovod.runner.http import http_server
 
@@ -118,9 +119,9 @@ def _listen_on_one_address() -> None:
 
 
 def main() -> None:
-    """What the script `horovodrun` does."""
+    """The script `horovodrun`."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # A shell starts what runs in the background with SIGINT ignored.
+    # A shell starts background processes with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from horovod.runner import gloo_run
     from horovod.runner.launch import run_commandline
@@ -136,7 +137,7 @@ def main() -> None:
 
 
 if __name__ == "__mp_main__":
-    # A helper that starts a rank. Where another rank has failed it sends SIGTERM, waits so long, and sends SIGKILL.
+    # A helper that starts a rank. If another rank has failed it sends SIGTERM, waits this long, and sends SIGKILL.
     from horovod.runner.common.util import safe_shell_exec
 
     safe_shell_exec.GRACEFUL_TERMINATION_TIME_S = 1

@@ -1,8 +1,8 @@
-"""TensorFlow imported as quickly as it can be.
+"""Import TensorFlow as fast as possible.
 
-Keras also imports scikit-learn, pandas, matplotlib and with them scipy wherever they are installed, for wrappers and pictures
-that no rank uses: 45 % of the processor time of `import tensorflow, horovod.tensorflow`. Each of these imports is optional
-in Keras, so for the duration of this one import the packages are hidden.
+Keras also imports scikit-learn, pandas, matplotlib and with them scipy if they are installed, for wrappers and plots
+that no rank uses: 45 % of the processor time of `import tensorflow, horovod.tensorflow`. Each of these imports is
+optional in Keras, so the packages are hidden during this one import.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def import_tensorflow() -> Any:
 
 @contextmanager
 def hidden(packages: tuple[str, ...]) -> Iterator[None]:
-    """Importing any of these packages fails as if it were not installed, unless it has been imported before."""
+    """Inside the block these packages fail to import, as if not installed, unless they are imported already."""
     mine = [package for package in packages if package not in sys.modules]
     sys.modules.update(dict.fromkeys(mine))  # type: ignore[arg-type]
     try:

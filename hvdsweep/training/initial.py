@@ -1,8 +1,8 @@
-"""Initial weights of a trial: drawn from its seed, except those that the user's `build` set itself, which are kept.
+"""Initial weights of a trial: drawn from its seed, except the weights that the user's `build` set, which are kept.
 
-Keras draws initial weights when a layer is built; building a model for every trial would cost a trace per trial. So the
-initialiser of every weight is noted when the layer creates it, and drawn again for each trial with that trial's seed. A
-weight that no longer holds what its initialiser gave it (`load_model`, `set_weights`, `Embedding(weights=...)`, `assign`)
+Keras draws initial weights when a layer is built; building a model for every trial would cost a trace per trial. So we
+record the initialiser of every weight when the layer creates it, and draw from it again with each trial's seed. A
+weight that no longer holds its initialiser's value (`load_model`, `set_weights`, `Embedding(weights=...)`, `assign`)
 was set on purpose: every trial starts from the value that `build` left.
 """
 
@@ -26,11 +26,11 @@ class _Note:
     def __init__(self, initializer: Any) -> None:
         self.initializer = initializer
         self.digest: bytes | None = None
-        """Hash of the first value; None while there is none."""
+        """Hash of the first value; None until there is one."""
 
 
 def note_initializers() -> None:
-    """From now on note the initialiser and the first value of every weight that a Keras layer creates."""
+    """From now on, record the initialiser and the first value of every weight that a Keras layer creates."""
     if hasattr(keras.layers.Layer.add_weight, _NOTE):
         return
     original = keras.layers.Layer.add_weight
@@ -38,7 +38,7 @@ def note_initializers() -> None:
     def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
         variable = original(layer, *args, **kwargs)
         initializer = kwargs.get("initializer", args[1] if len(args) > 1 else None)
-        # Keras' own default where a layer names none: glorot_uniform for floating weights, zeros for others.
+        # Keras' default if a layer names none: glorot_uniform for floating weights, zeros for others.
         if initializer is None:
             initializer = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
         note = _Note(keras.initializers.get(initializer))
@@ -66,7 +66,7 @@ def _digest(variable: Any) -> bytes:
 
 
 class _GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]
-    """A seed generator that holds no state: it hands out the tensor it was given."""
+    """A seed generator without state: it returns the tensor it was given."""
 
     def __init__(self, seed: Any) -> None:
         self._given = seed
@@ -76,7 +76,7 @@ class _GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]
 
 
 def _seeded(initializer: Any, seed: Any) -> Any:
-    """The initialiser with this seed, those that it is made of included."""
+    """A copy of the initialiser with this seed, its nested initialisers included."""
     initializer = copy.copy(initializer)
     for name, value in vars(initializer).items():
         if isinstance(value, keras.initializers.Initializer):
@@ -89,12 +89,12 @@ def _seeded(initializer: Any, seed: Any) -> Any:
 
 
 class InitialWeights:
-    """Gives every variable of a model its initial value, as a function of a trial's seed."""
+    """Sets every variable of a model to its initial value for a trial's seed."""
 
     def __init__(self, model: Any) -> None:
-        """Make it once, after the model was built and before anything has trained it."""
+        """Create it once, after the model is built and before anything trains it."""
         self.kept: list[Any] = []
-        """The weights that start from the value `build` left, whatever the seed."""
+        """The weights that start from the value `build` left, for every seed."""
         weights = {id(variable) for variable in model.weights}
         self._plan: list[tuple[Any, Any, Any]] = []
         kept = hashlib.sha256()
@@ -109,13 +109,13 @@ class InitialWeights:
                 self._plan.append((variable, note.initializer, None))
                 continue
             self._plan.append((variable, None, tf.constant(variable.numpy())))
-            # Others are states of Keras' seed generators, which are refused where a layer uses them.
+            # The others are states of Keras' seed generators, which are refused if a layer uses them.
             if id(variable) in weights:
                 self.kept.append(variable)
                 kept.update(index.to_bytes(8, "little") + digest)
         self.content: str | None = kept.hexdigest()[:16] if self.kept else None
-        """Hash of the kept weights and of their places; None if there are none."""
-        # Not under XLA, whose random numbers differ from the plain kernels': initial weights may not depend on np.
+        """Hash of the kept weights and their positions; None if there are none."""
+        # Not under XLA: its random numbers differ from the plain kernels', and initial weights must not depend on np.
         self._reset = tf.function(self._draw, input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)
 
     def __call__(self, seed: int) -> None:

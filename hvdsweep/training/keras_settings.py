@@ -1,4 +1,4 @@
-"""Keras as every rank uses it, whatever `~/.keras/keras.json` of its machine says: the same sweep gives the same losses."""
+"""Keras with the same settings on every rank, whatever `~/.keras/keras.json`: equal sweeps give equal losses."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hvdsweep.launch.steering import KERAS_SETTINGS
 
 
 def prepare_keras() -> None:
-    """Once in a process, before any of the user's code runs: Keras' own defaults, and every weight's initialiser noted.
+    """Once per process, before any user code runs: set Keras' own defaults, and record every weight's initialiser.
 
-    A layer of the user's, or their module, may still choose otherwise.
+    A layer or module of the user may still choose other settings.
     """
     import keras
 

@@ -1,11 +1,11 @@
-"""Many updates and the evaluations between them in one compiled call.
+"""Many updates, and the evaluations between them, in one compiled call.
 
-A call costs one to two milliseconds, a step of a small model a tenth of one; so a call spans as many updates and evaluations as
-fit half a second, and ends early where the goal is reached, the trial is beaten, or its loss or weights are not finite. What
-ends a call is computed from numbers that all ranks share, so all ranks end it at the same step.
+A call costs one to two milliseconds, a step of a small model a tenth of one. So a call covers as many updates and
+evaluations as fit half a second. It ends early if the goal is reached, the trial is beaten, or its loss or weights are
+not finite. What ends a call is computed from numbers that all ranks share, so all ranks end it at the same step.
 
-A traced loop serves every batch size of a network and an algorithm: whatever differs between studies is an argument. XLA, which
-needs fixed shapes, compiles it again for each.
+A traced loop serves every batch size of a network and an algorithm: all that differs between studies is an argument.
+XLA, which needs fixed shapes, compiles it again for each.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NEVER = 2**24 - 1
 
 @dataclass(frozen=True)
 class Rules:
-    """What a study's loop evaluates and when it ends; the same for all of its trials."""
+    """What a study's loop evaluates, and when it ends; the same for all its trials."""
 
     batch_size: int
     steps: int
     """Updates in a trial's budget."""
     every: int
-    """Updates between two evaluations; the last update is followed by one too."""
+    """Updates between two evaluations; there is also one after the last update."""
     loss_above: float | None
     """A training loss above this is a divergence."""
     goal: float
@@ -45,11 +45,11 @@ class Rules:
     stop_at_goal: bool
 
     def next_evaluation(self, done: int) -> int:
-        """The updates made at the first evaluation after `done`."""
+        """The number of updates at the first evaluation after `done`."""
         return min((done // self.every + 1) * self.every, self.steps)
 
     def evaluations(self, done: int, updates: int) -> list[int]:
-        """The updates made at each evaluation that so many updates after `done` come to."""
+        """The numbers of updates at which evaluations happen within the `updates` after `done`."""
         last = min(done + updates, self.steps)
         found = list(range((done // self.every + 1) * self.every, last + 1, self.every))
         return [*found, self.steps] if last == self.steps and found[-1:] != [last] else found
@@ -57,29 +57,29 @@ class Rules:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one call did."""
+    """The result of one call."""
 
     losses: npt.NDArray[np.float32]
     """Mean loss over the global batch of each update made, before that update."""
     finite: bool
-    """Whether loss and all weights were finite after the last one; the call ends where they are not."""
+    """Whether loss and all weights were finite after the last update; a call ends when they are not."""
     measurements: list[tuple[int, dict[str, float]]]
-    """(updates made so far, metric -> value) of the evaluations inside the call."""
+    """(updates made so far, metric -> value) for each evaluation in the call."""
     noise: Estimates
-    """Estimates of the gradient noise scale taken with them."""
+    """Estimates of the gradient noise scale, taken with the evaluations."""
     asked: bool
     """Whether rank 0 asked the gang to interrupt this trial."""
     kept: bool
     """Whether rank 0 makes a checkpoint after this call."""
     pace: int
-    """How many updates rank 0 wants in the next call."""
+    """Updates that rank 0 wants in the next call."""
     limit: int | None
-    """Rank 0's word, on every rank: the trial is beaten at an evaluation after so many updates."""
+    """The trial is beaten at the first evaluation after so many updates; rank 0's value, on every rank."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What rank 0 says to all ranks with the gradients of a call."""
+    """What rank 0 sends to all ranks with the gradients of a call."""
 
     ask: bool = False
     """Interrupt this trial."""
@@ -112,15 +112,15 @@ class Loop:
         compiled: bool,
         noise: str = "",
     ) -> None:
-        """`evaluation`: what is evaluated inside the loop, None for nothing; `metric` is the goal's. `accumulate`: whether
-        a rank's share takes several passes. `compiled`: whether XLA compiles it. `noise`: of what the gradient noise
-        scale is estimated, all weights together ("model") or each layer ("layers"); empty: it is not."""
+        """`evaluation`: what is evaluated inside the loop (None: nothing); `metric` is the goal's. `accumulate`:
+        whether a rank's share takes several passes. `compiled`: whether XLA compiles the loop. `noise`: estimate the
+        gradient noise scale for all weights together ("model"), for each layer ("layers"), or not at all (empty)."""
         self.network = network
         self.ranks = ranks
         self.update = Update(network, ranks, algorithm, names, accumulate=accumulate)
         self.noise = NoiseEstimator(self.update, by_layer=noise == "layers") if noise else None
         self._probes = self.noise if evaluation is not None else None
-        """The same, where it is estimated inside the loop."""
+        """The noise estimator, if the estimates are made inside the loop."""
         self.evaluation = evaluation
         self._metric = metric
         self.compiled = compiled
@@ -138,7 +138,7 @@ class Loop:
 
     @property
     def _fixed_shapes(self) -> bool:
-        """Whether shapes are traced as they come: the user's own model may read its batch's static shape."""
+        """Whether shapes are traced as given: the user's own model may read its batch's static shape."""
         return self.network.autograph or not self.network.dataset.train.in_memory
 
     def _signature(self) -> list[Any]:
@@ -178,7 +178,7 @@ class Loop:
         """Make at most `len(rows)` updates, the first of them number `first_step + 1`.
 
         `rows` [n, share] index the examples of `features` and `labels`; n is at most `capacity`, the length that XLA is
-        compiled for. `words`: rank 0's; None on the others. `noise`: what the noise scale is estimated on, if it is.
+        compiled for. `words`: rank 0's; None on the others. `noise`: what the noise scale is estimated on, if at all.
         """
         count = len(rows)
         room = capacity if self.compiled or self._fixed_shapes else count
@@ -209,7 +209,7 @@ class Loop:
         try:
             results = self._call(*arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            # Some operations of a user's model do not compile under XLA. Compilation fails before anything ran.
+            # Some operations of a user's model do not compile under XLA. Compilation fails before anything has run.
             if self._called or not self.compiled:
                 raise
             print(
@@ -273,7 +273,7 @@ class Loop:
         probe_positions: Any = None,
         probe_real: Any = None,
     ) -> Any:
-        """(updates made, losses, whether all stayed finite, evaluations made, their rows, the words heard)."""
+        """(updates made, losses, whether all stayed finite, evaluations made, their rows, the words received)."""
         count, first_step, seed, every, steps, batch_size = tf.unstack(counts, num=6)
         layout = positions.shape if self._fixed_shapes else tf.shape(positions)
         room = tf.shape(table)[0]
@@ -337,8 +337,8 @@ class Loop:
         places: Any,
         estimate: Callable[[Any], Any],
     ) -> Any:
-        """One evaluation in the loop, with an estimate of the noise scale where one is due; whether it ends the call: the
-        goal is reached, or the trial beaten."""
+        """One evaluation in the loop, with an estimate of the noise scale if one is due. Returns whether it ends the
+        call: the goal is reached, or the trial is beaten."""
         assert self.evaluation is not None
         row = self.evaluation.traced()
         if self._probes is not None:
@@ -354,7 +354,7 @@ class Loop:
         return evaluated + 1, measured, ended
 
     def _names(self) -> tuple[str, ...]:
-        """The metrics of the evaluation; tracing it on the side tells them where nobody has traced it yet."""
+        """The metrics of the evaluation; traces it separately if that has not been done yet."""
         assert self.evaluation is not None
         if not self.evaluation.names:
             tf.function(self.evaluation.traced, autograph=self.network.autograph).get_concrete_function()

@@ -1,4 +1,4 @@
-"""Whether this machine, or the container it is, runs short of memory."""
+"""Whether this machine, or this container, is short of memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import psutil
 
 FREE_SHARE = 0.1
-"""Less free memory than this share of the whole is short."""
+"""Memory is short if less than this share of it is free."""
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def is_short(cgroup: Path = CGROUP) -> bool:
-    """Whether less than `FREE_SHARE` of the memory is free: of the machine, or of the control group's limit where it has one."""
+    """Whether less than `FREE_SHARE` is free of the machine's memory, or of the control group's limit if any."""
     memory = psutil.virtual_memory()
     if memory.available < FREE_SHARE * memory.total:
         return True

@@ -1,4 +1,4 @@
-"""A model built once on this rank, with what training needs besides: velocities, seeded reset, fingerprint."""
+"""A model built once on this rank, with what training needs: velocities, seeded reset, fingerprint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Network:
 
         self.dataset = dataset
         self.autograph = ":" in model
-        """Converting Python control flow takes most of a trace's time; only the user's own code may need it."""
+        """Converting Python control flow takes most of a trace's time; only user code may need it."""
         note_initializers()
         self.model = build_model(model, dataset, options, source=source)
         self.granule: int = getattr(self.model, "granule", 1)
@@ -52,21 +52,21 @@ class Network:
 
     @property
     def compiles(self) -> bool:
-        """Whether XLA pays where this runs: convolutions on a CPU are up to 17 times slower under it."""
+        """Whether XLA pays on this device: on a CPU it makes convolutions up to 17 times slower."""
         return getattr(self.model, "xla_on_cpu", True) or bool(tf.config.list_logical_devices("GPU"))
 
     @property
     def parameters(self) -> int:
-        """How many numbers training moves."""
+        """The number of trainable weights."""
         return sum(int(tf.size(weight)) for weight in self.weights)
 
     def changing(self, algorithm: str) -> list[Any]:
-        """The variables that hold all that training by this algorithm changes."""
+        """The variables that training by this algorithm changes."""
         own = [variable.value for variable in self.model.variables]
         return own + self.velocities if has_velocity(algorithm) else own
 
     def reset(self, seed: int) -> None:
-        """Initial weights of the trial with this seed; velocities at zero."""
+        """Set the initial weights of the trial with this seed, and velocities to zero."""
         self.initial(seed)
         self._zero_velocities()
 
@@ -77,12 +77,12 @@ class Network:
 
     @cached_property
     def train_tensors(self) -> tuple[Any, Any]:
-        """Features and labels of a training set in memory, once for all studies of the network."""
+        """Features and labels of an in-memory training set, made once for all studies of the network."""
         train = self.dataset.train
         return tf.constant(train.features), tf.constant(train.labels)
 
     def shared(self, key: Any, make: Callable[[], T]) -> T:
-        """What `make` gives for this key, made once: studies of one network share what they trace."""
+        """The result of `make`, made once per key: studies of one network share what they trace."""
         if key not in self._traced:
             self._traced[key] = make()
         found: T = self._traced[key]
@@ -94,7 +94,7 @@ class Network:
         return words
 
     def fingerprint(self) -> int:
-        """32 bits that two ranks share exactly when all bits of their weights agree (but for chance 2^-32)."""
+        """32 bits that are equal on two ranks only if all bits of their weights are (up to a chance of 2^-32)."""
         low, high = self.fingerprint_words()
         return int(high) << 16 | int(low)
 
@@ -104,7 +104,7 @@ def fingerprint(weights: list[Any]) -> Any:
     total = tf.constant(0, tf.uint32)
     for index, weight in enumerate(weights):
         bits = tf.bitcast(tf.cast(weight, tf.float32), tf.uint32)
-        # Odd multipliers that differ by position make swapped and compensating differences visible.
+        # Odd multipliers that differ by position reveal swapped and compensating differences.
         place = tf.cast(tf.range(tf.size(bits)), tf.uint32) * tf.constant(0x9E3779B2, tf.uint32)
         place += tf.constant((2 * index + 1) * 0x85EBCA6B & 0xFFFFFFFF | 1, tf.uint32)
         total += tf.reduce_sum(tf.reshape(bits, [-1]) * place)

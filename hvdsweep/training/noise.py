@@ -1,14 +1,14 @@
 """The gradient noise scale, measured while a trial trains: |G|^2 and tr Sigma of McCandlish et al. (2018, appendix A).
 
-From time to time, right after an evaluation, the gradient is taken on two halves of as many fresh examples: those of the next
-updates, whatever the number of ranks. Each half is summed over the ranks exactly as an update's gradient is. With H1 and H2 the
-gradients of the mean loss over the halves of n examples each,
+From time to time, right after an evaluation, the gradient is taken on two halves of a set of fresh examples: those of
+the next updates, for any number of ranks. Each half is summed over the ranks exactly as an update's gradient is. With
+H1 and H2 the gradients of the mean loss over the halves of n examples each,
 
     |G|^2    = H1 . H2               (the halves are independent, so noise does not add to it)
     tr Sigma = |H1 - H2|^2 n / 2     (each half has the variance tr Sigma / n)
 
-are unbiased; they are the paper's two estimates for the batch sizes n and 2 n. An example is one row of a batch: a sequence, for
-a language model. Nothing of this enters an update, so losses have the same bits with and without.
+are unbiased; they are the paper's two estimates for the batch sizes n and 2 n. An example is one row of a batch; for a
+language model, a sequence. No estimate enters an update, so losses have the same bits with and without.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from hvdsweep.training.step import Update
 
 SPACING = 128
-"""Updates between two estimates, at least: each costs about what an update costs, twice that where the exchange between ranks
-is most of it."""
+"""Least updates between two estimates: each costs about as much as an update, or twice that if the exchange between
+ranks dominates."""
 EARLY = (16, 64)
-"""Updates after which there are estimates too, so that short trials have some."""
+"""Updates after which there is an estimate too, so that short trials have some."""
 STREAM_BYTES = 64 << 20
-"""Streamed examples of one estimate take at most this much memory, or as much as one batch."""
+"""Memory that the streamed examples of one estimate may take, unless one batch takes more."""
 
 Estimates = list[tuple[int, npt.NDArray[np.float64]]]
 """(updates made, [[|G|^2 ...], [tr Sigma ...]]): float64 [2, layers], or [2, 1] for all weights together."""
 
 
 def is_due(step: int, before: int) -> bool:
-    """Whether the evaluation after `step` updates takes an estimate, where the one before it was after `before`."""
+    """Whether the evaluation after `step` updates takes an estimate; `before`: updates at the evaluation before it."""
 
     def marks(at: int) -> int:
         return at // SPACING + sum(at >= mark for mark in EARLY)
@@ -60,9 +60,9 @@ class Halves:
     """Examples of each half, over all ranks."""
     batch_size: int
     positions: npt.NDArray[np.int32]
-    """Place of each row among the estimate's examples: [2 * passes, rows a pass], the first half first."""
+    """Position of each row among the estimate's examples: [2 * passes, rows a pass], the first half first."""
     real: npt.NDArray[np.bool_]
-    """Which of them count; the rest is padding. Of the same shape."""
+    """Which rows count; the others are padding. Of the same shape."""
 
     @classmethod
     def of(
@@ -73,7 +73,7 @@ class Halves:
         every: int,
         micro_batch: int | None,
     ) -> Halves | None:
-        """Where evaluations are far apart, several batches are used at once: 1 of `SPACING` examples, whatever the spacing.
+        """If evaluations are far apart, an estimate uses several batches: 1 of `SPACING` examples, at any spacing.
 
         None if the training set is too small to give two halves that share no example.
         """
@@ -83,7 +83,7 @@ class Halves:
             example = 4 * int(np.prod(network.dataset.input_shape))
             batches = min(batches, max(1, STREAM_BYTES // (example * batch_size)))
         size = min(max(batches * batch_size // 2, 1), len(train) // 2)
-        # Rows that a model looks at together stay together: a half is at least one batch, or as many rows.
+        # Rows that a model processes together stay together: a half is at least one batch, or as many rows.
         size = size // granule * granule or min(batch_size, granule)
         if 2 * size > len(train):
             return None
@@ -94,11 +94,11 @@ class Halves:
         return cls(size, batch_size, np.concatenate([first, first + size]), np.concatenate([real, real]))
 
     def rows(self, shuffle: Shuffle, step: int) -> npt.NDArray[np.int64]:
-        """The training examples of the estimate after `step` updates, [rows of this rank]: those that come next."""
+        """The next training examples of the stream after `step` updates, [rows of this rank]."""
         return shuffle.at(step * self.batch_size + self.positions.ravel().astype(np.int64))
 
     def estimates(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """[|G|^2, tr Sigma], float64 [2, layers], from what `NoiseEstimator.traced` gives."""
+        """[|G|^2, tr Sigma], float64 [2, layers], from the result of `NoiseEstimator.traced`."""
         found: npt.NDArray[np.float64] = sums.reshape(2, -1) * np.array([[1.0], [self.size / 2]])
         return found
 
@@ -109,7 +109,7 @@ class Probes:
 
     halves: Halves
     places: npt.NDArray[np.int32]
-    """For each evaluation of the call, which row of `rows` its estimate uses; -1: it takes none."""
+    """For each evaluation of the call, the row of `rows` that its estimate uses; -1: no estimate."""
     rows: npt.NDArray[np.int32]
     """Training examples, [estimates, rows of this rank]."""
 
@@ -117,8 +117,8 @@ class Probes:
     def of(
         cls, halves: Halves, shuffle: Shuffle, evaluations: Sequence[int], before: int, room: tuple[int, int]
     ) -> Probes:
-        """`evaluations`: the steps of those that the call may make; `before`: of the one before them. `room`: how many
-        evaluations, and how many estimates, there are places for: XLA compiles for a fixed number."""
+        """`evaluations`: steps of the evaluations the call may make; `before`: step of the one before them. `room`: the
+        numbers of evaluations and of estimates that XLA compiles for."""
         due = [is_due(step, earlier) for earlier, step in itertools.pairwise([before, *evaluations])]
         places = np.full(room[0], -1, np.int32)
         places[: len(due)] = np.where(due, np.cumsum(due) - 1, -1)
@@ -129,18 +129,18 @@ class Probes:
 
 
 def most_estimates(updates: int, every: int) -> int:
-    """How many estimates a call of so many updates takes at most, with evaluations `every` updates."""
+    """The most estimates in a call of `updates` updates, with an evaluation every `every` updates."""
     return min(updates // every + 2, (updates + every) // SPACING + len(EARLY) + 1)
 
 
 class NoiseEstimator:
-    """The estimates of one network and algorithm."""
+    """The estimates for one network and algorithm."""
 
     def __init__(self, update: Update, *, by_layer: bool) -> None:
         self._update = update
         self._layers = layers_of(update.network) if by_layer else None
         self.width = 2 * (len(set(self._layers)) if self._layers else 1)
-        """Numbers of an estimate."""
+        """Numbers in an estimate."""
         self._alone = tf.function(
             self._of_arrays,
             autograph=update.network.autograph,
@@ -149,8 +149,8 @@ class NoiseEstimator:
         )
 
     def called(self, batch: Batch, seed: Any, step: Any, metaparameters: Any) -> Any:
-        """As `traced`, one node in the graph around it. Inlined, every operation of an estimate that is not due would still be
-        visited in every step, which made a step of a small model a fifth slower."""
+        """As `traced`, but one node in the surrounding graph. Inlined, every operation of an estimate would be visited
+        in every step even when none is due, which made a step of a small model a fifth slower."""
         call = tf.function(
             lambda *arrays: self.traced(Batch(*arrays[:-3]), *arrays[-3:]),
             autograph=self._update.network.autograph,
@@ -202,7 +202,7 @@ class NoiseEstimator:
     def measure(
         self, features: Any, labels: Any, rows: Any, halves: Halves, seed: int, step: int, values: Any
     ) -> npt.NDArray[np.float64]:
-        """The same outside the loop, `rows` of `features` and `labels` (any shape): the estimates, float64 [2, layers]."""
+        """The estimates outside the loop, on `rows` (any shape) of `features` and `labels`: float64 [2, layers]."""
         arrays = (rows.reshape(halves.positions.shape).astype(np.int32), halves.positions, halves.real)
         numbers = np.array([halves.batch_size, seed, step], np.int32)
         sums = self._alone(features, labels, *arrays, numbers, values).numpy()
@@ -216,7 +216,7 @@ class NoiseEstimator:
 
 
 def _dot(one: Any, other: Any) -> Any:
-    """The inner product of two tensors, float64; rows in float32 first, which is exact enough and needs no copy in float64."""
+    """The inner product of two tensors, float64; rows in float32 first: exact enough, without a float64 copy."""
     product = one * other
     if product.shape.rank:
         product = tf.reduce_sum(product, -1)
@@ -230,7 +230,7 @@ def layers_of(network: Network) -> list[int]:
 
 
 def layer_names(network: Network) -> list[str]:
-    """`1 dense`, `2 dense`, ...: Keras' own numbers, which differ from process to process, are left out."""
+    """`1 dense`, `2 dense`, ...; without Keras' own numbers, which differ from process to process."""
     names = dict.fromkeys(_layer(variable) for variable in _variables(network))
     return [f"{number} {re.sub(r'_[0-9]+(?=/|$)', '', name)}" for number, name in enumerate(names, 1)]
 

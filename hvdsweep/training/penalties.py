@@ -1,9 +1,9 @@
-"""What a model adds to the loss and does to its weights by itself, exact in the global batch: Keras' regularisers, `add_loss`
-and constraints.
+"""What a model adds to the loss and does to its weights, exact in the global batch: Keras' regularisers, `add_loss` and
+constraints.
 
-A regulariser of weights is the same on every rank and is added once, after the allreduce. A loss that a layer adds depends on
-the rows it sees: where it is their mean, their sum, or does not depend on them, the ranks' shares add up to the loss of the
-global batch; which of them it is, is found by measuring it on rows alone and together. Anything else is refused.
+A weight regulariser is the same on every rank and is added once, after the allreduce. A loss that a layer adds depends
+on the rows it sees. If it is their mean, their sum, or does not depend on them, the ranks' shares add up to the loss of
+the global batch. We find out which by measuring it on rows alone and together. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Kind = Literal["mean", "sum", "constant"]
 """How an added loss of a batch follows from those of its rows."""
 
 CLOSE, SAME = 1e-3, 1e-6
-"""Relative differences up to which measured losses count as equal: float32 sums of rows in different orders; losses that
-have nothing to do with rows."""
+"""Relative differences up to which measured losses count as equal: for float32 sums of rows in different orders; for
+losses that do not depend on rows."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The added losses of some rows, for one value of the weights."""
+    """The added losses of some rows, for one set of weights."""
 
     together: Sequence[float]
-    """Of all rows in one batch, one for each loss."""
+    """For all rows in one batch, one value per loss."""
     alone: Sequence[Sequence[float]]
-    """The same of every smallest piece of that batch in a batch of its own."""
+    """For every smallest piece of that batch in a batch of its own, one value per loss."""
 
 
 def added_losses(model: Any) -> list[Any]:
-    """The losses that layers added in the latest call of `model`, float32 scalars each; without its weights' regularisers."""
+    """The losses that layers added in the latest call of `model`, float32 scalars; weight regularisers left out."""
     losses = list(model.losses)
     of_weights = sum(variable.regularizer is not None for variable in model.trainable_weights)
     return [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in losses[: len(losses) - of_weights]]
@@ -51,9 +51,9 @@ class Penalties:
         self._regularizers = [variable.regularizer for variable in model.trainable_variables]
         self._constraints = [variable.constraint for variable in model.trainable_variables]
         self.kinds: tuple[Kind, ...] = ()
-        """Of the losses that layers add, in their order; set by `judge`."""
+        """Kinds of the losses that layers add, in order; set by `judge`."""
         self.row_weight = 1.0
-        """What one row weighs in the mean loss."""
+        """Weight of one row in the mean loss."""
 
     @property
     def by_rows(self) -> bool:
@@ -61,7 +61,7 @@ class Penalties:
         return any(kind != "constant" for kind in self.kinds)
 
     def judge(self, name: str, samples: Sequence[Sample]) -> None:
-        """Find out how every added loss follows from its rows. Raises UserError for one that ranks cannot add up."""
+        """Find out how every added loss depends on its rows. Raises UserError for one that ranks cannot add up."""
         count = len(samples[0].together)
         kinds: list[Kind] = []
         for index in range(count):
@@ -80,8 +80,8 @@ class Penalties:
         self.kinds = tuple(kinds)
 
     def of_rows(self, losses: Sequence[Any], weight: Any, batch_size: Any) -> Any:
-        """What a pass adds to the sum of its rows' losses for `losses`, those its layers added; `weight` is that of its
-        real rows (0 for a pass of padding)."""
+        """The part of the summed loss due to `losses`, which a pass's layers added; `weight` is that of the pass's real
+        rows (0 for a pass of padding)."""
         total = tf.constant(0.0)
         for kind, loss in zip(self.kinds, losses, strict=True):
             here = tf.where(weight > 0, loss, 0.0)
@@ -89,7 +89,7 @@ class Penalties:
         return total
 
     def of_weights(self) -> tuple[Any, dict[int, Any]]:
-        """The sum of the weights' regularisers now, and its gradient for each weight (by place) that has one."""
+        """The sum of the weights' regularisers, and its gradient for each weight (by index) that has one."""
         places = [place for place, regularizer in enumerate(self._regularizers) if regularizer is not None]
         if not places:
             return 0.0, {}
@@ -105,14 +105,14 @@ class Penalties:
         return total, dict(zip(places, gradients, strict=True))
 
     def constrained(self, place: int, value: Any) -> Any:
-        """The new value of a weight after its constraint, where it has one."""
+        """The value of a weight after its constraint, if it has one."""
         constraint = self._constraints[place]
         return value if constraint is None else tf.cast(constraint(value), value.dtype)
 
 
 def kind_of(measured: Sequence[tuple[float, Sequence[float]]]) -> Kind | None:
-    """How the loss of a batch follows from those of its rows, of which `measured` has (together, [alone, ...]) for several
-    values of the weights; None for none of the known ways."""
+    """How the loss of a batch depends on those of its rows; None for no known way. `measured` holds (together, [alone,
+    ...]) for several sets of weights."""
     possible: list[Kind] = ["constant", "mean", "sum"]
     for together, alone in measured:
         if not np.isfinite([together, *alone]).all():

@@ -1,7 +1,7 @@
-"""A tiny gang: adds up known vectors over its ranks, measures how long that takes, and says what Horovod was built with.
+"""A tiny gang that adds up known vectors over its ranks, times that, and reports what Horovod was built with.
 
-`hvdsweep doctor` starts it exactly as gangs are started. Rank 0 writes one JSON object to `--out`. Vectors are in main memory,
-with `--gpus` on a GPU for each rank.
+`hvdsweep doctor` starts it exactly as gangs are started. Rank 0 writes one JSON object to `--out`. Vectors are in main
+memory; with `--gpus`, on a GPU per rank.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hvdsweep.replacing import write_whole
 from hvdsweep.training.rank import take_gpu
 
 SMALL = 1_000
-"""Floats in the vector whose allreduce is all latency."""
+"""Floats in the vector whose allreduce time is latency only."""
 LARGE = 1_000_000
-"""Floats in the vector whose allreduce is all bandwidth."""
+"""Floats in the vector whose allreduce time is bandwidth only."""
 ROUNDS = 20
 
 
@@ -64,9 +64,9 @@ def main() -> int:
 
 
 def _sums(tf: Any, hvd: Any) -> dict[str, Any]:
-    """Whether vectors add up, how long that takes, and what Horovod was built with."""
+    """Whether vectors add up, how long an allreduce takes, and what Horovod was built with."""
     rank, size = hvd.rank(), hvd.size()
-    # Small integers: their sum is exact in float32 whatever the order.
+    # Small integers: their sum is exact in float32 in any order.
     vector = tf.range(SMALL, dtype=tf.float32) * (rank + 1)
     total = hvd.allreduce(vector, op=hvd.Sum, name="probe.sum").numpy()
     expected = tf.range(SMALL, dtype=tf.float32).numpy() * (size * (size + 1) // 2)
@@ -86,7 +86,7 @@ def _sums(tf: Any, hvd: Any) -> dict[str, Any]:
 
 
 def _locks(hvd: Any, tf: Any, folder: Path, rank: int) -> list[str]:
-    """What each rank but the first sees of a lock that the first holds in `folder`; empty if that one gets none."""
+    """What each rank but the first sees of a lock that rank 0 holds in `folder`; empty if rank 0 cannot get one."""
     path = folder / ".hvdsweep-locks"
 
     def together(value: int, name: str) -> list[int]:
@@ -102,12 +102,12 @@ def _locks(hvd: Any, tf: Any, folder: Path, rank: int) -> list[str]:
 
 
 LOCKS = ("seen", "not seen", "no such file", "no locks")
-"""What another process may find of a lock that is held on a file."""
+"""What another process may see of a lock held on a file."""
 
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """In the block this process holds the kind of lock that SQLite uses on `path`; False if it cannot be had."""
+    """Hold the kind of lock that SQLite uses on `path` inside the block; yields False if it cannot be taken."""
     with contextlib.ExitStack() as stack:
         try:
             fcntl.lockf(stack.enter_context(path.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,7 +119,7 @@ def held(path: Path) -> Iterator[bool]:
 
 
 def look_at_lock(path: Path) -> str:
-    """One of LOCKS: whether a lock that another process holds on `path` keeps this one from locking it."""
+    """One of LOCKS: whether another process's lock on `path` keeps this one from locking it."""
     try:
         file = path.open("r+")
     except OSError:
@@ -128,7 +128,7 @@ def look_at_lock(path: Path) -> str:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            # POSIX allows both for a lock that somebody else holds.
+            # POSIX allows both errors for a lock that another process holds.
             return "seen" if error.errno in (errno.EACCES, errno.EAGAIN) else "no locks"
     return "not seen"
 

@@ -1,9 +1,9 @@
-"""Proves the user's own code in one process, before any gang: it is imported, called, and what it gave is looked at.
+"""Proves the user's own code in one process, before any gang: imports it, calls it, and checks what it returned.
 
     python -m hvdsweep.training.proof JOB.json OUT.json
 
-JOB says what a sweep asks of its data set and model, OUT gets what was found (`Found`). Whatever is wrong is found here, in
-words, instead of in every rank of every gang.
+JOB holds what a sweep asks of its data set and model; OUT receives the result (`Found`). Faults are reported here, in
+plain sentences, instead of in every rank of every gang.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.replacing import write_whole
 
 TWICE_WITHIN = 20.0
-"""Seconds up to which a data set is loaded a second time, to see that it is the same."""
+"""A data set that loads within so many seconds is loaded twice, to check that it is the same."""
 
 
 ANOTHER_RANK = {
@@ -32,18 +32,18 @@ ANOTHER_RANK = {
     "HOROVOD_LOCAL_RANK": "1",
     "HOROVOD_LOCAL_SIZE": "2",
 }
-"""What horovodrun tells the second of two ranks."""
+"""The environment that horovodrun gives the second of two ranks."""
 
 
 @dataclass
 class Found:
-    """What the proof found."""
+    """The result of the proof."""
 
     problems: list[tuple[str, str]] = field(default_factory=list)
     """(key of the sweep file, sentence); the key is empty if the sentence names the user's function."""
     warnings: list[str] = field(default_factory=list)
     content: dict[str, str] = field(default_factory=dict)
-    """`data` and `model`: hashes that every rank compares with its own; those of the user's own code only."""
+    """`data` and `model`: hashes that every rank compares with its own; only for the user's own code."""
     train_examples: int | None = None
     parameters: int | None = None
 
@@ -52,9 +52,9 @@ class Found:
 
 
 def main(argv: list[str]) -> int:
-    """Read the job, write what was found."""
+    """Read the job, write the result."""
     job, out = json.loads(Path(argv[1]).read_text("utf-8")), Path(argv[2])
-    # User code that reads a command line (argparse at import) must not read ours; ranks do the same.
+    # User code that reads a command line (argparse at import) must not read ours; the same holds on ranks.
     del sys.argv[1:]
     found = prove(job)
     write_whole(out, json.dumps(asdict(found)).encode())
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
 
 
 def prove(job: dict[str, Any]) -> Found:
-    """Load the data set, build the model, check both as far as the user's own code is concerned."""
+    """Load the data set and build the model; check those that are the user's own code."""
     from hvdsweep.training.keras_settings import prepare_keras
 
     prepare_keras()
@@ -118,7 +118,7 @@ def _prove(job: dict[str, Any], found: Found) -> None:
 
 @contextmanager
 def _another_rank() -> Iterator[None]:
-    """Code that looks at its rank sees another one inside the block."""
+    """Inside the block, code that asks for its rank sees another one."""
     before = {name: os.environ.get(name) for name in ANOTHER_RANK}
     os.environ.update(ANOTHER_RANK)
     try:
@@ -149,7 +149,7 @@ def _check_asked(job: dict[str, Any], dataset: Any, found: Found) -> None:
 
 
 def _check_metrics(job: dict[str, Any], network: Any, found: Found) -> None:
-    """The goal's metric is among those that the task measures."""
+    """Check that the task measures the goal's metric."""
     from hvdsweep.sweep.messages import one_of
     from hvdsweep.training.trial_rows import Rows, call
 
@@ -200,7 +200,7 @@ def _check_model(job: dict[str, Any], network: Any, found: Found) -> None:
 
 
 def _check_metaparameters(job: dict[str, Any], network: Any, found: Found) -> None:
-    """Metaparameters of [search] that nothing reads would be searched for nothing."""
+    """Check that something uses the metaparameters of [search]; searching them would otherwise be useless."""
     from hvdsweep.training.behaviour import unread_metaparameters
 
     if found.problems:

@@ -1,4 +1,4 @@
-"""What every program on a rank does first: write to a log of its own, live and die with its supervisor, join the others."""
+"""What every program on a rank does first: write to its own log, end with its supervisor, join the other ranks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def redirect_output(logs: Path) -> None:
-    """All output goes to a file of this rank: horovodrun hangs on a byte that is not UTF-8."""
+    """Send all output to a file of this rank: horovodrun hangs on a byte that is not UTF-8."""
     logs.mkdir(parents=True, exist_ok=True)
     log = os.open(
         logs / f"rank-{os.environ.get('HOROVOD_RANK', '0')}.log",
@@ -36,15 +36,15 @@ def redirect_output(logs: Path) -> None:
 def ignore_stop_signals() -> None:
     """Only the supervisor decides when a rank ends: a terminal, a site or horovodrun on another host may signal every process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Not SIG_IGN, which programs would inherit that user code starts and ends by SIGTERM.
+    # Not SIG_IGN: programs that user code starts, and ends by SIGTERM, would inherit it.
     signal.signal(signal.SIGTERM, lambda *_: None)
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def watch_supervisor(identity: str) -> None:
-    """From now on end this rank when the supervisor (a `ProcessId` as text) is gone, however it went.
+    """From now on, end this rank when the supervisor (a `ProcessId` as text) is gone for any reason.
 
-    On its own host; elsewhere horovodrun's ssh does it.
+    Only for a supervisor on this host; on other hosts horovodrun's ssh does it.
     """
     threading.Thread(target=_watch, args=(ProcessId.parse(identity),), daemon=True).start()
 
@@ -58,9 +58,9 @@ def _watch(supervisor: ProcessId) -> None:
 
 
 def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ranks:
-    """Join the gang that `horovodrun` started this process for; `threads` for TensorFlow, 0 leaves it to TensorFlow.
+    """Join the gang that `horovodrun` started this process for. `threads`: for TensorFlow; 0 lets it choose.
 
-    Each rank of a machine sees one of its GPUs, see `take_gpu`. `stage` hears what this process is about to do.
+    Each rank of a machine sees one of its GPUs, see `take_gpu`. `stage` is called with this process's next step.
     """
     stage(TENSORFLOW)
     from hvdsweep.training.imports import import_tensorflow
@@ -83,9 +83,9 @@ def join(threads: int, stage: Callable[[str], None] = lambda stage: None) -> Ran
 
 
 def take_gpu(tf: Any, local_rank: int) -> None:
-    """See the GPU of this rank's number on its machine alone, take its memory as needed, multiply in float32.
+    """Use only the GPU with this rank's number on its machine, allocate its memory as needed, multiply in float32.
 
-    Without GPUs nothing happens. UserError if Horovod averages over NCCL and the machine has fewer GPUs than ranks.
+    Does nothing without GPUs. UserError if Horovod averages over NCCL and the machine has fewer GPUs than ranks.
     """
     devices = tf.config.list_physical_devices("GPU")
     if not devices:

@@ -1,7 +1,8 @@
-"""The ranks of a gang as one object: who am I, add these tensors up, take this message from rank 0.
+"""The ranks of a gang as one object: this rank's number, sums over ranks, messages from rank 0.
 
-Every collective has an explicit name that is the same on all ranks, and only one eager collective is ever in flight: Horovod
-matches collectives by name, so anything else can hang a gang. With one rank nothing is exchanged and Horovod is not called.
+Every collective has an explicit name that is the same on all ranks, and only one eager collective runs at a time:
+Horovod matches collectives by name, so anything else can hang a gang. With one rank nothing is exchanged and Horovod is
+not called.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import tensorflow as tf
 
 _MESSAGE_BYTES = 8192
 _SHARED_BYTES = 64 << 20
-"""Of one broadcast."""
+"""Largest size of one broadcast."""
 
 
 class Ranks:
-    """A gang seen from one of its ranks. `Ranks()` alone is the gang of one, without Horovod."""
+    """A gang as seen from one of its ranks. `Ranks()` is a gang of one rank, without Horovod."""
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, horovod: Any = None) -> None:
         self.rank = rank
@@ -37,7 +38,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Rank 0 is the one that talks to the store."""
+        """Whether this is rank 0, which alone uses the store."""
         return self.rank == 0
 
     def sum_in_graph(self, tensors: Sequence[Any], name: str) -> list[Any]:
@@ -57,7 +58,7 @@ class Ranks:
         return gathered
 
     def any(self, flag: bool, name: str = "any") -> bool:
-        """Whether the flag is up on at least one rank (eager)."""
+        """Whether the flag is set on at least one rank (eager)."""
         if self.size == 1:
             return flag
         return bool(
@@ -78,7 +79,7 @@ class Ranks:
         return received.data
 
     def take(self, message: dict[str, Any] | None) -> dict[str, Any]:
-        """Rank 0's message on every rank (eager): JSON in one broadcast of a fixed size, two where it is long."""
+        """Rank 0's message on every rank (eager): JSON in one broadcast of a fixed size, or two if it is long."""
         if self.size == 1:
             assert message is not None
             return message

@@ -1,8 +1,9 @@
-"""One update of the weights, exact in the global batch whatever the number of ranks.
+"""One update of the weights, exact in the global batch for any number of ranks.
 
-Each rank adds up the gradients of its examples' losses, in micro-batches where its share is large; one grouped allreduce adds
-the ranks up, together with the sum of the losses and of their weights; the division by the summed weights makes it the
-gradient of the mean loss over the global batch. Uneven shares, ranks without any row and micro-batches all follow from that.
+Each rank adds up the gradients of its examples' losses, in micro-batches if its share is large. One grouped allreduce
+adds up the ranks' sums, together with the sums of the losses and of their weights. Dividing by the summed weights gives
+the gradient of the mean loss over the global batch. Uneven shares, ranks without rows and micro-batches are all covered
+by this.
 """
 
 from __future__ import annotations
@@ -31,23 +32,23 @@ DEFAULTS = {
     "label_smoothing": 0.0,
     "weight_decay": 0.0,
 }
-"""What a metaparameter is when a trial does not set it: a constant schedule, no smoothing, no decay."""
+"""Value of a metaparameter that a trial does not set: a constant schedule, no smoothing, no decay."""
 OPTIONAL = tuple(name for name in DEFAULTS if name not in ("learning_rate", "momentum"))
-"""Those that change nothing at their default, so that they need not be computed."""
+"""Metaparameters that change nothing at their default, so that they need not be computed."""
 
 
 Sums = tuple[list[Any], list[Any], Any]
-"""Summed over rows: gradients; what layers want summed with them (ghost statistics); [losses, weights]."""
+"""Summed over rows: gradients; further sums that layers ask for (ghost statistics); [losses, weights]."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """The rows of the global batch that one rank computes, laid out in passes of equal size."""
+    """The rows of the global batch that one rank computes, in passes of equal size."""
 
     rows: npt.NDArray[np.int64]
     """Rows of the global batch, [passes * per_pass]; the padding repeats the last row."""
     real: npt.NDArray[np.bool_]
-    """Which of them count, [passes * per_pass]."""
+    """Which rows count, [passes * per_pass]."""
     passes: int
     per_pass: int
 
@@ -55,9 +56,9 @@ class Share:
     def of(
         cls, batch_size: int, ranks: Ranks, micro_batch: int | None, granule: int, *, padded: bool = True
     ) -> Share:
-        """This rank's share. A rank without rows computes one pass that counts for nothing, so that it can keep in step.
+        """This rank's share. A rank without rows computes one pass with weight 0, to join every collective.
 
-        Without `padded`, passes are of the largest equal size, so that none of them repeats a row.
+        Without `padded`, passes have the largest equal size for which none repeats a row.
         """
         share = split_batch(batch_size, ranks.size, granule)[ranks.rank]
         pieces = micro_batches(share, micro_batch or batch_size, granule)
@@ -81,22 +82,22 @@ class Share:
 
 @dataclass(frozen=True)
 class Batch:
-    """Where the examples of one update are, as tensors."""
+    """The rows of one update, as tensors."""
 
     features: Any
     labels: Any
     rows: Any
     """Indices into features and labels: int32 [passes, per_pass]."""
     positions: Any
-    """Rows of the global batch: int32 [passes, per_pass]."""
+    """Positions in the global batch: int32 [passes, per_pass]."""
     real: Any
-    """Which of them count: bool [passes, per_pass]."""
+    """Which rows count: bool [passes, per_pass]."""
     size: Any
     """The global batch size, int32 scalar."""
 
 
 class Update:
-    """The update of a network's weights by one algorithm; every metaparameter is a tensor. For use inside a traced function."""
+    """The update of a network's weights by one algorithm, for use in a traced function; metaparameters are tensors."""
 
     def __init__(
         self, network: Network, ranks: Ranks, algorithm: str, names: tuple[str, ...], *, accumulate: bool
@@ -106,7 +107,7 @@ class Update:
         self.ranks = ranks
         self.algorithm = algorithm
         self.names = (*DEFAULTS, *sorted(set(names) - set(DEFAULTS)))
-        # Smoothing, decay or a schedule that no trial asks for is not traced, nor computed.
+        # Smoothing, decay and a schedule are neither traced nor computed if no trial uses them.
         given = set(names)
         if "end_learning_rate_factor" in given:
             given.add("learning_rate_decay_steps")
@@ -118,7 +119,7 @@ class Update:
         return tf.constant([{**DEFAULTS, **values}[name] for name in self.names], tf.float32)
 
     def named(self, metaparameters: Any) -> dict[str, Any]:
-        """The metaparameters of a tensor that `metaparameters` made, by name."""
+        """Metaparameters by name, from a tensor that `metaparameters` made."""
         return {
             name: metaparameters[index] for index, name in enumerate(self.names) if name not in self._left_out
         }
@@ -128,7 +129,7 @@ class Update:
     ) -> tuple[Any, Any, Any]:
         """Make update number `step` (0-based): (mean loss before it, whether all is finite, the words summed over ranks).
 
-        `words` travel with the gradients, so that what rank 0 has to say costs nothing.
+        `words` are sent with the gradients, so rank 0's messages cost no extra exchange.
         """
         network = self.network
         named = self.named(metaparameters)
@@ -158,7 +159,7 @@ class Update:
         return loss, finite, heard
 
     def _local_sums(self, batch: Batch, seed: Any, step: Any, named: dict[str, Any]) -> Sums:
-        """Sums over this rank's rows; not yet divided, not yet reduced."""
+        """Sums over this rank's rows, before division and allreduce."""
 
         def one(number: Any) -> Sums:
             return self.pass_sums(batch, number, seed, step, named)
@@ -199,6 +200,6 @@ class Update:
                     size = tf.cast(batch.size, tf.float32)
                     total += network.penalties.of_rows(added, weight, size)
         gradients = tape.gradient(total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        # Embeddings give sparse gradients, which Horovod would exchange by two gathers.
+        # Embeddings return sparse gradients, which Horovod would exchange by two gathers.
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return dense, list(scope.aux), tf.stack([total, weight])

@@ -1,4 +1,4 @@
-"""Studies as traced for this rank, kept warm: the next trial of any of them starts at once."""
+"""The studies traced on this rank, kept compiled: the next trial of any of them starts at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Studies:
-    """Builds studies when they are first asked for; data sets, networks and traced loops are shared among them."""
+    """Builds studies when they are first asked for; they share data sets, networks and traced loops."""
 
     def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
@@ -25,9 +25,9 @@ class Studies:
     def get(
         self, definition: dict[str, Any], names: tuple[str, ...], *, trials: int
     ) -> tuple[Study | None, str | None]:
-        """The study whose trials have these metaparameters, or the sentence that says why there is none.
+        """The study whose trials have these metaparameters, or a sentence that says why it cannot be built.
 
-        `trials`: how many the study is planned to have. Failures are kept too: they would only repeat.
+        `trials`: the planned number of trials. Failures are kept too: they would only repeat.
         """
         key = json.dumps([definition, names, trials], sort_keys=True)
         if key not in self._studies:
@@ -43,7 +43,7 @@ class Studies:
         return self._studies[key]
 
     def forget(self) -> None:
-        """Drop everything traced and compiled; data sets stay. Every rank of a gang must do so at the same trial."""
+        """Drop all traced and compiled code, keep data sets. All ranks of a gang must do so at the same trial."""
         self._studies.clear()
         self._networks.clear()
 

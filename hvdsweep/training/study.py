@@ -1,4 +1,4 @@
-"""A study as this rank trains it: everything traced once, then one trial after another through the same functions."""
+"""A study as this rank trains it: traced once, then one trial after another through the same functions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from hvdsweep.training.step import Share
 from workloads import stateless
 
 CALL_SECONDS = 0.5
-"""One compiled call should take no longer than this, so that a request to stop is heard and losses reach the store."""
+"""Longest time of one compiled call, so that requests to stop are noticed and losses reach the store."""
 MOST_STEPS_A_CALL = 2000
 TABLE_BYTES = 4 << 20
-"""The indices of the examples of one call take at most this much memory."""
+"""Most memory for the example indices of one call."""
 STREAM_BYTES = 64 << 20
-"""A streamed block of several batches takes at most this much memory."""
+"""Most memory for a streamed block of several batches."""
 COMPILE_FROM = 4000
-"""Updates of a study from which compiling its loop with XLA pays. Measured on one core: compiling takes 0.4 s longer than
-tracing alone for a small network and saves 0.1 ms a step; both grow with the model. The rule reads the plan, never a clock, so
-that a trial has the same bits whenever it is trained."""
+"""From so many updates in a study, compiling its loop with XLA pays. Measured on one core: compiling takes 0.4 s longer
+than tracing alone for a small network and saves 0.1 ms a step; both grow with the model. The rule uses the plan, never
+a clock, so that a trial has the same bits whenever it is trained."""
 EARLY_END = 0.25
-"""The share of its budget that a trial is expected to train where trials end at the goal or when beaten."""
+"""Expected share of its budget that a trial trains if trials end at the goal or when beaten."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class End:
     """Updates made, the diverging one included."""
     message: str | None
     train_seconds: float
-    """Seconds inside compiled training calls since the trial began or resumed here, tracing and compiling left out; 0 where
-    nothing else was timed."""
+    """Seconds inside compiled training calls since the trial began or resumed here, without tracing and compiling; 0 if
+    no other call was timed."""
 
 
 Measurements = Sequence[tuple[int, dict[str, float]]]
 """(updates made, metric -> value), in ascending order."""
 Record = Callable[[int, npt.NDArray[np.float32], Measurements, Estimates], bool]
-"""record(first_step, losses, measurements, noise) keeps what rank 0 saw; True asks the gang to interrupt the trial."""
+"""record(first_step, losses, measurements, noise) stores rank 0's results; True: interrupt the trial."""
 Beaten = Callable[[], "int | None"]
-"""The fewest steps in which another trial of the study has reached the goal, so far."""
+"""The fewest steps in which another trial of the study has reached the goal so far; None if none has."""
 
 
 class Study:
@@ -71,7 +71,7 @@ class Study:
         *,
         trials: int = 1,
     ) -> None:
-        """`names`: the metaparameters of its trials. `trials`: how many are planned, which decides whether XLA pays."""
+        """`names`: the metaparameters of its trials. `trials`: planned number, which decides whether XLA pays."""
         self.network = network
         self.ranks = ranks
         self.definition = definition
@@ -107,7 +107,7 @@ class Study:
         )
         noise = noise if self.halves else ""
         self.layers = layer_names(network) if noise == "layers" else [""]
-        """What the noise scale is estimated of: the layers, or all weights together."""
+        """The layers that the noise scale is estimated for; [""]: all weights together."""
         accumulate = self.share.passes > 1
         compiled = ranks.size == 1 and network.compiles and self._updates(trials) >= COMPILE_FROM
         algorithm, metric = definition["algorithm"], goal["metric"]
@@ -132,7 +132,7 @@ class Study:
         self._verified = False
 
     def _updates(self, trials: int) -> float:
-        """Updates that the study is expected to make."""
+        """Expected number of updates in the study."""
         return trials * self.rules.steps * (EARLY_END if self.rules.stop_at_goal else 1.0)
 
     def _capacity(self) -> int:
@@ -155,10 +155,10 @@ class Study:
         resume: Resume | None = None,
         keeper: Keeper | None = None,
     ) -> End:
-        """Train one trial to its end. The same on every rank; only rank 0's `record`, `beaten` and `keeper` have an effect.
+        """Train one trial to its end, on every rank; only rank 0's `record`, `beaten` and `keeper` are used.
 
-        `resume`: where it was interrupted, the same on every rank. Raises RanksDisagree, on every rank, where the ranks' weights
-        differ.
+        `resume`: where the trial was interrupted, the same on every rank. Raises RanksDisagree, on every rank, if the
+        ranks' weights differ.
         """
         seed: int = trial["seed"]
         rules = self.rules
@@ -207,13 +207,13 @@ class Study:
                 self._verified = True
             status, reason = self._ended(chunk, measurements, done)
             if status is Status.RUNNING and chunk.kept:
-                # Only a state that all ranks share may be kept: resuming from it would hide that they differ.
+                # Save only a state that all ranks share: resuming from another would hide that they differ.
                 self._verify("at a checkpoint")
                 if keeper is not None:
                     keeper.save(done, self.state.copy())
             if status is not Status.RUNNING or chunk.asked:
                 message = self._divergence(chunk, done) if status is Status.INFEASIBLE else None
-                # A study's first call also traces and compiles: the time of its updates is that of the others.
+                # A study's first call also traces and compiles: its updates count at the speed of the others.
                 return End(status, reason, done, message, seconds * (done - start) / timed if timed else 0.0)
         raise AssertionError("a trial ends at its budget at the latest")
 
@@ -237,7 +237,7 @@ class Study:
         return [(done, self.evaluation.measure())]
 
     def _noise(self, chunk: Chunk, shuffle: Shuffle, seed: int, done: int, metaparameters: Any) -> Estimates:
-        """The estimate of the noise scale that is due after a call, where evaluations are outside the loop."""
+        """The estimate of the noise scale that is due after a call, if evaluations are outside the loop."""
         before = (done - 1) // self.rules.every * self.rules.every
         if self.halves is None or not chunk.finite or done != self.rules.next_evaluation(done - 1):
             return []
@@ -279,7 +279,7 @@ class Study:
         return value > self.rules.goal if self.rules.maximize else value < self.rules.goal
 
     def _words(self, ask: bool, beaten: Beaten, keeper: Keeper | None) -> Words | None:
-        """What rank 0 passes into the next call; the other ranks have nothing to say."""
+        """What rank 0 passes into the next call; None on the other ranks."""
         if not self.ranks.is_first:
             return None
         best = beaten() if self.definition["stop"] == "beaten" else None
@@ -294,7 +294,7 @@ class Study:
     def _stream(
         self, shuffle: Shuffle, seed: int, start: int
     ) -> Iterator[tuple[Any, Any, npt.NDArray[np.int64]]]:
-        """Blocks of a streamed set for the updates after `start`, as training asks for them; the stream reads ahead."""
+        """Blocks of a streamed set for the updates after `start`, made on demand; the stream reads ahead."""
 
         def counts() -> Iterator[tuple[int, int]]:
             done = start
@@ -311,10 +311,10 @@ class Study:
             yield features, labels, np.arange(count * len(places)).reshape(count, len(places))
 
     def _remember_pace(self, agreed: int, seconds_a_step: float) -> None:
-        """Rank 0 proposes how many updates the call after the next makes; all take the number that went round."""
+        """Rank 0 proposes the number of updates for the call after the next; all ranks use the number that it sends."""
         self._pace = max(1, agreed)
         wanted = CALL_SECONDS / max(seconds_a_step, 1e-6)
-        # At most tenfold a call, since the first one also pays for compilation.
+        # At most ten times the last call, since the first one also pays for compilation.
         self._next_pace = int(max(1, min(wanted, self._pace * 10, MOST_STEPS_A_CALL)))
 
     def _verify(self, when: str) -> None:
@@ -338,9 +338,9 @@ class Study:
 def augmentation_keys(
     seed: int, done: int, count: int, places: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint32]:
-    """What a streamed example's augmentation is drawn from: uint32 [count, rows] for updates `done` (0-based) and on.
+    """Keys of streamed examples' augmentation: uint32 [count, rows], from update `done` (0-based) on.
 
-    They are the keys that the graph derives for sets in memory: of the seed, the update and the row of the global batch.
+    They equal the keys that the graph derives for in-memory sets: from seed, update and row of the global batch.
     """
     scopes = (stateless.Scope(seed, done + i, places, {}) for i in range(count))
     return np.stack([stateless.row_keys(scope, stateless.AUGMENTATION, np) for scope in scopes])

@@ -1,7 +1,7 @@
-"""How fast a gang trains: the very loop of a sweep's trials, over a list of studies, each for some seconds.
+"""How fast a gang trains: runs the loop of a sweep's trials for some seconds on each of a list of studies.
 
-Started on every rank by `horovodrun`, by `hvdsweep scale`. Rank 0 appends one line of JSON per study to `--out` as soon as
-it is known: {"case": n, "steps": ..., "seconds": ...} or {"case": n, "error": "..."}; first of all {"ready": ranks}.
+`hvdsweep scale` starts it by `horovodrun` on every rank. Rank 0 appends one line of JSON per study to `--out` as soon
+as it is known: {"case": n, "steps": ..., "seconds": ...} or {"case": n, "error": "..."}; first of all {"ready": ranks}.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from hvdsweep.training.ranks import Ranks
 
 WARM_CALLS = 3
-"""Compiled calls before the clock starts: the first one compiles, then calls grow to their usual length,"""
+"""Least calls before the clock starts: the first one compiles, the next grow to their usual length."""
 WARM_SHARE = 0.2
-"""over this share of the asked time at least."""
+"""Least share of the asked time before the clock starts."""
 ENDLESS = 2**30
-"""Steps of a trial that is stopped long before; no evaluation comes between."""
+"""Budget of a trial that is stopped long before; there is no evaluation either."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def _reporter(out: Path) -> Callable[[dict[str, Any]], None]:
 
 
 def _say_nothing(line: dict[str, Any]) -> None:
-    """What the other ranks report."""
+    """`report` on ranks other than 0."""
 
 
 def time_cases(
@@ -101,12 +101,12 @@ def time_cases(
 
 
 def _go_on(first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object) -> bool:
-    """What the other ranks record."""
+    """`record` on ranks other than 0."""
     return False
 
 
 def endless(definition: dict[str, Any]) -> dict[str, Any]:
-    """The study's definition with nothing but training in it: no evaluation, no goal, no end."""
+    """The study's definition reduced to training: no evaluation, no goal, no end."""
     return {
         **definition,
         "steps": ENDLESS,
@@ -119,7 +119,7 @@ def endless(definition: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """Counts the updates of a trial from when it runs as it will run; asks it to stop after `wanted` seconds."""
+    """Counts a trial's updates once it runs at its usual speed; stops the trial after `wanted` seconds."""
 
     wanted: float
     now: Callable[[], float] = time.perf_counter
@@ -132,7 +132,7 @@ class Clock:
     def record(
         self, first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object
     ) -> bool:
-        """After every compiled call; True if the trial shall end."""
+        """Called after every compiled call; True if the trial is to end."""
         now, done = self.now(), first - 1 + len(losses)
         if self._first is None:
             self._first = now

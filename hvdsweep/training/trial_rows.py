@@ -1,4 +1,4 @@
-"""A few real training rows, through a user's model once: what the checks of a model look at."""
+"""A few real training rows, passed through a user's model once: the data for the checks of a model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hvdsweep.training.penalties import Penalties, Sample, added_losses
 from workloads import stateless
 
 UNITS = 4
-"""Pieces of a batch that are compared with each other: rows, or ghost batches of a model that has them."""
+"""Pieces of a batch that are compared: rows, or ghost batches if the model has them."""
 SPREAD = (0.5, 4.0)
-"""Standard deviations of the random weights at which a model is looked at, beside its initial ones."""
+"""Standard deviations of the random weights with which a model is checked, in addition to its initial ones."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The first training rows, as many as `UNITS` pieces hold."""
+    """The first training rows, enough for `UNITS` pieces."""
 
     features: Any
     labels: Any
@@ -31,7 +31,7 @@ class Rows:
 
     @classmethod
     def of(cls, dataset: Any, unit: int) -> Rows:
-        """Rows spread over the training set; fewer where it holds fewer, but whole pieces, at least one."""
+        """Rows spread over the training set; fewer if it is smaller, but whole pieces, at least one."""
         count = len(dataset.train)
         wanted = max(unit, min(UNITS * unit, count // unit * unit))
         chosen = np.linspace(0, count - 1, wanted).astype(np.int64)
@@ -61,8 +61,8 @@ def call(
     training: bool = True,
     rates: dict[str, float] | None = None,
 ) -> tuple[Any, list[Any]]:
-    """The outputs of these rows at their places in the batch, and the losses that layers added, as in training (dropout at
-    work) or in evaluation."""
+    """The outputs of these rows at their positions in the batch, and the losses that layers added; in training (dropout
+    active) or in evaluation."""
     chosen = rows.all if chosen is None else list(chosen)
     features = tf.gather(rows.features, chosen)
     if not training:
@@ -76,7 +76,7 @@ def call(
 
 @contextmanager
 def random_weights(model: Any, spread: float, seed: int = 0) -> Iterator[None]:
-    """Trainable weights drawn from a normal distribution inside the block; as they were after it."""
+    """Inside the block, trainable weights are drawn from a normal distribution; afterwards they are restored."""
     generator = np.random.default_rng(seed)
     before = [variable.numpy() for variable in model.trainable_variables]
     try:
@@ -94,7 +94,7 @@ def judge_added_losses(name: str, model: Any, penalties: Penalties, dataset: Any
     if not call(model, rows, rows.units[0])[1]:
         return
     samples = [_measured(model, rows)]
-    # A loss may be 0 for the initial weights and show only at others what it is.
+    # A loss may be 0 for the initial weights, and its kind show only for others.
     for spread in SPREAD:
         with random_weights(model, spread):
             samples.append(_measured(model, rows))
