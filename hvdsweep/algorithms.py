@@ -1,4 +1,4 @@
-"""The names of the training algorithms: the one list, light enough for the ranks. Their updates are in `training.algorithms`."""
+"""The names of the training algorithms, declared only here. Their updates are in `training.algorithms`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program does, for whoever looks for a fault: on stderr as `--log-level` asks, and in one file per run.
+"""The debug log: to stderr as `--log-level` asks, and to one file per run.
 
 Modules log to `logging.getLogger(__name__)`. Nothing is printed unless HVDSWEEP_LOG or `--log-level` asks for it.
 """
@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "HVDSWEEP_LOG"
-"""Environment variable with the level where `--log-level` gives none; ranks and launches started elsewhere inherit it."""
+"""Environment variable with the level if `--log-level` gives none; inherited by ranks and other launches."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
 MOST_BYTES = 20_000_000
-"""Of a run's log: a million trials must not fill the disk. The file before it is kept as `.1`."""
+"""Largest size of a run's log, so that a million trials do not fill the disk. The previous file is kept as `.1`."""
 
 _ROOTS = ("hvdsweep", "tui", "workloads")
 for _name in _ROOTS:
-    # Otherwise Python prints warnings of a logger that nobody configured.
+    # Without a handler Python prints warnings of a logger that nobody configured.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
@@ -41,7 +41,7 @@ class _Lines(logging.Formatter):
 
 
 class _Stderr(logging.StreamHandler[Any]):
-    """Writes to the stderr of the moment: progress bars put their own in its place, to print lines above the bars."""
+    """Writes to the current stderr: progress bars replace it with their own, to print lines above the bars."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -52,7 +52,7 @@ class _Stderr(logging.StreamHandler[Any]):
 
 
 def configure(level: str | None, file: Path | None = None) -> None:
-    """Log from `level` on (one of LEVELS; None: nothing) to stderr, or to `file`; processes started from here do the same."""
+    """Log from `level` on (one of LEVELS; None: nothing) to stderr, or to `file`; child processes do the same."""
     if level not in LEVELS:
         return
     os.environ[VARIABLE] = level
@@ -62,7 +62,7 @@ def configure(level: str | None, file: Path | None = None) -> None:
 
 @contextmanager
 def run_log(file: Path) -> Iterator[None]:
-    """In the block everything is logged to `file`, whatever the level. A file that cannot be made costs no run."""
+    """Inside the block, log all levels to `file`. If it cannot be created the run continues without it."""
     try:
         handler = _opened(file)
     except OSError as error:
@@ -86,16 +86,16 @@ def run_log(file: Path) -> Iterator[None]:
 
 
 def run_log_file(folder: Path) -> Path:
-    """The file of a run that begins now; the names sort by time."""
+    """The log file of a run that starts now; the names sort by time."""
     return folder / f"run-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.log"
 
 
 def _opened(file: Path) -> logging.Handler:
-    # Only here: sockets, queues and pickles come with it, which cost `--help` a fifth of its time.
+    # Imported here only: it loads sockets, queues and pickle, which added a fifth to the time of `--help`.
     from logging.handlers import RotatingFileHandler
 
     class File(RotatingFileHandler):
-        """A log that never stands in the way: what cannot be written (a full disk) is dropped."""
+        """A log that never stops the program: what cannot be written (a full disk) is dropped."""
 
         def handleError(self, record: logging.LogRecord) -> None:
             pass

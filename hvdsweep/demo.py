@@ -1,4 +1,4 @@
-"""The demo: a small real sweep that a new user runs first, in two parts; `hvdsweep demo` and the interface start the same."""
+"""The demo: a small real sweep in two parts for a first run; `hvdsweep demo` and the interface start the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from hvdsweep.errors import RunFailed
 
 TRIALS = 4
-"""Per batch size: enough for a curve, and half of what the file asks for, so that there is something left to sharpen."""
+"""Trials per batch size: enough for a curve, and half of the file's number, so that the second part can improve it."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Part:
     np: int
     gangs: int
     batch_sizes: str | None
-    """None: all of the file's."""
+    """Batch sizes as text; None: all of the file's."""
 
 
 PARTS = (
@@ -29,7 +29,7 @@ PARTS = (
 
 
 def sweep_file() -> Path:
-    """The demo's sweep: `examples/digits.toml` of a clone; an installed package holds a copy. RunFailed where neither is."""
+    """The demo's sweep: `examples/digits.toml` of a clone, or the package's copy. RunFailed if there is neither."""
     package = Path(__file__).parent
     for file in (package / "demo.toml", package.parent / "examples" / "digits.toml"):
         if file.is_file():
@@ -40,7 +40,7 @@ def sweep_file() -> Path:
 
 
 def launch_arguments(part: Part) -> dict[str, object]:
-    """The options of `hvdsweep launch` for one part, by their names in Python."""
+    """The options of `hvdsweep launch` for one part, by their Python names."""
     return {
         "workloads": (str(sweep_file()),),
         "np": part.np,

@@ -1,20 +1,20 @@
-"""The two ways a command may end badly, and the exit codes that say which."""
+"""The two ways in which a command can fail, and their exit codes."""
 
 from __future__ import annotations
 
 
 class HvdsweepError(Exception):
-    """A failure with a message meant for the person at the terminal; never shown as a traceback."""
+    """A failure with a message for the user; never shown as a traceback."""
 
     exit_code = 1
 
 
 class RunFailed(HvdsweepError):
-    """Something that was asked for rightly could not be done (exit code 1)."""
+    """A valid request that could not be carried out (exit code 1)."""
 
 
 class UserError(HvdsweepError):
-    """What was asked for is wrong: one or several problems, each naming place, value and remedy (exit code 2)."""
+    """An invalid request: one or more problems, each naming place, value and remedy (exit code 2)."""
 
     exit_code = 2
 

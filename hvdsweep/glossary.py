@@ -1,6 +1,6 @@
-"""The words and numbers on the screens, each with its rule: the interface's help and docs/glossary.md are made from this table.
+"""The words and numbers on the screens, with their rules: the source of the interface's help and docs/glossary.md.
 
-`python -m hvdsweep.glossary > docs/glossary.md` writes the page. A test has every column title, state and legend in it.
+`python -m hvdsweep.glossary > docs/glossary.md` writes the page. A test checks that it names every column, state and legend.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ SCREENS = {
     "throughput": "Throughput",
     "trial": "A trial",
 }
-"""Name of a screen -> its title, in their order."""
+"""Name of a screen -> its title, in display order."""
 
 EVERYWHERE = " ".join(SCREENS)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that is shown."""
+    """One thing that a screen shows."""
 
     words: tuple[str, ...]
-    """How it is written; several where they share a rule."""
+    """How it is written; several words if they share a rule."""
     rule: str
     screens: tuple[str, ...]
     """Where it is shown."""
@@ -369,7 +369,7 @@ GLOSSARY = (
     ),
     _entry("when", "throughput", "When it was measured."),
 )
-"""In the order in which help and documentation show it."""
+"""In the order of help and documentation."""
 
 
 def entries(screen: str) -> tuple[Entry, ...]:

@@ -1,7 +1,6 @@
-"""What makes a trial, a study or a sweep the one it is: canonical JSON, the part of it that counts, and its
-hash.
+"""The identity of a trial, a study or a sweep: canonical JSON, the part of it that counts, and its hash.
 
-Equal keys mean equal results: a trial's key is a hash of everything that determines its losses, a sweep's of
+Equal keys mean equal results: a trial's key is a hash of everything that determines its losses, a sweep's key a hash of
 everything that determines what its trials are.
 """
 
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 KEY_VERSION = 2
-"""Part of every key: raised when training changes so that the same definition gives other losses."""
+"""Part of every key; raised when training changes so that the same definition gives other losses."""
 
 
 def canonical_json(value: object) -> str:
@@ -36,10 +35,9 @@ def derived_seed(bits: int, *parts: object) -> int:
 def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a study's definition that determines the result of its trials.
 
-    Neither where the user's code lies nor how a batch is cut into passes; the goal only if trials end at it; not the margin,
-    since it changes only the end of trials that were beaten, whose results hold in no other sweep anyway; not the estimates of
-    the noise scale, which change no loss.
-    """
+    Left out: the path of the user's code; how a batch is cut into passes; the goal, unless trials end at it; the
+    margin, since it only changes the end of beaten trials, whose results are never reused in another sweep; estimates
+    of the noise scale, which change no loss. """
     left_out = {"source", "micro_batch", "workload", "margin", "noise_scale"}
     if definition["stop"] == "budget":
         left_out.add("goal")
@@ -50,7 +48,7 @@ def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sweep_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a sweep's definition that determines what its trials are, whatever their number."""
+    """The part of a sweep's definition that determines its trials, except how many there are."""
     identity = {key: value for key, value in definition.items() if key not in ("name", "description")}
     identity["studies"] = {"seed": definition["studies"]["seed"]}
     identity["training"] = {
@@ -65,11 +63,11 @@ def sweep_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def definition_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Why two sweeps are different ones: a line `key: old -> new` per key of the sweep file that differs;
-    empty if they are one."""
+    """The differences between two sweeps: a line `key: old -> new` per key of the sweep file that differs; empty if
+    they are the same sweep."""
     one, other = sweep_identity(old), sweep_identity(new)
     if ("goal" in one) != ("goal" in other):
-        # Only one of them ends trials at its goal: what differs is that, not the goal itself.
+        # Only one of them ends trials at its goal: that is the difference, not the goal itself.
         one["goal"], other["goal"] = old["goal"], new["goal"]
     return _differences(one, other, "")
 

@@ -1,7 +1,8 @@
-"""Which number of ranks trains each study so that a whole sweep is done soonest on a given number of slots.
+"""How many ranks train each study, so that the whole sweep finishes soonest on a given number of slots.
 
-A *shape* is one way to fill the slots: so many gangs of so many ranks. A *layout* gives every study a shape; the studies of one
-shape are trained side by side, one shape after the other. Losses do not depend on any of it, so only time is at stake.
+A *shape* is one way to fill the slots: a number of gangs, each of a number of ranks. A *layout* gives every study a
+shape. Studies of one shape are trained side by side, one shape after another. Losses do not depend on the layout, only
+time does.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 MOST_RANKS = 65_536
-"""Ranks at once at most: a plan names every rank's share of a batch."""
+"""Most ranks at once: a plan lists every rank's share of a batch."""
 
 START_SECONDS = 15.0
-"""From starting gangs to their first step: imports of TensorFlow (10 to 20 s on a slow machine)."""
+"""From the start of gangs to their first step: imports of TensorFlow (10 to 20 s on a slow machine)."""
 
 SETUP_SECONDS = 1.0
-"""Compiling a study's functions, once in every gang that trains it."""
+"""Compiling a study's functions, once per gang that trains it."""
 
 EXACT_ROUNDS = 20
-"""Above so many trials a gang, what the last ones leave idle is a few percent and no longer simulated."""
+"""With more trials per gang, the idle time at the end is a few percent, and is estimated, not simulated."""
 
 FEW_SHAPES = 8
-"""Up to so many shapes the search also begins with every three of them, else with every two."""
+"""With at most so many shapes the search also starts from every three of them, otherwise from every two."""
 
 BEST_STARTS = 4
 """Layouts that the search improves study by study."""
@@ -49,9 +50,9 @@ class Job(Generic[Key]):
 
     key: Key
     trials: float
-    """Still to be trained."""
+    """Trials still to be trained."""
     seconds: Mapping[int, float]
-    """Ranks -> seconds of one trial with as many gangs side by side as the shape has."""
+    """Ranks -> seconds of one trial, with as many gangs side by side as the shape has."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Phase(Generic[Key]):
     shape: Shape
     keys: tuple[Key, ...]
     seconds: float
-    """Starting the gangs included."""
+    """Including the start of the gangs."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ class Layout(Generic[Key]):
     """A shape for every study."""
 
     phases: tuple[Phase[Key], ...]
-    """In the order in which they are trained: gangs that live already first, then the shortest, so that a curve over all
-    batch sizes stands soonest."""
+    """In training order: running gangs first, then the shortest phase, so that a curve over all batch sizes is
+    available soonest."""
 
     @property
     def seconds(self) -> float:
-        """Expected for all of it."""
+        """Expected total."""
         return sum(phase.seconds for phase in self.phases)
 
     @property
@@ -84,9 +85,9 @@ class Layout(Generic[Key]):
 
 
 def shapes_for(slots: int, first: int | None = None) -> tuple[Shape, ...]:
-    """The shapes that fill `slots` best, one rank each first: for every number of gangs the most ranks that fit.
+    """The shapes that use `slots` best, one rank each first: for every number of gangs the most ranks that fit.
 
-    `first`: slots of the first host, where every gang has its rank 0, so that no more gangs fit; None: there is but one host.
+    `first`: slots of the first host, which runs rank 0 of every gang and so limits their number; None: only one host.
     """
     if slots < 1 or (first is not None and not 1 <= first <= slots):
         raise ValueError(f"{first} of {slots} slots on the first host make no shape")
@@ -105,9 +106,9 @@ def choose(
     setup: float = SETUP_SECONDS,
     warm: Shape | None = None,
 ) -> Layout[Key]:
-    """The layout that is done first. A study without trials left comes along with the others.
+    """The layout that finishes first. A study without trials left gets one of the shapes used by the others.
 
-    Every shape costs `start` seconds, but not `warm`, whose gangs live already, so a change of shape must earn its start.
+    Every shape costs `start` seconds except `warm`, whose gangs are running, so a change of shape must save its start.
     """
     if not jobs or not shapes:
         raise ValueError("a layout needs studies and shapes")
@@ -132,19 +133,19 @@ def choose(
 def in_one_shape(
     jobs: Sequence[Job[Key]], shape: Shape, *, start: float = START_SECONDS, setup: float = SETUP_SECONDS
 ) -> Layout[Key]:
-    """All studies in one shape, as `--np` and `--gangs` train them."""
+    """All studies in one shape, as with `--np` and `--gangs`."""
     return _Cost(jobs, start, setup, None).layout(tuple(shape for _ in jobs))
 
 
 def _cheapest(job: Job[Key], shapes: Sequence[Shape]) -> Shape:
-    """The shape that takes the least of the slots' time for a study."""
+    """The shape in which a study takes the least of the slots' time."""
     return min(
         shapes, key=lambda shape: (job.seconds[shape.np] / min(shape.gangs, max(1.0, job.trials)), shape)
     )
 
 
 def _improved(assigned: tuple[Shape, ...], shapes: Sequence[Shape], cost: _Cost[Key]) -> tuple[Shape, ...]:
-    """Better and better by moving one study at a time, until no move helps."""
+    """Improve the layout by moving one study at a time, until no move helps."""
     now = cost.of(assigned)
     while True:
         moves = [
@@ -160,7 +161,7 @@ def _improved(assigned: tuple[Shape, ...], shapes: Sequence[Shape], cost: _Cost[
 
 
 class _Cost(Generic[Key]):
-    """How long layouts take; a layout here is one shape per job."""
+    """How long layouts take; a layout is given as one shape per job."""
 
     def __init__(self, jobs: Sequence[Job[Key]], start: float, setup: float, warm: Shape | None) -> None:
         self._jobs = jobs
@@ -203,16 +204,16 @@ def _grouped(assigned: Sequence[Shape]) -> dict[Shape, tuple[int, ...]]:
 
 
 def together(trials: Sequence[tuple[float, float]], gangs: int) -> float:
-    """Seconds until `gangs` gangs, each taking the next trial as it ends one, have trained all; longest trials first.
+    """Seconds for `gangs` gangs to train all trials, longest first, each gang taking the next as it finishes one.
 
-    `trials`: (seconds, how many) by study.
+    `trials`: (seconds, number) per study.
     """
     work = sum(seconds * count for seconds, count in trials)
     longest = max((seconds for seconds, count in trials if count > 0), default=0.0)
     if gangs == 1:
         return work
     if sum(count for _, count in trials) > EXACT_ROUNDS * gangs:
-        # The last trials, the shortest, leave gangs idle for half of one in the mean.
+        # At the end each gang idles for half of the shortest trial on average.
         shortest = min(seconds for seconds, count in trials if count > 0)
         return max(work / gangs + shortest * (1 - 1 / gangs) / 2, longest)
     free = [0.0] * gangs

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported when they are first used, so that importing the package loads next to nothing."""
+"""Public names of a package that are imported on first use, so that importing the package itself is cheap."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def on_first_use(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of `package`.
 
-    `home` names for each of its modules (relative, dots for deeper ones) the public names it holds; `aliases` maps
-    further public names to those.
+    `home`: module (relative, dots for deeper ones) -> the public names it holds; `aliases`: further public name -> one
+    of those.
     """
     modules = {name: module for module, names in home.items() for name in names}
     further = dict(aliases or {})

@@ -1,11 +1,10 @@
-"""Order of merit: which of a study's trials to train next, by what the trials that have ended say about the others.
+"""Order of merit: which trial of a study to train next, judged by the trials that have ended.
 
-The points of a study are fixed by its seed; only their order is chosen here, so that a good one comes early and, with
-`stop = "beaten"`, cuts the others short. The rule is a Gaussian process with fixed scales over the logarithm of the steps to
-the goal. Two trials are alike where their effective learning rates, their momenta and their batch sizes are, on logarithmic
-scales; the learning rate that suits a batch size is taken to grow with its power `LEARNING_RATE_GROWTH`. The next trial is the
-one with the fewest predicted steps, with a little favour to points about which little is known. The same ended trials give the
-same choice.
+A study's points are fixed by its seed; only their order is chosen here, so that a good one comes early and, with `stop
+= "beaten"`, cuts the others short. The rule is a Gaussian process with fixed scales over the logarithm of the steps to
+the goal. Two trials are similar if their effective learning rates, momenta and batch sizes are, on logarithmic scales.
+The best learning rate is assumed to grow as batch size to the power `LEARNING_RATE_GROWTH`. The next trial is the one
+with the fewest predicted steps, with a small bonus for uncertain points. The same ended trials give the same choice.
 """
 
 from __future__ import annotations
@@ -32,29 +31,29 @@ MOMENTUM_LENGTH = 2.0
 UNIT_LENGTH = 0.7
 """Length scale of any other searched metaparameter, as a share of its range."""
 BATCH_SIZE_LENGTH = 3.0
-"""Doublings over which what is known of a point carries over to other batch sizes;"""
+"""Doublings of the batch size over which knowledge of a point carries over."""
 LEVEL_LENGTH = 2.0
-"""and over which the steps to the goal themselves are alike."""
+"""Doublings of the batch size over which the level of the steps to the goal carries over."""
 NOISE = 0.3
 """Standard deviation of ln(steps) between trials of the same metaparameters."""
 OPTIMISM = 0.2
 """Standard deviations subtracted from the prediction."""
 MOST_SLOWER = 1.5
-"""Most that ln(steps) of a trial cut short is put above the best trial's."""
+"""Upper limit on how far ln(steps) of a trial cut short is put above the best trial's."""
 DIVERGED = 3.0
-"""A diverged trial counts as one that needs this many times its budget;"""
+"""A diverged trial counts as needing this many times its budget."""
 NEVER_REACHED = 1.5
-"""the best of a study of which no trial has reached the goal as one that needs this many times its budget."""
+"""In a study where no trial reached the goal, the best one counts as needing this many times its budget."""
 START = 0.5
-"""Where nothing is known, the point nearest to this share of every range comes first."""
+"""If nothing is known, the point nearest to this share of every range comes first."""
 
 FARTHEST = 4.0
-"""Batch sizes of at most so many doublings away are looked at."""
+"""Batch sizes at most so many doublings away are used."""
 BEST_OF_OTHERS, FIRST_OF_OTHERS = 4, 8
-"""So many trials of another batch size are looked at: those with the fewest steps, and the first of the rest by number."""
+"""Trials of another batch size that are used: those with the fewest steps, and the first of the rest by number."""
 MOST_OF_OWN = 64
 MOST_PENDING = 512
-"""Of so many PENDING trials, by number, the next is chosen."""
+"""The next trial is chosen among the first so many PENDING trials, by number."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,12 @@ class Ended:
     goal_step: int | None
     """Steps to the goal; None if it was not reached."""
     records: tuple[tuple[int, float], ...]
-    """(step, value) of its running best, ascending in steps; values are negated where more is better."""
+    """(step, value) of its running best, ascending in steps; values are negated if more is better."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one batch size; kept as long as no other trial ends, for what is derived of it."""
+    """What is known of one batch size. Kept until another trial ends, because its properties are cached."""
 
     batch_size: int
     budget: int
@@ -92,7 +91,7 @@ class Known:
 
     @cached_property
     def for_others(self) -> list[tuple[float, Ended]]:
-        """Those by which other batch sizes are judged: the best, and the first of the rest by number."""
+        """The trials by which other batch sizes are judged: the best, and the first of the rest by number."""
         best, rest = self.by_steps[:BEST_OF_OTHERS], self.by_steps[BEST_OF_OTHERS:]
         return best + sorted(rest, key=lambda pair: pair[1].number)[:FIRST_OF_OTHERS]
 
@@ -112,12 +111,12 @@ class Chosen:
 
     number: int
     reason: str
-    """For people, without its rank: "predicted 92 steps; most like ..."."""
+    """For the user, without its rank: "predicted 92 steps; most like ..."."""
 
 
 def position(parameters: Mapping[str, float], space: Space, batch_size: int) -> dict[str, float]:
-    """Where a trial lies, in length scales, by name of the metaparameter. Fixed and listed values other than learning rate and
-    momentum have no place."""
+    """A trial's coordinates, in length scales, by name of the metaparameter. Fixed and listed values other than
+    learning rate and momentum have none."""
     place: dict[str, float] = {}
     momentum = parameters.get("momentum")
     faster = 0.0
@@ -155,7 +154,7 @@ def choose(pending: Sequence[Pending], batch_size: int, known: Sequence[Known], 
     merit = mean - OPTIMISM * np.sqrt(np.maximum(variance, 0.0))
     if not np.isfinite(merit).all():
         return Chosen(pending[0].number, "the first by number, as no prediction can be made")
-    # Rounded, so that the last bits of another machine's exp cannot turn ties round; the first is the smallest number.
+    # Rounded, so that the last bits of another machine's exp cannot change the order of ties; the smallest number wins.
     index = int(np.argmin(np.round(merit, 9)))
     nearest = int(np.argmin(((seen - wanted[index]) ** 2).sum(axis=1) + (doublings / BATCH_SIZE_LENGTH) ** 2))
     like = _described(trials[nearest], sizes[nearest])
@@ -163,7 +162,7 @@ def choose(pending: Sequence[Pending], batch_size: int, known: Sequence[Known], 
 
 
 def _first(pending: Sequence[Pending], space: Space) -> Chosen:
-    """Where nothing is known."""
+    """The first trial, when nothing is known."""
     searched = space.searched
     if not searched:
         return Chosen(pending[0].number, "the first by number, as nothing is known yet")
@@ -176,7 +175,7 @@ def _first(pending: Sequence[Pending], space: Space) -> Chosen:
 
 
 def _evidence(batch_size: int, known: Sequence[Known]) -> tuple[list[Ended], Floats, list[int]]:
-    """The trials to judge by, ln(steps to the goal) of each, known or estimated, and their batch sizes."""
+    """The trials to judge by, their ln(steps to the goal) (known or estimated), and their batch sizes."""
     trials: list[Ended] = []
     logs: list[float] = []
     sizes: list[int] = []
@@ -192,9 +191,9 @@ def _evidence(batch_size: int, known: Sequence[Known]) -> tuple[list[Ended], Flo
 
 
 def _log_steps(study: Known) -> list[float]:
-    """ln(steps to the goal) of every ended trial of a study, estimated where it is not known.
+    """ln(steps to the goal) of every ended trial of a study, estimated if not known.
 
-    A trial that was at a value after c steps where the study's best trial was after b is taken to be c / b times slower than it.
+    A trial that reached a value after c steps, and the study's best trial after b, is assumed to be c / b times slower.
     """
     reached = [trial for trial in study.ended if trial.goal_step is not None and not trial.diverged]
     best: Ended | None = None
@@ -206,7 +205,7 @@ def _log_steps(study: Known) -> list[float]:
         measured = [trial for trial in study.ended if trial.records and not trial.diverged]
         if measured:
             best = min(measured, key=lambda trial: (trial.records[-1][1], trial.number))
-    # Values of the running best fall: negated they ascend, as bisect wants them.
+    # Values of the running best fall; negated they rise, as bisect needs.
     path = [-value for _, value in best.records] if best else []
     logs = []
     for trial in study.ended:
@@ -233,7 +232,7 @@ def _places(positions: Sequence[Mapping[str, float]], names: Sequence[str]) -> F
 
 
 def _kernel(one: Floats, other: Floats, doublings: Floats, others: Floats) -> Floats:
-    """Covariance of ln(steps): of the point, and of the level of the batch size; each has variance 1."""
+    """Covariance of ln(steps): that of the point plus that of the batch size's level; each has variance 1."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None, :] - 2.0 * one @ other.T
     apart = (doublings[:, None] - others[None, :]) ** 2
     covariance: Floats = np.exp(-0.5 * (np.maximum(squares, 0.0) + apart / BATCH_SIZE_LENGTH**2)) + np.exp(

@@ -1,4 +1,4 @@
-"""Opening a store to read it: a database file, or a folder of a batch's shards."""
+"""Opens a store for reading: a database file, or a folder with a batch's shards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hvdsweep.store.store import Store
 def open_store(path: str | os.PathLike[str]) -> Store:
     """The store at `path`, read-only; a batch folder is read as one store of all its shards.
 
-    UserError: missing, empty, not a store, newer, locked or damaged.
+    UserError if it is missing, empty, not a store, too new, locked or damaged.
     """
     path = Path(path)
     if is_batch_folder(path):

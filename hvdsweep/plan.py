@@ -1,9 +1,8 @@
-"""A sweep -> workloads -> studies -> trials: deterministic, and named by what it is rather than by where it
-came from.
+"""A sweep -> workloads -> studies -> trials: deterministic, and identified by content, not by file or path.
 
 Equal keys mean equal results: a trial's key is a hash of everything that determines its losses, a sweep's of
-everything that determines what its trials are. More trials or batch sizes leave a sweep's key, and every
-earlier trial, as they are.
+everything that determines its trials. Adding trials or batch sizes leaves a sweep's key and all earlier trials
+unchanged.
 """
 
 from __future__ import annotations
@@ -48,23 +47,23 @@ class StudyPlan:
     steps: int
     """Updates per trial."""
     target_trials: int
-    """Trials that did not diverge; where the study is trained in rounds, before the first of them."""
+    """Trials that did not diverge; if the study is trained in rounds, before the first round."""
     max_trials: int
     """Trials in all, replacements of diverged ones included."""
     seed: int
     """The sweep's seed."""
     definition: dict[str, Any]
-    """All that training needs to know, as JSON values."""
+    """All that training needs, as JSON values."""
     space: Space
     """As the sweep file gives it."""
     most_trials: int | None = None
     """Trials that did not diverge, at most; None: as many as `target_trials`, and no rounds."""
     until: float | None = None
-    """Share within which the steps to the goal shall be known; None: the number of trials is fixed."""
+    """Relative precision to which the steps to the goal shall be known; None: the number of trials is fixed."""
     repeats: int = 0
-    """Trainings of its best trial with other seeds, once the search is finished."""
+    """How often its best trial is trained again with other seeds, once the search is finished."""
     widen: bool = False
-    """Whether a range is widened where the best trial lies at its edge."""
+    """Whether a range is widened if the best trial lies at its edge."""
     stretches: tuple[Stretch, ...] = ()
     """The wider spaces searched after the first, each from some trial number on (`hvdsweep.widening`)."""
 
@@ -85,12 +84,12 @@ class StudyPlan:
         return self.trial_range(0, self.target_trials)
 
     def trial(self, number: int) -> TrialPlan:
-        """Trial `number` (from 0), whatever the number of trials. Raises IndexError beyond the end of a list
+        """Trial `number` (from 0), the same for any number of trials. Raises IndexError beyond the end of a list
         of points."""
         return self.trial_range(number, 1)[0]
 
     def trial_range(self, start: int, count: int) -> tuple[TrialPlan, ...]:
-        """Trials start .. start + count - 1, in one go."""
+        """Trials start .. start + count - 1, computed together."""
         points = sequence_of(
             self.space, self.stretches, (self.seed, self.workload, self.batch_size), start, count
         )
@@ -123,7 +122,7 @@ class WorkloadPlan:
     goal: float
     maximize: bool
     train_examples: int | None
-    """None for the user's own data set: only loading it tells."""
+    """None for the user's own data set, whose size is known only once it is loaded."""
     parameters: int | None
     """Trainable weights; None for the user's own model."""
     studies: tuple[StudyPlan, ...]
@@ -139,7 +138,7 @@ class Plan:
     """sha256 of what determines what its trials are."""
     file: str | None
     definition: dict[str, Any]
-    """The sweep file's content in one canonical form, as JSON values; `definition_diff` compares two."""
+    """The sweep file's content in canonical form, as JSON values; `definition_diff` compares two."""
     workloads: tuple[WorkloadPlan, ...]
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """The sweep file's."""
@@ -153,11 +152,10 @@ class Plan:
 
 
 def make_plan(loaded: LoadedSweep, content: Mapping[str, str] | None = None) -> Plan:
-    """The plan of a sweep. Fast whatever the number of trials: points are computed when asked for.
+    """The plan of a sweep. Fast for any number of trials: points are computed when asked for.
 
-    `content`: hashes of what the user's own code gives (`hvdsweep.launch.proof`), a part of what a trial is. None: those of
-    the latest proof of this very code on this machine, if there was one.
-    """
+    `content`: hashes of what the user's own code returns (`hvdsweep.launch.proof`), a part of each trial's identity.
+    None: the hashes of the latest proof of the same code on this machine, if there was one. """
     from hvdsweep.sweep.proofs import remembered
     from hvdsweep.sweep.resolve import dataset_info, maximizes
     from workloads import catalogue
@@ -259,27 +257,27 @@ def _study(
 
 
 def _margin(sweep: Sweep) -> dict[str, float]:
-    """`training.margin` where it has an effect: without one, definitions and keys are those of a file without the key."""
+    """`training.margin` if it has an effect; otherwise definitions and keys equal those of a file without the key."""
     training = sweep.training
     return {"margin": training.margin} if training.stop == "beaten" and training.margin > 0 else {}
 
 
 def _noise(sweep: Sweep) -> dict[str, bool]:
-    """`training.noise_scale` and `noise_layers` where they are set."""
+    """`training.noise_scale` and `noise_layers` if they are set."""
     training = sweep.training
     found = {"noise_scale": training.noise_scale, "noise_layers": training.noise_layers}
     return {key: True for key, value in found.items() if value}
 
 
 def _noise_of_studies(sweep: Sweep) -> dict[str, str]:
-    """Of what the gradient noise scale is estimated: all weights together ("model"), or every layer too."""
+    """What the gradient noise scale is estimated for: all weights together ("model"), or every layer too."""
     if not sweep.training.noise_scale:
         return {}
     return {"noise_scale": "layers" if sweep.training.noise_layers else "model"}
 
 
 def _margin_of_studies(sweep: Sweep) -> dict[str, float]:
-    """The margin that trials are stopped by: where they come in rounds, wide enough to see how certain the best is."""
+    """The margin for stopping trials; in rounds, wide enough to see how certain the best is."""
     from hvdsweep.curves.certainty import least_margin
     from hvdsweep.sweep.trial_counts import TrialsUntil
 

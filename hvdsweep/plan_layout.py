@@ -1,4 +1,4 @@
-"""The layout of a plan: what its studies would take in every shape, and which shape trains which."""
+"""The layout of a plan: how long its studies take in every shape, and which shape trains which study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Study = tuple[str, int]
 """(workload, batch size)."""
 
 BASES: tuple[Basis, ...] = ("measured", "derived", "rough")
-"""From the surest to the least sure."""
+"""From the most to the least certain."""
 
 
 class _Study(Protocol):
@@ -30,23 +30,23 @@ class _Study(Protocol):
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the studies of a plan would take."""
+    """How long the studies of a plan take."""
 
     jobs: tuple[Job[Study], ...]
     bases: Mapping[tuple[Study, int], Basis]
-    """(study, ranks) -> what its time rests on."""
+    """(study, ranks) -> basis of its time."""
 
     def basis(self, chosen: Collection[tuple[Study, int]]) -> Basis:
-        """The least sure of what these times rest on."""
+        """The least certain basis of these times."""
         return max((self.bases[one] for one in chosen), key=BASES.index, default="measured")
 
 
 def forecast(
     plan: Plan, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
 ) -> Forecast:
-    """What every study takes in every shape; `trials` (default: all it asks for) are still to be trained.
+    """How long every study takes in every shape, with `trials` (default: all that it asks for) still to be trained.
 
-    Training steps alone: evaluations cost the same gangs' time in every shape, and are not in measured speeds.
+    Training steps only: evaluations cost the same gangs' time in every shape, and measured speeds do not include them.
     """
     jobs = []
     bases: dict[tuple[Study, int], Basis] = {}
@@ -71,13 +71,13 @@ def forecast(
 
 
 SMALL_STEP = 1e7
-"""Operations. A step of no more is over before a second thread has begun to help (fc_128 up to batch size 128)."""
+"""Operations. A smaller step is over before a second thread has begun to help (fc_128 up to batch size 128)."""
 
 
 def steps_are_small(plan: Plan) -> bool:
-    """Whether one thread trains every study as fast as several: dense models of the product, small batches.
+    """Whether one thread trains every study as fast as several: built-in dense models with small batches.
 
-    6 operations per weight and example; of convolutions and sequences that says too little, of the user's own model nothing.
+    Counts 6 operations per weight and example: too few for convolutions and sequences.
     """
     from workloads import architectures, catalogue
 
@@ -91,8 +91,8 @@ def steps_are_small(plan: Plan) -> bool:
 
 
 def granule_of(model: str, study: _Study) -> int:
-    """Rows that a model's layers look at together; 1 for the user's own model, whose granule only building it
-    tells."""
+    """Rows that a model's layers process together; 1 for the user's own model, whose granule is known only once it is
+    built."""
     from workloads import architectures, catalogue
 
     if catalogue.is_user_code(model):
@@ -111,7 +111,7 @@ def described(layout_phases: Sequence[tuple[Shape, Sequence[Study]]]) -> str:
 
 
 def sizes(found: Sequence[int]) -> str:
-    """`batch size 8`, `batch sizes 4, 8 and 16`; the ends where there are many."""
+    """`batch size 8`, `batch sizes 4, 8 and 16`; only the ends if there are many."""
     words = [f"{size:,}" for size in found]
     if len(words) == 1:
         return f"batch size {words[0]}"

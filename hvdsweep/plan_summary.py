@@ -1,4 +1,4 @@
-"""What a plan amounts to on np ranks and so many gangs: trials, steps, the split of every batch, hours, and
+"""A plan in numbers, on np ranks and a number of gangs: trials, steps, the split of every batch, hours, and
 advice."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StudySummary:
     gangs: int
     """Trials side by side."""
     trials: int
-    """That did not diverge: the study's target; before the first round where they come in rounds."""
+    """Trials that did not diverge: the study's target; if trained in rounds, before the first round."""
     max_trials: int
     steps: int
     """Per trial."""
@@ -35,46 +35,46 @@ class StudySummary:
     examples: int
     """Over all trials and repeats, without replacements of diverged ones."""
     ranks: tuple[int, ...]
-    """Examples of a batch that each rank takes; 0 for a rank that has nothing to do."""
+    """Examples of a batch that each rank takes; 0 for a rank without work."""
     passes: tuple[tuple[int, ...], ...]
-    """Of each rank: the sizes of the passes (micro-batches) its share is accumulated over."""
+    """For each rank, the sizes of the passes (micro-batches) that its share is accumulated over."""
     steps_per_second: float | None
-    """Of one gang with this np: measured, or expected from what was measured (`step_seconds`); None where
+    """Steps per second of one gang with this np: measured, or expected from measurements (`step_seconds`); None if
     nothing is known."""
     measured: bool
-    """Whether the speed was measured at this very batch size."""
+    """Whether the speed was measured at this batch size."""
     basis: Basis | None
-    """What the speed rests on; `rough`, a guess from the number of weights, only under `--np auto`."""
+    """Basis of the speed; `rough`, a guess from the number of weights, only under `--np auto`."""
     hours: float | None
     """Training time of the study on one gang, at that speed."""
     repeats: int = 0
-    """Of its best trial, after the search; in `examples` and `hours`, as if each took its whole budget."""
+    """Repeats of its best trial, after the search; in `examples` and `hours`, as if each took its whole budget."""
     most_trials: int | None = None
-    """That did not diverge, at most, where trials come in rounds; None if `trials` is all."""
+    """Most trials that did not diverge, if trained in rounds; None if `trials` is all."""
 
 
 @dataclass(frozen=True)
 class PhaseSummary:
-    """Gangs of one size, and what they train."""
+    """Gangs of one size, and the studies that they train."""
 
     np: int
     gangs: int
     studies: tuple[Study, ...]
     """(workload, batch size)."""
     hours: float
-    """From starting the gangs to their last trial's end."""
+    """From the start of the gangs to the end of their last trial."""
 
 
 @dataclass(frozen=True)
 class LayoutSummary:
-    """What `--np auto` chooses, and what the two plain layouts would take."""
+    """The choice of `--np auto`, and how long the two plain layouts would take."""
 
     slots: int
     hours: float
     basis: Basis
-    """The least sure of what the times of this layout rest on."""
+    """The least certain basis of this layout's times."""
     phases: tuple[PhaseSummary, ...]
-    """In the order in which they are trained."""
+    """In training order."""
     plain: tuple[PhaseSummary, ...]
     """All gangs of one rank; one gang of all ranks."""
 
@@ -88,9 +88,9 @@ class PlanSummary:
     file: str | None
     np: int | None
     gangs: int | None
-    """None under `--np auto`: every study has its own."""
+    """None under `--np auto`, where every study has its own number."""
     layout: LayoutSummary | None
-    """Of `--np auto`."""
+    """The layout under `--np auto`, else None."""
     workloads: int
     studies: tuple[StudySummary, ...]
     trials: int
@@ -98,21 +98,21 @@ class PlanSummary:
     """Over all trials."""
     examples: int
     hours: float | None
-    """Expected on all gangs: training steps alone, no replacements; at most that if trials may end at the
-    goal. None as long as the speed of some study is unknown. Under `--np auto` the layout's, gangs' starts included."""
+    """Expected on all gangs: training steps only, without replacements; an upper limit if trials may end at the
+    goal. None while the speed of some study is unknown. Under `--np auto` the layout's, with the start of gangs."""
     advice: str
     """Whether more ranks or more gangs make this plan finish sooner, and why."""
     warnings: tuple[str, ...]
     repeats: int = 0
-    """Of best trials, over all studies; in steps, examples and hours."""
+    """Repeats of best trials, over all studies; included in steps, examples and hours."""
     most_trials: int | None = None
-    """Over all studies, where some are trained in rounds; steps, examples and hours are those of `trials`."""
+    """Over all studies, if some are trained in rounds; steps, examples and hours are those of `trials`."""
     most_hours: float | None = None
     """Expected if every study needed its most trials."""
 
     @property
     def at_once(self) -> str:
-        """How many trials train at the same time, and on what: `2 trials at a time on 1 rank each`."""
+        """How many trials train at the same time, and on how many ranks: `2 trials at a time on 1 rank each`."""
         if self.layout is not None:
             return f"{counted(self.layout.slots, 'slot')}, each batch size on the ranks that finish the sweep soonest"
         return f"{counted(self.gangs or 1, 'trial')} at a time on {counted(self.np or 1, 'rank')} each"
@@ -221,7 +221,7 @@ def _plan(
 
 
 def layout_advice(layout: LayoutSummary) -> str:
-    """What was chosen, what the plain layouts would take, and how sure that is."""
+    """The chosen layout, how long the plain layouts would take, and how certain that is."""
     phases = [(Shape(phase.np, phase.gangs), phase.studies) for phase in layout.phases]
     text = f"Fastest on {counted(layout.slots, 'slot')}: {described(phases)}."
     others = [
@@ -273,7 +273,7 @@ def _pays(workload: WorkloadPlan, batch_size: int, np: int) -> bool:
     """Whether splitting a step saves more time than averaging costs: 6 flops per weight and example (forward
     and backward).
 
-    A lower bound of the work for convolutions and sequences, which use a weight more than once.
+    A lower bound of the work for convolutions and sequences, which use a weight several times.
     """
     share = split_batch(batch_size, np)[0]
     saved = 6 * (workload.parameters or 0) * (batch_size - (share[1] - share[0])) / FLOPS_PER_SECOND

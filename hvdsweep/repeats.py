@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 FIRST_REPEAT = 10**12
-"""Repeats have numbers from here on: above every trial of a search, so that `number < FIRST_REPEAT` holds for those alone."""
+"""Numbers of repeats start here, above all trials of a search: `number < FIRST_REPEAT` selects those."""
 
 MOST_REPEATS = 1000
-"""Of one trial."""
+"""Per trial."""
 
 
 def repeat_number(trial: int, index: int) -> int:

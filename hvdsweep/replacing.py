@@ -1,4 +1,4 @@
-"""Writing a file so that it is whole or not there: a full disk or a kill leaves what was there before."""
+"""Writing a file whole or not at all: a full disk or a kill leaves the previous content."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _MAGIC = b"SQLite format 3\0"
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes, *, new: bool = False) -> None:
-    """Make `content` the file's, through a file beside it that gets its name last.
+    """Write `content` to the file, through a temporary file in the same folder that is renamed last.
 
-    OSError if it cannot be written, or is a database; FileExistsError if it must be `new` and is there.
+    OSError if it cannot be written, or is a database; FileExistsError if it must be `new` and exists.
     """
     path = Path(path)
-    # Of a link, the file that it leads to is written, as by any other program.
+    # For a link, the file it points to is written, as by any other program.
     place = Path(os.path.realpath(path))
     if holds_database(place):
         raise FileExistsError(errno.EEXIST, "it belongs to a database; give another name", str(path))
     if path.exists() and not path.is_file():
-        # A device or a pipe keeps its name; a folder refuses, and so does a pipe that nobody reads, rather than wait.
+        # Devices and pipes are opened in place; a folder fails, and a pipe without a reader fails instead of waiting.
         with open(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
             os.set_blocking(file.fileno(), True)
             file.write(content)
@@ -37,10 +37,10 @@ def write_whole(path: str | os.PathLike[str], content: bytes, *, new: bool = Fal
 
 @contextlib.contextmanager
 def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
-    """A name beside `path` to write to; the file gets `path`'s name when the block ends well, and is removed when it does not.
+    """Yields a temporary path next to `path`; the file is renamed to `path` if the block succeeds, else removed.
 
-    Hosts and processes may do the same at once: each writes a file of its own. FileExistsError if `path` must be `new` and
-    is there.
+    Several hosts and processes may do so at once: each writes its own file. FileExistsError if `path` must be `new` and
+    exists.
     """
     partial = path.with_name(f".{path.name[:200]}.{os.uname().nodename[:30]}.{os.getpid()}.partial")
     try:
@@ -56,8 +56,8 @@ def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
 
 
 def _linked(partial: Path, path: Path) -> bool:
-    """Give a file the name `path` too: unlike a rename, that fails where a file has the name. False if there are no hard
-    links: then an empty file holds the name."""
+    """Link the file as `path`: unlike a rename, this fails if `path` exists. False without hard links; then an empty
+    file reserves the name."""
     try:
         os.link(partial, path)
     except FileExistsError:
@@ -69,9 +69,9 @@ def _linked(partial: Path, path: Path) -> bool:
 
 
 def holds_database(path: Path) -> bool:
-    """Whether the file is an SQLite database or, by its name, part of one: nothing else is ever written over it.
+    """Whether the file is an SQLite database or, by its name, part of one: such a file is never overwritten.
 
-    A process that has that database open must not ask: closing any descriptor of the file would end SQLite's locks.
+    Do not call this in a process that has the database open: closing any descriptor of it drops SQLite's locks.
     """
     for suffix in ("-wal", "-shm", "-journal", ""):
         database = Path(str(path).removesuffix(suffix))

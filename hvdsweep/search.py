@@ -1,8 +1,8 @@
-"""Search spaces: scales from metaparameters to the unit interval and back, and quasi-random points that never
-move.
+"""Search spaces: scales from metaparameters to the unit interval and back, and quasi-random points that stay
+the same.
 
-Point n depends on the space, the seed and n alone, so asking for more points leaves the earlier ones in
-place.
+Point n depends on the space, the seed and n alone, so asking for more points leaves the earlier ones
+unchanged.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ FloatArray: TypeAlias = NDArray[np.float64]
 ScaleName: TypeAlias = Literal["linear", "log", "reverse_log", "integer"]
 
 SIGNIFICANT_DIGITS = 9
-"""A sampled value is rounded to this many digits: enough to tell any two float32 numbers apart, and few
-enough that machines whose `exp` differs in its last bit sample the same value (and so derive the same trial
-key)."""
+"""A sampled value is rounded to this many digits: enough to distinguish any two float32 numbers, and few enough
+that machines whose `exp` differs in its last bit sample the same value (and so derive the same trial key)."""
 
 
 WIDENED = "widened"
-"""In the JSON of a stored search: how its space came to be wider than the sweep file's (`hvdsweep.widening`)."""
+"""Key in the JSON of a stored search: how its space became wider than the sweep file's (`hvdsweep.widening`)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Fixed:
         return np.full(np.shape(units), self.value)
 
     def boundary_distance(self, values: ArrayLike) -> FloatArray:
-        """0.5 everywhere: what is not searched has no boundary to widen."""
+        """0.5 everywhere: a fixed value has no boundary to widen."""
         return np.full(np.shape(values), 0.5)
 
     def to_json(self) -> float:
@@ -115,12 +114,11 @@ class Range:
             )
 
     def to_unit(self, values: ArrayLike) -> FloatArray:
-        """Where values lie on the scaled range: 0 at `min`, 1 at `max`, beyond [0, 1] outside. Same shape as
+        """Positions of values on the scaled range: 0 at `min`, 1 at `max`, beyond [0, 1] outside. Same shape as
         `values`.
 
-        NaN if the scale has no such value (a log scale at or below 0). An integer stands for an interval
-        of length one, so that `from_unit` gives every integer its share: its unit lies strictly between 0 and
-        1.
+        NaN if the scale has no such value (a log scale at or below 0). An integer stands for an interval of length
+        one, so that `from_unit` gives every integer an equal share: its unit lies strictly between 0 and 1.
         """
         low, high = self._edges(half=0.5)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -153,7 +151,7 @@ class Range:
 
     @property
     def length(self) -> float:
-        """Of the scaled range; sampling is even along it."""
+        """Length of the scaled range; sampling is even along it."""
         low, high = self._edges(half=0.5)
         return high - low
 
@@ -169,7 +167,7 @@ class Range:
         return values
 
     def _edges(self, half: float) -> tuple[float, float]:
-        """The scaled ends; integers reach `half` further, so that the outermost have a full share too."""
+        """The scaled ends; integers extend by `half`, so that the outermost get a full share too."""
         reach = half if self.scale == "integer" else 0.0
         low, high = self._forward(np.asarray([self.min - reach, self.max + reach]))
         return float(low), float(high)
@@ -179,7 +177,7 @@ Dimension: TypeAlias = Fixed | Choice | Range
 
 
 def dimension_from_json(value: object) -> Dimension:
-    """What `Dimension.to_json` wrote, read back. Raises ValueError if it describes no dimension."""
+    """Read the result of `Dimension.to_json`. Raises ValueError if it describes no dimension."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Fixed(float(value))
     if not isinstance(value, Mapping):
@@ -194,12 +192,12 @@ def dimension_from_json(value: object) -> Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """What one study searches: a dimension per metaparameter, or a list of points tried one after another."""
+    """The search space of one study: a dimension per metaparameter, or a list of points tried in order."""
 
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
-    """By name. Sorted by name on construction: the order is part of what a point is."""
+    """By name, sorted on construction: the order is part of a point's identity."""
     listed: tuple[Mapping[str, float], ...] | None = None
-    """Points that replace the search; a fixed dimension gives what a point leaves out."""
+    """Points that replace the search; fixed dimensions supply what a point leaves out."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dimensions", dict(sorted(self.dimensions.items())))
@@ -213,12 +211,12 @@ class Space:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all metaparameters that any point has, sorted."""
+        """Names of all metaparameters of any point, sorted."""
         listed = {name for point in self.listed or () for name in point}
         return tuple(sorted(listed | set(self.dimensions)))
 
     def without(self, names: Iterable[str]) -> Space:
-        """The same space where the algorithm has no use for `names`."""
+        """The space without `names`, which the algorithm does not use."""
         left_out = set(names)
         dimensions = {name: entry for name, entry in self.dimensions.items() if name not in left_out}
         if self.listed is None:
@@ -234,7 +232,7 @@ class Space:
     def units(self, seed: int, start: int, count: int) -> FloatArray:
         """Points start .. start + count - 1 of the scrambled Halton sequence, [count, searched] in [0, 1).
 
-        Low discrepancy as in the paper's search (section 3; Bousquet et al. 2017). Starting late costs
+        Low discrepancy as in the paper's search (section 3; Bousquet et al. 2017). A late start costs
         nothing.
         """
         from scipy.stats import qmc
@@ -264,7 +262,7 @@ class Space:
         return [{name: column[index] for name, column in columns.items()} for index in range(count)]
 
     def boundary_distance(self, name: str, value: float) -> float:
-        """In [0, 0.5]: how far `value` is from the nearer end of its scaled range; 0.5 where nothing is
+        """Distance of `value` from the nearer end of its scaled range, in [0, 0.5]; 0.5 if it is not
         searched."""
         if self.listed is not None or name not in self.dimensions:
             return 0.5
@@ -279,7 +277,7 @@ class Space:
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Space:
-        """What `to_json` wrote, read back. Raises ValueError naming the metaparameter that is wrong."""
+        """Read the result of `to_json`. Raises ValueError naming the metaparameter that is wrong."""
         dimensions: dict[str, Dimension] = {}
         for name, value in written.items():
             if name in ("points", WIDENED):
@@ -297,7 +295,7 @@ class Space:
 
 
 def _rounded(dimension: Dimension, values: FloatArray) -> list[float]:
-    """Values with few digits; on a reverse log scale it is 1 - value whose digits count."""
+    """Values with few digits; on a reverse log scale the digits of 1 - value count."""
     if not isinstance(dimension, Range) or dimension.scale == "integer":
         return [float(value) for value in values]
     if dimension.scale == "reverse_log":

@@ -1,4 +1,4 @@
-"""How the rows of a global batch are shared: first over ranks, then over passes of bounded size."""
+"""How the rows of a global batch are split: first over ranks, then into passes of bounded size."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import accumulate, pairwise
 def split_batch(batch_size: int, np: int, granule: int = 1) -> list[tuple[int, int]]:
     """Contiguous [start, stop) rows for each of `np` ranks, in order, together 0 .. batch_size.
 
-    Cuts fall at multiples of `granule` (a model whose layers look at that many rows together may not be cut
-    elsewhere), so a last, incomplete granule stays whole. Shares differ by at most one granule. With fewer
-    granules than ranks the later ranks get none; rank 0 always has rows.
+    Cuts fall at multiples of `granule`, the number of rows that a model's layers process together, so a last,
+    incomplete granule stays whole. Shares differ by at most one granule. With fewer granules than ranks the later ranks
+    get none; rank 0 always has rows.
     """
     if batch_size < 1 or np < 1 or granule < 1:
         raise ValueError(f"batch_size {batch_size}, np {np} and granule {granule} must be at least 1")
@@ -18,7 +18,7 @@ def split_batch(batch_size: int, np: int, granule: int = 1) -> list[tuple[int, i
     fair, more = divmod(granules, np)
     shares = [fair + (rank < more) for rank in range(np)]
     if fair and more and batch_size % granule:
-        # The last rank holds the incomplete granule; it takes one of the spare ones to stay within a granule.
+        # The last rank has the incomplete granule; it also takes a spare one, to stay within a granule of the others.
         shares[more - 1] -= 1
         shares[-1] += 1
     ends = accumulate(shares, initial=0)
@@ -29,7 +29,7 @@ def micro_batches(share: tuple[int, int], micro_batch: int, granule: int = 1) ->
     """The rows [start, stop) of one rank in as few passes of at most `micro_batch` rows as the granule
     allows.
 
-    Passes are balanced like ranks: their sizes differ by at most one granule. A micro-batch below one granule
+    Like shares, passes differ in size by at most one granule. A micro-batch below one granule
     counts as one granule. An empty share has no pass.
     """
     start, stop = share
@@ -44,7 +44,7 @@ def micro_batches(share: tuple[int, int], micro_batch: int, granule: int = 1) ->
 
 
 def equal_passes(share: tuple[int, int], micro_batch: int, granule: int = 1) -> list[tuple[int, int]]:
-    """The rows [start, stop) of one rank in as few passes of one and the same size as `micro_batch` and the granule allow.
+    """The rows [start, stop) of one rank in as few passes of equal size as `micro_batch` and the granule allow.
 
     A share that ends with an incomplete granule is one pass. An empty share has none.
     """

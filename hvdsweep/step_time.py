@@ -1,4 +1,4 @@
-"""How long a step takes: as measured, else learnt from other batch sizes or numbers of ranks, else a rough estimate."""
+"""How long a step takes: measured, derived from other batch sizes or numbers of ranks, or a rough estimate."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Literal, Protocol
 from hvdsweep.split import split_batch
 
 CROSSOVERS = tuple(2.0**power for power in range(-2, 15))
-"""Batch sizes at which the examples of a step cost as much as all that does not grow with them; each as likely as the others
-before anything is timed. Convolutions on one core stand at the beginning, small networks on a GPU at the end."""
+"""Batch sizes at which the examples of a step take as long as its fixed part; all equally likely before anything is
+timed. Convolutions on one core are at the low end, small networks on a GPU at the high end."""
 
 SCATTER = 0.25
-"""Standard deviation of the logarithm of a timing, on a machine that also does other things."""
+"""Standard deviation of the logarithm of a timing, on a machine with other load."""
 
 COMPILING = 30.0
-"""Seconds. The first trial to finish also compiled: where it is the only one, and shorter than this, it says next to nothing."""
+"""Seconds. The first trial to finish also compiled: alone, and shorter than this, it says next to nothing."""
 
 
 ALLREDUCE_SECONDS = 1.5e-3
-"""What averaging gradients over the ranks of one machine adds to a step (over Gloo: 0.8 to 2 ms), whatever the model."""
+"""Time that averaging over the ranks of one machine adds to a step (Gloo: 0.8 to 2 ms), for any model."""
 
 FLOPS_PER_SECOND = 1e10
-"""Of one CPU core, roughly; a GPU is so much faster that even fewer splits pay."""
+"""Of one CPU core, roughly; a GPU is so much faster that splitting pays even less often."""
 
 ROUGH_STEP_SECONDS = 2e-4
-"""What a step costs before it looks at an example, where nothing was measured,"""
+"""Fixed part of a step if nothing was measured."""
 
 ROUGH_PARAMETERS = 100_000
-"""and the weights a model has that nobody has counted (the user's own)."""
+"""Weights assumed for a model whose number is unknown (the user's own)."""
 
 Basis = Literal["measured", "derived", "rough"]
-"""Measured at this very batch size and number of ranks; derived from others of the same model; or a rough estimate."""
+"""Measured at this batch size and number of ranks; derived from others of the same model; or a rough estimate."""
 
 
 class Speed(Protocol):
-    """A measured speed, as the store keeps it (`hvdsweep.store.rows.ThroughputRow`)."""
+    """A measured speed, as in the store (`hvdsweep.store.rows.ThroughputRow`)."""
 
     @property
     def workload(self) -> str: ...
@@ -53,7 +53,7 @@ class Speed(Protocol):
 
 @dataclass(frozen=True)
 class Timing:
-    """What the steps of one study have taken."""
+    """Measured step time of one study."""
 
     workload: str
     batch_size: int
@@ -64,10 +64,10 @@ class Timing:
 def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> float | None:
     """Seconds per step of `workload` at `batch_size`; None if nothing of its data set and model was timed.
 
-    A step takes a (1 + B / X): overhead and a share per example. The nearest batch size timed gives the level (of the same
-    workload, where another algorithm's is as near), all of them together tell how likely each crossover X is, and the growth
-    from there is the mean over X, in the logarithm. So from one timing a larger batch is neither as fast
-    nor slower in proportion.
+    A step takes a (1 + B / X): a fixed part and a share per example. The nearest batch size timed sets the level (of
+    the same workload, if another algorithm's is equally near). All timings together weight the crossovers X, and the
+    growth from the nearest size is the mean over X, in the logarithm. So one timing alone predicts for a larger batch
+    neither the same time nor a proportional one.
     """
     kin = [
         timing
@@ -88,7 +88,7 @@ def step_seconds(timings: Iterable[Timing], workload: str, batch_size: int) -> f
 
 @dataclass(frozen=True)
 class Expected:
-    """Seconds per step, and what they rest on."""
+    """Seconds per step, and their basis."""
 
     seconds: float
     basis: Basis
@@ -104,7 +104,7 @@ class StepTimes:
     def known(self, workload: str, batch_size: int, np: int, gangs: int) -> Expected | None:
         """From speeds of the same model on `np` ranks; None if there are none.
 
-        Those with `gangs` gangs side by side come first: a gang that has the machine to itself is faster.
+        Speeds with `gangs` gangs side by side come first: a gang alone on the machine is faster.
         """
         mine = [row for row in self._rows if row.np == np]
         for rows in ([row for row in mine if row.gangs == gangs], mine):
@@ -119,7 +119,7 @@ class StepTimes:
         return None
 
     def has(self, workload: str, np: int, gangs: int) -> bool:
-        """Whether a speed of the same model was measured with just so many gangs of `np` ranks side by side."""
+        """Whether a speed of the same model was measured with exactly `gangs` gangs of `np` ranks side by side."""
         return any(
             row.np == np and row.gangs == gangs and family(row.workload) == family(workload)
             for row in self._rows

@@ -1,4 +1,4 @@
-"""How long a sweep still takes, judged by the trials of the same study that have ended."""
+"""How long a sweep still takes, judged by finished trials of the same study."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hvdsweep.step_time import Timing, is_inconclusive, step_seconds
 
 @dataclass(frozen=True)
 class Pace:
-    """What the trials of one study have taken so far."""
+    """How long the trials of one study have taken so far."""
 
     complete: int = 0
     """COMPLETE trials."""
     first: float | None = None
-    """Seconds of the first of them, which also compiled."""
+    """Seconds of the first of them, which included compiling."""
     trained: float | None = None
-    """Seconds of its steps alone, where known."""
+    """Seconds of its steps alone, if known."""
     lost: float = 0.0
-    """Seconds spent on trials that diverged or failed: part of the price of those that did not."""
+    """Seconds spent on trials that diverged or failed: part of the cost of the others."""
     recent: Sequence[float] = ()
-    """Seconds of the latest COMPLETE trials; of few, the first one is among them."""
+    """Seconds of the latest COMPLETE trials; includes the first one if there are few."""
 
     @property
     def usual(self) -> float | None:
@@ -36,17 +36,17 @@ class Pace:
 
     @property
     def per_trial(self) -> float | None:
-        """Seconds per COMPLETE trial, what was lost on others included; None until there is one."""
+        """Seconds per COMPLETE trial, including those lost on others; None until there is one."""
         return None if self.usual is None else self.usual + self.lost / self.complete
 
     @property
     def sure(self) -> bool:
-        """Whether more is known than how long the first trial took with compiling."""
+        """Whether more is known than the duration of the first trial, compiling included."""
         return self.complete > 1 or self.trained is not None
 
     @property
     def setup(self) -> float | None:
-        """Seconds that a gang's first trial of the study takes longer; None if that is not known yet."""
+        """Extra seconds of a gang's first trial of the study; None if not known yet."""
         if self.first is None or self.usual is None or not self.sure:
             return None
         return max(0.0, self.first - self.usual)
@@ -54,12 +54,12 @@ class Pace:
 
 @dataclass(frozen=True)
 class Left:
-    """What one study still takes; None if nothing is known."""
+    """Time that one study still takes; None if nothing is known."""
 
     work: float | None
     """Seconds of one gang."""
     seconds: float | None
-    """With as many gangs as are at work on it now."""
+    """With the gangs that work on it now."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,18 @@ class Work:
     trials: float
     """Trials still to be trained; a running one counts by its remaining share."""
     gangs: int
-    """Gangs that are at work on it now."""
+    """Gangs that work on it now."""
     side: int | None = None
-    """Gangs side by side that it is left to; None: all."""
+    """Gangs side by side that may train it; None: all."""
 
 
 def remaining(
     works: Sequence[Work], paces: Mapping[int, Pace], gangs: int
 ) -> tuple[list[Left], float | None]:
-    """What is left of each study, and seconds of the whole sweep (at `gangs` gangs).
+    """What is left of each study, and seconds for the whole sweep (on `gangs` gangs).
 
-    A study of which too little has finished is judged by the others (`step_seconds`), and pays once for being compiled if none
-    of its trials has finished yet. None if nothing is known, and as long as a single short trial
-    is all that has finished.
+    A study with too few finished trials is judged by the others (`step_seconds`); if it has none at all, one
+    compilation is added. None if nothing is known, or if a single short trial is all that has finished.
     """
     finished = [pace for pace in paces.values() if pace.complete]
     if (
@@ -117,12 +116,12 @@ def remaining(
         longest = max(longest, per_trial * min(1.0, work.trials))
         if total is not None:
             total += seconds / max(1, work.side or gangs)
-    # One trial is never shared by gangs.
+    # Gangs never share a trial.
     return each, None if total is None else max(total, longest)
 
 
 def _timings(works: Sequence[Work], paces: Mapping[int, Pace]) -> list[Timing]:
-    """What the studies' trials have taken per step: of those where that is known without compiling, if any."""
+    """Time per step of the studies' trials; only of those known without compiling, if there are any."""
     known = [
         (work, pace)
         for work in works
@@ -141,5 +140,5 @@ def _per_trial(work: Work, pace: Pace, timings: Sequence[Timing]) -> float | Non
         return pace.per_trial
     step = step_seconds(timings, work.workload, work.batch_size)
     expected = None if step is None or not work.train_steps else step * work.train_steps
-    # The first trial also compiled: the rest takes no longer.
+    # The first trial included compiling: the rest is assumed to take no longer.
     return min((seconds for seconds in (pace.per_trial, expected) if seconds is not None), default=None)

@@ -1,4 +1,4 @@
-"""Tokens as a unit of data: what an example of a language workload counts, by the data set's options that the store keeps."""
+"""Tokens as a unit of data: tokens per example of a language workload, from the data set's options in the store."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DATA_UNITS: tuple[Unit, ...] = ("samples", "tokens")
 
 
 def tokens_per_example(reader: Reader, workload: WorkloadRow) -> int | None:
-    """The length of the sequences that a language workload trains on, padding included. None where examples are something
-    else, or the length is not known: imported sweeps, data sets of the user's own."""
+    """The length of the sequences that a language workload trains on, padding included. None if examples are not
+    sequences of tokens, or the length is not known: imported sweeps, the user's own data sets."""
     rows = reader.rows("SELECT definition FROM studies WHERE workload_id = ? LIMIT 1", (workload.id,))
     definition = json.loads(rows[0][0]) if rows else {}
     if "dataset_options" not in definition:
@@ -32,7 +32,7 @@ def tokens_per_example(reader: Reader, workload: WorkloadRow) -> int | None:
 
 
 def tokens_for(reader: Reader, workload: WorkloadRow, unit: str | None) -> int | None:
-    """Tokens in an example where tokens are asked for, else None. UserError if the workload has none."""
+    """Tokens per example if the unit is tokens, else None. UserError if the workload has none."""
     if unit != "tokens":
         return None
     found = tokens_per_example(reader, workload)

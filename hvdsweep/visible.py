@@ -1,4 +1,4 @@
-"""Foreign text made safe to show: names, messages, logs and paths may hold anything, escape sequences of a terminal included."""
+"""Makes foreign text safe to show: names, messages, logs and paths may contain terminal escape sequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HIDDEN_BUT_LINES = re.compile(_HIDDEN.pattern.replace("\x00-\x1f", "\x00-\x09\x
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """The text with everything a terminal might obey written out: `\\x1b[31m` in place of red. With `lines`, lines stay lines."""
+    """The text, terminal control characters escaped: `\\x1b[31m` in place of red. With `lines`, newlines are kept."""
     if text.isprintable() and text.isascii():
         return text
     if lines:
@@ -24,18 +24,18 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_json(text: str) -> str:
-    """JSON whose strings hold nothing a terminal might obey: JSON itself escapes only what is below a blank."""
+    """JSON text with everything a terminal might obey escaped; JSON itself escapes only characters below a blank."""
     return _HIDDEN_BUT_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def visible_html(text: str) -> str:
-    """Text inside an element or an attribute: escaped, and with control characters written out."""
+    """Text for an HTML element or attribute: escaped, and control characters written out."""
     return html.escape(visible(text, lines=True))
 
 
 def _written_out(match: re.Match[str]) -> str:
     char = match[0]
     if "\udc80" <= char <= "\udcff":
-        # How Python stands in for a byte that it could not decode.
+        # Python's stand-in for a byte that it could not decode.
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")

@@ -1,9 +1,10 @@
-"""Searches that grow: which wider space a study's later trials come from, and their points.
+"""Searches that grow: the points of a study's later trials, which come from a wider space.
 
-A study's trials 0, 1, ... are points of its own quasi-random sequence in the space of the sweep file. Where the range was
-widened at trial n, trials n, n + 1, ... are points of the wider space's own sequence. Its first points, as many as the wider
-space would have had by then at the same density, leave out those that lie in the former space: that part was searched by the
-earlier trials. So earlier trials keep their points, and the whole is as dense as one search of the wider space.
+A study's trials 0, 1, ... are points of its own quasi-random sequence in the sweep file's space. If a range was widened
+at trial n, trials n, n + 1, ... are points of a second sequence, in the wider space. Its first points leave out those
+inside the former space, which the earlier trials have searched; this applies to as many points as the wider space would
+have had by then at the same density. So earlier trials keep their points, and the whole is as dense as one search of
+the wider space.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from hvdsweep.identity import canonical_json, derived_seed
 from hvdsweep.search import WIDENED, Range, Space
 
 MOST_WIDENINGS = 3
-"""Of one study."""
+"""Per study."""
 
 EDGE = 0.05
-"""A best trial within this share of the scaled range of its end lies at the edge."""
+"""A best trial is at the edge of a range if it lies within this share of the scaled range from its end."""
 
 LONGEST_SKIP = 100_000
-"""Points of a wider space's sequence that are looked through for those outside the former space, at most."""
+"""Most points of a wider space's sequence that are searched for points outside the former space."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A wider space, and the first trial of the study that comes from it."""
+    """A wider space, and the number of the first trial that comes from it."""
 
     first: int
     space: Space
@@ -39,14 +40,14 @@ class Stretch:
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Stretch:
-        """What `to_json` wrote. KeyError or ValueError for anything else."""
+        """Read the result of `to_json`. KeyError or ValueError for anything else."""
         return cls(int(written["first"]), Space.from_json(written["search"]))
 
 
 def sequence_of(
     space: Space, stretches: Sequence[Stretch], seed: tuple[Any, ...], start: int, count: int
 ) -> list[dict[str, float]]:
-    """Points start .. start + count - 1 of a study that begins in `space` and goes on in `stretches` (ascending)."""
+    """Points start .. start + count - 1 of a study that begins in `space` and continues in `stretches` (ascending)."""
     points: list[dict[str, float]] = []
     stages = [Stretch(0, space), *stretches]
     for index, stage in enumerate(stages):
@@ -64,7 +65,7 @@ def sequence_of(
 
 
 def new_points(former: Space, stretch: Stretch, seed: tuple[Any, ...], index: int) -> int:
-    """How many trials bring the new part of a wider space (the `index`-th, from 1) to the density of the former."""
+    """How many trials bring the new part of a wider space (the `index`-th, from 1) to the former density."""
     return len(_outside(*_frozen(former, stretch), derived_seed(64, *seed, "widened", index))[0])
 
 
@@ -85,7 +86,7 @@ def _frozen(former: Space, stretch: Stretch) -> tuple[str, str, int]:
 
 @lru_cache(maxsize=256)
 def _outside(former_json: str, wider_json: str, first: int, seed: int) -> tuple[tuple[int, ...], int]:
-    """Indices of the wider sequence's points outside the former space, among the points looked through; how many those are."""
+    """Indices of the wider sequence's points outside the former space, and the number of points examined."""
     import json
 
     former, wider = Space.from_json(json.loads(former_json)), Space.from_json(json.loads(wider_json))
@@ -114,7 +115,7 @@ def _ratio(former: Space, wider: Space) -> float:
 
 
 def widened_at(space: Space, best: Mapping[str, float]) -> tuple[Space, tuple[str, ...]] | None:
-    """The space with every range widened at whose edge `best` lies, and what was widened, in words; None if none can be."""
+    """The space with every range widened that has `best` at its edge, and a description; None if none can be."""
     from hvdsweep.curves.remedies import widened
 
     if space.listed is not None:
@@ -136,12 +137,12 @@ def widened_at(space: Space, best: Mapping[str, float]) -> tuple[Space, tuple[st
 
 
 def search_json(space: Space, stretches: Sequence[Stretch]) -> dict[str, Any]:
-    """The search of a study as the store keeps it: the widest space, and how it came to it where it was widened."""
+    """The search of a study as stored: the widest space, and if it was widened, the history of that."""
     if not stretches:
         return space.to_json()
     return {**stretches[-1].space.to_json(), WIDENED: [stretch.to_json() for stretch in stretches]}
 
 
 def stretches_of(search: Mapping[str, Any]) -> tuple[Stretch, ...]:
-    """The wider spaces in what `search_json` wrote."""
+    """The wider spaces in the result of `search_json`."""
     return tuple(Stretch.from_json(entry) for entry in search.get(WIDENED, ()))

@@ -1,4 +1,4 @@
-"""Numbers of things as people write them."""
+"""Numbers of things in words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hvdsweep.visible import visible
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 trial`, `2,000 trials`, `3 studies`; `many` where it is not `one` and an s."""
+    """`1 trial`, `2,000 trials`, `3 studies`; `many` if it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def goal_problem(metric: str, value: float, more_is_better: bool) -> str | None:
-    """Why a goal for `metric` (without its split) is reached at once, or never, as the rest of a sentence; None if it is not."""
+    """Why a goal for `metric` (without its split) is reached at once or never, as the rest of a sentence, or None."""
     known = more_is_better or metric in ("classification_error", "cross_entropy_error", "loss")
     share = more_is_better or metric == "classification_error"
     if more_is_better and not 0.0 <= value < 1.0:
@@ -27,7 +27,7 @@ def goal_problem(metric: str, value: float, more_is_better: bool) -> str | None:
 
 
 def as_float(value: object) -> float:
-    """A metaparameter as a number, for curves: NaN for a word or nothing, infinity beyond what a float holds."""
+    """A metaparameter as a number, for curves: NaN for a word or None, infinity if it overflows a float."""
     if not isinstance(value, int | float):
         return math.nan
     try:
@@ -37,7 +37,7 @@ def as_float(value: object) -> float:
 
 
 def short_value(value: object) -> str:
-    """Any value of a metaparameter or a metric in a cell: four digits of a number, words as they are, nothing for None."""
+    """A metaparameter or metric for a table cell: a number with four digits, words unchanged, "" for None."""
     match value:
         case None:
             return ""
@@ -64,7 +64,7 @@ def short(value: float | None, unknown: str = "") -> str:
 
 
 def duration(seconds: float | None, unknown: str = "?") -> str:
-    """A length of time in its two largest units: 20 ms, 4.5 s, 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h; `unknown` for None."""
+    """A time span in its two largest units: 20 ms, 4.5 s, 45 s, 3 min 20 s, 2 h 05 min, 3 d 4 h; `unknown` for None."""
     if seconds is None or not math.isfinite(seconds):
         return unknown
     if seconds < 0.9995:

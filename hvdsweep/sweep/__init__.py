@@ -1,6 +1,6 @@
-"""The sweep file: TOML -> a typed, checked sweep, with every mistake in one go; and back to TOML.
+"""The sweep file: TOML -> a typed, checked sweep, with every mistake at once; and back to TOML.
 
-Names are imported when they are first used: what only reads batch sizes or writes a TOML value loads no pydantic.
+Names are imported on first use: code that only reads batch sizes or writes a TOML value does not load pydantic.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LARGEST = 2**30
-"""No batch size is larger: rows of a global batch are counted in 32 bits."""
+"""Largest batch size: rows of a global batch are counted in 32 bits."""
 
 _TERM = re.compile(r"(?P<low>[^.*]+?)\s*(?:\.\.\s*(?P<high>[^.*]+?))?\s*(?:\*\s*(?P<factor>\S+))?")
 _BETWEEN_NUMBERS = re.compile(r"(?<=[0-9])\s+(?=[0-9])")
@@ -17,8 +17,8 @@ def parse_batch_sizes(text: str) -> list[int]:
     """The batch sizes that `text` names, ascending. Raises ValueError with one sentence per mistake, joined
     by "; ".
 
-    Terms are separated by commas (numbers also by blanks): a number, a power `2^k`, or a range `low..high` whose
-    steps multiply by 2, or by F after `*F`. Both ends of a range belong to it.
+    Terms are separated by commas (numbers also by blanks): a number, a power `2^k`, or a range `low..high` that
+    multiplies by 2 from term to term, or by F with `*F`. A range includes both ends.
     """
     sizes: list[int] = []
     problems: list[str] = []

@@ -1,5 +1,5 @@
-"""What must hold in [search]: every metaparameter inside its domain and on a possible scale, complete for its
-algorithm."""
+"""Checks of [search]: every metaparameter is inside its domain and on a possible scale, and none that the
+algorithm needs is missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Given = float | ScaledRange | IntegerRange | ChoiceRange
 
 
 def check_search(findings: Findings, info: DatasetInfo | None) -> None:
-    """Everything wrong or doubtful in [search]."""
+    """All mistakes and warnings in [search]."""
     search = findings.sweep.search
     for name, value in given(search).items():
         _metaparameter(findings, ("search", name), name, value)
@@ -75,7 +75,7 @@ def _range(findings: Findings, place: Location, domain: Domain, value: ScaledRan
 
 
 def _complete(findings: Findings) -> None:
-    """Every trial needs a learning rate, and a momentum where the algorithm has one."""
+    """Check that there is a learning rate, and a momentum if the algorithm has one."""
     search, algorithms = findings.sweep.search, findings.sweep.algorithms
     sizes = findings.sweep.studies.batch_sizes
     for name, wanted, example in (
@@ -169,7 +169,7 @@ def _overrides(findings: Findings) -> None:
 
 
 def _tables(findings: Findings) -> list[tuple[Location, set[str]]]:
-    """Every table of [search] that gives metaparameters: where it is, and which."""
+    """Every table of [search] that gives metaparameters: its location, and their names."""
     search = findings.sweep.search
     tables: list[tuple[Location, set[str]]] = [(("search",), set(given(search)))]
     tables += [(("search", "override", i), set(given(entry))) for i, entry in enumerate(search.override)]
@@ -181,7 +181,7 @@ def _tables(findings: Findings) -> list[tuple[Location, set[str]]]:
 
 
 def _uses(findings: Findings, info: DatasetInfo | None) -> None:
-    """Metaparameters that nothing would read."""
+    """Warn of metaparameters that are not used."""
     from workloads import architectures, catalogue
 
     sweep = findings.sweep

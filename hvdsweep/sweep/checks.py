@@ -1,4 +1,4 @@
-"""What must hold between the keys of a sweep file and with the catalogue of workloads. Search spaces:
+"""Checks of a sweep file across keys and against the catalogue of workloads. For search spaces see
 `check_search`."""
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ SPLITS = ("train", "val", "test")
 
 
 def check(sweep: Sweep, unsound: Iterable[Location], source: str | None) -> Findings:
-    """Everything wrong or doubtful in `sweep`. `source` is the directory of the file, where the user's
-    modules lie."""
+    """All mistakes and warnings in `sweep`. `source` is the directory of the file, which holds the user's
+    modules."""
     findings = Findings(sweep, unsound)
     if sweep.name is not None and not sweep.name.isprintable():
-        # It stands in lines of output and in tables, where an escape sequence would even reach the terminal.
+        # The name appears in output and tables, and an escape sequence would reach the terminal.
         findings.wrong(("name",), sweep.name, "holds a line break or a control character; leave it out")
     _algorithms(findings)
     info = _dataset(findings, source)
@@ -57,7 +57,7 @@ def _algorithms(findings: Findings) -> None:
 
 
 def _dataset(findings: Findings, source: str | None) -> DatasetInfo | None:
-    """Judges the data set; its sizes and task, where they are known."""
+    """Check the data set; return its sizes and task, if known."""
     from workloads import catalogue
 
     sweep = findings.sweep
@@ -103,7 +103,7 @@ def _model(findings: Findings, info: DatasetInfo | None, source: str | None) -> 
 def _wrong_option(
     findings: Findings, table: str, options: Mapping[str, Any], problem: str, needs: Iterable[Location] = ()
 ) -> None:
-    """The catalogue's sentence `key: what is wrong`, put at the key where it names one."""
+    """Report the catalogue's sentence `key: what is wrong`, at that key if it names one."""
     key, separator, text = problem.partition(": ")
     location: Location = (table, key) if separator and key in options else (table,)
     findings.wrong(location, None, text if len(location) == 2 else problem, needs=list(needs))
@@ -158,7 +158,7 @@ def _goal(findings: Findings, info: DatasetInfo | None) -> None:
 
 
 def _sense(findings: Findings, metric: str) -> None:
-    """A goal that is reached at once, or never."""
+    """Check that the goal is not reached at once, or never."""
     goal, more_is_better = findings.sweep.goal, naturally_maximised(metric)
     known = more_is_better or metric in ("classification_error", "cross_entropy_error", "loss")
     metric_key: Location = ("goal", "metric")
@@ -253,7 +253,7 @@ def _trial_numbers(findings: Findings, trials: Mapping[str, int]) -> None:
 
 
 def _steps(findings: Findings, info: DatasetInfo | None) -> None:
-    """What follows from batch size and budget together."""
+    """Check batch size and budget together."""
     sweep = findings.sweep
     needs: list[Location] = [("budget",), ("studies", "batch_sizes"), ("dataset",), ("dataset_options",)]
     if not findings.sound(*needs):
@@ -296,6 +296,6 @@ def _repeated(names: Iterable[str]) -> list[str]:
 
 
 def _sentence(problem: str) -> str:
-    """A catalogue's "no model named 'x'; did you mean y?" without the value that already stands before it."""
+    """A catalogue's "no model named 'x'; did you mean y?" without the value, which the message already shows."""
     _, separator, remedy = problem.partition("; ")
     return f"is not known; {remedy}" if separator and problem.startswith("no ") else f": {problem}"

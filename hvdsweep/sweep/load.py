@@ -1,4 +1,4 @@
-"""Reading a sweep: a TOML file or a preset, changed by command-line options, checked as a whole; every
+"""Reads a sweep: a TOML file or a preset, changed by command-line options and checked as a whole; reports every
 mistake at once."""
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ BYTE_ORDER_MARK = "\ufeff"
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line changes in a sweep file. None leaves the file's value."""
+    """Command-line changes to a sweep file. None keeps the file's value."""
 
     trials: int | dict[str, int] | None = None
-    """`--trials`: studies.trials; or batch size (as text, or "default") -> trials, where the others keep theirs."""
+    """`--trials`: studies.trials; or batch size (as text, or "default") -> trials, with the others unchanged."""
     batch_sizes: str | list[int] | None = None
     """`--batch-sizes`: studies.batch_sizes."""
     steps: int | None = None
-    """`--steps`: the whole [budget], its overrides included."""
+    """`--steps`: replaces all of [budget], its overrides included."""
     stop: str | None = None
     """`--stop`: training.stop."""
     seed: int | None = None
@@ -41,7 +41,7 @@ class Overrides:
     """`--repeats`: studies.repeats."""
 
     def apply(self, raw: dict[str, Any]) -> dict[Location, str]:
-        """Write the options into the file's tables; what location came from which option."""
+        """Write the options into the file's tables; returns location -> option."""
         origins: dict[Location, str] = {}
         studies = raw.setdefault("studies", {})
         trials: int | dict[str, Any] | None = self.trials
@@ -55,7 +55,7 @@ class Overrides:
             trials = with_until(
                 studies.get("trials"), self.until, trials if isinstance(trials, int) else None
             )
-            # The file's max_trials is meant for its own number of trials.
+            # The file's max_trials belongs to its own number of trials.
             studies.pop("max_trials", None)
         for table, key, value, option in (
             ("studies", "trials", trials, "--trials" if self.until is None else "--until"),
@@ -75,30 +75,30 @@ class Overrides:
 
 @dataclass(frozen=True)
 class LoadedSweep:
-    """A sweep that holds together, and where it came from."""
+    """A valid sweep, and where it came from."""
 
     sweep: Sweep
     name: str
-    """Of the sweep: from the file, else the preset's name, else the file's name without its ending."""
+    """The sweep's name: from the file, else the preset's name, else the file's name without its ending."""
     file: str | None = None
     """Absolute path of the file; None for text that was never saved."""
     source: str | None = None
-    """Absolute directory where `module:function` is looked for."""
+    """Absolute directory in which `module:function` is looked up."""
     warnings: tuple[str, ...] = ()
-    """What is allowed but probably not meant, one sentence each."""
+    """What is allowed but probably a mistake, one sentence each."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The outcome of checking a text: either a sweep, or what is wrong with it."""
+    """The result of checking a text: either a sweep, or the mistakes in it."""
 
     loaded: LoadedSweep | None
     problems: tuple[str, ...] = ()
     """One sentence per mistake: `file: key: value ...; remedy`. Empty if there is a sweep."""
     warnings: tuple[str, ...] = ()
-    """As in `LoadedSweep`; also where there are mistakes."""
+    """As in `LoadedSweep`; also given if there are mistakes."""
     locations: tuple[str, ...] = field(default=(), repr=False)
-    """The key of each problem, for marking it in an editor; "" for the text as a whole."""
+    """The key of each problem, for an editor to mark; "" for the text as a whole."""
     doubtful: tuple[str, ...] = field(default=(), repr=False)
     """The key of each warning."""
 
@@ -121,7 +121,7 @@ def read_toml(path: Path, name: str | None = None) -> str:
     """The text of a TOML file. UserError, with the file called `name`, if it cannot be read or is not UTF-8."""
     name = name or str(path)
     try:
-        # Some editors mark UTF-8 by a byte order mark, which is no part of the text.
+        # Some editors write a byte order mark before UTF-8; it is not part of the text.
         return path.read_bytes().decode("utf-8").removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         raise UserError(
@@ -139,10 +139,10 @@ def check_text(
     overrides: Overrides | None = None,
     name: str | None = None,
 ) -> Checked:
-    """Check the text of a sweep file without touching the file system, except `source` for the user's own
-    modules.
+    """Check the text of a sweep file. Reads no files except the user's own modules in
+    `source`.
 
-    `filename` is what messages call it; `name` the sweep's name where the text gives none.
+    `filename` is its name in messages; `name` the sweep's name if the text gives none.
     """
     try:
         raw = tomllib.loads(text)
@@ -153,7 +153,7 @@ def check_text(
             None, (f"{filename}: is nested too deeply; a sweep file needs four levels",), locations=("",)
         )
     except ValueError:
-        # Python does not even read them.
+        # Python does not even parse them.
         return Checked(
             None,
             (f"{filename}: a whole number has thousands of digits; those of TOML have 64 bits (19 digits)",),
@@ -174,7 +174,7 @@ def check_text(
         problems += findings.problems
         warnings = findings.warnings
         if ("studies", "batch_sizes") in origins:
-            # An option that narrows the sweep is no reason to doubt what the file says about the other batch
+            # The user narrowed the sweep by an option, so do not warn about the file's values for other batch
             # sizes.
             warnings = [entry for entry in warnings if entry.location[:2] != ("search", "override")]
     warned = tuple(_sentence(filename, entry, origins) for entry in warnings)
@@ -187,7 +187,7 @@ def check_text(
 
 
 def _beyond_64_bits(value: object, place: Location = ()) -> Iterator[tuple[Location, int]]:
-    """Whole numbers that TOML does not have, though Python reads them; SQLite could not keep them."""
+    """Integers that TOML does not allow, though Python reads them; SQLite could not store them."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -200,7 +200,7 @@ def _beyond_64_bits(value: object, place: Location = ()) -> Iterator[tuple[Locat
 
 
 def _find(name: str) -> tuple[Path, str | None]:
-    """The file that holds a sweep, and the preset's name if it is one."""
+    """The file of a sweep, and the preset's name if it is one."""
     path = Path(name)
     if path.is_file():
         return path, None
@@ -241,8 +241,8 @@ def _sentence(filename: str, problem: Problem, origins: Mapping[Location, str]) 
 
 
 def _validate(raw: dict[str, Any]) -> tuple[Sweep | None, list[Problem], set[Location]]:
-    """The sweep, what is wrong with its types, and where; wrong values are replaced by examples, so that
-    checks that do not need them can go on."""
+    """The sweep, its type errors, and their locations. Wrong values are replaced by examples, so that
+    checks that do not need them can continue."""
     problems: list[Problem] = []
     unsound: set[Location] = set()
     repaired = raw

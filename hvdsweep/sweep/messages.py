@@ -1,5 +1,5 @@
-"""What pydantic found wrong with a sweep file, as sentences that name the key, show the value and say what
-would be right."""
+"""Turns pydantic's errors in a sweep file into sentences that name the key, show the value and give the
+remedy."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where it is in the file, and the rest of the sentence."""
+    """One mistake: its location in the file, and the rest of the sentence."""
 
     location: Location
     text: str
     meant: Location | None = None
-    """The key that was probably meant, where the location is one that does not exist."""
+    """The key that was probably meant, if the location does not exist."""
 
 
 def key_of(location: Location) -> str:
-    """`search.override[0].learning_rate`: the way a location is written in messages. Indices count from 0."""
+    """`search.override[0].learning_rate`: a location as messages write it. Indices count from 0."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" if text else toml_key(part)
@@ -37,7 +37,7 @@ def key_of(location: Location) -> str:
 
 
 def shown(value: object) -> str:
-    """A value the way the file writes it, cut to a readable length."""
+    """A value as the file writes it, cut to a readable length."""
     text = toml_value(value) if value is not None else "nothing"
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -48,7 +48,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def one_of(value: object, known: Iterable[str]) -> str:
-    """The remedy for a word that is not among `known`."""
+    """The remedy for a word that is not in `known`."""
     names = list(known)
     meant = closest(value, names) if isinstance(value, str) else None
     return f'did you mean "{meant}"?' if meant else "use " + " or ".join(f'"{name}"' for name in names)
@@ -154,7 +154,7 @@ def _unknown_key(raw: Location, location: Location, found: object) -> Problem:
 
 
 def without_tags(raw: Location, *, keep_last: bool) -> Location:
-    """The location as the file has it: without the tags that name the kind of a metaparameter, or of trials."""
+    """The location as in the file: without pydantic's tags for the kind of a metaparameter, or of trials."""
     last = len(raw) - 1
     return tuple(
         part
@@ -185,7 +185,7 @@ def example_of(raw: Location) -> object:
 
 
 def _example(raw: Location) -> str:
-    """`key = value` as an example of what a location wants; a whole table for a table's key."""
+    """`key = value` as an example for a location; a whole table for a table's key."""
     name, example = toml_key(str(raw[-1])), example_of(raw)
     if str(raw[-1]) in TABLES and isinstance(example, dict):
         keys = " and ".join(f"{key} = {toml_value(value)}" for key, value in example.items())

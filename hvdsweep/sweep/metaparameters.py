@@ -1,4 +1,4 @@
-"""A metaparameter as the sweep file gives it: a number, or a range on a scale. The base of every table of the
+"""A metaparameter in the sweep file: a number, or a range on a scale. Also the base class of every table of the
 file."""
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Table(BaseModel):
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
     ONE_OF: ClassVar[tuple[str, ...]] = ()
-    """Keys of which a table gives one."""
+    """Keys of which a table must give exactly one."""
     SINGLE: ClassVar[dict[str, str]] = {}
-    """Key -> the list of which it gives the only entry."""
+    """Key -> the list for whose only entry it stands."""
 
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
 SMALLEST_FLOAT32 = 1.1754943508222875e-38
-"""The least normal number: those below it are 0 on many processors."""
+"""The smallest normal number: many processors round smaller ones to 0."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class Domain:
     whole: bool = False
 
     def problem(self, value: float) -> str | None:
-        """Why `value` is not one of them, as the rest of a sentence."""
+        """Why `value` is not allowed, as the rest of a sentence."""
         return self._outside(value) or self._rounded(value)
 
     def _rounded(self, value: float) -> str | None:
-        """Training computes in float32, which ends earlier and is coarser."""
+        """What is wrong with `value` in float32, the precision of training: it overflows earlier and is coarser."""
         if abs(value) > LARGEST_FLOAT32:
             return f"is beyond float32, in which training computes (at most {LARGEST_FLOAT32:.3g})"
         if value and abs(value) < SMALLEST_FLOAT32:
@@ -132,8 +132,8 @@ class ChoiceRange(Table):
 
 
 KINDS: dict[str, type[Table]] = {"range": ScaledRange, "integer": IntegerRange, "choice": ChoiceRange}
-"""Ways to search a metaparameter, by the tag that stands in a validation error's location; "number" is a
-fixed value."""
+"""Ways to search a metaparameter, by the tag in a validation error's location; "number" is a fixed
+value."""
 SCALES = {"linear": "range", "log": "range", "reverse_log": "range", "integer": "integer", "choice": "choice"}
 """`scale` -> key of KINDS."""
 
@@ -157,7 +157,7 @@ LEARNING_RATE_EXAMPLE = {"scale": "log", "min": 0.001, "max": 10.0}
 
 
 class Metaparameters(Table):
-    """Every metaparameter a trial may have: a number (fixed), or a range to search."""
+    """Every metaparameter that a trial may have: a number (fixed), or a range to search."""
 
     learning_rate: Annotated[Metaparameter | None, Domain(0, low_included=False)] = Field(
         default=None, examples=[LEARNING_RATE_EXAMPLE, 0.1]
@@ -202,13 +202,13 @@ class Metaparameters(Table):
 
 
 METAPARAMETERS = tuple(Metaparameters.model_fields)
-"""Names of all metaparameters, in the order the file's reference lists them."""
+"""Names of all metaparameters, in the order of the file's reference."""
 
 DECAY_METAPARAMETERS = ("end_learning_rate_factor", "learning_rate_decay_steps")
-"""What only the linear schedule reads."""
+"""Metaparameters that only the linear schedule uses."""
 
 DOMAINS = {
     name: next(entry for entry in about.metadata if isinstance(entry, Domain))
     for name, about in Metaparameters.model_fields.items()
 }
-"""Metaparameter -> the values it may have."""
+"""Metaparameter -> the values that it may have."""

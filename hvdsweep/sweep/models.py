@@ -1,5 +1,5 @@
-"""The sweep file as typed tables: one class per TOML table, one documented field per key. Meaning across
-keys: `checks`."""
+"""The sweep file as typed tables: one class per TOML table, one documented field per key. `checks` holds the
+rules across keys."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from hvdsweep.sweep.trial_counts import Trials
 SplitName = Literal["train", "val", "test"]
 
 MAX_TRIALS_FACTOR = 4
-"""`studies.max_trials` is this many times `studies.trials` unless the file says otherwise."""
+"""`studies.max_trials` is this many times `studies.trials` unless the file gives it."""
 DEFAULT_COUNT = 100
-"""Measurements over the budget where [evaluation] gives neither `every` nor `count`."""
+"""Measurements over the budget if [evaluation] gives neither `every` nor `count`."""
 
 
 class SearchOverride(Metaparameters):
@@ -226,7 +226,7 @@ TABLES: dict[str, type[Table]] = {
     "training": Training,
     "infeasible": Infeasible,
 }
-"""Dotted name (without indices) -> class, in the order the file's reference lists them."""
+"""Dotted name (without indices) -> class, in the order of the file's reference."""
 
 KEYS: dict[str, tuple[str, ...]] = {table: tuple(model.model_fields) for table, model in TABLES.items()}
-"""Table ("" for the top) -> its keys, in the order in which they are explained and written."""
+"""Table ("" for the top) -> its keys, in the order of documentation and of written files."""

@@ -1,6 +1,5 @@
-"""What proofs of the user's own code found, remembered on this machine, so that a plan made without running that code has the
-keys that a launch gives it. Only a preview leans on it: every launch proves the code again.
-"""
+"""Results of proofs of the user's own code, stored on this machine, so that a plan made without running that code has
+the same keys as a launch. Only previews rely on it: every launch proves the code again. """
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ def has_user_code(sweep: Sweep) -> bool:
 
 
 def remember(sweep: Sweep, source: str | None, content: Mapping[str, str]) -> None:
-    """Keep what a proof found. Nothing is kept where the home directory cannot be written."""
+    """Store the result of a proof. Does nothing if the home directory cannot be written."""
     file = _file(sweep, source)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +31,7 @@ def remember(sweep: Sweep, source: str | None, content: Mapping[str, str]) -> No
 
 
 def remembered(sweep: Sweep, source: str | None) -> dict[str, str]:
-    """What the latest proof of this code with these options found; empty if there was none."""
+    """The result of the latest proof of this code with these options; empty if there was none."""
     if not has_user_code(sweep):
         return {}
     try:

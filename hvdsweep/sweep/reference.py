@@ -231,12 +231,12 @@ def _rows(table: type[Table], node: dict[str, Any], schema: dict[str, Any]) -> s
 
 
 def _tables_of(table: type[Table]) -> set[str]:
-    """Keys that have a section of their own."""
+    """Keys that have their own section."""
     return {name for name in TABLES if name} if table is TABLES[""] else set()
 
 
 def _value(node: dict[str, Any], schema: dict[str, Any]) -> str:
-    """What may stand after the equals sign."""
+    """What is allowed after the equals sign."""
     if "enum" in node or "const" in node:
         return " or ".join(f'`"{word}"`' for word in node.get("enum", [node.get("const")]))
     if "oneOf" in node and any("patternProperties" in entry for entry in node["oneOf"]):

@@ -1,4 +1,4 @@
-"""What a checked sweep means for one batch size: steps, measurements, search space, number of trials."""
+"""A checked sweep at one batch size: steps, measurements, search space, number of trials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def dataset_info(sweep: Sweep) -> DatasetInfo | None:
-    """Sizes and task of a built-in data set; None for the user's own, which only loading tells."""
+    """Sizes and task of a built-in data set; None for the user's own, known only once it is loaded."""
     from workloads import catalogue
 
     if catalogue.is_user_code(sweep.dataset):
@@ -32,14 +32,14 @@ def dataset_info(sweep: Sweep) -> DatasetInfo | None:
 
 
 def maximizes(goal: Goal) -> bool:
-    """Whether the goal is reached from below."""
+    """Whether more is better for the goal's metric."""
     if goal.maximize is not None:
         return goal.maximize
     return naturally_maximised(goal.metric)
 
 
 def budget_of(sweep: Sweep, batch_size: int) -> Budget | BudgetOverride:
-    """The table that says how long trials of this batch size train."""
+    """The table that sets how long trials of this batch size train."""
     for override in sweep.budget.override:
         if batch_size in override.batch_sizes:
             return override
@@ -69,7 +69,7 @@ def every_for(sweep: Sweep, steps: int) -> int:
 
 
 def target_trials(sweep: Sweep, batch_size: int) -> int:
-    """Trials of a study that did not diverge; where it is trained in rounds, before the first of them."""
+    """Trials of a study that did not diverge; if it is trained in rounds, before the first round."""
     points, trials = sweep.search.points, sweep.studies.trials
     if isinstance(trials, TrialsUntil):
         return trials.least
@@ -79,14 +79,14 @@ def target_trials(sweep: Sweep, batch_size: int) -> int:
 
 
 def most_trials(sweep: Sweep, batch_size: int) -> int:
-    """Trials of a study that did not diverge, at most."""
+    """Most trials of a study that did not diverge."""
     trials = sweep.studies.trials
     return trials.most if isinstance(trials, TrialsUntil) else target_trials(sweep, batch_size)
 
 
 def max_trials(sweep: Sweep, batch_size: int) -> int:
-    """Trials of a study including replacements of diverged ones; never more than there are points in a
-    list."""
+    """Most trials of a study, replacements of diverged ones included; never more than a list has
+    points."""
     limit = sweep.studies.max_trials or MAX_TRIALS_FACTOR * most_trials(sweep, batch_size)
     return limit if sweep.search.points is None else min(limit, len(sweep.search.points))
 
@@ -102,25 +102,25 @@ def trials_json(sweep: Sweep) -> int | dict[str, Any]:
 
 
 def max_trials_json(sweep: Sweep) -> int | None:
-    """`studies.max_trials`; None if it is left to its default and differs from batch size to batch size."""
+    """`studies.max_trials`; None if it is left to its default, which differs from batch size to batch size."""
     if isinstance(sweep.studies.trials, dict):
         return sweep.studies.max_trials
     return max_trials(sweep, 1)
 
 
 def search_json(table: Metaparameters) -> dict[str, Any]:
-    """The metaparameters a table gives, in the JSON of `Space`."""
+    """The metaparameters of a table, as JSON of `Space`."""
     return {name: dimension(value).to_json() for name, value in given(table).items()}
 
 
 def given(table: Metaparameters) -> dict[str, float | ScaledRange | IntegerRange | ChoiceRange]:
-    """The metaparameters a table gives, in the order of the file's reference."""
+    """The metaparameters of a table, in the order of the file's reference."""
     values = {name: getattr(table, name) for name in METAPARAMETERS}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def space_for(sweep: Sweep, algorithm: str, batch_size: int, steps: int) -> Space:
-    """The space of one study: [search], what overrides it at this batch size, and the defaults of a linear
+    """The space of one study: [search], its overrides for this batch size, and the defaults of a linear
     schedule."""
     metaparameters = given(sweep.search)
     for override in sweep.search.override:

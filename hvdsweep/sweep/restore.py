@@ -1,4 +1,4 @@
-"""A stored sweep as a sweep again: as a file's text, and ready to be planned without its file."""
+"""Turns a stored sweep back into a sweep: as a file's text, and as one that can be planned without its file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> LoadedSweep:
     """Sweep `sweep` of the store at `db`, with its trials and batch sizes changed by `overrides`; its file need not exist.
 
-    UserError if there is no such sweep, where it was imported, or where an override does not fit.
+    UserError if there is no such sweep, if it was imported, or if an override does not fit.
     """
     from hvdsweep.opening import open_store
 
@@ -44,7 +44,7 @@ def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> Lo
 
 
 def check_same(db: Path, sweep: int, plan: Plan) -> None:
-    """UserError unless `plan` is that of sweep `sweep` of the store: its own code or data may have changed since."""
+    """UserError if `plan` is not that of sweep `sweep` in the store: the user's code or data may have changed since."""
     from hvdsweep.identity import definition_diff
     from hvdsweep.opening import open_store
 
@@ -59,9 +59,9 @@ def check_same(db: Path, sweep: int, plan: Plan) -> None:
 
 
 def definition_toml(definition: Mapping[str, Any], called: str = "it") -> str:
-    """The text of a sweep file that plans the sweep of this definition, trials and all.
+    """The text of a sweep file that plans the sweep of this definition, with its number of trials.
 
-    UserError, with the sweep called `called`, where the definition is none of a planned sweep.
+    UserError, naming the sweep `called`, if the definition is not that of a planned sweep.
     """
     from pydantic import ValidationError
 
@@ -78,7 +78,8 @@ def definition_toml(definition: Mapping[str, Any], called: str = "it") -> str:
 def sweep_of(definition: Mapping[str, Any]) -> Sweep:
     """The sweep whose plan has this definition (`Plan.definition`, `sweeps.definition` in the store).
 
-    Its plan has the same key, trials and all. Raises pydantic's ValidationError for what no plan has written.
+    Its plan has the same key and number of trials. Raises pydantic's ValidationError for a definition that is no
+    plan's.
     """
     raw: dict[str, Any] = {
         key: definition[key] for key in KEYS[""] if key not in KEYS and definition.get(key) not in (None, {})
@@ -100,7 +101,7 @@ def sweep_of(definition: Mapping[str, Any]) -> Sweep:
     if most is not None:
         default = MAX_TRIALS_FACTOR * most
         if studies.get("max_trials") == (default if points is None else min(default, len(points))):
-            # Left to its default it grows with trials and points.
+            # The default grows with trials and points.
             del studies["max_trials"]
     if points is not None:
         raw["search"]["points"] = [dict(point) for point in points]
@@ -117,7 +118,7 @@ def _known(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_overrides(table: Mapping[str, Any], entry: Any) -> dict[str, Any]:
-    """A table whose `override` is kept by batch size, as the file has it: batch sizes with the same values together."""
+    """A table with `override` stored per batch size, as in a file: one override per set of values."""
     own = entry({key: value for key, value in table.items() if key != "override"})
     together: list[tuple[list[int], dict[str, Any]]] = []
     for size, values in sorted(table.get("override", {}).items(), key=lambda item: int(item[0])):
@@ -133,7 +134,7 @@ def _with_overrides(table: Mapping[str, Any], entry: Any) -> dict[str, Any]:
 
 
 def _metaparameters(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Metaparameters with the whole numbers of integer ranges as such."""
+    """Metaparameters in which the integers of integer ranges are ints again."""
     found: dict[str, Any] = {}
     for name, value in table.items():
         if isinstance(value, Mapping) and value.get("scale") == "integer":

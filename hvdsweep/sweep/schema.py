@@ -1,5 +1,5 @@
-"""The JSON Schema of the sweep file, for editors: descriptions, examples, defaults, and the names that exist
-here."""
+"""The JSON Schema of the sweep file, for editors: descriptions, examples, defaults, and the names of built-in
+workloads."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class _WithoutNull(GenerateJsonSchema):
 
 
 def sweep_schema() -> dict[str, Any]:
-    """A JSON Schema (draft 2020-12) that accepts every right sweep file, and most of the mistakes that need
-    no arithmetic not."""
+    """A JSON Schema (draft 2020-12) that accepts every valid sweep file and rejects most mistakes that need no
+    arithmetic."""
     from workloads import architectures, catalogue
 
     schema = Sweep.model_json_schema(schema_generator=_WithoutNull)
@@ -53,7 +53,7 @@ def sweep_schema() -> dict[str, Any]:
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without pydantic's titles, which repeat the key, and with descriptions on one line."""
+    """Drop pydantic's titles, which repeat the key, and put descriptions on one line."""
     tidy: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "title" and isinstance(value, str):

@@ -10,11 +10,11 @@ from hvdsweep.sweep.batch_sizes import LARGEST
 from hvdsweep.sweep.metaparameters import Table
 
 MOST = 1_000_000
-"""Trials of a study, at most."""
+"""Most trials of a study."""
 LEAST_TRIALS = 8
 MOST_TRIALS = 64
 DEFAULT = "default"
-"""The key that stands for every batch size without one of its own."""
+"""The key for all batch sizes that are not listed."""
 
 
 class TrialsUntil(Table):
@@ -29,7 +29,7 @@ class TrialsUntil(Table):
 
 
 def _numbers(value: object) -> object:
-    """`{ 64 = 9, default = 3 }`, checked whole: ValueError with one sentence per mistake."""
+    """Check `{ 64 = 9, default = 3 }` as a whole: ValueError with one sentence per mistake."""
     if not isinstance(value, dict):
         return value
     problems = []
@@ -68,7 +68,7 @@ TrialNumbers = Annotated[
 """Batch size (as text) or `default` -> trials."""
 
 KINDS: dict[str, type[Table] | None] = {"number": None, "until": TrialsUntil, "numbers": None}
-"""Ways to give the trials, by the tag that stands in a validation error's location."""
+"""Ways to give the trials, by the tag in a validation error's location."""
 
 
 def _kind(value: object) -> str:
@@ -89,9 +89,9 @@ Trials = Annotated[
 
 
 def with_until(trials: Any, until: float, least: int | None) -> dict[str, Any]:
-    """What the file's `studies.trials` (as TOML gives it) becomes with `--until`, and `--trials` as the least.
+    """`studies.trials` of the file (as TOML gives it) changed by `--until`, with `--trials` as the least.
 
-    A file that already trains in rounds keeps its bounds; a plain number below the default least is the least.
+    A file that trains in rounds already keeps its bounds; a plain number below the default least becomes the least.
     """
     if isinstance(trials, dict) and _kind(trials) == "until":
         bounds = {key: value for key, value in trials.items() if key != "until"}
@@ -108,8 +108,8 @@ def with_until(trials: Any, until: float, least: int | None) -> dict[str, Any]:
 
 
 def parse_trials(text: str) -> int | dict[str, int]:
-    """`24`, or `64=9, default=3`: trials of every study, or of single batch sizes. ValueError, as the rest of a sentence, for
-    anything else."""
+    """Parse `24`, or `64=9, default=3`: trials of every study, or of single batch sizes. ValueError, as the rest of a
+    sentence, for anything else."""
     form = "is neither a number of trials nor numbers by batch size like 64=9,default=3"
     terms = [term.strip() for term in text.replace(":", "=").strip("{} ").split(",")]
     found: dict[str, int] = {}
@@ -132,9 +132,10 @@ def parse_trials(text: str) -> int | dict[str, int]:
 
 
 def with_numbers(trials: Any, numbers: dict[str, int]) -> dict[str, Any]:
-    """What the file's `studies.trials` (as TOML gives it) becomes with numbers for single batch sizes; the others keep theirs.
+    """`studies.trials` of the file (as TOML gives it) with new numbers for single batch sizes; the others are
+    unchanged.
 
-    ValueError, as the rest of a sentence, where the file trains in rounds.
+    ValueError, as the rest of a sentence, if the file trains in rounds.
     """
     if isinstance(trials, dict) and _kind(trials) == "until":
         raise ValueError(
@@ -146,7 +147,7 @@ def with_numbers(trials: Any, numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def parse_share(text: str) -> float:
-    """`10%` or `0.1`. ValueError, as the rest of a sentence, for anything else."""
+    """Parse `10%` or `0.1`. ValueError, as the rest of a sentence, for anything else."""
     written = text.strip()
     try:
         share = float(written.removesuffix("%").strip()) / (100 if written.endswith("%") else 1)

@@ -1,5 +1,5 @@
-"""The user's own data sets and models, `module:function`, judged by reading their source: nothing of theirs
-is run here."""
+"""The user's own data sets and models, `module:function`, checked by reading their source; none of it is
+run here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<function>[^\W\d]\
 
 
 def problem_of(name: str, source: str | None) -> str | None:
-    """What is wrong with `module:function` looked for in the directory `source`, as the rest of a
+    """What is wrong with `module:function` in the directory `source`, as the rest of a
     sentence."""
     match = _NAME.fullmatch(name)
     if match is None:
@@ -52,7 +52,7 @@ def fingerprint(name: str, source: str | None) -> str | None:
     """Hash of the source that `module:function` names, and of the modules in `source` that it imports, without comments,
     blank lines and trailing space; None if not found.
 
-    It makes the user's code part of what a trial is.
+    Part of each trial's identity.
     """
     if source is None:
         return None
@@ -60,13 +60,13 @@ def fingerprint(name: str, source: str | None) -> str | None:
     if not texts:
         return None
     code = _without_comments(texts.pop(name.partition(":")[0]))
-    # A module alone is hashed as it is, those that it imports after it.
+    # A single module is hashed as it is; modules that it imports are appended.
     code += "".join(f"\0{other}\0{_without_comments(texts[other])}" for other in sorted(texts))
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
 def files_of(sweep: Sweep, source: str | None) -> dict[str, Path]:
-    """The files of the user's code that a sweep names, and of those in `source` that they import: relative path -> file."""
+    """The files of a sweep's user code, with the files in `source` that they import: relative path -> file."""
     found = {}
     for name in (sweep.dataset, sweep.model):
         if source is not None and ":" in name:
@@ -78,7 +78,7 @@ def files_of(sweep: Sweep, source: str | None) -> dict[str, Path]:
 
 
 def _texts(name: str, source: str) -> dict[str, str]:
-    """Module -> its text: the one that `module:function` names, and those in `source` that it imports; none if not found."""
+    """Module -> text, for the module of `module:function` and those in `source` that it imports; empty if not found."""
     module = name.partition(":")[0]
     file = _file(module, source)
     if file is None:
@@ -95,13 +95,13 @@ def _texts(name: str, source: str) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    # In the encoding that Python would read it in.
+    # In the encoding that Python would use.
     with tokenize.open(file) as lines:
         return lines.read()
 
 
 def _imported(text: str, source: str) -> set[str]:
-    """The modules that a text imports, wherever in it; packages of relative imports are looked for in `source`."""
+    """The modules that a text imports, anywhere in it; packages of relative imports are looked up in `source`."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
@@ -115,7 +115,7 @@ def _imported(text: str, source: str) -> set[str]:
             names.add(base)
             names |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
             if node.level:
-                # Relative to some package of the folder: the same name in each of them.
+                # Relative to an unknown package of the folder: try the same name in each of them.
                 packages = [path.parent.name for path in Path(source).glob("*/__init__.py")]
                 names |= {f"{package}.{name}" for package in packages for name in list(names)}
     # A package is imported before its modules.
@@ -126,7 +126,7 @@ def _imported(text: str, source: str) -> set[str]:
 
 
 def _namesake(top: str) -> str | None:
-    """What a rank has imported under this name before it looks for the user's modules."""
+    """The module that a rank has imported under this name before it looks for the user's modules."""
     if top in sys.stdlib_module_names:
         return f"Python's own module {top}"
     return f"the package {top}" if top in _LOADED else None
@@ -146,7 +146,7 @@ _LOADED = (
     "tui",
     "workloads",
 )
-"""Packages that ranks themselves import."""
+"""Packages that the ranks themselves import."""
 
 
 def _file(module: str, source: str) -> Path | None:

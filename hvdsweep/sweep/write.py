@@ -1,4 +1,4 @@
-"""A sweep written back as TOML that reads as the same sweep, laid out as a person would."""
+"""Writes a sweep as TOML that reads back as an equal sweep, laid out for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def sweep_toml(sweep: Sweep) -> str:
-    """The TOML text of `sweep`. Keys left to their defaults are left out; `check_text` reads it back as an
+    """The TOML text of `sweep`, without keys left to their defaults; `check_text` reads it back as an
     equal sweep."""
-    # Here, not above: what only writes a value loads no pydantic.
+    # Imported here: code that only writes a value does not load pydantic.
     from hvdsweep.sweep.models import KEYS
 
     written = sweep.model_dump(exclude_unset=True, exclude_none=True)
@@ -33,7 +33,7 @@ def sweep_toml(sweep: Sweep) -> str:
 
 
 def toml_value(value: object) -> str:
-    """One value as TOML writes it. Raises ValueError for what TOML cannot hold."""
+    """One value as TOML. Raises ValueError for what TOML cannot represent."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -53,7 +53,7 @@ def toml_value(value: object) -> str:
 
 
 def toml_key(key: str) -> str:
-    """A key, in quotes where TOML asks for them."""
+    """A key, in quotes if TOML needs them."""
     return key if _BARE_KEY.fullmatch(key) else toml_value(key)
 
 
