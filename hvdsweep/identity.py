@@ -37,7 +37,8 @@ def study_identity(definition: Mapping[str, Any]) -> dict[str, Any]:
 
     Left out: the path of the user's code; how a batch is cut into passes; the goal, unless trials end at it; the
     margin, since it only changes the end of beaten trials, whose results are never reused in another sweep; estimates
-    of the noise scale, which change no loss. """
+    of the noise scale, which change no loss.
+    """
     left_out = {"source", "micro_batch", "workload", "margin", "noise_scale"}
     if definition["stop"] == "budget":
         left_out.add("goal")

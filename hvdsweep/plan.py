@@ -155,7 +155,8 @@ def make_plan(loaded: LoadedSweep, content: Mapping[str, str] | None = None) -> 
     """The plan of a sweep. Fast for any number of trials: points are computed when asked for.
 
     `content`: hashes of what the user's own code returns (`hvdsweep.launch.proof`), a part of each trial's identity.
-    None: the hashes of the latest proof of the same code on this machine, if there was one. """
+    None: the hashes of the latest proof of the same code on this machine, if there was one.
+    """
     from hvdsweep.sweep.proofs import remembered
     from hvdsweep.sweep.resolve import dataset_info, maximizes
     from workloads import catalogue

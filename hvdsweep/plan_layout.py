@@ -77,7 +77,7 @@ SMALL_STEP = 1e7
 def steps_are_small(plan: Plan) -> bool:
     """Whether one thread trains every study as fast as several: built-in dense models with small batches.
 
-    Counts 6 operations per weight and example: too few for convolutions and sequences.
+    Counts 6 operations per weight and example: too few for convolutions and sequences. False for user code.
     """
     from workloads import architectures, catalogue
 

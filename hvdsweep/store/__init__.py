@@ -1,6 +1,6 @@
 """The store: one SQLite file that holds sweeps, trials, every loss and every measurement.
 
-Names are imported when they are first used: what only reads loads neither numpy nor the writer.
+Names are imported on first use: code that only reads loads neither numpy nor the writer.
 """
 
 from __future__ import annotations

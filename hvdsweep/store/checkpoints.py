@@ -1,7 +1,8 @@
-"""Checkpoints of trials: files in a folder next to the database, each named by its trial and step and proved by its hash.
+"""Checkpoints of trials: files in a folder next to the database, named by trial and step and verified by a hash.
 
-A file holds a line of JSON (format, key of the trial, step, type and shape of every array), the arrays' bytes, and the SHA-256 of
-all of that. It counts only once `trials.checkpoint` names its step; the losses up to that step are in the database by then.
+A file holds a line of JSON (format, key of the trial, step, type and shape of every array), the arrays' bytes, and the
+SHA-256 of all that. It counts once `trials.checkpoint` names its step; by then the losses up to that step are in the
+database.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Form = list[tuple[str, tuple[int, ...]]]
 
 
 class Refused(Exception):
-    """A checkpoint that training cannot resume from; the message says why (`is damaged`)."""
+    """A checkpoint that training cannot resume from; the message gives the reason (`is damaged`)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Found:
 
 
 def folder_of(db: str | os.PathLike[str]) -> Path:
-    """Where the checkpoints of a database are: `DATABASE.checkpoints`."""
+    """The folder of a database's checkpoints: `DATABASE.checkpoints`."""
     return Path(f"{os.path.realpath(db)}.checkpoints")
 
 
@@ -66,7 +67,7 @@ def save(
 
 
 def load(db: str | os.PathLike[str], trial_id: int, key: str | None, step: int) -> tuple[Form, memoryview]:
-    """Types and shapes of the arrays, and the bytes of all of them. Refused if the file is not what was saved."""
+    """Types and shapes of the arrays, and the bytes of all of them. Refused if the file is not as it was saved."""
     try:
         content = _path(db, trial_id, step).read_bytes()
     except FileNotFoundError:
@@ -96,7 +97,7 @@ def files(db: str | os.PathLike[str]) -> list[Found]:
 
 
 def being_written(db: str | os.PathLike[str]) -> bool:
-    """Whether a checkpoint is on its way to the disk."""
+    """Whether a checkpoint is being written."""
     return any(file.path.suffix == ".partial" for file in files(db))
 
 
@@ -110,14 +111,14 @@ def sizes(db: str | os.PathLike[str]) -> dict[int, int]:
 
 
 def remove(db: str | os.PathLike[str], trial_id: int, *, but: int | None = None) -> None:
-    """Remove the checkpoints of a trial, but not the one at step `but`."""
+    """Remove the checkpoints of a trial, except the one at step `but`."""
     for file in files(db):
         if file.trial_id == trial_id and (file.step != but or file.path.suffix == ".partial"):
             file.path.unlink(missing_ok=True)
 
 
 def named(conn: sqlite3.Connection) -> set[tuple[int, int]]:
-    """(trial, step) of the checkpoints that count; of an older store none."""
+    """(trial, step) of the checkpoints that count; empty for a store of an older schema."""
     if not conn.execute("SELECT 1 FROM pragma_table_info('trials') WHERE name = 'checkpoint'").fetchone():
         return set()
     return set(conn.execute("SELECT id, checkpoint FROM trials WHERE checkpoint IS NOT NULL"))
@@ -126,7 +127,7 @@ def named(conn: sqlite3.Connection) -> set[tuple[int, int]]:
 def carry(
     source: str | os.PathLike[str], target: str | os.PathLike[str], wanted: set[tuple[int, int]]
 ) -> None:
-    """Copy the wanted checkpoints of one database to another. FileNotFoundError if one is gone meanwhile."""
+    """Copy the wanted checkpoints of one database to another. FileNotFoundError if one disappears meanwhile."""
     there = {(file.trial_id, file.step) for file in files(target) if file.path.suffix == ".checkpoint"}
     for trial_id, step in sorted(wanted - there):
         path = _path(target, trial_id, step)
@@ -135,7 +136,7 @@ def carry(
 
 
 def keep_only(db: str | os.PathLike[str], wanted: set[tuple[int, int]]) -> None:
-    """Remove all checkpoints but the wanted ones, and the folder if it is empty then."""
+    """Remove all checkpoints except the wanted ones, and the folder if it is then empty."""
     for file in files(db):
         if (file.trial_id, file.step) not in wanted or file.path.suffix == ".partial":
             file.path.unlink(missing_ok=True)
@@ -145,9 +146,9 @@ def keep_only(db: str | os.PathLike[str], wanted: set[tuple[int, int]]) -> None:
 
 
 def tidy(conn: sqlite3.Connection) -> None:
-    """Remove every checkpoint that no trial will resume from. Those of a RUNNING trial are its gang's to remove."""
+    """Remove checkpoints that no trial will resume from. Those of RUNNING trials are left to their gangs."""
     db = conn.execute("PRAGMA database_list").fetchone()[2]
-    # Listed before the store is read: what a gang writes meanwhile is not in the list.
+    # Listed before the store is read, so that the list has nothing that a gang writes meanwhile.
     for file in files(db):
         row = conn.execute("SELECT status, checkpoint FROM trials WHERE id = ?", (file.trial_id,)).fetchone()
         if row is not None and row[0] == "RUNNING":
@@ -165,7 +166,7 @@ def _path(db: str | os.PathLike[str], trial_id: int, step: int) -> Path:
 
 @contextlib.contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that gets its name, and is on disk, when the block ends; none is left where it raises."""
+    """A new file that is renamed, and on disk, when the block ends; removed if the block raises."""
     partial = path.with_suffix(".partial")
     try:
         with _opened(partial) as file:
@@ -199,5 +200,5 @@ def _opened(path: Path) -> IO[bytes]:
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
     import numpy as np
 
-    # Through numpy, since a memoryview does not know every type (bfloat16).
+    # Through numpy, since a memoryview does not support every type (bfloat16).
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -16,12 +16,12 @@ from hvdsweep.store.schema import SEARCH_TRIAL
 Order: TypeAlias = Literal["plain", "breadth", "merit"]
 
 ORDERS: tuple[Order, ...] = ("plain", "breadth", "merit")
-"""plain: one study after the other. breadth: the first trial of every study, then the second, ... merit: breadth first too,
-but the trials of a study by how promising they are instead of by number."""
+"""plain: one study after another. breadth: the first trial of every study, then the second, ... merit: breadth first
+too, but each study's most promising trials first, not the lowest numbers."""
 
 
 def default_order(stop: str | None) -> Order:
-    """The order of a run that does not name one: by merit where a good trial cuts the others short."""
+    """The order of a run that names none: by merit if good trials cut others short."""
     return "merit" if stop == "beaten" else "breadth"
 
 
@@ -33,16 +33,16 @@ def claim_next(
     now: float,
     knowledge: Knowledge | None = None,
 ) -> Claim | None:
-    """Make the sweep's next PENDING trial this gang's: RUNNING, with the data up to its checkpoint. Inside the caller's write
-    transaction.
+    """Give this gang the sweep's next PENDING trial, which becomes RUNNING, with the data up to its checkpoint. Inside
+    the caller's write transaction.
 
-    Which one the run's order says (`ORDERS`), among the studies that are left to gangs of this size; of a study, those with a
-    checkpoint first. `study_id`: the study of the
-    gang's previous trial. `knowledge`: the caller's, kept between claims. None if nothing is PENDING for it.
+    The run's order (`ORDERS`) decides which, among the studies that gangs of this size may train; within a study,
+    trials with a checkpoint come first. `study_id`: the study of the gang's previous trial. `knowledge`: the caller's,
+    kept between claims. None if no trial is PENDING for this gang.
     """
     order = _order(conn, sweep_id)
     mine = OF_ITS_SIZE.format(gang=int(gang_id))
-    # Repeats come last: they need to know the best trial, and searches decide which one that is.
+    # Repeats come last: they need the best trial, which is known when the searches are finished.
     for kind in (SEARCH_TRIAL, f"NOT {SEARCH_TRIAL}"):
         if order == "plain":
             study = _plain(conn, sweep_id, study_id, f"{mine} AND {kind}")
@@ -77,11 +77,11 @@ def claim_next(
 
 
 OF_ITS_SIZE = "(s.np IS NULL OR s.np = (SELECT np FROM gangs WHERE id = {gang}))"
-"""SQL: whether study s is left to gangs of the size of `gang`; where no number of ranks is set any gang may train it."""
+"""SQL: whether gangs of the size of `gang` may train study s; any gang may if no number of ranks is set."""
 
 
 def _order(conn: sqlite3.Connection, sweep_id: int) -> str:
-    """What the sweep's latest run asks for, or the default."""
+    """The order that the sweep's latest run asks for, or the default."""
     order, stop = conn.execute(
         "SELECT trial_order, json_extract(definition, '$.training.stop') FROM sweeps WHERE id = ?",
         (sweep_id,),
@@ -90,7 +90,7 @@ def _order(conn: sqlite3.Connection, sweep_id: int) -> str:
 
 
 def _interrupted(conn: sqlite3.Connection, study: int) -> tuple[int | None, str | None]:
-    """Number of the study's first PENDING trial with a checkpoint, and why it was chosen then; None: there is none."""
+    """Number of the study's first PENDING trial with a checkpoint, and why it was chosen; None: there is none."""
     row = conn.execute(
         "SELECT number, chosen FROM trials WHERE study_id = ? AND status = 'PENDING' AND checkpoint IS NOT NULL"
         " ORDER BY number LIMIT 1",
@@ -100,7 +100,7 @@ def _interrupted(conn: sqlite3.Connection, study: int) -> tuple[int | None, str 
 
 
 def _by_merit(conn: sqlite3.Connection, study: int, knowledge: Knowledge) -> tuple[int | None, str | None]:
-    """Number of the study's most promising PENDING trial, and why, in words; None: the first by number."""
+    """Number of the study's most promising PENDING trial, and the reason in words; None: take the lowest number."""
     workload, target, trials, begun, diverged = conn.execute(
         "SELECT s.workload_id, s.target_trials, count(*), count(*) FILTER (WHERE t.status != 'PENDING'),"
         " count(*) FILTER (WHERE t.status = 'INFEASIBLE')"
@@ -120,11 +120,11 @@ def ordinal(number: int) -> str:
 
 
 def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> int | None:
-    """The study of which the fewest trials have begun, and of those one that no gang works on; None if all is begun.
+    """The study with the fewest begun trials, preferring one that no gang works on; None if all trials have begun.
 
-    Every trial that is no longer PENDING counts, also a diverged one: its replacement comes in its turn, after every study has
-    had as many. A round goes from small batch sizes to large ones; by merit every other one, the first among them, comes back
-    the other way: large batches need the fewest steps to find out where good learning rates lie.
+    Every trial that is no longer PENDING counts, also a diverged one: its replacement waits until every study has begun
+    as many. A round takes batch sizes in ascending order. By merit every second round, starting with the first,
+    descends: large batches need the fewest steps to find good learning rates.
     """
     turn = "count(*) FILTER (WHERE t.status != 'PENDING')"
     back = f"CASE WHEN {turn} % 2 = 0 THEN -s.batch_size ELSE s.batch_size END"
@@ -139,7 +139,7 @@ def _breadth(conn: sqlite3.Connection, sweep_id: int, order: str, mine: str) -> 
 
 
 def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: str) -> int | None:
-    """The gang's present study; then a study that no gang works on; then any; None if all is begun."""
+    """The gang's present study; else one that no gang works on; else any; None if all trials have begun."""
     pending = f"EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'PENDING' AND {mine})"
     running = "EXISTS (SELECT 1 FROM trials t WHERE t.study_id = s.id AND t.status = 'RUNNING')"
     if (
@@ -159,7 +159,7 @@ def _plain(conn: sqlite3.Connection, sweep_id: int, present: int | None, mine: s
 
 
 def assign(conn: sqlite3.Connection, sweep_id: int, shapes: Mapping[int, tuple[int, int]]) -> None:
-    """Leave each study to gangs of one size: study -> (ranks, gangs side by side). Any gang may train the others."""
+    """Assign each study to gangs of one size: study -> (ranks, gangs side by side). Any gang may train the others."""
     with transaction(conn):
         conn.execute(
             "UPDATE studies SET np = NULL, gangs = NULL WHERE np IS NOT NULL"

@@ -1,4 +1,4 @@
-"""Opening a store for writing, and the one way to write: short BEGIN IMMEDIATE transactions that wait their turn."""
+"""Opening a store for writing, and the one way to write: short BEGIN IMMEDIATE transactions that queue."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ BUSY_SECONDS = 30.0
 """How long one statement waits for a lock that another process holds."""
 
 ATTEMPTS = 4
-"""How often a transaction is tried."""
+"""How often a transaction is attempted."""
 
 _HEARERS: list[Callable[[str], object]] = []
 
 CHECKED_BYTES = 256 * 2**20
-"""Larger files are checked by `hvdsweep doctor --db` only; of more than a sixteenth of it not every loss is looked at."""
+"""Larger files are checked by `hvdsweep doctor --db` only; above a sixteenth of this only some losses are checked."""
 
 JOURNAL_BYTES = 64 * 2**20
-"""A WAL that grew beyond this under a long reader is cut back once its content is in the main file."""
+"""A WAL that grew beyond this during a long read is truncated once its content is in the main file."""
 
 
 SPECIAL = (
@@ -44,13 +44,13 @@ SPECIAL = (
 )
 
 OPENED: dict[Path, None] = {}
-"""The stores that this process has opened: where to look when something in them may be why it failed."""
+"""The stores that this process has opened: searched for damage when the program fails."""
 
 
 def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Connection:
-    """A connection that may write; an older store is migrated, a missing one made where `create`.
+    """A connection that may write. Migrates an older store; creates a missing one if `create`.
 
-    WAL on a local file system; on a network file system a rollback journal, and an event that says so.
+    WAL on a local file system; on a network file system a rollback journal, and an event that reports it.
     Transactions are explicit (`with transaction(conn)`). UserError: missing, not a store, newer, unwritable.
     """
     path = Path(path)
@@ -85,11 +85,11 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
         try:
             conn.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
         except sqlite3.OperationalError:
-            # Another process has the file open. It keeps its journal until the next that finds itself alone.
+            # Another process has the file open. Its journal mode changes when a process next opens it alone.
             if kind.network:
                 raise
     conn.execute("PRAGMA synchronous = NORMAL")
-    # Looking up a parent row for every loss would cost more than storing the loss; `maintenance.check` looks instead.
+    # Looking up the parent row of every loss would cost more than storing it; `maintenance.check` does so instead.
     conn.execute("PRAGMA foreign_keys = OFF")
     conn.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     if version:
@@ -109,9 +109,9 @@ def _prepare(conn: sqlite3.Connection, path: Path, create: bool) -> None:
 
 
 def _verify(conn: sqlite3.Connection, path: Path, *, whole: bool) -> None:
-    """RunFailed if the file holds what no store may hold: nothing good would come of adding to it.
+    """RunFailed if the file has content that no store may have: more data must not be added to it.
 
-    `whole`: a command begins, which has some seconds to spare; the writer of a gang looks at small tables only.
+    `whole`: check thoroughly, for a command, which has some seconds; the writer of a gang checks small tables only.
     """
     size = path.stat().st_size
     wrong = []
@@ -125,7 +125,7 @@ def _verify(conn: sqlite3.Connection, path: Path, *, whole: bool) -> None:
 def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool = False) -> int:
     """The schema version of an open file; UserError if it is no store, or one of a newer program."""
     OPENED[path] = None
-    # One snapshot: another process may be making the tables at this moment.
+    # One snapshot: another process may be creating the tables right now.
     conn.execute("BEGIN")
     try:
         application = conn.execute("PRAGMA application_id").fetchone()[0]
@@ -151,9 +151,9 @@ def checked_version(conn: sqlite3.Connection, path: Path, *, may_be_empty: bool 
 
 
 def usable(path: Path, *, may_be_missing: bool = False) -> None:
-    """UserError unless `path` can be that of a database: an ordinary file that is there, or may be made in its folder.
+    """UserError unless `path` can be a database: an ordinary file that exists or can be created in its folder.
 
-    Asked before SQLite sees it, which waits for ever at a FIFO, and leaves a journal next to a device.
+    Checked before SQLite opens it: SQLite waits for ever at a FIFO, and leaves a journal next to a device.
     """
     other = "Name another file with --db."
     try:
@@ -196,9 +196,9 @@ def usable(path: Path, *, may_be_missing: bool = False) -> None:
 
 
 def writable(path: Path) -> None:
-    """UserError unless the database, and its folder, where SQLite keeps a journal, may be written.
+    """UserError unless the database and its folder, where SQLite keeps a journal, are writable.
 
-    Asked before SQLite, which opens what it may only read, and leaves files next to it.
+    Checked before SQLite opens it: SQLite opens a read-only file, and leaves files next to it.
     """
     for place in (path, path.absolute().parent):
         if place.exists() and not os.access(place, os.W_OK):
@@ -209,7 +209,7 @@ def writable(path: Path) -> None:
 
 
 def missing(path: Path) -> str:
-    """The message for a store that is not there."""
+    """The message for a missing store."""
     return (
         f"{path}: no such database. `hvdsweep launch WORKLOAD` makes one; "
         "name another with --db or the environment variable HVDSWEEP_DB."
@@ -217,7 +217,7 @@ def missing(path: Path) -> str:
 
 
 def told(path: Path, error: sqlite3.Error) -> Exception:
-    """The UserError for an `error` that is the file's or the machine's; any other error is a bug and stays itself."""
+    """The UserError for a failure of the file or the machine; any other `error`, being a bug, is returned as it is."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_NOTADB:
             problem = "is not an SQLite database. Name another file with --db."
@@ -247,7 +247,7 @@ def told(path: Path, error: sqlite3.Error) -> Exception:
 
 @contextmanager
 def heard(hear: Callable[[str], object]) -> Iterator[None]:
-    """In the block `hear` learns, after the first try, that a transaction waits for another program."""
+    """Inside the block, `hear` is called with a message if a transaction still waits after its first attempt."""
     _HEARERS.append(hear)
     try:
         yield
@@ -257,10 +257,10 @@ def heard(hear: Callable[[str], object]) -> Iterator[None]:
 
 @contextmanager
 def transaction(conn: sqlite3.Connection, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-    """One write transaction: all of the block or nothing of it. Waits for other writers.
+    """One write transaction: all of the block or nothing. Waits for other writers.
 
-    `durable`: it and all before it survive a power failure; otherwise the last ones may be lost. RunFailed, with the remedy,
-    where the wait is in vain, the disk full or the file out of reach.
+    `durable`: it and all transactions before it survive a power failure; otherwise the last ones may be lost.
+    RunFailed, with the remedy, if the lock cannot be had, the disk is full or the file is unreachable.
     """
     if durable:
         conn.execute("PRAGMA synchronous = FULL")
@@ -281,12 +281,12 @@ def transaction(conn: sqlite3.Connection, *, durable: bool = False) -> Iterator[
 
 
 def begin(conn: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE: the write lock first, so that no later statement can find the data changed under it."""
+    """BEGIN IMMEDIATE: takes the write lock first, so that the data cannot change between statements."""
     _insist(conn, "BEGIN IMMEDIATE")
 
 
 def commit(conn: sqlite3.Connection) -> None:
-    """COMMIT, waiting for readers where the journal makes them block it; rolled back when that is in vain."""
+    """COMMIT, waiting for readers if the journal mode makes them block it; rolled back if they do not finish."""
     try:
         _insist(conn, "COMMIT")
     except BaseException:
@@ -314,6 +314,6 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
 
 
 def _failed(conn: sqlite3.Connection, error: sqlite3.Error) -> Exception:
-    """The error of a write that could not be done, for people; itself where it is a bug."""
+    """The error of a failed write as a message; a bug is returned as it is."""
     explained = told(Path(conn.execute("PRAGMA database_list").fetchone()[2]), error)
     return RunFailed(str(explained)) if isinstance(explained, UserError) else explained

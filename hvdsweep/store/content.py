@@ -1,10 +1,11 @@
-"""What every row of a store must hold, so that a file which SQLite can read but hvdsweep cannot use is named as such.
+"""What every row of a store must hold: a file that SQLite can read but hvdsweep cannot use gets a clear message.
 
-A store that another program changed, or that a fault of a disk changed without SQLite's notice, may lack a table or a column, or
-hold text for a number, broken JSON, an unknown status or an impossible time. All that is known about the content of a store is
-in `TABLES`. Small tables are checked whenever a store is opened, large ones when an answer fails and by `hvdsweep doctor --db`.
+A store that another program changed, or a disk fault that SQLite did not notice, may lack a table or a column, or hold
+text for a number, broken JSON, an unknown status or an impossible time. `TABLES` lists all rules for the content of a
+store. Small tables are checked whenever a store is opened; large ones when a query fails, and by `hvdsweep doctor
+--db`.
 
-A new column gets an entry in `TABLES`; `tests/store/test_content.py` then damages it in every way its kind allows.
+A new column gets an entry in `TABLES`; `tests/store/test_content.py` then damages it in every way that its kind allows.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from pathlib import Path
 from hvdsweep.store.schema import LARGEST_STEP, quoted
 
 LATEST_TIME = 1e11
-"""Unix seconds (in the year 5138) beyond which no time is believed."""
+"""Unix seconds (in the year 5138); later times are taken for damage."""
 
 ROWS_AT_ONCE = 5000
-"""Tables of no more rows are checked whenever a store is opened: some milliseconds."""
+"""Tables with at most so many rows are checked whenever a store is opened, which takes some milliseconds."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What may stand in a column."""
+    """What a column may hold."""
 
     words: str
     """For the message: `is not WORDS`."""
     holds: str
-    """SQL that is true of a right value `{c}`."""
+    """SQL that is true for a valid value `{c}`."""
     nullable: bool = False
 
 
@@ -62,7 +63,7 @@ TEXT = Kind("text", "typeof({c}) = 'text'")
 NAME = Kind("a name", "typeof({c}) = 'text' AND length({c}) > 0")
 JSON = Kind(
     "a JSON object",
-    # CASE, since SQLite may evaluate both sides of AND, and most JSON functions raise an error for what is no JSON.
+    # CASE, since SQLite may evaluate both sides of AND, and most JSON functions raise an error for invalid JSON.
     "CASE WHEN typeof({c}) = 'text' AND json_valid({c}) THEN json_type({c}) = 'object' ELSE 0 END",
 )
 VALUES = Kind(
@@ -198,7 +199,7 @@ TABLES: dict[str, dict[str, Kind]] = {
     "best_records": {"metric_id": ID, "trial_id": ID, "step": STEPS, "value": NUMBER},
     "running_best": {},
 }
-"""Table -> column -> what stands in it. `measurements` has further columns, one per metric, of numbers or NULL."""
+"""Table -> column -> its content. `measurements` has further columns, one per metric, of numbers or NULL."""
 
 KEYS = {
     "losses": ("trial_id", "step"),
@@ -206,7 +207,7 @@ KEYS = {
     "gradient_noise": ("trial_id", "step", "layer"),
     "best_records": ("metric_id", "trial_id", "step"),
 }
-"""What names a row of a table without an `id`."""
+"""The key of tables without an `id`."""
 
 SINCE = {
     ("sweeps", "trial_order"): 2,
@@ -228,13 +229,13 @@ SINCE = {
     ("gangs", "lost_seconds"): 10,
     **dict.fromkeys((("gradient_noise", column) for column in TABLES["gradient_noise"]), 9),
 }
-"""(table, column) -> the version of the schema that brought it; 1 for all others."""
+"""(table, column) -> the schema version that added it; 1 for all others."""
 
 
 def problems(conn: sqlite3.Connection, *, small: bool = False) -> Iterator[str]:
-    """What is wrong, one sentence per table and column, the first row named. `small`: leave large tables out."""
+    """What is wrong, one sentence per table and column, naming the first bad row. `small`: skip large tables."""
     version = int(conn.execute("PRAGMA user_version").fetchone()[0])
-    # A view of a table that is missing has no columns that SQLite could name.
+    # A view of a missing table has no columns that SQLite could name.
     there: dict[str, list[str]] = {
         name: [] for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     }
@@ -261,7 +262,7 @@ def problems(conn: sqlite3.Connection, *, small: bool = False) -> Iterator[str]:
 
 
 def _is_large(conn: sqlite3.Connection, table: str) -> bool:
-    # Ids are never used again, so the last one bounds the number of rows; asking for it costs nothing.
+    # Ids are never reused, so the last one bounds the number of rows; asking for it costs nothing.
     last = conn.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
     return last is not None and last > ROWS_AT_ONCE
 
@@ -274,7 +275,7 @@ def _wrong_values(conn: sqlite3.Connection, table: str, columns: dict[str, Kind]
         return f"({name} IS NULL OR {holds})" if kind.nullable else f"({name} IS NOT NULL AND {holds})"
 
     all_right = " AND ".join(right(column, kind) for column, kind in columns.items())
-    # One pass finds whether anything is wrong; only then each column is looked at alone.
+    # One pass finds whether anything is wrong; only then is each column checked alone.
     if conn.execute(f"SELECT 1 FROM {table} WHERE NOT ({all_right}) LIMIT 1").fetchone() is None:
         return
     key = [name for name in KEYS.get(table, ("id",)) if name in columns]

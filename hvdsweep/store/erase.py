@@ -1,4 +1,4 @@
-"""Removing what trials have recorded: of those that start again, or resume from a checkpoint."""
+"""Removing what trials have recorded, for trials that start again or resume from a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def erase_data(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
 
 
 def cut_back(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
-    """Remove what these trials recorded after their checkpoint; all of it where they have none. Inside the caller's write
+    """Remove what these trials recorded after their checkpoint; everything if there is none. Inside the caller's write
     transaction."""
     rows = conn.execute(
         "SELECT id, ifnull(checkpoint, -1) FROM trials WHERE id IN (SELECT value FROM json_each(?))",
@@ -23,7 +23,7 @@ def cut_back(conn: sqlite3.Connection, trial_ids: Sequence[int]) -> None:
 
 
 def _cut(conn: sqlite3.Connection, last: Sequence[tuple[int, int]]) -> None:
-    """Of each (trial, step) remove the data beyond the step."""
+    """For each (trial, step), remove the data beyond the step."""
     conn.executemany("DELETE FROM losses WHERE trial_id = ? AND step > ?", last)
     conn.executemany("DELETE FROM measurements WHERE trial_id = ? AND step > ?", last)
     conn.executemany("DELETE FROM gradient_noise WHERE trial_id = ? AND step > ?", last)

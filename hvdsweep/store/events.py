@@ -1,4 +1,4 @@
-"""What happened, for people: the table `events`."""
+"""The table `events`: what happened, for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def event(
     gang_id: int | None = None,
     trial_id: int | None = None,
 ) -> None:
-    """Record what happened; inside the caller's transaction where there is one."""
+    """Record what happened; inside the caller's transaction if there is one."""
     row = (time.time(), sweep_id, gang_id, trial_id, kind, message)
     statement = (
         "INSERT INTO events (time, sweep_id, gang_id, trial_id, kind, message) VALUES (?, ?, ?, ?, ?, ?)"

@@ -1,4 +1,4 @@
-"""What a gang and the store say to each other: updates of a trial one way, claimed trials the other."""
+"""The messages between a gang and the store: updates of a trial to the store, claimed trials to the gang."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hvdsweep.states import Status, StopReason
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that is now this gang's to train."""
+    """A trial that this gang trains from now on."""
 
     trial_id: int
     study_id: int
@@ -24,9 +24,9 @@ class Claim:
     definition: dict[str, Any]
     """The study's definition: workload, batch size, budget, evaluation, goal."""
     definition_json: str
-    """The same as stored: equal texts mean that the compiled functions serve again."""
+    """The same as stored: for equal texts the compiled functions can be reused."""
     target_trials: int = 1
-    """Trials that the study is to have."""
+    """Trials that the study shall have."""
     key: str | None = None
     """Hash of everything that determines its result."""
     checkpoint: int | None = None
@@ -47,7 +47,7 @@ class Final:
 
 @dataclass
 class TrialUpdate:
-    """What has happened to a trial since the last commit."""
+    """What happened to a trial since the last commit."""
 
     trial_id: int
     losses: npt.NDArray[np.floating[Any]]
@@ -59,18 +59,18 @@ class TrialUpdate:
     """(step, metric -> value) in ascending steps."""
     final: Final | None = None
     checkpoint: tuple[int, float] | None = None
-    """(step, unix time) of a checkpoint that is on disk now."""
+    """(step, unix time) of a checkpoint that is on disk."""
     noise: Sequence[tuple[int, str, float, float]] = ()
     """(step, layer, |G|^2, tr Sigma): estimates of the gradient noise scale; the layer "" is all weights together."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the store answers to a commit."""
+    """The store's answer to a commit."""
 
     claim: Claim | None
     """The next trial; None if none was asked for or none is left."""
     stop: bool
-    """The sweep or this gang is asked to stop: finish nothing more, claim nothing more."""
+    """The sweep or this gang is to stop: finish no trial, claim no trial."""
     lost: bool = False
-    """The trial was taken away from this gang (it was thought dead); nothing of the update was written."""
+    """The trial was taken from this gang, which was thought dead; nothing of the update was written."""

@@ -1,4 +1,4 @@
-"""Which file system a path lies on: SQLite's WAL needs memory shared between its users, which a network cannot give."""
+"""The file system of a path: SQLite's WAL needs memory shared by its users, which a network cannot provide."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ NETWORK = frozenset(
 """Types whose files another machine may hold open, or whose shared memory is not shared."""
 
 LOCAL_FUSE = frozenset({"fuse.ext4", "fuse.ntfs", "fuse.ntfs-3g", "fuse.fuse-overlayfs", "fuse.lxcfs"})
-"""FUSE types that sit on this machine's disk; every other FUSE type counts as a network."""
+"""FUSE types on this machine's disk; every other FUSE type counts as a network."""
 
 
 @dataclass(frozen=True)
 class FileSystem:
-    """Where a path lies."""
+    """The file system of a path."""
 
     type: str
-    """As in /proc/self/mountinfo ("ext4", "nfs4", "fuse.sshfs"); "unknown" where that cannot be read."""
+    """As in /proc/self/mountinfo ("ext4", "nfs4", "fuse.sshfs"); "unknown" if that cannot be read."""
     mount: str
     """The mount point."""
     network: bool
-    """Whether WAL must not be used there."""
+    """Whether WAL must not be used on it."""
 
 
 def file_system_of(path: str | os.PathLike[str], mountinfo: str | None = None) -> FileSystem:
-    """The file system that holds `path` (or will: its nearest existing parent decides).
+    """The file system that holds `path`, or will hold it: that of its nearest existing parent.
 
     `mountinfo` is the text of /proc/self/mountinfo, read when None.
     """

@@ -33,15 +33,15 @@ NUMBERS = {
     "study": "study",
     "gang": "gang",
 }
-"""Fields that hold numbers -> what `trial_pages` calls them."""
+"""Numeric fields -> their names in `trial_pages`."""
 
 WORDS = ("status", "stop", "workload")
-"""Fields that hold words; `stop` is why a trial ended."""
+"""Text fields; `stop` is why a trial ended."""
 
 FIELDS = (*NUMBERS, *WORDS)
 
 EXAMPLES = {"status": "COMPLETE", "stop": "goal", "workload": "sgd", "best": "..0.1"}
-"""Field -> a value, for messages; others hold whole numbers."""
+"""Field -> an example value, for messages; the others hold whole numbers."""
 
 _TERM = re.compile(r'([A-Za-z_][\w./-]*)\s*(!=|>=|<=|=|<|>)\s*("[^"]*"|[^\s"]+)|(\S+)')
 _POWER = re.compile(r"(\d{1,3})\^(\d{1,3})")
@@ -50,9 +50,9 @@ EVERYTHING = (-math.inf, math.inf)
 
 
 def parse_filter(text: str, parameters: Collection[str] | None = None) -> TrialFilter:
-    """The trials that `text` means; an empty text means all. UserError names every wrong term and what would be right.
+    """The filter for `text`; an empty text matches all trials. UserError names every wrong term and the correction.
 
-    `parameters`: the metaparameters there are, to tell a misspelt name; None accepts any.
+    `parameters`: the existing metaparameters, to detect a misspelt name; None accepts any.
     """
     found = TrialFilter()
     problems: list[str] = []
@@ -181,6 +181,6 @@ def _number(text: str) -> float:
 
 
 def finished_part(text: str, parameters: Collection[str] = ()) -> str:
-    """A filter while it is typed: without a last word that may still become the name of a field or a metaparameter."""
+    """A filter while it is typed: without a last word that may still become a field or a metaparameter."""
     before, _, word = text.rpartition(" ")
     return before if word and any(name.startswith(word) for name in (*FIELDS, *parameters)) else text

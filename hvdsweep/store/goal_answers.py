@@ -1,11 +1,12 @@
 """One question answered inside SQLite: steps to result and best measurements at one goal, without loading the records.
 
-A workload table answers every later goal in milliseconds but takes a row of Python per record to load. Where a process
-asks once, as the command line does, SQLite finds each trial's first record beyond the goal itself and hands over one
-text of integers per study. The meaning of counted, limit and tie is that of `hvdsweep.curves`, by the same functions.
+A workload table answers every later goal in milliseconds, but loading it takes a row of Python per record. For a
+process that asks once, such as the command line, SQLite finds each trial's first record beyond the goal and returns one
+text of integers per study. The meaning of counted, limit and tie is that of `hvdsweep.curves`, through the same
+functions.
 
-numpy is imported only after the long queries, which run without the interpreter's lock: a caller may import it
-meanwhile in a thread.
+numpy is imported only after the long queries, which run without the interpreter's lock: a caller can import it in a
+thread meanwhile.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
 
 _NEVER, _UNMEASURED = -1, -2
-"""Instead of a step: the goal was not reached; the trial keeps no record of this metric at all."""
+"""In place of a step: the goal was not reached; the trial has no record of this metric."""
 
 _STATUS = "CASE t.status " + " ".join(f"WHEN '{s.name}' THEN {s.value}" for s in Status) + " END"
 _REASON = "CASE t.stop_reason " + " ".join(f"WHEN '{r.word}' THEN {r.value}" for r in StopReason if r.word)
@@ -41,7 +42,7 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question as SQL needs it."""
+    """A question in the form that SQL needs."""
 
     metric_id: int
     maximize: bool
@@ -62,11 +63,11 @@ def answer_at_goal(
     statuses: Sequence[Status] = (Status.COMPLETE,),
     twin: Reader | None = None,
 ) -> tuple[StepsToResult, BestMeasurements] | None:
-    """What `steps_to_result` and `best_measurements` say of the workload's table; their tables hold no records, and
-    metaparameters only of the trials that either names. `twin`: a second reader of the same state (`pairs.paired`), so that
-    two threads ask.
+    """The results of `steps_to_result` and `best_measurements` for the workload's table. Their tables hold no records,
+    and metaparameters only of the trials that they name. `twin`: a second reader of the same state (`pairs.paired`), to
+    ask from two threads.
 
-    None if the kept records do not answer it (another direction, nothing measured yet): ask the workload table.
+    None if the stored records do not answer it (another direction, nothing measured yet): ask the workload table.
     UserError: as `steps_to_result`.
     """
     metric = metric or workload.metric
@@ -84,7 +85,7 @@ def answer_at_goal(
     )
     own_goal = workload.goal if own and maximize == natural else None
     wanted = own_goal if goal is None else goal
-    # What makes no sense finds nothing here, and is refused below by the functions that say why.
+    # Invalid questions find nothing here; the functions called below refuse them with a reason.
     asked = _Asked(kept[0][0], maximize, math.nan if wanted is None else wanted, tuple(statuses))
     limits = [_limit(study[1], step_budget, example_budget) for study in studies]
     questions: list[Callable[[Reader], Any]] = []
@@ -107,7 +108,7 @@ def answer_at_goal(
     limit = step_limits(table, step_budget, example_budget)
     counted = table.counted(statuses, num_trials)
     if bool((counted & (reached == _UNMEASURED) & (table.steps > 0)).any()):
-        # Its evaluations may all have failed, or count in the other direction: the full table knows.
+        # Its evaluations may all have failed, or count in the other direction; the full table can tell.
         return None
     if num_trials is not None:
         last_numbers = _last_numbers(table, counted)
@@ -135,7 +136,7 @@ def answer_at_goal(
 def value_range(
     reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
 ) -> tuple[str, float | None, float | None]:
-    """(metric, first and last of its running-best values over all trials, as training goes); None if there are none.
+    """(metric, first and last running-best value over all trials, in the order of training); None if there are none.
 
     `metric` and `maximize` default as in `Reader.workload_table`.
     """
@@ -154,7 +155,7 @@ def value_range(
 
 
 def _limit(batch_size: int, step_budget: float | None, example_budget: float | None) -> int:
-    """The last step inside both budgets, as `step_limits` has it; those without sense count as none."""
+    """The last step inside both budgets, as in `step_limits`; an invalid budget counts as none."""
     limit = _LARGEST
     for budget, per_step in ((step_budget, 1), (example_budget, batch_size)):
         if budget is not None and math.isfinite(budget):
@@ -167,7 +168,7 @@ def _trials(reader: Reader, asked: _Asked, study: int, limit: int) -> tuple[str 
     record = "FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id"
     sign = ">" if asked.maximize else "<"
     beyond = f"SELECT r.step {record} AND r.value {sign} ?2 AND r.step <= ?3 ORDER BY r.step LIMIT 1"
-    # coalesce asks the second question only where the first has no answer.
+    # coalesce evaluates the second query only if the first gives NULL.
     step = f"coalesce(({beyond}), CASE WHEN EXISTS (SELECT 1 {record}) THEN {_NEVER} ELSE {_UNMEASURED} END)"
     fields = ("t.number", "t.id", _STATUS, f"{_REASON} ELSE 0 END", "t.steps", step)
     columns = ", ".join(f"group_concat({field})" for field in fields)
@@ -181,7 +182,7 @@ def _trials(reader: Reader, asked: _Asked, study: int, limit: int) -> tuple[str 
 def _best(
     reader: Reader, asked: _Asked, study: int, limit: int, last_number: int = FIRST_REPEAT - 1
 ) -> Any | None:
-    """(number, step, value) of a study's best record within the limit: earliest step, smallest number on ties."""
+    """(number, step, value) of a study's best record within the limit; ties: earliest step, then smallest number."""
     words = ", ".join(f"'{status.name}'" for status in asked.statuses)
     last = "SELECT r.{} FROM best_records r WHERE r.metric_id = ?1 AND r.trial_id = t.id AND r.step <= ?2"
     last += " ORDER BY r.step DESC LIMIT 1"
@@ -191,7 +192,7 @@ def _best(
         f" ORDER BY best {'DESC' if asked.maximize else 'ASC'} NULLS LAST, t.number LIMIT 2",
         (asked.metric_id, limit, study, last_number),
     )
-    # To leave the trials without records out by a condition would look every one of them up twice.
+    # A condition that excludes trials without records would look up every one of them twice.
     rows = [row for row in rows if row[2] is not None]
     if not rows:
         return None
@@ -220,8 +221,8 @@ def answered(
     twin: Reader | None = None,
     load: bool = False,
 ) -> tuple[StepsToResult, BestMeasurements]:
-    """One goal by SQLite, or from `table()` where SQLite cannot answer it; `load`: from the table at once, as several goals
-    share it."""
+    """The answer at one goal, by SQLite, or from `table()` if SQLite cannot answer it; `load`: from the table directly,
+    as several goals share it."""
     asked = question.limits
     if not load:
         found = answer_at_goal(
@@ -243,7 +244,7 @@ def _table(
     studies: Sequence[Sequence[int]],
     texts: Sequence[tuple[str | None, ...]],
 ) -> tuple[WorkloadTable, Ints]:
-    """The table of these trials without their records, and [T] the step at which each got beyond the goal."""
+    """The table of these trials without their records, and [T] the step at which each went beyond the goal."""
     import numpy as np
 
     from hvdsweep.curves.table import WorkloadTable
@@ -252,7 +253,7 @@ def _table(
     for study in texts:
         numbers = [np.fromstring(text, np.int64, sep=",") for text in study if text is not None]
         part = np.array(numbers, np.int64).reshape(6, -1)
-        # SQLite hands rows over in the order of whatever index served it.
+        # SQLite returns rows in the order of whichever index it used.
         parts.append(part[:, np.argsort(part[0], kind="stable")])
     number, trial_id, status, reason, steps, reached = np.concatenate(
         [np.empty((6, 0), np.int64), *parts], axis=1
@@ -290,7 +291,7 @@ def _last_numbers(table: WorkloadTable, counted: Bools) -> list[int]:
 def _records_before(
     reader: Reader, asked: _Asked, table: WorkloadTable, trials: Ints, trial_steps: Ints
 ) -> Ints:
-    """The step of each trial's last record before it got beyond the goal, NEVER where it has none."""
+    """The step of each trial's last record before it went beyond the goal, NEVER if there is none."""
     import numpy as np
 
     pairs = zip(table.trial_id[trials].tolist(), trial_steps[trials].tolist(), strict=True)
@@ -303,13 +304,13 @@ def _records_before(
 
 
 def _place(table: WorkloadTable, study: int, number: int) -> int:
-    """The index of a trial by its number."""
+    """The index of a trial, from its number."""
     start, end = table.study_starts[study], table.study_starts[study + 1]
     return int(start + table.number[start:end].searchsorted(number))
 
 
 def _parameters(reader: Reader, table: WorkloadTable, trials: set[int]) -> dict[str, Any]:
-    """Metaparameter -> [T], NaN but for these trials."""
+    """Metaparameter -> [T], NaN except for these trials."""
     import numpy as np
 
     place = {int(table.trial_id[trial]): trial for trial in trials}

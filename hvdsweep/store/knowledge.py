@@ -1,4 +1,4 @@
-"""What the store knows about the trials of a workload, as `hvdsweep.merit` asks for it; what has ended is read only once."""
+"""What the store knows about the trials of a workload, for `hvdsweep.merit`; ended trials are read only once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class _Study:
     budget: int
     space: Space
     ended: dict[int, Ended] = field(default_factory=dict)
-    """By id of the trial: those read so far."""
+    """By trial id: the ended trials read so far."""
     known: Known | None = None
-    """Of those; None until it is asked for after another one has ended."""
+    """Made from `ended`; None after another trial has ended, until asked for."""
     pending: dict[int, Pending] = field(default_factory=dict)
-    """By id of the trial; some may have been begun since."""
+    """By trial id; some may have begun since."""
 
 
 @dataclass
@@ -38,13 +38,13 @@ class _Workload:
 
 
 class Knowledge:
-    """The trials of one sweep that have ended, kept between claims: a trial's end is final."""
+    """The ended trials of one sweep, kept between claims: the end of a trial is final."""
 
     def __init__(self) -> None:
         self._workloads: dict[int, _Workload | None] = {}
 
     def choose(self, conn: sqlite3.Connection, workload_id: int, study_id: int) -> Chosen | None:
-        """Which PENDING trial of the study to train next; None where merit cannot be judged: no goal, or no search space."""
+        """The PENDING trial of the study to train next; None if merit cannot be judged: no goal, or no search space."""
         workload = self._workload(conn, workload_id)
         if workload is None or study_id not in workload.studies:
             return None
@@ -123,7 +123,7 @@ class Knowledge:
 
 def _known(study: _Study) -> Known:
     if study.known is None:
-        # By id, whatever order they were read in.
+        # By id, independent of the order of reading.
         trials = [study.ended[trial] for trial in sorted(study.ended)]
         study.known = Known(study.batch_size, study.budget, trials)
     return study.known
@@ -143,7 +143,7 @@ def _read_workload(conn: sqlite3.Connection, workload_id: int) -> _Workload | No
         try:
             studies[study] = _Study(study, batch_size, budget, Space.from_json(json.loads(search)))
         except (TypeError, ValueError):
-            # A search that this program cannot read: its trials are taken by number.
+            # This program cannot read the search: its trials are taken by number.
             continue
     return _Workload(_metric_id(conn, workload_id), goal, bool(maximize), studies)
 

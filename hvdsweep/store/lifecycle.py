@@ -1,6 +1,6 @@
-"""Every transition of a trial, a sweep and a gang, as one statement each; nothing else changes their states.
+"""Every transition of a trial, a sweep and a gang, one statement each; no other code changes their states.
 
-trial   PENDING -> RUNNING -> COMPLETE | INFEASIBLE | INCOMPLETE;  back to PENDING where its gang dies or is stopped
+trial   PENDING -> RUNNING -> COMPLETE | INFEASIBLE | INCOMPLETE;  back to PENDING if its gang dies or is stopped
 sweep   IDLE -> RUNNING -> STOPPING -> IDLE | DONE | FAILED
 gang    STARTING -> IDLE <-> TRAINING -> STOPPED | DEAD
 """
@@ -28,16 +28,16 @@ from hvdsweep.store.liveness import TakenOver, is_at_work, lives_here, occupant
 _RUNNING = f"status = '{Status.RUNNING.name}'"
 
 LOST = "max(0.0, g.heartbeat - t.started - ifnull(t.checkpoint_seconds, 0))"
-"""Seconds that the gang `g` has trained the RUNNING trial `t` since its last checkpoint, or since it began with it."""
+"""Seconds that the gang `g` has trained the RUNNING trial `t` since its last checkpoint, or since it started it."""
 
 
 def start_trial(
     conn: sqlite3.Connection, trial_id: int, gang_id: int, chosen: str | None, now: float
 ) -> None:
-    """A PENDING trial is RUNNING in a gang, from its checkpoint on. Inside the caller's write transaction."""
+    """Set a PENDING trial RUNNING in a gang, from its checkpoint on. Inside the caller's write transaction."""
     cut_back(conn, [trial_id])
     conn.execute(
-        # It began earlier by the time that went into its checkpoint, so that its seconds add up.
+        # Its start is moved back by the time before its checkpoint, so that its seconds add up.
         f"UPDATE trials SET status = '{Status.RUNNING.name}', gang_id = ?, started = ? - ifnull(checkpoint_seconds, 0),"
         " ended = NULL, steps = ifnull(checkpoint, 0), stop_reason = NULL, message = NULL, chosen = ? WHERE id = ?",
         (gang_id, now, chosen, trial_id),
@@ -47,11 +47,11 @@ def start_trial(
 def end_trial(
     conn: sqlite3.Connection, trial_id: int, gang_id: int, steps: int, final: Final, now: float
 ) -> bool:
-    """A RUNNING trial of the gang has ended; False if it is not the gang's any more. Inside the caller's write transaction."""
+    """End a RUNNING trial of the gang; False if the gang no longer has it. Inside the caller's write transaction."""
     if final.status.name not in ENDED:
         raise ValueError(f"a trial cannot end as {final.status.name}")
     changed = conn.execute(
-        # A clock that was set back must not make the trial end before it began.
+        # If the clock was set back, the trial must not end before it began.
         "UPDATE trials SET steps = ?, status = ?, stop_reason = ?, message = ?, ended = max(?, started),"
         " attempts = attempts + ?, checkpoint = NULL, checkpoint_seconds = NULL"
         f" WHERE id = ? AND {_RUNNING} AND gang_id = ?",
@@ -70,8 +70,8 @@ def end_trial(
 
 
 def release_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int) -> bool:
-    """A RUNNING trial of the gang is PENDING again at its checkpoint, what it recorded after that removed; False if it is not
-    the gang's any more. Inside the caller's write transaction."""
+    """Set a RUNNING trial of the gang PENDING at its checkpoint and remove later data; False if the gang no longer has
+    it. Inside the caller's write transaction."""
     changed = conn.execute(
         f"UPDATE trials SET status = '{Status.PENDING.name}', steps = ifnull(checkpoint, 0), gang_id = NULL, started = NULL"
         f" WHERE id = ? AND {_RUNNING} AND gang_id = ?",
@@ -83,8 +83,8 @@ def release_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int) -> bool
 
 
 def restart_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int, now: float) -> bool:
-    """A RUNNING trial of the gang begins at its first step; False if it is not the gang's any more. Inside the caller's write
-    transaction."""
+    """Restart a RUNNING trial of the gang at its first step; False if the gang no longer has it. Inside the caller's
+    write transaction."""
     changed = conn.execute(
         "UPDATE trials SET steps = 0, checkpoint = NULL, checkpoint_seconds = NULL, started = ?"
         f" WHERE id = ? AND {_RUNNING} AND gang_id = ?",
@@ -97,16 +97,16 @@ def restart_trial(conn: sqlite3.Connection, trial_id: int, gang_id: int, now: fl
 
 @dataclass(frozen=True)
 class Recovered:
-    """What `recover` put back to PENDING."""
+    """What `recover` changed."""
 
     requeued: int
-    """RUNNING trials whose gang no longer lives."""
+    """RUNNING trials put back to PENDING because their gang is dead."""
     resumed: int
-    """Those of them that resume from a checkpoint."""
+    """How many of those resume from a checkpoint."""
     retried: int
     """INCOMPLETE trials that get another round of attempts."""
     living_gangs: tuple[int, ...]
-    """Gangs that still live: their trials were left alone."""
+    """Gangs still alive: their trials were left alone."""
 
 
 def requeue(
@@ -117,9 +117,9 @@ def requeue(
     message: str | None,
     max_attempts: int,
 ) -> tuple[list[int], list[int]]:
-    """RUNNING trials back to PENDING at their checkpoint, later data erased; those out of attempts INCOMPLETE, data kept.
+    """Set RUNNING trials PENDING at their checkpoint and erase later data; out of attempts: INCOMPLETE, data kept.
 
-    With `count_attempt` the attempt counts as failed. Returns the ids (requeued, set aside). One transaction.
+    With `count_attempt` the attempt counts as failed. Returns the ids (requeued, given up). One transaction.
     """
     requeued: list[int] = []
     aside: list[int] = []
@@ -148,7 +148,7 @@ def requeue(
 
 
 def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool = False) -> Recovered:
-    """Before a run: RUNNING trials of gangs that no longer live become PENDING, without counting an attempt.
+    """Before a run: set RUNNING trials of dead gangs PENDING, without counting an attempt.
 
     Those gangs are marked DEAD. With `retry_incomplete`, INCOMPLETE trials start over with no attempts
     counted.
@@ -160,7 +160,7 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
             f"SELECT id, process, pid, host FROM gangs WHERE sweep_id = ? AND state NOT IN {GANG_ENDS}",
             (sweep_id,),
         ).fetchall():
-            # Nobody works on the sweep but the caller: a gang elsewhere has lost its supervisor, and DEAD shuts its writer out.
+            # Only the caller works on the sweep. A gang elsewhere has lost its supervisor; DEAD stops it from writing.
             if lives_here(process, pid, host):
                 living.append(gang_id)
             else:
@@ -217,7 +217,7 @@ def _set_pending(conn: sqlite3.Connection, trial_id: int, attempts: int, message
 
 
 def sign_in(conn: sqlite3.Connection, sweep_id: int, process: ProcessId, now: float) -> None:
-    """Write the process down as the one that works on the sweep. Inside the caller's write transaction."""
+    """Record `process` as the one that works on the sweep. Inside the caller's write transaction."""
     conn.execute(
         f"UPDATE sweeps SET state = '{SweepState.RUNNING}', request = NULL, started = ?, ended = NULL, heartbeat = ?,"
         " supervisor = ?, supervisor_pid = ?, supervisor_host = ? WHERE id = ?",
@@ -236,11 +236,11 @@ def begin_run(
     process: ProcessId | None = None,
     order: str | None = None,
 ) -> None:
-    """Register `process` (this one) as the sweep's supervisor: state RUNNING, a pending request to stop forgotten. Inside the
-    caller's transaction where there is one.
+    """Register `process` (this one) as the sweep's supervisor: state RUNNING, a pending request to stop cleared. Inside
+    the caller's transaction if there is one.
 
-    `order`: in which its gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`. `slots` of `--np auto`; `np`
-    and `gangs` are None then, and every study has its own (`assign`).
+    `order`: in which gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`. `slots`: for `--np auto`;
+    then `np` and `gangs` are None, and every study has its own (`assign`).
     """
     with nullcontext() if conn.in_transaction else transaction(conn):
         sign_in(conn, sweep_id, process or ProcessId.current(), time.time())
@@ -253,7 +253,7 @@ def begin_run(
 
 
 def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
-    """The supervisor lives; True if it is asked to stop. TakenOver if the sweep is no longer that of `process`."""
+    """Record the supervisor's heartbeat; True if asked to stop. TakenOver if another process has the sweep now."""
     with transaction(conn):
         rows = conn.execute(
             f"UPDATE sweeps SET heartbeat = ?, state = CASE WHEN request = 'stop' THEN '{SweepState.STOPPING}' ELSE state"
@@ -269,8 +269,8 @@ def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = No
 def leave_sweep(
     conn: sqlite3.Connection, sweep_id: int, state: str, process: ProcessId | None = None
 ) -> bool:
-    """Nobody works on the sweep any more: it is IDLE, DONE or FAILED. False, and nothing written, where `process` is given and
-    another one has signed in meanwhile. Inside the caller's write transaction."""
+    """Set the sweep IDLE, DONE or FAILED, as nobody works on it any more. False, and nothing written, if `process` is
+    given and another one has registered meanwhile. Inside the caller's write transaction."""
     if state not in (SweepState.IDLE, SweepState.DONE, SweepState.FAILED):
         raise ValueError(f"a run cannot end {state}")
     now = time.time()
@@ -285,9 +285,9 @@ def leave_sweep(
 def end_run(
     conn: sqlite3.Connection, sweep_id: int, state: str, message: str = "", process: ProcessId | None = None
 ) -> None:
-    """The supervisor leaves the sweep `state`: IDLE (stopped, work left), DONE or FAILED.
+    """The supervisor leaves the sweep in `state`: IDLE (stopped, work left), DONE or FAILED.
 
-    Nothing is written if `process` is given and another one has signed in meanwhile.
+    Nothing is written if `process` is given and another one has registered meanwhile.
     """
     with transaction(conn):
         if leave_sweep(conn, sweep_id, state, process):
@@ -295,7 +295,7 @@ def end_run(
 
 
 def request_stop(conn: sqlite3.Connection, sweep_id: int) -> None:
-    """Ask the sweep's supervisor and its gangs to stop; they see it at their next commit or beat."""
+    """Ask the sweep's supervisor and gangs to stop; they read the request at their next commit or heartbeat."""
     with transaction(conn):
         conn.execute(
             f"UPDATE sweeps SET request = 'stop', state = CASE state WHEN '{SweepState.RUNNING}' THEN '{SweepState.STOPPING}'"
@@ -306,10 +306,11 @@ def request_stop(conn: sqlite3.Connection, sweep_id: int) -> None:
 
 
 def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
-    """Remove a sweep with all its trials; their number. Study by study, so that a killed deletion can simply be repeated.
+    """Remove a sweep with all its trials; returns their number. Study by study, so that a killed deletion can be
+    repeated.
 
-    RunFailed while a supervisor is at work on it; UserError if there is no such sweep. The file keeps its
-    size: the space is used again, or given back by `VACUUM`.
+    RunFailed if a supervisor is working on it; UserError if there is no such sweep. The file keeps its size: the space
+    is reused, or freed by `VACUUM`.
     """
     row = conn.execute("SELECT name FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
     if row is None:
@@ -348,9 +349,9 @@ def new_gang(
     log_dir: str | None = None,
     stage: str | None = None,
 ) -> int:
-    """Register a gang that is about to start; its id. `gang_state` sets its process id once it is known.
+    """Register a gang that is about to start; returns its id. `gang_state` sets its process id once it is known.
 
-    `stage` of its start, for people (`hvdsweep.store.stages`).
+    `stage`: of its start, for display (`hvdsweep.store.stages`).
     """
     now = time.time()
     with transaction(conn):
@@ -371,7 +372,7 @@ def gang_state(
     pid: int | None = None,
     message: str | None = None,
 ) -> None:
-    """Change what is known of a gang; None leaves a field as it is. STOPPED and DEAD are final: its writer is shut out."""
+    """Update a gang; None leaves a field unchanged. STOPPED and DEAD are final: its writer can write no more."""
     if state is not None:
         GangState(state)
     now = time.time()
@@ -390,5 +391,5 @@ def _identity(pid: int | None) -> str | None:
     try:
         return None if pid is None else str(ProcessId.of(pid))
     except ProcessLookupError:
-        # It has ended already; without an identity its pid might pass for its successor's.
+        # It has ended already; a pid without an identity might be taken for a later process.
         return "ended"

@@ -1,7 +1,7 @@
-"""Whether the process that signed in for a sweep still works.
+"""Whether the process that registered for a sweep is still alive.
 
-On its own machine its identity decides. Elsewhere only its heartbeat can: it is compared with itself, between two looks, on
-the clock of whoever looks. The clocks of two machines never meet, and a clock that is set changes nothing.
+On its own machine its identity decides. On another machine only its heartbeat can: two readings are compared, by the
+viewer's clock. Clocks of two machines are never compared, so setting a clock changes nothing.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from hvdsweep.process_id import ProcessId, stat_of
 from hvdsweep.store.connection import transaction
 
 SILENT_SECONDS = 120.0
-"""A viewer shows a process elsewhere as gone when its heartbeat has not changed for so long."""
+"""A viewer shows a process on another machine as gone if its heartbeat has not changed for so long."""
 
 WATCH_SECONDS = 30.0
-"""Before a sweep is taken over from a process elsewhere, its heartbeat must not change for so long. It beats every 2 s."""
+"""Before a sweep is taken over from a process on another machine, its heartbeat must stand still so long. It is written
+every 2 s."""
 
 LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Occupant:
-    """Who signed in for a sweep, and its last heartbeat (a number that only means something if it changes)."""
+    """The process registered for a sweep, and its last heartbeat (a number of which only changes have a meaning)."""
 
     process: str | None
     """A `ProcessId` as text; None in stores of an older version."""
@@ -42,16 +43,16 @@ class Occupant:
 
     @property
     def lives(self) -> bool | None:
-        """Whether it runs, if this machine can tell; None if not."""
+        """Whether it is running; None if this machine cannot know."""
         return lives_here(self.process, self.pid, self.host)
 
 
 def lives_here(process: str | None, pid: int | None, host: str | None) -> bool | None:
-    """Whether a process runs; None if it is not of this machine, this boot and this PID namespace."""
+    """Whether a process is running; None if it is not of this machine, this boot and this PID namespace."""
     if pid is None:
         return None
     if process is None:
-        # A row of an older version knows no more than a pid: any process that has it now counts.
+        # A row of an older version has only a pid: any process that has it now counts.
         if host != platform.node():
             return None
         found = stat_of(pid)
@@ -64,7 +65,7 @@ def lives_here(process: str | None, pid: int | None, host: str | None) -> bool |
 
 
 def occupant(conn: sqlite3.Connection, sweep_id: int) -> Occupant | None:
-    """Who signed in for the sweep and has not signed out; None if nobody has."""
+    """The process registered for the sweep; None if there is none, or it has left."""
     row = conn.execute(
         "SELECT supervisor, supervisor_pid, supervisor_host, heartbeat FROM sweeps WHERE id = ?"
         " AND state IN ('RUNNING', 'STOPPING')",
@@ -81,9 +82,10 @@ def is_at_work(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Whether somebody works on the sweep. Takes up to WATCH_SECONDS if only a heartbeat can tell; `watch` hears of it first.
+    """Whether a process works on the sweep. Takes up to WATCH_SECONDS if only a heartbeat can tell; `watch` is called
+    first.
 
-    Outside any transaction, for one would keep the heartbeat from changing.
+    Call it outside any transaction, which would hide changes of the heartbeat.
     """
     first = occupant(conn, sweep_id)
     if first is None:
@@ -103,14 +105,14 @@ def is_at_work(
 
 @dataclass
 class Heartbeats:
-    """What one viewer has seen of heartbeats it cannot check otherwise."""
+    """The heartbeats that one viewer has seen, of processes it cannot check otherwise."""
 
     clock: Callable[[], float] = time.monotonic
     _seen: dict[int, tuple[float | None, float]] = field(default_factory=dict)
     """Sweep -> its heartbeat, and when (on this viewer's clock) that was last seen to change."""
 
     def lives(self, sweep_id: int, heartbeat: float | None, now: float) -> bool:
-        """Whether the heartbeat changed less than SILENT_SECONDS ago; at the first look `now`, a clock of day, has to do."""
+        """Whether the heartbeat changed less than SILENT_SECONDS ago; the first time, compared with `now`."""
         before = self._seen.get(sweep_id)
         if before is None:
             age = SILENT_SECONDS if heartbeat is None else min(max(now - heartbeat, 0.0), SILENT_SECONDS)
@@ -121,23 +123,23 @@ class Heartbeats:
 
 
 class TakenOver(RunFailed):
-    """Another process has signed in for the sweep meanwhile."""
+    """Another process has registered for the sweep meanwhile."""
 
 
 @contextmanager
 def vacant(
     conn: sqlite3.Connection, sweep_id: int, watch: Callable[[Occupant], None] | None = None
 ) -> Iterator[None]:
-    """A write transaction during which nobody works on the sweep. TakenOver, naming the process, if somebody does.
+    """A write transaction while nobody works on the sweep. TakenOver, naming the process, if one does.
 
-    May take `liveness.WATCH_SECONDS`, of which `watch` hears first.
+    May take `liveness.WATCH_SECONDS`; then calls `watch` first.
     """
     while True:
         seen = occupant(conn, sweep_id)
         if seen is not None and is_at_work(conn, sweep_id, watch=watch):
             raise TakenOver(str(occupant(conn, sweep_id) or seen))
         with transaction(conn):
-            # Between the look and the lock somebody may have signed in.
+            # Another process may have registered between the check and the lock.
             if occupant(conn, sweep_id) == seen:
                 yield
                 return

@@ -1,4 +1,4 @@
-"""Keeping a store true: what must hold in it at every moment, and its derived tables made anew."""
+"""Checks of what must hold in a store at every moment, and rebuilding of its derived tables."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ PROBLEMS = {
         SELECT g.trial_id FROM gangs g JOIN trials t ON t.id = g.trial_id
         WHERE g.state = 'TRAINING' AND t.status = 'RUNNING' AND t.gang_id != g.id""",
 }
-"""What is wrong -> a query for the trials where it is. All are empty in a store that only hvdsweep wrote, at any moment."""
+"""Problem -> a query for the trials that have it. All are empty at any moment in a store that only hvdsweep wrote."""
 
 
 def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
-    """What is wrong with the store, one sentence each; empty if all holds. `deep` also compares every record."""
+    """What is wrong with the store, one sentence each; empty if nothing is. `deep` also compares every record."""
     found = [f"SQLite: {row[0]}" for row in conn.execute("PRAGMA quick_check") if row[0] != "ok"]
     older = conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'gradient_noise'").fetchone() is None
     for problem, query in PROBLEMS.items():
@@ -75,11 +75,10 @@ def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
 
 
 def rebuild_running_best(conn: sqlite3.Connection) -> int:
-    """Make all of `best_records` anew from `measurements`, in the direction of the goal or else the natural one.
+    """Rebuild `best_records` from `measurements`, in the direction of the goal or else the natural one.
 
-    Imported trials get those of `imports_keep` alone.
-    Chunk by chunk, each in a transaction of its own: running trials go on meanwhile. Returns the number of
-    records.
+    Imported trials only get the records that `imports_keep` selects. Each chunk is a transaction, so running trials
+    continue meanwhile. Returns the number of records.
     """
     total = 0
     for chunk in _chunks(conn):
@@ -114,7 +113,7 @@ def _chunks(conn: sqlite3.Connection) -> Iterator[list[int]]:
 
 
 def _by_direction(conn: sqlite3.Connection, trials: list[int], metric: str) -> dict[bool, list[int]]:
-    """Trials by whether `metric` is maximised for them: as their workload's goal says, else naturally."""
+    """Trials by whether `metric` is maximised for them: by their workload's goal, else naturally."""
     rows = conn.execute(
         "SELECT t.id, CASE WHEN w.metric = ?1 THEN w.maximize ELSE ?2 END FROM json_each(?3) AS wanted"
         " JOIN trials t ON t.id = wanted.value JOIN studies s ON s.id = t.study_id"
@@ -145,7 +144,7 @@ def _records(
 
 
 def _wrong_records(conn: sqlite3.Connection, trials: list[int]) -> list[int]:
-    """Those of `trials` whose stored records, in the directions that are stored, differ from their measurements."""
+    """The `trials` whose stored records, in the stored directions, differ from their measurements."""
     wrong: set[int] = set()
     metrics = conn.execute("SELECT id, name, maximize FROM metrics").fetchall()
     columns = set(metric_columns(conn))
@@ -157,7 +156,7 @@ def _wrong_records(conn: sqlite3.Connection, trials: list[int]) -> list[int]:
             (marks, identity),
         ).fetchall()
         kept = {row[0] for row in stored}
-        # A trial whose goal turned the metric round keeps records in that direction only.
+        # A trial whose goal reversed the metric has records in that direction only.
         due = _records(conn, sorted(kept), name, bool(maximize)) if name in columns and kept else []
         wrong |= {row[0] for row in set(stored) ^ set(due)}
     trained = {

@@ -1,4 +1,4 @@
-"""Estimates of the gradient noise scale as the store keeps them."""
+"""The stored estimates of the gradient noise scale."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ROWS = "SELECT n.trial_id, n.step, n.grad_sq, n.trace_sigma FROM {} n.layer = '
 
 
 def noise_of_trials(reader: Reader, trials: Sequence[int]) -> dict[int, Estimates]:
-    """The estimates of all weights together, by trial; without those that have none."""
+    """The estimates of all weights together, by trial; trials without any are left out."""
     marks = ", ".join("?" * len(trials))
     return _estimates(reader, f"gradient_noise n WHERE n.trial_id IN ({marks}) AND", trials)
 
 
 def noise_of_workload(reader: Reader, workload: int) -> dict[int, Estimates]:
-    """The same of every trial of a workload (its row)."""
+    """The same for every trial of a workload (its row)."""
     joined = "studies s JOIN trials t ON t.study_id = s.id JOIN gradient_noise n ON n.trial_id = t.id"
     return _estimates(reader, f"{joined} WHERE s.workload_id = ? AND", [workload])
 

@@ -1,4 +1,4 @@
-"""What the trials of each study have taken so far: the one history from which `hvdsweep.time_left` judges the rest."""
+"""How long the trials of each study have taken so far: the only input of the estimates of `hvdsweep.time_left`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from hvdsweep.time_left import Pace
 
 SAMPLE = 32
-"""Finished trials of a study that are looked at (the last ones, of each outcome)."""
+"""Finished trials of a study that are used: the last ones, of each outcome."""
 
 _LAST = (
     "SELECT max(0.0, ended - started) FROM trials WHERE study_id = ? AND status = ? AND gang_id IS NOT NULL"
@@ -29,14 +29,14 @@ _TRAINED = (
     " JOIN throughput h ON h.workload = w.name AND h.batch_size = s.batch_size AND h.np = g.np"
     " AND h.host IS g.host AND h.source = 'trial' WHERE t.id = ? ORDER BY h.time DESC LIMIT 1"
 )
-"""Seconds of a trial's steps by the speed of its gang, compiling left out."""
+"""Seconds of a trial's steps at its gang's speed, without compiling."""
 
 Rows = Callable[[str, Sequence[Any]], Sequence[Any]]
 """Runs a SELECT."""
 
 
 def paces_of(rows: Rows, studies: Iterable[int]) -> dict[int, Pace]:
-    """Study -> its pace, where some of its trials have finished. Copied results took no time here and do not count."""
+    """Study -> its pace, if some of its trials have finished. Copied results do not count: they took no time here."""
     found = {}
     for study in studies:
         recent = [seconds for (seconds,) in rows(_LAST, (study, "COMPLETE"))]

@@ -1,4 +1,4 @@
-"""Two readers of one state of a file, so that two threads may ask at once: SQLite works without the interpreter's lock."""
+"""Two readers of one state of a file, for two threads: SQLite works without the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from hvdsweep.store.reader import Reader
 
 ATTEMPTS = 5
-"""How often a second reader tries to come to the same state before it is left out: writers commit about once a second."""
+"""How often a second reader tries to reach the same state before it is given up: writers commit about once a second."""
 
 Answer = TypeVar("Answer")
 One = TypeVar("One", bound=Reader)
@@ -19,9 +19,9 @@ One = TypeVar("One", bound=Reader)
 
 @contextmanager
 def paired(reader: One) -> Iterator[One | None]:
-    """In the block `reader` is a snapshot, and what this yields is a second reader of the very same one.
+    """Inside the block `reader` is a snapshot; yields a second reader of the same snapshot.
 
-    None if the file was written again and again at the wrong moment. Keep it short, as any snapshot.
+    Yields None if the file was written at the wrong moment each time. Keep the block short, as for any snapshot.
     """
     reader.need_records()
     with type(reader)(reader.path) as twin:
@@ -30,9 +30,9 @@ def paired(reader: One) -> Iterator[One | None]:
             with ExitStack() as both:
                 for one in (reader, twin):
                     both.enter_context(one.snapshot())
-                    # A snapshot is taken by the first question after BEGIN.
+                    # A snapshot begins with the first query after BEGIN.
                     one.rows("SELECT count(*) FROM sqlite_master")
-                # The twin saw the same state before and after: so did the one that began in between.
+                # The twin saw the same state before and after, so the snapshot that began in between has it too.
                 if twin.data_version() == version:
                     yield twin
                     return
@@ -43,7 +43,7 @@ def paired(reader: One) -> Iterator[One | None]:
 def asked_by_both(
     reader: Reader, twin: Reader | None, questions: Sequence[Callable[[Reader], Answer]]
 ) -> list[Answer]:
-    """The answers in the order of the questions, asked by two threads where there is a twin. Raises what a question raised."""
+    """The answers in the questions' order, asked by two threads if there is a twin. Raises their errors."""
     answers: dict[int, Answer] = {}
     errors: list[BaseException] = []
     left = deque(enumerate(questions))

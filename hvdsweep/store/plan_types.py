@@ -1,4 +1,4 @@
-"""What the store asks of a plan; `hvdsweep.plan` makes one of a sweep file."""
+"""The parts of a plan that the store uses; `hvdsweep.plan` makes one from a sweep file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ChoosesNumbers(Protocol):
     """A study of which this store trains only some trials."""
 
     def next_numbers(self, taken: Collection[int], count: int) -> Sequence[int]:
-        """Up to `count` numbers of trials that it may add beyond those `taken`, ascending."""
+        """Up to `count` further trial numbers, ascending, that it may add to `taken`."""
         ...
 
 
@@ -90,7 +90,7 @@ class WorkloadPlan(Protocol):
 
 
 class Plan(Protocol):
-    """What `hvdsweep.plan` makes of a sweep file; all that the store asks of it."""
+    """The parts of `hvdsweep.plan.Plan` that the store uses."""
 
     @property
     def name(self) -> str: ...

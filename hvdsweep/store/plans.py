@@ -1,4 +1,4 @@
-"""From a plan to rows: saving and extending a sweep, adopting results it shares with others, replacing diverged trials."""
+"""From a plan to rows: saves and extends a sweep, copies results it shares with others, replaces diverged trials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MINE = "(SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id WHE
 
 @dataclass(frozen=True)
 class SavedSweep:
-    """What saving a plan did."""
+    """What saving a plan changed."""
 
     sweep_id: int
     outcome: Literal["created", "extended", "unchanged"]
@@ -44,7 +44,7 @@ class SavedSweep:
     adopted: int
     """Trials whose result was copied from another sweep of the store instead of being trained again."""
     withdrawn: int
-    """Trials not yet begun that the plan does not ask for, removed; saving the wider plan adds them again."""
+    """PENDING trials that the plan does not ask for, removed; saving the wider plan adds them again."""
     previous: dict[str, Any] | None
     """For a created sweep: the definition of the latest one from the same file (or of the same name)."""
     repeats: int = 0
@@ -54,12 +54,12 @@ class SavedSweep:
 def save_plan(
     conn: sqlite3.Connection, plan: Plan, shard: str | None = None, *, may_grow: bool = False
 ) -> SavedSweep:
-    """Make the store hold `plan`: one transaction, idempotent. What has begun is never touched.
+    """Make the store hold `plan`: one transaction, idempotent. Trials that have begun are never changed.
 
-    Trials that are new are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones
-    that another sweep has finished under the same key get a copy of its result.
-    `shard`: the part of the sweep that this store is for (JSON, `hvdsweep.batch.shards`); None: all of it. UserError if it is
-    for another part. `may_grow`: see `plan_repeats`.
+    New trials are added; PENDING ones that the plan does not ask for are withdrawn; PENDING ones that another sweep has
+    finished under the same key get a copy of its result. `shard`: the part of the sweep that this store is for (JSON,
+    `hvdsweep.batch.shards`); None: all of it. UserError if the store is for another part. `may_grow`: see
+    `plan_repeats`.
     """
     with transaction(conn):
         row = conn.execute("SELECT id, shard FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
@@ -100,7 +100,7 @@ def save_plan(
 
 
 def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, wanted: str | None) -> None:
-    """UserError if the store trains another part of the sweep than `wanted`: trials would be trained twice, or never."""
+    """UserError if the store trains another part than `wanted`: trials would be trained twice, or never."""
     one, other = (json.loads(text) if text else {} for text in (present, wanted))
     same = ("index", "of", "studies")
     if [one.get(name) for name in same] == [other.get(name) for name in same]:
@@ -124,9 +124,9 @@ def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, w
 
 
 def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
-    """Give every study as many trials that did not diverge as its target asks, up to `max_trials` in all.
+    """Give every study as many trials that did not diverge as its target, up to `max_trials` in all.
 
-    Returns how many were added. Cheap, and without a lock, where nothing is missing.
+    Returns the number added. Fast, and without a lock, if nothing is missing.
     """
     if not any(_missing(conn, sweep_id, plan)):
         return 0
@@ -143,9 +143,9 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
 
 
 def next_round(conn: sqlite3.Connection, sweep_id: int, plan: Plan, messages: Iterable[str]) -> None:
-    """Give the studies the targets and the spaces of `plan`, and the trials they then lack: one transaction.
+    """Give the studies the targets and spaces of `plan`, and the trials that they then lack: one transaction.
 
-    `messages`: what the round did, each recorded as an event.
+    `messages`: what the round changed, recorded as an event each.
     """
     with transaction(conn):
         for workload in plan.workloads:
@@ -162,7 +162,7 @@ def next_round(conn: sqlite3.Connection, sweep_id: int, plan: Plan, messages: It
 
 
 def record_round(conn: sqlite3.Connection, sweep_id: int, messages: Iterable[str]) -> None:
-    """An event for each thing a round did, once: a run that resumes finds the same again. Inside the caller's write
+    """Record an event for each change of a round, once: a run that resumes repeats the round. Inside the caller's write
     transaction."""
     for message in messages:
         known = "SELECT 1 FROM events WHERE sweep_id = ? AND kind = 'round' AND message = ?"
@@ -171,7 +171,7 @@ def record_round(conn: sqlite3.Connection, sweep_id: int, messages: Iterable[str
 
 
 def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
-    """Add the repeats of the best trials of studies whose search is finished; how many. Cheap where none is missing."""
+    """Add the repeats of best trials of studies whose search is finished; returns their number. Fast if none is missing."""
     if not lacks_repeats(conn, sweep_id, plan):
         return 0
     with transaction(conn):
@@ -183,7 +183,7 @@ def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
 
 
 def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tuple[int, StudyPlan, int]]:
-    """(study id, study, how many) of every study that needs more trials."""
+    """(study id, study, number missing) of every study that needs more trials."""
     studies = {
         (name, batch_size): (study_id, trials, diverged)
         for name, batch_size, study_id, trials, diverged in conn.execute(
@@ -266,7 +266,7 @@ def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[TrialP
 
 
 def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, count: int) -> int:
-    """Add the `count` trials of the lowest numbers that the study has not; how many."""
+    """Add the `count` trials of the lowest numbers that the study lacks; returns how many."""
     there = {
         number
         for (number,) in conn.execute(
@@ -284,7 +284,7 @@ def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, coun
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as (first, how many) of successive ones."""
+    """Ascending numbers as runs: (first, length)."""
     start = 0
     for index in range(1, len(numbers) + 1):
         if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
@@ -293,7 +293,7 @@ def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _withdraw_surplus(conn: sqlite3.Connection, study_id: int, target: int) -> int:
-    """Remove the last PENDING trials of a study that already has enough without them."""
+    """Remove the last PENDING trials of a study that has enough without them; returns how many."""
     return _withdraw(
         conn,
         f"id IN (SELECT id FROM trials t WHERE study_id = ?1 AND status = 'PENDING' AND {SEARCH_TRIAL}"
@@ -304,14 +304,14 @@ def _withdraw_surplus(conn: sqlite3.Connection, study_id: int, target: int) -> i
 
 
 def _withdraw(conn: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> int:
-    """Remove PENDING trials, and what those with a checkpoint have recorded; how many."""
+    """Remove PENDING trials, and what those with a checkpoint recorded; returns how many."""
     gone = conn.execute(f"DELETE FROM trials WHERE {which} RETURNING id, checkpoint", values).fetchall()
     erase_data(conn, [trial for trial, checkpoint in gone if checkpoint is not None])
     return len(gone)
 
 
 def _withdraw_studies(conn: sqlite3.Connection, sweep_id: int, kept: Sequence[int]) -> int:
-    """Remove PENDING trials of studies that the plan does not name; studies and workloads that are then empty."""
+    """Remove PENDING trials of studies that the plan does not name, and what is then empty; returns how many."""
     others = f"IN {MINE} AND {{}} NOT IN (SELECT value FROM json_each(?))"
     values = (sweep_id, json.dumps(kept))
     withdrawn = _withdraw(conn, f"status = 'PENDING' AND study_id {others.format('study_id')}", values)
@@ -329,8 +329,8 @@ def _withdraw_studies(conn: sqlite3.Connection, sweep_id: int, kept: Sequence[in
 
 
 def _adopt_finished(conn: sqlite3.Connection, sweep_id: int) -> int:
-    """Copy results into PENDING trials that another sweep has finished under the same key; how many."""
-    # A beaten trial leans on the other trials of its own study, so its result holds nowhere else.
+    """Copy results into PENDING trials that another sweep has finished under the same key; returns how many."""
+    # A beaten trial depends on the other trials of its own study, so its result is not valid elsewhere.
     pairs = conn.execute(
         "SELECT p.id, (SELECT min(d.id) FROM trials d WHERE d.key = p.key"
         " AND d.status IN ('COMPLETE', 'INFEASIBLE') AND d.stop_reason IS NOT 'beaten') AS twin"

@@ -1,4 +1,4 @@
-"""One read-only connection to a store that others write: no viewer can ever stop a run. `Store` asks the questions."""
+"""A read-only connection to a store that others write: no viewer can stop a run. `Store` adds the queries."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 WAIT_SECONDS = 5.0
-"""How long a question waits for a writer that holds the file alone (rollback journals only; never under WAL)."""
+"""Longest wait for a writer that holds the file exclusively (rollback journals only; never under WAL)."""
 
 
 class Reader:
-    """One read-only connection. For one thread at a time; every thread that reads opens its own.
+    """One read-only connection, for one thread at a time; every reading thread opens its own.
 
-    Each call sees the state the file is in at that moment; `snapshot` holds one state for several.
+    Each call sees the file's state at that moment; `snapshot` keeps one state for several calls.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +42,7 @@ class Reader:
 
     def _connect(self) -> None:
         usable(self.path)
-        # Looked at before it is opened: what is written in between makes it look changed, never unchanged.
+        # Read before the file is opened: a write in between then makes it look changed, never unchanged.
         seen = file_traces(self.path)
         try:
             self._conn, at_rest = open_connection(self.path)
@@ -53,21 +53,21 @@ class Reader:
             self._conn.close()
             raise RunFailed(explained(self.path, wrong))
         self._at_rest = seen if at_rest else None
-        """How the file looked when it was opened as one that nobody writes; None where SQLite itself sees what is written."""
+        """The file's traces when it was opened as not being written; None if SQLite itself notices writes."""
 
     @property
     def at_rest(self) -> bool:
-        """Whether the file was opened as one that nobody writes: later answers hold for that moment alone."""
+        """Whether the file was opened as not being written: then answers hold for that moment only."""
         return self._at_rest is not None
 
     def close(self) -> None:
         self._conn.close()
 
     def explain(self, error: Exception) -> None:
-        """RunFailed, naming table, row and column, if the file holds what no store may hold; nothing if it does not."""
+        """RunFailed, naming table, row and column, if the file has content that no store may have."""
         from hvdsweep.store.maintenance import check
 
-        # The deeper look relies on tables and columns being there.
+        # The thorough check relies on tables and columns being there.
         wrong = list(problems(self._conn)) or check(self._conn)
         if wrong:
             raise RunFailed(explained(self.path, wrong)) from error
@@ -80,7 +80,7 @@ class Reader:
 
     @contextmanager
     def snapshot(self) -> Iterator[Self]:
-        """All questions in the block are answered from one state of the file. Keep it short: it holds back the WAL."""
+        """All queries in the block see one state of the file. Keep it short: it holds back the WAL."""
         if self._conn.in_transaction:
             yield self
             return
@@ -111,18 +111,18 @@ class Reader:
         )
 
     def need_records(self) -> None:
-        """Make `best_records` complete, where that is done only when it is asked for."""
+        """Complete `best_records`, for stores that do so only on request."""
 
     def check_measurements(self) -> None:
         """UserError if the table `measurements` does not hold everything that was measured."""
 
     def column(self, table: str, name: str) -> str:
-        """`name` for a SELECT; NULL where `table` is of an older schema, which a reader cannot migrate, and lacks it."""
+        """`name` for a SELECT; NULL if `table` lacks it because of an older schema, which a reader cannot migrate."""
         found = self.rows("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, name))
         return name if found else f"NULL AS {name}"
 
     def metrics(self) -> list[str]:
-        """Every metric that was ever measured, in the order they appeared."""
+        """Every metric ever measured, in order of appearance."""
         return metric_columns(self._conn)
 
     def array(self, dtype: npt.DTypeLike, sql: str, values: Sequence[Any] = ()) -> npt.NDArray[Any]:
@@ -136,15 +136,15 @@ class Reader:
             raise told(self.path, error) from error
 
     def data_version(self) -> int:
-        """A number that changes when, and only when, another connection has committed since it was last asked.
+        """A number that changes if, and only if, another connection has committed since the last call.
 
-        A store at rest that its owner begins to write again is opened anew.
+        Reopens a store that was not being written and now is.
         """
         self._renew()
         return int(self.rows("PRAGMA data_version")[0][0]) + (self._renewed << 32)
 
     def _renew(self) -> None:
-        """Open a store at rest again once somebody has begun to write it."""
+        """Reopen a store that was not being written, once it is."""
         if self.at_rest and not self._conn.in_transaction and file_traces(self.path) != self._at_rest:
             self._conn.close()
             self._connect()
@@ -152,7 +152,7 @@ class Reader:
 
 
 def file_traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
-    """What changes whenever somebody writes the store at `path`."""
+    """Values that change whenever the store at `path` is written."""
     found: list[tuple[int, int, int] | None] = []
     for name in (path, Path(f"{path}-wal")):
         try:
@@ -165,13 +165,13 @@ def file_traces(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
 
 
 def read_only_uri(path: Path) -> tuple[str, bool]:
-    """The store as SQLite opens it for reading, and whether it is taken for one that nobody writes."""
+    """The store's URI for reading, and whether it is taken as not being written."""
     at_rest = _is_at_rest(path)
     return f"file:{quote(str(path.absolute()))}?{'immutable=1' if at_rest else 'mode=ro'}", at_rest
 
 
 def open_connection(path: Path) -> tuple[sqlite3.Connection, bool]:
-    """A connection, and whether it takes the store for one that nobody writes."""
+    """A connection, and whether it takes the store as not being written."""
     name, at_rest = read_only_uri(path)
     conn = sqlite3.connect(
         name, uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
@@ -185,7 +185,7 @@ def open_connection(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 _open_files: dict[tuple[int, int], int] = {}
-"""(device, inode) -> descriptor of the stores whose header was read. They stay open for good: closing any descriptor of a file
+"""(device, inode) -> descriptor of the stores whose header was read. They stay open: closing any descriptor of a file
 drops all locks that this process holds on it, those of SQLite's connections included."""
 
 
@@ -199,9 +199,9 @@ def _header(path: Path) -> bytes:
 
 
 def _is_at_rest(path: Path) -> bool:
-    """Whether nobody can be writing the store: whoever has a store in WAL mode open keeps a WAL beside it.
+    """Whether nobody can be writing the store: a process that has a store in WAL mode open keeps a WAL next to it.
 
-    SQLite would make one, and leave it there, even to read; or could not read at all in a folder that may not be written.
+    SQLite would create a WAL, and leave it, even to read; and in a read-only folder it could not read at all.
     """
     wal = Path(f"{path}-wal")
     try:

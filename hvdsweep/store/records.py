@@ -1,4 +1,4 @@
-"""The running best of a trial: the measurements that beat every earlier finite one, from which all curves are drawn."""
+"""A trial's running best: the measurements that beat every earlier finite one, from which all curves are drawn."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Record = tuple[int, int, int, float]
 
 
 class RunningBest:
-    """The best value so far per metric of one trial, fed measurement by measurement in the order of steps."""
+    """The best value so far per metric of one trial, fed its measurements in the order of steps."""
 
     def __init__(self, trial_id: int) -> None:
         self.trial_id = trial_id
         self._best: dict[int, float] = {}
-        """Metric id -> best value, negated where the metric is maximised, so that smaller is always better."""
+        """Metric id -> best value, negated if the metric is maximised, so that smaller is always better."""
 
     @classmethod
     def stored(cls, conn: sqlite3.Connection, trial_id: int) -> RunningBest:
-        """As the store knows it: for a trial that goes on under another writer."""
+        """As stored: for a trial that continues under another writer."""
         best = cls(trial_id)
         rows = conn.execute(
             "SELECT m.id, m.maximize, (SELECT r.value FROM best_records r WHERE r.metric_id = m.id AND"
@@ -56,7 +56,7 @@ class Directions:
         self._ids: dict[tuple[str, bool], int] = {}
 
     def of(self, conn: sqlite3.Connection, metric: str, maximized: Mapping[str, bool]) -> tuple[int, bool]:
-        """(metric id, maximize) of `metric`; `maximized` says what goals ask, else its natural direction holds."""
+        """(metric id, maximize) of `metric`; by `maximized` (the goals' directions), else the natural direction."""
         maximize = maximized.get(metric)
         if maximize is None:
             maximize = naturally_maximised(metric)
@@ -67,7 +67,7 @@ class Directions:
         return found, key[1]
 
     def forget(self) -> None:
-        """After a rollback: ids given in it may not exist."""
+        """After a rollback: drop ids assigned in it, which may not exist."""
         self._ids.clear()
 
 
@@ -86,20 +86,20 @@ def records_of(
 
 
 def imports_keep(metric: str) -> bool:
-    """Whether an imported trial must keep records of this metric: of the validation set's, on which goals are set.
+    """Whether an imported trial must keep records of this metric: those of the validation set, for which goals are set.
 
-    Those of the other splits would add a third to the published database (71.6 million measurements); a question
-    about them is answered exactly from `measurements`.
+    Records of the other splits would add a third to the published database (71.6 million measurements); questions about
+    them are answered exactly from `measurements`.
     """
     return metric.startswith(("val/", "validation/")) or "/" not in metric
 
 
 def strict_records(group: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """[N] which `values` lie strictly below all earlier ones of the same `group`; groups are contiguous, values finite."""
+    """[N], whether each value is strictly below all earlier ones of its `group`; groups contiguous, values finite."""
     n = len(values)
     if n == 0:
         return np.zeros(0, np.bool_)
-    # Ranks make it one running minimum over all groups: each later group is shifted below every earlier one.
+    # Ranks allow one running minimum over all groups: each later group is shifted below every earlier one.
     _, rank = np.unique(values, return_inverse=True)
     starts = np.concatenate([[True], group[1:] != group[:-1]])
     shifted = rank - np.cumsum(starts) * np.int64(n + 1)

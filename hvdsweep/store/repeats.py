@@ -1,4 +1,4 @@
-"""Which repeats a sweep is to have: the best trial of every study whose search is finished, trained again with other seeds."""
+"""The repeats of a sweep: the best trial of every study whose search is finished, trained again with other seeds."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ CROSS JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' AND {SEARCH_T
 CROSS JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id
     AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END
 WHERE s.id = ? ORDER BY r.step, t.number LIMIT 1"""
-"""The trial that decides the study's steps to the sweep's goal."""
+"""The trial that determines the study's steps to the sweep's goal."""
 
 
 def plan_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan, *, may_grow: bool = False) -> int:
-    """Make the repeats that have not begun those that the plan asks for; how many were added.
+    """Make the repeats that have not begun equal to those the plan asks for; returns how many were added.
 
-    A study whose search is finished gets repeats of its best trial; one that did not reach the goal, or not in training,
-    gets none. Repeats that have begun stay, also those of a trial that was the best before. `may_grow`: rounds may still add
-    trials to the searches, so none is finished. Inside the caller's write transaction.
+    A study whose search is finished gets repeats of its best trial, unless it did not reach the goal in training.
+    Repeats that have begun stay, also those of a former best trial. `may_grow`: rounds may still add trials to the
+    searches, so none counts as finished. Inside the caller's write transaction.
     """
     added = 0
     for study, study_id, wanted in _wanted(conn, sweep_id, plan, may_grow):
@@ -55,9 +55,9 @@ def plan_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan, *, may_gro
 
 
 def repeats_to_come(conn: sqlite3.Connection) -> int:
-    """Repeats that the store's studies are to have, and that are not planned yet although their search is finished.
+    """Repeats that the store's studies shall have and that are not planned yet although their search is finished.
 
-    Those of merged shards: only all shards together know the best trial.
+    This happens in merged shards: only all shards together determine the best trial.
     """
     missing = 0
     for study, repeats, there, trials, kept, target, most in conn.execute(
@@ -89,7 +89,7 @@ def lacks_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> bool:
 
 
 Row = tuple[int, str, str, int, int]
-"""number, key, parameters, seed and the trial repeated."""
+"""Number, key, parameters, seed, and the trial repeated."""
 
 
 def _wanted(

@@ -1,4 +1,4 @@
-"""What a reader hands out: one frozen row per sweep, workload, study, trial, gang, event and measured speed."""
+"""The results of a reader: a frozen row per sweep, workload, study, trial, gang, event and measured speed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SweepRow:
     state: str
     """IDLE, RUNNING, STOPPING, DONE or FAILED, as its supervisor last wrote it."""
     request: str | None
-    """"stop" once asked."""
+    """"stop" once a stop was requested."""
     created: float
     started: float | None
     ended: float | None
@@ -36,10 +36,10 @@ class SweepRow:
     np: int | None
     gangs: int | None
     slots: int | None
-    """Of `--np auto`, where np and gangs are None: every study has its own."""
+    """Of `--np auto`; then np and gangs are None, and every study has its own."""
     versions: Mapping[str, str]
     live: bool
-    """Whether its supervisor is at work now: False in state RUNNING means that it was killed."""
+    """Whether its supervisor is alive; False in state RUNNING means that it was killed."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial, with what its workload's goal makes of it."""
+    """One trial, with its result at its workload's goal."""
 
     id: int
     sweep_id: int
@@ -105,7 +105,7 @@ class TrialRow:
     goal_step: int | None
     """Step of the first measurement strictly beyond the goal."""
     chosen: str | None = None
-    """Why it was trained when it was; None: in the order of numbers."""
+    """Why it was trained at that time; None: in the order of numbers."""
 
     @property
     def repeats(self) -> int | None:
@@ -119,18 +119,18 @@ class TrialPage:
 
     rows: tuple[TrialRow, ...]
     offset: int
-    """Position of the first row in the whole list."""
+    """Position of the first row in the complete list."""
     total: int
-    """Rows in the whole list."""
+    """Rows in the complete list."""
 
 
 Intervals = tuple[tuple[float, float], ...]
-"""(lowest, highest), both included; any of them may hold the value."""
+"""(lowest, highest), both included; a value matches if it is in any of them."""
 
 
 @dataclass(frozen=True)
 class TrialFilter:
-    """Which trials; what is left at its default filters nothing. Ranges hold both ends."""
+    """Which trials to select; a field left at its default filters nothing. Ranges include both ends."""
 
     sweep_id: int | None = None
     workload: str | None = None
@@ -142,11 +142,11 @@ class TrialFilter:
     parameters: tuple[tuple[str, float, float], ...] = ()
     """(metaparameter, lowest, highest); a trial without it does not match."""
     ranges: tuple[tuple[str, Intervals], ...] = ()
-    """(what, intervals): anything a list of trials can be sorted by, also "sweep", "study" and "gang"; a trial without a
+    """(field, intervals): any field that trials can be sorted by, also "sweep", "study" and "gang"; a trial without a
     value does not match."""
     stop_reasons: tuple[StopReason, ...] = ()
     words: tuple[str, ...] = ()
-    """All must occur in the workload's name, in capitals or not."""
+    """Words that must all occur in the workload's name; case does not matter."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class GangRow:
     """STARTING, IDLE, TRAINING, STOPPED or DEAD."""
     trial_id: int | None
     workload: str | None
-    """Of the trial it trains now; so are the next four."""
+    """Of the trial it trains now, like the next four."""
     batch_size: int | None
     number: int | None
     steps: int | None
@@ -177,12 +177,12 @@ class GangRow:
     first_step: float | None = None
     """When it made its first step."""
     usual_start_seconds: float | None = None
-    """Of a gang that starts: how long earlier ones of as many ranks took to their first step."""
+    """For a starting gang: how long earlier ones of as many ranks took to their first step."""
 
 
 @dataclass(frozen=True)
 class EventRow:
-    """Something that happened, for people."""
+    """An event, for display."""
 
     id: int
     time: float
@@ -209,7 +209,7 @@ class ThroughputRow:
     steps_per_second: float
     examples_per_second: float
     source: str
-    """"scale" (measured on purpose) or "trial" (sum over trained trials)."""
+    """"scale" (measured by `hvdsweep scale`) or "trial" (sum over trained trials)."""
 
 
 @dataclass(frozen=True)
@@ -217,13 +217,13 @@ class Measurements:
     """Every evaluation of one trial: N of them, ascending in steps."""
 
     steps: npt.NDArray[np.int64]
-    """[N], updates done before each."""
+    """[N], updates made before each."""
     values: Mapping[str, npt.NDArray[np.float64]]
-    """Metric -> [N]; NaN if it was not measured or not a number. Only metrics measured at least once."""
+    """Metric -> [N]; NaN if it was not measured or not a number. Only metrics that were measured at least once."""
 
 
 SHIFT = 32
-"""Bits of a step. Python spends its time per column it fetches: trial and step travel as one integer."""
+"""Bits of a step. Trial and step are packed into one integer, since Python's time is spent per fetched column."""
 
 assert LARGEST_STEP < 1 << SHIFT
 
@@ -231,4 +231,4 @@ KEY = f"(r.trial_id << {SHIFT}) | r.step"
 """SQL: trial and step of a row `r`."""
 
 RECORD = [("key", "i8"), ("value", "f8")]
-"""The numpy type of what was measured: KEY and a value."""
+"""The numpy type of measurements: KEY and a value."""

@@ -1,4 +1,4 @@
-"""What a store holds: its tables, their migrations, and the rules every reader and writer of it shares."""
+"""The schema of a store: tables, migrations, and the rules shared by all its readers and writers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from hvdsweep.repeats import FIRST_REPEAT
 
 APPLICATION_ID = 0x68766473
-"""`PRAGMA application_id` of every store ("hvds"): tells a store from any other SQLite file."""
+"""`PRAGMA application_id` of every store ("hvds"), which no other SQLite file has."""
 
 VERSION = 10
 """`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
@@ -16,13 +16,13 @@ PAGE_SIZE = 4096
 """Bytes per page of a new store."""
 
 LONGEST_NAME = 100
-"""Characters of a sweep's name: it stands in one cell of a table."""
+"""Longest name of a sweep, in characters: it is shown in one cell of a table."""
 
 SEARCH_TRIAL = f"t.number < {FIRST_REPEAT}"
-"""SQL: whether trial t is one of its study's search, and no repeat. By the number, which every version of a store has."""
+"""SQL: whether trial t belongs to its study's search and is no repeat. By number, which every schema version has."""
 
 LARGEST_STEP = 2**32 - 1
-"""The last step that a store holds: a trial and a step together fit one integer of SQLite."""
+"""The last step that a store can hold: a trial and a step together fit one integer of SQLite."""
 
 MAXIMISED = frozenset({"average_precision", "accuracy"})
 """Metrics (last part of the name) of which more is better."""
@@ -158,7 +158,7 @@ TABLES = (
 )""",
     "CREATE INDEX throughput_by_study ON throughput (workload, batch_size, np, source)",
 )
-"""Version 1, statement by statement; the comments stay in the file and show in `.schema`."""
+"""Version 1, statement by statement; the comments are stored in the file and shown by `.schema`."""
 
 ORDER_OF_TRIALS = (
     "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth | merit
@@ -175,14 +175,14 @@ LAYOUTS = (
     "ALTER TABLE studies ADD COLUMN np INTEGER",  # ranks of the gangs that train it; NULL: any
     "ALTER TABLE studies ADD COLUMN gangs INTEGER",  # of them side by side
 )
-"""Which ranks train which study under `--np auto`."""
+"""The ranks that train each study under `--np auto`."""
 
 
 IDENTITIES = (
     "ALTER TABLE sweeps ADD COLUMN supervisor TEXT",  # PID:START:BOOT@HOST (hvdsweep.process_id)
     "ALTER TABLE gangs ADD COLUMN process TEXT",  # the same of horovodrun
 )
-"""Version 4: a process is known by what no clock changes."""
+"""Version 4: a process is identified independently of clocks."""
 
 SHARDS = (
     "ALTER TABLE sweeps ADD COLUMN shard TEXT",  # JSON: which part of the sweep this file trains; NULL: all of it
@@ -195,7 +195,7 @@ CHECKPOINTS = (
     "ALTER TABLE trials ADD COLUMN checkpoint INTEGER",  # step that an open trial resumes from; NULL: from the first
     "ALTER TABLE trials ADD COLUMN checkpoint_seconds REAL",  # between `started` and that checkpoint
 )
-"""Version 7: a trial resumes where it was interrupted."""
+"""Version 7: a trial resumes from where it was interrupted."""
 
 
 REPEATS = (
@@ -221,7 +221,7 @@ GRADIENT_NOISE = (
 LOST_SECONDS = (
     "ALTER TABLE gangs ADD COLUMN lost_seconds REAL",  # of training, after the last checkpoint, lost with its supervisor
 )
-"""Version 10: what the kill of a run has cost."""
+"""Version 10: the training time lost when a run was killed."""
 
 
 STATEMENTS = (
@@ -236,7 +236,7 @@ STATEMENTS = (
     *GRADIENT_NOISE,
     *LOST_SECONDS,
 )
-"""All of the schema, for a store in memory: without the record of migrations, and without what that takes to import."""
+"""The whole schema, for a store in memory: without the record of migrations and its imports."""
 
 
 def migrate(conn: sqlite3.Connection) -> None:
@@ -302,27 +302,27 @@ def migrate(conn: sqlite3.Connection) -> None:
 
 
 def quoted(name: str) -> str:
-    """`name` as an SQL identifier: metric names hold slashes, and may hold anything."""
+    """`name` as an SQL identifier: metric names contain slashes, and may contain anything."""
     if not name or "\x00" in name:
         raise ValueError(f"not a metric's name: {name!r}")
     return '"' + name.replace('"', '""') + '"'
 
 
 def naturally_maximised(metric: str) -> bool:
-    """Whether more of `metric` ("val/average_precision") is better, where no goal says otherwise."""
+    """Whether more of `metric` ("val/average_precision") is better, if no goal says otherwise."""
     return metric.rpartition("/")[2] in MAXIMISED
 
 
 def metric_columns(conn: sqlite3.Connection) -> list[str]:
-    """The metrics that `measurements` has a column for, in the order they appeared."""
+    """The metrics that `measurements` has a column for, in order of appearance."""
     names = [row[1] for row in conn.execute("PRAGMA table_info(measurements)")]
     return names[2:]
 
 
 def ensure_metric_column(conn: sqlite3.Connection, metric: str) -> None:
-    """Add a column for `metric` where there is none. Inside the caller's write transaction.
+    """Add a column for `metric` if there is none. Inside the caller's write transaction.
 
-    SQLite compares column names without case: two metrics that differ only in it raise ValueError.
+    SQLite compares column names without case: ValueError for two metrics that differ only in case.
     """
     taken = {name.lower(): name for name in ["trial_id", "step", *metric_columns(conn)]}
     present = taken.get(metric.lower())
@@ -335,7 +335,7 @@ def ensure_metric_column(conn: sqlite3.Connection, metric: str) -> None:
 
 
 def metric_id(conn: sqlite3.Connection, metric: str, maximize: bool) -> int:
-    """The id of `metric` in that direction, added where it is new. Inside the caller's write transaction."""
+    """The id of `metric` in that direction, added if new. Inside the caller's write transaction."""
     key = (metric, int(maximize))
     row = conn.execute("SELECT id FROM metrics WHERE name = ? AND maximize = ?", key).fetchone()
     if row is None:

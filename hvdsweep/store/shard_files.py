@@ -1,4 +1,4 @@
-"""What shards must know of each other while they train, in small files that are replaced whole or made once.
+"""What shards share while they train, in small files that are replaced whole or created once.
 
 `best-0003.json`: the fewest steps in which a finished trial of shard 3 reached the goal, by workload and batch size.
 `replacements/STUDY/12`: the shard that trains trial 12 of a study in place of one that diverged.
@@ -18,29 +18,29 @@ from pathlib import Path
 from hvdsweep.replacing import write_whole
 
 LOOK_SECONDS = 1.0
-"""Least time between two looks at the other shards' files."""
+"""Least time between two reads of the other shards' files."""
 
 
 class Exchange:
-    """The files of one sweep, as one shard sees them. Missing or unreadable files of others are as if they said nothing."""
+    """The files of one sweep, as seen by one shard. Missing or unreadable files of other shards count as empty."""
 
     def __init__(self, folder: Path, shard: int) -> None:
         self.folder = folder
         self.shard = shard
         self._looked = float("-inf")
         self._read: dict[str, tuple[tuple[int, int, int], dict[tuple[str, int], int]]] = {}
-        """Name of a file -> what it looked like when it was read, and what it said."""
+        """File name -> its identity when it was read, and its content."""
         self._mine: dict[tuple[str, int], int] | None = None
 
     @classmethod
     def of(cls, conn: sqlite3.Connection, sweep_id: int) -> Exchange | None:
-        """That of a sweep in an open store; None if the store trains all of it."""
+        """The exchange of a sweep in an open store; None if the store trains all of the sweep."""
         row = conn.execute("SELECT shard FROM sweeps WHERE id = ?", (sweep_id,)).fetchone()
         note = json.loads(row[0]) if row is not None and row[0] else {}
         return cls(Path(note["exchange"]), int(note["index"])) if "exchange" in note else None
 
     def best(self, workload: str, batch_size: int) -> int | None:
-        """The fewest steps to the goal that any other shard has noted for this study."""
+        """The fewest steps to the goal that any other shard has published for this study; None if none has."""
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
@@ -72,8 +72,8 @@ class Exchange:
         return f"best-{self.shard:04d}.json"
 
     def publish(self, workload: str, batch_size: int, steps: int) -> None:
-        """Note that a finished trial of this shard reached the goal in so many steps. A full disk or a missing folder is no
-        error: other shards then train some trials longer."""
+        """Publish that a finished trial of this shard reached the goal in so many steps. A full disk or a missing
+        folder is no error: other shards then train some trials longer."""
         path = self.folder / self._name
         if self._mine is None:
             self._mine = {}
@@ -88,9 +88,9 @@ class Exchange:
             write_whole(path, json.dumps({"best": rows}).encode())
 
     def claim(self, study: str, numbers: Iterable[int], taken: Collection[int], count: int) -> list[int]:
-        """Up to `count` of `numbers`, ascending, that are this shard's from now on and that no other shard gets.
+        """Up to `count` of `numbers`, ascending, reserved for this shard: no other shard gets them.
 
-        Those that it claimed before and has not `taken` come first: it may have been killed in between.
+        Numbers that it reserved before and has not `taken` come first: it may have been killed in between.
         """
         folder = self.folder / "replacements" / study[:32]
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _said(path: Path) -> dict[tuple[str, int], int]:
 
 
 def _make_once(path: Path, content: str) -> bool:
-    """Make a file with this content; False where another process has made it. Also on file systems shared by hosts."""
+    """Create a file with this content; False if another process has created it. Works on shared file systems too."""
     partial = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
     partial.write_text(content)
     try:
@@ -125,7 +125,7 @@ def _make_once(path: Path, content: str) -> bool:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
-        # No hard links here. Killed between the two steps, the number is left to the merged sweep.
+        # No hard links here. If killed between the two steps, the number is left to the merged sweep.
         try:
             with open(path, "x") as file:
                 file.write(content)

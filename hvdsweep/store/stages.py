@@ -1,4 +1,4 @@
-"""How far the start of a gang is, from the start of horovodrun to the first step: written by rank 0, read by whoever waits."""
+"""The progress of a gang's start, from horovodrun to the first step: written by rank 0, read by viewers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ BUILDING = "loading data, building the model"
 COMPILING = "compiling"
 
 USUAL_SECONDS = (10.0, 45.0)
-"""From the start of a gang to its first step, where this database knows no earlier one: fast machine, slow machine."""
+"""From the start of a gang to its first step, if this database has no earlier one: fast machine, slow machine."""
 REMEMBERED = 10
-"""Earlier starts that `usual_seconds` takes the median of."""
+"""Earlier starts whose median `usual_seconds` takes."""
 
 
 class Stages:
-    """Says in the store which stage of its start a gang has reached. Only on rank 0: elsewhere it does nothing.
+    """Records in the store which stage of its start a gang has reached. Does nothing except on rank 0.
 
-    Nothing depends on it but what people see, so a store that cannot be written now is no error.
+    It is for display only, so a store that cannot be written is no error.
     """
 
     def __init__(self, db: str | os.PathLike[str], gang_id: int, *, active: bool = True) -> None:
@@ -38,12 +38,12 @@ class Stages:
         self._over = not active
 
     def __call__(self, stage: str) -> None:
-        """The gang has reached this stage."""
+        """Record that the gang has reached this stage."""
         if not self._over:
             self._write("UPDATE gangs SET stage = ? WHERE id = ?", stage, self._gang)
 
     def first_step(self) -> None:
-        """The gang has made its first step: it is no longer starting. Further calls do nothing."""
+        """Record that the gang has made its first step, which ends its start. Further calls do nothing."""
         if not self._over:
             self._write("UPDATE gangs SET stage = NULL, first_step = ? WHERE id = ?", time.time(), self._gang)
             self._over = True
@@ -60,7 +60,7 @@ class Stages:
 
 
 def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
-    """The median time that the last gangs of `np` ranks took from their start to their first step; None if none has."""
+    """The median time from start to first step of the last gangs of `np` ranks; None if there are none."""
     import statistics
 
     taken = [
@@ -74,14 +74,14 @@ def usual_seconds(conn: sqlite3.Connection, np: int) -> float | None:
 
 
 def start_words(gang: GangRow, now: float) -> str | None:
-    """`loading TensorFlow, 4 s so far, usually 12 s` at `now` (unix seconds); None for a gang that has made a step."""
+    """`loading TensorFlow, 4 s so far, usually 12 s` at `now` (unix seconds); None after the gang's first step."""
     if gang.stage is None or gang.first_step is not None or gang.steps:
         return None
     return f"{gang.stage}, {max(0.0, now - gang.started):.0f} s so far, {usually(gang.usual_start_seconds)}"
 
 
 def usually(seconds: float | None) -> str:
-    """`usually 12 s`, or the documented range where nothing is known."""
+    """`usually 12 s`, or the documented range if nothing is known."""
     if seconds is None:
         return f"usually {USUAL_SECONDS[0]:.0f} to {USUAL_SECONDS[1]:.0f} s"
     return f"usually {max(1, round(seconds))} s"

@@ -1,4 +1,4 @@
-"""How far every sweep is: counts, the gangs at work, and when it will be done. `to_json` is what `status --json` prints."""
+"""The progress of every sweep: counts, active gangs, and the time left. `status --json` prints `to_json`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Counts = Mapping[int, Mapping[Status, int]]
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """One batch size of a workload, with how far it is."""
+    """One batch size of a workload, and its progress."""
 
     id: int
     workload: str
@@ -31,21 +31,21 @@ class StudyStatus:
     train_steps: int
     """Budget in steps; 0 = a wall-time budget."""
     target_trials: int
-    """Trials wanted that did not diverge; where they come in rounds, by now."""
+    """Trials wanted that did not diverge; if trained in rounds, those wanted by now."""
     least_trials: int
-    """Before the first round."""
+    """`target_trials` before the first round."""
     most_trials: int
-    """At most; as `target_trials` where their number is fixed."""
+    """Most trials; equal to `target_trials` if their number is fixed."""
     np: int | None
-    """Under `--np auto`: ranks of the gangs that train it,"""
+    """Ranks of the gangs that train it under `--np auto`, else None."""
     gangs: int | None
-    """and how many of them side by side."""
+    """How many of those gangs train side by side."""
     trials: Mapping[str, int]
-    """Status (its word) -> number of trials of the search; every status is there."""
+    """State (its word) -> number of trials of the search, for every state."""
     repeats: int
-    """Of its best trial: those in the store, or to come when its search is finished."""
+    """Repeats of its best trial: stored, or to come when its search is finished."""
     repeat_trials: Mapping[str, int]
-    """As `trials`."""
+    """As `trials`, for repeats."""
     seconds_per_trial: float | None
     work_seconds: float | None
     """Seconds of one gang that are still needed; None if nothing is known."""
@@ -57,13 +57,13 @@ class StudyStatus:
 
     @property
     def fraction(self) -> float:
-        """Share of its trials that have ended, repeats included, 0 to 1."""
+        """Share of its trials and repeats that have ended, 0 to 1."""
         return ended_share(self.trials, self.repeat_trials, self.repeats)
 
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """One sweep, with how far it is. Times are unix seconds."""
+    """One sweep, and its progress. Times are unix seconds."""
 
     id: int
     name: str
@@ -73,7 +73,7 @@ class SweepStatus:
     state: str
     """IDLE, RUNNING, STOPPING, DONE or FAILED, as its supervisor last wrote it."""
     live: bool
-    """Whether its supervisor is at work now."""
+    """Whether its supervisor is alive."""
     request: str | None
     created: float
     started: float | None
@@ -81,22 +81,22 @@ class SweepStatus:
     np: int | None
     gangs: int | None
     slots: int | None
-    """Of `--np auto`, where np and gangs are None: every study has its own."""
+    """Of `--np auto`; then np and gangs are None, and every study has its own."""
     trials: Mapping[str, int]
-    """Status (its word) -> number of trials of the searches; every status is there."""
+    """State (its word) -> number of trials of the searches, for every state."""
     repeats: int
-    """Of best trials: those in the store, or to come when a search is finished."""
+    """Repeats of best trials: stored, or to come when a search is finished."""
     repeat_trials: Mapping[str, int]
-    """As `trials`."""
+    """As `trials`, for repeats."""
     work_seconds: float | None
     eta_seconds: float | None
     studies: tuple[StudyStatus, ...]
     checkpoint_bytes: int
-    """On disk, of its running trials."""
+    """Size on disk of the checkpoints of its open trials."""
 
     @property
     def condition(self) -> str:
-        """The state as people should read it: RUNNING without a living supervisor is LOST; imported data are IMPORTED."""
+        """The state to show: RUNNING without a living supervisor is LOST; imported data are IMPORTED."""
         if self.source == "import":
             return "IMPORTED"
         if self.state in ("RUNNING", "STOPPING"):
@@ -117,7 +117,7 @@ class SweepStatus:
 
     @property
     def fraction(self) -> float:
-        """Share of its trials that have ended, repeats included, 0 to 1."""
+        """Share of its trials and repeats that have ended, 0 to 1."""
         return ended_share(self.trials, self.repeat_trials, self.repeats)
 
 
@@ -129,14 +129,14 @@ def ended_share(trials: Mapping[str, int], again: Mapping[str, int], repeats: in
 
 @dataclass(frozen=True)
 class StoreStatus:
-    """One look at a store."""
+    """The status of a store."""
 
     database: str
     time: float
-    """Unix seconds at which it was read."""
+    """When it was read, unix seconds."""
     sweeps: tuple[SweepStatus, ...]
     gangs: tuple[GangRow, ...]
-    """Those that have not ended."""
+    """The gangs that have not ended."""
     events: tuple[EventRow, ...]
     """The last ones, oldest first."""
 
@@ -148,7 +148,7 @@ class StoreStatus:
 def sweep_status(
     reader: Reader, sweeps: Sequence[SweepRow], counts: tuple[Counts, Counts], gangs: Sequence[GangRow]
 ) -> tuple[SweepStatus, ...]:
-    """The status of these sweeps. `counts`: trials of the searches, and repeats of best trials; `gangs`: those at work."""
+    """The status of these sweeps. `counts`: trials of the searches, and repeats of best trials; `gangs`: active."""
     kept = _checkpoint_bytes(reader)
     return tuple(
         _sweep(reader, sweep, counts, sum(gang.sweep_id == sweep.id for gang in gangs), kept.get(sweep.id, 0))
@@ -157,7 +157,7 @@ def sweep_status(
 
 
 def _checkpoint_bytes(reader: Reader) -> dict[int, int]:
-    """Bytes of the checkpoints of each sweep that has any."""
+    """Sweep -> bytes of its checkpoints, for sweeps that have any."""
     found = sizes(reader.path)
     if not found:
         return {}
@@ -175,10 +175,10 @@ def _checkpoint_bytes(reader: Reader) -> dict[int, int]:
 def _sweep(
     reader: Reader, sweep: SweepRow, counts: tuple[Counts, Counts], gangs: int, checkpoint_bytes: int
 ) -> SweepStatus:
-    """`gangs`: how many are at work on it.
+    """`gangs`: how many work on it.
 
-    The time left is that of the trials planned so far (`target_trials`; a study trained in rounds may get up to `most_trials`).
-    It is None if nothing of the kind has finished yet, or nobody is at work.
+    The time left is that of the trials planned so far (`target_trials`; a study trained in rounds may get up to
+    `most_trials`). It is None if no similar trial has finished yet, or no gang works on the sweep.
     """
     rows = reader.rows(
         "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
@@ -250,7 +250,7 @@ def _sweep(
 
 
 def _bounds(reader: Reader, sweep_id: int) -> tuple[int, int] | None:
-    """Trials of a batch size at least and at most; None if their number is fixed."""
+    """Least and most trials of a batch size; None if their number is fixed."""
     ((definition,),) = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     trials = json.loads(definition).get("studies", {}).get("trials")
     if not isinstance(trials, dict) or "until" not in trials:
@@ -259,7 +259,7 @@ def _bounds(reader: Reader, sweep_id: int) -> tuple[int, int] | None:
 
 
 def _begun(reader: Reader, sweep_id: int) -> dict[int, float]:
-    """Study -> shares of its running trials that are done, added up."""
+    """Study -> sum of the finished shares of its running trials."""
     return dict(
         reader.rows(
             "SELECT t.study_id, total(min(1.0, t.steps * 1.0 / max(s.train_steps, 1))) FROM workloads w"

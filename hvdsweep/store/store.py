@@ -1,4 +1,4 @@
-"""A store as its readers see it: what is asked of the sweeps, studies, trials, losses and gangs in it."""
+"""A store for its readers: the queries for its sweeps, studies, trials, losses and gangs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def explaining(method: Method) -> Method:
-    """An answer that fails over what the file holds says which table, row and column it is, as RunFailed."""
+    """A query that fails because of the file's content raises RunFailed naming table, row and column."""
 
     @functools.wraps(method)
     def ask(self: Reader, *values: Any, **named: Any) -> Any:
@@ -61,11 +61,11 @@ def explaining(method: Method) -> Method:
 
 
 LAST_EVENTS = 10
-"""How many of the last events a status holds."""
+"""Number of last events in a status."""
 
 
 class Store(Reader):
-    """A read-only connection and the questions to it. For one thread at a time; every thread that reads opens its own."""
+    """A read-only connection and its queries, for one thread at a time; every reading thread opens its own."""
 
     def __init__(self, path: Path) -> None:
         self._heartbeats = Heartbeats()
@@ -115,10 +115,10 @@ class Store(Reader):
 
     @explaining
     def counts(self, *, repeats: bool = False) -> dict[int, dict[Status, int]]:
-        """Study id -> how many trials of its search, or repeats of its best trial, are in each state (absent: none)."""
+        """Study id -> state -> number of trials of its search, or of repeats of its best trial (absent: none)."""
         which = f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL
         found: dict[int, dict[Status, int]] = {}
-        # The index on (study_id, status, number) alone answers this.
+        # The index on (study_id, status, number) answers this alone.
         for study, status, count in self.rows(
             f"SELECT study_id, status, count(*) FROM trials t WHERE {which} GROUP BY 1, 2"
         ):
@@ -142,7 +142,7 @@ class Store(Reader):
 
     @explaining
     def trial(self, trial_id: int) -> TrialRow:
-        """One trial; UserError if there is none of that id."""
+        """One trial; UserError for an unknown id."""
         from hvdsweep.store.trial_pages import trial_rows
 
         rows = trial_rows(self, [trial_id])
@@ -154,7 +154,7 @@ class Store(Reader):
 
     @explaining
     def parameter_names(self) -> list[str]:
-        """Every metaparameter that the first trial of some study has, sorted."""
+        """The metaparameters of the studies' first trials, sorted."""
         rows = self.rows(
             "SELECT DISTINCT j.key FROM trials t, json_each(t.parameters) j WHERE t.number = 0 ORDER BY 1"
         )
@@ -201,11 +201,11 @@ class Store(Reader):
         *,
         repeats: bool = False,
     ) -> WorkloadTable:
-        """What curves are made of: one workload of a sweep (default: the latest that has it) under one metric.
+        """The input of curves: one workload of a sweep (default: the latest that has it) under one metric.
 
-        The trials of its searches, or only the `repeats` of their best trials (`hvdsweep.repeats` says which number repeats
-        which trial). `metric` and `maximize` default to the goal's. UserError names what there is where the name is
-        unknown.
+        Holds the trials of its searches, or with `repeats` only the repeats of their best trials (`hvdsweep.repeats`
+        maps a repeat's number to its trial). `metric` and `maximize` default to the goal's. UserError lists the known
+        names if a name is unknown.
         """
         from hvdsweep.store.workload_tables import workload_table
 
@@ -213,7 +213,7 @@ class Store(Reader):
 
     @explaining
     def gangs(self, sweep_id: int | None = None) -> list[GangRow]:
-        """All gangs, oldest first, each with the trial it trains now."""
+        """All gangs, oldest first, each with the trial that it is training."""
         rows = self.rows(
             "SELECT g.id, g.sweep_id, g.np, g.host, g.pid, g.state, g.trial_id, w.name, s.batch_size, t.number, t.steps,"
             f" s.train_steps, g.started, g.heartbeat, g.ended, g.message, g.log_dir, {self.column('gangs', 'stage')},"
@@ -260,7 +260,7 @@ class Store(Reader):
 
     @explaining
     def status(self, sweep_id: int | None = None, events: int = LAST_EVENTS) -> StoreStatus:
-        """How far one sweep is, or all, with the gangs at work and the last `events`. UserError for an unknown sweep."""
+        """The progress of one sweep, or all, with active gangs and the last `events`. UserError: unknown sweep."""
         from hvdsweep.store.status import StoreStatus, sweep_status
 
         with self.snapshot():

@@ -1,4 +1,4 @@
-"""How fast trials train: measured on purpose, and by the way in every trial."""
+"""How fast trials train: measured by `hvdsweep scale`, and during every trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def record_throughput(
     source: str = "scale",
     host: str | None = None,
 ) -> None:
-    """Keep a measured speed: `steps` of `batch_size` examples in `seconds`, by one of `gangs` gangs of `np` ranks."""
+    """Store a measured speed: `steps` of `batch_size` examples in `seconds`, by one of `gangs` gangs of `np` ranks."""
     if not (seconds > 0 and steps > 0):
         raise ValueError(f"no speed in {steps} steps and {seconds} s")
     study = (workload, batch_size, np, gangs, host or platform.node())
@@ -35,7 +35,7 @@ def record_throughput(
 def add_speed(
     conn: sqlite3.Connection, study_id: int, gang_id: int, steps: int, seconds: float, now: float
 ) -> None:
-    """Add a finished trial to the row of its study, ranks, gangs and host: one row of sums, whose rates are means.
+    """Add a finished trial to the row for its study, ranks, gangs and host: one row of sums, whose rates are means.
 
     Inside the caller's write transaction.
     """
@@ -82,7 +82,7 @@ Measured = TypeVar("Measured", bound=_Measured)
 
 
 def here_last(rows: Iterable[Measured]) -> list[Measured]:
-    """Speeds in order of time, those of this machine after the others: of two of a kind the last one counts."""
+    """Speeds in order of time, but those of this machine last: the last one of a kind counts."""
     here = platform.node()
     return sorted(rows, key=lambda row: row.host == here)
 

@@ -1,4 +1,4 @@
-"""What every trial of a sweep came to at its own goal: what the next round of trials is decided by."""
+"""The result of every trial of a sweep at its goal: the input for planning the next round of trials."""
 
 from __future__ import annotations
 

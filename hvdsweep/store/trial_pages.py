@@ -1,4 +1,4 @@
-"""Pages of trials, sorted and filtered by the database, however many there are."""
+"""Pages of trials, sorted and filtered by the database, for any number of trials."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ SORTS = {
     "best": BEST.format("value"),
     "goal_step": GOAL_STEP,
 }
-"""What a list of trials can be sorted by, besides "parameters.NAME"; trials without a value come last."""
+"""Fields to sort trials by, in addition to "parameters.NAME"; trials without a value come last."""
 
 OWNERS = {"sweep": "w.sweep_id", "study": "t.study_id", "gang": "t.gang_id"}
-"""What trials can be filtered by besides."""
+"""Further fields to filter trials by."""
 
 
 def trial_page(
@@ -66,7 +66,7 @@ def trial_page(
 
 
 def trial_rows(reader: Reader, trial_ids: Sequence[int]) -> list[TrialRow]:
-    """The trials of these ids, in that order; unknown ids are left out."""
+    """The trials with these ids, in that order; unknown ids are left out."""
     found: dict[int, TrialRow] = {}
     chosen = reader.column("trials", "chosen")
     rows = reader.rows(
@@ -86,7 +86,7 @@ def trial_rows(reader: Reader, trial_ids: Sequence[int]) -> list[TrialRow]:
 
 
 def _conditions(where: TrialFilter) -> tuple[str, list[Any]]:
-    """The filter as SQL, and the values of its marks."""
+    """The filter as SQL, and the values of its placeholders."""
     parts: list[str] = []
     values: list[Any] = []
     equal = {
@@ -125,7 +125,7 @@ def _conditions(where: TrialFilter) -> tuple[str, list[Any]]:
 
 
 def _expression(what: str) -> tuple[str, list[Any]]:
-    """The SQL of what trials are sorted and filtered by, and the values of its marks."""
+    """The SQL of a field to sort or filter by, and the values of its placeholders."""
     if what.startswith("parameters."):
         return "json_extract(t.parameters, ?)", [_path(what.removeprefix("parameters."))]
     if what in SORTS:
@@ -136,7 +136,7 @@ def _expression(what: str) -> tuple[str, list[Any]]:
 
 
 def _path(name: str) -> str:
-    """A metaparameter's place in the JSON of `trials.parameters`."""
+    """The path of a metaparameter in the JSON of `trials.parameters`."""
     if '"' in name:
         raise UserError(f"{name}: no metaparameter has such a name.")
     return f'$."{name}"'

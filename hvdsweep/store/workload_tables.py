@@ -1,4 +1,4 @@
-"""One workload under one metric as flat arrays: the only thing that curves read."""
+"""One workload under one metric as flat arrays: the only input of curves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
 
 PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_entropy_error")
-"""The metric asked about where neither the question nor the sweep names one: the first of these that was measured."""
+"""The metric if neither the question nor the sweep names one: the first of these that was measured."""
 
 
 def workload_table(
@@ -130,7 +130,7 @@ def _found(
 
 
 def preferred(reader: Reader, workload_id: int) -> str:
-    """The metric to ask about where nobody named one: the first of PREFERRED that this workload has records of."""
+    """The default metric: the first of PREFERRED that this workload has records of."""
     for name in PREFERRED:
         for (metric,) in reader.rows("SELECT id FROM metrics WHERE name = ?", (name,)):
             if reader.rows(
@@ -143,8 +143,8 @@ def preferred(reader: Reader, workload_id: int) -> str:
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, npt.NDArray[np.float64]]:
-    """Metaparameter -> [T]; what is not a number is NaN."""
-    # One parse of all trials at once is several times as fast as one each.
+    """Metaparameter -> [T]; NaN for anything but a number."""
+    # Parsing all trials at once is several times as fast as parsing each.
     trials: list[dict[str, Any]] = json.loads("[" + ",".join(texts) + "]")
     names = dict.fromkeys(name for trial in trials for name in trial)
     nan = float("nan")
@@ -172,7 +172,7 @@ def _records(
     for (metric_id,) in reader.rows(
         "SELECT id FROM metrics WHERE name = ? AND maximize = ?", (metric, int(maximize))
     ):
-        # CROSS JOIN keeps SQLite from walking all records of the metric instead of those of the trials.
+        # CROSS JOIN makes SQLite walk the records of the trials, not all records of the metric.
         records = reader.array(
             RECORD,
             f"SELECT {KEY}, r.value FROM studies s CROSS JOIN trials t ON t.study_id = s.id AND {which}"
@@ -196,6 +196,6 @@ def _records(
 def _from_measurements(
     reader: Reader, ids: npt.NDArray[np.int64], metric: str, maximize: bool
 ) -> npt.NDArray[np.void]:
-    """The records of trials that keep none in this direction, from the whole table of measurements."""
+    """The records of trials that have none in this direction, from all their measurements."""
     rows = reader.measured(ids.tolist(), metric)
     return rows[strict_records(rows["key"] >> SHIFT, -rows["value"] if maximize else rows["value"])]

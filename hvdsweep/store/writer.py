@@ -1,4 +1,4 @@
-"""What rank 0 of a gang writes: every loss, every measurement, each change of a trial's state; one transaction at a time."""
+"""What rank 0 of a gang writes, one transaction at a time: every loss, every measurement, each change of state."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ __all__ = ["Claim", "Final", "Reply", "TrialUpdate", "TrialWriter"]
 
 @dataclass
 class _Live:
-    """A trial in training, as far as this writer must remember it."""
+    """What this writer remembers of a trial in training."""
 
     study_id: int
     best: RunningBest
     goal: dict[str, bool] = field(default_factory=dict)
     """The goal's metric and whether it is maximised."""
     first: int = 0
-    """Updates that it had made when this writer claimed it."""
+    """Updates made before this writer claimed it."""
 
 
 class TrialWriter:
-    """The store as one gang sees it. Not for two threads at once; a thread of one's own may use it."""
+    """The store for one gang. Not for two threads at once, but any one thread may use it."""
 
     def __init__(self, path: str | os.PathLike[str], gang_id: int) -> None:
         self._conn = connect(path)
@@ -50,14 +50,14 @@ class TrialWriter:
             raise ValueError(f"{path}: no gang {gang_id}")
         self._sweep_id = int(row[0])
         self._study_id: int | None = None
-        """The study of the latest claim: its compiled functions are warm."""
+        """The study of the latest claim, whose functions are compiled."""
         self._live: dict[int, _Live] = {}
         self._knowledge = Knowledge()
         self._columns = set(metric_columns(self._conn))
         self._directions = Directions()
         self._inserts: dict[tuple[str, ...], str] = {}
         self._exchange = Exchange.of(self._conn, self._sweep_id)
-        """With the other shards of the sweep; None if this store trains all of it."""
+        """Shared with the other shards of the sweep; None if this store trains all of it."""
 
     def close(self) -> None:
         """Close the connection; a trial that is still RUNNING stays so until `recover` or `requeue`."""
@@ -74,7 +74,7 @@ class TrialWriter:
     ) -> Reply:
         """Write `update`, the gang's heartbeat and, if asked, the claim of the next trial: all or nothing.
 
-        `metrics_maximized` (metric -> more is better) adds to the goal's own direction and the natural ones.
+        `metrics_maximized` (metric -> more is better) adds to the directions of the goal and of metric names.
         """
         now = time.time()
         durable = update is not None and update.checkpoint is not None
@@ -96,7 +96,7 @@ class TrialWriter:
                 else:
                     self._beat(conn, "IDLE", None, now)
         except BaseException:
-            # What the transaction taught us (columns, ids, records) went with it.
+            # Discard what was learnt in the rolled-back transaction (columns, ids, records).
             self._forget(update)
             raise
         if update is not None and update.final is not None:
@@ -114,9 +114,9 @@ class TrialWriter:
         return Reply(claimed, stop)
 
     def release(self, trial_id: int, last: TrialUpdate | None = None) -> bool:
-        """Give a RUNNING trial back: PENDING again at its checkpoint, what it recorded after that removed.
+        """Return a RUNNING trial: PENDING again at its checkpoint, what it recorded after that removed.
 
-        `last`: what has happened to it since the last commit. False if the trial is not ours any more.
+        `last`: what happened to it since the last commit. False if the trial is no longer this gang's.
         """
         now = time.time()
         with transaction(self._conn, durable=True) as conn:
@@ -128,7 +128,7 @@ class TrialWriter:
         return changed
 
     def begin_again(self, trial_id: int, why: str) -> None:
-        """Begin a RUNNING trial at its first step: its checkpoint cannot be used, and an event says why."""
+        """Restart a RUNNING trial at its first step: its checkpoint cannot be used, and an event says why."""
         with transaction(self._conn) as conn:
             if restart_trial(conn, trial_id, self.gang_id, time.time()):
                 self.note(trial_id, why)
@@ -147,10 +147,10 @@ class TrialWriter:
         )
 
     def best_steps_to_goal(self, study_id: int, metric: str, goal: float, maximize: bool) -> int | None:
-        """The fewest steps in which a COMPLETE trial of the study has gone strictly beyond the goal.
+        """The fewest steps in which a COMPLETE trial of the study went strictly beyond the goal.
 
-        A running trial does not count yet: until it has ended it may be interrupted, and fail for good, and then what was
-        stopped because of it would be missing. Those of the sweep's other shards count.
+        A running trial does not count yet: it may still be interrupted and fail for good, and then the trials stopped
+        because of it would have been stopped without a reason. Trials of the sweep's other shards count.
         """
         mine = self._own_best(study_id, metric, goal, maximize)
         if self._exchange is None:
@@ -161,7 +161,7 @@ class TrialWriter:
         )
 
     def _publish(self, exchange: Exchange, study_id: int) -> None:
-        """Let the other shards know the best of a study whose trials stop when beaten."""
+        """Share the best of a study with the other shards, if its trials stop when beaten."""
         (text,) = self._conn.execute("SELECT definition FROM studies WHERE id = ?", (study_id,)).fetchone()
         definition = json.loads(text)
         goal = definition.get("goal")
@@ -191,7 +191,7 @@ class TrialWriter:
     def _write(
         self, conn: sqlite3.Connection, update: TrialUpdate, maximized: Mapping[str, bool], now: float
     ) -> bool:
-        """Everything about the trial; False if the trial is not ours any more."""
+        """Write everything about the trial; False if the trial is no longer this gang's."""
         trial = update.trial_id
         live = self._live.get(trial) or self._adopt(conn, trial)
         final = update.final
@@ -268,7 +268,7 @@ class TrialWriter:
             "SELECT s.request, g.state FROM gangs g JOIN sweeps s ON s.id = g.sweep_id WHERE g.id = ?",
             (self.gang_id,),
         ).fetchone()
-        # No row: the sweep was deleted under a gang that nobody knew of.
+        # No row: the sweep was deleted while this gang was running unnoticed.
         return row is None or row[0] == "stop" or row[1] in ("STOPPED", "DEAD")
 
     def _beat(self, conn: sqlite3.Connection, state: str, trial_id: int | None, now: float) -> None:

@@ -1,5 +1,6 @@
 """Results of proofs of the user's own code, stored on this machine, so that a plan made without running that code has
-the same keys as a launch. Only previews rely on it: every launch proves the code again. """
+the same keys as a launch. Only previews rely on it: every launch proves the code again.
+"""
 
 from __future__ import annotations
 
