@@ -1,7 +1,7 @@
 """Analysis of scaling curves: pure functions on numpy arrays, from tables of running-best records.
 
-`WorkloadTable` is the input of all of them; `curve` answers most questions at once; the rest are its parts and the
-questions beside it. Nothing here loads more than numpy, and names are imported when they are first used.
+`WorkloadTable` is the input of all of them; `curve` answers most questions at once; the other names are its parts and
+further questions. Everything here needs only numpy, and names are imported on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How certain the steps to the goal of a study are, as one number, and what depends on them: what rounds of trials go by."""
+"""How certain a study's steps to the goal are, as one number, and what depends on it; used by rounds of trials."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from hvdsweep.curves.scaling import Rules, resampled_max_useful
 from hvdsweep.curves.table import Floats, Ints
 
 FEWEST = 4
-"""Trials without which there is no interval."""
+"""Least number of trials for an interval."""
 
 
 def relative_half_width(steps: npt.ArrayLike, level: float = LEVEL) -> float:
-    """Half the width of the interval in which the best trial of a repeated search of the same size would lie, as a share: 0.1
-    is "within 10 %".
+    """Half the width of the interval in which the best trial of a repeated search of the same size would lie, relative
+    to the steps: 0.1 means "within 10 %".
 
-    `steps` [n]: of every trial that counts, inf if one did not reach the goal or is only known to need more than was
-    looked at. Near the best, the logarithms of the steps of a search lie evenly, like arrivals at a constant rate (two
-    searched metaparameters, steps that grow quadratically off the optimum): their mean distance, over the better half of the
-    trials, times the distance in ranks between the quantiles of the least of n. inf where fewer than four steps are known.
+    `steps` [n]: of every trial that counts; inf if one did not reach the goal, or is only known to need more than was
+    observed. Near the best, the logarithms of a search's steps are evenly spaced, like arrivals at a constant rate (two
+    searched metaparameters, steps that grow quadratically away from the optimum). The width is their mean distance over
+    the better half of the trials, times the distance in ranks between the quantiles of the least of n. inf if fewer
+    than four steps are known.
     """
     ordered = np.sort(np.asarray(steps, np.float64))
     n, known = len(ordered), int(np.isfinite(ordered).sum())
@@ -33,17 +34,17 @@ def relative_half_width(steps: npt.ArrayLike, level: float = LEVEL) -> float:
     used = min(wanted, known)
     apart = math.log(ordered[used - 1] / ordered[0]) / (used - 1)
     if known < wanted:
-        # Looked at up to some limit beyond the last: on average, so much farther.
+        # Observed up to some limit beyond the last: on average so much farther.
         apart *= known / (known - 1)
     ranks = [n * -math.expm1(math.log1p(-p) / n) for p in ((1 - level) / 2, (1 + level) / 2)]
     return math.expm1(apart * (ranks[1] - ranks[0]) / 2)
 
 
 def known_steps(steps: npt.ArrayLike, margin: float | None) -> Floats:
-    """`steps` with those beyond (1 + margin) times the least as inf; all of them where `margin` is None.
+    """`steps` with those beyond (1 + margin) times the least set to inf; unchanged if `margin` is None.
 
-    Where trials end once they are beaten, how far beyond depends on which trial ran beside which; up to there every number
-    of steps is exact, whatever the order and the number of gangs.
+    If trials end once they are beaten, how far they get depends on which trials ran at the same time. Up to the margin
+    every number of steps is exact, for any order and number of gangs.
     """
     values = np.asarray(steps, np.float64)
     if margin is None or not len(values):
@@ -52,14 +53,14 @@ def known_steps(steps: npt.ArrayLike, margin: float | None) -> Floats:
 
 
 def least_margin(until: float) -> float:
-    """The margin up to which steps must be known to find whether an interval is within `until`: about five trials lie there."""
+    """The margin up to which steps must be known to decide whether an interval is within `until`: about five trials."""
     return round((1 + until) ** 3 - 1, 4)
 
 
 def influence(batch_sizes: Ints, steps: Sequence[Floats], rules: Rules | None = None) -> Floats:
-    """[S], the probability that the maximum useful batch size is another when this study's best trial is resampled.
+    """[S], the probability that the maximum useful batch size changes if this study's best trial is resampled.
 
-    `steps`: of the trials of each study, as for `relative_half_width`. Exact: each order statistic has its probability.
+    `steps`: of each study's trials, as for `relative_half_width`. Exact: sums the probability of each order statistic.
     """
     ordered = [np.sort(np.asarray(values, np.float64)) for values in steps]
     best = np.array([values[0] if len(values) else np.inf for values in ordered])

@@ -1,4 +1,4 @@
-"""Scaling curves as a chart: steps (or examples) against batch size, with what they are to be compared with."""
+"""Scaling curves as a chart: steps (or examples) against batch size, with reference lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORT = {
 }
 
 CROWDED = 8
-"""Of more curves than these only the one that is looked at shows its intervals."""
+"""If there are more curves than this, only the one in focus shows its intervals."""
 
 
 def curve_chart(
@@ -29,12 +29,13 @@ def curve_chart(
     examples: bool = False,
     focus: int | None = None,
 ) -> Chart:
-    """Log-log chart of steps to the goal against batch size. Of one curve also its regions, hyperbola with B_crit and
-    maximum useful batch size; of several that of number `focus`, if given.
+    """Log-log chart of steps to the goal against batch size. A single curve also shows its regions, hyperbola with
+    B_crit and maximum useful batch size; among several, curve number `focus` does, if given.
 
-    `examples` shows training examples (or tokens) to the goal instead of steps; curves normalised at a batch size show that
-    ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to what tells
-    the curves apart: workload, metric or goal. Of more than CROWDED curves only `focus` has its intervals drawn.
+    `examples` shows training examples (or tokens) to the goal instead of steps; curves normalised at a batch size show
+    that ratio. A batch size that did not reach the goal is an open marker at its budget. `names` default to whatever
+    differs between the curves: workload, metric or goal. Of more than CROWDED curves only `focus` has its intervals
+    drawn.
     """
     names = curve_names(curves) if names is None else names
     focus = 0 if len(curves) == 1 else focus
@@ -43,7 +44,7 @@ def curve_chart(
         for index, (curve, name) in enumerate(zip(curves, names, strict=True))
     ]
     references: list[Reference] = []
-    # Beside the curve that is looked at, lines of the others would be more than an eye can tell apart.
+    # Lines of the other curves next to those of the one in focus would be too many to tell apart.
     for curve in curves if focus is None else [curves[focus]]:
         line = _perfect(curve, examples)
         if line:
@@ -70,7 +71,7 @@ def curve_chart(
 
 
 def warnings_of(curves: Sequence[Curve], names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Each reason to doubt a point, with the batch sizes that share it; of several curves with the curve's name before it."""
+    """Each warning, with the batch sizes that share it; for several curves preceded by the curve's name."""
     lines = []
     for number, curve in enumerate(curves):
         said: dict[str, list[str]] = {}
@@ -91,14 +92,14 @@ def goal_text(curve: Curve) -> str:
 
 
 def curve_names(curves: Sequence[Curve]) -> list[str]:
-    """What tells these curves apart: workload and goal, each only where it differs."""
+    """Names that distinguish these curves: workload and goal, each only if it differs."""
     parts = [[curve.workload for curve in curves], [goal_text(curve) for curve in curves]]
     telling = [part for part in parts if len(set(part)) > 1] or parts[:1]
     return [", ".join(words) for words in zip(*telling, strict=True)]
 
 
 def region_bands(curve: Curve) -> tuple[Band, ...]:
-    """The regions as intervals of batch size, meeting halfway (on a log axis) between neighbours."""
+    """The regions as intervals of batch size, which meet halfway (on a log axis) between neighbours."""
     points = [point for point in curve.points if point.region is not None]
     bands: list[Band] = []
     start: float | None = None
@@ -126,14 +127,14 @@ def _series(curve: Curve, name: str, examples: bool, *, intervals: bool) -> Seri
 
 
 def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
-    """The value (0), or the lower (1) or upper (2) end of its interval, in the chart's measure; NaN for none."""
+    """The value (0), or the lower (1) or upper (2) end of its interval, in the chart's unit; NaN if there is none."""
     if not point.reached:
-        # Nothing below its budget reached the goal; without any trained step there is nothing to show.
+        # No trial reached the goal within the budget; without any trained step there is nothing to show.
         tried = point.trials and point.budget
         return point.budget * _unit(curve, point, examples) if which == 0 and tried else math.nan
     low, high = point.interval or (None, None)
     steps = (point.steps, low, high)[which]
-    # An upper end that nobody knows reaches the edge of the chart; a lower one is left out.
+    # An unknown upper end is drawn to the edge of the chart; an unknown lower one is left out.
     if steps is None:
         return math.inf if point.interval is not None else math.nan
     return steps * _unit(curve, point, examples) if steps else math.nan
@@ -158,7 +159,7 @@ def _perfect(curve: Curve, examples: bool) -> tuple[tuple[float, float], ...]:
 
 
 def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
-    """The hyperbola, and its B_crit where batch sizes are near it."""
+    """The hyperbola, and its B_crit if batch sizes are near it."""
     if curve.fit is None:
         return []
     label = f"fit, off by {curve.fit.lack_of_fit_percent:.2g} %"
@@ -172,7 +173,7 @@ def _fit_lines(curve: Curve, examples: bool) -> list[Reference]:
 
 
 def _noise_line(curve: Curve) -> list[Reference]:
-    """The gradient noise scale, where batch sizes are near it."""
+    """The gradient noise scale, if batch sizes are near it."""
     value = None if curve.noise is None else curve.noise.batch_size
     if value is None or not curve.points[0].batch_size <= value <= curve.points[-1].batch_size:
         return []
@@ -217,7 +218,7 @@ def _measure(curves: Sequence[Curve], examples: bool) -> str:
 
 
 def _batch_size(curves: Sequence[Curve]) -> str:
-    """Batch sizes are in examples even where data are counted in tokens: the axis says how long one is."""
+    """Title of the axis. Batch sizes are always in examples; if data are in tokens, it gives tokens per example."""
     lengths = {curve.per_example for curve in curves if curve.unit == "tokens"}
     if not lengths:
         return "batch size"

@@ -64,23 +64,23 @@ class Comparison:
     batch_sizes: Ints
     """[C]"""
     ratio: Floats
-    """[C]; inf if only `first` reached its goal, 0 if only `second` did, NaN where neither."""
+    """[C]; inf if only `first` reached its goal, 0 if only `second` did, NaN if neither did."""
     low: Floats
-    """[C], interval of the ratio of what searches of these sizes find on average; the intervals hold all C ratios at once
-    with the level's probability. NaN if a side has no fit from which its scatter is known."""
+    """[C], interval of the ratio between what searches of these sizes find on average; all C intervals hold together
+    with the level's probability. NaN if a side has no fit to give its scatter."""
     high: Floats
     """[C]"""
     differs: Bools
-    """[C], where the interval leaves out 1. Of two equal workloads, any is True in 1 - level of all comparisons."""
+    """[C], whether the interval excludes 1. For two equal workloads any does in 1 - level of all comparisons."""
     leans_on_stopped: Ints
-    """[C], stopped trials that either side's answer leans on."""
+    """[C], stopped trials that could have changed either side's answer."""
 
 
 def compare(first: StepsToResult, second: StepsToResult, *, level: float = LEVEL) -> Comparison:
-    """How many times the steps of `first` does `second` need, batch size by batch size?
+    """How many times the steps of `first` does `second` need, per batch size?
 
-    Each side has the goal, budgets and trials of its own question. The scatter of each side's best is that about its own
-    fit, see `hvdsweep.curves.intervals`.
+    Each side has the goal, budgets and trials of its own question. The scatter of each side's best is that about its
+    own fit, see `hvdsweep.curves.intervals`.
     """
     sizes, mine, theirs = np.intersect1d(
         first.table.batch_sizes, second.table.batch_sizes, assume_unique=True, return_indices=True
@@ -90,7 +90,7 @@ def compare(first: StepsToResult, second: StepsToResult, *, level: float = LEVEL
     one, other = _scatter(first, level), _scatter(second, level)
     compared = np.isfinite(ratio) & (ratio > 0)
     if one is not None and other is not None and compared.any():
-        # All ratios at once: each at the level whose power by their number is the level asked for.
+        # All ratios together: each at the level whose power by their number is the level asked for.
         each = level ** (1 / int(compared.sum()))
         t = student.quantile((1 + each) / 2, one[1] + other[1])
         half = t * np.sqrt(one[0][mine] + other[0][theirs])[compared]
@@ -115,7 +115,7 @@ def _or_infinite(result: StepsToResult) -> Floats:
 
 
 def _ratio(first: Floats, second: Floats) -> Floats:
-    # inf / inf and 0 / 0 say nothing: NaN, which intervals leave out.
+    # inf / inf and 0 / 0 are undefined: NaN, which intervals leave out.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio: Floats = second / first
     return ratio

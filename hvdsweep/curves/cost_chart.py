@@ -15,8 +15,8 @@ def cost_chart(
 ) -> Chart:
     """Seconds to the goal, or with `cost` seconds times ranks, against batch size; `costs` [C] belong to `curves` [C].
 
-    One curve is a series per number of ranks. Of several, each is one series: at every batch size the measured number
-    of ranks that is best. The least of all is noted.
+    One curve is drawn as a series per number of ranks. Several are drawn as one series each, with the best measured
+    number of ranks at every batch size. The least of all is noted.
     """
     names = curve_names(curves) if names is None else names
     series: list[Series] = []

@@ -1,4 +1,4 @@
-"""Time and cost to the goal on N workers: S(B) over the measured steps per second at (N, B), and N times that."""
+"""Time and cost to the goal on N workers: S(B) divided by the measured steps per second at (N, B), and N times that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class TimeToGoal:
-    """What reaching the goal takes with one batch size on so many workers."""
+    """What it takes to reach the goal with one batch size on a number of workers."""
 
     batch_size: int
     np: int
@@ -38,20 +38,20 @@ class TimeToGoal:
 
 @dataclass(frozen=True)
 class Costs:
-    """Every measured choice of (batch size, workers), and what lies on the frontier."""
+    """Every measured choice of (batch size, workers), and the best of them."""
 
     choices: tuple[TimeToGoal, ...]
     """Ascending by batch size, then workers."""
     fastest: TimeToGoal | None
     cheapest: TimeToGoal | None
     frontier: tuple[TimeToGoal, ...]
-    """Those that no other beats in both time and cost, fastest first."""
+    """Choices that no other beats in both time and cost, fastest first."""
 
 
 def time_to_goal(steps: Mapping[int, int | None], throughput: Iterable[Throughput]) -> Costs:
     """Combine steps to the goal (batch size -> steps, None: not reached) with measured speeds.
 
-    Of several rows for one (batch size, workers) the last counts: give them in the order of time. Rows of batch sizes
+    If several rows have the same (batch size, workers) the last counts: pass them in order of time. Rows of batch sizes
     that did not reach the goal, and rows that are not a positive finite speed, are left out.
     """
     speeds = {

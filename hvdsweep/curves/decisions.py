@@ -1,6 +1,6 @@
-"""Critical and maximum useful batch size and the regions, from a fit and from all the curves that the data allow.
+"""Critical and maximum useful batch size and the regions, from the fit and all curves that the data allow.
 
-A region is named only where every likely curve agrees on it.
+A batch size gets a region only if every likely curve agrees on it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def critical_of(fitted: Fitted, rules: Rules, reference: int | None) -> Critical
         b, p = (np.array([value]) for value in fitted.best)
         value = math.exp(float(log_critical(b, p, start, rules.overhead)[0]))
     else:
-        # A knee by which it is far beyond the data says no more than that it is beyond.
+        # A knee that puts it far beyond the data shows only that it is beyond them.
         each = np.minimum(log_critical(of_knees.b, of_knees.p, start, rules.overhead), math.log(2 * largest))
         value = math.exp(float(of_knees.weight @ each))
     at_least = value > largest * (1 + 1e-9)
@@ -47,7 +47,7 @@ def critical_of(fitted: Fitted, rules: Rules, reference: int | None) -> Critical
         of = log_critical(fitted.allowed.b, fitted.allowed.p, start, rules.overhead)
         low, high = math.exp(float(of.min())), math.exp(float(of.max()))
         low, high = min(low, value), max(high, value)
-        # Beyond the largest batch size there are no data: all that is known is that it is larger.
+        # Beyond the largest batch size there are no data: it is only known to be larger.
         interval = (min(low, largest), None if high > largest * (1 + 1e-9) else high)
         some = of[fitted.allowed.likely]
         likely = (math.exp(float(some.min())), math.exp(float(some.max())))
@@ -66,7 +66,7 @@ def useful_of(
 ) -> Useful | None:
     """The maximum useful of the fitted batch sizes; None without a fitted curve.
 
-    `failed_within` [S]: as `max_useful_batch_size` has it.
+    `failed_within` [S]: as for `max_useful_batch_size`.
     """
     if fitted.best is None:
         return None
@@ -92,13 +92,13 @@ def useful_of(
 
     likely = int(some.min()), int(some.max())
     low, high = _shortest(np.bincount(of, fitted.allowed.weight, len(sizes)).astype(np.float64), level)
-    # The shortest leaves out an end that the data hardly deny, where the knee is sharp.
+    # The shortest set leaves out an end that the data hardly exclude, where the knee is sharp.
     whole = interval(min(low, likely[0]), max(high, likely[1]))
     return Useful(int(sizes[useful]), at_least, whole, interval(*likely))
 
 
 def _shortest(share: Floats, level: float) -> tuple[int, int]:
-    """First and last of the fewest neighbours that hold this share together; of those, the ones that hold most."""
+    """First and last of the fewest neighbours that together have this share; of several, the largest share."""
     sums = np.append(0.0, np.cumsum(share))
     for width in range(1, len(share)):
         held = sums[width:] - sums[:-width]
@@ -121,10 +121,10 @@ def regions_of(
 ) -> list[Region | None]:
     """Each batch size's region; None if the goal was not reached (steps NaN). `excess`: overhead over perfect scaling.
 
-    By the narrower intervals: PERFECT up to the lower end of the critical batch size, DIMINISHING beyond its upper end and
-    below the lower end of the maximum useful one, MAXIMAL from its upper end on, unless the wider one is open; UNDECIDED
-    elsewhere. Never MAXIMAL where examples were saved, nor where the next larger batch size is less than twice as large: it
-    could not have shown much.
+    By the narrower intervals: PERFECT up to the lower end of the critical batch size; DIMINISHING from its upper end to
+    the lower end of the maximum useful one; MAXIMAL from the latter's upper end on, unless the wider interval is open;
+    UNDECIDED elsewhere. Never MAXIMAL if examples were saved, or if the next larger batch size is less than twice as
+    large and so could not have shown much.
     """
     found: list[Region | None] = []
     for index, size in enumerate(batch_sizes.tolist()):

@@ -1,4 +1,4 @@
-"""Why a point of a curve may not be the full answer: search too narrow, budget too short, too few successes."""
+"""Why a point of a curve may not be the final answer: search too narrow, budget too short, too few successes."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from hvdsweep.states import Status
 
 
 class Doubt(StrEnum):
-    """What a caution is about."""
+    """The subject of a caution."""
 
     BOUNDARY = "boundary"
-    """The best trial lies at the edge of the search space: the best may lie beyond it."""
+    """The best trial lies at the edge of the search space; a better one may lie beyond."""
     BUDGET = "budget"
-    """The budget cut the best trial short."""
+    """The best trial was cut short by the budget."""
     FEW_REACHED = "few_reached"
-    """Too few trials reached the goal for their minimum to be trusted, even if all that were stopped early had reached it."""
+    """Too few trials reached the goal to trust their minimum, even if all trials stopped early had reached it."""
     AT_START = "at_start"
-    """The goal is reached before any training: it says nothing about training."""
+    """The goal is reached before any training, so it does not measure training."""
     UNFINISHED = "unfinished"
-    """The study has not all its trials yet."""
+    """The study does not have all its trials yet."""
     STOPPED = "stopped"
-    """Trials stopped early because of the sweep's own goal might have given another answer at this one."""
+    """Trials stopped early because of the sweep's own goal might have changed the answer at this goal."""
 
 
 @dataclass(frozen=True)
 class Caution:
-    """One reason to doubt a point, as a word for programs and a sentence for people."""
+    """One reason to doubt a point: a word for programs and a sentence for people."""
 
     doubt: Doubt
     message: str
@@ -46,16 +46,16 @@ class Caution:
 
 @dataclass(frozen=True)
 class Limits:
-    """When to warn; the paper gives no numbers, these are documented options."""
+    """When to warn. The paper gives no numbers; these are documented options."""
 
     boundary: float = 0.05
     """Share of the scaled range that counts as its edge."""
     last_steps: float = 0.05
     """Share of the budget that counts as its end."""
     min_reached: int = 3
-    """Fewer trials than this that reached the goal are too few."""
+    """Warn if fewer trials than this reached the goal,"""
     min_share_reached: float = 0.10
-    """So is a smaller share of the study's trials."""
+    """or a smaller share of the study's trials."""
 
 
 def space_from(search: Mapping[str, Any] | Space | None) -> Space | None:
@@ -91,7 +91,7 @@ def cautions(
             space = space_from((searches or {}).get(size))
             here += [] if space is None else _boundary(table, trial, space, limits)
             here += _budget(result, best, index, trial, limits)
-        # A trial that was stopped because another one was ahead has not failed to reach the goal.
+        # A trial stopped because another one was ahead has not failed to reach the goal.
         possible = int(reached[index] + censored[index])
         if counted[index] and (
             possible < limits.min_reached or possible < limits.min_share_reached * counted[index]
@@ -155,7 +155,7 @@ def _budget(
     result: StepsToResult, best: BestMeasurements, index: int, trial: int, limits: Limits
 ) -> list[Caution]:
     table = result.table
-    # A trial told to stop at its goal has done few steps, but was allowed the study's budget; some run longer.
+    # A trial stopped at its goal has made few steps, but was allowed the study's budget; some run longer.
     planned = max(int(table.train_steps[index]), int(table.steps[trial]))
     limit = int(result.limit[index])
     end = min(planned, limit)

@@ -1,5 +1,5 @@
-"""Views that papers on batch size use: critical batch sizes against budgets, data or model size; ranks against hours;
-how sensitive each metaparameter is."""
+"""Plots common in papers on batch size: critical batch size against budget, data or model size; ranks against hours;
+sensitivity to each metaparameter."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
 
 BUDGETS = 8
-"""Goals of `critical_by_budget` where none are given."""
+"""Number of goals of `critical_by_budget` if none are given."""
 
 BINS_PER_DOUBLING = 2
-"""Of a metaparameter, in `sensitivity`."""
+"""Bins per doubling of a metaparameter, in `sensitivity`."""
 
 SIZES = {"data": "training examples", "model": "trainable weights"}
-"""What `scaling_law` can hold critical batch sizes against, in words."""
+"""Sizes to which `scaling_law` can relate critical batch sizes, in words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,11 @@ class Law:
     batch_size: Floats
     """[N]"""
     low: Floats
-    """[N] ends of the intervals, NaN if there is none;"""
+    """[N] lower ends of the intervals, NaN if there is none."""
     high: Floats
-    """inf if it is open."""
+    """[N] upper ends; inf if open."""
     at_least: tuple[bool, ...]
-    """[N], whether the data show only that it is larger: such points are in no fit."""
+    """[N], whether the batch size is only known to be larger: such points are left out of the fit."""
     labels: tuple[str, ...]
     """[N], the workload or the goal."""
     law: PowerLaw | None
@@ -59,10 +59,11 @@ def critical_by_budget(
     num_trials: int | None = None,
     tokens_per_example: int | None = None,
 ) -> Law:
-    """B_crit of the fit against the training examples that the goal needs at least (E_min), one point per goal.
+    """B_crit of the fit against the least training examples for the goal (E_min), one point per goal.
 
-    Each goal is a budget: what it takes without waste. `goals`: by default BUDGETS of those that the measurements allow. Goals
-    without a fit are left out. `tokens_per_example`: E_min in tokens. (Power Lines, arXiv 2505.13738, D_min and B_crit.)
+    A goal stands for a budget: the examples it takes without waste. `goals`: by default BUDGETS of those that the
+    measurements allow. Goals without a fit are left out. `tokens_per_example`: E_min in tokens. (Power Lines, arXiv
+    2505.13738, D_min and B_crit.)
     """
     if not goals:
         ladder = goal_ladder([table])
@@ -87,9 +88,9 @@ def _spread(count: int, most: int) -> list[int]:
 def scaling_law(curves: Sequence[tuple[WorkloadRow, str, Curve]], against: str | None = None) -> Law:
     """Critical batch sizes of workloads (row, label, curve) against the size of their data or their model.
 
-    `against`: a key of SIZES; by default the one that differs. Data are in tokens where the curves are. UserError: none does,
-    or it is not known. Workloads without a critical batch size are left out. (Zhang et al. 2024, arXiv 2410.21676: c D^beta and
-    c N^beta.)
+    `against`: a key of SIZES; by default the one that differs. Data are in tokens if the curves' are. UserError if
+    neither differs, or the size is not known. Workloads without a critical batch size are left out. (Zhang et al. 2024,
+    arXiv 2410.21676: c D^beta and c N^beta.)
     """
     sizes: Mapping[str, list[int | None]] = {
         "data": [row.train_examples and row.train_examples * one.per_example for row, _, one in curves],
@@ -151,7 +152,7 @@ def power_law(x: Floats, y: Floats) -> PowerLaw | None:
 
 @dataclass(frozen=True, eq=False)
 class IsoLoss:
-    """The choices for one goal that no other beats in both time and ranks, fastest first: N of them."""
+    """The N choices for one goal that no other beats in both time and ranks, fastest first."""
 
     goal: float
     hours: Floats
@@ -187,24 +188,24 @@ def iso_loss(curves: Sequence[Curve], speeds: Sequence[Throughput]) -> list[IsoL
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """How much a metaparameter costs where it is off its best value, at one batch size: N bins."""
+    """The cost of a metaparameter's distance from its best value, at one batch size: N bins."""
 
     batch_size: int
     best: float
     """The value of the best trial."""
     ratio: Floats
-    """[N], value over the best one, ascending: middles of bins of a half doubling."""
+    """[N], value over the best one, ascending: centres of bins of a half doubling."""
     excess: Floats
-    """[N], the best measurement in the bin, worse than the study's best by so much; 0 at ratio 1."""
+    """[N], best measurement in the bin less the study's best, in the worse direction; 0 at ratio 1."""
     trials: tuple[int, ...]
-    """[N], in the bin."""
+    """[N], trials in the bin."""
 
 
 def sensitivity(table: WorkloadTable, name: str, *, num_trials: int | None = None) -> list[Sensitivity]:
     """The lower envelope of the loss above the best against a metaparameter over its best value, one per batch size.
 
-    COMPLETE trials with a measurement and a positive value count; the other metaparameters are free, so each bin says what can
-    still be had there. UserError if no trial has the metaparameter.
+    COMPLETE trials with a measurement and a positive value count. The other metaparameters are free, so each bin shows
+    the best that is possible there. UserError if no trial has the metaparameter.
     """
     values = column(table, name)
     usable = table.counted((Status.COMPLETE,), num_trials) & (values > 0) & ~np.isnan(table.best_value)

@@ -1,7 +1,7 @@
-"""The hyperbola S = S_min (1 + B_crit / B) of a scaling curve, fitted in ln S, with intervals and its lack of fit.
+"""The hyperbola S = S_min (1 + B_crit / B) of a scaling curve, fitted in ln S, with intervals and lack of fit.
 
 McCandlish et al. 2018 (arXiv 1812.06162); E = S B = E_min (1 + B / B_crit) with E_min = S_min B_crit. Published curves
-follow it within 3-4 % for some models and miss it by 16-18 % for others, so the lack of fit stands beside the numbers.
+follow it within 3-4 % for some models and miss it by 16-18 % for others, so every fit reports its lack of fit.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from hvdsweep.curves.resampling import LEVEL
 from hvdsweep.curves.table import Floats
 
 REACH = math.log(1e6)
-"""B_crit is sought this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
+"""B_crit is searched this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
 
 MIN_POINTS = 3
-"""Two parameters need a third point before a misfit can show."""
+"""Two parameters need a third point to show a misfit."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Estimate:
 
     value: float
     standard_error: float | None
-    """Of ln(value), from the curvature at the optimum (Gauss-Newton); about the relative error where small."""
+    """Of ln(value), from the curvature at the optimum (Gauss-Newton); if small, about the relative error."""
     low: float | None
-    """Lower end of the profile interval; None if the data exclude no small value."""
+    """Lower end of the profile interval; None if the data do not exclude small values."""
     high: float | None
-    """Upper end; None if the data exclude no large value."""
+    """Upper end; None if the data do not exclude large values."""
 
     def times(self, unit: int) -> Estimate:
         """The same in another unit."""
@@ -46,7 +46,7 @@ class HyperbolaFit:
     """Least squares in ln S over the batch sizes that reached the goal."""
 
     b_crit: Estimate
-    """Examples: where steps are twice S_min and examples twice E_min."""
+    """In examples: the batch size at which steps are twice S_min and examples twice E_min."""
     s_min: Estimate
     """Steps at an infinite batch size."""
     e_min: Estimate
@@ -69,11 +69,11 @@ def fit_hyperbola(
     batch_sizes: npt.ArrayLike, steps: npt.ArrayLike, level: float = LEVEL
 ) -> HyperbolaFit | None:
     """Fit S = S_min (1 + B_crit / B); NaN, infinite and zero steps are left out. None for fewer than three points,
-    or where the curve has no bend at all (straight to the ends of the search: B_crit would be 0 or infinite).
+    or if the curve has no bend at all (straight to the ends of the search: B_crit would be 0 or infinite).
 
     With a = ln S_min and b = ln B_crit the residuals are linear in a, so the fit is a search over b alone: a grid,
     then Gauss-Newton. An interval holds the values whose least sum of squares is within 1 + t^2 / (n - 2) of the
-    optimum's (profile, with Student's t): unlike symmetric ones it is open where the data do not bound it.
+    optimum's (profile, with Student's t): unlike symmetric intervals it is open if the data do not bound it.
     """
     sizes, observed = np.asarray(batch_sizes, np.float64), np.asarray(steps, np.float64)
     usable = np.isfinite(observed) & (observed > 0)
@@ -110,8 +110,8 @@ def fit_hyperbola(
 
 
 def hyperbola_optimum(x: Floats, y: Floats) -> tuple[float, float]:
-    """(ln B_crit, least sum of squares) of the hyperbola through y = ln S at x = ln B; ln B_crit at an end of the search
-    where the curve has no bend."""
+    """(ln B_crit, least sum of squares) of the hyperbola through y = ln S at x = ln B; ln B_crit is at an end of the
+    search if the curve has no bend."""
     b = _optimum(x, y, float(x[0]) - REACH, float(x[-1]) + REACH)
     rest = _rest(b, x, y)
     return b, float(rest @ rest)
@@ -169,17 +169,17 @@ def _rest(b: float, x: Floats, y: Floats) -> Floats:
 
 
 _OFFSETS = np.sinh(np.linspace(0.0, 9.0, 120)) / math.sinh(9.0)
-"""[0, 1], dense near 0: the profile is walked outward from the optimum, finely where it is likely to end."""
+"""[0, 1], dense near 0: the profile is searched outward from the optimum, finely where it is likely to end."""
 
 
 def _profile(
     x: Floats, y: Floats, b: float, least: float, t: float, error: float, low: float, high: float
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Profile intervals of b, a and e = a + b; None if they run into the ends of the search."""
+    """Profile intervals of b, a and e = a + b; None if they reach the ends of the search."""
     allowed = least * t * t / (len(x) - 2)
     ends: list[float | None] = []
     for limit in (low, high):
-        # Wide enough to reach `limit`, but no coarser near b than a fraction of the expected half-width.
+        # Wide enough to reach `limit`, but near b no coarser than a fraction of the expected half-width.
         walk = b + (limit - b) * _OFFSETS
         if error > 0:
             near = b + math.copysign(min(8 * t * error, abs(limit - b)), limit - b) * np.linspace(
@@ -201,7 +201,7 @@ def _profile(
     inside = np.linspace(low if left is None else left, high if right is None else right, 201)
     inside = np.unique(np.append(inside, b))
     a, squares = _centred(inside, x, y)
-    # sum of squares(a', b') = squares(b') + n (a' - a(b'))^2: how far a' may stray at each b'.
+    # sum of squares(a', b') = squares(b') + n (a' - a(b'))^2: how far a' may deviate at each b'.
     half = np.sqrt(np.maximum(allowed - (squares - least), 0.0) / len(x))
     e = a + inside
     # As b -> infinity S_min -> 0 (perfect scaling throughout); as b -> -infinity E_min -> 0.

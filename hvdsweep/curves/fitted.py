@@ -1,7 +1,7 @@
-"""The fit of a scaling curve: hyperbola or free knee, whichever the data ask for, and the curves that the data allow.
+"""The fit of a scaling curve: hyperbola or free knee, whichever the data require, and the curves that the data allow.
 
-Estimates come from the steps as measured. Intervals count that the goal was reached somewhere between two evaluations, and
-hold whatever knee between 1 and 4 the data allow, so that they do not hang on which formula was chosen.
+Estimates come from the steps as measured. Intervals allow for the goal having been reached anywhere between two
+evaluations, and for every knee between 1 and 4 that the data allow, so that they do not depend on the chosen formula.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ CRITERION = (
 )
 
 LIKELY = 0.8
-"""Level of the smaller set of curves that must agree on a region: each of its two sides is missed in one of ten at most."""
+"""Level of the smaller set of curves that must agree on a region: each side is missed in at most one of ten."""
 
 LEAST_FOR_KNEE = 5
-"""Batch sizes: three parameters, and two more points to show a misfit."""
+"""Batch sizes needed to fit a knee: three parameters, and two more points to show a misfit."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,23 @@ class KneeFit:
 
 @dataclass(frozen=True)
 class ScalingFit:
-    """The formula that is used, its parameters with intervals, and how far the points are from it."""
+    """The formula used, its parameters with intervals, and how far the points are from it."""
 
     knee: float
     """1 for the hyperbola."""
     knee_interval: tuple[float, float]
     """Knees that the data allow, within 1 to 4."""
     b_crit: Estimate
-    """Examples: where the two straight ends of the curve in log-log meet; of the hyperbola, where steps are twice S_min."""
+    """In examples: where the straight ends of the curve in log-log meet; for the hyperbola, where S = 2 S_min."""
     s_min: Estimate
-    """Steps at an infinite batch size, of the best of so many trials."""
+    """Steps at an infinite batch size, for the best of so many trials."""
     e_min: Estimate
-    """Examples at an infinitesimal batch size, of the best of so many trials."""
+    """Examples at an infinitesimal batch size, for the best of so many trials."""
     lack_of_fit_percent: float
     """Root mean square of S / fitted S - 1, in percent."""
     expected_scatter_percent: float | None
-    """What the scatter of the best of so many trials and the evaluation spacing alone would make of it; None if no study
-    shows a scatter."""
+    """The lack of fit to expect from the scatter of the best of so many trials and from evaluation spacing alone; None
+    if no study shows a scatter."""
     misfit: bool
     """Whether the points are further from the formula than the scatter of their trials explains: by more than MISFIT."""
     points: int
@@ -71,7 +71,7 @@ class ScalingFit:
     level: float
     """Level of the intervals."""
     hyperbola: HyperbolaFit | None
-    """Both formulas, whichever is used."""
+    """The fitted hyperbola, whichever formula is used."""
     free_knee: KneeFit | None
 
     @property
@@ -86,25 +86,26 @@ class ScalingFit:
 
 
 MISFIT, GAPS_FOR_MISFIT = 2.0, 5
-"""A standard deviation about the curve so many times what trials and evaluation spacing make is taken for a wrong formula: one
-in twenty of right ones reaches it (benchmarks/coverage.py). Of fewer studies the trials' scatter is not known so well."""
+"""A standard deviation about the curve this many times the one expected from trials and evaluation spacing counts as a
+misfit: one in twenty correct formulas reaches it (benchmarks/coverage.py). It takes so many gaps (second value) to know
+the trials' scatter well enough."""
 
 
 UNSEEN_SCATTER = 0.02
-"""Standard deviation of ln S that single trials have at least: training again with another seed moves the steps by more. Points
-that lie on a curve by chance say nothing else."""
+"""Least standard deviation of ln S of single trials: training again with another seed moves the steps by more. Points
+that lie on a curve by chance show nothing else."""
 
 
 @dataclass(frozen=True)
 class Residual:
-    """How far the best of a study's trials is from the curve, as variance of ln S."""
+    """How far the best of a study's trials is from the curve, as a variance of ln S."""
 
     variance: float
     """Pooled: about the best curve, and between the trials of each study."""
     degrees: int
     """Degrees of freedom behind it."""
     coarseness: float
-    """The part of it that the evaluation spacing makes."""
+    """The part due to evaluation spacing."""
 
     def quantile(self, level: float) -> float:
         """Two-sided quantile of Student's t."""
@@ -113,7 +114,7 @@ class Residual:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What a curve of S batch sizes says through formulas; `fit` or `reason`."""
+    """The fitted formulas of a curve of S batch sizes; either `fit` or `reason` is set."""
 
     x: Floats
     """[n], ln B of the batch sizes fitted."""
@@ -121,12 +122,12 @@ class Fitted:
     reason: str | None
     """Why there is no fit."""
     best: tuple[float, float] | None
-    """(ln B_crit, knee) of the curve used; of a curve without a bend at an end of the search. None: too few points."""
+    """(ln B_crit, knee) of the curve used; at an end of the search if it has no bend. None: too few points."""
     residual: Residual | None
     allowed: Allowed | None
     """The curves that the data allow at the level; None if not asked for, or too few points."""
     average: Average | None = None
-    """The best curve at each knee; None if `allowed` is, and where only the hyperbola is fitted."""
+    """The best curve at each knee; None if `allowed` is, or if only the hyperbola is fitted."""
 
     @property
     def fit_found(self) -> bool:
@@ -135,7 +136,7 @@ class Fitted:
 
 
 def usable(steps: Floats) -> Bools:
-    """[S], the batch sizes that a fit takes in: reached the goal, and not before any training."""
+    """[S], the batch sizes to fit: those that reached the goal after some training."""
     kept: Bools = np.isfinite(steps) & (steps > 0)
     return kept
 
@@ -143,7 +144,7 @@ def usable(steps: Floats) -> Bools:
 def fit_curve(
     batch_sizes: Ints, steps: Floats, spread: Spread, level: float, *, whole: bool = True
 ) -> Fitted:
-    """Fit the steps [S] (NaN: not reached). Not `whole`: without parameters' intervals, only how far the points scatter."""
+    """Fit the steps [S] (NaN: not reached). Not `whole`: only the points' scatter, no intervals of parameters."""
     kept = usable(steps)
     x, y = np.log(batch_sizes[kept].astype(np.float64)), np.log(steps[kept])
     n = len(x)
@@ -159,7 +160,7 @@ def fit_curve(
         middle = np.log(steps[kept] - np.nan_to_num(spread.spacing[kept]) / 2)
         set_of = _allowed(x, middle, spread, kept, level)
         if found.free is not None and spread.gaps:
-            # By the scatter of the points alone: what lies exactly on a curve is of that curve, however far trials scatter.
+            # By the scatter of the points alone: exact points of a curve give that curve, however far trials scatter.
             mean_of = knee.average(x, y, found.free, max(found.free[2] / (n - 3), 1e-20))
     fit = reason = None
     low, high = float(x[0]) - knee.REACH, float(x[-1]) + knee.REACH
@@ -174,7 +175,7 @@ def fit_curve(
 
 @dataclass(frozen=True)
 class _Choice:
-    """The curve that is used."""
+    """The chosen curve."""
 
     a: float
     b: float
@@ -195,7 +196,7 @@ def _choose(x: Floats, y: Floats, spread: Spread, kept: Bools) -> _Choice:
         if free[2] > squares:
             free = (b, 1.0, squares)
         if spread.gaps:
-            # The scatter between trials counts as in `_pooled`: rounding alone does not ask for a knee.
+            # The scatter between trials counts as in `_pooled`, so that rounding alone does not call for a knee.
             worth = spread.gaps / 2
             known = worth * _expected(spread, kept) + 1e-20
             if (n + worth) * math.log((squares + known) / (free[2] + known)) > 2:
@@ -212,11 +213,11 @@ def _residual(found: _Choice, n: int, spread: Spread, kept: Bools) -> Residual:
 def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[float, int]:
     """(variance of ln S about the curve, its degrees of freedom): of the residuals, and of the trials of each study.
 
-    No less than the evaluation spacing makes, nor, where no study shows how far its trials scatter, than UNSEEN_SCATTER.
+    At least the variance due to evaluation spacing, or UNSEEN_SCATTER if no study shows how far its trials scatter.
     """
     variance, degrees = squares / own, float(own)
     if spread.gaps:
-        # The mean of m gaps, each about exponential, is as sure as a variance of m / 2 degrees of freedom.
+        # The mean of m gaps, each about exponential, is as certain as a variance of m / 2 degrees of freedom.
         worth = spread.gaps / 2
         variance = (squares + worth * _expected(spread, kept)) / (own + worth)
         degrees += worth
@@ -225,12 +226,12 @@ def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[floa
 
 
 def _expected(spread: Spread, kept: Bools) -> float:
-    """Variance of ln S that trials and evaluation spacing make."""
+    """Variance of ln S expected from trials and evaluation spacing."""
     return float((spread.trials[kept] ** 2 + spread.coarseness[kept]).mean())
 
 
 def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) -> Allowed:
-    """Profile likelihood with Student's t, over b and p both."""
+    """Profile likelihood with Student's t, over both b and p."""
     best = knee.optimum(x, y)
     variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
     t = student.quantile((1 + level) / 2, degrees)

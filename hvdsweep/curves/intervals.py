@@ -1,9 +1,9 @@
-"""Intervals of S(B): where the best of another search of the same size would come.
+"""Intervals of S(B): where the best of another search of the same size would lie.
 
-The scatter about the fitted curve, and between the fastest trials of each study, says how far the best of so many trials
-moves from one search to the next; two searches differ by the root of 2 times that. Without a fit only an upper end is known:
-the best of n new trials is beyond the k-th fastest of the n old ones with probability C(n, k) / C(2n, k), whatever the
-distribution.
+The scatter about the fitted curve, and between the fastest trials of each study, shows how far the best of so many
+trials moves from one search to the next; two searches differ by sqrt(2) times that. Without a fit only an upper end is
+known: the best of n new trials is beyond the k-th fastest of the n old ones with probability C(n, k) / C(2n, k), for
+any distribution.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hvdsweep.curves.spread import Spread
 from hvdsweep.curves.table import Floats
 
 Interval = tuple[int, int | None]
-"""Steps; an upper end of None is not known."""
+"""Steps; an upper end of None is unknown."""
 
 FLOOR = 0.75
-"""Share of the variance between the trials of a study that the best of a repeated search has at least."""
+"""The best of a repeated search has at least this share of the variance between a study's trials."""
 
 OF_REPEATED = "the best of a repeated search with as many trials, from the scatter about the fit"
 OF_UPPER_END = "the best of a repeated search with as many trials; only the upper end is known, from the order of the trials"
@@ -30,8 +30,8 @@ OF_UPPER_END = "the best of a repeated search with as many trials; only the uppe
 def repeat_intervals(
     result: StepsToResult, fitted: Fitted, spread: Spread, level: float
 ) -> list[Interval | None]:
-    """Each of the S studies' interval for the best of another search of the same size. None: not reached, reached before
-    any training, fewer than two trials, or nothing known."""
+    """Each of the S studies' interval for the best of another search of the same size. None: not reached, reached
+    before any training, fewer than two trials, or nothing known."""
     variance = variances(result, fitted, spread)
     if variance is not None and fitted.residual is not None:
         half = math.sqrt(2) * fitted.residual.quantile(level) * np.sqrt(variance)
@@ -54,23 +54,23 @@ def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats |
         return None
     own = max(fitted.residual.variance - fitted.residual.coarseness, 0.0)
     if spread.gaps:
-        # Where evaluations are as coarse as the scatter at some batch sizes, that difference may be 0 by chance.
+        # If evaluations are as coarse as the scatter at some batch sizes, that difference may be 0 by chance.
         own = max(own, min(FLOOR * float(np.mean(spread.trials[shown] ** 2)), fitted.residual.variance))
-    # The best of more trials scatters less: as a mean does, its variance in proportion to 1 over trials.
+    # The best of more trials scatters less: like a mean's, its variance is proportional to 1 over trials.
     typical = 1.0 / np.mean(1.0 / counted[shown])
     return np.where(shown, own * typical / np.maximum(counted, 1) + spread.coarseness, np.nan)
 
 
 def upper_ends(result: StepsToResult, level: float) -> Floats:
-    """[S], steps within which the best of as many new trials comes with at least this probability; NaN if no trial's
-    steps are known to be such."""
+    """[S], steps within which the best of as many new trials lies with at least this probability; NaN if no trial's
+    steps are known to be."""
     ends = np.full(len(result.steps), np.nan)
     steps, starts = result.ranked
     for study in np.flatnonzero(result.steps > 0).tolist():
         rank = upper_rank(int(result.trials_counted[study]), level)
         if rank is not None and starts[study] + rank <= starts[study + 1]:
             ends[study] = steps[starts[study] + rank - 1]
-    # Where stopped trials might have come before that end, it is not known.
+    # If stopped trials might have reached the goal before that end, it is unknown.
     until = np.where(np.isfinite(ends), np.nan_to_num(ends), NEVER).astype(np.int64)
     unknown = np.unique(result.table.study[result.unanswered(until)])
     ends[unknown] = np.nan
@@ -78,7 +78,7 @@ def upper_ends(result: StepsToResult, level: float) -> Floats:
 
 
 def upper_rank(trials: int, level: float) -> int | None:
-    """The least k with C(n, k) / C(2n, k) <= 1 - level; None where even the slowest trial is not enough."""
+    """The least k with C(n, k) / C(2n, k) <= 1 - level; None if even the slowest trial is not enough."""
     beyond = 1.0
     for k in range(1, trials + 1):
         beyond *= (trials - k + 1) / (2 * trials - k + 1)
@@ -88,8 +88,8 @@ def upper_rank(trials: int, level: float) -> int | None:
 
 
 def relative_width(steps: int | None, interval: Interval | None) -> float | None:
-    """How far the interval reaches from S(B), as a share of it: half its width, or the upper end alone where only that is
-    known. None if there is no interval."""
+    """The interval's extent relative to S(B): half its width, or the distance of the upper end if only that is known.
+    None if there is no interval."""
     if steps is None or not steps or interval is None or interval[1] is None:
         return None
     low, high = interval[0], interval[1]

@@ -1,8 +1,8 @@
-"""Curves S = S_min (1 + (B_crit / B)^p)^(1/p) with a free knee p: least squares in ln S, and every curve that the data allow.
+"""Curves S = S_min (1 + (B_crit / B)^p)^(1/p) with a free knee p: the fit in ln S, and the curves that the data allow.
 
 p = 1 is the hyperbola of McCandlish et al. 2018; a larger p bends more sharply from S ~ 1/B to S = S_min. With a = ln S_min
-and b = ln B_crit the residuals are linear in a, so that only (b, p) is searched: on a grid whose shapes are kept for each
-set of batch sizes, then on finer ones.
+and b = ln B_crit the residuals are linear in a, so only (b, p) is searched: on a grid whose shapes are cached per set
+of batch sizes, then on finer ones.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from hvdsweep.curves.table import Bools, Floats
 
 LEAST, MOST = 1.0, 4.0
-"""The knees that are considered."""
+"""Range of knees."""
 
 REACH = math.log(1e6)
-"""B_crit is sought this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
+"""B_crit is searched this far (in ln B) beyond the smallest and the largest batch size: there the curve is straight."""
 
 NEAR = 3.0
-"""How far (in ln B) beyond the batch sizes B_crit may be for its curve to count in an average."""
+"""A curve counts in an average if its B_crit is at most this far (in ln B) beyond the batch sizes."""
 
 MARGIN = 0.5
-"""An optimum within this much of the ends of the search is none: the curve has no bend."""
+"""An optimum this close to the ends of the search is not one: the curve has no bend."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Grid:
     mean: Floats
     """[M], mean of the shape ln(1 + (B_crit / B)^p) / p over the batch sizes."""
     centred: Floats
-    """[M, n], the shape less its mean."""
+    """[M, n], the shape minus its mean."""
 
     def squares(self, y: Floats) -> Floats:
         """[M], sum of squares about each curve with its best S_min; `y` [n] = ln S."""
@@ -63,12 +63,12 @@ def grid(x: Floats, b: Floats, p: Floats) -> Grid:
 
 
 _STEP = 0.1
-"""Between the coarse grid's b, about the batch sizes."""
+"""Distance of the coarse grid's b, within the batch sizes."""
 
 
 @lru_cache(maxsize=64)
 def coarse(x: tuple[float, ...]) -> Grid:
-    """The first grid for these ln B: fine around the batch sizes, wide beyond them."""
+    """The first grid for these ln B: fine within the batch sizes, coarse beyond them."""
     low, high = x[0] - 4.0, x[-1] + 4.0
     inner = np.linspace(low, high, math.ceil((high - low) / _STEP) + 1)
     outer = np.linspace(0.0, REACH - 4.0, 21)[1:]
@@ -77,7 +77,7 @@ def coarse(x: tuple[float, ...]) -> Grid:
 
 
 def optimum(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """(b, p, least sum of squares); b at an end of the search where the curve has no bend."""
+    """(b, p, least sum of squares); b is at an end of the search if the curve has no bend."""
     first = coarse(tuple(x.tolist()))
     squares = first.squares(y)
     best = int(np.argmin(squares))
@@ -87,7 +87,7 @@ def optimum(x: Floats, y: Floats) -> tuple[float, float, float]:
     for _ in range(100):
         rest = _residual(x, y, b, p)
         slopes = _slopes(x, b, p)
-        # A knee held at its end by the slope does not move.
+        # A knee that the slope holds at its end does not move.
         downhill = slopes @ rest
         free = [True, not ((p <= LEAST and downhill[1] < 0) or (p >= MOST and downhill[1] > 0))]
         matrix, towards = (slopes @ slopes.T)[np.ix_(free, free)], downhill[free]
@@ -119,7 +119,7 @@ def _residual(x: Floats, y: Floats, b: float, p: float) -> Floats:
 
 
 def _slopes(x: Floats, b: float, p: float) -> Floats:
-    """[2, n], derivatives of the shape by b and p, each less its mean."""
+    """[2, n], derivatives of the shape by b and p, each minus its mean."""
     share = 1.0 / (1.0 + np.exp(np.clip(p * (x - b), -700.0, 700.0)))
     slopes = np.array([share, ((b - x) * share - shape(x, b, p)) / p])
     slopes -= slopes.mean(axis=1, keepdims=True)
@@ -128,7 +128,7 @@ def _slopes(x: Floats, b: float, p: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """The best curve at each of K knees, and how much each counts."""
+    """The best curve at each of K knees, and its weight."""
 
     b: Floats
     """[K], ln B_crit"""
@@ -139,25 +139,25 @@ class Average:
 
 
 KNEES = np.geomspace(LEAST, MOST, 13)
-"""Those of an average: evenly spaced in ln p."""
+"""The knees of an average: evenly spaced in ln p."""
 
 HYPERBOLA_WEIGHT = 0.4
-"""Of the hyperbola before the data are seen. With less the critical batch size comes out too large where the knee is 1, with more
-too small where it is 2 (benchmarks/coverage.py)."""
+"""Prior weight of the hyperbola. A smaller one makes the critical batch size too large if the knee is 1, a larger one
+too small if it is 2 (benchmarks/coverage.py)."""
 
 
 def average(x: Floats, y: Floats, best: tuple[float, float, float], variance: float) -> Average:
-    """Each knee weighed by its likelihood, where a residual has this variance; `best` as `optimum` found it."""
+    """Weighs each knee by its likelihood, for residuals of this variance; `best` is the result of `optimum`."""
     step = np.arange(x[0] - 4.0, x[-1] + 4.0, _STEP)
     squares = grid(x, step, KNEES).squares(y).reshape(len(KNEES), len(step))
     least = np.clip(squares.argmin(axis=1), 1, len(step) - 2)
     before, at, after = (squares[np.arange(len(KNEES)), least + by] for by in (-1, 0, 1))
-    # The vertex of the parabola through the lowest three.
+    # The vertex of the parabola through the three lowest points.
     bend = before - 2 * at + after
     shift = np.where(bend > 0, (before - after) / np.where(bend > 0, 2 * bend, 1.0), 0.0)
     b, p = step[least] + _STEP * np.clip(shift, -1.0, 1.0), KNEES
     prior = np.append(HYPERBOLA_WEIGHT, np.full(len(p) - 1, (1 - HYPERBOLA_WEIGHT) / (len(p) - 1)))
-    # The best of all takes the place of the nearest, so that a curve without scatter is found exactly.
+    # The optimum replaces its nearest knee, so that a curve without scatter is found exactly.
     nearest = int(np.argmin(np.abs(np.log(p / best[1]))))
     b[nearest], p = best[0], np.where(np.arange(len(p)) == nearest, best[1], p)
     rest = y - shape(x, b[:, None], p[:, None])
@@ -176,32 +176,32 @@ class Allowed:
     p: Floats
     """[M]"""
     low_a: Floats
-    """[M], least ln S_min with which (b, p) is allowed."""
+    """[M], least ln S_min for which (b, p) is allowed."""
     high_a: Floats
     """[M]"""
     excess: Floats
     """[M], sum of squares above the least."""
     likely: Bools
-    """[M], those within a smaller level."""
+    """[M], whether also allowed at a smaller level."""
     weight: Floats
-    """[M], how much each counts where the set is averaged over. As `allowed` has it, before the data are seen: evenly in b and
-    ln p, the hyperbola HYPERBOLA_WEIGHT, and nothing for those of another grid."""
+    """[M], weight in averages over the set. From `allowed`, a prior: even in b and ln p, HYPERBOLA_WEIGHT for the
+    hyperbola, and 0 for curves of another grid."""
     no_least: bool
-    """No small B_crit is excluded."""
+    """Whether no small B_crit is excluded."""
     no_largest: bool
-    """No large B_crit is excluded."""
+    """Whether no large B_crit is excluded."""
 
 
 def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: float) -> Allowed:
-    """The curves with a sum of squares within `excess` of the least; `best` as `optimum` found it.
+    """The curves with a sum of squares within `excess` of the least; `best` is the result of `optimum`.
 
-    Projected on any function of (a, b, p) this is its profile interval.
+    Projected on any function of (a, b, p) the set is its profile interval.
     """
     b, p, least = best
     first = coarse(tuple(x.tolist()))
     limit = least + excess
     inside = first.squares(y) <= limit
-    # The ends of a long narrow set lie between the points of a coarse grid: look once more, in the box about it.
+    # The ends of a long narrow set lie between the points of a coarse grid: search again, in the box around it.
     edge_b, edge_p = np.append(first.b[inside], b), np.append(first.p[inside], p)
     low, high = float(edge_b.min()), float(edge_b.max())
     reach = 0.6 if low < float(x[0]) - 4 or high > float(x[-1]) + 4 else 1.2 * _STEP
@@ -211,7 +211,7 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
     span = np.linspace(max(low - reach, first.b[0]), min(high + reach, first.b[-1]), 72)
     knees = np.linspace(max(float(edge_p.min()) - 0.25, LEAST), min(float(edge_p.max()) + 0.25, MOST), 25)
     fine = grid(x, np.unique(np.append(span, b)), np.unique(np.append(knees, p)))
-    # Far beyond the batch sizes all curves look the same: they would count by how many they are.
+    # Far beyond the batch sizes all curves look the same, and would count by their number.
     near = (fine.b > x[0] - NEAR) & (fine.b < x[-1] + NEAR)
     density = (1 - HYPERBOLA_WEIGHT) / math.log(MOST / LEAST) * (knees[1] - knees[0]) / fine.p
     parts: list[tuple[Floats, ...]] = []
@@ -227,7 +227,7 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
         parts.append((one.b[kept], one.p[kept], a - half, a + half, squares[kept] - least, prior[kept]))
     at_best = float(y.mean() - shape(x, b, p).mean())
     radius = math.sqrt(max(excess, 0.0) / len(x))
-    at_least = 1e-300  # where the grid has no curve that is allowed, the best is all there is
+    at_least = 1e-300  # if no curve of the grid is allowed, the best is the only one
     parts.append(
         (*(np.array([value]) for value in (b, p, at_best - radius, at_best + radius, 0.0, at_least)),)
     )
@@ -248,7 +248,7 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
 
 
 def _half_width(x: Floats, b: float, p: float, excess: float) -> float:
-    """How far b may stray at this p by its curvature alone, with room to spare."""
+    """How far b may deviate at this p according to its curvature, with a margin."""
     slope = 1.0 / (1.0 + np.exp(-p * (b - x)))
     information = float(np.sum((slope - slope.mean()) ** 2))
     return 3 * math.sqrt(excess / information) + 1e-9 if information > 0 else REACH

@@ -1,4 +1,4 @@
-"""Values worth stepping through: goals from what was measured, budgets from what was trained. Each step changes something."""
+"""Values to step through: goals from what was measured, budgets from what was trained. Each step changes the answer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from hvdsweep.curves.table import WorkloadTable
 
 NOTCHES = 64
-"""About so many goals between the best that was measured and the usual start of training."""
+"""Approximate number of goals between the best measurement and the usual start of training."""
 
 FINEST = 1e-3
-"""The least distance of a notch from the best measurement, as a share of the whole range; no two trials' bests are
-closer than the first notch where few examples make them coarse."""
+"""Least distance of a notch from the best measurement, as a share of the whole range. The first notch is also no closer
+than two trials' bests can be, if few examples make them coarse."""
 
 _ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
@@ -24,20 +24,20 @@ def goal_ladder(
     tables: Sequence[WorkloadTable], own: Iterable[float] = (), notches: int = NOTCHES
 ) -> list[float]:
     """Goals, ascending, for tables of one metric: from just beyond the best measurement of any trial to where trials
-    usually begin. Close together near the best and further apart away from it; round numbers. `own` are among them.
+    usually begin. Dense near the best and sparser away from it; round numbers, and the given `own` goals.
 
     Empty if nothing was measured and no goal is given.
     """
     found = {float(goal) for goal in own if math.isfinite(goal)}
     best, start, gap = _range(tables)
     span = start - best
-    # Also where measurements at both ends of the floats lie further apart than a float can say.
+    # Also if measurements at both ends of the floats are further apart than the largest float.
     if not math.isfinite(span) or not span:
         return sorted(found)
     finest = min(max(FINEST, gap / abs(span)), 0.5)
     distances = np.geomspace(finest, 1.0, notches)
     for distance, apart in zip(distances, np.diff(distances, append=2.0), strict=True):
-        # So many decimals that rounding moves a notch by at most half its distance to the next.
+        # Enough decimals that rounding moves a notch by at most half its distance to the next.
         decimals = -math.floor(math.log10(abs(span) * float(apart)))
         goal = round(best + span * float(distance), decimals)
         if (goal > best) if span > 0 else (goal < best):
@@ -46,7 +46,7 @@ def goal_ladder(
 
 
 def _range(tables: Sequence[WorkloadTable]) -> tuple[float, float, float]:
-    """(best measurement, median of the trials' first ones, least difference of two trials' bests); NaN if there is
+    """(best measurement, median of the trials' first ones, least difference of two trials' bests); NaN if there are
     none."""
     bests, firsts = [], []
     for table in tables:
@@ -64,7 +64,7 @@ def _range(tables: Sequence[WorkloadTable]) -> tuple[float, float, float]:
 
 def budget_ladder(tables: Sequence[WorkloadTable], *, examples: bool = False) -> list[int]:
     """Budgets in steps (or in training examples), ascending: round numbers from the earliest improvement on the initial
-    weights that any trial recorded to the longest training."""
+    weights in any trial to the longest training."""
     low, high = math.inf, 0
     for table in tables:
         unit = table.batch_sizes if examples else np.ones_like(table.batch_sizes)
@@ -84,7 +84,7 @@ def budget_ladder(tables: Sequence[WorkloadTable], *, examples: bool = False) ->
 
 
 def neighbour(ladder: Sequence[float], value: float, steps: int) -> float:
-    """The value `steps` rungs above (negative: below) `value`, which need not be on the ladder; its last rung at most."""
+    """The value `steps` rungs above (negative: below) `value`, which may lie between rungs; at most the last rung."""
     if not ladder:
         return value
     place = bisect_right(ladder, value) - 1 + steps if steps > 0 else bisect_left(ladder, value) + steps

@@ -1,4 +1,4 @@
-"""Best measurements: of every trial within a step limit, of a study, and against batch size under budgets."""
+"""Best measurements: of every trial within a step limit, of a study, and against batch size for several budgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hvdsweep.states import Status
 
 @dataclass(frozen=True, eq=False)
 class BestMeasurements:
-    """The best objective of every study: the earliest step, then the smallest trial number, on ties (section 8.4)."""
+    """The best objective of every study; ties: the earliest step, then the smallest trial number (section 8.4)."""
 
     table: WorkloadTable
     value: Floats
@@ -25,7 +25,7 @@ class BestMeasurements:
     trial: Ints
     """[S], index of the trial, or NEVER."""
     leans_on_stopped: Ints
-    """[S], counted trials cut off because of the sweep's goal before the budget: they might have gone lower."""
+    """[S], counted trials stopped before the budget because of the sweep's own goal: they might have gone lower."""
 
 
 def best_measurements(
@@ -42,11 +42,11 @@ def best_measurements(
 
 
 def trial_best(table: WorkloadTable, limit: Ints | None = None) -> tuple[Floats, Ints]:
-    """Each trial's best measurement [T] and its step [T], up to `limit` [S] steps; NaN and NEVER where it has none."""
+    """Each trial's best measurement [T] and its step [T], up to `limit` [S] steps; NaN and NEVER if it has none."""
     if limit is None or bool((limit == NO_LIMIT).all()):
         last = table.offsets[1:][np.diff(table.offsets) > 0] - 1
     else:
-        # Below the next step of a trial's last record, which is the largest integer.
+        # The last record of a trial has no next step, which is then the largest integer.
         allowed = np.minimum(limit, NO_LIMIT - 1)[table.study]
         per_record = np.repeat(allowed, np.diff(table.offsets))
         last = np.flatnonzero((table.record_step <= per_record) & (table.next_step > per_record))
@@ -62,7 +62,7 @@ def _best(table: WorkloadTable, counted: Bools, limit: Ints) -> BestMeasurements
     studies = len(table.batch_sizes)
     best = np.full(studies, NEVER)
     for worse in (-value if table.maximize else value, step):
-        # What is least among the trials left, study by study; after value and step only ties remain.
+        # The least of the remaining trials, study by study; after value and step only ties remain.
         least = np.full(studies, np.inf)
         np.minimum.at(least, table.study[usable], worse[usable])
         usable = usable[worse[usable] == least[table.study[usable]]]
@@ -79,7 +79,7 @@ def _best(table: WorkloadTable, counted: Bools, limit: Ints) -> BestMeasurements
 
 
 def stopped_below(table: WorkloadTable, counted: Bools, limit: Ints) -> Ints:
-    """[S], counted trials that were cut off because of the sweep's goal before `limit` [S] steps."""
+    """[S], counted trials that stopped because of the sweep's own goal before `limit` [S] steps."""
     stopped = counted & table.stopped & (table.steps < limit[table.study])
     return np.bincount(table.study[stopped], minlength=len(limit)).astype(np.int64)
 
@@ -110,12 +110,12 @@ def best_under_budgets(
     num_trials: int | None = None,
     statuses: Sequence[Status] = COMPLETE_ONLY,
 ) -> BudgetCurves:
-    """Best error against batch size under budgets in steps, in training examples or in epochs (exactly one of them).
+    """Best error against batch size for budgets in steps, training examples or epochs (exactly one of them).
 
-    A batch size enters a line only if its studies' training steps are at least the budget (examples / B; epochs N / B, with N
-    training examples): section 8.8. So studies whose budget was wall time (0 steps) enter none. With
-    `tokens_per_example`, `examples` are budgets in tokens. UserError if none or several are given, or epochs without a known
-    number of training examples.
+    A batch size is part of a line only if its study's training steps are at least the budget (examples / B; epochs N /
+    B, with N training examples): section 8.8. So studies with a wall-time budget (0 steps) are in none. With
+    `tokens_per_example`, `examples` are budgets in tokens. UserError if none or several are given, or epochs without a
+    known number of training examples.
     """
     given = {"steps": steps, "examples": examples, "epochs": epochs}
     named = [name for name, values in given.items() if values is not None]

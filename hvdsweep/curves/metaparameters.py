@@ -1,4 +1,4 @@
-"""What the search found: best metaparameters per batch size, how the learning rate scales, where trials diverge."""
+"""Results of the search: best metaparameters per batch size, how the learning rate scales, where trials diverge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status
 
 EFFECTIVE = "effective_learning_rate"
-"""The name under which the initial learning rate / (1 - momentum) is asked for."""
+"""The name for the initial learning rate / (1 - momentum)."""
 
 
 def column(table: WorkloadTable, name: str) -> Floats:
@@ -44,7 +44,7 @@ def heuristics(batch_sizes: Ints | Floats, values: Floats) -> tuple[Floats, Floa
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """y = c B^exponent, least squares in logarithms, beside the linear (1) and square-root (1/2) heuristics."""
+    """y = c B^exponent, least squares in logarithms, compared with the linear (1) and square-root (1/2) heuristics."""
 
     exponent: float
     standard_error: float | None
@@ -55,9 +55,9 @@ class PowerLaw:
     """y at B = 1."""
     points: int
     linear_misfit: float
-    """Root mean square of ln(y / heuristic) of the linear heuristic."""
+    """Root mean square of ln(y / linear heuristic)."""
     square_root_misfit: float
-    """The same of the square-root heuristic."""
+    """Root mean square of ln(y / square-root heuristic)."""
 
 
 def fit_exponent(batch_sizes: npt.ArrayLike, values: npt.ArrayLike, level: float = LEVEL) -> PowerLaw | None:
@@ -98,7 +98,7 @@ _MOST = 700.0
 
 
 def _misfit(logs: Floats, values: Floats) -> float:
-    """Root mean square distance of logarithms; heuristics that leave the floats are as far off as floats can say."""
+    """Root mean square distance of logarithms; the largest float if a heuristic overflows."""
     with np.errstate(divide="ignore"):
         distance = logs - np.clip(np.log(values), -_MOST, _MOST)
     return float(np.sqrt(np.mean(distance**2)))
@@ -110,7 +110,7 @@ class StabilityMap:
 
     parameter: str
     edges: Floats
-    """[N + 1]; a bin holds its lower edge, the last one both."""
+    """[N + 1]; a bin includes its lower edge, the last one both."""
     batch_sizes: Ints
     """[S]"""
     infeasible: Ints
@@ -131,7 +131,7 @@ def stability_map(
 ) -> StabilityMap:
     """How often trials diverged, over a metaparameter and batch size. Only COMPLETE and INFEASIBLE trials count.
 
-    `bins`: how many, evenly on a log scale between the least and the largest value (linear where a value is not
+    `bins`: how many, evenly on a log scale between the least and the largest value (linear if a value is not
     positive), or their edges.
     """
     values = column(table, parameter)
@@ -165,19 +165,19 @@ def _edges(table: WorkloadTable, values: Floats, bins: int | Sequence[float]) ->
         return np.array([low, np.nextafter(high, np.inf)])
     if low > 0:
         edges = np.geomspace(low, high, bins + 1)
-        edges[0], edges[-1] = low, high  # geomspace rounds its ends, which would push the extremes out
+        edges[0], edges[-1] = low, high  # geomspace rounds its ends, which would exclude the extremes
         return edges
     return np.linspace(low, high, bins + 1)
 
 
 class Outcome(IntEnum):
-    """What became of a trial in a scatter of the search (paper, section 8.7)."""
+    """The outcome of a trial in a scatter plot of the search (paper, section 8.7)."""
 
     NOT_REACHED = 0
     REACHED = 1
     INFEASIBLE = 2
     BEST = 3
-    """The steps-to-result trial: the star."""
+    """The steps-to-result trial: drawn as a star."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +204,9 @@ def scatter(
     example_budget: float | None = None,
     statuses: Sequence[Status] = (Status.COMPLETE, Status.INFEASIBLE),
 ) -> Scatter:
-    """Learning rate against 1 - momentum of one study, each trial classified (section 8.7, Figures 9 and 10).
+    """Learning rate against 1 - momentum of one study, with each trial's outcome (section 8.7, Figures 9 and 10).
 
-    COMPLETE trials reach the goal within the budgets or do not; INFEASIBLE ones are that, whatever they measured.
+    COMPLETE trials reach the goal within the budgets or do not; INFEASIBLE trials stay so, whatever they measured.
     Trials without a learning rate are left out; without momentum, 1 - momentum is 1.
     """
     result = steps_to_result(table, goal, step_budget=step_budget, example_budget=example_budget)

@@ -19,9 +19,9 @@ class NoiseScale:
     """B_simple = tr(Sigma) / |G|^2 (arXiv 1812.06162, appendix A.1)."""
 
     value: float
-    """Examples. Infinite or negative estimates of |G|^2 leave no answer: NaN if `gradient_squared` <= 0."""
+    """Examples; NaN if `gradient_squared` <= 0, since then no estimate is possible."""
     gradient_squared: float
-    """Estimate of |G|^2, averaged over steps; may come out <= 0 if noise drowns the gradient."""
+    """Estimate of |G|^2, averaged over steps; may be <= 0 if noise dominates the gradient."""
     trace: float
     """Estimate of tr(Sigma), averaged over steps."""
     steps: int
@@ -34,8 +34,8 @@ def gradient_noise_scale(
     """From squared gradient norms [N steps] at batch sizes b < B: a rank's own gradient, and the all-reduced one.
 
     |G|^2 = (B |G_B|^2 - b |G_b|^2) / (B - b) and tr(Sigma) = (|G_b|^2 - |G_B|^2) / (1/b - 1/B), each unbiased;
-    both are averaged over steps separately, then divided (a mean of ratios would be biased). Steps where either norm
-    is not finite are left out. UserError unless 0 < b < B and the arrays have one length.
+    both are averaged over steps separately, then divided (a mean of ratios would be biased). Steps with a norm that is
+    not finite are left out. UserError unless 0 < b < B and the arrays have one length.
     """
     small, large = np.asarray(small_squared, np.float64), np.asarray(large_squared, np.float64)
     if not 0 < small_batch < large_batch:
@@ -61,23 +61,23 @@ DEFINITION = (
 )
 
 Estimates = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
-"""Of one trial: (updates made [n], estimates of |G|^2 [n], of tr(Sigma) [n])."""
+"""Estimates of one trial: (updates made [n], |G|^2 [n], tr(Sigma) [n])."""
 
 
 @dataclass(frozen=True)
 class NoisePoint:
-    """The noise scale on the way to the goal of one batch size's best trial."""
+    """The noise scale of one batch size's best trial on its way to the goal."""
 
     batch_size: int
     value: float | None
     """Examples; None if the estimate of |G|^2 is not above 0."""
     interval: tuple[float, float | None] | None
-    """From the scatter of the estimates (Fieller's theorem); an upper end of None is open. None: fewer than three estimates,
-    or nothing known."""
+    """From the scatter of the estimates (Fieller's theorem); an upper end of None is open. None: fewer than three
+    estimates, or nothing known."""
     grad_sq: float
     trace_sigma: float
     estimates: int
-    """How many were averaged."""
+    """Number of estimates averaged."""
 
     @property
     def sure(self) -> bool:
@@ -87,15 +87,15 @@ class NoisePoint:
 
 @dataclass(frozen=True)
 class CurveNoise:
-    """The noise scale beside a scaling curve."""
+    """The noise scale for a scaling curve."""
 
     batch_size: float | None
-    """The median over the batch sizes whose value is sure, or else over all that have one; None if none has."""
+    """The median over the batch sizes with a certain value, else over all that have a value; None if none has."""
     lowest: float | None
     highest: float | None
-    """Of the values that the median is taken of."""
+    """The highest of the values behind the median."""
     counted: int
-    """How many those are."""
+    """The number of values behind the median."""
     points: tuple[NoisePoint, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -162,12 +162,12 @@ def _fieller(
     a, b, c = x.mean() ** 2 - xx, x.mean() * y.mean() - xy, y.mean() ** 2 - yy
     root = b * b - a * c
     if a > 0:
-        # Below 0 by rounding alone, where every estimate has the same ratio.
+        # Below 0 only by rounding, if every estimate has the same ratio.
         root = max(root, 0.0)
     if root < 0 or a == 0:
         return None
     ends = sorted(((b - math.sqrt(root)) / a, (b + math.sqrt(root)) / a))
     if a > 0:
         return (max(float(ends[0]), 0.0), float(ends[1])) if ends[1] > 0 and x.mean() > 0 else None
-    # The mean of x may be 0: all above the larger end is possible.
+    # The mean of x may be 0: everything above the larger end is possible.
     return (float(ends[1]), None) if ends[1] > 0 else None

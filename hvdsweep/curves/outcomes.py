@@ -1,7 +1,7 @@
 """Steps to result: the first step at which a study's trials are strictly beyond a goal, within budgets, with censoring.
 
-Exact semantics of the paper's released analysis (section 8 of the protocol): ties go to the smallest trial number,
-what is not finite never passes, nothing is interpolated, budgets are inclusive. A batch size that never gets there
+Exactly as in the paper's released analysis (section 8 of the protocol): ties go to the smallest trial number, values
+that are not finite never pass, nothing is interpolated, budgets are inclusive. A batch size that never reaches the goal
 is kept, as not reached within its budget.
 """
 
@@ -26,22 +26,22 @@ NO_LIMIT = int(np.iinfo(np.int64).max)
 
 @dataclass(frozen=True, eq=False)
 class StepsToResult:
-    """What every study and every trial of a table came to at one goal: S studies, T trials."""
+    """The result of every study and trial of a table at one goal: S studies, T trials."""
 
     table: WorkloadTable
     goal: float
     counted: Bools
     """[T], the trials that counted."""
     limit: Ints
-    """[S], last step that the asked budgets allow; the largest integer where no budget was asked for."""
+    """[S], last step that the requested budgets allow; the largest integer if none was requested."""
     trial_steps: Ints
     """[T], the step at which a counted trial reached the goal, or NEVER."""
     steps: Ints
     """[S], the least of them, or NEVER."""
     trial: Ints
-    """[S], index of the trial that holds it, the smallest number on ties, or NEVER."""
+    """[S], index of that trial, the smallest number on ties, or NEVER."""
     step_budget: float | None = None
-    """As asked; so are the next two."""
+    """As requested, like the next two."""
     example_budget: float | None = None
     num_trials: int | None = None
     before: Ints | None = None
@@ -67,8 +67,8 @@ class StepsToResult:
     def budget(self) -> Ints:
         """[S], the steps within which a study that did not reach the goal failed to.
 
-        The study's own budget, or the asked one where that is less. A study whose budget was wall time, or of which
-        only running trials count, has the most steps that any of its counted trials did.
+        The study's own budget, or the requested one if that is less. For a study with a wall-time budget, or of which
+        only running trials count, the most steps of any of its counted trials.
         """
         table = self.table
         longest = np.zeros(len(table.batch_sizes), np.int64)
@@ -80,17 +80,17 @@ class StepsToResult:
 
     @cached_property
     def ranked(self) -> tuple[Ints, Ints]:
-        """Steps of all trials that reached the goal, ascending within each study, and where each study starts [S + 1]."""
+        """Steps of all trials that reached the goal, ascending within each study, and each study's start [S + 1]."""
         trials = np.flatnonzero(self.trial_steps != NEVER)
         study, steps = self.table.study[trials], self.trial_steps[trials]
         starts = np.searchsorted(study, np.arange(len(self.steps) + 1))
         return steps[np.lexsort((steps, study))], starts.astype(np.int64)
 
     def unanswered(self, until: Ints) -> Bools:
-        """[T], counted trials cut off because of the sweep's own goal that might have answered before `until` [S].
+        """[T], counted trials stopped because of the sweep's own goal that might have answered before `until` [S].
 
-        Such a trial stopped before it reached this goal, and at a step below both the asked budget and `until`
-        (NEVER: no bound): had it gone on, the answer could be another.
+        Such a trial stopped before it reached this goal, and at a step below both the requested budget and `until`
+        (NEVER: no bound): with more steps, it could have changed the answer.
         """
         table = self.table
         stopped = table.stopped & self.counted & (self.trial_steps == NEVER)
@@ -100,15 +100,15 @@ class StepsToResult:
 
     @cached_property
     def leans_on_stopped(self) -> Ints:
-        """[S], how many such trials the answer leans on; 0 where stopping lost nothing."""
+        """[S], how many such trials could have changed the answer; 0 if stopping lost nothing."""
         return _per_study(self.table, self.unanswered(self.steps))
 
     @cached_property
     def trials_censored(self) -> Ints:
-        """[S], how many counted trials were cut off because of the sweep's own goal, before they reached this one.
+        """[S], how many counted trials were stopped because of the sweep's own goal before they reached this one.
 
-        How many steps they need is not known, only that it is more than they made. One that used up an asked budget has
-        answered, and is none of them.
+        They need more steps than they made; how many is unknown. A trial that used up a requested budget has answered,
+        and is not counted here.
         """
         table = self.table
         unknown = table.stopped & self.counted & (self.trial_steps == NEVER)
@@ -116,9 +116,10 @@ class StepsToResult:
 
     @cached_property
     def trials_stopped_early(self) -> Ints:
-        """[S], how many counted trials ended before their study's budget because of the sweep's own goal, reached or not.
+        """[S], how many counted trials ended before their study's budget because of the sweep's own goal, reached or
+        not.
 
-        Under the full budget they might have diverged later; then they would not count, and others be trained in their place.
+        With the full budget they might have diverged later; then they would not count, and others would replace them.
         """
         table = self.table
         early = table.stopped & self.counted & (table.steps < table.train_steps[table.study])
@@ -136,14 +137,14 @@ def steps_to_result(
 ) -> StepsToResult:
     """The first step strictly beyond `goal` (default: the table's own) of every study.
 
-    A measurement counts where step <= `step_budget` and batch size * step <= `example_budget`, in a trial of
-    `statuses`, among the first `num_trials` of its study. UserError: no goal, a goal or budget that is no number,
+    A measurement counts if step <= `step_budget` and batch size * step <= `example_budget`, in a trial of
+    `statuses`, among the first `num_trials` of its study. UserError: no goal, a goal or budget that is not a number,
     or fewer trials than asked for.
     """
     goal = resolve_goal(table, goal)
     counted = table.counted(statuses, num_trials)
     limit = step_limits(table, step_budget, example_budget)
-    # Records improve strictly, so a trial crosses the goal at most once: where the one before had not.
+    # Records improve strictly, so a trial crosses the goal at most once: at the first record beyond it.
     if table.maximize:
         crossing = np.flatnonzero((table.record_value > goal) & (table.previous_value <= goal))
     else:
@@ -160,7 +161,7 @@ def steps_to_result(
 
 
 def resolve_goal(table: WorkloadTable, goal: float | None) -> float:
-    """The goal that is meant: the given one, else the sweep's own. UserError if there is none, or NaN."""
+    """The goal to use: the given one, else the sweep's own. UserError if there is none, or NaN."""
     value = table.goal if goal is None else goal
     if value is None:
         raise UserError(f"{table.workload}: {table.metric}: the sweep names no goal; give one (--goal X)")
@@ -185,7 +186,7 @@ def step_limits(table: WorkloadTable, step_budget: float | None, example_budget:
 
 
 def first_of_each(table: WorkloadTable, trial: Ints, step: Ints) -> tuple[Ints, Ints]:
-    """Per study: the least step and the first trial that has it, NEVER where none; `trial` ascends, so that is the
+    """Per study: the least step and the first trial that has it, NEVER if none; `trial` ascends, so that is the
     smallest number."""
     studies = len(table.batch_sizes)
     steps, best = np.full(studies, NEVER), np.full(studies, NEVER)

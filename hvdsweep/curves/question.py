@@ -1,4 +1,4 @@
-"""What is asked of a workload, whoever asks: command line, figures and interface."""
+"""The question to a workload, the same for command line, figures and interface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hvdsweep.states import Status
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of each workload; None leaves what the workload says itself."""
+    """A question to each workload; None takes the workload's own value."""
 
     metric: str | None = None
     maximize: bool | None = None
@@ -21,7 +21,7 @@ class Question:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """Budgets, and the trials that count, as `steps_to_result` and `best_measurements` take them."""
+        """Budgets and number of trials, as arguments of `steps_to_result` and `best_measurements`."""
         return {
             "step_budget": self.step_budget,
             "example_budget": self.example_budget,

@@ -1,4 +1,4 @@
-"""What to do about the cautions of a curve: a wider range, a longer budget, more trials, as a changed sweep."""
+"""How to resolve the cautions of a curve: a wider range, a longer budget, more trials, as a changed sweep."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from hvdsweep.curves.scaling_curve import Curve, Point
 from hvdsweep.search import Range, Space
 
 REMEDIED = (Doubt.BOUNDARY, Doubt.BUDGET, Doubt.FEW_REACHED)
-"""What a changed sweep can help. An unfinished study needs no change, and trials stopped at a goal cannot go on."""
+"""Doubts that a changed sweep can resolve; not UNFINISHED, nor STOPPED: stopped trials cannot continue."""
 
 WIDER = 0.3
-"""A range grows beyond the end that its best trial is at by this share of its length on its scale, at least"""
+"""A range grows beyond the end where its best trial lies by at least this share of its scaled length."""
 LEAST_FACTOR = 3.0
-"""threefold on a log scale."""
+"""Least growth on a log scale: threefold."""
 
 LONGER = 2
-"""A budget that cut the best trial short is doubled; so are trials where too few reached the goal."""
+"""Factor for a budget that cut the best trial short, and for trials if too few reached the goal."""
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """A changed sweep, and what was changed."""
+    """A changed sweep, and a list of the changes."""
 
     definition: dict[str, Any]
     """As `Plan.definition`; `hvdsweep.sweep.restore.sweep_of` makes a sweep of it."""
@@ -41,7 +41,7 @@ def remedy(
     only: Collection[tuple[int, Doubt]] | None = None,
     limits: Limits | None = None,
 ) -> Remedy | None:
-    """The sweep of `definition` changed so that the cautions of its curve may go away; None if nothing can be.
+    """The sweep of `definition` changed to resolve the cautions of its curve; None if none can be resolved.
 
     `spaces`: batch size -> search space of its study. `only`: the (batch size, doubt) pairs to answer; None answers all.
     """
@@ -55,7 +55,7 @@ def remedy(
             doubts &= {doubt for size, doubt in only if size == point.batch_size}
         if Doubt.BOUNDARY in doubts:
             changes += _widen(changed, point, spaces.get(point.batch_size), limits)
-        # Under a budget that was only asked for, trials did train longer.
+        # If the budget was only part of the question, trials did train longer.
         if Doubt.BUDGET in doubts and curve.step_budget is None and curve.example_budget is None:
             changes.append(_lengthen(changed, point))
         more_trials = more_trials or Doubt.FEW_REACHED in doubts
@@ -85,7 +85,7 @@ def _trials(trials: Any) -> str:
 
 
 def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: Limits) -> list[str]:
-    """Write wider ranges for one batch size; what was changed."""
+    """Write wider ranges for one batch size; returns the changes."""
     if space is None or space.listed is not None:
         return []
     said = []
@@ -107,15 +107,15 @@ def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: L
 
 
 def widened(name: str, dimension: Range, *, lower: bool) -> Range | None:
-    """The range with its lower or upper end moved out to a round number; None if the metaparameter ends there."""
+    """The range with its lower or upper end moved out to a round number; None at the end of the domain."""
     from hvdsweep.sweep.metaparameters import DOMAINS
 
     if name == "learning_rate_decay_steps":
-        # It belongs to the budget, not to a guess about where the best lies.
+        # It follows from the budget, not from a guess about where the best lies.
         return None
     low, high = dimension.min, dimension.max
     if dimension.scale == "reverse_log":
-        # What is spread evenly is ln(1 - value); its ends are the other way round.
+        # The even scale is ln(1 - value), on which the ends are swapped.
         far = _outward(1 - high, 1 - low, lower=not lower)
         low, high = (1 - min(far, 1.0), high) if lower else (low, 1 - far)
         low, high = round(low, 12), round(high, 12)
@@ -146,14 +146,14 @@ def _outward(low: float, high: float, *, lower: bool) -> float:
     power = 10.0 ** math.floor(math.log10(wanted))
     digits = (1.0, 2.0, 3.0, 5.0, 10.0)
     share = wanted / power
-    # Outward: rounding must not take back what was gained.
+    # Outward: rounding must not undo the growth.
     if lower:
         return max(digit for digit in digits if digit <= share * (1 + 1e-9)) * power
     return min(digit for digit in digits if digit >= share * (1 - 1e-9)) * power
 
 
 def _lengthen(changed: dict[str, Any], point: Point) -> str:
-    """Write a longer budget for one batch size; what was changed."""
+    """Write a longer budget for one batch size; returns the change."""
     budget = changed["budget"]
     override = budget.setdefault("override", {})
     size = str(point.batch_size)

@@ -1,4 +1,4 @@
-"""What the repeats of a study's best trial say: its steps without the luck of having been the best of many."""
+"""The repeats of a study's best trial: its steps without the luck of having been the best of many."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Repeats:
     """The repeats of one study's best trial."""
 
     trial: int
-    """The number of the trial repeated, the one that decides the steps to the goal."""
+    """The number of the repeated trial, which determines the steps to the goal."""
     steps: tuple[int | None, ...]
     """To the goal, one per repeat that has ended, by number; None if it was not reached, or the repeat diverged."""
     trained: tuple[int, ...]
-    """Steps within which each of them did or did not reach it: those it trained; its budget where it diverged."""
+    """Steps within which each of them reached the goal or did not: those it trained; its budget if it diverged."""
     mean: float
-    """Over the repeats; where one did not reach the goal it counts with the steps it trained."""
+    """Over the repeats; one that did not reach the goal counts with the steps it trained."""
     at_least: bool
-    """Whether some repeat did not reach the goal: the mean is more than `mean`."""
+    """Whether some repeat did not reach the goal: then the true mean is more than `mean`."""
     sd: float | None
-    """None below two repeats, or where some did not reach the goal; so is the interval."""
+    """None below two repeats, or if some did not reach the goal; the interval too."""
     interval: tuple[float, float] | None
-    """Of the mean of as many seeds as one likes."""
+    """Of the mean over arbitrarily many seeds."""
     luck: float
-    """The share of the mean that the search's best saved: 1 - steps / mean. At least that where `at_least`."""
+    """The share of the mean that the search's best saved: 1 - steps / mean. A lower limit if `at_least`."""
 
     @property
     def reached(self) -> int:
@@ -66,8 +66,8 @@ class Repeats:
 
 
 def repeats_of(result: StepsToResult, table: WorkloadTable | None, level: float) -> list[Repeats | None]:
-    """For each of the S studies what the repeats of its best trial say at the question that `result` answers; None if there
-    are none. `table`: the repeats of the same workload and metric (`Store.workload_table(..., repeats=True)`)."""
+    """The repeats of each of the S studies' best trials, for the question that `result` answers; None if there are
+    none. `table`: the repeats of the same workload and metric (`Store.workload_table(..., repeats=True)`)."""
     none: list[Repeats | None] = [None] * len(result.steps)
     if table is None or not len(table.study):
         return none
@@ -88,7 +88,7 @@ def repeats_of(result: StepsToResult, table: WorkloadTable | None, level: float)
         best = int(result.table.number[result.trial[index]])
         own = np.flatnonzero((table.study == study) & (repeated == best) & answer.counted)
         if len(own):
-            # A diverged one does not get there however long it trains.
+            # A diverged repeat would not reach the goal however long it trained.
             diverged = table.status[own] == Status.INFEASIBLE
             made = np.where(
                 diverged, np.maximum(table.steps[own], table.train_steps[study]), table.steps[own]
@@ -111,7 +111,7 @@ def summary(
 ) -> Repeats:
     """Mean, standard deviation, t interval and luck of n >= 1 repeats of `trial`, which took `best` steps.
 
-    `steps` [n], NEVER where the goal was not reached after `trained` [n] steps. `spacing`: steps between evaluations.
+    `steps` [n], NEVER if the goal was not reached after `trained` [n] steps. `spacing`: steps between evaluations.
     """
     censored = NEVER in steps
     values = np.array(
@@ -127,8 +127,8 @@ def summary(
 
 
 def _interval(steps: Floats, spacing: float, level: float) -> tuple[float, float] | None:
-    """Of the mean, from the scatter of ln(steps) about it: no step count is below 0, and the scatter
-    is a share of them. None if nothing varies, and the spacing is not known."""
+    """Of the mean, from the scatter of ln(steps) about it: step counts are positive, and scatter in proportion. None if
+    nothing varies and the spacing is not known."""
     middle = steps - spacing / 2
     variance = max(float(np.log(middle).var(ddof=1)), (spacing / float(steps.mean())) ** 2 / 12)
     if variance <= 0:

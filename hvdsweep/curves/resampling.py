@@ -1,8 +1,8 @@
-"""How sure the best of a study's trials is: bootstrap over trials, and the best of k trials as a function of k.
+"""How certain the best of a study's trials is: bootstrap over trials, and the best of k trials as a function of k.
 
-Both are exact. The least of n values drawn with replacement from s_1 <= ... <= s_n has distribution
-P(min <= s_i) = 1 - (1 - i/n)^n; without replacement, P(min of k > s_i) = C(n - i, k) / C(n, k). Simulation is needed
-only for what depends on several studies at once, and then draws the minima themselves from the first formula.
+Both are exact. The least of n values drawn with replacement from s_1 <= ... <= s_n has distribution P(min <= s_i) = 1 -
+(1 - i/n)^n; without replacement, P(min of k > s_i) = C(n - i, k) / C(n, k). Simulation is needed only for values that
+depend on several studies at once, and it draws the minima themselves from the first formula.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LEVEL = 0.95
 def minimum_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval of the bootstrap distribution of the least of `values` (inf if not reached), exactly.
 
-    The lower end is the least value itself: resampling cannot find a better trial, so this says how far the answer
-    would slip had the best trials not been drawn, not how much a longer search would gain (see `best_of`).
-    NaN if there is no value.
+    The lower end is the least value itself: resampling cannot find a better trial, so this shows how much worse the
+    answer would be if the best trials had not been drawn, not how much a longer search would gain (see `best_of`). NaN
+    if there is no value.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     if len(ordered) == 0:
@@ -40,7 +40,7 @@ def minimum_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float
 
 
 def minimum_intervals(result: StepsToResult, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """`minimum_interval` of every study's steps to result: lower and upper ends [S]; inf where beyond what reached."""
+    """`minimum_interval` of every study's steps to result: lower and upper ends [S]; inf if not reached there."""
     low, high = (
         _at_ranks(result, minimum_ranks(p, result.trials_counted)[None, :])[0] for p in _tails(level)
     )
@@ -51,7 +51,7 @@ def minimum_ranks(probability: float | Floats, n: Ints) -> Ints:
     """0-based rank i, among n ordered values, of the least i with 1 - (1 - (i+1)/n)^n >= probability."""
     trials = np.maximum(n, 1)
     exact = trials * -np.expm1(np.log1p(-np.asarray(probability)) / trials)
-    # 1e-9 keeps a rank whose probability is met exactly from moving up by rounding.
+    # 1e-9 keeps rounding from moving up a rank whose probability is met exactly.
     ranks: Ints = np.clip(np.ceil(exact - 1e-9) - 1, 0, trials - 1).astype(np.int64)
     return ranks
 
@@ -61,9 +61,9 @@ def _tails(level: float) -> tuple[float, float]:
 
 
 def resampled_minima(result: StepsToResult, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
-    """[resamples, S] steps to result of studies whose trials are drawn anew with replacement; inf: not reached.
+    """[resamples, S] steps to result of studies whose trials are resampled with replacement; inf: not reached.
 
-    The same seed gives the same draws, whatever the goal. NaN columns: studies without counted trials.
+    The same seed gives the same draws for every goal. NaN columns: studies without counted trials.
     """
     return _at_ranks(result, _ranks(tuple(result.trials_counted.tolist()), resamples, seed))
 
@@ -102,7 +102,7 @@ class BestOf:
     k: Ints
     """[K]"""
     expected: Floats
-    """[K], its expectation over the draws that reach the goal at all; NaN if none does."""
+    """[K], its expectation over the draws that reach the goal; NaN if none does."""
     quantiles: Floats
     """[K, Q], its quantiles over all draws; inf if the draw at that quantile does not reach the goal."""
     levels: Floats
@@ -114,7 +114,7 @@ class BestOf:
 def best_of(
     values: npt.ArrayLike, k: Sequence[int] | None = None, levels: Sequence[float] = (0.25, 0.5, 0.75)
 ) -> BestOf:
-    """The best (least) of k of these n values, exactly, by order statistics; inf or NaN: a trial that never got there.
+    """The best (least) of k of these n values, exactly, by order statistics; inf or NaN: the goal was not reached.
 
     `k` defaults to 1..n. ValueError for a k outside 1..n. A quantile is the least value whose cumulative
     probability is at least the level.

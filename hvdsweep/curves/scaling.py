@@ -1,4 +1,4 @@
-"""What a curve of steps against batch size says: perfect scaling, the three regions, where scaling stops paying.
+"""Readings of a curve of steps against batch size: perfect scaling, the three regions, where scaling stops paying.
 
 Arrays are [S], ascending by batch size; steps are NaN if the goal was not reached (those are left out of every rule).
 """
@@ -20,7 +20,7 @@ class Region(StrEnum):
     """The paper's three regions of a scaling curve."""
 
     PERFECT = "perfect scaling"
-    """Doubling the batch halves the steps."""
+    """Doubling the batch size halves the steps."""
     DIMINISHING = "diminishing returns"
     MAXIMAL = "maximal data parallelism"
     """More parallelism gives nothing."""
@@ -30,7 +30,7 @@ class Region(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """The paper names regions but no numbers; these are ours, and every report prints them."""
+    """Rules for the regions. The paper gives no numbers; these are ours, and every report prints them."""
 
     useful_tolerance: float = 0.10
     """The maximum useful batch size is the smallest whose steps are within this share of the fewest."""
@@ -38,7 +38,7 @@ class Rules:
     """Scaling counts as perfect up to this share of extra examples over the smallest batch size
     (the critical batch size of Zhang et al. 2024)."""
     critical_from: Literal["fit", "points"] = "fit"
-    """Where the critical batch size is read from: the fitted curve, or the measured points, interpolated."""
+    """Source of the critical batch size: the fitted curve, or the measured points, interpolated."""
 
     def __post_init__(self) -> None:
         for name in ("useful_tolerance", "overhead"):
@@ -48,7 +48,7 @@ class Rules:
 
     @property
     def useful(self) -> str:
-        """The rule for the maximum useful batch size, in words; S is the fitted curve where there is one."""
+        """The rule for the maximum useful batch size, in words; S is the fitted curve if there is one."""
         return f"smallest B with S(B) <= {1 + self.useful_tolerance:g} min S"
 
     @property
@@ -94,7 +94,7 @@ class Useful:
 
     batch_size: int
     at_least: bool
-    """No larger batch size showed that more parallelism gives nothing: the true one may be larger."""
+    """No larger batch size showed that more parallelism gains nothing: the true one may be larger."""
     interval: tuple[int, int | None] | None = None
     """Batch sizes that the data allow; an upper end of None is open. None if not known."""
     likely: tuple[int, int | None] | None = None
@@ -107,7 +107,7 @@ def max_useful_batch_size(
     """Smallest B with S(B) <= (1 + tolerance) min S over the batch sizes that reached the goal; None if none did.
 
     `failed_within` [S]: steps within which a batch size that did not reach the goal is known to have failed
-    (0: nothing known); failing for as long as the useful batch size needed also shows that it gained nothing.
+    (0: nothing known). Failing for as long as the useful batch size needed also shows that it gained nothing.
     """
     rules = rules or Rules()
     reached = ~np.isnan(steps)
@@ -132,7 +132,7 @@ def resampled_max_useful(batch_sizes: Ints, minima: Floats, rules: Rules | None 
 
 
 def _threshold(steps: Floats, rules: Rules) -> float:
-    # 1e-12 lets S = 110 be within 10 % of 100, which binary rounding of 1.1 would otherwise decide.
+    # 1e-12 makes S = 110 count as within 10 % of 100, despite the binary rounding of 1.1.
     return float((1 + rules.useful_tolerance) * np.nanmin(steps) * (1 + 1e-12))
 
 
@@ -141,7 +141,7 @@ class Critical:
     """The batch size at which examples to the goal exceed perfect scaling by the rule's overhead."""
 
     batch_size: float
-    """Of the fit, or interpolated; the largest batch size that reached the goal where `at_least`."""
+    """From the fit, or interpolated; if `at_least`, the largest batch size that reached the goal."""
     at_least: bool
     """The overhead was never exceeded: the true one is larger."""
     interval: tuple[float, float | None] | None = None
@@ -157,7 +157,7 @@ class Critical:
 def critical_batch_size(batch_sizes: Ints, steps: Floats, rules: Rules | None = None) -> Critical | None:
     """Where the overhead over perfect scaling first exceeds the rule's, linear in ln(examples) against ln B.
 
-    None where fewer than two batch sizes reached the goal, or the smallest needed no step.
+    None if fewer than two batch sizes reached the goal, or the smallest needed no step.
     """
     rules = rules or Rules()
     usable = np.flatnonzero(~np.isnan(steps) & (steps > 0))
@@ -181,7 +181,7 @@ def regions(
     """Each batch size's region; None if the goal was not reached.
 
     PERFECT: from the smallest batch size on, as long as the overhead stays within the rule's. MAXIMAL: from the
-    maximum useful batch size on, if a larger one showed that scaling had ended. DIMINISHING: between.
+    maximum useful batch size on, if a larger one showed that scaling had ended. DIMINISHING: between them.
     """
     rules = rules or Rules()
     useful = max_useful_batch_size(batch_sizes, steps, rules) if useful is None else useful
@@ -190,7 +190,7 @@ def regions(
     found: list[Region | None] = [None] * len(steps)
     perfect = True
     for index in np.flatnonzero(reached).tolist():
-        # A smallest batch size that needed no step at all leaves 0 / 0: nothing exceeds it.
+        # A smallest batch size that needed no step gives 0 / 0, which exceeds nothing.
         perfect = perfect and not excess[index] > rules.overhead + 1e-12
         if useful is not None and not useful.at_least and batch_sizes[index] >= useful.batch_size:
             found[index] = Region.MAXIMAL
@@ -200,7 +200,7 @@ def regions(
 
 
 def normalised(workload: str, batch_sizes: Ints, steps: Floats, at: int) -> Floats:
-    """[S], steps divided by those at batch size `at` (paper, section 8.5). UserError if that did not reach."""
+    """[S], steps divided by those at batch size `at` (paper, section 8.5). UserError if that did not reach the goal."""
     index = np.flatnonzero(batch_sizes == at)
     if len(index) == 0 or not steps[index[0]] > 0:
         usable = ", ".join(str(size) for size in batch_sizes[np.nan_to_num(steps) > 0]) or "none"

@@ -42,23 +42,24 @@ class Point:
     steps: int | None
     """Steps to the goal: the least over the trials; None if no trial reached it."""
     trial: int | None
-    """Number of the trial that reached it first, the smallest on ties."""
+    """Number of the trial that reached it first; ties: the smallest."""
     trial_id: int | None
     """The same trial's row in the store."""
     reached: bool
     budget: int
-    """Steps within which the goal was reached or not: the study's budget, or the asked one where that is less."""
+    """Steps within which the goal was reached or not: the study's budget, or the requested one if that is less."""
     examples: int | None
     """Training examples to the goal: steps x batch size."""
     interval: Interval | None
-    """Where the best of a repeated search with as many trials would come, see `hvdsweep.curves.intervals`. A lower end of 0:
-    only the upper end is known. None: not reached, reached before any training, a single trial, or nothing known."""
+    """Where the best of a repeated search with as many trials would lie, see `hvdsweep.curves.intervals`. A lower end
+    of 0: only the upper end is known. None: not reached, reached before any training, a single trial, or nothing
+    known."""
     perfect_scaling: float | None
-    """Steps that perfect scaling from the smallest batch size would need."""
+    """Steps with perfect scaling from the smallest batch size."""
     overhead: float | None
     """Examples to the goal over those of the smallest batch size, less 1."""
     normalised: float | None
-    """Steps over those at the batch size asked for; None if none was."""
+    """Steps over those at the requested batch size; None if none was requested."""
     region: Region | None
     trials: int
     """Trials that counted."""
@@ -69,8 +70,7 @@ class Point:
     leans_on_stopped: int
     """Trials stopped because of the sweep's own goal that might have changed this answer; 0: nothing was lost."""
     trials_censored: int
-    """Trials stopped because of the sweep's own goal before they reached this one: of those not among `trials_reached`,
-    these might have reached it later."""
+    """Trials stopped because of the sweep's own goal before they reached this one; they might have reached it later."""
     trials_stopped_early: int
     """Trials that ended before their budget, at the sweep's own goal or beaten: they might have diverged later."""
     best_value: float | None
@@ -79,28 +79,28 @@ class Point:
     best_trial: int | None
     """Number of the trial that measured it."""
     parameters: Mapping[str, float]
-    """Metaparameters of the trial that reached the goal first; of the best measurement where none did."""
+    """Metaparameters of the trial that reached the goal first; if none did, of the one with the best measurement."""
     effective_learning_rate: float | None
     """Initial learning rate / (1 - momentum) of that trial."""
     warnings: tuple[Caution, ...]
     repeats: Repeats | None = None
-    """What the repeats of trial `trial` say; None if there are none."""
+    """The repeats of trial `trial`; None if there are none."""
 
     @property
     def interval_of(self) -> str | None:
-        """What the interval is one of, in words."""
+        """What the interval is of, in words."""
         if self.interval is None:
             return None
         return OF_REPEATED if self.interval[0] > 0 else OF_UPPER_END
 
     @property
     def relative_width(self) -> float | None:
-        """Half the interval's width over the steps: how unsure this point is. None if there is no interval."""
+        """Half the interval's width relative to the steps: this point's uncertainty. None without an interval."""
         return relative_width(self.steps, self.interval)
 
     @property
     def standing(self) -> str:
-        """Where the point lies on the curve, in words; or why it lies nowhere."""
+        """The point's region in words, or why it has none."""
         if self.reached:
             return str(self.region) if self.steps else "reached at the start"
         if self.trials:
@@ -110,7 +110,7 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Steps to a goal against batch size, with what can be read from it."""
+    """Steps to a goal against batch size, with everything derived from them."""
 
     workload: str
     metric: str
@@ -119,7 +119,7 @@ class Curve:
     points: tuple[Point, ...]
     """Ascending by batch size; every study of the table is here, reached or not."""
     fit: ScalingFit | None
-    """None where fewer than three batch sizes reached the goal, or the curve does not bend."""
+    """None if fewer than three batch sizes reached the goal, or the curve does not bend."""
     no_fit: str | None
     """Why there is no fit; None if there is one, or none was asked for."""
     useful: Useful | None
@@ -133,31 +133,31 @@ class Curve:
     example_budget: float | None
     num_trials: int | None
     normalise: int | None
-    """Batch size by whose steps `Point.normalised` divides."""
+    """The batch size whose steps are the divisor of `Point.normalised`."""
     result: StepsToResult
-    """The arrays behind it all."""
+    """The arrays from which everything is derived."""
     noise: CurveNoise | None = None
     """The gradient noise scale of the best trials; None if it was not estimated."""
     tokens_per_example: int | None = None
-    """Data are counted in tokens, so many to an example; None: in examples. Batch sizes are in examples either way."""
+    """Tokens per example if data are counted in tokens, else None. Batch sizes are always in examples."""
 
     @property
     def unit(self) -> Unit:
-        """What data are counted in."""
+        """The unit in which data are counted."""
         return "samples" if self.tokens_per_example is None else "tokens"
 
     @property
     def data(self) -> str:
-        """The same as a column's title."""
+        """The unit as a column title."""
         return "examples" if self.tokens_per_example is None else "tokens"
 
     @property
     def per_example(self) -> int:
-        """What an example counts."""
+        """Units per example."""
         return self.tokens_per_example or 1
 
     def with_noise(self, estimates: Mapping[int, Estimates]) -> Curve:
-        """The curve with the noise scale of its trials; `estimates` by row of the trial."""
+        """The curve with the noise scale of its trials; `estimates` by trial id."""
         best = [
             (point.batch_size, point.steps, estimates[point.trial_id])
             for point in self.points
@@ -207,10 +207,10 @@ def curve(
     """Steps to `goal` (default: the table's own) against batch size, with regions, fit, intervals and warnings.
 
     `statuses`: the trials that count (`LIVE` adds running ones). `searches`: batch size -> search space, for boundary
-    warnings. `reference_batch_size`: B0 of the critical batch size, by default the smallest. `resamples`: draws behind the
-    interval of a critical batch size that is read from the points, 0 for none. Semantics: section 8 of the paper's
-    protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise` batch size that did
-    not reach the goal.
+    warnings. `reference_batch_size`: B0 of the critical batch size, by default the smallest. `resamples`: draws for the
+    interval of a critical batch size that is read from the points, 0 for none. Definitions: section 8 of the paper's
+    protocol, see `steps_to_result`. UserError: no goal, fewer trials than `num_trials`, a `normalise` batch size that
+    did not reach the goal.
     """
     question: dict[str, Any] = {
         "step_budget": step_budget,
@@ -252,15 +252,15 @@ def curve_of(
 ) -> Curve:
     """The curve of an answered question: `best` within the same budgets, over the same trials, as `result`.
 
-    Not `whole`: without fit and warnings, which nobody asks for where several curves are drawn together. Without
-    `intervals` as well: neither intervals nor anything else that a fit is needed for, for where many are. `repeats`: the table
-    of the best trials' repeats.
+    Not `whole`: without fit and warnings, which are not shown if several curves are drawn together. Without `intervals`
+    as well: neither intervals nor anything else that needs a fit, to draw many curves fast. `repeats`: the table of the
+    best trials' repeats.
     """
     rules = rules or Rules()
     table = result.table
     sizes = table.batch_sizes
     steps = np.where(result.reached, result.steps, np.nan)
-    # A study bounded by wall time, or not finished, is not known to have failed for any number of steps.
+    # A study with a wall-time budget, or an unfinished one, is not known to have failed for any number of steps.
     failed_within = np.where(
         result.reached | (table.train_steps == 0) | (result.trials_counted == 0), 0, result.budget
     )
@@ -333,7 +333,7 @@ def _points(
     ratio = None if normalise is None else scaling.normalised(table.workload, sizes, steps, normalise)
     regions = regions_of(sizes, steps, excess, critical, useful)
     infeasible = np.bincount(table.study[table.status == Status.INFEASIBLE], minlength=studies)
-    # As lists: one number of an array costs more than a whole list of twenty.
+    # As lists: reading one number of an array costs more than a whole list of twenty.
     first_steps, first_trials, best_trials = result.steps.tolist(), result.trial.tolist(), best.trial.tolist()
     best_values, best_steps, budgets = best.value.tolist(), best.step.tolist(), result.budget.tolist()
     counted, reached_it = result.trials_counted.tolist(), result.trials_reached.tolist()
@@ -385,15 +385,15 @@ def _repeated(
     resamples: int,
     seed: int,
 ) -> Critical:
-    """The critical batch size of the points with its interval over points scattered as far as those of a repeated search.
+    """The critical batch size of the points, with its interval over points scattered like those of a repeated search.
 
-    `scatter` [S]: variance of ln S of each point, NaN if not known; no interval where none is.
+    `scatter` [S]: variance of ln S of each point, NaN if not known; then without an interval.
     """
     sizes = result.table.batch_sizes
     start = int(sizes[result.reached][0])
     interval = None
     if np.isfinite(scatter).any():
-        # A point of a single trial scatters at least as far as those of more.
+        # A point of a single trial scatters at least as far as those of several.
         spread = np.sqrt(2 * np.where(np.isfinite(scatter), scatter, np.nanmax(scatter)))
         steps = np.where(result.reached, result.steps, np.nan)
         draws = np.random.default_rng(seed).standard_normal((resamples, len(sizes)))

@@ -1,4 +1,4 @@
-"""The search of metaparameters as charts: every trial with its outcome, and how the best learning rate grows with batch size."""
+"""The metaparameter search as charts: every trial with its outcome, and the best learning rate against batch size."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ OUTCOMES = (
     (Outcome.REACHED, "goal reached", "●", "s0"),
     (Outcome.BEST, "fewest steps", "★", "s1"),
 )
-"""Outcome, word, marker and style, in the order in which they are drawn."""
+"""Outcome, word, marker and style, in drawing order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The trials of one study on two axes, with what became of them: N points."""
+    """The trials of one study on two axes, with their outcomes: N points."""
 
     batch_size: int
     y_name: str
@@ -61,8 +61,8 @@ class Search:
 
 
 def y_names(table: WorkloadTable) -> list[str]:
-    """What can be shown against the learning rate, the most telling first: 1 - momentum where it varies, then what the
-    trial came to, then the other metaparameters that vary."""
+    """Choices for the vertical axis against the learning rate, most informative first: 1 - momentum if it varies, then
+    the trial's results, then the other metaparameters that vary."""
     varying = [
         name
         for name, values in sorted(table.parameters.items())
@@ -81,7 +81,7 @@ def search_points(
     step_budget: float | None = None,
     example_budget: float | None = None,
 ) -> Search:
-    """The trials of one study that ended, as points. UserError: no such study, no goal, no learning rate."""
+    """The ended trials of one study, as points. UserError: no such study, no goal, no learning rate."""
     found = scatter(table, batch_size, goal, step_budget=step_budget, example_budget=example_budget)
     first = int(table.study_starts[table.study_of(batch_size)])
     mine = table.trials_of(batch_size)
@@ -104,7 +104,7 @@ def _steps(
     step_budget: float | None,
     example_budget: float | None,
 ) -> Floats:
-    """Steps to the goal; the steps that were done where it was not reached."""
+    """Steps to the goal, or the steps made if it was not reached."""
     from hvdsweep.curves.outcomes import steps_to_result
 
     result = steps_to_result(table, goal, step_budget=step_budget, example_budget=example_budget)
@@ -183,13 +183,13 @@ class BestRates:
     """The learning rates of the trials that reached the goal first: S batch sizes."""
 
     name: str
-    """`effective_learning_rate`, or `learning_rate` where there is no momentum."""
+    """`effective_learning_rate`, or `learning_rate` if there is no momentum."""
     batch_sizes: Ints
     """[S]"""
     value: Floats
     """[S], NaN if the goal was not reached."""
     linear: Floats
-    """[S], the smallest batch size's value scaled in proportion."""
+    """[S], the smallest batch size's value scaled linearly."""
     square_root: Floats
     """[S], scaled by the square root."""
 

@@ -1,4 +1,4 @@
-"""How fast training goes on N ranks: the measurement to believe of each setting, its efficiency, and the chart of them."""
+"""Training speed on N ranks: the best measurement for each setting, its efficiency, and a chart of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TITLES: dict[Measure, str] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """The speed of one workload at one batch size on so many ranks."""
+    """The speed of one workload at one batch size on a number of ranks."""
 
     workload: str
     batch_size: int
@@ -31,11 +31,11 @@ class Speed:
     examples_per_second: float
     steps_per_second: float
     efficiency: float | None
-    """Speed per rank over that of the fewest ranks measured in the same way at this batch size; None for these."""
+    """Speed per rank relative to the fewest ranks measured in the same way at this batch size; None for those."""
     base: int
     """Those fewest ranks."""
     source: str
-    """"scale" (measured on purpose) or "trial" (by the way, in training)."""
+    """\"scale" (measured by `hvdsweep scale`) or "trial" (during training)."""
     steps: int
     seconds: float
     host: str | None
@@ -65,8 +65,8 @@ class Speed:
 
 
 def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[Speed]:
-    """One speed per (workload, batch size, ranks), ascending: measured on purpose before by the way, a gang alone on the
-    machine before one among others, then the latest."""
+    """One speed per (workload, batch size, ranks), ascending. Preferred: measured by `hvdsweep scale` over during
+    training, a gang alone on the machine over one among others, then the latest."""
     chosen: dict[tuple[str, int, int], ThroughputRow] = {}
     for row in rows:
         if workload is not None and row.workload != workload:
@@ -74,7 +74,7 @@ def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[S
         key = (row.workload, row.batch_size, row.np)
         if key not in chosen or _worth(row) >= _worth(chosen[key]):
             chosen[key] = row
-    # What trials ran at includes compilation: it must not be the measure of what was timed on purpose.
+    # Speeds of trials include compilation, so they must not be the base of those measured by `hvdsweep scale`.
     base: dict[tuple[str, int, str], ThroughputRow] = {}
     for key in sorted(chosen):
         base.setdefault((*key[:2], chosen[key].source), chosen[key])
@@ -109,7 +109,7 @@ def _worth(row: ThroughputRow) -> tuple[bool, bool, float]:
 
 
 def throughputs(found: Iterable[Speed], workload: str) -> list[Throughput]:
-    """What time and cost to the goal are computed from."""
+    """The input for time and cost to the goal."""
     return [
         Throughput(speed.batch_size, speed.np, speed.steps_per_second)
         for speed in found
@@ -118,7 +118,7 @@ def throughputs(found: Iterable[Speed], workload: str) -> list[Throughput]:
 
 
 def series_of(batch_size: int) -> str:
-    """What the series of a batch size is called."""
+    """The series name of a batch size."""
     return f"B={batch_size:,}"
 
 
@@ -127,7 +127,7 @@ def speed_chart(
 ) -> Chart:
     """Speed against ranks, a series per batch size, with the ideal line: in proportion to the ranks.
 
-    The ideal of every batch size is drawn, or of batch size `focus` alone.
+    The ideal of every batch size is drawn, or only that of batch size `focus`.
     """
     series: list[Series] = []
     references: list[Reference] = []

@@ -1,6 +1,6 @@
 """How far the best of a study's trials would move in another search: from its trials alone, and from evaluation spacing.
 
-Both in ln S, in which a fit is made.
+Both in ln S, in which the fit is made.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from hvdsweep.curves.outcomes import NEVER, StepsToResult
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
 
 FASTEST = 8
-"""Trials of a study whose last record before the goal is looked at for the evaluation spacing."""
+"""Trials of a study whose last record before the goal is used for the evaluation spacing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """What the trials of S studies say about the scatter of their best."""
+    """The scatter of the best trials of S studies."""
 
     spacing: Floats
-    """[S], steps from the evaluation before to the one at which the goal was reached; NaN if not known."""
+    """[S], steps from the previous evaluation to the one at which the goal was reached; NaN if not known."""
     coarseness: Floats
-    """[S], variance of ln S for not knowing when between two evaluations the goal was reached; 0 if not known."""
+    """[S], variance of ln S because the goal was reached at an unknown step between two evaluations; 0 if not known."""
     trials: Floats
     """[S], standard deviation of ln S of the best of so many trials, from the gaps between the fastest two; NaN if no
-    study has a gap that is known."""
+    study has a known gap."""
     gaps: int
-    """Gaps behind `trials`."""
+    """Number of gaps behind `trials`."""
 
 
 def spread_of(result: StepsToResult) -> Spread:
-    """The scatter of every study's best, as far as its trials tell."""
+    """The scatter of every study's best, as far as its trials show it."""
     steps = np.where(result.steps > 0, result.steps, np.nan)
     spacing = np.minimum(evaluation_spacing(result), steps)
-    # The true S is anywhere between the two evaluations.
+    # The true S may be anywhere between the two evaluations.
     coarseness = np.nan_to_num((spacing / steps) ** 2 / 12)
     mean, count = _mean_gap(result)
     return Spread(spacing, coarseness, mean * _by_trials(result.trials_counted), count)
 
 
 def _by_trials(counted: Ints) -> Floats:
-    """[S], how much more than in a typical study the best of so many trials scatters: as the root of 1 over trials."""
+    """[S], scatter of the best of so many trials relative to a typical study: as the root of 1 over trials."""
     trials = np.maximum(counted, 1).astype(np.float64)
     some = trials[counted > 0]
     if len(some) == 0 or bool((some == some[0]).all()):
@@ -56,8 +56,8 @@ def _by_trials(counted: Ints) -> Floats:
 def _mean_gap(result: StepsToResult) -> tuple[float, int]:
     """(mean of ln of the second fastest trial over the fastest, studies behind it); NaN if there is none.
 
-    The least of many values falls off about exponentially: its standard deviation is then the mean gap to the next. A gap
-    that was cut off, by trials stopped early or by the budget, counts as far as it was seen.
+    The least of many values is about exponentially distributed: its standard deviation is then the mean gap to the
+    next. A gap that was cut off, by trials stopped early or by the budget, counts up to where it was cut.
     """
     steps, starts = result.ranked
     horizon = np.where(result.budget > 0, result.budget, NEVER).astype(np.float64)
@@ -78,10 +78,10 @@ def _mean_gap(result: StepsToResult) -> tuple[float, int]:
 
 
 def evaluation_spacing(result: StepsToResult) -> Floats:
-    """[S], steps between evaluations about where the goal was reached; NaN: not known.
+    """[S], steps between evaluations near the step at which the goal was reached; NaN: not known.
 
-    The least distance from a record beyond the goal to the record before it, or between two trials' records beyond the goal,
-    among the FASTEST trials: evaluations lie no further apart than either.
+    The least distance from a record beyond the goal to the record before it, or between two trials' records beyond the
+    goal, among the FASTEST trials: evaluations are no further apart than either.
     """
     found = np.full(len(result.steps), np.inf)
     fastest = fastest_trials(result.table, result.trial_steps)
@@ -112,7 +112,7 @@ def fastest_trials(table: WorkloadTable, trial_steps: Ints) -> Ints:
 
 
 def records_before(table: WorkloadTable, trials: Ints, steps: Ints) -> Ints:
-    """The step of each trial's last record before `steps`, NEVER where it has none."""
+    """The step of each trial's last record before `steps`, NEVER if it has none."""
     found = np.full(len(trials), NEVER)
     for index, (trial, step) in enumerate(zip(trials.tolist(), steps.tolist(), strict=True)):
         own = table.record_step[table.offsets[trial] : table.offsets[trial + 1]]

@@ -1,4 +1,4 @@
-"""The input of every analysis: one workload under one metric as flat arrays, checked once, never changed."""
+"""The input of every analysis: one workload under one metric as flat arrays, checked once and never changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPLETE_ONLY: tuple[Status, ...] = (Status.COMPLETE,)
 """The trials that count in the paper (section 8, point 1 of the protocol)."""
 
 LIVE: tuple[Status, ...] = (Status.COMPLETE, Status.RUNNING)
-"""The trials that count in a live view: a running trial's records so far are already true."""
+"""The trials that count in a live view: the records of a running trial are final too."""
 
 _INTS = ("batch_sizes", "train_steps", "target_trials", "study", "trial_id", "number", "steps", "offsets")
 _CODES = ("status", "stop_reason")
@@ -35,8 +35,8 @@ class WorkloadTable:
     """One workload under one metric: S studies, T trials sorted by (batch size, number), R records.
 
     A record is a finite measurement strictly better than every earlier one of its trial; those of trial i are
-    `offsets[i]:offsets[i + 1]`. The records alone answer every goal and every budget exactly: the first measurement
-    beyond a goal is always a record. Raises ValueError if the arrays contradict each other.
+    `offsets[i]:offsets[i + 1]`. The records answer every goal and every budget exactly: the first measurement beyond a
+    goal is always a record. Raises ValueError if the arrays contradict each other.
     """
 
     workload: str
@@ -54,19 +54,19 @@ class WorkloadTable:
     train_steps: Ints
     """[S], the step budget; 0 if the budget was wall time."""
     target_trials: Ints
-    """[S], trials that did not diverge which the study is to have; 0 if nobody said."""
+    """[S], the wanted number of trials that did not diverge; 0 if unknown."""
     study: Ints
     """[T], index into `batch_sizes`."""
     trial_id: Ints
     """[T], row of the store."""
     number: Ints
-    """[T], number within the study: breaks ties, and orders `num_trials`."""
+    """[T], number within the study: breaks ties, and defines the first `num_trials`."""
     status: Codes
     """[T], `Status`."""
     stop_reason: Codes
     """[T], `StopReason`."""
     steps: Ints
-    """[T], updates done."""
+    """[T], updates made."""
     parameters: Mapping[str, Floats]
     """Metaparameter -> [T], NaN if a trial lacks it."""
     offsets: Ints
@@ -125,7 +125,7 @@ class WorkloadTable:
             _require(bool((grown | ~later).all()), "record_step: not strictly ascending within a trial")
             _require(bool((better | ~later).all()), "record_value: a record does not beat the one before it")
 
-    # -- what does not depend on the question, computed once -------------------------------------------------------
+    # -- values that do not depend on the question, computed once --------------------------------------------------
 
     @cached_property
     def record_trial(self) -> Ints:
@@ -134,7 +134,7 @@ class WorkloadTable:
 
     @cached_property
     def previous_value(self) -> Floats:
-        """[R], the record before it in the same trial; the worst value there is for a trial's first."""
+        """[R], the previous record of the same trial; the worst possible value for a trial's first."""
         previous = np.empty_like(self.record_value)
         previous[1:] = self.record_value[:-1]
         previous[self.offsets[:-1][np.diff(self.offsets) > 0]] = -np.inf if self.maximize else np.inf
@@ -142,7 +142,7 @@ class WorkloadTable:
 
     @cached_property
     def next_step(self) -> Ints:
-        """[R], the step of the record after it in the same trial; the largest integer for a trial's last."""
+        """[R], the step of the next record of the same trial; the largest integer for a trial's last."""
         following = np.empty_like(self.record_step)
         following[:-1] = self.record_step[1:]
         following[self.offsets[1:][np.diff(self.offsets) > 0] - 1] = np.iinfo(np.int64).max
@@ -150,12 +150,12 @@ class WorkloadTable:
 
     @cached_property
     def study_starts(self) -> Ints:
-        """[S + 1], where each study's trials start."""
+        """[S + 1], index of each study's first trial."""
         return _frozen(np.searchsorted(self.study, np.arange(len(self.batch_sizes) + 1)))
 
     @cached_property
     def stopped(self) -> Bools:
-        """[T], trials cut off before their budget because of the sweep's own goal."""
+        """[T], trials stopped before their budget because of the sweep's own goal."""
         return _frozen((self.stop_reason == StopReason.GOAL) | (self.stop_reason == StopReason.BEATEN))
 
     @cached_property
@@ -231,7 +231,7 @@ class WorkloadTable:
         return self.select(self.counted(statuses, num_trials))
 
     def select(self, trials: Bools | Ints) -> WorkloadTable:
-        """The table of some trials (a mask [T] or ascending indices), every study kept even where none remains."""
+        """The table of some trials (a mask [T] or ascending indices); every study is kept, even without trials."""
         kept = np.flatnonzero(trials) if trials.dtype == np.bool_ else np.asarray(trials, np.int64)
         lengths = np.diff(self.offsets)[kept]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
@@ -247,7 +247,7 @@ class WorkloadTable:
         )
 
     def drop(self, batch_sizes: Iterable[int]) -> WorkloadTable:
-        """The table without the studies of these batch sizes (those that it does not hold are ignored)."""
+        """The table without the studies of these batch sizes; unknown ones are ignored."""
         unwanted = np.isin(self.batch_sizes, np.asarray(list(batch_sizes), np.int64))
         return self._studies(~unwanted)
 
@@ -270,9 +270,8 @@ class WorkloadTable:
     ) -> dict[float | tuple[float, float], WorkloadTable]:
         """One table per value of a metaparameter, or per interval [edge, next edge) (the last one closed).
 
-        `missing` stands for the value of trials that lack it (the paper's Figure 7: label smoothing 0); without it
-        they are in no part. UserError if no trial has the metaparameter, or it has more than 20 values and no
-        `edges` are given.
+        `missing` is the value for trials that lack it (the paper's Figure 7: label smoothing 0); without it they are
+        left out. UserError if no trial has the metaparameter, or it has more than 20 values and no `edges` are given.
         """
         values = self.parameters.get(name)
         if values is None and missing is None:

@@ -1,4 +1,4 @@
-"""A curve's answer in one sentence of plain English, and what makes it uncertain in another."""
+"""A curve's answer in one sentence of plain English, and its uncertainty in another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hvdsweep.curves.doubts import Doubt
 from hvdsweep.curves.scaling_curve import Curve, Point
 
 _LISTED = 4
-"""Batch sizes that are named; of more only their number."""
+"""Most batch sizes to list; of more only the number is given."""
 
 _UNCERTAIN = (
     (Doubt.FEW_REACHED, "{have} too few successful trials"),
@@ -22,13 +22,13 @@ _UNCERTAIN = (
 
 
 def verdict(curve: Curve) -> str:
-    """What the curve says, as sentences: the answer, then what makes it uncertain."""
+    """The curve's answer and what makes it uncertain, as sentences."""
     trained = any(point.steps for point in curve.points)
     return " ".join([answer(curve), *(_uncertain(curve) if trained else [])])
 
 
 def answer(curve: Curve) -> str:
-    """The first of them."""
+    """The first sentence of the verdict."""
     reached = [point for point in curve.points if point.reached]
     trained = [point for point in reached if point.steps]
     if not reached:
@@ -178,7 +178,7 @@ def sizes_text(sizes: Sequence[int]) -> str:
 
 
 def about(value: float) -> str:
-    """A batch size in a sentence: two digits, three from a hundred on."""
+    """A batch size in a sentence: two digits, or three above one hundred."""
     if value < 9.95:
         return f"{value:.2g}"
     digits = 2 if value >= 99.5 else 1
