@@ -1,6 +1,6 @@
-"""Gangs of Horovod ranks: how they are started, watched and ended. Nothing here imports TensorFlow or Horovod.
+"""Gangs of Horovod ranks: how they are started, watched and ended. Imports neither TensorFlow nor Horovod.
 
 - `supervisor.Supervisor` trains a planned sweep to its end with one or more gangs.
-- `hosts` reads `-H` and host files and shares the slots out; `horovodrun` writes a gang's command line and environment.
-- `processes` tells processes apart for good (pid and start time) and leaves none behind.
+- `hosts` reads `-H` and host files and allots the slots; `horovodrun` builds a gang's command line and environment.
+- `processes` finds the processes of gangs (by pid and start time) and leaves none behind.
 """

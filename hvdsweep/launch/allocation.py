@@ -1,4 +1,4 @@
-"""What the scheduler of a job has given it: hosts with their slots, and when the job ends."""
+"""The resources that the scheduler gave to a job: hosts with their slots, and the end of the job."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hvdsweep.errors import UserError
 from hvdsweep.launch.hosts import Host, named_hosts, parse_hostfile
 
 MPI_HOSTFILE = Path("/etc/mpi/hostfile")
-"""Where Kubernetes' MPI operator writes the workers of a launcher."""
+"""The file in which Kubernetes' MPI operator lists a launcher's workers."""
 
 END_VARIABLE = "HVDSWEEP_JOB_END"
-"""Unix seconds at which the job ends, for job scripts of schedulers that do not say it themselves."""
+"""Unix seconds at which the job ends, for job scripts of schedulers that do not publish it themselves."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,16 @@ class Allocation:
     """Hosts that the scheduler gave to this job."""
 
     source: str
-    """Where that was read, for messages: `SLURM_JOB_NODELIST`, a file."""
+    """Where that was read, for messages: `SLURM_JOB_NODELIST`, or a file."""
     hosts: tuple[Host, ...]
 
 
 def allocation(environment: Mapping[str, str] = os.environ) -> Allocation | None:
     """The hosts of this job in the scheduler's order; None outside a job. UserError if they cannot be read.
 
-    Slots of a Slurm node are its tasks where the job asked for tasks, else its GPUs, else its CPUs divided by CPUs per task.
-    Elsewhere a host has as many slots as the scheduler's file has lines for it, or the number written there.
+    The slots of a Slurm node are its tasks if the job asked for tasks, else its GPUs, else its CPUs divided by CPUs per
+    task. With other schedulers a host has as many slots as the scheduler's file has lines for it, or the number written
+    there.
     """
     if "SLURM_JOB_NODELIST" in environment:
         return _slurm(environment)
@@ -88,7 +89,7 @@ def _slurm(environment: Mapping[str, str]) -> Allocation:
 
 
 def expand(nodes: str) -> list[str]:
-    """Slurm's short form of host names, `n[1-3,07],gpu-a[1-2]-ib`, in full. UserError if it is something else."""
+    """All names in Slurm's short form of host names, `n[1-3,07],gpu-a[1-2]-ib`. UserError if it is something else."""
     names: list[str] = []
     for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", nodes):
         stems = [""]
@@ -112,7 +113,7 @@ def _range(text: str, nodes: str) -> list[str]:
 
 
 def repeated(counts: str) -> list[int]:
-    """Slurm's short form of a number per node, `4(x2),1`: [4, 4, 1]."""
+    """The numbers in Slurm's short form of a number per node: [4, 4, 1] for `4(x2),1`."""
     return [
         int(number)
         for number, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", counts)
@@ -121,13 +122,13 @@ def repeated(counts: str) -> list[int]:
 
 
 def end_of_job(environment: Mapping[str, str] = os.environ) -> float | None:
-    """When (unix seconds) the scheduler ends this job; None outside a job, without a limit, or where nobody can say."""
+    """When (unix seconds) the scheduler ends this job; None outside a job, without a limit, or if it is unknown."""
     for variable in (END_VARIABLE, "SLURM_JOB_END_TIME"):
         if environment.get(variable, "").isdigit():
             return float(environment[variable])
     job = environment.get("SLURM_JOB_ID")
     if "SLURM_ARRAY_JOB_ID" in environment:
-        # The number of an array's last task is the whole array's.
+        # The number of an array's last task is that of the whole array.
         job = f"{environment['SLURM_ARRAY_JOB_ID']}_{environment.get('SLURM_ARRAY_TASK_ID', '')}"
     if job is None or shutil.which("squeue", path=environment.get("PATH")) is None:
         return None
@@ -142,5 +143,5 @@ def end_of_job(environment: Mapping[str, str] = os.environ) -> float | None:
         ).stdout.split()
         return time.mktime(time.strptime(answer[0], "%Y-%m-%dT%H:%M:%S"))
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        # NONE or N/A without a limit; a controller that does not answer is asked no second time.
+        # NONE or N/A without a limit; a controller that does not answer is not asked again.
         return None

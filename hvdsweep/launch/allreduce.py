@@ -1,4 +1,4 @@
-"""The check that counts: two ranks, started exactly as gangs are, add up known vectors."""
+"""The decisive check: two ranks, started exactly as gangs are, add up known vectors."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def allreduce_checks(
     locks: Path | None = None,
     on_gpus: bool = False,
 ) -> list[Check]:
-    """Start a rank on every slot of `hosts`, have them add vectors up; report the sum, the speed and Horovod's build.
+    """Start a rank on every slot of `hosts` and add up vectors; report the sum, the speed and Horovod's build.
 
-    `locks`: a folder where ranks on other hosts look whether they see a lock of this one. `on_gpus`: each rank takes a GPU, and
-    only the sum is reported. No process is left.
+    `locks`: a folder in which ranks on other hosts test whether they see a lock of this one. `on_gpus`: each rank uses
+    a GPU, and only the sum is reported. Leaves no process behind.
     """
     name = "allreduce on GPUs" if on_gpus else "allreduce"
     me = ProcessId.current()
@@ -98,7 +98,7 @@ def allreduce_checks(
 
 
 def locking(folder: Path, answers: Sequence[str]) -> Check:
-    """Whether several hosts may trust SQLite's locks in `folder`; `answers` of the ranks elsewhere (`probe.LOCKS`)."""
+    """Whether several hosts can rely on SQLite's locks in `folder`; `answers`: of ranks elsewhere (`probe.LOCKS`)."""
     details = {"folder": str(folder), "seen": list(answers)}
     remedy = (
         "Let one host alone write a database there, as `launch` does, and give every job a shard (--shard), which it may keep "
@@ -118,7 +118,7 @@ def locking(folder: Path, answers: Sequence[str]) -> Check:
 def judged(
     probe: Mapping[str, Any], seconds: float, *, with_gpus: bool, name: str = "allreduce"
 ) -> list[Check]:
-    """The checks that a probe's answer makes; `seconds` from start to end, `with_gpus`: this machine has some."""
+    """The checks made from a probe's answer; `seconds` from start to end, `with_gpus`: this machine has some."""
     count = "1 rank" if probe["ranks"] == 1 else f"{probe['ranks']} ranks"
     found = (
         f"{count}: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "

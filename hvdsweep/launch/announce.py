@@ -26,28 +26,28 @@ log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Knows the names of studies, and whom to tell."""
+    """Creates the events of a run, with the names of its studies."""
 
     def __init__(self, ledger: Ledger, report: Callable[[Event], None]) -> None:
         self._ledger = ledger
         self._report = report
 
     def report(self, event: Event) -> None:
-        """Pass an event on; the run's log holds all but the progress that comes every second."""
+        """Pass an event on; all events except the progress every second also go to the run's log."""
         if not isinstance(event, ProgressEvent):
             log.info("%s", event)
         self._report(event)
 
     def note(self, message: str) -> None:
-        """Something worth knowing."""
+        """Report an informative message."""
         self.report(NoteEvent(level="info", message=message))
 
     def warn(self, message: str) -> None:
-        """Something that may not be as the person thinks."""
+        """Report a warning."""
         self.report(NoteEvent(level="warning", message=message))
 
     def recovered(self, found: Recovered) -> None:
-        """What an earlier run left will be trained."""
+        """Report what an earlier run left to be trained."""
         if found.requeued:
             begin = found.requeued - found.resumed
             self.note(
@@ -58,7 +58,7 @@ class Announcer:
             self.note(f"{counted(found.retried, 'trial')} given up by earlier runs will be trained again.")
 
     def trial(self, trial: Ended) -> None:
-        """A trial has ended, or was put back."""
+        """Report that a trial has ended, or was put back."""
         study = self._ledger.studies.get(trial.study)
         if study is not None:
             self.report(
@@ -79,7 +79,7 @@ class Announcer:
             )
 
     def gang(self, gang: Gang, state: str, seconds: float | None = None, message: str | None = None) -> None:
-        """A gang has come to a new state."""
+        """Report a gang's new state."""
         self.report(
             GangEvent(
                 sweep=self._ledger.sweep,
@@ -118,7 +118,7 @@ class Announcer:
         )
 
     def stage(self, gang: Gang, stage: str | None, seconds: float, usual: float | None) -> None:
-        """A gang that starts has come to a new stage; None: it has made its first step."""
+        """Report a new stage of a gang's start; None: it has made its first step."""
         self.report(
             StageEvent(
                 sweep=self._ledger.sweep, gang=gang.id, stage=stage, seconds=seconds, usual_seconds=usual
@@ -126,7 +126,7 @@ class Announcer:
         )
 
     def end(self, state: str, exit_code: int, message: str, seconds: float) -> None:
-        """The run is over."""
+        """Report the end of the run."""
         view = self._ledger.view(())
         studies = self._ledger.studies
         repeats = [self._ledger.repeats(view, study) for study in studies.values()]

@@ -1,4 +1,4 @@
-"""What `hvdsweep doctor` looks at: each check says what it found and, where something is wrong, what to do about it."""
+"""The checks of `hvdsweep doctor`: each reports what it found and, for a problem, the remedy."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ ENOUGH_DISK = 2 << 30
 LOCK_SECONDS = 3.0
 """How long `doctor` waits for a database that another process has locked."""
 MEMORY_PER_RANK = 1 << 30
-"""Bytes that TensorFlow, Horovod and a small model take per rank, roughly."""
+"""Bytes that TensorFlow, Horovod and a small model need per rank, roughly."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """The result of one check."""
 
     name: str
     status: Literal["ok", "warning", "failed"]
-    """`failed`: training cannot work like this."""
+    """`failed`: training cannot work."""
     found: str
     remedy: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Check:
 
 
 def light_checks(db: Path) -> Iterator[Check]:
-    """Everything that needs no rank to be started."""
+    """All checks that start no rank."""
     yield python()
     yield from packages()
     yield byte_code()
@@ -64,7 +64,7 @@ def light_checks(db: Path) -> Iterator[Check]:
 
 
 def python() -> Check:
-    """Python's version, on Linux."""
+    """Python's version, and that this is Linux."""
     version = platform.python_version()
     found = f"Python {version} on {platform.system()} {platform.machine()}"
     details = {"python": version, "system": platform.system(), "machine": platform.machine()}
@@ -76,7 +76,7 @@ def python() -> Check:
 
 
 def packages() -> Iterator[Check]:
-    """The packages whose versions have to fit each other."""
+    """The packages whose versions have to match."""
     remedy = "Install the versions hvdsweep pins: `make install` (it compiles Horovod against TensorFlow)."
     for name, wanted in (("tensorflow", "2.18."), ("horovod", "0.28."), ("keras", "3."), ("numpy", None)):
         try:
@@ -90,7 +90,7 @@ def packages() -> Iterator[Check]:
 
 
 def byte_code(packages: tuple[str, ...] = ("tensorflow", "keras", "horovod")) -> Check:
-    """Whether the packages that every rank imports are compiled: without, each import takes two to three times as long."""
+    """Whether the packages that ranks import are byte-compiled; else an import takes two to three times as long."""
     missing = []
     folder = None
     for package in packages:
@@ -122,7 +122,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def horovodrun() -> Check:
-    """The launcher of this very environment."""
+    """The `horovodrun` of this environment."""
     try:
         program = horovodrun_program()[-1]
     except HvdsweepError as error:
@@ -136,7 +136,7 @@ def horovodrun() -> Check:
 
 
 def settings(environment: Mapping[str, str] = os.environ) -> Check:
-    """What would change results from outside a sweep: ranks do without it."""
+    """Settings outside the sweep that would change results; ranks ignore them."""
     file, different, broken = keras_settings(environment)
     if broken is not None:
         return Check(
@@ -161,7 +161,7 @@ def settings(environment: Mapping[str, str] = os.environ) -> Check:
 
 
 def names() -> Check:
-    """Whether `localhost` means this machine: horovodrun would use ssh otherwise."""
+    """Whether `localhost` means this machine; if not, horovodrun would use ssh."""
     try:
         address = socket.gethostbyname("localhost")
     except OSError as error:
@@ -176,7 +176,7 @@ def names() -> Check:
 
 
 def shared_memory(path: Path = Path("/dev/shm")) -> Check:
-    """horovodrun's helpers share semaphores there, NCCL its buffers."""
+    """Shared memory, in which horovodrun's helpers keep semaphores and NCCL its buffers."""
     if not (path.is_dir() and os.access(path, os.W_OK)):
         return Check(
             "shared memory",
@@ -205,7 +205,7 @@ def processors() -> Check:
 
 
 def ram() -> Check:
-    """Memory for two ranks at least."""
+    """Memory for at least two ranks."""
     total, available = memory()
     found = f"{size(available)} available of {size(total)}"
     details = {"total_bytes": total, "available_bytes": available}
@@ -216,7 +216,7 @@ def ram() -> Check:
 
 
 def open_files() -> Check:
-    """Every rank holds some dozens of files and sockets."""
+    """The limit of open files: every rank opens some dozens of files and sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     details = {"soft": soft, "hard": hard}
     if soft != resource.RLIM_INFINITY and soft < 512:
@@ -229,7 +229,7 @@ def open_files() -> Check:
 
 
 def graphics(environment: Mapping[str, str] = os.environ) -> Check:
-    """GPUs, as nvidia-smi shows them. None is no fault: ranks train on cores."""
+    """GPUs, as nvidia-smi shows them. Having none is no fault: ranks train on cores."""
     found = gpus(environment)
     details = {"gpus": [asdict(gpu) for gpu in found]}
     if not found:
@@ -242,7 +242,7 @@ def graphics(environment: Mapping[str, str] = os.environ) -> Check:
 
 
 def database(db: Path) -> Iterator[Check]:
-    """The file system the database is on: WAL or not, room, whether one may write there."""
+    """The database's file system: whether WAL works on it, free space, and write access."""
     from hvdsweep.store.filesystem import file_system_of
 
     folder = db.absolute().parent
@@ -292,7 +292,7 @@ def database(db: Path) -> Iterator[Check]:
 
 
 def _unwritable(db: Path, folder: Path) -> str | None:
-    """Why the database cannot be written, by asking for the right to (nothing is written, no older store migrated)."""
+    """Why the database cannot be written, from access rights alone (writes nothing, migrates no older store)."""
     from hvdsweep.store.connection import checked_version, told, usable, writable
 
     if folder != db.absolute().parent:
@@ -323,7 +323,7 @@ def _unwritable(db: Path, folder: Path) -> str | None:
 
 
 def content(db: Path) -> Check:
-    """Whether SQLite finds the file whole, and every row is valid. Reads all of it: a second per GB or so."""
+    """Whether SQLite finds the file intact, and every row is valid. Reads all of it: about a second per GB."""
     from hvdsweep.store.content import problems
     from hvdsweep.store.maintenance import check
     from hvdsweep.store.reader import open_connection
@@ -336,7 +336,7 @@ def content(db: Path) -> Check:
             ]
             if not conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return Check("database content", "ok", "nothing yet")
-            # What follows relies on tables and columns being there.
+            # The next check relies on tables and columns being there.
             found += list(problems(conn)) or check(conn)
     except sqlite3.Error as error:
         found = [f"SQLite: {error}"]
@@ -360,7 +360,7 @@ def parse_check_build(text: str) -> dict[str, dict[str, bool]]:
 
 
 def check_build(seconds: float = 180.0) -> dict[str, dict[str, bool]]:
-    """What horovodrun says of Horovod's build; empty if it says nothing. Slow: it imports TensorFlow for every question."""
+    """Horovod's build according to horovodrun; empty if it prints nothing. Slow: imports TensorFlow repeatedly."""
     try:
         run = subprocess.run(
             [*horovodrun_program(), "--check-build"],
@@ -376,7 +376,7 @@ def check_build(seconds: float = 180.0) -> dict[str, dict[str, bool]]:
 
 
 def size(number: int) -> str:
-    """Bytes for people: `1.5 GiB`."""
+    """Bytes in readable form: `1.5 GiB`."""
     amount = float(number)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: one frozen record per event, which `launch --json` prints as a line (docs/launching.md)."""
+"""The events of a run: one frozen record each, which `launch --json` prints as a line (docs/launching.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened, at a unix time."""
+    """An event, with its unix time."""
 
     event: ClassVar[str]
     time: float = field(default_factory=time.time)
@@ -32,11 +32,11 @@ class SweepEvent(Event):
     outcome: str
     """created, extended or unchanged."""
     message: str
-    """What a person wants to know of it: resumed, extended, or new and why."""
+    """What the user should know about it: resumed, extended, or new and why."""
     trials: int
-    """The trials the studies ask for, all together."""
+    """The trials that all studies ask for, added up."""
     done: int
-    """COMPLETE ones among them."""
+    """How many of them are COMPLETE."""
     new: int
     adopted: int
     withdrawn: int
@@ -54,11 +54,11 @@ class PlanEvent(Event):
     sweep: int
     np: int | None
     gangs: int | None
-    """None under `--np auto`: every study has its own."""
+    """None under `--np auto`, where every study has its own number."""
     slots: int | None = None
     """Of `--np auto`."""
     hosts: list[str]
-    """One `host:slots,...` per gang; under `--np auto` of those that start."""
+    """One `host:slots,...` per gang; under `--np auto` only for gangs that start."""
     threads: int
     """Per rank."""
     studies: list[dict[str, Any]]
@@ -82,7 +82,7 @@ class TrialEvent(Event):
     steps: int
     seconds: float | None
     attempts: int
-    """Failed ones."""
+    """Failed attempts."""
     message: str | None
 
 
@@ -98,13 +98,13 @@ class GangEvent(Event):
     pid: int | None
     logs: str
     seconds: float | None = None
-    """Since it was started."""
+    """Seconds since it was started."""
     message: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageEvent(Event):
-    """A gang that starts has reached a stage of its start, or made its first step (stage None)."""
+    """A starting gang has reached a stage of its start, or made its first step (stage None)."""
 
     event: ClassVar[str] = "stage"
     sweep: int
@@ -114,12 +114,12 @@ class StageEvent(Event):
     seconds: float
     """Since the gang was started."""
     usual_seconds: float | None
-    """From start to first step, by earlier gangs of as many ranks in this database; None if there were none."""
+    """From start to first step, for earlier gangs of as many ranks in this database; None if there were none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyProgress:
-    """How far one study is."""
+    """The progress of one study."""
 
     workload: str
     batch_size: int
@@ -135,14 +135,14 @@ class StudyProgress:
     """0 to 1: finished trials, and running ones by their steps; repeats included."""
     eta_seconds: float | None
     repeats: int = 0
-    """Repeats of its best trial: those planned, or to come when the search is finished."""
+    """Repeats of its best trial: planned, or to come when the search is finished."""
     repeats_done: int = 0
-    """Ended ones."""
+    """Repeats that have ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressEvent(Event):
-    """How far the sweep is, at most once a second."""
+    """The progress of the sweep, at most once a second."""
 
     event: ClassVar[str] = "progress"
     sweep: int
@@ -150,22 +150,22 @@ class ProgressEvent(Event):
     target: int
     """Trials planned so far."""
     most: int | None = None
-    """Trials there may be in the end, where they come in rounds; None if `target` is all."""
+    """Most trials in the end, if trained in rounds; None if `target` is all."""
     repeats: int = 0
-    """Of best trials, besides."""
+    """Repeats of best trials, in addition to `target`."""
     repeats_done: int = 0
     fraction: float
-    """Of the trials planned so far."""
+    """Finished share of the trials planned so far."""
     eta_seconds: float | None
     """For the trials planned so far; None until a trial has finished."""
     gangs: int
-    """Living ones."""
+    """Number of living gangs."""
     studies: list[StudyProgress]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoteEvent(Event):
-    """A sentence for people: warnings, and what a signal set in motion."""
+    """A sentence for the user: a warning, or the effect of a signal."""
 
     event: ClassVar[str] = "note"
     level: str
@@ -175,12 +175,12 @@ class NoteEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EndEvent(Event):
-    """The run is over; no process of it is left."""
+    """The run has ended; none of its processes is left."""
 
     event: ClassVar[str] = "end"
     sweep: int
     state: str
-    """DONE, FAILED, or IDLE where it was stopped with work left."""
+    """DONE, FAILED, or IDLE if it was stopped with work left."""
     exit_code: int
     message: str
     seconds: float
@@ -188,20 +188,20 @@ class EndEvent(Event):
     target: int
     infeasible: int
     repeats: int = 0
-    """Of best trials, besides."""
+    """Repeats of best trials, in addition to the trials."""
     repeats_done: int = 0
     set_aside: list[dict[str, Any]]
     """trial, workload, batch_size, number, message."""
 
 
 class Reporter:
-    """Takes the events of a run; this one drops them."""
+    """Receives the events of a run; this one drops them."""
 
     full: OSError | None = None
-    """Why events could not be written where somebody still wants them: a full disk."""
+    """Why wanted events could not be written: a full disk."""
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Receive one event."""
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""

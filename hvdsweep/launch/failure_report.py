@@ -1,4 +1,4 @@
-"""Why a gang died: which rank failed first, how, and the last thing it wrote."""
+"""Why a gang died: which rank failed first, how, and the last lines it wrote."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOISE = re.compile(
     r"|To enable the following instructions|rank \d+ of \d+ on |Extension modules: )"
 )
 _FATAL = "Fatal Python error"
-"""How the interpreter begins its last words; what follows is the stack, its innermost call first."""
+"""The first words of the interpreter's fatal message; the stack follows, its innermost call first."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Death:
     """How a gang ended."""
 
     rank: int | None
-    """The rank that failed first; None where horovodrun names none."""
+    """The rank that failed first; None if horovodrun names none."""
     how: str
     """"exit code 1", "killed by SIGKILL", ..."""
     words: str
@@ -40,7 +40,7 @@ class Death:
 
     @property
     def line(self) -> str:
-        """All of it on one line: how, and the line of the words that names the error."""
+        """One line: how it ended, and the line of its log that names the error."""
         said = self.words.splitlines() or [""]
         last = (said[0] if said[0].startswith(_FATAL) else said[-1]).strip()
         head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
@@ -48,9 +48,9 @@ class Death:
 
 
 def death_of(logs: Path, exit_code: int | None, memory: str = UNKNOWN) -> Death:
-    """The end of the gang that logged to `logs`, horovodrun having ended with `exit_code` (negative: by that signal).
+    """How the gang that logged to `logs` ended; `exit_code` is horovodrun's (negative: ended by that signal).
 
-    `memory`: what is known of a SIGKILL, see `memory_kills`.
+    `memory`: what is known about a SIGKILL, see `memory_kills`.
     """
     launcher = tail(logs / "horovodrun.log")
     named = _FIRST.search(launcher)
@@ -67,12 +67,12 @@ def death_of(logs: Path, exit_code: int | None, memory: str = UNKNOWN) -> Death:
 
 
 def death_of_process(log: Path, exit_code: int) -> Death:
-    """The end of a single process that logged to `log` (negative exit code: by that signal)."""
+    """How a single process that logged to `log` ended (negative exit code: by that signal)."""
     return Death(None, _how(exit_code), _words(tail(log)))
 
 
 def hang_of(logs: Path, seconds: float) -> Death:
-    """The state of a gang that has been silent for `seconds`: where each rank stands, as far as its log tells."""
+    """The state of a gang that has been silent for `seconds`: each rank's position, as far as its log shows it."""
     parts = []
     for log in sorted(logs.glob("rank-*.log"), key=lambda path: (len(path.name), path.name)):
         words = _words(tail(log), lines=8)
@@ -82,7 +82,7 @@ def hang_of(logs: Path, seconds: float) -> Death:
 
 
 def tail(path: Path, size: int = _TAIL_BYTES) -> bytes:
-    """The last `size` bytes of a file; nothing where there is none."""
+    """The last `size` bytes of a file; empty if there is no file."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -93,7 +93,7 @@ def tail(path: Path, size: int = _TAIL_BYTES) -> bytes:
 
 
 def _how(code: int, memory: str = UNKNOWN) -> str:
-    # A shell says 128 + n for a process ended by signal n, Popen says -n.
+    # A shell reports 128 + n for a process ended by signal n, Popen reports -n.
     number = -code if code < 0 else code - 128
     if 0 < number < signal.NSIG:
         try:
@@ -105,7 +105,7 @@ def _how(code: int, memory: str = UNKNOWN) -> str:
 
 
 def _words(log: bytes, lines: int = _MOST_LINES) -> str:
-    """The last traceback in a log to its end, else its last lines; without what TensorFlow says at every start."""
+    """The last traceback in a log, else its last lines; without the messages of every TensorFlow start."""
     text = log.decode("utf-8", errors="replace")
     shown = [plain(line) for line in text.split("\n")]
     said = [line for line in shown if line and not _NOISE.match(line)]

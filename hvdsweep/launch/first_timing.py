@@ -1,4 +1,4 @@
-"""Timing before the first layout of `--np auto`, so that a long sweep of a model nobody has timed does not start on a guess."""
+"""Timing before the first layout of `--np auto`, so that a long sweep of an untimed model does not start on a guess."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from hvdsweep.store.throughput import here_last, record_throughput, throughput
 from hvdsweep.words import counted, duration
 
 SECONDS = 1.0
-"""Each case is timed for so long,"""
+"""Time measured per case."""
 CASE_SECONDS = 4.0
-"""which takes about so long with tracing it and warming it up."""
+"""Time per case with tracing and warming up, roughly."""
 MOST_SIZES = 4
-"""Batch sizes timed of each model: the others' times lie between theirs."""
+"""Batch sizes timed per model; times of the others lie between theirs."""
 WORTH = 10
-"""A sweep is timed first where it is expected to take at least so many times as long as timing it."""
+"""A sweep is timed first if it is expected to take at least this many times as long as the timing."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What is to be timed on one number of ranks."""
+    """What to time on one number of ranks."""
 
     np: int
     cases: tuple[Case, ...]
 
 
 def wanted(plan: Plan, shapes: Sequence[Shape], times: StepTimes, expected: float) -> list[Timing]:
-    """What to time before one of `shapes` is chosen; empty where speeds are known, or it does not pay.
+    """What to time before one of `shapes` is chosen; empty if speeds are known, or timing does not pay.
 
-    `expected`: seconds that the sweep takes as far as known. The least ranks, the most, and some between: times on other
-    numbers follow from theirs.
+    `expected`: seconds that the sweep takes, as far as known. Times the fewest ranks, the most, and some between; times
+    on other numbers are derived from them.
     """
     if not isinstance(plan, SweepPlan) or len(shapes) < 2:
         return []
@@ -51,7 +51,7 @@ def wanted(plan: Plan, shapes: Sequence[Shape], times: StepTimes, expected: floa
 
 
 def _cases(plan: SweepPlan, shape: Shape, times: StepTimes) -> list[Case]:
-    """A few batch sizes of every model of which no speed on so many ranks is known."""
+    """A few batch sizes of every model whose speed on so many ranks is unknown."""
     models: dict[str, dict[int, Case]] = {}
     for case in cases_of(plan):
         if times.known(case.workload, case.batch_size, shape.np, shape.gangs) is None:
@@ -60,7 +60,7 @@ def _cases(plan: SweepPlan, shape: Shape, times: StepTimes) -> list[Case]:
 
 
 def _spread(sizes: Sequence[int]) -> list[int]:
-    """At most MOST_SIZES of them, the first and the last among them, evenly spread."""
+    """At most MOST_SIZES of them, evenly spread, with the first and the last."""
     count = min(len(sizes), MOST_SIZES)
     return [sizes[place * (len(sizes) - 1) // max(1, count - 1)] for place in range(count)]
 
@@ -75,9 +75,10 @@ def measure(
     threads: int,
     build: CommandBuilder,
 ) -> None:
-    """Time them with so many `threads` a rank; each speed is stored as soon as it is known, as `hvdsweep scale` stores it.
+    """Time them with `threads` per rank; each speed is stored as soon as it is known, as `hvdsweep scale` does.
 
-    What cannot be timed is a note: the gangs that train it will say what is wrong. `stop` ends it early.
+    A case that cannot be timed becomes a note: the gangs that train it will report the error. `stop` ends the timing
+    early.
     """
 
     def timed(one: Timed) -> None:
@@ -99,5 +100,5 @@ def measure(
 
 
 def speeds_of(conn: sqlite3.Connection) -> StepTimes:
-    """The speeds that the store knows; those of this machine count before those of others."""
+    """The speeds in the store; those of this machine override those of others."""
     return StepTimes(here_last(throughput(conn)))

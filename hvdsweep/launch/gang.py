@@ -1,4 +1,4 @@
-"""One gang as its supervisor holds it: a horovodrun, its log directory, and all the processes that carry its mark."""
+"""A gang as its supervisor handles it: a horovodrun, its log directory, and all processes that carry its mark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODULE = "hvdsweep.training.gang"
 
 @dataclass
 class Gang:
-    """A gang that was started; `reap` must be called once it has ended or shall end."""
+    """A started gang; call `reap` once it has ended or is to end."""
 
     id: int
     mark: Mark
@@ -46,9 +46,9 @@ class Gang:
         build: CommandBuilder,
         checkpoint_every: float,
     ) -> Gang:
-        """Start horovodrun in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone.
+        """Start horovodrun in its own session, so that a terminal's Ctrl-C reaches only the supervisor.
 
-        It is told to end when this thread does, even by SIGKILL.
+        It ends when this thread does, even by SIGKILL.
         """
         logs.mkdir(parents=True, exist_ok=True)
         arguments = [
@@ -75,15 +75,15 @@ class Gang:
         return self.process.poll()
 
     def processes(self) -> list[int]:
-        """Pids of all of the gang's processes on this machine."""
+        """Pids of all the gang's processes on this machine."""
         return marked(self._mine)
 
     def terminate(self) -> None:
-        """Have horovodrun end its ranks, those on other hosts too."""
+        """Make horovodrun end its ranks, also those on other hosts."""
         self.process.send_signal(signal.SIGINT)
 
     def dump_stacks(self, within: float = 1.0) -> None:
-        """Have the ranks write the stacks of their threads to their logs, where they have a handler for it."""
+        """Make the ranks write the stacks of their threads to their logs, if they have a handler for it."""
         before = {log: log.stat().st_size for log in self.logs.glob("rank-*.log")}
         asked = [pid for pid in self.processes() if catches(pid, signal.SIGUSR1)]
         send(asked, signal.SIGUSR1)
@@ -94,7 +94,7 @@ class Gang:
             time.sleep(0.02)
 
     def reap(self) -> list[int]:
-        """SIGKILL whatever is left, whole tree and session; returns pids that could not be ended."""
+        """SIGKILL whatever is left of its tree and session; returns pids that could not be ended."""
         left = kill_marked(self._mine)
         try:
             self.process.wait(timeout=5)

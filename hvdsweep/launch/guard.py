@@ -1,8 +1,9 @@
-"""A small process that ends whatever a supervisor has started, from the first instant, should the supervisor be killed.
+"""A small process that ends everything a supervisor has started, if the supervisor is killed at any moment.
 
-horovodrun forks helpers that start ranks; a signal at the parent's death (PR_SET_PDEATHSIG) reaches only the first of them, and
-ranks watch their supervisor only once Python has come up in them. The guard holds one end of a pipe whose other end only the
-supervisor has: when the pipe closes, every process that carries the supervisor's mark is killed, until none is left.
+horovodrun forks helpers that start ranks. A signal at the parent's death (PR_SET_PDEATHSIG) reaches only the first of
+them, and ranks watch their supervisor only once Python runs in them. The guard holds one end of a pipe whose other end
+only the supervisor has: when the pipe closes, it kills every process that carries the supervisor's mark, until none is
+left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hvdsweep.launch.processes import kill_once
 from hvdsweep.process_id import ProcessId
 
 QUIET_SECONDS = 1.0
-"""So long nothing marked must be found: a helper may be between fork and exec, where it does not carry the mark yet."""
+"""The guard ends after so long without a marked process: a helper between fork and exec does not carry the mark yet."""
 
 MOST_SECONDS = 60.0
 
@@ -25,14 +26,14 @@ _DONE = b"done\n"
 
 
 class Guard:
-    """While entered, a guard process watches over this one."""
+    """Inside the block, a guard process watches over this one."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Guard:
-        # A session of its own: what kills this process's group, or a Ctrl-C, must leave the guard alone. The pipe is not
-        # inherited by anything else that this process starts.
+        # In its own session, so that a kill of this process's group, or a Ctrl-C, does not reach the guard. No other
+        # process that this one starts inherits the pipe.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(ProcessId.current())],
             stdin=subprocess.PIPE,
@@ -46,7 +47,7 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """In good order the guard leaves without looking for anything; after an error it ends what may be left."""
+        """After a clean end the guard leaves at once; after an error it ends whatever is left."""
         process = self._process
         if process is None or process.stdin is None:
             return
@@ -55,17 +56,17 @@ class Guard:
                 process.stdin.write(_DONE)
             process.stdin.close()
         except BrokenPipeError:
-            # Somebody killed the guard; there was nothing left for it to do.
+            # The guard was killed; it had nothing left to do.
             pass
         process.wait()
 
 
 def watch(supervisor: ProcessId, pipe: BinaryIO) -> None:
-    """Wait for the pipe to close; then, unless all was done in good order, end what the supervisor has started."""
+    """Wait for the pipe to close; then, unless the end was clean, end what the supervisor has started."""
     if pipe.read() == _DONE:
         return
     begun = quiet_since = time.monotonic()
-    # One stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
+    # A process stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
     while (now := time.monotonic()) - quiet_since < QUIET_SECONDS and now - begun < MOST_SECONDS:
         if kill_once(lambda mark: mark.supervisor == supervisor):
             quiet_since = now

@@ -1,7 +1,7 @@
-"""How one gang is started: the `horovodrun` command line, and an environment in which nothing foreign steers the ranks.
+"""How a gang is started: the `horovodrun` command line, and an environment that keeps foreign settings from the ranks.
 
-horovodrun hands each rank the whole environment in one shell command, which may not exceed 128 KiB and which `ps` shows
-to everybody on the machine; so what looks like a secret, and what does not fit, stays behind.
+horovodrun passes each rank the whole environment in one shell command, which may not exceed 128 KiB and which `ps`
+shows to every user of the machine; so variables that look like secrets, or do not fit, are left out.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from hvdsweep.launch.processes import MARK
 from hvdsweep.launch.steering import STEERS, fixed
 
 ROOM = 120 * 1024
-"""Bytes for the environment in a rank's shell command: Linux allows 128 KiB, the rank's own command needs some."""
+"""Bytes for the environment in a rank's shell command: Linux allows 128 KiB, and the rank's own command needs some."""
 
 KEEP = "HVDSWEEP_KEEP_ENV"
-"""Names (separated by commas) of variables that reach the ranks although they look like secrets."""
+"""Variable with the names (separated by commas) of variables to pass to ranks although they look like secrets."""
 
 HOST = "{host}"
-"""Stands for a host's name in a pattern of host names."""
+"""Placeholder for the host's name in a pattern of host names."""
 
 TUNING = frozenset(
     {
@@ -39,7 +39,7 @@ TUNING = frozenset(
         "HOROVOD_LOG_LEVEL",
     }
 )
-"""Settings of Horovod that a person may give; any other HOROVOD_ variable would override what horovodrun tells the ranks."""
+"""Horovod settings that the user may give; other HOROVOD_ variables would override those of horovodrun."""
 
 _FOREIGN = re.compile(r"HOROVOD_|OMPI_|PMI_|PMIX_|LSB_JOBID$|TF_CONFIG$|TF_USE_LEGACY_KERAS$|HVDSWEEP_GANG$")
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|PRIVATE_KEY", re.IGNORECASE)
@@ -52,11 +52,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Environment:
-    """What a gang's processes inherit."""
+    """The environment of a gang's processes."""
 
     variables: dict[str, str]
     left_out: tuple[str, ...]
-    """Names that were withheld as secrets, because they would change results, or for want of room; sorted."""
+    """Names left out as secrets, because they would change results, or for lack of room; sorted."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Network:
     """How ranks on other hosts are reached."""
 
     interfaces: tuple[str, ...] = ()
-    """Names of network interfaces that ranks may use; none: horovodrun looks for one that all hosts have."""
+    """Names of network interfaces that ranks may use; empty: horovodrun looks for one that all hosts have."""
     remote_shell: str = "ssh"
-    """What starts ranks on other hosts: `ssh`, or `srun` for steps of this Slurm job."""
+    """Program that starts ranks on other hosts: `ssh`, or `srun` for steps of this Slurm job."""
     host_names: str = HOST
-    """How hosts are called in place of the names given: `{host}-ib0`."""
+    """Pattern that replaces the given host names: `{host}-ib0`."""
 
 
 def horovodrun_program() -> list[str]:
-    """The horovodrun of the environment this Python belongs to. RunFailed where Horovod is not installed there."""
+    """The horovodrun of this Python's environment. RunFailed if Horovod is not installed there."""
     script = Path(sys.executable).parent / "horovodrun"
     if not script.is_file():
         raise RunFailed(
@@ -83,7 +83,7 @@ def horovodrun_program() -> list[str]:
 
 
 def quick_horovodrun() -> list[str]:
-    """The same program without its own import of TensorFlow (`hvdsweep.training.horovodrun`)."""
+    """The same program, without its own import of TensorFlow (`hvdsweep.training.horovodrun`)."""
     horovodrun_program()
     return [sys.executable, "-P", "-m", "hvdsweep.training.horovodrun"]
 
@@ -118,14 +118,14 @@ def gang_command(
 
 
 def threads_per_rank(cores: int, ranks_here: int) -> int:
-    """Threads for one of `ranks_here` ranks that run on `cores` cores: an even share, at least 1."""
+    """Threads for each of `ranks_here` ranks on `cores` cores: an even share, at least 1."""
     return max(1, cores // max(1, ranks_here))
 
 
 def share_devices(devices: Sequence[str], ranks_here: Sequence[int]) -> list[tuple[str, ...]]:
-    """GPUs of this machine for each gang, `ranks_here[g]` being gang g's ranks on it: a GPU per rank while they last.
+    """GPUs of this machine for each gang, with `ranks_here[g]` ranks of gang g on it: a GPU per rank while they last.
 
-    Ranks beyond the last GPU share from the first again.
+    Ranks beyond the last GPU share, from the first again.
     """
     shares = []
     start = 0
@@ -147,14 +147,14 @@ def gang_environment(
 ) -> Environment:
     """The environment of one gang of `size` ranks, each with `threads` threads.
 
-    RunFailed where even the variables a rank cannot do without exceed `room` bytes.
+    RunFailed if even the variables that a rank needs exceed `room` bytes.
     """
     ours = fixed(inherited)
     kept_on_purpose = {name.strip() for name in inherited.get(KEEP, "").split(",")}
     variables: dict[str, str] = {}
     left_out: list[str] = []
     for name, value in inherited.items():
-        # horovodrun quotes values but not names: one with a parenthesis (an exported shell function) breaks the shell command.
+        # horovodrun quotes values but not names: a parenthesis (an exported shell function) breaks the shell command.
         if not _NAME.fullmatch(name) or (_FOREIGN.match(name) and name not in TUNING):
             continue
         if STEERS.match(name):
@@ -166,7 +166,7 @@ def gang_environment(
             continue
         variables[name] = value
     variables |= {
-        # Idle ranks burn 3-5 % of a core at 1 ms and 44 % at 0; a gang of one never waits for the background thread.
+        # Idle ranks take 3-5 % of a core at 1 ms and 44 % at 0; a gang of one never waits for the background thread.
         "HOROVOD_CYCLE_TIME": inherited.get("HOROVOD_CYCLE_TIME", "0.1" if size > 1 else "100"),
         "HOROVOD_GLOO_TIMEOUT_SECONDS": inherited.get("HOROVOD_GLOO_TIMEOUT_SECONDS", "120"),
         "HOROVOD_LOG_LEVEL": inherited.get("HOROVOD_LOG_LEVEL", "warning"),
@@ -178,7 +178,7 @@ def gang_environment(
         "TF_CPP_MIN_LOG_LEVEL": inherited.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         **ours,
-        # A crash in native code leaves its Python stack in the rank's log.
+        # A crash in native code writes its Python stack to the rank's log.
         "PYTHONFAULTHANDLER": "1",
         MARK: mark,
     }

@@ -1,4 +1,4 @@
-"""Hosts and their slots: reading `-H` and host files, sharing slots out to gangs so that every rank 0 is on the first host."""
+"""Hosts and their slots: reads `-H` and host files, allots slots to gangs so that every rank 0 is on the first host."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 @dataclass(frozen=True)
 class Host:
-    """A machine and how many ranks it takes."""
+    """A machine, and how many ranks it takes."""
 
     name: str
     slots: int
 
 
 def parse_hosts(text: str) -> tuple[Host, ...]:
-    """Read `-H a:4,b:4`. UserError with all mistakes at once."""
+    """Parse `-H a:4,b:4`. UserError with all mistakes at once."""
     entries = [(f"-H: {entry.strip() or 'an empty entry'}", entry.strip()) for entry in text.split(",")]
     return _hosts([(where, *_name_and_slots(entry)) for where, entry in entries], "-H")
 
 
 def named_hosts(pairs: Iterable[tuple[str, str | None]], source: str) -> tuple[Host, ...]:
-    """Hosts from (name, number of slots). UserError with all mistakes at once, `source` named in each."""
+    """Hosts from (name, number of slots). UserError with all mistakes at once, each naming `source`."""
     return _hosts([(f"{source}: {name}", name, slots) for name, slots in pairs], source)
 
 
 def parse_hostfile(path: str | os.PathLike[str], source: str | None = None) -> tuple[Host, ...]:
     """Read a host file: a line `name slots=4` (or `name:4`) per host, `#` begins a comment.
 
-    UserError with all mistakes at once. `source`: what messages call the file; by default `--hostfile: PATH`.
+    UserError with all mistakes at once. `source`: the file's name in messages; by default `--hostfile: PATH`.
     """
     source = source or f"--hostfile: {path}"
     try:
-        # A pipe of the shell (`<(...)`) has somebody who writes into it; a FIFO or a device may have nobody for ever.
+        # A pipe of the shell (`<(...)`) has a writer; a FIFO or a device may never get one.
         if not os.path.realpath(path).startswith("/proc/") and not stat.S_ISREG(os.stat(path).st_mode):
             raise UserError(f"{source}: is not a file. Name a file.")
         text = Path(path).read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def _hosts(entries: Sequence[tuple[str, str, str | None]], source: str) -> tuple
 
 
 def check_first_is_here(hosts: Sequence[Host], source: str = "-H") -> None:
-    """UserError unless the first host is this machine: there rank 0 of every gang writes the database."""
+    """UserError unless the first host is this machine, on which rank 0 of every gang writes the database."""
     first = hosts[0].name
     if not is_here(first):
         remedy = (
@@ -121,9 +121,9 @@ def check_first_is_here(hosts: Sequence[Host], source: str = "-H") -> None:
 
 
 def as_started(hosts: Sequence[Host]) -> tuple[Host, ...]:
-    """The hosts as horovodrun is to see them: a single one is `localhost`.
+    """The hosts for horovodrun; a single one becomes `localhost`.
 
-    Its own name may stand for 127.0.1.1 (Debian's /etc/hosts), which horovodrun would try to reach by ssh.
+    Its own name may resolve to 127.0.1.1 (Debian's /etc/hosts), which horovodrun would try to reach by ssh.
     """
     return (Host("localhost", hosts[0].slots),) if len(hosts) == 1 else tuple(hosts)
 
@@ -133,7 +133,7 @@ def is_here(name: str) -> bool:
     if name in ("localhost", socket.gethostname()):
         return True
     address = _address(name)
-    # The kernel lets a socket be bound to this machine's own addresses only.
+    # The kernel allows binding a socket only to this machine's own addresses.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, 0))
@@ -143,7 +143,7 @@ def is_here(name: str) -> bool:
 
 
 def _address(name: str) -> str:
-    """Its IPv4 address; empty if nobody knows it."""
+    """Its IPv4 address; empty if it is unknown."""
     try:
         return socket.gethostbyname(name)
     except OSError:
@@ -153,8 +153,8 @@ def _address(name: str) -> str:
 def allot(hosts: Sequence[Host], np: int, gangs: int) -> list[tuple[Host, ...]]:
     """Slots for each gang, summing to `np` each: the first on the first host, the others close by.
 
-    A gang takes what is free host by host, leaving one slot of the first host to every gang still to come. Where
-    slots run out the ranks crowd together on the first host; `crowding` says so.
+    A gang takes free slots host by host, leaving one slot of the first host to every later gang. If slots run out, the
+    ranks crowd on the first host; `crowding` reports that.
     """
     free = {host.name: host.slots for host in hosts}
     first = hosts[0].name
@@ -188,7 +188,7 @@ def trimmed(hosts: Sequence[Host], slots: int) -> tuple[Host, ...]:
 
 
 def places(alloted: Sequence[Sequence[Host]]) -> list[frozenset[tuple[str, int]]]:
-    """Of each gang the slots it takes, as (host, number): on every host one after the other, in the order of the gangs."""
+    """The slots of each gang, as (host, number): numbered on every host in the order of the gangs."""
     taken: dict[str, int] = {}
     found = []
     for gang in alloted:
@@ -215,7 +215,7 @@ def check_gpus(hosts: Sequence[Host] | None, np: int, gpus: int) -> None:
 
 
 def shared_gpu(ranks: int, gpus: int) -> str:
-    """Why `ranks` ranks of one gang cannot train on `gpus` GPUs of a machine, and what can."""
+    """Why `ranks` ranks of one gang cannot train on `gpus` GPUs of a machine, and the remedy."""
     have = f"{gpus} {'GPU' if gpus == 1 else 'GPUs'}"
     return (
         f"--np: {ranks} ranks of one trial on a machine with {have}: NCCL needs a GPU for each rank. Ask for --np {gpus}; "
@@ -224,7 +224,7 @@ def shared_gpu(ranks: int, gpus: int) -> str:
 
 
 def crowding(hosts: Sequence[Host] | None, np: int, gangs: int, cores: int, gpus: int) -> list[str]:
-    """Warnings where ranks outnumber what they run on: slots, this machine's cores, its GPUs (see also `check_gpus`)."""
+    """Warnings if ranks outnumber slots, this machine's cores or its GPUs (see also `check_gpus`)."""
     warnings = []
     ranks = np * gangs
     here = ranks

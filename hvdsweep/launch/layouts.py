@@ -1,4 +1,4 @@
-"""`--np auto` in a run: which gangs are at work, and when gangs of another size take their place."""
+"""`--np auto` in a run: which gangs train, and when gangs of another size replace them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Layouts:
-    """Chooses a shape for every study, and again whenever the gangs at work have no trial left to begin.
+    """Chooses a shape for every study, and again whenever the current gangs have no trial left to begin.
 
-    What is known of speeds by then counts: trials leave theirs in the store. Gangs that live already cost no start, so a few
-    trials left are trained by them instead of by gangs of another size.
+    Every choice uses the speeds known by then, including those of trials so far. Running gangs cost no start, so they
+    also train the last few trials instead of gangs of another size.
     """
 
     def __init__(self, ledger: Ledger, plan: Plan, shapes: tuple[Shape, ...]) -> None:
@@ -36,16 +36,16 @@ class Layouts:
         self._shape_of: dict[int, Shape] = {}
         self._seconds = 0.0
         self._guessed = False
-        """Whether the first choice rests on times that were not measured."""
+        """Whether the first choice was based on times that were not measured."""
         self.current = shapes[0]
         """The shape whose gangs are started."""
         self.words = ""
-        """What was chosen last, for people: `2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for ...`."""
+        """The last choice in words: `2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for ...`."""
 
     def choose(self, view: View, *, warm: Shape | None = None, starts: Sequence[float] = ()) -> Layout[Study]:
-        """Lay out what is left, and write it into the store.
+        """Lay out what is left, and store the layout.
 
-        `warm` has gangs that live; `starts`: seconds that starting gangs took in this run.
+        `warm`: the shape of running gangs; `starts`: seconds that starts of gangs took in this run.
         """
         waiting = {study: float(view.count_of(id, "PENDING")) for study, id in self._ids.items()}
         expected = forecast(self._plan, self._shapes, speeds_of(self._ledger.conn), waiting)
@@ -55,7 +55,7 @@ class Layouts:
         self._guessed = warm is None and expected.basis(used) != "measured"
         self._seconds = layout.seconds
         for study, shape in layout.shapes.items():
-            # One of which nothing waits keeps its shape: its last trials are with those gangs, and so are their replacements.
+            # A study without waiting trials keeps its shape: those gangs train its last trials and replacements.
             if waiting[study] or self._shape_of.get(self._ids[study]) not in self._shapes:
                 self._shape_of[self._ids[study]] = shape
         assign(
@@ -71,26 +71,26 @@ class Layouts:
         return layout
 
     def untimed(self) -> list[Timing]:
-        """What to time before the choice just made is trusted."""
+        """What to time before the choice just made is used."""
         return wanted(self._plan, self._shapes, speeds_of(self._ledger.conn), self._seconds)
 
     def is_outdated(self, view: View) -> bool:
-        """Whether the first choice was a guess and a trial of every study has shown by now how long its steps take."""
+        """Whether the first choice was a guess and by now a trial of every study has shown how long its steps take."""
         return self._guessed and all(
             counts.get("COMPLETE", 0) for counts in view.counts.values() if counts.get("PENDING", 0)
         )
 
     def give_up_current(self) -> None:
-        """Gangs of the present shape do not start: choose among the other shapes from now on."""
+        """Gangs of the current shape do not start: choose among the other shapes from now on."""
         self._shapes = tuple(shape for shape in self._shapes if shape != self.current)
 
     def gangs_of(self, study: int) -> int | None:
-        """Gangs side by side in the study's shape."""
+        """How many gangs of the study's shape train side by side."""
         shape = self._shape_of.get(study)
         return None if shape is None else shape.gangs
 
     def pending(self, view: View) -> Mapping[int, int]:
-        """Ranks -> trials that wait for gangs of that size."""
+        """Ranks -> trials waiting for gangs of that size."""
         found: dict[int, int] = {}
         for study in view.counts:
             np = self._shape_of[study].np

@@ -1,4 +1,4 @@
-"""What the supervisor reads from the store at every look, and how it signs in so that two never train one sweep."""
+"""What the supervisor reads from the store in every cycle, and its registration, so that two never train one sweep."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Study:
     target: int
     max_trials: int
     repeats: int = 0
-    """Of its best trial, once the search is finished."""
+    """Repeats of its best trial, once the search is finished."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,28 @@ class Running:
     steps: int
     gang: int
     checkpoint: int | None
-    """The step that it would resume from."""
+    """The step from which it would resume."""
 
 
 @dataclass(frozen=True)
 class GangRow:
-    """What a gang has told of itself."""
+    """What a gang has written about itself."""
 
     state: str
     heartbeat: float | None
     trial: int | None
     stage: str | None = None
-    """Of its start (`hvdsweep.store.stages`); None once it has made its first step."""
+    """Stage of its start (`hvdsweep.store.stages`); None once it has made its first step."""
 
 
 @dataclass(frozen=True)
 class View:
-    """The sweep at one instant."""
+    """The state of the sweep at one instant."""
 
     counts: Mapping[int, Mapping[str, int]]
     """Study -> status -> number of trials of the search."""
     running: Mapping[int, Running]
-    """By trial."""
+    """Trial id -> trial."""
     gangs: Mapping[int, GangRow]
     repeats: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     """Study -> status -> number of repeats of its best trial."""
@@ -74,14 +74,14 @@ class View:
         return sum(self.count_of(study, *statuses) for study in self.counts)
 
     def count_of(self, study: int, *statuses: str) -> int:
-        """The same of one study."""
+        """The same for one study."""
         both = (self.counts.get(study, {}), self.repeats.get(study, {}))
         return sum(counts.get(status, 0) for counts in both for status in statuses)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial that takes no further step."""
+    """A trial that has stopped training."""
 
     id: int
     study: int
@@ -93,12 +93,12 @@ class Ended:
     """Unix time."""
     ended: float | None
     attempts: int
-    """Failed ones."""
+    """Failed attempts."""
     message: str | None
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None if it has not ended, or was never begun."""
+        """How long it took; None if it has not ended, or never began."""
         return None if self.started is None or self.ended is None else self.ended - self.started
 
 
@@ -109,11 +109,11 @@ class Ledger:
     conn: sqlite3.Connection
     sweep: int
     planned: Collection[tuple[str, int]] | None = None
-    """(workload, batch size) of the studies this run is about; None: all. Others may hold finished trials from before."""
+    """(workload, batch size) of the studies in this run; None: all. Others may have finished trials from before."""
     studies: dict[int, Study] = field(init=False)
-    """The planned ones, by id."""
+    """The planned studies, by id."""
     _mine: str = field(init=False)
-    """SQL: whether a trial is one of the sweep's."""
+    """SQL: whether a trial belongs to the sweep."""
     _reported: dict[int, set[int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class Ledger:
         self.reload()
 
     def reload(self) -> None:
-        """Read the studies again: a round has changed how many trials they are to have."""
+        """Read the studies again: a round has changed their numbers of trials."""
         every = [
             Study(*row)
             for row in self.conn.execute(
@@ -149,12 +149,12 @@ class Ledger:
         slots: int | None = None,
         order: str | None = None,
     ) -> None:
-        """Sign in as the sweep's supervisor. RunFailed where another one is at work."""
+        """Register as the sweep's supervisor. RunFailed if another one is active."""
         with not_at_work(self.conn, self.sweep):
             begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
 
     def close_earlier_gangs(self) -> list[int]:
-        """Mark this host's gangs of earlier runs DEAD: their processes have been ended. Returns their ids."""
+        """Mark this host's gangs of earlier runs, whose processes have been ended, as DEAD. Returns their ids."""
         rows = self.conn.execute(
             "SELECT id FROM gangs WHERE sweep_id = ? AND host = ? AND state NOT IN ('STOPPED', 'DEAD')",
             (self.sweep, platform.node()),
@@ -164,7 +164,7 @@ class Ledger:
         return [gang for (gang,) in rows]
 
     def view(self, gangs: Iterable[int]) -> View:
-        """The sweep now, as one snapshot."""
+        """The current state of the sweep, as one snapshot."""
         counts: dict[int, dict[str, int]] = {study: {} for study in self.studies}
         repeats: dict[int, dict[str, int]] = {study: {} for study in self.studies}
         running: dict[int, Running] = {}
@@ -191,13 +191,13 @@ class Ledger:
         return View(counts, running, rows, repeats)
 
     def done(self, view: View) -> int:
-        """COMPLETE trials, of each study no more than it is to have: one that has more makes up for no other."""
+        """COMPLETE trials, for each study at most its target: a surplus in one does not make up for another."""
         return sum(
             min(view.counts[study.id].get("COMPLETE", 0), study.target) for study in self.studies.values()
         )
 
     def repeats(self, view: View, study: Study) -> tuple[int, int]:
-        """(ended, wanted) repeats of a study's best trial: those in the store, or to come when its search is finished."""
+        """(ended, wanted) repeats of a study's best trial: stored, or to come when its search is finished."""
         there = view.repeats.get(study.id, {})
         wanted = sum(there.values())
         if not wanted and any(view.counts[study.id].get(status, 0) for status in OPEN):
@@ -205,17 +205,17 @@ class Ledger:
         return sum(there.get(status, 0) for status in ENDED), wanted
 
     def request(self) -> str | None:
-        """What the store asks of the run: 'stop' or nothing."""
+        """The store's request to the run: 'stop' or None."""
         row = self.conn.execute("SELECT request FROM sweeps WHERE id = ?", (self.sweep,)).fetchone()
         return None if row is None else row[0]
 
     def set_logs(self, gang: int, logs: str) -> None:
-        """Tell where a gang writes its logs."""
+        """Store where a gang writes its logs."""
         with transaction(self.conn):
             self.conn.execute("UPDATE gangs SET log_dir = ? WHERE id = ?", (logs, gang))
 
     def running_of(self, gang: int) -> list[int]:
-        """The trials that `gang` holds."""
+        """The trials that `gang` is training."""
         return [
             row[0]
             for row in self.conn.execute(
@@ -241,7 +241,7 @@ class Ledger:
         return sorted(found, key=lambda trial: trial.ended or 0.0)
 
     def trial(self, trial: int) -> Ended:
-        """One trial as it is now."""
+        """The current state of one trial."""
         row = self.conn.execute(
             "SELECT id, study_id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials WHERE id = ?",
             (trial,),

@@ -1,4 +1,4 @@
-"""The scaling curve as it stands while `launch` trains: steps to the goal against batch size, small, from the store."""
+"""The current scaling curve while `launch` trains: steps to the goal against batch size, small, from the store."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 LEAST_SECONDS = 1.0
-"""The store is asked at most this often,"""
+"""Least time between two reads of the store."""
 SHARE = 0.02
-"""and so seldom that asking and drawing take at most this share of a core."""
+"""Reading and drawing take at most this share of a core."""
 LEAST_ROWS, MOST_ROWS = 7, 14
 LEAST_COLUMNS, MOST_COLUMNS = 30, 100
 
 
 class LiveCurve:
-    """Reads at most once a second; keeps the last chart in between. Whatever fails, there is just no chart."""
+    """Reads at most once a second and keeps the last chart in between. If anything fails, there is no chart."""
 
     def __init__(
         self, store: str | os.PathLike[str], sweep: int, clock: Callable[[], float] = time.monotonic
@@ -33,10 +33,10 @@ class LiveCurve:
         self._chart: Chart | None = None
         self._next = float("-inf")
         self.points = 0
-        """Batch sizes of the chart that have reached the goal."""
+        """Batch sizes in the chart that have reached the goal."""
 
     def canvas(self, columns: int, rows: int, *, ascii: bool = False, color: bool = True) -> Canvas | None:
-        """The curve now, at most this large; None if no batch size has reached the goal yet, or there is no room."""
+        """The current curve, at most this large; None if no batch size has reached the goal, or without room."""
         if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
             return None
         began = self._clock()
@@ -67,7 +67,7 @@ class LiveCurve:
             self._reader = open_store(self._store)
         with self._reader.snapshot() as reader:
             workloads = [workload for workload in reader.workloads() if workload.sweep_id == self._sweep]
-            # A running trial that has reached the goal counts: it will end in no more steps than these.
+            # A running trial that has reached the goal counts: it cannot need more steps for it.
             counted = (Status.COMPLETE, Status.RUNNING)
             answers = [answer_at_goal(reader, workload, statuses=counted) for workload in workloads]
         series = []
@@ -93,7 +93,7 @@ class LiveCurve:
 
 
 def short_names(workloads: Sequence[str]) -> list[str]:
-    """Workloads' names without the parts that all of them share; whole where nothing would be left."""
+    """Workloads' names without the parts that all of them share; unchanged if nothing would be left."""
     parts = [name.split("/") for name in workloads]
     if len(parts) < 2:
         return list(workloads)

@@ -1,4 +1,4 @@
-"""The logs of a gang's ranks, read bit by bit while they are written."""
+"""Reads the logs of a gang's ranks in parts while they are written."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ FIRST_BYTES = 64 * 1024
 """How much of the end of a log is read at first."""
 
 MOST_BYTES = 1024 * 1024
-"""How much is read at a time; of more, only the end."""
+"""Most that is read at a time; of more, only the end."""
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class LogPart:
-    """What a log said since it was last read."""
+    """The part of a log written since it was last read."""
 
     lines: tuple[str, ...]
-    """Whole lines, without control sequences; of a line that was written over (progress bars), what stands at its end."""
+    """Whole lines, without control sequences; of a line that was overwritten (progress bars), its final text."""
     offset: int
-    """Where to go on reading."""
+    """Where to continue reading."""
     anew: bool
-    """Whether these lines do not follow those read before: the first part, a log that was replaced, or one too long."""
+    """Whether these lines do not follow those read before: first part, log replaced, or part too long."""
 
 
 def log_files(log_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """The logs of a gang: rank 0, rank 1, ..., then what horovodrun said. Empty if they are not on this machine."""
+    """The logs of a gang: rank 0, rank 1, ..., then the output of horovodrun. Empty if they are not on this machine."""
     if log_dir is None:
         return []
     folder = Path(log_dir)
@@ -41,7 +41,7 @@ def log_files(log_dir: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def latest_run(log_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """The debug log of the latest run of a gang's sweep; none where it is not on this machine."""
+    """The debug log of the latest run of a gang's sweep; empty if it is not on this machine."""
     return [] if log_dir is None else sorted(Path(log_dir).parent.glob("run-*.log"))[-1:]
 
 

@@ -1,4 +1,4 @@
-"""What this machine offers to ranks: cores this process may use, memory it may take, GPUs it may see."""
+"""The resources of this machine: cores this process may use, memory it may take, GPUs it may see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores(cgroup: Path = _CGROUP) -> int:
-    """Cores this process may use: its CPU affinity (Slurm, taskset), and no more than a container's quota. At least 1."""
+    """Cores this process may use: its CPU affinity (Slurm, taskset), limited by a container's quota. At least 1."""
     count = len(os.sched_getaffinity(0))
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
@@ -30,7 +30,7 @@ def cores(cgroup: Path = _CGROUP) -> int:
 
 
 def memory(cgroup: Path = _CGROUP) -> tuple[int, int]:
-    """(bytes in all, bytes available), the container's limit respected."""
+    """(total bytes, available bytes), within the container's limit."""
     known = {}
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
@@ -51,25 +51,25 @@ class Gpu:
     """A GPU that ranks may use."""
 
     index: str
-    """What CUDA_VISIBLE_DEVICES calls it: a number, or a UUID where the environment says so."""
+    """Its name for CUDA_VISIBLE_DEVICES: a number, or a UUID if the environment uses UUIDs."""
     name: str = ""
     memory_mib: int = 0
     driver: str = ""
-    """Version of the driver; empty where nvidia-smi does not name it."""
+    """Version of the driver; empty if nvidia-smi does not report it."""
     capability: str = ""
-    """Compute capability: `9.0`; empty where nvidia-smi is too old to know it."""
+    """Compute capability: `9.0`; empty if nvidia-smi is too old to report it."""
 
 
 QUERIES = ("index,uuid,name,memory.total,driver_version,compute_cap", "index,uuid,name,memory.total")
-"""What nvidia-smi is asked for; the second where its version does not know the first."""
+"""Fields to ask nvidia-smi for; the second list if its version does not know the first."""
 
 
 LEAST_FILES = 64
-"""Open files that a supervisor and a rank need at least, with TensorFlow and SQLite."""
+"""Least open files for a supervisor and a rank, with TensorFlow and SQLite."""
 
 
 def allow_files() -> None:
-    """Raise this process's limit of open files, which gangs inherit, as far as it needs. UserError if that is not allowed."""
+    """Raise this process's limit of open files, which gangs inherit, as needed. UserError if not allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < LEAST_FILES <= hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (LEAST_FILES, hard))
@@ -80,7 +80,7 @@ def allow_files() -> None:
 
 
 def gpus(environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
-    """The GPUs that nvidia-smi shows and CUDA_VISIBLE_DEVICES leaves; none where there is no nvidia-smi."""
+    """The GPUs that nvidia-smi shows and CUDA_VISIBLE_DEVICES allows; empty without nvidia-smi."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     program = shutil.which("nvidia-smi")
     if program is None or (visible is not None and visible.strip() in ("", "-1", "NoDevFiles")):
@@ -130,7 +130,7 @@ def seen(listing: str, visible: str | None) -> tuple[Gpu, ...]:
 
 
 def versions() -> dict[str, str]:
-    """The packages that training depends on, as far as they are installed."""
+    """Versions of the packages that training depends on, if installed."""
     versions = {}
     for package in ("hvdsweep", "tensorflow", "keras", "horovod", "numpy"):
         with contextlib.suppress(metadata.PackageNotFoundError):

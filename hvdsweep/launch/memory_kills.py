@@ -1,6 +1,6 @@
-"""Whether the kernel has killed processes of this job for want of memory: its own counters say so, without its log.
+"""Whether the kernel has killed processes of this job for lack of memory, from its counters, without its log.
 
-What user space kills for memory (systemd-oomd, a scheduler that polls, Kubernetes' eviction) is in no counter of the kernel.
+Kills by user space (systemd-oomd, a scheduler that polls, Kubernetes' eviction) are not in the kernel's counters.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class MemoryKills:
-    """Counted since the control group, or the machine, began."""
+    """Kills counted since the control group, or the machine, started."""
 
     mine: int | None
     """Processes of this process's control group; None if it counts none."""
@@ -21,11 +21,11 @@ class MemoryKills:
 
     @classmethod
     def now(cls, root: Path = Path("/")) -> MemoryKills:
-        """As the kernel counts them now."""
+        """The kernel's counters now."""
         return cls(_of_control_group(root), _count(root / "proc/vmstat"))
 
     def since(self, before: MemoryKills) -> str:
-        """Of a process that SIGKILL has ended since `before`: what is known of the reason."""
+        """What is known about the cause when a process was ended by SIGKILL since `before`."""
         if self.mine is not None and before.mine is not None:
             killed = self.mine > before.mine
             return "out of memory: the kernel has killed a process of this job" if killed else NOT_MEMORY
@@ -47,7 +47,7 @@ def _of_control_group(root: Path) -> int | None:
     folder = root / "sys/fs/cgroup"
     for controllers, path in groups.items():
         if "memory" in controllers.split(","):
-            # Version 1.
+            # Control groups version 1.
             return _count(folder / "memory" / path / "memory.oom_control")
     return _count(folder / groups[""] / "memory.events") if "" in groups else None
 

@@ -21,7 +21,7 @@ class Outcome:
 
 
 def finished(aside: int, short: int) -> Outcome:
-    """Of a run that has nothing left to train: `aside` trials were given up, `short` studies have too few that
+    """The outcome of a run with nothing left to train: `aside` trials were given up, `short` studies have too few that
     did not diverge."""
     if aside:
         was = "was" if aside == 1 else "were"

@@ -1,4 +1,4 @@
-"""How far a sweep is and how long it still takes, from the ledger's views; told at most once a second."""
+"""The progress of a sweep and the time left, from the ledger's views; reported at most once a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TELL_SECONDS = 1.0
 
 
 class Outlook:
-    """Reads from the store how long trials take."""
+    """Estimates the progress from the trial times in the store."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Outlook:
         self._clock = clock
         self._told = float("-inf")
         self.gangs_of: Callable[[int], int | None] = lambda study: None
-        """Gangs side by side that a study is left to under `--np auto`."""
+        """Study -> gangs side by side that may train it under `--np auto`."""
 
     def tell(self, view: View, gangs: int, report: Callable[[Event], None]) -> None:
         """Report the progress, unless that was done less than a second ago."""
@@ -38,7 +38,7 @@ class Outlook:
             report(self.progress(view, gangs))
 
     def progress(self, view: View, gangs: int) -> ProgressEvent:
-        """How far the sweep is in `view`, with `gangs` living gangs."""
+        """The progress of the sweep in `view`, with `gangs` living gangs."""
         studies = list(self._ledger.studies.values())
         started: dict[int, float] = {study.id: 0.0 for study in studies}
         busy: dict[int, int] = {study.id: 0 for study in studies}
@@ -51,7 +51,7 @@ class Outlook:
         for study in studies:
             open_trials = view.count_of(study.id, "PENDING", "RUNNING")
             if not view.repeats.get(study.id):
-                # They come when the search is finished.
+                # Repeats come when the search is finished.
                 open_trials += self._ledger.repeats(view, study)[1]
             works.append(
                 Work(
@@ -88,7 +88,7 @@ class Outlook:
                     repeats_done=repeated,
                 )
             )
-        # Weighted by steps, so that a study of long trials counts for what it is.
+        # Weighted by steps, so that a study with long trials counts for more.
         weights = [max(1, study.target * max(1, study.train_steps)) for study in studies]
         total = sum(weights)
         return ProgressEvent(

@@ -16,7 +16,7 @@ from hvdsweep.process_id import ProcessId, stat_of
 log = logging.getLogger(__name__)
 
 MARK = "HVDSWEEP_GANG"
-"""The environment variable that every process of a gang inherits: horovodrun, its helpers, the ranks and whatever these start."""
+"""The environment variable that all processes of a gang inherit: horovodrun, its helpers, ranks, and their children."""
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -24,7 +24,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Mark:
-    """What `MARK` holds: whose a process is."""
+    """The value of `MARK`: the owner of a process."""
 
     supervisor: ProcessId
     sweep: int
@@ -37,13 +37,13 @@ class Mark:
 
     @classmethod
     def parse(cls, text: str) -> Mark:
-        """Read what `str` wrote. ValueError if it is something else."""
+        """Parse the result of `str`. ValueError if it is something else."""
         supervisor, sweep, gang, store = text.split(" ", 3)
         return cls(ProcessId.parse(supervisor), int(sweep), int(gang), store)
 
 
 def marked(wanted: Callable[[Mark], bool]) -> list[int]:
-    """Pids of the living processes that carry a wanted mark, and of everything these have started."""
+    """Pids of the living processes that carry a wanted mark, and of their descendants."""
     parents: dict[int, int] = {}
     roots: set[int] = set()
     for pid in _pids():
@@ -88,7 +88,7 @@ def _mark_of(pid: int) -> Mark | None:
 
 
 def send(pids: Iterable[int], what: signal.Signals) -> None:
-    """Send a signal to each; those that are gone already are no error."""
+    """Send a signal to each process; processes that are gone already are ignored."""
     for pid in pids:
         try:
             os.kill(pid, what)
@@ -97,7 +97,7 @@ def send(pids: Iterable[int], what: signal.Signals) -> None:
 
 
 def catches(pid: int, what: signal.Signals) -> bool:
-    """Whether a process has a handler for the signal; to any other it may be deadly."""
+    """Whether a process has a handler for the signal, which may kill any other process."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -109,10 +109,10 @@ def catches(pid: int, what: signal.Signals) -> bool:
 
 
 def kill_once(wanted: Callable[[Mark], bool]) -> list[int]:
-    """SIGKILL the processes that carry a wanted mark and all that these have started; the pids found.
+    """SIGKILL the processes that carry a wanted mark and their descendants; returns the pids found.
 
-    Then once more what carries the mark, the newest first and each as soon as it is seen: of a chain of processes, each of
-    which starts the next and ends, the living link would be gone by the end of a look at all processes of a busy machine.
+    Then kills marked processes once more, newest first and each as soon as it is seen: in a chain of processes that
+    start the next one and end, the living link would be gone after one pass over all processes of a busy machine.
     """
     found = marked(wanted)
     send(found, signal.SIGKILL)
@@ -125,12 +125,12 @@ def kill_once(wanted: Callable[[Mark], bool]) -> list[int]:
 
 
 def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[int]:
-    """SIGKILL every process that carries a wanted mark, again and again until none is left.
+    """SIGKILL every process that carries a wanted mark, repeatedly until none is left.
 
-    Returns the pids that still live after `within` seconds (only a process stuck in the kernel can be among them).
+    Returns the pids still alive after `within` seconds (only processes stuck in the kernel).
     """
     deadline = time.monotonic() + within
-    # Two looks in a row: a process may start another and end between the listing of pids and the look at it.
+    # Two empty passes in a row: a process may start another and end between the listing of pids and its inspection.
     clear = 0
     while clear < 2:
         found = kill_once(wanted)
@@ -144,7 +144,7 @@ def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[
 
 
 def end_with_parent(parent: int, what: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, however that comes about."""
+    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, for any reason."""
 
     def prepare() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(what), 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Shows a run while it goes on: bars on a terminal, lines elsewhere (both on stderr), JSON lines on stdout when asked."""
+"""Shows a run's progress: bars on a terminal, else lines (both on stderr), and JSON lines on stdout if requested."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 LINE_SECONDS = 5.0
-"""A plain progress line at most this often,"""
+"""Least time between two plain progress lines."""
 QUIET_SECONDS = 60.0
-"""and this often where nothing has changed."""
+"""Time between two plain progress lines if nothing has changed."""
 MOST_BARS = 8
-"""Studies shown at once on a terminal."""
+"""Most studies shown at once on a terminal."""
 
 
 def reporter(
     *, as_json: bool, curve: bool = True, out: TextIO | None = None, err: TextIO | None = None
 ) -> Reporter:
-    """The reporter that fits: JSON lines if asked, bars if stderr is a terminal (with a `curve` under them), else lines."""
+    """A reporter: JSON lines if requested, bars if stderr is a terminal (with a `curve` below them), else lines."""
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return JsonLines(out)
@@ -55,7 +55,7 @@ def reporter(
 
 
 class _Writing(Reporter):
-    """Falls silent where nobody listens any more: a closed pipe or terminal must not end a sweep."""
+    """Stops writing once nobody reads: a closed pipe or terminal must not end a sweep."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -72,7 +72,7 @@ class _Writing(Reporter):
             self._deaf = True
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 self.full = error
-            # Python would fail once more, on what is left in its buffer, when the process ends.
+            # Python would fail again at exit, on what is left in its buffer.
             with contextlib.suppress(OSError, ValueError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._stream.fileno())
@@ -82,7 +82,7 @@ class _Writing(Reporter):
         raise AssertionError
 
     def _is_new(self, event: Event) -> bool:
-        """False for a trial set aside for a reason that was told already: a broken model sets all of them aside."""
+        """False for a trial given up for a reason that was reported before: with a broken model all trials are."""
         if not isinstance(event, TrialEvent) or event.status != "INCOMPLETE":
             return True
         told = event.message in self._last_words
@@ -109,7 +109,7 @@ class Lines(_Writing):
         self._said = ""
         self._finished: set[tuple[str, int]] | None = None
         self._followed: int | None = None
-        """The gang whose start is reported: the first; the others take as long."""
+        """The gang whose start is reported: only the first, since the others take as long."""
 
     def _take(self, event: Event) -> None:
         if isinstance(event, StageEvent):
@@ -148,7 +148,7 @@ class Lines(_Writing):
 
 
 class Bars(_Writing):
-    """Progress bars that stay at the bottom of a terminal: the sweep, and the studies that are being trained."""
+    """Progress bars at the bottom of a terminal: the sweep, and the studies in training."""
 
     def __init__(self, stream: TextIO, *, curve: bool = False) -> None:
         super().__init__(stream)
@@ -157,7 +157,7 @@ class Bars(_Writing):
         self._wants_curve = curve
         self._curve: LiveCurve | None = None
         self._names: dict[str, str] = {}
-        """Workload -> what tells it from the sweep's others: a terminal is narrow."""
+        """Workload -> a name that distinguishes it within the sweep: a terminal is narrow."""
         self._bars: Progress | None = None
         self._whole: TaskID | None = None
         self._drawn_at: tuple[int, int] | None = None
@@ -175,7 +175,7 @@ class Bars(_Writing):
             return
         if isinstance(event, EndEvent):
             self._end_bars()
-        # One sentence per gang and trial would push the bars about; only trouble is worth a line.
+        # A sentence per gang and trial would move the bars all the time; only problems get a line.
         if isinstance(event, GangEvent) and event.state != "DEAD":
             return
         text = sentence(event)
@@ -221,7 +221,7 @@ class Bars(_Writing):
                     visible=key in active,
                 )
         if self._drawn_at not in (None, size := self._console.size):
-            # The terminal has wrapped or cut the lines, so nothing says where the bars begin: start on an empty screen.
+            # The terminal wrapped or cut the lines, so the position of the bars is unknown: start on an empty screen.
             bars.stop()
             self._console.clear()
             bars.start()
@@ -229,7 +229,7 @@ class Bars(_Writing):
         bars.refresh()
 
     def _below(self) -> Iterator[RenderableType]:
-        """What stands under the bars: gangs that start, then the curve, as large as there is room."""
+        """The lines below the bars: starting gangs, then the curve, as large as there is room."""
         from rich.text import Text
 
         lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in self._starting.lines()]
@@ -260,13 +260,13 @@ class Bars(_Writing):
         self._curve = None
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         if not self._deaf:
             self._end_bars()
 
 
 def sentence(event: Event) -> str | None:
-    """What a person should read of an event; None if that is nothing."""
+    """The text for the user of an event; None if it has none."""
     text = _sentence(event)
     return None if text is None else visible(text, lines=True)
 
@@ -286,7 +286,7 @@ def _sentence(event: Event) -> str | None:
                 if all(host.startswith("localhost") for host in event.hosts)
                 else f" on {' and '.join(event.hosts)}"
             )
-            # Where all trials are done no gang is started.
+            # If all trials are done no gang is started.
             left = not event.studies or any(
                 study["done"] < study["target"] or study.get("repeats_done", 0) < study.get("repeats", 0)
                 for study in event.studies
@@ -334,7 +334,7 @@ def _trial(event: TrialEvent) -> str:
 
 
 def _set_aside(event: EndEvent) -> list[str]:
-    """The trials set aside, those with the same last words together, a handful of them."""
+    """The trials given up, a handful of them, grouped by error."""
     by_words: dict[str, list[str]] = {}
     for trial in event.set_aside:
         words = (trial["message"] or "no message").strip()
@@ -363,7 +363,7 @@ def _overall(event: ProgressEvent) -> str:
 
 
 def _planned(event: ProgressEvent) -> str:
-    """The trials planned so far, and how many there may be in the end."""
+    """The trials planned so far, and the most there may be in the end."""
     return f"{event.target}" + (f" to {event.most}" if event.most and event.most > event.target else "")
 
 

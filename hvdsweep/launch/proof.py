@@ -1,4 +1,4 @@
-"""The user's own code, proved in one process of its own before any gang is started (`hvdsweep.training.proof`)."""
+"""Proves the user's own code in a separate process before any gang is started (`hvdsweep.training.proof`)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MODULE = "hvdsweep.training.proof"
 def prove(
     loaded: LoadedSweep, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]
 ) -> dict[str, str]:
-    """Prove the data set and the model of a sweep, where they are the user's own; the hashes of what they give.
+    """Prove the data set and the model of a sweep if they are the user's own; returns hashes of what they give.
 
-    UserError with everything that is wrong; also where the proof takes more than `limit` seconds. `tell` gets one line before
-    it begins, `warn` what is allowed but probably not meant.
+    UserError with every mistake, also if the proof takes more than `limit` seconds. `tell` gets one line before it
+    begins, `warn` whatever is allowed but probably a mistake.
     """
     sweep = loaded.sweep
     if not has_user_code(sweep):
@@ -50,7 +50,7 @@ def prove(
 
 
 def prove_plan(plan: Plan, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]) -> Plan:
-    """The plan of a sweep whose own code was proved now (`prove`), with what that code gives in its keys."""
+    """The plan of a sweep whose own code is proved now (`prove`), with the resulting hashes in its keys."""
     loaded = plan.loaded
     if loaded is None or not has_user_code(loaded.sweep):
         return plan
@@ -82,7 +82,7 @@ def _job(loaded: LoadedSweep) -> dict[str, Any]:
 
 
 def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The proof's process, in the environment of a rank; what it found."""
+    """Run the proof in a process with the environment of a rank; returns the result."""
     variables = gang_environment(environment, size=1, threads=cores(), mark="").variables
     with tempfile.TemporaryDirectory(prefix="hvdsweep-proof-") as folder:
         given_file, out, log = (Path(folder, name) for name in ("job.json", "out.json", "log"))
@@ -105,7 +105,7 @@ def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[
                     "--start-timeout"
                 ) from None
             finally:
-                # Whatever user code has started ends with it.
+                # Processes started by user code end with it.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

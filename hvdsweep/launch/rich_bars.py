@@ -1,4 +1,4 @@
-"""rich's console and progress bars as `launch` uses them: no thread, no exit on a closed pipe, more lines under the bars."""
+"""rich's console and progress bars for `launch`: no thread, no exit on a closed pipe, more lines below the bars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def console_of(stream: TextIO) -> Console:
-    """A console on the stream that raises where nobody reads it any more."""
+    """A console on the stream that raises if nobody reads it any more."""
     from rich.console import Console
 
     class Ours(Console):
@@ -23,7 +23,7 @@ def console_of(stream: TextIO) -> Console:
 
 
 def bars_on(console: Console, below: Callable[[], Iterable[RenderableType]]) -> Progress:
-    """Progress bars with what `below` gives under them."""
+    """Progress bars with the result of `below` under them."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     class WithMore(Progress):

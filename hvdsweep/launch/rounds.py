@@ -1,8 +1,8 @@
-"""Trials in rounds: which batch sizes get more of them, and where a range is widened, decided from the trials that have ended.
+"""Trials in rounds: which batch sizes get more of them, and which ranges are widened, decided from the ended trials.
 
-A round is decided only when every trial of the one before has ended, and by nothing but what those trials came to. So the
-same trials give the same next ones whatever the number of gangs and the order in which trials ended, and nothing has to be
-remembered: whoever launches the sweep again decides the same rounds from the start, from the trials by their numbers.
+A round is decided only when every trial of the previous one has ended, and only by the results of those trials. So the
+same trials give the same next ones for any number of gangs and any order of ends, and nothing has to be stored: a later
+launch of the sweep decides the same rounds from the start, from the trials by their numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GROWTH = 2
 """A round gives a study one trial for every so many it has: few rounds, and few chances to stop at a lucky moment."""
 
 PATIENCE = 2
-"""A batch size none of whose trials reached the goal gets up to so many times the least number of trials, then no more."""
+"""A batch size where no trial reached the goal gets at most so many times the least number of trials."""
 
 ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
 
@@ -38,26 +38,26 @@ class Step:
 
     study: StudyName
     target: int
-    """Trials that did not diverge that it is to have now."""
+    """New target of trials that did not diverge."""
     message: str
-    """For people: what, and why."""
+    """For the user: what changed, and why."""
     stretch: Stretch | None = None
-    """The wider space that the new trials come from."""
+    """The wider space of the new trials."""
     warning: bool = False
 
 
 @dataclass
 class Progress:
-    """One study in the course of the rounds."""
+    """The state of one study in the rounds."""
 
     plan: StudyPlan
     maximize: bool
     target: int
     stretches: list[Stretch] = field(default_factory=list)
     closed: bool = False
-    """That no more trials help was said."""
+    """Whether it was reported that more trials do not help."""
     trials: Sequence[TrialOutcome] = ()
-    """Of the rounds so far, by number."""
+    """The trials of the rounds so far, by number."""
 
     @property
     def name(self) -> StudyName:
@@ -65,11 +65,11 @@ class Progress:
 
     @property
     def most(self) -> int:
-        """Trials that did not diverge, at most."""
+        """Most trials that did not diverge."""
         return self.plan.max_trials if self.plan.most_trials is None else self.plan.most_trials
 
     def take(self, outcomes: Sequence[TrialOutcome]) -> bool:
-        """The trials of the rounds so far out of all there are; whether every one of them has ended."""
+        """Take the trials of the rounds so far from `outcomes`; returns whether all of them have ended."""
         wanted, taken = self.target, 0
         for outcome in outcomes:
             if not wanted:
@@ -85,7 +85,7 @@ class Progress:
 
     @property
     def steps(self) -> Floats:
-        """[n] of the COMPLETE trials, inf if the goal was not reached, or not within what is exactly known."""
+        """[n] of the COMPLETE trials, inf if the goal was not reached, or not within the steps known exactly."""
         found = [trial.steps for trial in self.trials if trial.status == "COMPLETE"]
         definition = self.plan.definition
         margin = float(definition.get("margin", 0.0)) if definition["stop"] == "beaten" else None
@@ -93,7 +93,7 @@ class Progress:
 
     @property
     def best(self) -> TrialOutcome | None:
-        """The trial that reached the goal first; where none did, the one with the best measurement."""
+        """The trial that reached the goal first; if none did, the one with the best measurement."""
         complete = [trial for trial in self.trials if trial.status == "COMPLETE"]
         reached = [trial for trial in complete if trial.steps is not None]
         if reached:
@@ -108,13 +108,13 @@ class Progress:
         return self.target < self.most and len(self.trials) < self.plan.max_trials
 
     def grow(self, trials: int) -> int:
-        """So many more, as far as allowed; the new target."""
+        """Add up to `trials` trials, as far as allowed; returns the new target."""
         self.target = min(self.target + trials, self.most)
         return self.target
 
 
 class Rounds:
-    """The rounds of one sweep, as far as its trials have decided them."""
+    """The rounds of one sweep that its trials have decided so far."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -126,7 +126,7 @@ class Rounds:
                 for study in workload.studies
             ]
         self.active = any(study.plan.until is not None or study.plan.widen for study in self._studies)
-        """Whether the sweep is trained in rounds at all."""
+        """Whether the sweep is trained in rounds."""
 
     @property
     def plan(self) -> Plan:
@@ -146,7 +146,7 @@ class Rounds:
         return replace(self._plan, workloads=workloads)
 
     def most(self) -> int | None:
-        """Trials of the whole sweep at most; None if their number is fixed."""
+        """Most trials of the whole sweep; None if their number is fixed."""
         if not any(study.plan.until is not None for study in self._studies):
             return None
         return sum(
@@ -159,9 +159,10 @@ class Rounds:
         outcomes: Mapping[StudyName, Sequence[TrialOutcome]],
         widened: Mapping[StudyName, Sequence[Stretch]] | None = None,
     ) -> list[Step]:
-        """Every step that the trials decide by now, in order; empty while a round has not ended, and after the last.
+        """Every step that the trials have decided so far, in order; empty while a round has not ended, and after the
+        last.
 
-        `widened`: the spaces that were widened before, which trials of the store come from: they stay as they are.
+        `widened`: the spaces widened earlier, from which trials in the store come; they stay unchanged.
         """
         steps: list[Step] = []
         while self.active and all(study.take(outcomes.get(study.name, ())) for study in self._studies):
@@ -199,7 +200,7 @@ class Rounds:
         return steps
 
     def _wider(self, study: Progress) -> tuple[Stretch, str] | None:
-        """The next wider space of a study whose best trial lies at the edge of a range, and what is wider."""
+        """The next wider space of a study whose best trial lies at the edge of a range, and a description of it."""
         best = study.best
         if (
             not study.plan.widen
@@ -215,8 +216,8 @@ class Rounds:
         return Stretch(len(study.trials), found[0]), ", ".join(found[1])
 
     def _more_trials(self, busy: set[StudyName]) -> list[Step]:
-        """The less certain half of the studies that are not certain enough, and of each workload the one whose uncertainty
-        moves its maximum useful batch size most."""
+        """More trials for the less certain half of the studies that are not certain enough, and for the study of each
+        workload whose uncertainty moves the maximum useful batch size most."""
         widths = {study.name: relative_half_width(study.steps) for study in self._studies}
         uncertain = [
             study
@@ -227,7 +228,7 @@ class Rounds:
             and study.can_grow
             and not _hopeless(study)
         ]
-        # The sort is stable: among equals the order is that of the file.
+        # The sort is stable: ties stay in the order of the file.
         chosen = sorted(uncertain, key=lambda study: -widths[study.name])[: -(-len(uncertain) // 2)]
         reasons = {study.name: _least_certain(widths[study.name]) for study in chosen}
         for study in self._most_influential(uncertain):
@@ -262,7 +263,7 @@ class Rounds:
         return found
 
     def _closed(self, busy: set[StudyName]) -> list[Step]:
-        """Studies that get no more trials although their steps are not certain enough: said once."""
+        """Report, once, studies that get no more trials although their steps are not certain enough."""
         steps = []
         for study in self._studies:
             until = study.plan.until
@@ -290,7 +291,7 @@ class Rounds:
 
 
 def decide(conn: sqlite3.Connection, sweep_id: int, rounds: Rounds) -> list[Step]:
-    """Let the trials of the store decide `rounds` as far as they do; the steps that the store does not hold yet."""
+    """Advance `rounds` by the trials in the store; returns the steps that the store does not contain yet."""
     if not rounds.active:
         return []
     stored = stored_rounds(conn, sweep_id)
@@ -306,7 +307,7 @@ def decide(conn: sqlite3.Connection, sweep_id: int, rounds: Rounds) -> list[Step
 
 
 def resumed(conn: sqlite3.Connection, plan: Plan) -> tuple[Plan, list[Step]]:
-    """The plan with the trials and spaces that the store's trials of this sweep have decided, and what of it is new."""
+    """The plan with the trials and spaces decided by this sweep's trials in the store, and which steps are new."""
     rounds = Rounds(plan)
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
     steps = decide(conn, row[0], rounds) if row is not None else []

@@ -1,6 +1,6 @@
-"""Measuring how training speeds up with ranks: for every number of ranks a short-lived gang that times one study after another.
+"""Measures how training speeds up with ranks: a short-lived gang per number of ranks times the studies in turn.
 
-Every speed is handed over as soon as it is known, so that what was measured stays when the rest is given up.
+Every speed is passed on as soon as it is known, so it is kept if the rest is cancelled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MODULE = "hvdsweep.training.timing"
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 600.0
-"""Silence, beyond the seconds asked for, after which a gang counts as hung: it compiles between two answers."""
+"""Silence, beyond the seconds requested, after which a gang counts as hung: it compiles between two answers."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Case:
     workload: str
     batch_size: int
     definition: Mapping[str, Any]
-    """Of the study, as training reads it."""
+    """The study's definition, in the form that training reads."""
     metaparameters: Mapping[str, float]
 
 
@@ -55,7 +55,7 @@ class Timed:
     steps: int
     seconds: float
     host: str
-    """The first one."""
+    """The first host."""
 
     @property
     def steps_per_second(self) -> float:
@@ -68,29 +68,29 @@ class Timed:
 
 @dataclass(frozen=True)
 class Failed:
-    """What could not be measured."""
+    """A case that could not be measured."""
 
     np: int
     case: Case | None
-    """None: everything that was left to do on so many ranks."""
+    """None: all remaining cases on so many ranks."""
     message: str
 
 
 @dataclass(frozen=True)
 class Now:
-    """How far the whole measurement is."""
+    """The progress of the whole measurement."""
 
     done: int
     total: int
     np: int
     doing: Case | None
-    """None while ranks start."""
+    """The case being timed; None while ranks start."""
     seconds_left: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All of it."""
+    """The result of the whole measurement."""
 
     timed: tuple[Timed, ...]
     failed: tuple[Failed, ...]
@@ -98,7 +98,7 @@ class Outcome:
 
 
 def cases_of(plan: Plan, batch_sizes: Sequence[int] | None = None) -> list[Case]:
-    """The studies of a plan as things to time, all or those of some batch sizes. UserError for one it does not have.
+    """The studies of a plan as cases to time: all, or those of some batch sizes. UserError for an unknown batch size.
 
     Metaparameters are those of each study's first trial, but with a learning rate of 0: time must not depend on whether
     training diverges.
@@ -120,10 +120,10 @@ def cases_of(plan: Plan, batch_sizes: Sequence[int] | None = None) -> list[Case]
 
 @dataclass
 class Pace:
-    """What starting ranks and timing a case have taken so far, to tell how long the rest takes."""
+    """How long starting ranks and timing a case have taken so far, to estimate the rest."""
 
     seconds: float
-    """Asked for per case."""
+    """Requested per case."""
     starts: list[float] = field(default_factory=list)
     cases: list[float] = field(default_factory=list)
 
@@ -173,9 +173,10 @@ class Scale:
         told: Callable[[Now], None],
         stop: Callable[[], bool],
     ) -> Outcome:
-        """Measure all; `timed` and `failed` hear of each result at once, `told` ten times a second how far it is.
+        """Measure all; calls `timed` and `failed` with each result at once, `told` ten times a second with the
+        progress.
 
-        Once `stop` is true the ranks are ended and the rest is left. No process stays behind, whatever happens.
+        Once `stop` returns true the ranks are ended and the rest is skipped. No process is left in any case.
         """
         good: list[Timed] = []
         bad: list[Failed] = []
@@ -205,7 +206,7 @@ class Scale:
         told: Callable[[Now], None],
         stop: Callable[[], bool],
     ) -> None:
-        """All cases on `np` ranks; `later` numbers of ranks still follow."""
+        """Time all cases on `np` ranks; `later`: how many numbers of ranks still follow."""
         hosts = allot(as_started(self._hosts or (Host("localhost", np),)), np, 1)[0]
         mark = Mark(ProcessId.current(), 0, 0, str(folder))
         begun = time.monotonic()
@@ -220,7 +221,7 @@ class Scale:
         try:
             while True:
                 ended = process.poll()
-                # Asked before the answers are read: what was written before the end is not missed.
+                # Checked before the answers are read, so that nothing written before the end is missed.
                 for answer in answers.new():
                     now = time.monotonic()
                     if "ready" in answer:
@@ -287,7 +288,7 @@ class Scale:
         cases = len(self.cases)
         doing = self.cases[answered] if ready and answered < cases else None
         starts, left = later + (not ready), cases - answered + later * cases
-        # What is under way counts less the longer it has been.
+        # The current case or start counts less the longer it has been running.
         seconds = self._pace.left(starts, left)
         under_way = self._pace.left(int(not ready), int(doing is not None))
         seconds -= min(silence, 0.9 * under_way)
@@ -295,7 +296,7 @@ class Scale:
 
 
 class _Answers:
-    """The lines that rank 0 has written since the last look."""
+    """The lines that rank 0 has written since the last read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Sharing hosts, GPUs and cores out among the gangs of a run."""
+"""Shares out hosts, GPUs and cores among the gangs of a run."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Shares:
-    """Who gets what."""
+    """The share of every gang."""
 
     shapes: tuple[Shape, ...]
-    """Sizes of gangs that may come."""
+    """Sizes of gangs that may be started."""
     slots: tuple[Slot, ...]
     """A place for every gang of every size."""
     threads: int
-    """Of each rank."""
+    """Per rank."""
 
 
 def share_out(
     settings: Settings, plan: Plan, environment: Mapping[str, str], warn: Callable[[str], None]
 ) -> Shares:
-    """A slot for every gang of every size that may come; `warn` hears what is crowded."""
+    """A slot for every gang of every possible size; calls `warn` if something is crowded."""
     count, devices = cores(), gpus(environment)
     hosts = settings.hosts
     shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: the first one to stop cleanly, another one a moment later to stop at once."""
+"""Signals that ask a run to stop: the first one cleanly, another one a moment later at once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 ONE_GESTURE_SECONDS = 0.5
-"""Signals this close together are one Ctrl-C: `uv run` and `make` pass on what the terminal has already sent to everybody."""
+"""Signals this close together are one Ctrl-C: `uv run` and `make` forward what all processes got already."""
 
 
 class StopSignals:
-    """While entered, SIGINT, SIGTERM and SIGHUP are counted instead of ending the process. SIGHUP stays ignored under nohup."""
+    """Inside the block, counts SIGINT, SIGTERM and SIGHUP, which end no process then. Under nohup ignores SIGHUP."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.gestures = 0
-        """How often a person (or a scheduler) has asked to stop."""
+        """How often the user (or a scheduler) has asked to stop."""
         self.name = ""
-        """Of the latest signal."""
+        """Name of the latest signal."""
         self._clock = clock
         self._latest = float("-inf")
         self._before: dict[signal.Signals, Any] = {}

@@ -1,4 +1,4 @@
-"""The places for gangs and what happens in them: gangs are started, watched for signs of life, buried, and sent home."""
+"""The places for gangs, and their gangs: starts them, watches for signs of life, ends dead and unneeded ones."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from hvdsweep.store.stages import HOROVODRUN, usual_seconds
 log = logging.getLogger(__name__)
 
 GIVE_BACK_SECONDS = 5.0
-"""Gangs asked to leave have this long to save their trials,"""
+"""Time in which gangs asked to leave can save their trials."""
 CHECKPOINT_SECONDS = 60.0
-"""and this long where a checkpoint is on its way to the disk by then."""
+"""The same time if a checkpoint is being written by then."""
 TERMINATE_SECONDS = 2.0
-"""After horovodrun was asked to end them; then comes SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
+"""Time from asking horovodrun to end its ranks to SIGKILL. Without a large checkpoint a stop takes at most 7 s."""
 MOST_STARTUP_FAILURES = 3
-"""A slot whose gangs die so often in a row before their first sign of life is given up."""
+"""A slot is given up after so many gangs in a row die in it before their first sign of life."""
 MOST_BACKOFF_SECONDS = 30.0
 
 
@@ -44,39 +44,39 @@ class Slot:
     np: int
     """Ranks of its gangs."""
     places: frozenset[tuple[str, int]]
-    """(host, number) of each slot of the hosts that its gangs take. No two living gangs have one in common."""
+    """(host, number) of each slot of the hosts that its gangs take. No two living gangs share one."""
     devices: tuple[str, ...] = ()
-    """GPUs of this machine that its gangs may see; none: as the environment has it."""
+    """GPUs of this machine that its gangs may see; empty: as in the environment."""
     gang: Gang | None = None
     leaves_by: float | None = None
-    """Until when (monotonic) a gang that was sent away may take to leave."""
+    """Deadline (monotonic) for a gang that was asked to leave."""
     ready: bool = False
     """Whether the gang has given its first sign of life."""
     stage: str | None = None
-    """Of the gang's start, as last announced; None once it has made its first step."""
+    """Stage of the gang's start, as last reported; None once it has made its first step."""
     memory_kills: MemoryKills | None = None
-    """When its gang started; None for one with ranks on other hosts, whose kernels nobody asks."""
+    """The counters when its gang started; None if it has ranks on other hosts, whose counters are not read."""
     usual: float | None = None
-    """Seconds that such a start has taken before."""
+    """Seconds that similar starts took before."""
     sign: object = None
-    """What it last told; a change is a sign of life."""
+    """The gang's last state; a change is a sign of life."""
     seen: float = 0.0
-    """When (monotonic) that changed."""
+    """When (monotonic) it last changed."""
     failures: int = 0
-    """Gangs in a row that died with no trial ended in between."""
+    """Gangs in a row that died without any trial ending in between."""
     startup_failures: int = 0
     """Gangs in a row that died before their first sign of life."""
     not_before: float = 0.0
-    """No new gang before this time (monotonic)."""
+    """Earliest time (monotonic) for a new gang."""
 
     @property
     def given_up(self) -> bool:
-        """Whether no gang comes to life here."""
+        """Whether no gang can start here."""
         return self.startup_failures >= MOST_STARTUP_FAILURES
 
 
 class Slots:
-    """All places of a run, and the gangs in them."""
+    """All places of a run, and their gangs."""
 
     def __init__(
         self,
@@ -107,16 +107,16 @@ class Slots:
         """Pids that even SIGKILL did not end (stuck in the kernel)."""
 
     def living(self) -> list[int]:
-        """The ids of the gangs that were started and not yet buried."""
+        """The ids of the gangs that were started and are not known to have ended."""
         return [slot.gang.id for slot in self.slots if slot.gang is not None]
 
     def reset_heartbeats(self, now: float) -> None:
-        """This process was held up itself: nobody's silence counts before `now` (monotonic)."""
+        """This process was suspended itself: count no silence before `now` (monotonic)."""
         for slot in self.slots:
             slot.seen = now
 
     def reset_failures(self) -> None:
-        """A trial has ended as it should: failures before it count no longer."""
+        """A trial has ended normally: failures before it no longer count."""
         for slot in self.slots:
             slot.failures = 0
 
@@ -137,7 +137,7 @@ class Slots:
                 missing -= 1
 
     def send_away(self, kept: Collection[int], view: View) -> None:
-        """End the gangs that train nothing and have none of these numbers of ranks: what they could train is done."""
+        """End the gangs without a trial whose number of ranks is not in `kept`: the trials for their size are done."""
         now = time.monotonic()
         for slot in self.slots:
             gang = slot.gang
@@ -145,14 +145,14 @@ class Slots:
                 continue
             row = view.gangs.get(gang.id)
             if row is not None and row.state == "STARTING":
-                # It is importing TensorFlow and would not look into the store for long.
+                # It is importing TensorFlow and would not read the store for a long time.
                 self._leave(slot, gang, None)
             elif row is not None and row.state == "IDLE":
                 gang_state(self._conn, gang.id, "STOPPED")
                 slot.leaves_by = now + GIVE_BACK_SECONDS
 
     def _leave(self, slot: Slot, gang: Gang, code: int | None) -> None:
-        """End what is left of a gang that shall end; what it held goes back uncounted."""
+        """End what is left of a gang that is to end; its trial is requeued without counting an attempt."""
         self.unkillable_pids += gang.reap()
         slot.gang, slot.leaves_by = None, None
         self._close(gang, code)
@@ -183,7 +183,7 @@ class Slots:
                 self._settings.checkpoint_every,
             )
         except OSError as error:
-            # A limit of this machine, which may be gone a moment later.
+            # A limit of this machine, which may no longer hold a moment later.
             death = Death(None, f"cannot be started: {error.strerror}", str(error.filename or ""))
             self._failed(slot, gang_id, logs, death, time.monotonic())
             self._announce.warn(f"Gang {gang_id} {death.line}.")
@@ -199,7 +199,7 @@ class Slots:
         self._announce.stage(slot.gang, slot.stage, 0.0, slot.usual)
 
     def reap_dead(self, view: View) -> bool:
-        """End the gangs that have died or hang, and give their trials back. Whether there were any."""
+        """End the gangs that have died or hang, and requeue their trials. Returns whether there were any."""
         now = time.monotonic()
         buried = False
         for slot in self.slots:
@@ -230,7 +230,7 @@ class Slots:
         return buried
 
     def _silence(self, slot: Slot, gang: Gang, view: View, now: float) -> float:
-        """Seconds since the gang's last sign of life, as this process saw it: clocks of day may jump."""
+        """Seconds since the gang's last sign of life, by this process's monotonic clock: the system clock may jump."""
         row = view.gangs.get(gang.id)
         sign = (row, view.trial_of(gang.id))
         if sign != slot.sign:
@@ -251,7 +251,7 @@ class Slots:
         return self._settings.hang_timeout
 
     def _died(self, slot: Slot, gang: Gang, death: Death, now: float) -> None:
-        """Everything that follows from a gang's death; its processes are gone already."""
+        """All consequences of a gang's death; its processes are gone already."""
         most = self._settings.max_attempts
         self._failed(slot, gang.id, gang.logs, death, now)
         held = self._ledger.running_of(gang.id)
@@ -266,12 +266,12 @@ class Slots:
             event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
 
     def _failed(self, slot: Slot, gang: int, logs: Path, death: Death, now: float) -> None:
-        """Write down that a gang has died, or did not start; when the next one may start in its place."""
+        """Record that a gang has died, or did not start, and when the next one may start in its place."""
         gang_state(self._conn, gang, "DEAD", message=str(death))
         event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang)
         slot.startup_failures += not slot.ready
         slot.failures += 1
-        # The first time at once; gangs that die again and again must not eat the machine.
+        # The first time at once; gangs that die again and again must not take up the machine.
         wait = 0.5 * 2.0 ** (slot.failures - 2) if slot.failures > 1 else 0.0
         slot.not_before = now + min(MOST_BACKOFF_SECONDS, wait)
         log.warning(
@@ -285,15 +285,15 @@ class Slots:
         self.last_death = (gang, logs, death)
 
     def dismiss(self) -> None:
-        """Tell every gang that nothing is left to train; each leaves at its next look into the store."""
+        """Tell every gang that nothing is left to train; each leaves when it next reads the store."""
         log.info("nothing is left to train: gangs %s may leave", self.living())
         for gang in self.living():
             gang_state(self._conn, gang, "STOPPED")
 
     def wait(self, impatient: Callable[[], bool], meanwhile: Callable[[], object]) -> None:
-        """Wait until the gangs, asked before, have left by themselves; then end what is left.
+        """Wait until the gangs, already asked to leave, have left; then end what is left.
 
-        `impatient` cuts the waiting short; `meanwhile` is called often.
+        `impatient` cuts the wait short; `meanwhile` is called often.
         """
         deadline = time.monotonic() + GIVE_BACK_SECONDS
         latest = time.monotonic() + CHECKPOINT_SECONDS
@@ -317,7 +317,7 @@ class Slots:
         self.end_all()
 
     def end_all(self) -> None:
-        """End every process of every gang now, and give back what they held without counting an attempt."""
+        """End every process of every gang now, and requeue their trials without counting an attempt."""
         ended = [(slot.gang, slot.gang.exit_code()) for slot in self.slots if slot.gang is not None]
         for gang, code in ended:
             log.info("ending gang %d, exit code %s", gang.id, code)
@@ -325,12 +325,12 @@ class Slots:
             if slot.gang is not None:
                 self.unkillable_pids += slot.gang.reap()
                 slot.gang = None
-        # Only now the store: should it fail, no process is left all the same.
+        # The store comes last: if it fails, no process is left all the same.
         for gang, code in ended:
             self._close(gang, code)
 
     def _close(self, gang: Gang, code: int | None) -> None:
-        """Put into the store that a gang has ended as it should; `code` is its exit code if it left by itself."""
+        """Store that a gang has ended normally; `code` is its exit code if it left on its own."""
         held = self._ledger.running_of(gang.id)
         requeue(self._conn, held, count_attempt=False, message=None, max_attempts=1)
         message = None if code == 0 else "ended by its supervisor"
@@ -339,10 +339,10 @@ class Slots:
 
 
 def sweep_logs(store: str, sweep: int) -> Path:
-    """Where a sweep's logs are: a file for each run, a folder for each gang."""
+    """The folder of a sweep's logs: a file for each run, a folder for each gang."""
     return logs_of(store) / f"sweep-{sweep}"
 
 
 def logs_of(store: str) -> Path:
-    """Where the gangs of a store write their logs: `STORE.logs`, beside it."""
+    """The folder of a store's logs, next to it: `STORE.logs`."""
     return Path(f"{store}.logs")

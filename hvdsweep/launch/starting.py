@@ -1,4 +1,4 @@
-"""What people read while gangs start: the stage each has reached, for how long, and how long a start usually takes."""
+"""The display of starting gangs: the stage each has reached, for how long, and how long a start usually takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hvdsweep.store.stages import usually
 class _Start:
     stage: str
     since: float
-    """When the gang was started, by the clock."""
+    """When the gang was started, by the system clock."""
     usual: float | None
 
 
@@ -26,7 +26,7 @@ class Starting:
         self._gangs: dict[int, _Start] = {}
 
     def note(self, event: Event) -> None:
-        """Take what a run reports; only stages and ends of gangs matter."""
+        """Take an event of the run; only stages and ends of gangs matter."""
         if isinstance(event, StageEvent):
             if event.stage is None:
                 self._gangs.pop(event.gang, None)

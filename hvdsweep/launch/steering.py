@@ -1,6 +1,6 @@
-"""What could steer a rank's numbers from outside a sweep: environment variables and Keras' own file. None of it reaches a rank.
+"""Settings outside a sweep that could change results: environment variables and Keras' file. No rank gets them.
 
-Equal keys mean equal results, so whatever influences a result is set by hvdsweep, or part of a trial's identity.
+Equal keys mean equal results, so everything that influences a result is set by hvdsweep, or part of a trial's identity.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STEERS = re.compile(
     r"|ONEDNN_\w+|DNNL_\w+|MKL_CBWR|MKL_ENABLE_INSTRUCTIONS|OPENBLAS_CORETYPE|NPY_\w+"
     # Keras.
     r"|KERAS_(?!HOME$)\w+"
-    # Python: order of sets, asserts left out, encodings; the language's ways of numbers, dates and order.
+    # Python: order of sets, asserts left out, encodings; formats of numbers, dates and sorting.
     r"|PYTHONHASHSEED|PYTHONOPTIMIZE|PYTHONWARNINGS|PYTHONUTF8|PYTHONIOENCODING|LANG|LANGUAGE|LC_\w+)$"
 )
 """Names of variables that could change a result."""
@@ -32,23 +32,23 @@ FIXED = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
 }
-"""What every rank has instead."""
+"""The values that every rank has instead."""
 
 KEPT_XLA_FLAG = "--xla_gpu_cuda_data_dir="
-"""The one flag of XLA_FLAGS that ranks keep: where CUDA lies."""
+"""The one flag in XLA_FLAGS that ranks keep: the path of CUDA."""
 
 KERAS_SETTINGS: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 """Keras' defaults, which every rank uses (`hvdsweep.training.keras_settings`)."""
 
 
 def fixed(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The variables that every rank gets in place of those that steer."""
+    """The variables that every rank gets in place of those that could change results."""
     flags = [flag for flag in inherited.get("XLA_FLAGS", "").split() if flag.startswith(KEPT_XLA_FLAG)]
     return FIXED | ({"XLA_FLAGS": " ".join(flags)} if flags else {})
 
 
 def steering(environment: Mapping[str, str]) -> list[str]:
-    """`NAME=value` of each variable that would change a result, and does not reach the ranks."""
+    """`NAME=value` of each variable that would change a result and is not passed to the ranks."""
     found = {name: value for name, value in environment.items() if STEERS.match(name)}
     ours = fixed(environment)
     everyday = re.compile(r"LANG|LANGUAGE|LC_\w+|PYTHON\w+|KERAS_BACKEND")
@@ -60,18 +60,18 @@ def steering(environment: Mapping[str, str]) -> list[str]:
 
 
 def keras_file(environment: Mapping[str, str]) -> Path:
-    """Where Keras looks for its settings."""
+    """The path of Keras' settings file."""
     home = environment.get("KERAS_HOME") or os.path.join(environment.get("HOME") or "~", ".keras")
     return Path(home).expanduser() / "keras.json"
 
 
 def keras_settings(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any], str | None]:
-    """Keras' file, what in it differs from what ranks use, and why Keras could not even be imported with it (or None)."""
+    """Keras' file, its settings that differ from the ranks', and why Keras could not be imported with it (or None)."""
     file = keras_file(environment)
     try:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError):
-        # Keras itself takes an unreadable file for an empty one.
+        # Keras itself treats an unreadable file as empty.
         return file, {}, None
     if not isinstance(said, dict):
         return file, {}, "holds no table of settings"

@@ -1,4 +1,4 @@
-"""Trains one sweep to its end: keeps its gangs at work, replaces diverged trials, leaves no process behind."""
+"""Trains one sweep to its end: keeps its gangs busy, replaces diverged trials, leaves no process behind."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Supervisor:
         build: CommandBuilder = gang_command,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`build` writes a gang's command line (a test may put another program in the ranks' place)."""
+        """`build` makes a gang's command line (a test may replace the ranks by another program)."""
         self._store = os.path.realpath(path)
         self._sweep = sweep
         self._plan = plan
@@ -82,17 +82,17 @@ class Supervisor:
         self._outlook = Outlook(self._ledger, most=self._rounds.most)
         self._shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)
         self._layouts: Layouts | None = None
-        """Under `--np auto`."""
+        """Set under `--np auto`."""
         self._topped_up: Mapping[int, Mapping[str, int]] | None = None
         self._beaten = float("-inf")
         self._aside_in_a_row: list[Ended] = []
-        """Trials set aside, by their gang or for its deaths, since one last ended otherwise."""
+        """Trials given up in a row: refused by their gang, or after too many crashes."""
 
     def run(self) -> Outcome:
-        """Train until every study is satisfied, nothing more can be done, or somebody asks to stop.
+        """Train until every study is complete, nothing more can be done, or the user asks to stop.
 
-        However it ends, no process of a gang is left. RunFailed: another supervisor trains this sweep, or the store
-        cannot be written any more. UserError: the first host is not this machine.
+        No process of a gang is left in any case. RunFailed: another supervisor trains this sweep, or the store can no
+        longer be written. UserError: the first host is not this machine.
         """
         settings = self._settings
         begun = time.monotonic()
@@ -132,7 +132,7 @@ class Supervisor:
         return outcome
 
     def _known(self, error: Exception) -> Exception:
-        """The error for people."""
+        """The error as a message for the user."""
         if isinstance(error, sqlite3.Error):
             known = told(Path(self._store), error)
             return RunFailed(f"{self._store}: {error}." if known is error else str(known))
@@ -143,7 +143,7 @@ class Supervisor:
         return error
 
     def _end(self, outcome: Outcome, seconds: float) -> None:
-        """Leave nothing behind, and say how it ended."""
+        """Leave nothing behind, and report the outcome."""
         self._slots.end_all()
         end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0], self._me)
         if self._slots.unkillable_pids:
@@ -152,7 +152,7 @@ class Supervisor:
         self._announce.end(outcome.state, outcome.exit_code, outcome.message, seconds)
 
     def _prepare(self) -> None:
-        """Clear away what an earlier run left, and share this machine out."""
+        """Clean up after an earlier run, and share out this machine."""
         settings, announce = self._settings, self._announce
         self._slots.unkillable_pids += kill_marked(
             lambda mark: (
@@ -205,11 +205,11 @@ class Supervisor:
 
     @property
     def _ranks(self) -> int:
-        """Ranks of the gangs that are started now."""
+        """Ranks of the gangs being started."""
         return self._settings.np if self._layouts is None else self._layouts.current.np
 
     def _rearrange(self, view: View) -> None:
-        """Under `--np auto`: give the slots to gangs of another size once those at work have nothing left to begin."""
+        """Under `--np auto`: give the slots to gangs of another size once the current ones have nothing to begin."""
         if self._layouts is None:
             return
         if self._layouts.is_over(view) or self._layouts.is_outdated(view):
@@ -221,7 +221,7 @@ class Supervisor:
         self._slots.send_away(waited_for | {self._ranks}, view)
 
     def _give_up_shape(self, view: View) -> bool:
-        """Under `--np auto`, where no gang of several ranks starts: leave their trials to others; False if none are left."""
+        """Under `--np auto`, if no gang of several ranks starts: reassign their trials; False if none are left."""
         if self._layouts is None or self._ranks == 1:
             return False
         failed = self._ranks
@@ -235,7 +235,7 @@ class Supervisor:
         return True
 
     def _wanted(self, view: View) -> int:
-        """Gangs that have something to train."""
+        """How many gangs there is work for."""
         if self._layouts is None:
             return view.count("PENDING", "RUNNING")
         busy = {trial.gang for trial in view.running.values()}
@@ -255,7 +255,7 @@ class Supervisor:
                     "not move a database while a sweep trains into it.",
                 )
             if begun - latest > 2.0:
-                # This process itself was held up (a suspended machine, a debugger): silence meanwhile proves nothing.
+                # This process was suspended itself (with its machine, or by a debugger): silence proves nothing.
                 log.warning("this process was held up for %.1f s", begun - latest)
                 slots.reset_heartbeats(begun)
             view = self._top_up(self._ledger.view(slots.living()))
@@ -290,26 +290,26 @@ class Supervisor:
                 )
             slots.start(min(len(slots.of(self._ranks)), self._wanted(view)), self._ranks)
             self._outlook.tell(view, len(slots.living()), self._announce.report)
-            # Looking must not cost the gangs their core, however many trials there are to count.
+            # Reading must not take the gangs' core, however many trials there are to count.
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
             latest = time.monotonic() + pause
             time.sleep(pause)
 
     @property
     def _job_ends(self) -> bool:
-        """Whether the scheduler is about to end this job. The clock of day: that is what schedulers use."""
+        """Whether the scheduler is about to end this job, by the system clock, which schedulers use."""
         return self._settings.stops_at is not None and time.time() >= self._settings.stops_at
 
     def _lost(self) -> bool:
-        """Whether the store's name no longer leads to the file that is open: nobody would find what goes into that one."""
+        """Whether the store's path no longer leads to the open file, so that further results would be lost."""
         try:
             return not os.path.samestat(os.stat(self._store), self._file)
         except FileNotFoundError:
             return True
 
     def _top_up(self, view: View) -> View:
-        """Replace diverged trials while their study may have more, and repeat the best trials of studies whose search has
-        ended; the view afterwards."""
+        """Replace diverged trials while their study may have more, and repeat the best trials of studies whose search
+        has ended; returns the new view."""
         if self._topped_up == view.counts:
             return view
         self._topped_up = view.counts
@@ -325,7 +325,7 @@ class Supervisor:
         return self._ledger.view(self._slots.living()) if added else view
 
     def _next_round(self) -> bool:
-        """Decide what the trials that have ended decide, and add the trials of the next round; whether there are any."""
+        """Decide the next round once all trials of the last have ended, and add its trials; returns if there are any."""
         steps = decide(self._conn, self._sweep, self._rounds)
         before, self._plan = self._plan, self._rounds.plan
         log.info("next round: %s", "; ".join(step.message for step in steps) or "no more")
@@ -338,7 +338,7 @@ class Supervisor:
         return self._plan != before
 
     def _beat(self) -> bool:
-        """Show the store a sign of life, once a second; whether it holds a request to stop."""
+        """Write the heartbeat to the store, once a second; returns whether the store requests a stop."""
         now = time.monotonic()
         if now - self._beaten < BEAT_SECONDS:
             return self._ledger.request() == "stop"
@@ -355,7 +355,7 @@ class Supervisor:
             self._announce.trial(ended)
 
     def _finish(self, view: View) -> Outcome:
-        """Nothing is left to train: send the gangs home."""
+        """Nothing is left to train: dismiss the gangs."""
         self._announce.report(self._outlook.progress(view, len(self._slots.living())))
         self._slots.dismiss()
         self._wait_for_gangs()
@@ -369,14 +369,14 @@ class Supervisor:
         return finished(view.count("INCOMPLETE"), len(short))
 
     def _stop(self) -> Outcome:
-        """Somebody asked to stop: the gangs save their trials; those that do not are ended."""
+        """A stop was requested: the gangs save their trials; those that do not are ended."""
         why = self._signals.name or ("the end of the job" if self._job_ends else "a request in the store")
         self._announce.note(
             f"Stopping ({why}): waiting for gangs to save their trials. Press Ctrl-C again to kill them now."
         )
         if self._ledger.request() != "stop":
             request_stop(self._conn, self._sweep)
-        # However long this took, the second gesture is the one that ends the waiting.
+        # However long this took, the second gesture ends the wait.
         self._wait_for_gangs(heard=1 if self._signals.name else 0)
         return Outcome("IDLE", STOPPED, f"stopped by {why}; run the same command again to continue")
 

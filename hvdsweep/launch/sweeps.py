@@ -1,4 +1,4 @@
-"""From a plan to a sweep in the store, and the sentence that says whether it is new, goes on, or grows."""
+"""From a plan to a sweep in the store, and the sentence that says whether it is new, resumed or extended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hvdsweep.words import counted
 
 
 def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
-    """Make the store hold the plan. RunFailed where a supervisor is training this very sweep: its trials must not change now."""
+    """Make the store hold the plan. RunFailed if a supervisor is training the sweep, whose trials must not change."""
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
     if row is not None:
         with not_at_work(conn, row[0]):
@@ -42,7 +42,7 @@ def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
 def not_at_work(
     conn: sqlite3.Connection, sweep: int, watch: Callable[[Occupant], None] | None = None
 ) -> Iterator[None]:
-    """A write transaction during which nobody trains the sweep. RunFailed, with the remedy, if a supervisor is at work."""
+    """A write transaction while nobody trains the sweep. RunFailed, with the remedy, if a supervisor is active."""
     try:
         with vacant(conn, sweep, watch or _announce_watch):
             yield
@@ -64,7 +64,7 @@ def _announce_watch(other: Occupant) -> None:
 def introduce(
     conn: sqlite3.Connection, plan: Plan, saved: SavedSweep, store: str | os.PathLike[str]
 ) -> SweepEvent:
-    """What a person wants to know of a sweep before its training begins."""
+    """What the user should know about a sweep before its training begins."""
     rounds = Rounds(plan)
     decide(conn, saved.sweep_id, rounds)
     most, plan = rounds.most(), rounds.plan
@@ -74,7 +74,7 @@ def introduce(
         for study in workload.studies
     }
     target = sum(wanted.values())
-    # A study that has more than it is to have, from an earlier plan, makes up for no other.
+    # A study with more trials than it needs, from an earlier plan, does not make up for another.
     done = sum(
         min(count, wanted.get((workload, batch_size), 0))
         for workload, batch_size, count in conn.execute(
@@ -124,8 +124,8 @@ def message(
 ) -> str:
     """One line about the sweep; further lines name the keys whose change made it a new one.
 
-    `most`: trials at most, where it is trained in rounds. `repeats` of best trials still to be trained.
-    `later`: those of all shards, once they are merged.
+    `most`: most trials, if trained in rounds. `repeats` of best trials still to be trained. `later`: repeats of all
+    shards, once they are merged.
     """
     head = f"sweep {saved.sweep_id} ({name}): "
     if saved.outcome == "created":
