@@ -2,7 +2,7 @@
 closed form.
 
 Needs neither TensorFlow nor Keras, so that listing, planning and checking a sweep file stay instant.
-`workloads.models` builds the very same architectures; a test holds the two counts equal.
+`workloads.models` builds the same architectures; a test checks that the two counts are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Count = Callable[[Mapping[str, Any], Shape, int], int]
 
 
 class UnknownName(KeyError):
-    """A data set, model or preset that does not exist; its message lists what comes close."""
+    """A data set, model or preset that does not exist; its message lists similar names."""
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -62,7 +62,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A family's member: what may be set, what it reads, how many parameters it has."""
+    """One architecture: its options, its input, and its number of parameters."""
 
     name: str
     """The name as listed; `fc_N.._N` stands for any widths."""
@@ -72,7 +72,7 @@ class Architecture:
     options: Mapping[str, Option]
     count: Count
     granule: int = 1
-    """Batch rows are only ever split at multiples of this; `ghost_batch` overrides it."""
+    """Batch rows are only split at multiples of this; `ghost_batch` overrides it."""
 
 
 def _dense(inputs: int, outputs: int) -> int:
@@ -273,11 +273,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture("noisy_quadratic", "noisy_quadratic", "nothing", {}, _dimension),
     )
 }
-"""By listed name, in the order they are listed."""
+"""By listed name, in listed order."""
 
 
 def find(model: str) -> Architecture:
-    """The architecture that `model` names; `fc_128_64` finds `fc_N.._N`. Raises `UnknownName`."""
+    """The architecture named `model`; `fc_128_64` finds `fc_N.._N`. Raises `UnknownName`."""
     if re.fullmatch(r"fc(_[1-9]\d*)+", model):
         return FC
     if model in ARCHITECTURES and model != FC.name:
@@ -286,7 +286,7 @@ def find(model: str) -> Architecture:
 
 
 def resolve(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of `model`: those given, else the defaults; `widths` of a fully connected net come from its
+    """All options of `model`, defaults included; `widths` of a fully connected net come from its
     name.
 
     Raises `UnknownName` for the model and `ValueError` (one sentence) for an option.

@@ -1,4 +1,4 @@
-"""What can be trained, with sizes: data sets, models, presets. Imports neither TensorFlow nor Keras."""
+"""Everything that can be trained, with sizes: data sets, models, presets. Imports neither TensorFlow nor Keras."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DatasetInfo:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics measured on it, e.g. `classification_error`; a split's prefix (`val/`) comes before."""
+        """The metrics measured on it, e.g. `classification_error`, without the split's prefix (`val/`)."""
         return METRICS[self.task]
 
 
@@ -65,7 +65,7 @@ def _images(name: str, train: int, val: int, test: int, shape: tuple[int, ...], 
 _MNIST = (28, 28, 1)
 _PHOTO = (224, 224, 3)
 PYTHON_SOURCE_TOKENS = {"train": 2**20, "val": 2**15, "test": 2**15}
-"""Bytes taken from the standard library, whatever the Python version, so that a plan does not depend on
+"""Bytes taken from the standard library, the same for every Python version, so that a plan does not depend on
 it."""
 PYTHON_SOURCE_LENGTH = 64
 
@@ -124,12 +124,12 @@ _OPTIONS = {
     "lm1b": ("length", "vocabulary"),
     "common_crawl": ("length", "vocabulary"),
 }
-"""The keys of `dataset_options` that each data set takes, all whole numbers."""
+"""The keys of `dataset_options` that each data set takes, all integers."""
 _SMALLEST_VOCABULARY = 258
 
 
 def is_user_code(name: str) -> bool:
-    """Whether `name` is `module:function` of the user's own rather than a built-in name."""
+    """Whether `name` is the user's own `module:function`, not a built-in name."""
     return ":" in name
 
 
@@ -155,7 +155,7 @@ def metric_names(task: str) -> tuple[str, ...]:
 
 def check_dataset(name: str, options: Mapping[str, Any]) -> str | None:
     """What is wrong with a data set's name or options, as one sentence; None if nothing is. User code is
-    not looked into."""
+    not checked."""
     if is_user_code(name):
         return None
     if name not in _DATASETS:
@@ -174,8 +174,8 @@ def check_dataset(name: str, options: Mapping[str, Any]) -> str | None:
 
 
 def dataset_info(name: str, options: Mapping[str, Any] | None = None) -> DatasetInfo:
-    """The sizes of a built-in data set. Raises `UnknownName` (also for user code, whose sizes only loading
-    it tells) and `ValueError` for its options."""
+    """The sizes of a built-in data set. Raises `UnknownName` (also for user code, whose sizes are known only once it is
+    loaded) and `ValueError` for its options."""
     if name not in _DATASETS:
         raise UnknownName("data set", name, dataset_names())
     if problem := check_dataset(name, options or {}):
@@ -201,7 +201,7 @@ def dataset_info(name: str, options: Mapping[str, Any] | None = None) -> Dataset
 
 def check_model(model: str, model_options: Mapping[str, Any], info: DatasetInfo) -> str | None:
     """Why `model` with these options cannot be trained on this data set, as one sentence; None if it can.
-    User code is not looked into."""
+    User code is not checked."""
     if is_user_code(model):
         return None
     try:
@@ -221,8 +221,8 @@ def check_model(model: str, model_options: Mapping[str, Any], info: DatasetInfo)
 
 
 def parameter_count(model: str, info: DatasetInfo, options: Mapping[str, Any] | None = None) -> int | None:
-    """Trainable parameters of a built-in model on a data set, in closed form; None for user code, which only
-    building tells.
+    """Trainable parameters of a built-in model on a data set, in closed form; None for user code, which has to be built
+    to know.
 
     Raises `UnknownName` and `ValueError` as `workloads.architectures.resolve` does.
     """

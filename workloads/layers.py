@@ -1,7 +1,7 @@
-"""Layers whose randomness and statistics depend on the global batch alone, never on how many ranks share it.
+"""Layers whose randomness and statistics depend only on the global batch, never on how many ranks share it.
 
 `Dropout` draws its mask from `workloads.stateless`; `GhostBatchNormalization` normalises ghost batches of a
-fixed number of examples. Both read the active `stateless.scope`; outside one, a layer evaluates.
+fixed number of examples. Both read the active `stateless.scope`; without one, a layer evaluates.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Dropout(keras.layers.Dropout):
     """Inverted dropout: in training a unit is 0 with probability `rate`, else divided by 1 - rate.
 
     The mask of an example is a function of (seed, step, row of the global batch, layer, unit). The rate is
-    the scope's `dropout` where it has one (a tensor, so that one traced function serves every trial), else
+    the scope's `dropout` if it has one (a tensor, so that one traced function serves every trial), else
     the layer's own.
     """
 
     stream_number = 1
-    """Tells the layers of a model apart; set by `workloads.models.build_model` in the order of the model."""
+    """Distinguishes the layers of a model; set by `workloads.models.build_model` in the order of the model."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         scope = stateless.current()
@@ -43,13 +43,12 @@ class GhostBatchNormalization(keras.layers.Layer):
     """Batch normalisation over ghost batches: rows 0..g-1 of the global batch, g..2g-1, and so on (Hoffer et
     al. 2017).
 
-    In training every ghost batch is normalised by its own mean and (biased) variance per channel, so the
-    result does not depend on the batch size beyond g, and on the number of ranks not at all as long as
-    batches are split at multiples of `granule`. A last ghost batch may be shorter; padded rows
-    (`Scope.valid`) count nothing. In evaluation the moving statistics are used: m <- a m + (1 - a) x after
-    every update, where x is the mean over the rows of the global batch of their ghost batch's statistic.
-    Since x is a sum over ranks, the layer leaves its share in `Scope.aux`, float32 [2, C] (mean and variance,
-    summed over the local rows), and `apply_auxiliary` does the update.
+    In training every ghost batch is normalised by its own mean and (biased) variance per channel. So the result does
+    not depend on the batch size beyond g, nor on the number of ranks as long as batches are split at multiples of
+    `granule`. A last ghost batch may be shorter; padded rows (`Scope.valid`) do not count. In evaluation the moving
+    statistics are used: m <- a m + (1 - a) x after every update, where x is the mean over the rows of the global batch
+    of their ghost batch's statistic. Since x is a sum over ranks, the layer adds its share to `Scope.aux`, float32 [2,
+    C] (mean and variance, summed over the local rows), and `apply_auxiliary` makes the update.
     """
 
     def __init__(
@@ -84,17 +83,17 @@ class GhostBatchNormalization(keras.layers.Layer):
         local = inputs.shape[0] if inputs.shape[0] is not None else tf.shape(inputs)[0]
         missing = -local % self.ghost_batch
         valid = tf.ones([local]) if scope.valid is None else tf.cast(scope.valid, tf.float32)
-        # [ghosts, rows, pixels, channels]: rows that are padding, here or by the caller, weigh nothing.
+        # [ghosts, rows, pixels, channels]: rows that are padding, added here or by the caller, have weight 0.
         channels, pixels = inputs.shape[-1], prod(inputs.shape[1:-1])
         x = tf.pad(tf.reshape(inputs, (local, pixels, channels)), ((0, missing), (0, 0), (0, 0)))
         x = tf.reshape(x, (-1, self.ghost_batch, pixels, channels))
         weights = tf.reshape(tf.pad(valid, ((0, missing),)), (-1, self.ghost_batch, 1, 1))
         rows = tf.reduce_sum(weights, 1, keepdims=True)
-        # A ghost batch without a real row has only zeros to sum; dividing by one row keeps them finite.
+        # A ghost batch without a real row has only zeros to sum; dividing by one row keeps the result finite.
         values = tf.maximum(rows, 1.0) * pixels
         mean = tf.reduce_sum(x * weights, (1, 2), keepdims=True) / values
-        # Padding leaves as beta, like a row at the mean: unscaled it could grow through many layers to
-        # infinity.
+        # Padding leaves as beta, like a row at the mean: without that it could grow to infinity through many
+        # layers.
         centred = (x - mean) * weights
         variance = tf.reduce_sum(tf.square(centred), (1, 2), keepdims=True) / values
         statistics = tf.stop_gradient(tf.concat([mean, variance], 2) * rows)
@@ -105,13 +104,13 @@ class GhostBatchNormalization(keras.layers.Layer):
 
 
 def halve(images: Any) -> Any:
-    """2x2 max-pool of stride 2 on images [b, height, width, channels]; a side of one pixel stays as it is."""
+    """2x2 max-pool of stride 2 on images [b, height, width, channels]; a side of one pixel stays unchanged."""
     window = [min(2, side) for side in images.shape[1:3]]
     return images if window == [1, 1] else keras.layers.MaxPooling2D(window)(images)
 
 
 def auxiliary_layers(model: keras.Model, input_shape: tuple[int, ...]) -> list[GhostBatchNormalization]:
-    """The ghost normalisations of `model` in the order in which a forward pass leaves their shares in
+    """The ghost normalisations of `model` in the order in which a forward pass adds their shares to
     `Scope.aux`."""
     if not any(isinstance(layer, GhostBatchNormalization) for layer in model._flatten_layers()):
         return []
@@ -123,7 +122,7 @@ def auxiliary_layers(model: keras.Model, input_shape: tuple[int, ...]) -> list[G
         found.extend(scope.aux_layers)
         return outputs
 
-    # Tracing alone tells the order; nothing is computed.
+    # Tracing alone shows the order; nothing is computed.
     tf.function(trace).get_concrete_function(tf.TensorSpec((1, *input_shape), tf.float32))
     return found
 

@@ -1,4 +1,4 @@
-"""Random bits that are a function of where they are used, not of who draws them or when.
+"""Random bits that are a function of where they are used, not of which rank draws them or when.
 
 A word of 32 bits is a hash of (seed, step, stream, row of the global batch, unit). Ranks, micro-batches, XLA,
 CPUs and GPUs therefore all see the same dropout masks and augmentations, and a plain numpy loop can repeat
@@ -28,7 +28,7 @@ AUGMENTATION = 0
 
 @dataclass(frozen=True)
 class Scope:
-    """Where in a trial the forward pass being traced takes place."""
+    """The position, within a trial, of the forward pass being traced."""
 
     seed: Any
     """The trial's seed, uint32 scalar."""
@@ -39,18 +39,18 @@ class Scope:
     rates: dict[str, Any]
     """Metaparameters that layers read as tensors, e.g. `dropout` (float32 scalar)."""
     valid: Any = None
-    """For each example of the local batch, 1 or 0 (float32 [b]): 0 marks padding, which no statistics may
-    see. None: all are real."""
+    """For each example of the local batch, 1 or 0 (float32 [b]): 0 marks padding, which statistics must leave
+    out. None: all are real."""
     aux: list[Any] = field(default_factory=list)
-    """What layers want summed over the global batch beside the gradients
+    """Values that layers want summed over the global batch together with the gradients
     (`layers.GhostBatchNormalization`), in a fixed order."""
     aux_layers: list[Any] = field(default_factory=list)
-    """The layers that left the entries of `aux`."""
+    """The layers that added the entries of `aux`."""
     calls: dict[int, int] = field(default_factory=dict)
-    """How often each stream was drawn from, so that a layer called twice draws twice."""
+    """How often each stream was drawn from, so that a layer called twice draws different bits."""
 
     def stream(self, base: int) -> int:
-        """The stream number of this call of the layer (or augmentation) whose own number is `base`."""
+        """The stream number for this call of the layer (or augmentation) with number `base`."""
         again = self.calls.get(base, 0)
         self.calls[base] = again + 1
         return base + again * 65_536
@@ -60,13 +60,13 @@ _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("statele
 
 
 def current() -> Scope | None:
-    """The scope a layer is called in; None means evaluation, where nothing is random."""
+    """The scope a layer is called in; None means evaluation, in which nothing is random."""
     return _current.get()
 
 
 @contextlib.contextmanager
 def scope(seed: Any, step: Any, rows: Any, *, valid: Any = None, **rates: Any) -> Iterator[Scope]:
-    """Make the forward pass inside the block a training pass at this seed, step and these rows."""
+    """Make the forward pass inside the block a training pass with this seed, step and these rows."""
     here = Scope(seed, step, rows, rates, valid)
     token = _current.set(here)
     try:
@@ -119,7 +119,7 @@ def fold(key: Any, value: Any, xp: Any = None) -> Any:
 
 
 def row_keys(scope: Scope, stream: int, xp: Any = None) -> Any:
-    """One key per example: uint32 [b]. `stream` tells apart the layers (and augmentations) that draw at
+    """One key per example: uint32 [b]. `stream` distinguishes the layers (and augmentations) that draw at
     the same step."""
     key = fold(fold(scope.seed, scope.step, xp), stream, xp)
     return fold(key, scope.rows, xp)
@@ -139,10 +139,10 @@ def bits(keys: Any, units: int, xp: Any = None) -> Any:
 def kept(keys: Any, units: int, rate: Any, xp: Any = None) -> Any:
     """Which units a dropout of `rate` keeps: bool [b, units], each True with probability 1 - rate to within 2^-24.
 
-    A dropout mask needs one comparison a unit, so this spends fewer operations than `uniform`: the key and the
-    unit's constant are well mixed already, and two odd multiplications with a shift between them carry every bit
-    of their exclusive or into the high bits that decide. Integers alone, so XLA vectorises it: measured on
-    128 units at batch size 1,024, 7 % of a training step.
+    A dropout mask needs one comparison per unit, so this takes fewer operations than `uniform`: the key and the unit's
+    constant are well mixed already, and two odd multiplications with a shift between them carry every bit of their
+    exclusive or into the high bits that decide. It uses integers only, so XLA vectorises it. Measured for 128 units at
+    batch size 1,024: 7 % of a training step.
     """
     spread = mix(np.arange(units, dtype=np.uint32), np)
     if xp is np:
@@ -166,6 +166,6 @@ def uniform(keys: Any, units: int, xp: Any = None) -> Any:
         return (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
     import tensorflow as tf
 
-    # uint32 to float32 has no fast path everywhere; 24 bits fit an int32 exactly.
+    # uint32 to float32 is slow on some devices; 24 bits fit an int32 exactly.
     high = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.int32)
     return tf.cast(high, tf.float32) * tf.constant(2.0**-24, tf.float32)

@@ -1,5 +1,5 @@
-"""What a workload is trained and judged by: per-example losses and metrics as sums and weights, so that
-any split of a batch or of an evaluation over ranks adds up to the same number."""
+"""The losses and metrics of a workload: per-example sums and weights, so that any split of a batch or of an
+evaluation over ranks adds up to the same number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ weights."""
 
 
 class Task:
-    """One kind of learning problem. `outputs` are what the model returns (logits, no softmax); rows are
+    """One kind of learning problem. `outputs` are the model's (logits, no softmax); rows are
     independent."""
 
     name: str
@@ -44,7 +44,7 @@ class Task:
         raise TypeError(f"{type(self).__name__} defines no metrics")
 
     def ranking(self, outputs: tf.Tensor, labels: tf.Tensor) -> Pair | None:
-        """(scores, labels) to be gathered from every real row of a split and given to `finish`; None where
+        """(scores, labels) of the rows given, to be gathered from a whole split and passed to `finish`; None if
         no metric ranks."""
         return None
 
@@ -54,7 +54,7 @@ class Task:
 
     @property
     def ranks_whole(self) -> bool:
-        """Whether a metric needs the ranking of a whole split, so that no sum over its rows gives it."""
+        """Whether a metric needs the ranking of a whole split and so cannot be a sum over its rows."""
         return type(self).ranking is not Task.ranking
 
 
@@ -91,7 +91,7 @@ class Classification(Task):
 
 class LanguageModel(Task):
     """The next token at every position: logits [b, T, K], labels int [b, T]; a negative label is padding and
-    counts nothing.
+    does not count.
 
     An example's loss is summed over its tokens and its weight is their number, so means are per token of the
     global batch.
@@ -183,5 +183,5 @@ TASKS: Mapping[str, type[Task]] = {
 
 
 def task(name: str) -> Task:
-    """The task of that name (a key of `catalogue.METRICS`)."""
+    """The task named `name` (a key of `catalogue.METRICS`)."""
     return TASKS[name]()

@@ -1,4 +1,4 @@
-"""Finding and calling the user's own Python: `module:function`, looked for first in the directory of the
+"""Finds and calls the user's own Python: `module:function`, searched first in the directory of the
 sweep file."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hvdsweep.errors import UserError
 
 
 def find(name: str, source: str | None) -> Callable[..., Any]:
-    """The function that `module:function` names. Raises `UserError` saying which part of the name is
+    """The function named by `module:function`. Raises `UserError` saying which part of the name is
     wrong."""
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
@@ -55,7 +55,7 @@ def _refuse_namesake(name: str, module_name: str, module: Any, source: str | Non
 
 
 def call(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """What the user's function returns; its exceptions become one `UserError` with the place they came
+    """The result of the user's function; an exception becomes one `UserError` with the place it came
     from."""
     try:
         return function(*arguments, **options)
@@ -66,7 +66,7 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
 
 
 def describe(error: BaseException) -> str:
-    """An exception as one line: its type, message and innermost place; what to do about it where that is known."""
+    """An exception as one line: its type, message and innermost place, and the remedy if it is known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     asked = any(Path(frame.filename).name == "argparse.py" for frame in frames)
     own = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]

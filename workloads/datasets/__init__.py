@@ -1,4 +1,4 @@
-"""Data sets by name: `load_dataset` gives arrays or streams ready for training, or says what is missing
+"""Data sets by name: `load_dataset` returns arrays or streams ready for training, or an error that says what is missing
 and how to get it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The user's arrays as training needs them, float32 and int32; refused where that would change what they say."""
+"""The user's arrays as float32 and int32 for training; refused if the conversion would change their meaning."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 from hvdsweep.errors import UserError
 
 LOSS = 1e-3
-"""How much of a feature's standard deviation rounding to float32 may take."""
+"""Most of a feature's standard deviation that rounding to float32 may take."""
 BLOCK = 1 << 22
-"""Numbers looked at together, so that a check needs little memory."""
+"""Numbers checked at a time, so that a check needs little memory."""
 
 
 def plain(where: str, value: Any) -> npt.NDArray[Any]:
-    """What numpy makes of `value`. UserError for what would lose something on the way, or is no array."""
+    """`value` as a numpy array. UserError if it is no array, or the conversion would lose something."""
     if isinstance(value, Mapping):
         raise UserError(
             f"{where} are a dict of {_listed(value)}; a model has one input here: put them into one array [n, ...]"
@@ -61,7 +61,7 @@ def _listed(value: Mapping[Any, Any]) -> str:
 
 
 def as_int32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The whole numbers as int32. UserError if one lies beyond it."""
+    """The integers as int32. UserError if one is outside its range."""
     limits = np.iinfo(np.int32)
     if values.size:
         low, high = int(values.min()), int(values.max())
@@ -74,9 +74,9 @@ def as_int32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def as_float32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The numbers as float32. UserError if they are not finite, or differ by less than float32 can tell apart."""
+    """The numbers as float32. UserError if they are not finite, or differ by less than float32 can distinguish."""
     if values.dtype.kind == "f":
-        # A masked value or NaN in one place would make every loss NaN.
+        # One masked value or NaN would make every loss NaN.
         if not np.isfinite(values).all():
             raise UserError(f"{where} hold NaN or infinite values; replace them, or leave these examples out")
         largest = float(np.abs(values).max()) if values.size else 0.0
@@ -92,9 +92,9 @@ def as_float32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _refuse_inexact(where: str, values: npt.NDArray[Any], single: npt.NDArray[Any]) -> None:
-    """Whole numbers may be names (of words, of users): each has to stay what it is."""
+    """Integers may be names (of words, of users), so each has to keep its value."""
     for whole, rounded in _blocks(values, single):
-        # Beyond 2^63 the way back would wrap; such numbers are compared as floats of twice the width.
+        # Beyond 2^63 the conversion back would wrap; such numbers are compared as longer floats.
         changed = np.flatnonzero(rounded.astype(np.longdouble) != whole.astype(np.longdouble))
         if len(changed):
             one = whole[changed[0]]
@@ -105,14 +105,14 @@ def _refuse_inexact(where: str, values: npt.NDArray[Any], single: npt.NDArray[An
 
 
 def _refuse_collapsed(where: str, values: npt.NDArray[Any], single: npt.NDArray[Any]) -> None:
-    """Fractions are rounded anyway; but a feature's differences between examples have to survive."""
+    """Fractions are rounded anyway, but a feature's differences between examples have to survive."""
     wide = values.reshape(len(values), -1)
     narrow = single.reshape(len(single), -1)
     columns = max(1, BLOCK // max(1, len(wide)))
     for start in range(0, wide.shape[1], columns):
         here = wide[:, start : start + columns]
         error = np.abs(here - narrow[:, start : start + columns]).max(0)
-        # From the first example: the variance of 1e9 + small numbers would drown in rounding.
+        # Relative to the first example: the variance of 1e9 + small numbers would be lost in rounding.
         spread = (here - here[:1]).std(0)
         lost = np.flatnonzero((error > LOSS * spread) & (spread > 0))
         if len(lost):

@@ -1,4 +1,4 @@
-"""CIFAR-10 from its binary batches, in the published archive or unpacked, standardised image by image."""
+"""CIFAR-10 from its binary batches, in the published archive or unpacked, each image standardised."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _read_archive(path: Path, home: files.Home) -> dict[str, bytes]:
 
 
 def verify(path: Path) -> None:
-    """Read one unpacked batch of 10,000 images. Raises `UserError` where it is none."""
+    """Read one unpacked batch of 10,000 images. Raises `UserError` if it is not one."""
     _parse(path.read_bytes(), 10_000, path)
 
 

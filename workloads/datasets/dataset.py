@@ -1,4 +1,4 @@
-"""What a data set is to a trial: splits of examples, in memory or streamed by global index."""
+"""The form of a data set for training: splits of examples, in memory or streamed by global index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """Examples too many for memory, read by their global index."""
+    """Examples that do not fit in memory, read by their global index."""
 
     def __len__(self) -> int: ...
 
@@ -24,12 +24,12 @@ class Stream(Protocol):
         self, rows: Iterable[npt.NDArray[Any]], keys: Iterable[npt.NDArray[Any]] | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """For each array of example numbers int64 [n]: features [n, ...] and labels [n, ...] (arrays or eager
-        tensors), in the asked order. A block has at least one row.
+        tensors), in the given order. A block has at least one row.
 
-        To train, give as many `keys`, uint32 [n] for each block: `stateless.row_keys(scope,
+        For training, pass as many `keys`, uint32 [n] for each block: `stateless.row_keys(scope,
         stateless.AUGMENTATION, np)` of the step that the block is for. Examples are then augmented as a
         function of their key; without keys they are prepared for evaluation. Reads ahead in the background,
-        so both are consumed some blocks before they are wanted.
+        so both iterables are consumed some blocks ahead.
         """
         ...
 
@@ -54,7 +54,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything a trial needs to know of its data."""
+    """Everything that training needs from its data."""
 
     name: str
     task: Task
@@ -69,17 +69,17 @@ class Dataset:
     """augment(features [b, ...], keys uint32 [b]) -> features, in the graph, for training only. Its
     randomness is a function of the keys: `stateless.row_keys(scope, stateless.AUGMENTATION)`."""
     checksum: str | None = None
-    """SHA-256 of what the examples were made from, where the data set knows it."""
+    """SHA-256 of the source of the examples, if the data set knows it."""
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The splits there are, by name."""
+        """The existing splits, by name."""
         every = {"train": self.train, "val": self.val, "test": self.test}
         return {name: split for name, split in every.items() if split is not None}
 
     @property
     def info(self) -> DatasetInfo:
-        """The same facts as `catalogue.dataset_info` gives for a built-in data set."""
+        """The same facts that `catalogue.dataset_info` returns for a built-in data set."""
         return DatasetInfo(
             self.name,
             self.task.name,

@@ -20,7 +20,7 @@ def load(info: DatasetInfo) -> Dataset:
     permutation."""
     images, labels = _table()
     features = (images / 16.0).astype(np.float32).reshape(-1, 8, 8, 1)
-    # Sorting hashes of the index is a permutation that no numpy release can change.
+    # Sorting by hashes of the index gives a permutation that no numpy release can change.
     order = np.argsort(stateless.mix(np.arange(len(features)), np), kind="stable")
     parts = np.split(order, [info.train, info.train + info.val])
     splits = [Split(features[part], labels[part].astype(np.int32)) for part in parts]

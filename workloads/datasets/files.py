@@ -1,7 +1,7 @@
-"""Where data sets lie on disk, how to get them, and whether what lies there is whole. Needs no TensorFlow.
+"""The place of data sets on disk, how to get them, and whether their files are intact. Needs no TensorFlow.
 
-Data are looked for below `$HVDSWEEP_DATA`, else `~/.cache/hvdsweep/data`, one folder per data set. Nothing is
-downloaded: a missing file is a message with address, size and checksum.
+Data are in `$HVDSWEEP_DATA`, else `~/.cache/hvdsweep/data`, one folder per data set. Nothing is
+downloaded: the message for a missing file gives address, size and checksum.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ BUILT_IN = ("digits", "python_source", "noisy_quadratic")
 """Data sets that need no files of their own."""
 
 CIFAR_FOLDER = "cifar-10-batches-bin"
-"""What CIFAR-10's archive unpacks to."""
+"""The folder into which CIFAR-10's archive unpacks."""
 CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
-"""The files in it that hold images, 10,000 each; the last one tests."""
+"""The image files in it, 10,000 images each; the last one is the test set."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class File:
 
     @property
     def raw(self) -> str | None:
-        """The name it has unpacked, where that is also accepted."""
+        """The name of the unpacked file, if that is accepted too."""
         return self.name.removesuffix(".gz") if self.name.endswith("-ubyte.gz") else None
 
 
 @dataclass(frozen=True)
 class Home:
-    """One data set's folder and what belongs into it."""
+    """One data set's folder and its contents."""
 
     folder: str
     files: tuple[File, ...] = ()
     patterns: tuple[tuple[str, ...], ...] = ()
-    """Beside or instead of `files`: for each part of the data, the glob patterns of which one must match."""
+    """In addition to or instead of `files`: for each part of the data, glob patterns of which one must match."""
     how: str = ""
-    """How to get it, beyond the addresses of `files`."""
+    """How to get it, in addition to the addresses of `files`."""
 
 
 def _idx(base: str, entries: list[tuple[str, int, str]]) -> tuple[File, ...]:
@@ -178,11 +178,11 @@ HOMES = {
         ),
     )
 }
-"""By folder, which is the data set's name; subsets live in their parent's."""
+"""By folder, which is the data set's name; subsets are in their parent's folder."""
 
 
 def home_of(dataset: str) -> Home | None:
-    """Where a built-in data set, or the one that it is a subset of, belongs; None for those that need no
+    """The home of a built-in data set, or of the one that it is a subset of; None for those that need no
     files."""
     name = dataset.rpartition("/")[2]
     for folder, home in HOMES.items():
@@ -202,14 +202,14 @@ def folder_of(home: Home) -> Path:
 
 
 def instructions(home: Home) -> str:
-    """How to get what belongs into a folder, for people: several lines."""
+    """How to get a folder's contents, for the user: several lines."""
     lines = [f"Get it into {folder_of(home)} (set HVDSWEEP_DATA to keep data elsewhere):"]
     lines += [f"  {file.url}\n    {file.size:,} bytes, sha256 {file.sha256}" for file in home.files]
     return "\n".join([*lines, f"  {home.how}"] if home.how else lines)
 
 
 def locate(home: Home, file: File) -> Path:
-    """The file, packed or unpacked. Raises `UserError` with instructions where there is neither."""
+    """The file, compressed or unpacked. Raises `UserError` with instructions if there is neither."""
     candidates = [folder_of(home) / name for name in (file.name, file.raw) if name]
     for path in candidates:
         if path.is_file():
@@ -234,9 +234,9 @@ def _no_shards(home: Home, part: int) -> UserError:
 
 
 def require(home: Home) -> None:
-    """Raise `UserError`, with instructions, where some part of a data set is missing.
+    """Raise `UserError`, with instructions, if some part of a data set is missing.
 
-    Unlike `present` it stops at the first file of a part: listing a million images takes long on a network.
+    Unlike `present` it stops at the first file of a part: listing a million images is slow on a network.
     """
     if home.folder == "cifar_10" or not home.patterns:
         present(home)
@@ -247,14 +247,14 @@ def require(home: Home) -> None:
 
 
 def present(home: Home) -> list[Path]:
-    """Every file of a data set that is there, packed or unpacked. Raises `UserError` where some part is
+    """Every existing file of a data set, compressed or unpacked. Raises `UserError` if some part is
     missing."""
     if home.folder == "cifar_10" and (unpacked := folder_of(home) / CIFAR_FOLDER).is_dir():
         if absent := [name for name in CIFAR_BATCHES if not (unpacked / name).is_file()]:
             raise UserError(f"{home.folder}: no {', '.join(absent)} in {unpacked}\n{instructions(home)}")
         return [unpacked / name for name in CIFAR_BATCHES]
     found = [path for part in range(len(home.patterns)) for path in shards(home, part)]
-    # Where patterns say what is needed, the published archive is only the way there.
+    # If patterns are given, the published archive is only their source.
     return found or [locate(home, file) for file in home.files]
 
 
@@ -277,7 +277,7 @@ def sha256_of(path: Path) -> str:
 
 
 def read_unpacked(path: Path) -> bytes:
-    """The bytes of a file, unpacked if it ends in .gz. Raises `UserError` where it is truncated or
+    """The bytes of a file, unpacked if it ends in .gz. Raises `UserError` if it is truncated or
     damaged."""
     try:
         return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -287,7 +287,7 @@ def read_unpacked(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A path to write to that becomes `path` only when the block ends well: no half-written file is ever
+    """A path to write to that is renamed to `path` only if the block succeeds, so that no half-written file is ever
     found."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)

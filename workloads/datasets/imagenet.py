@@ -23,10 +23,9 @@ _HALF_CLASSES = "imagenet_half_classes"
 def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     """Streams of photographs [n, 224, 224, 3] with labels int32 [n].
 
-    The official validation set validates; of the training images, 50,045 are held out to test: those whose
-    number has the smallest hashes. Half the images are the first half in the order of hashes; half the
-    classes are 0 to 499. `whole` tells the sizes of the full set. Raises `UserError` for data that are
-    missing, incomplete or damaged.
+    The official validation set validates. Of the training images, the 50,045 whose numbers have the smallest hashes are
+    held out to test. Half the images are the first half in the order of hashes; half the classes are 0 to 499. `whole`
+    gives the sizes of the full set. Raises `UserError` for data that are missing, incomplete or damaged.
     """
     whole = whole or dataset_info("imagenet")
     home = files.HOMES["imagenet"]
@@ -81,8 +80,8 @@ def _take(source: Source, rows: npt.NDArray[Any]) -> Source:
 
 
 def labels_of(source: Source) -> npt.NDArray[Any]:
-    """The label of every example, int32 [n]; for TFRecords all are read once, which takes minutes, and
-    then kept."""
+    """The label of every example, int32 [n]. TFRecords are all read once, which takes minutes, and the result is
+    cached."""
     if isinstance(source, FromFiles):
         return source.labels
     records = source.records
@@ -99,7 +98,7 @@ def labels_of(source: Source) -> npt.NDArray[Any]:
         return (np.concatenate([block.numpy() for block in found]).astype(np.int32),)
 
     (every,) = tfrecords.kept("labels", records.paths, read)
-    # The labels are those of all records; pick the ones of this source by their place among them.
+    # The labels are those of all records; select the ones of this source by their position.
     full = tfrecords.index(records.paths)
     starts = np.concatenate([[0], np.cumsum(np.bincount(full.shard, minlength=len(records.paths)))])
     within = np.empty(len(records), np.int64)

@@ -1,4 +1,4 @@
-"""MNIST and Fashion MNIST from their IDX files, packed or not, with the paper's splits and subsets."""
+"""MNIST and Fashion MNIST from their IDX files, compressed or not, with the paper's splits and subsets."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ _PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     """Images float32 [n, 28, 28, 1] in [0, 1], labels int32 [n].
 
-    The last 5,000 of the 60,000 training images validate. A subset trains on a fixed permutation's first
-    images; `whole` tells the sizes of the set that it is taken from. Raises `UserError` for missing and
-    damaged files.
+    The last 5,000 of the 60,000 training images validate. A subset trains on the first images of a fixed permutation;
+    `whole` gives the sizes of the set that it is taken from. Raises `UserError` for missing and damaged files.
     """
     from workloads.tasks import task
 
@@ -40,7 +39,7 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     _agree(arrays, home, whole)
     train_images, train_labels = arrays["train-images"], arrays["train-labels"]
     rest = len(train_images) - info.val
-    # Sorting hashes of the index is a permutation that no numpy release can change.
+    # Sorting by hashes of the index gives a permutation that no numpy release can change.
     chosen = np.argsort(stateless.mix(np.arange(rest), np), kind="stable")[: info.train]
     val = np.arange(rest, len(train_images))
     return Dataset(
@@ -72,7 +71,7 @@ def _agree(arrays: Mapping[str, npt.NDArray[Any]], home: files.Home, whole: Data
 
 
 def read_idx(path: Path) -> npt.NDArray[Any]:
-    """An IDX file of unsigned bytes, packed (.gz) or not: uint8 of the shape that its header tells. Raises
+    """An IDX file of unsigned bytes, compressed (.gz) or not: uint8 of the shape in its header. Raises
     `UserError`."""
     data = files.read_unpacked(path)
     if len(data) < 4:

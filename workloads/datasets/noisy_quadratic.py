@@ -1,5 +1,5 @@
-"""The examples of the noisy quadratic model: none. Rows are only numbered, since their noise is drawn from
-their place."""
+"""The data of the noisy quadratic model: it has none. Rows are only numbered, since their noise is drawn from
+their position."""
 
 from __future__ import annotations
 

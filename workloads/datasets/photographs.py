@@ -21,17 +21,17 @@ from workloads.datasets.tfrecords import Records
 
 SIDE = 224
 SHORTER = 256
-"""Shorter side in evaluation, of which the centre is cut."""
+"""Length of the shorter side in evaluation, before the centre is cut out."""
 JITTER = (256, 512)
 """The range of the shorter side in training: scale jitter of Simonyan and Zisserman (2015)."""
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-"""Of ImageNet's training pixels, in [0, 1]; the usual normalisation (the paper names none)."""
+"""Standard deviation of ImageNet's training pixels, in [0, 1]; the usual normalisation (the paper names none)."""
 BLOCKS_AHEAD = 2
 
 
 class _RecordAt(dataset_ops.DatasetSource):
-    """The records of one shard from a byte on. tf.data.TFRecordDataset hides the offset that its kernel
+    """The records of one shard from a byte on. tf.data.TFRecordDataset does not expose the offset that its kernel
     takes."""
 
     def __init__(self, path: Any, offset: Any) -> None:
@@ -49,17 +49,17 @@ class FromRecords:
 
     records: Records
     first_label: int
-    """The number that stands for class 0 in the files."""
+    """The number of class 0 in the files."""
     classes: int
     many: bool
-    """Labels are a list (multi-hot uint8 [classes]) instead of one number (int32)."""
+    """Whether labels are a list (multi-hot uint8 [classes]), not one number (int32)."""
 
     def __len__(self) -> int:
         return len(self.records)
 
     @property
     def place(self) -> Path:
-        """Where the examples lie."""
+        """The folder of the examples."""
         return self.records.paths[0].parent
 
     def examples(self, rows: tf.data.Dataset) -> tf.data.Dataset:
@@ -68,7 +68,7 @@ class FromRecords:
         where = rows.map(
             lambda row, key: (tf.gather(self.records.shard, row), tf.gather(self.records.offset, row), key)
         )
-        # One record per source and block_length 1 keep the order of rows whatever runs in parallel.
+        # One record per source and block_length 1 keep the order of rows, whatever runs in parallel.
         return where.interleave(
             lambda shard, offset, key: (
                 _RecordAt(tf.gather(paths, shard), offset)
@@ -111,7 +111,7 @@ class FromFiles:
 
     @property
     def place(self) -> Path:
-        """Where the examples lie."""
+        """The folder of the examples."""
         return Path(self.paths[0]).parents[1]
 
     def examples(self, rows: tf.data.Dataset) -> tf.data.Dataset:
@@ -180,10 +180,9 @@ class PhotographStream:
 def photograph(encoded: Any, key: Any | None, side: int = SIDE) -> Any:
     """An encoded image (JPEG, PNG, ...) as float32 [side, side, 3], normalised by MEAN and DEVIATION.
 
-    Without a key (uint32 scalar) the shorter side becomes SHORTER and the centre is cut. With one, the
-    shorter side is uniform over the integers of JITTER, the position of the square uniform over the image,
-    and the image mirrored half of the time. The square is cut before it is resized: the same pixels for less
-    work.
+    Without a key (uint32 scalar) the shorter side becomes SHORTER and the centre is cut out. With a key, the shorter
+    side is uniform over the integers of JITTER, the position of the square uniform over the image, and the image
+    mirrored half of the time. The square is cut before it is resized: the same pixels for less work.
     """
     is_jpeg = tf.io.is_jpeg(encoded)
 

@@ -1,9 +1,9 @@
 """The source text of the running Python's standard library, as bytes: a real language-modelling corpus that
-is always there.
+is always available.
 
-The files are a fixed list per split, so no file is in two splits; the first bytes of each list are used, as
-many as the catalogue says, so that sizes do not depend on the Python version. The text itself does:
-`describe` tells its checksum.
+Each split has a fixed list of files, so no file is in two splits. The first bytes of each list are used, as
+many as the catalogue says, so sizes do not depend on the Python version. The text does depend on it;
+`describe` gives its checksum.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ FILES = {
     "val": "bisect dis logging/handlers pickle plistlib posixpath selectors textwrap".split(),  # noqa: SIM905
     "test": "cmd email/header http/cookies mimetypes pstats socketserver weakref xml/dom/minidom".split(),  # noqa: SIM905
 }
-"""The modules of each split, as paths below the standard library, in the order they are read."""
+"""The modules of each split, as paths below the standard library, in reading order."""
 
 
 def load(info: DatasetInfo) -> Dataset:
-    """Sequences of `length` bytes: features int32 [n, length], labels int32 [n, length], the byte that
+    """Sequences of `length` bytes: features int32 [n, length], and labels int32 [n, length], the byte that
     follows each."""
     from workloads.tasks import task
 
@@ -60,7 +60,7 @@ def load(info: DatasetInfo) -> Dataset:
 
 
 def read(split: str) -> bytes:
-    """The bytes of a split: one more than its tokens, for the last label. Raises `UserError` where Python
+    """The bytes of a split: one more than its tokens, for the last label. Raises `UserError` if Python
     has no sources."""
     root, wanted, parts = Path(os.__file__).parent, PYTHON_SOURCE_TOKENS[split] + 1, []
     for module in FILES[split]:
@@ -89,5 +89,5 @@ def checksum() -> str:
 
 
 def describe() -> str:
-    """Which text this Python has: version and checksum."""
+    """The text of this Python: version and checksum."""
     return f"Python {platform.python_version()}, sha256 {checksum()}"

@@ -1,4 +1,4 @@
-"""Sentences, one a line in text shards, as sub-word tokens: LM1B and Common Crawl. Training sentences are
+"""Sentences, one per line in text shards, as sub-word tokens: LM1B and Common Crawl. Training sentences are
 streamed by number, the others are read at once."""
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from workloads.datasets.tfrecords import kept
 from workloads.tasks import task
 
 STRIDE = 64
-"""The index keeps the place of every 64th line: Common Crawl has 25.8 billion."""
+"""The index stores the position of every 64th line: Common Crawl has 25.8 billion."""
 VOCABULARY_SENTENCES = 1_000_000
-"""Sentences that a vocabulary is built from: the first of the training shards."""
+"""Sentences from which a vocabulary is built: the first of the training shards."""
 BLOCKS_AHEAD = 4
 
 
 def load(info: DatasetInfo) -> Dataset:
     """Tokens int32 [n, length] with the next tokens as labels, -1 if the sentence has ended.
 
-    Sentences are clipped to `length` tokens, the end included, in training and (for one static shape) in
-    evaluation. The first held-out shard validates, the second tests. The vocabulary is
-    `vocabulary-<size>.txt` in the data set's folder, built on first use. Raises `UserError` for data that are
-    missing or damaged.
+    Sentences are clipped to `length` tokens including the end, in training and (for one static shape) in evaluation.
+    The first held-out shard validates, the second tests. The vocabulary is `vocabulary-<size>.txt` in the data set's
+    folder, built on first use. Raises `UserError` for data that are missing or damaged.
     """
     home = files.HOMES[info.name]
     train, heldout = files.shards(home, 0), files.shards(home, 1)
@@ -49,8 +48,8 @@ def load(info: DatasetInfo) -> Dataset:
 
 
 def vocabulary_of(folder: Path, train: list[Path], size: int) -> subwords.Vocabulary:
-    """The vocabulary of that size that lies in the folder, else one built from the first training
-    sentences and put there."""
+    """The vocabulary of that size in the folder; if there is none, one is built from the first training sentences and
+    stored there."""
     path = folder / f"vocabulary-{size}.txt"
     if path.is_file():
         vocabulary = subwords.load(path)
@@ -116,7 +115,7 @@ class Lines:
 
 
 def lines_of(paths: list[Path]) -> Lines:
-    """Count and index the lines of files; kept for the next time. Raises `UserError` for an empty file."""
+    """Count and index the lines of files; the index is cached. Raises `UserError` for an empty file."""
 
     def count() -> tuple[npt.NDArray[Any], ...]:
         counts, marks = [], []
@@ -164,7 +163,7 @@ def _read_all(path: Path, vocabulary: subwords.Vocabulary, length: int) -> Split
 
 @dataclass(frozen=True)
 class SentenceStream:
-    """`Stream` of training sentences; there is nothing random in them, so keys are not used."""
+    """`Stream` of training sentences; nothing in them is random, so keys are not used."""
 
     lines: Lines
     vocabulary: subwords.Vocabulary
@@ -192,7 +191,7 @@ class SentenceStream:
         try:
             yield from blocks
         except tf.errors.OpError:
-            # tf.data wraps what Python raised; the original says more.
+            # tf.data wraps the Python exception; the original says more.
             if problems and isinstance(problems[0], UserError):
                 raise problems[0] from None
             raise

@@ -1,8 +1,8 @@
-"""A sub-word vocabulary: built from text by byte-pair merges, kept as a file, applied by longest match.
+"""A sub-word vocabulary: built from text by byte-pair merges, stored in a file, applied by longest match.
 
 Token 0 is padding, 1 the end of a sentence (and its start, as first input), then the 256 bytes, then merged
 pieces. A word is its UTF-8 bytes and a final underscore-like mark (a space), so any text can be encoded and
-decoded without loss but for white space.
+pieces. A word is its UTF-8 bytes and a final underscore-like mark (a space), so any text can be encoded and
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workloads.datasets import files
 PADDING, END = 0, 1
 _SPECIAL = 2
 SMALLEST = _SPECIAL + 256
-"""No vocabulary is smaller: it needs every byte."""
+"""The smallest vocabulary: it needs every byte."""
 _CACHED_WORDS = 1 << 20
 
 
@@ -41,7 +41,7 @@ class Vocabulary:
         return [token for word in sentence.split() for token in self._encode_word(word)]
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The sentence of these tokens, words parted by single spaces."""
+        """The sentence of these tokens, words separated by single spaces."""
         data = b"".join(self.pieces[token - _SPECIAL] for token in tokens if token >= _SPECIAL)
         return data.decode("utf-8", errors="replace").removesuffix(" ")
 
@@ -63,14 +63,14 @@ class Vocabulary:
         return self._words[word]
 
     def save(self, path: Path) -> None:
-        """One piece a line, with Python's escapes for anything that is not printable ASCII."""
+        """One piece per line, with Python's escapes for anything that is not printable ASCII."""
         with files.written_whole(path) as temporary:
             lines = [piece.decode("latin-1").encode("unicode_escape") for piece in self.pieces]
             temporary.write_bytes(b"\n".join(lines) + b"\n")
 
 
 def load(path: Path) -> Vocabulary:
-    """The vocabulary in a file that `Vocabulary.save` wrote. Raises `UserError` where it is damaged."""
+    """The vocabulary in a file that `Vocabulary.save` wrote. Raises `UserError` if it is damaged."""
     try:
         lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
         pieces = [line.decode("unicode_escape").encode("latin-1") for line in lines]

@@ -1,4 +1,4 @@
-"""TFRecord shards by record number: an index of every record, built once and kept, and reading in any
+"""TFRecord shards by record number: an index of every record, built once and cached, and reading in any
 order."""
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Records:
 
     paths: list[Path]
     shard: npt.NDArray[Any]
-    """Which of `paths`: int32 [n]."""
+    """Index into `paths`: int32 [n]."""
     offset: npt.NDArray[Any]
-    """Where the record's frame begins: int64 [n]."""
+    """Start of the record's frame: int64 [n]."""
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -43,7 +43,7 @@ class Records:
 
 
 def index(paths: list[Path]) -> Records:
-    """Find every record by walking the frames of all shards; kept beside the data for the next time.
+    """Find every record by walking the frames of all shards; the index is cached next to the data.
 
     Raises `UserError` for a shard that is empty, truncated or not made of TFRecords.
     """
@@ -81,14 +81,14 @@ def _walk(path: Path) -> npt.NDArray[Any]:
 def kept(
     kind: str, paths: list[Path], make: Callable[[], tuple[npt.NDArray[Any], ...]]
 ) -> tuple[npt.NDArray[Any], ...]:
-    """What `make` returns, kept in `<root>/.index/` under the names, sizes and times of `paths`, so that
-    changed data are read anew. Where the folder cannot be written, it is made each time."""
+    """The result of `make`, cached in `<root>/.index/` under the names, sizes and times of `paths`, so that
+    changed data are read again. If the folder cannot be written, it is made each time."""
     digest = hashlib.sha256(kind.encode())
     for path in paths:
         stat = path.stat()
         digest.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     place = files.root() / ".index" / f"{kind}-{digest.hexdigest()[:32]}.npz"
-    # A damaged index is made again: it holds nothing that the data do not.
+    # A damaged index is rebuilt: it holds nothing that the data do not.
     with (
         contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
         np.load(place) as saved,
@@ -122,7 +122,7 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def verify(paths: list[Path]) -> int:
-    """Read every record with its checksum; how many there are. Raises `UserError` at the first damaged
+    """Read every record and check its checksum; returns their number. Raises `UserError` at the first damaged
     one."""
     import tensorflow as tf
 
@@ -133,7 +133,7 @@ def verify(paths: list[Path]) -> int:
         try:
             count += int(tf.data.TFRecordDataset(str(path)).reduce(np.int64(0), lambda n, _: n + 1).numpy())
         except tf.errors.DataLossError as error:
-            # TensorFlow puts the name of its operation around the sentence.
+            # TensorFlow adds the name of its operation to the sentence.
             told = re.sub(r"\{\{.*?\}\}\s*| \[Op.*", "", error.message, flags=re.DOTALL)
             raise UserError(f"{path}: {told}; make this shard again") from error
     return count

@@ -1,4 +1,4 @@
-"""The user's own data: whatever their function returns, checked and brought into the form a trial needs."""
+"""The user's own data: the result of their function, checked and converted to the form for training."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
 
 
 def _checked(name: str, dataset: Dataset) -> Dataset:
-    """A `Dataset` of the user's own: arrays of a known task are looked at as those of a dict are."""
+    """The user's own `Dataset`: arrays of a known task are checked like those of a dict."""
     kind = dataset.task.name
     if kind not in KINDS or any(hasattr(split.features, "blocks") for split in dataset.splits.values()):
         return dataset

@@ -1,5 +1,5 @@
-"""Whether the files of a data set are whole: published checksums, `SHA256SUMS` beside them, and the
-checksums inside."""
+"""Whether the files of a data set are intact: published checksums, `SHA256SUMS` next to them, and checksums
+inside them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from workloads.datasets import files
 def damage(home: files.Home, present: list[Path]) -> list[str]:
     """One sentence for each damaged file among `present`; empty if all are whole.
 
-    Published files are compared by size and checksum, IDX files, CIFAR-10's batches and TFRecords also by their own structure,
-    and all files that a `SHA256SUMS` in the data set's folder lists (the format of sha256sum) with it.
+    Published files are compared by size and checksum; IDX files, CIFAR-10's batches and TFRecords also by their
+    structure; and every file listed in a `SHA256SUMS` in the data set's folder (the format of sha256sum) with that.
     """
     published = {file.name: file for file in home.files}
     listed = _listed(files.folder_of(home) / "SHA256SUMS")
@@ -31,7 +31,7 @@ def damage(home: files.Home, present: list[Path]) -> list[str]:
 
 
 def _own(path: Path) -> None:
-    """What a file tells about itself."""
+    """Check a file by the checksums and structure inside it."""
     if "ubyte" in path.name:
         from workloads.datasets.mnist import read_idx
 

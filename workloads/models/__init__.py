@@ -1,4 +1,4 @@
-"""Models by name: `build_model` gives a Keras model that returns logits and whose randomness is stateless."""
+"""Models by name: `build_model` returns a Keras model that returns logits and whose randomness is stateless."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workloads.models import user
 __all__ = ["build_model"]
 
 _WINDOWED = (BaseConv, BaseDepthwiseConv, BasePooling)
-"""XLA runs these as plain loops on a CPU, where TensorFlow's kernels use oneDNN: measured 10 to 30 times
+"""On a CPU XLA runs these as plain loops, while TensorFlow's kernels use oneDNN: measured 10 to 30 times
 slower."""
 
 
@@ -29,11 +29,11 @@ def build_model(
     """The built-in model `name`, or the user's `module:function`, for one data set: features [b,
     *input_shape] to logits [b, classes] ([b, length, classes] for tokens).
 
-    Call it inside a `stateless.scope` to train, outside one to evaluate. It carries three attributes:
-    `granule` (1, or the ghost batch): batch rows may only be split over ranks and passes at its multiples;
-    `auxiliary`: the layers whose moving statistics `layers.apply_auxiliary` updates (none for most models);
-    `xla_on_cpu`: whether compiling it for a CPU pays (convolutions run several times slower there). Raises
-    `UserError` for unknown names and options, and for user models that do not fit.
+    Call the model inside a `stateless.scope` to train, outside one to evaluate. It has three attributes: `granule` (1,
+    or the ghost batch): batch rows may only be split over ranks and passes at its multiples; `auxiliary`: the layers
+    whose moving statistics `layers.apply_auxiliary` updates (none for most models); `xla_on_cpu`: whether compiling it
+    for a CPU pays (convolutions run several times slower there). Raises `UserError` for unknown names and options, and
+    for user models that do not fit.
     """
     options = dict(options or {})
     if catalogue.is_user_code(name):

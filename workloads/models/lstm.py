@@ -54,7 +54,7 @@ class ProjectedLSTM(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         length = inputs.shape[1]
         recurrent, project = self.recurrent.value, self.project.value
-        # What the inputs add to the gates needs no recurrence: one product for all positions, time first.
+        # The inputs' part of the gates needs no recurrence: one product for all positions, time first.
         driven = tf.transpose(tf.tensordot(inputs, self.kernel.value, 1) + self.bias, (1, 0, 2))
         cell = tf.zeros_like(driven[0, :, : self.hidden])
         state = tf.zeros_like(tf.matmul(cell, project))

@@ -27,12 +27,12 @@ def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
 
 
 class NoisyQuadratic(keras.layers.Layer):
-    """Features [b, ...] (ignored) to [b, 2]: the exact loss, and each row's noise sum_i sqrt(h_i) xi_i w_i (0
-    in evaluation).
+    """Features [b, ...] (ignored) to [b, 2]: the exact loss, and each row's noise sum_i sqrt(h_i) xi_i w_i (0 in
+    evaluation).
 
-    The noise xi of a row is a vector of random signs: mean 0 and variance 1 as the closed form asks, at a
-    32nd of the random words that normal numbers need. The gradient of the mean over B rows is thus h w +
-    sqrt(h / B) times noise of unit variance.
+    The noise xi of a row is a vector of random signs: mean 0 and variance 1 as in the closed form, for a 32nd of the
+    random words that normal numbers need. The gradient of the mean over B rows is thus h w + sqrt(h / B) times noise of
+    unit variance.
     """
 
     def __init__(self, dimension: int, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ def expected_loss(
     shape as `steps`.
 
     s_t = s* + beta^t (s_0 - s*), beta = (1 - eta h)^2, s* = eta^2 (h / B) / (1 - beta); the loss is 1/2 sum_i
-    h_i s_i. Where beta = 1 (eta h = 2) the noise adds up: s_t = s_0 + t eta^2 h / B.
+    h_i s_i. If beta = 1 (eta h = 2) the noise adds up: s_t = s_0 + t eta^2 h / B.
     """
     h = curvatures(dimension)
     beta = (1.0 - learning_rate * h) ** 2
@@ -105,10 +105,10 @@ def steps_to_loss(
 ) -> int | None:
     """The least number of steps after which the expected loss is below `loss`; None if it never is.
 
-    With h in descending order, s_i rises towards s*_i = eta / (B (2 - eta h_i)) for the first few i at most
-    and falls for the others, and those that rise arrive first; so the loss may rise, then falls for good, and
+    With h in descending order, s_i rises towards s*_i = eta / (B (2 - eta h_i)) for at most the first few i
+    and falls for the others, and those that rise converge first. So the loss may rise, then falls for good, and
     bisection is exact. Only i = 1 can be slow to rise (1 < eta): it is followed step by step until it has
-    arrived.
+    converged.
     """
     h = curvatures(dimension)
     noise = learning_rate**2 * h / batch_size
@@ -146,8 +146,8 @@ def best_steps_to_loss(
     dimension: int = 10_000,
     start: float = 1.0,
 ) -> tuple[int, float] | None:
-    """The fewest steps over the given learning rates, and the (smallest) rate that takes them; None where
-    none arrives."""
+    """The fewest steps over the given learning rates, and the (smallest) rate that takes them; None if none
+    gets there."""
     found = [
         (steps, float(rate))
         for rate in learning_rates

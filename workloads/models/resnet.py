@@ -70,7 +70,7 @@ def _resnet_50(x: Any, options: Mapping[str, Any]) -> Any:
         for block in range(blocks):
             stride = 2 if stage > 0 and block == 0 else 1
             y = normalised(x)
-            # A stage's first block projects what was activated already, the others pass on the sum itself.
+            # A stage's first block projects its activated input; the others pass on the sum itself.
             shortcut = _conv(4 * inner, 1, stride, bias=False)(y) if block == 0 else x
             y = normalised(_conv(inner, 1, bias=False)(y))
             y = normalised(_conv(inner, 3, stride, bias=False)(y))

@@ -1,4 +1,4 @@
-"""The paper's simple convolutional net: twice a 5x5 convolution, ReLU and 2x2 max-pool, then one hidden layer
+"""The paper's simple convolutional net: a 5x5 convolution, ReLU and 2x2 max-pool, twice, then one hidden layer
 with dropout."""
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
     """Tokens int [b, length] to the next token's logits [b, length, classes].
 
     Embeddings are scaled by sqrt(width), positions are sinusoids. `tied` uses the embedding as the output's
-    matrix (as the original does), plus a bias. `norm = "pre"` normalises what enters a sublayer and, once,
+    matrix (as the original does), plus a bias. `norm = "pre"` normalises the input of every sublayer and, once,
     the last output; "post" the residual sum.
     """
     width, rate = options["width"], options["dropout"]
@@ -100,7 +100,7 @@ def sinusoids(length: int, width: int) -> npt.NDArray[Any]:
 
 
 class CausalAttention(keras.layers.Layer):
-    """Multi-head scaled dot-product attention of every position to itself and those before it."""
+    """Multi-head scaled dot-product attention from every position to itself and earlier ones."""
 
     def __init__(self, heads: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -109,7 +109,7 @@ class CausalAttention(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         width = input_shape[-1]
         assert width is not None
-        # Query, key and value in one product; each third gets the initial spread of a matrix of its own.
+        # Query, key and value in one product; each third gets the initial spread of a separate matrix.
         limit = (6.0 / (2 * width)) ** 0.5
         self.project = keras.layers.Dense(
             3 * width, kernel_initializer=keras.initializers.RandomUniform(-limit, limit)

@@ -17,8 +17,8 @@ _RATES = ("dropout", "recurrent_dropout")
 
 
 def build(name: str, dataset: Dataset, options: Mapping[str, Any], source: str | None) -> keras.Model:
-    """Call `module:function` with those of `dataset`, `input_shape`, `classes` that it names (else with
-    the data set as its first argument, if it takes one) and the options as keywords."""
+    """Call `module:function` with whichever of `dataset`, `input_shape`, `classes` are among its parameters (else with
+    the data set as its first argument, if it takes one) and with the options as keywords."""
     function = usercode.find(name, source)
     facts = {"dataset": dataset, "input_shape": dataset.input_shape, "classes": dataset.classes}
     known = inspect.signature(function).parameters
@@ -60,7 +60,7 @@ def _every(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def make_stateless(name: str, model: keras.Model) -> None:
-    """Turn every `keras.layers.Dropout` into the stateless one, number the streams in the order of the
+    """Replace every `keras.layers.Dropout` by the stateless one, number the streams in the order of the
     model, and refuse layers whose statistics or randomness would change with the number of ranks."""
     stream = 0
     for layer in _every(model):
@@ -87,6 +87,6 @@ def make_stateless(name: str, model: keras.Model) -> None:
 def _draws(layer: keras.layers.Layer) -> bool:
     if not any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values()):
         return False
-    # Recurrent cells hold a generator that they only use at a rate above zero.
+    # Recurrent cells have a generator that they only use at a rate above zero.
     rates = [getattr(layer, rate) for rate in _RATES if hasattr(layer, rate)]
     return not rates or any(rates)

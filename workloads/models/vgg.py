@@ -13,8 +13,8 @@ from workloads.layers import Dropout, halve
 
 
 def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Images [b, height, width, channels] to logits [b, classes]. A pool leaves a side of one pixel as it
-    is, so that small images pass; dropout follows both hidden dense layers."""
+    """Images [b, height, width, channels] to logits [b, classes]. A pool leaves a side of one pixel
+    unchanged, so that small images pass; dropout follows both hidden dense layers."""
     inputs = keras.Input(input_shape)
     x = inputs
     for i, filters in enumerate(options["filters"]):
@@ -31,6 +31,6 @@ def build(options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
 
 def _he_normal(sides: tuple[int, int]) -> keras.initializers.Initializer:
     """He's normal distribution, counting only inputs that are not padding: (3 n - 2) / n of 3 weights along a
-    side of n pixels. Eight layers deep, on images that end at one pixel, the signal would vanish otherwise."""
+    side of n pixels. Otherwise the signal would vanish after eight layers, on images that end at one pixel."""
     seen = [(3 * side - 2) / side for side in sides]
     return keras.initializers.VarianceScaling(2.0 * 9.0 / (seen[0] * seen[1]), "fan_in", "truncated_normal")
