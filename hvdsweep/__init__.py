@@ -8,7 +8,7 @@
     [(point.batch_size, point.steps) for point in curve.points]
     hvdsweep.save_figure(hvdsweep.own_figure(store, "curve", store.workloads()), "curve.svg")
 
-`hvdsweep.curves` holds the parts of a curve and the questions beside it; docs/python.md shows the rest. Names are imported
+`hvdsweep.curves` holds the parts of a curve and further questions; docs/python.md shows the rest. Names are imported
 when they are first used, so that importing hvdsweep loads neither TensorFlow nor Textual.
 """
 

@@ -171,7 +171,7 @@ def family(workload: str) -> str:
 
 
 def _squared_errors(timings: Sequence[Timing], crossover: float) -> float:
-    """How far the timings are from growing as (1 + B / crossover), each workload at a level of its own."""
+    """How far the timings are from growing as (1 + B / crossover), each workload with its own level."""
     levels: dict[str, list[float]] = {}
     for one in timings:
         levels.setdefault(one.workload, []).append(math.log(one.seconds / (crossover + one.batch_size)))

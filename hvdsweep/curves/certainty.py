@@ -34,7 +34,7 @@ def relative_half_width(steps: npt.ArrayLike, level: float = LEVEL) -> float:
     used = min(wanted, known)
     apart = math.log(ordered[used - 1] / ordered[0]) / (used - 1)
     if known < wanted:
-        # Observed up to some limit beyond the last: on average so much farther.
+        # Observed up to some limit beyond the last: on average this much farther.
         apart *= known / (known - 1)
     ranks = [n * -math.expm1(math.log1p(-p) / n) for p in ((1 - level) / 2, (1 + level) / 2)]
     return math.expm1(apart * (ranks[1] - ranks[0]) / 2)

@@ -26,7 +26,7 @@ class Spread:
     coarseness: Floats
     """[S], variance of ln S because the goal was reached at an unknown step between two evaluations; 0 if not known."""
     trials: Floats
-    """[S], standard deviation of ln S of the best of so many trials, from the gaps between the fastest two; NaN if no
+    """[S], standard deviation of ln S of the best of the study's trials, from the gaps between the fastest two; NaN if no
     study has a known gap."""
     gaps: int
     """Number of gaps behind `trials`."""

@@ -95,7 +95,7 @@ Row = tuple[int, str, str, int, int]
 def _wanted(
     conn: sqlite3.Connection, sweep_id: int, plan: Plan, may_grow: bool
 ) -> list[tuple[StudyPlan, int, Mapping[int, Row]]]:
-    """Each study of the plan with the repeats that it is to have, by number."""
+    """Each study of the plan with the repeats that it shall have, by number."""
     stored = {(name, size): row for name, size, *row in conn.execute(_STUDIES, (sweep_id,))}
     found: list[tuple[StudyPlan, int, Mapping[int, Row]]] = []
     for workload in plan.workloads:
