@@ -1,1 +1,1 @@
-"""One sweep shared among the jobs of a cluster: a folder of shards, its parts, their exchange, and their merge."""
+"""One sweep shared among the jobs of a cluster: a folder of shards, their exchange of results, and their merge."""

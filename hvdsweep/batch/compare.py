@@ -1,4 +1,4 @@
-"""Whether two stores hold the same result for one trial, and if not, how they differ."""
+"""Whether two stores have the same result for a trial, and if not, how they differ."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy.typing as npt
 from hvdsweep.store.schema import quoted
 
 ROUNDING = 1e-3
-"""Losses that differ by no more than this share of the larger one at every step: sums of another number of ranks."""
+"""Losses within this share of each other at every step are equal up to rounding, as with another number of ranks."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not the same."""
+    """How two results differ."""
 
     words: str
     rounding: bool = False
-    """Whether it is only rounding."""
+    """Whether the difference is only rounding."""
 
 
 def compared(conn: sqlite3.Connection, there: int, here: int, metrics: Sequence[str]) -> Difference | None:
-    """How trial `there` of the attached store `src` differs from trial `here` of `main`; None: not at all.
+    """How trial `there` of the attached store `src` differs from trial `here` of `main`; None if it does not.
 
-    A trial that was stopped because it was beaten is the beginning of the same trial trained longer.
+    A trial stopped because it was beaten must equal the beginning of the same trial trained longer.
     """
     ends = {}
     for schema, trial in (("src", there), ("main", here)):
@@ -62,7 +62,7 @@ def compared(conn: sqlite3.Connection, there: int, here: int, metrics: Sequence[
         if table == "losses" and np.all(share <= ROUNDING):
             rounding = True
         elif not rounding:
-            # Where losses differ by rounding alone, so may an error of a few examples.
+            # If losses differ only by rounding, an error may differ by a few examples.
             worst = (
                 f"by up to {np.nanmax(share):.2g} of the larger"
                 if np.isfinite(share).any()

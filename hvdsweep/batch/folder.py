@@ -1,4 +1,4 @@
-"""The folder of a sweep that many jobs train: where its files lie."""
+"""The folder of a sweep that many jobs train, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORD = "batch.json"
 
 @dataclass(frozen=True)
 class BatchFolder:
-    """Paths only: nothing is made, and nothing is read before it is asked for."""
+    """Paths only: it creates nothing, and reads nothing until asked."""
 
     path: Path
 
@@ -27,7 +27,7 @@ class BatchFolder:
 
     @property
     def plan(self) -> Path:
-        """A store that holds every trial of the sweep, none of them begun: what the shards are parts of."""
+        """A store with every trial of the sweep PENDING: the whole that the shards are parts of."""
         return self.path / "plan.db"
 
     @property
@@ -48,7 +48,7 @@ class BatchFolder:
         return self.path / SHARDS
 
     def shard(self, index: int) -> Path:
-        """The database of shard `index`, counted from 1; it exists once its job has begun."""
+        """The database of shard `index`, from 1; it exists once its job has begun."""
         return self.shards_folder / f"{index:04d}.db"
 
     def shards(self) -> list[tuple[int, Path]]:
@@ -86,7 +86,7 @@ class BatchFolder:
 
 
 def is_batch_folder(path: Path) -> bool:
-    """Whether `path` is a folder that holds shards, or is to hold some."""
+    """Whether `path` is a folder that contains shards, or is prepared for them."""
     try:
         return path.is_dir() and ((path / SHARDS).is_dir() or (path / RECORD).is_file())
     except OSError:

@@ -1,8 +1,8 @@
-"""Bringing shards together: the finished trials of many stores into one, each once, whoever merges how often in what order.
+"""Merging shards: copies the finished trials of many stores into one, each once, for any order and number of merges.
 
-A trial is known by its sweep's key, its study and its number; its own key proves that it is the same. It is copied whole, with
-losses, measurements and records, in one transaction with others: a merge that is killed goes on where it was. A trial that is
-there already is compared, never overwritten. A source is only read.
+A trial is identified by its sweep's key, its study and its number; its own key proves that it is the same. It is copied
+whole, with losses, measurements and records, in a transaction with others, so a killed merge continues where it was. An
+existing trial is compared, never overwritten. Sources are only read.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Merger:
         make_maps(conn)
 
     def merge(self, source: Path) -> None:
-        """Bring in what `source` has. UserError and RunFailed as `open_store` says; what was brought in until then stays."""
-        # Known by where it lies, from wherever it is named.
+        """Merge `source`. Raises UserError and RunFailed like `open_store`; everything merged before stays."""
+        # Identified by its path, under whatever name it was given.
         source = Path(os.path.realpath(source))
         with attached(self._conn, source):
             self.report.sources += 1

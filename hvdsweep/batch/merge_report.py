@@ -1,4 +1,4 @@
-"""What merging has done, and the trials on which two stores disagree."""
+"""The result of a merge, and the trials on which two stores disagree."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Conflict:
     """One trial, two different results."""
 
     trial: str
-    """For people: workload, batch size and number."""
+    """For display: workload, batch size and number."""
     kept: str
-    """The store that the result which stays came from."""
+    """The store whose result stays."""
     other: str
-    """The store whose result is left out."""
+    """The store whose result is ignored."""
     difference: str
 
     def __str__(self) -> str:
@@ -24,16 +24,16 @@ class Conflict:
 
 @dataclass
 class MergeReport:
-    """What merging has done so far."""
+    """The result of merging so far."""
 
     database: str
     sources: int = 0
     copied: int = 0
     """Finished trials copied."""
     present: int = 0
-    """Finished trials of the sources that were there already."""
+    """Finished trials of the sources that existed already."""
     rounded: int = 0
-    """Of those: trained twice, equal up to rounding (another number of ranks)."""
+    """How many of those were trained twice, equal up to rounding (another number of ranks)."""
     repeats: int = 0
     """Repeats of the best trials that launching the merged sweep adds."""
     planned: int = 0
@@ -42,7 +42,7 @@ class MergeReport:
     measurements: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """Trials left out because their data are not whole."""
+    """Trials left out because their data are incomplete."""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "conflicts": [vars(one) for one in self.conflicts]}

@@ -1,4 +1,4 @@
-"""Mirroring shards in the tables of one store in memory, row by row where something has changed."""
+"""Mirrors shards in the tables of one store in memory, row by row if something has changed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hvdsweep.store.reader import read_only_uri
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
 
 BASE = 100_000
-"""Ids of trials and gangs of shard i begin at i times this."""
+"""Ids of trials and gangs of shard i begin at i times this number."""
 
 EVENTS = 200
-"""The last events of each shard are mirrored when it is first read."""
+"""How many of a shard's last events are mirrored when it is first read."""
 
 TABLES = (
     """CREATE TABLE shard_sweeps (
@@ -69,15 +69,15 @@ class Mirror:
             "CREATE TEMP TABLE news (time REAL, sweep_id INTEGER, gang_id INTEGER, trial_id INTEGER, kind TEXT, message TEXT)"
         )
         self._events: dict[int, int] = {}
-        """Shard -> the last of its events that is mirrored."""
+        """Shard -> its last mirrored event."""
         self._noted: dict[str, str] = {}
         self.records = False
-        """Whether records are mirrored: they are nine tenths of the rows, and only curves and lists of trials ask for them."""
+        """Whether records, nine tenths of the rows, are mirrored: only curves and lists of trials need them."""
 
     def bring(self, index: int, path: Path, everything: bool = False) -> None:
-        """Make the rows of shard `index` (0: the plan) what its store holds. UserError if it cannot be read.
+        """Make the rows of shard `index` (0: the plan) equal to its store. UserError if that cannot be read.
 
-        `everything`: also of trials that have not changed.
+        `everything`: also trials that have not changed.
         """
         conn = self._conn
         try:
@@ -118,7 +118,7 @@ class Mirror:
                 )
 
     def _has(self, table: str, names: tuple[str, ...]) -> str:
-        """These columns of a table of the source; NULL for those that its version has not."""
+        """These columns of a table of the source; NULL for those that its version lacks."""
         there = {row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")}
         return ", ".join(name if name in there else f"NULL AS {name}" for name in names)
 
@@ -150,11 +150,11 @@ class Mirror:
         self._events[index] = last
 
     def _trials(self, index: int, everything: bool) -> None:
-        """Trials that differ from what is mirrored, with their records. Of two shards that have one, the first to end counts."""
+        """Trials that differ from the mirror, with their records. If two shards have one, the first to end counts."""
         conn, first = self._conn, index * BASE
         conn.execute("DELETE FROM temp.changed")
         if not index:
-            # The plan: what no shard has.
+            # The plan: trials that no shard has.
             conn.execute(
                 "INSERT OR IGNORE INTO main.trials (id, study_id, number, key, status, parameters, seed)"
                 " SELECT t.id, map.here, t.number, t.key, 'PENDING', t.parameters, t.seed"
@@ -222,7 +222,7 @@ class Mirror:
         )
 
     def note(self, path: str, message: str) -> None:
-        """An event for a shard that cannot be read; once for each reason."""
+        """Add an event for a shard that cannot be read; once for each reason."""
         if self._noted.get(path) != message:
             self._noted[path] = message
             self._conn.execute(
@@ -230,7 +230,7 @@ class Mirror:
             )
 
     def tell_events(self) -> None:
-        """Mirror the new events of all shards, in the order of their times."""
+        """Mirror the new events of all shards, in order of time."""
         if self._conn.execute("SELECT 1 FROM temp.news LIMIT 1").fetchone():
             self._conn.execute(
                 "INSERT INTO main.events (time, sweep_id, gang_id, trial_id, kind, message)"

@@ -1,4 +1,4 @@
-"""The plan of a batch folder as a store: what viewers and merges know of shards whose jobs have not begun."""
+"""The plan of a batch folder as a store, from which viewers and merges know the shards whose jobs have not begun."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hvdsweep.store.plans import save_plan
 
 
 def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
-    """Write `folder.plan` with every trial PENDING, unless it is there. Several processes may do it at once."""
+    """Write `folder.plan` with every trial PENDING, unless it exists. Several processes may do this at once."""
     if folder.plan.exists():
         return
-    # On a local disk first: other hosts see the whole file or none.
+    # On a local disk first, so that other hosts see the complete file or none.
     with tempfile.TemporaryDirectory(prefix="hvdsweep-plan-") as place:
         made = Path(place, "plan.db")
         with closing(connect(made, create=True)) as conn:

@@ -1,4 +1,4 @@
-"""Site profiles: a TOML file with what jobs need at one site, so that it need not be typed at every submission."""
+"""Site profiles: a TOML file with the needs of jobs at one site, so that nobody types them at every submission."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).parent / "site"
 
 
 class Profile(BaseModel):
-    """One site's needs. Every key may be left out."""
+    """The needs of one site. Every key may be left out."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -24,19 +24,19 @@ class Profile(BaseModel):
     partition: str = ""
     """The queue (Slurm's --partition, PBS and LSF -q)."""
     account: str = ""
-    """Who pays for the jobs."""
+    """The account that is charged for the jobs."""
     modules: tuple[str, ...] = Field(default=(), strict=False)
     """Loaded by `module load` before anything else."""
     prologue: str = ""
     """Shell lines that run before hvdsweep in every job."""
     container: str = ""
-    """What hvdsweep is called through: `apptainer exec --nv image.sif`."""
+    """Command in which hvdsweep runs: `apptainer exec --nv image.sif`."""
     program: str = ""
-    """How hvdsweep is called in a job. Empty: the one that submits."""
+    """The hvdsweep command in a job. Empty: the one that submits."""
     gpus: str = "--gpus-per-node={gpus}"
     """The scheduler's option for {gpus} GPUs on each node: `--gres=gpu:a100:{gpus}`."""
     gpus_per_node: int = Field(default=0, ge=0)
-    """GPUs on each node where --gpus-per-node does not say."""
+    """GPUs on each node without --gpus-per-node."""
     network_interface: str = ""
     """launch --network-interface."""
     host_names: str = ""
@@ -46,19 +46,19 @@ class Profile(BaseModel):
     scratch: str = ""
     """launch --scratch; the job's shell expands it: `$TMPDIR`."""
     signal_seconds: int = Field(default=120, ge=10)
-    """So long before the end of its time a job is asked to stop."""
+    """A job is asked to stop this many seconds before its time limit."""
     options: tuple[str, ...] = Field(default=(), strict=False)
     """Further options of the scheduler, one each: `--exclusive`."""
 
 
 def places(sweep: Path, environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """Folders in which profiles are looked for, the first one wins: beside the sweep, the user's own, those that ship."""
+    """Folders searched for profiles; the first match wins: next to the sweep, the user's own, built-in."""
     config = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", "~"), ".config")
     return [sweep.absolute().parent, Path(config).expanduser() / "hvdsweep" / "profiles", SHIPPED]
 
 
 def load_profile(name: str | None, sweep: Path, environment: Mapping[str, str] = os.environ) -> Profile:
-    """The profile of this name (or path); the default one for None. UserError with all that is wrong in it."""
+    """The profile with this name (or path); the default one for None. UserError with all mistakes in it."""
     if name is None:
         return Profile()
     folders = places(sweep, environment)

@@ -1,5 +1,5 @@
-"""A database on a disk of this machine, copied whole, with its checkpoints, to its place on a shared file system while it is
-trained."""
+"""A database on this machine's disk, copied whole, with its checkpoints, to its place on a shared file system during
+training."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ COPY_SECONDS = 60.0
 """Least time between two copies."""
 
 ATTEMPTS = 3
-"""Copies of the database made until its checkpoints are all there."""
+"""How often the database is copied until all its checkpoints are there."""
 
 COPY_SHARE = 0.05
-"""Copying takes no more than this share of the time: a large database is copied less often."""
+"""Largest share of the time for copying: a large database is copied less often."""
 
 
 class Scratch:
     """A context manager: inside, `local` is the database to use; `final` is replaced by whole copies of it.
 
-    The shared file system sees no lock of SQLite: a copy is made on the local disk, written beside `final` under another
-    name, and given its name last.
+    The shared file system sees no lock of SQLite: a copy is made on the local disk, written next to `final` under
+    another name, and renamed last.
     """
 
     def __init__(self, folder: Path, final: Path) -> None:
@@ -67,7 +67,7 @@ class Scratch:
             ) from failure
 
     def _fetch(self) -> None:
-        """Begin with the latest state: that of `final`, unless the local one is of a run that goes beyond it."""
+        """Start from the latest state: that of `final`, unless a run has taken the local one further."""
         if not self.final.exists() or _last_sign(self.local) >= _last_sign(self.final):
             return
         for ending in ("-wal", "-shm", "-journal"):
@@ -76,20 +76,20 @@ class Scratch:
         shutil.copyfile(self.final, partial)
         os.replace(partial, self.local)
         with contextlib.suppress(OSError), closing(open_connection(self.local)[0]) as conn:
-            # A trial whose checkpoint is not there begins at its first step.
+            # Without its checkpoint a trial begins at its first step.
             checkpoints.carry(self.final, self.local, checkpoints.named(conn))
 
     def _run(self) -> None:
         pause = COPY_SECONDS
         while not self._end.wait(pause):
             begun = time.monotonic()
-            # The disk behind it may come back; the last copy fails loudly if it does not.
+            # The disk behind it may come back; the last copy raises an error if it does not.
             with contextlib.suppress(OSError, sqlite3.Error):
                 self.copy()
             pause = max(COPY_SECONDS, (time.monotonic() - begun) / COPY_SHARE)
 
     def copy(self) -> None:
-        """Make `final` what `local` is now. Raises OSError and sqlite3.Error."""
+        """Make `final` equal to `local`. Raises OSError and sqlite3.Error."""
         if not self.local.exists():
             return
         whole = self.local.with_name(f".{self.local.name}.copy")
@@ -107,7 +107,7 @@ class Scratch:
             partial.unlink(missing_ok=True)
 
     def _snapshot(self, whole: Path) -> set[tuple[int, int]]:
-        """Copy the database to `whole`, and the checkpoints that it names next to `final`; returns these."""
+        """Copy the database to `whole`, and the checkpoints that it names next to `final`; returns their names."""
         kept: set[tuple[int, int]] = set()
         for _ in range(ATTEMPTS):
             whole.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ class Scratch:
                 checkpoints.carry(self.local, self.final, kept)
                 break
             except FileNotFoundError:
-                # A newer checkpoint has taken its place meanwhile: the next copy of the database names that one.
+                # A newer checkpoint has replaced it meanwhile: the next copy of the database names that one.
                 continue
         return kept
 

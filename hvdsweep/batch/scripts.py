@@ -1,4 +1,4 @@
-"""Job scripts: what a submission asks for, filled into a template that a person can read."""
+"""Job scripts: the values of a submission, filled into a readable template."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SCHEDULERS = {"slurm": "slurm.sh", "pbs": "pbs.sh", "lsf": "lsf.sh", "kubernetes
 
 
 class _Template(string.Template):
-    """`@{name}` is filled in; dollars are the shell's."""
+    """Fills in `@{name}`; dollars are the shell's."""
 
     delimiter = "@"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What every job of a submission is to be."""
+    """The requirements of every job of a submission."""
 
     name: str
-    """Of the sweep."""
+    """Name of the sweep."""
     folder: Path
     """The batch folder, absolute."""
     shards: int
@@ -40,13 +40,13 @@ class Wanted:
     """Trials side by side in each job."""
     nodes: int = 1
     gpus_per_node: int | None = None
-    """None: as the profile says."""
+    """None: from the profile."""
     time: str | None = None
     """The scheduler's time limit of a job, as given; None: its default."""
     most_running: int | None = None
-    """Jobs at the same time; None: as many as the scheduler likes."""
+    """Most jobs at the same time; None: no limit."""
     follow_ups: int = 20
-    """Requeues and follow-up jobs of a shard, at most."""
+    """Most requeues and follow-up jobs of a shard."""
     options: tuple[str, ...] = ()
     """Further options of the scheduler."""
 
@@ -62,17 +62,17 @@ class Wanted:
 
     @property
     def gpus(self) -> int:
-        """On each node."""
+        """GPUs on each node."""
         return self.profile.gpus_per_node if self.gpus_per_node is None else self.gpus_per_node
 
     @property
     def seconds(self) -> int | None:
-        """The time limit in seconds; None without one. UserError for what is none."""
+        """The time limit in seconds; None without one. UserError if it is invalid."""
         return None if self.time is None else parse_time(self.time)
 
 
 def parse_time(text: str) -> int:
-    """Seconds of Slurm's forms: minutes, min:sec, h:min:sec, days-hours, days-h:min, days-h:min:sec. UserError for others."""
+    """Seconds from minutes, min:sec, h:min:sec, days-hours, days-h:min, days-h:min:sec. UserError for others."""
     found = re.fullmatch(r"(?:(\d{1,4})-)?(\d{1,6})(?::(\d{1,2}))?(?::(\d{1,2}))?", text)
     if found is None:
         raise UserError(
@@ -93,7 +93,7 @@ def parse_time(text: str) -> int:
 
 
 def spans(numbers: Sequence[int]) -> str:
-    """Numbers as the scheduler's arrays write them: `1-4,7`."""
+    """Numbers in the form of the scheduler's arrays: `1-4,7`."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][1] + 1:
@@ -149,13 +149,13 @@ def _clock(seconds: int) -> str:
 
 
 def _quoted(path: Path) -> str:
-    """A path in a line that sbatch reads, where % begins a pattern."""
+    """A path for a line that sbatch reads, in which % begins a pattern."""
     text = str(path).replace("%", "%%")
     return f'"{text}"' if re.search(r"\s", text) else text
 
 
 def _further(wanted: Wanted) -> list[str]:
-    """The profile's and the command line's own options: on one line, as an option and its value may be two words."""
+    """Extra options of the profile and the command line, on one line, as an option and its value may be two words."""
     words = [f'"{word}"' if re.search(r"\s", word) else word for word in wanted.options]
     return [*wanted.profile.options, *([" ".join(words)] if words else [])]
 

@@ -1,4 +1,4 @@
-"""Which trials of a plan each of N shards trains: the same answer for every job that asks."""
+"""Which trials of a plan each of N shards trains: every job computes the same answer."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hvdsweep.store.shard_files import Exchange
 MOST_SHARDS = 100_000
 
 OFFSET = "HVDSWEEP_SHARD_OFFSET"
-"""Environment variable: added to the array index by `--shard auto`, where one sweep is several arrays."""
+"""Environment variable that `--shard auto` adds to the array index, if one sweep is several arrays."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One of the parts of a sweep."""
+    """One part of a sweep."""
 
     index: int
-    """From 1."""
+    """Counted from 1."""
     of: int
 
     def __str__(self) -> str:
@@ -39,9 +39,9 @@ Numbers = dict[tuple[str, int], tuple[tuple[int, ...], ...]]
 
 
 def partition(plan: Plan, shards: int, costs: Mapping[tuple[str, int], float] | None = None) -> Numbers:
-    """Give every trial of the plan to one of the shards, so that all have about the same work.
+    """Assign every trial of the plan to a shard, so that all shards have about the same work.
 
-    `costs`: seconds of one trial of each (workload, batch size); where it names none, a rough estimate from the steps,
+    `costs`: seconds of one trial of each (workload, batch size); for others, a rough estimate from the steps,
     the batch size and the number of weights. Each shard gets an equal number of each study's trials. The rest of each
     study, fewer trials than shards, goes to the shards with the least work so far, studies with long trials first.
     """
@@ -67,7 +67,7 @@ def _name(study: StudyPlan) -> tuple[str, int]:
 
 
 def _costs(plan: Plan, known: Mapping[tuple[str, int], float]) -> dict[tuple[str, int], float]:
-    """Seconds of one trial. Without measured speeds: they differ between machines, and the parts must not."""
+    """Seconds of one trial, without measured speeds: these differ between machines, but the parts must not."""
     times = StepTimes(())
     found = {}
     for workload in plan.workloads:
@@ -90,19 +90,19 @@ class ShardStudy(StudyPlan):
     """A study of which one shard trains some trials."""
 
     numbers: tuple[int, ...] = ()
-    """Of its trials, ascending."""
+    """Numbers of its trials, ascending."""
     planned: int = 0
     """Trials of the whole study, without replacements."""
     exchange: Exchange | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def trials(self) -> tuple[TrialPlan, ...]:
-        """Those of this shard."""
+        """The trials of this shard."""
         every = self.trial_range(0, self.numbers[-1] + 1) if self.numbers else ()
         return tuple(every[number] for number in self.numbers)
 
     def next_numbers(self, taken: Collection[int], count: int) -> list[int]:
-        """Up to `count` numbers that this shard may train beyond those `taken`: its share, then replacements.
+        """Up to `count` further numbers that this shard may train besides `taken`: its share, then replacements.
 
         A replacement of a diverged trial has the lowest number that no shard has, so that all shards together train
         what one machine would.
@@ -116,16 +116,16 @@ class ShardStudy(StudyPlan):
 
 @dataclass(frozen=True)
 class ShardPlan(Plan):
-    """What one shard trains."""
+    """The plan of one shard."""
 
     shard: Shard = Shard(1, 1)
     whole: Plan | None = field(default=None, compare=False, repr=False)
-    """The plan that it is a part of."""
+    """The plan of the whole sweep."""
     exchange: Exchange | None = field(default=None, compare=False, repr=False)
 
     @property
     def shard_json(self) -> str:
-        """What the shard's database notes: which part it holds, and where shards exchange what they must know."""
+        """Stored in the shard's database: which part it is, and where shards exchange results."""
         assert self.whole is not None
         studies = [
             {"workload": study.workload, "batch_size": study.batch_size, "trials": study.target_trials}
@@ -151,9 +151,9 @@ def part_of(
     exchange_folder: Path | None = None,
     costs: Mapping[tuple[str, int], float] | None = None,
 ) -> ShardPlan:
-    """The plan of one shard. Studies of which it has no trial are left out.
+    """The plan of one shard. Studies without a trial in it are left out.
 
-    Trials that come in rounds: the shards train those of the first round, and the merged sweep decides the others.
+    For trials in rounds the shards train the first round, and the merged sweep decides the others.
     """
     exchange = None
     if exchange_folder is not None:
@@ -167,7 +167,7 @@ def part_of(
             if mine:
                 values = {one.name: getattr(study, one.name) for one in fields(StudyPlan)}
                 values |= {"target_trials": len(mine), "most_trials": None, "until": None, "widen": False}
-                # Which trial is the best only all shards together know: the merged sweep is launched for its repeats.
+                # Only all shards together determine the best trial: the merged sweep is launched for its repeats.
                 values["repeats"] = 0
                 studies.append(
                     ShardStudy(**values, numbers=mine, planned=study.target_trials, exchange=exchange)
@@ -182,9 +182,10 @@ def part_of(
 def parse_shard(
     text: str, folder: BatchFolder | None = None, environment: Mapping[str, str] = os.environ
 ) -> Shard:
-    """`K/N`, or `auto`: from the array job that this process runs in, and from the folder where it says how many there are.
+    """Parse `K/N`, or `auto`: from the array job of this process, and from the number of shards in the folder if it has
+    one.
 
-    UserError where neither says.
+    UserError if neither is available.
     """
     count = folder.count if folder is not None else None
     if text == "auto":
@@ -210,7 +211,7 @@ def _is_number(text: str) -> bool:
 
 @dataclass(frozen=True)
 class _Array:
-    """How a scheduler numbers the jobs of an array, in the names of environment variables."""
+    """How a scheduler numbers the jobs of an array: names of environment variables."""
 
     index: str
     first: str | int = 1
@@ -241,11 +242,11 @@ def _from_environment(environment: Mapping[str, str], count: int | None) -> Shar
 
     for array in ARRAYS:
         index = number(array.index)
-        # LSF sets 0, and Grid Engine `undefined`, in jobs that are no array.
+        # LSF sets 0, and Grid Engine `undefined`, in jobs that are not arrays.
         if index is None or (array.index == "LSB_JOBINDEX" and index == 0):
             continue
         if count is not None:
-            # A folder's jobs bear the numbers of its shards, also where only some of them are submitted again.
+            # Jobs of a folder have the numbers of its shards, also if only some shards are submitted again.
             index += number(OFFSET, 0) or 0
             shard = Shard(index + (array.first == 0), count)
         else:

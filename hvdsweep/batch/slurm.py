@@ -1,4 +1,4 @@
-"""Slurm as a batch folder needs it: submit, the state of all jobs in one call, cancel. Every call has a time limit."""
+"""Slurm for batch folders: submit, query the state of all jobs in one call, cancel. Every call has a time limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hvdsweep.errors import RunFailed, UserError
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 60.0
-"""A program of Slurm that does not answer for so long is ended."""
+"""A Slurm program that does not answer for so long is ended."""
 
 ACTIVE = frozenset(
     {
@@ -32,12 +32,12 @@ ACTIVE = frozenset(
         "SIGNALING",
     }
 )
-"""States in which a job is still going to run, or runs."""
+"""States of a job that waits or runs."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One array task as the scheduler sees it."""
+    """One array task, as reported by the scheduler."""
 
     id: str
     """ARRAY_INDEX."""
@@ -56,7 +56,7 @@ class Job:
 
 
 class Slurm:
-    """The cluster that `sbatch` of this machine leads to."""
+    """The cluster of this machine's `sbatch`."""
 
     def __init__(self) -> None:
         """UserError if this machine has no Slurm."""
@@ -74,12 +74,12 @@ class Slurm:
         return max(1, int(found[1]) - 1) if found else 1000
 
     def test(self, text: str, first: int) -> str:
-        """What Slurm says about a script that it is not to run. RunFailed with its words where it would refuse."""
+        """Slurm's answer about a script, without running it. RunFailed with its message if it refuses."""
         answer = self._call("sbatch", "--test-only", f"--array={first}", input=text, both=True)
         return answer.strip().removeprefix("sbatch: ")
 
     def submit(self, script: Path, tasks: Sequence[int], offset: int, most_running: int | None) -> str:
-        """Submit one array of the tasks, shard = offset + task; its job's id."""
+        """Submit one array of the tasks, with shard = offset + task; returns the job's id."""
         limit = f"%{most_running}" if most_running else ""
         answer = self._call(
             "sbatch",
@@ -89,7 +89,7 @@ class Slurm:
             str(offset),
             cwd=script.parent,
         ).strip()
-        # With several clusters: ID;CLUSTER.
+        # With several clusters the output is ID;CLUSTER.
         job = answer.splitlines()[-1].partition(";")[0] if answer else ""
         if not job.isdigit():
             raise RunFailed(
@@ -98,7 +98,7 @@ class Slurm:
         return job
 
     def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
-        """Every task of these arrays that Slurm still knows, by its id, in one call."""
+        """Every task of these arrays that Slurm still knows, by id, in one call."""
         wanted = ",".join(sorted(set(ids)))
         if not wanted:
             return {}
@@ -112,7 +112,7 @@ class Slurm:
                 "--format=%i|%T|%L|%N|%r",
             )
         except RunFailed as error:
-            # All of them ended so long ago that Slurm has forgotten them.
+            # All of them ended so long ago that Slurm no longer knows them.
             if "Invalid job id" in str(error):
                 return {}
             raise
@@ -126,7 +126,7 @@ class Slurm:
         return found
 
     def ended(self, ids: Iterable[str]) -> dict[str, Job]:
-        """The same from the accounting, for jobs that the queue has forgotten; nothing where Slurm keeps none."""
+        """The same from the accounting, for jobs no longer in the queue; empty if Slurm has no accounting."""
         wanted = ",".join(sorted(set(ids)))
         if not wanted or shutil.which("sacct") is None:
             return {}
@@ -146,14 +146,14 @@ class Slurm:
         return found
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """Cancel jobs or tasks; those that have ended are no error."""
+        """Cancel jobs or tasks; those that have ended are ignored."""
         if ids:
             self._call("scancel", *ids)
 
     def _call(
         self, *command: str, input: str | None = None, both: bool = False, cwd: Path | None = None
     ) -> str:
-        """stdout (with `both` also stderr) of a program of Slurm. RunFailed with its words where it fails or hangs."""
+        """stdout (with `both` also stderr) of a Slurm program. RunFailed with its message if it fails or hangs."""
         log.debug("%s", shlex.join(command))
         try:
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""One sweep of an attached store, and bringing it into the open one."""
+"""One sweep of an attached store, and copying it into the open one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hvdsweep.words import counted
 
 TRIALS_AT_ONCE = 500
 ROWS_AT_ONCE = 1_000_000
-"""A transaction copies about so many trials and losses: what a killed merge has to do again."""
+"""Approximate number of trials and losses per transaction, which a killed merge has to repeat."""
 
 
 CARRIED = (
@@ -35,11 +35,11 @@ CARRIED = (
     "chosen",
     "repeats",
 )
-"""Columns of a trial that are copied as they are."""
+"""Columns of a trial that are copied unchanged."""
 
 
 def make_maps(conn: sqlite3.Connection) -> None:
-    """The tables of a connection that say which rows of an attached store are which here."""
+    """Create the tables that map rows of an attached store to rows here."""
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS study_map (there INTEGER PRIMARY KEY, here INTEGER)")
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS metric_map (there INTEGER PRIMARY KEY, here INTEGER)")
 
@@ -73,7 +73,7 @@ class SourceSweep:
             self._finish()
 
     def prepare(self) -> int:
-        """Sweep, workloads, studies and metrics, and what they are here; the sweep's id. In the caller's write transaction."""
+        """Create sweep, workloads, studies and metrics here; returns the sweep's id. In the caller's transaction."""
         columns = self._columns_of("trials")
         self._carried = ", ".join(name if name in columns else f"NULL AS {name}" for name in CARRIED)
         self._here = self._sweep()
@@ -82,7 +82,7 @@ class SourceSweep:
         return self._here
 
     def _sweep(self) -> int:
-        """The sweep's row here, made where it is new; its definition the one that plans more."""
+        """The sweep's row here, created if new; its definition is the one with more trials."""
         conn = self._conn
         (key,) = conn.execute("SELECT key FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
         conn.execute(
@@ -94,8 +94,8 @@ class SourceSweep:
         return int(conn.execute("SELECT id FROM main.sweeps WHERE key = ?", (key,)).fetchone()[0])
 
     def _whole(self) -> tuple[dict[tuple[str, int], tuple[int, int]], dict[tuple[str, int], int]]:
-        """Of the whole sweep, as far as the source knows it: (workload, batch size) -> (target, max_trials), as a shard notes
-        them, and -> repeats of its best trial."""
+        """For the whole sweep, as far as the source knows it: (workload, batch size) -> (target, max_trials), as stored
+        by a shard, and -> repeats of its best trial."""
         conn, text = self._conn, None
         if "shard" in self._columns_of("sweeps"):
             (text,) = conn.execute("SELECT shard FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
@@ -110,7 +110,7 @@ class SourceSweep:
         return numbers, repeats
 
     def _studies(self) -> None:
-        """Workloads and studies, and which of the source's is which here."""
+        """Map workloads and studies of the source to those here."""
         conn, (planned, noted) = self._conn, self._whole()
         repeats = "s.repeats" if "repeats" in self._columns_of("studies") else "NULL"
         pairs = []
@@ -157,7 +157,7 @@ class SourceSweep:
             )
 
     def _new_study(self, there: int, workload_there: int, workload: str, target: int, most: int) -> int:
-        """A study of the source here, with its workload; its id."""
+        """Create a study of the source here, with its workload; returns its id."""
         conn = self._conn
         conn.execute(
             "INSERT INTO main.workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
@@ -191,8 +191,8 @@ class SourceSweep:
         )
 
     def _some_trials(self, after: tuple[int, int]) -> tuple[int, int] | None:
-        """Bring in the next trials beyond (study here, number); the last one, or None if there are no more."""
-        # Begun and ended at the same instants with the same result: the very same training, copied before.
+        """Copy the next trials beyond (study here, number); returns the last one, or None if there are no more."""
+        # Begun and ended at the same instants with the same result: the same training, copied before.
         same = "m.status = t.status AND m.steps = t.steps AND m.started IS t.started AND m.ended IS t.ended"
         rows = self._conn.execute(
             "SELECT map.here, t.number, t.id, t.status, t.steps, t.key, m.id, m.status, m.key FROM temp.study_map map"
@@ -219,12 +219,12 @@ class SourceSweep:
                 if copied >= ROWS_AT_ONCE:
                     return after
             elif status_here != "RUNNING" and status != "INCOMPLETE":
-                # One that is being trained here is looked at when it has ended.
+                # A trial in training here is compared when it has ended.
                 self._compare(there, here)
         return after if len(rows) == TRIALS_AT_ONCE else None
 
     def _plan(self, study: int, number: int, there: int) -> None:
-        """A trial that has not ended there: PENDING here."""
+        """Add a trial that has not ended there, as PENDING."""
         self._conn.execute(
             "INSERT INTO main.trials (study_id, number, key, status, parameters, seed, repeats)"
             " SELECT ?, ?, key, 'PENDING', parameters, seed, ? FROM src.trials WHERE id = ?",
@@ -256,7 +256,7 @@ class SourceSweep:
             here = cursor.lastrowid
         else:
             erase_data(conn, [here])
-            # What an interrupted trial would have resumed from is of no use any more.
+            # The checkpoint of an interrupted trial is no longer needed.
             named |= {"checkpoint": None, "checkpoint_seconds": None}
             changes = ", ".join(f"{name} = ?" for name in named)
             conn.execute(f"UPDATE main.trials SET {changes} WHERE id = ?", (*named.values(), here))
@@ -286,7 +286,7 @@ class SourceSweep:
         self._copied += 1
 
     def _gang(self, there: int | None) -> int | None:
-        """The gang that trained it, as one that has ended; a gang is known by its host and the time it started."""
+        """The gang that trained it, stored as ended; a gang is identified by its host and start time."""
         if there is None:
             return None
         if there not in self._gangs:
@@ -335,11 +335,11 @@ class SourceSweep:
             event(conn, "conflict", str(conflict), sweep_id=self._here, trial_id=here)
 
     def _throughput(self) -> None:
-        """The source's measured speeds, in the place of those that it had when it was merged before."""
+        """The source's measured speeds, replacing those of an earlier merge."""
         conn = self._conn
         names = "time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second, examples_per_second, source"
         mine = "FROM main.throughput WHERE origin = ?"
-        # Those that the source has from its own sources are theirs.
+        # Speeds that the source itself merged belong to its sources.
         own = "WHERE origin IS NULL" if "origin" in self._columns_of("throughput") else ""
         there = conn.execute(f"SELECT {names} FROM src.throughput {own} ORDER BY id").fetchall()
         if there != conn.execute(f"SELECT {names} {mine} ORDER BY id", (self._source,)).fetchall():
@@ -357,7 +357,7 @@ class SourceSweep:
         return self._known_columns[table]
 
     def _finish(self) -> None:
-        """Count what was there, and note what has become of the sweep."""
+        """Count the results, and record the state of the sweep."""
         conn = self._conn
         (ended,) = conn.execute(
             "SELECT count(*) FROM temp.study_map map JOIN src.trials t ON t.study_id = map.there"

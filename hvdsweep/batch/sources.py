@@ -1,4 +1,4 @@
-"""Which stores are read together, whether they belong together, and reading one beside another."""
+"""The stores to read together, whether they belong together, and attaching one to another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hvdsweep.store.store import Store
 
 @contextmanager
 def attached(conn: sqlite3.Connection, source: Path) -> Iterator[None]:
-    """In the block the store at `source` is `src`, read-only. Checked first, as whenever a store is opened."""
+    """Inside the block the store at `source` is attached as `src`, read-only, after the usual checks."""
     with Store(source):
         pass
     conn.execute("ATTACH ? AS src", (read_only_uri(source)[0],))
@@ -26,7 +26,7 @@ def attached(conn: sqlite3.Connection, source: Path) -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, RunFailed) as error:
         cause = error.__cause__ if isinstance(error, RunFailed) else error
-        # A transaction that fails blames the store it writes; a damaged source is at fault where its own check says so.
+        # A failing transaction blames the store it writes; blame a damaged source if its own check finds the damage.
         if isinstance(cause, sqlite3.DatabaseError) and not _is_whole(conn):
             raise told(source, cause) from cause
         raise
@@ -42,7 +42,7 @@ def _is_whole(conn: sqlite3.Connection) -> bool:
 
 
 def check_one_sweep(sources: Sequence[Path], database: Path) -> None:
-    """UserError unless the sources, and the database where it exists, hold sweeps of one definition, whatever their trials."""
+    """UserError unless the sources, and the database if any, have one definition, with any number of trials."""
     first: tuple[Path, dict[str, tuple[str, str]]] | None = None
     problems = []
     there = database.exists()
@@ -77,13 +77,13 @@ def _other_sweep(
 
 
 def sources_of(paths: Sequence[Path]) -> list[Path]:
-    """The stores to merge: files as they are, folders as their shards and their plan."""
+    """The stores to merge: files themselves, folders as their shards and their plan."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             folder = BatchFolder(path)
             found += [shard for _, shard in folder.shards()]
-            # After them: only what no shard has is still to be planned.
+            # Last, so that it only adds trials that no shard has.
             found += [folder.plan] if folder.plan.exists() else []
         else:
             found.append(path)

@@ -1,4 +1,4 @@
-"""The state of a batch folder: what the scheduler says of its jobs, what the shards hold, what jobs have used."""
+"""The state of a batch folder: its jobs according to the scheduler, the content of its shards, and the hours used."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from hvdsweep.launch.logs import plain
 from hvdsweep.store.lifecycle import LOST
 
 WATCH_SECONDS = 15.0
-"""Between two looks at a folder that is watched: schedulers want to be asked rarely."""
+"""Time between two reads of a watched folder: schedulers should be queried rarely."""
 
 JITTER = 0.2
-"""Looks come this share earlier or later, so that many watchers do not ask in step."""
+"""Reads come earlier or later by this share, so that many watchers do not query at the same moment."""
 
 READERS = 8
 """Shards that are read at the same time."""
 
 STOPPED_CODES = (130, 143)
-"""Exit codes of a job that was asked to stop: no failure."""
+"""Exit codes of a job that was asked to stop, which is no failure."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job, as the job itself has written it down."""
+    """One run of a job, from the job's own record."""
 
     job: str
     node: str
@@ -45,37 +45,37 @@ class Run:
     start: float
     """Unix seconds."""
     end: float | None = None
-    """None: it runs, or was killed."""
+    """None: it is running, or was killed."""
     code: int | None = None
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Training that a kill has undone: of one gang, since its trial's last checkpoint."""
+    """Training lost by a kill: that of one gang, since its trial's last checkpoint."""
 
     gang_started: float
     """Unix seconds."""
     share: float
-    """Of the job's ranks, that the gang had."""
+    """The gang's share of the job's ranks."""
     seconds: float
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a shard's database holds."""
+    """The content of a shard's database."""
 
     trials: dict[str, int]
     """Status -> number; empty if there is no database yet."""
     finished: bool = False
     """Whether its sweep has ended, with nothing left to train."""
     trains: str = ""
-    """What its gangs train now."""
+    """What its gangs are training."""
     heartbeat: float = 0.0
     """The last sign of life, unix seconds."""
     lost: tuple[Lost, ...] = ()
-    """To kills; should its job have been killed, also that of the trials in training."""
+    """Lost to kills; if its job was killed, includes the trials in training."""
     goals: frozenset[tuple[str, int]] = frozenset()
-    """(workload, batch size) of which a trial has reached the goal."""
+    """(workload, batch size) in which a trial has reached the goal."""
     problem: str = ""
     """Why the database cannot be read; empty if it can."""
 
@@ -86,12 +86,12 @@ class ShardState:
 
     shard: int
     state: str
-    """While the job waits or runs the scheduler's word. Then DONE, STOPPED, FAILED, KILLED, or the scheduler's word for its end
-    (TIMEOUT, OUT_OF_MEMORY, ...); NOT SUBMITTED, GONE or UNKNOWN where there is no job or no answer."""
+    """While the job waits or runs, the scheduler's word. Then DONE, STOPPED, FAILED, KILLED, or the scheduler's word
+    for its end (TIMEOUT, OUT_OF_MEMORY, ...); NOT SUBMITTED, GONE or UNKNOWN if there is no job or no answer."""
     job: str = ""
-    """The latest one."""
+    """The latest job."""
     reason: str = ""
-    """Why it waits."""
+    """Why the job waits."""
     node: str = ""
     seconds_left: int | None = None
     active: bool = False
@@ -99,11 +99,11 @@ class ShardState:
     trials: dict[str, int] = field(default_factory=dict)
     trains: str = ""
     words: str = ""
-    """The last words of a job that failed or was killed."""
+    """The last log line of a job that failed or was killed."""
 
     @property
     def left(self) -> bool:
-        """Whether something is left to train and no job is there to do it."""
+        """Whether something is left to train and there is no job for it."""
         return not self.active and self.state != "DONE"
 
 
@@ -114,13 +114,13 @@ class BatchState:
     name: str
     shards: tuple[ShardState, ...]
     core_hours: float
-    """Of all jobs, up to now."""
+    """Of all jobs until now."""
     gpu_hours: float
     lost_core_hours: float
-    """Training that killed jobs had done since the last checkpoint, and that is done again."""
+    """Training of killed jobs since the last checkpoint, which has to be repeated."""
     kills: int
     goals: int
-    """(workload, batch size) that have reached their goal."""
+    """Number of (workload, batch size) that have reached their goal."""
     problem: str = ""
     """Why the scheduler does not answer; empty if it does."""
 
@@ -130,26 +130,26 @@ class BatchState:
 
 
 def look(path: Path) -> BatchState | None:
-    """The folder's state as seen from here; None if it was made without `batch submit`. UserError as `batch_state`."""
+    """The folder's state from this machine; None if made without `batch submit`. UserError as `batch_state`."""
     folder = BatchFolder(path.absolute())
     if folder.count is None:
         return None
     try:
         scheduler: Slurm | None = Slurm()
     except UserError:
-        # Elsewhere than on the cluster shards, and what jobs have written down, are still there to be read.
+        # Without a scheduler the shards and the jobs' records can still be read.
         scheduler = None
     return batch_state(folder, scheduler)
 
 
 def rest_seconds() -> float:
-    """How long to wait until the next look."""
+    """Seconds to wait until the next read."""
     return WATCH_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)
 
 
 def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None = None) -> BatchState:
-    """Look once at everything. UserError if this is no batch folder; a scheduler that fails is `problem`, and without one
-    nothing is known of jobs."""
+    """Read the whole state once. UserError if this is no batch folder. A scheduler that fails is reported as `problem`;
+    without one nothing is known of jobs."""
     now = time.time() if now is None else now
     record = folder.submitted()
     count = folder.count
@@ -219,7 +219,7 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
 
 
 def latest_jobs(record: dict[str, Any], runs: dict[int, tuple[list[Run], str]]) -> dict[int, str]:
-    """Shard -> its latest job: the last submitted, unless that has been followed by another."""
+    """Shard -> its latest job: the last one submitted, or its follow-up."""
     found: dict[int, str] = {}
     for job in record.get("jobs", []):
         for shard in numbers(job["shards"]):
@@ -233,7 +233,7 @@ def latest_jobs(record: dict[str, Any], runs: dict[int, tuple[list[Run], str]]) 
 
 
 def numbers(text: str) -> list[int]:
-    """`1-4,7` as numbers."""
+    """The numbers in `1-4,7`."""
     found: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
@@ -247,7 +247,7 @@ def _number(job: str) -> int:
 
 
 def _runs(path: Path) -> tuple[list[Run], str]:
-    """The runs that a shard's jobs have written down, and the job that follows the last one, if any."""
+    """The runs recorded by a shard's jobs, and the follow-up of the last one, if any."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -318,7 +318,7 @@ def _content(path: Path) -> Content:
 
 
 def _lost(conn: sqlite3.Connection) -> tuple[Lost, ...]:
-    """As far as the store's version knows."""
+    """Lost training, as far as the store's version records it."""
     ranks = "max(1, coalesce(w.slots, w.np * w.gangs, g.np))"
     if "lost_seconds" not in {row[1] for row in conn.execute("PRAGMA table_info(gangs)")}:
         return ()
@@ -364,7 +364,7 @@ def _state(
     if held.finished:
         return ShardState(shard, "DONE", name, node=node, trials=held.trials, words=held.problem)
     if unknown:
-        # Whether it still runs is not known: nothing may be submitted a second time.
+        # Whether it is running is unknown, so nothing may be submitted a second time.
         return ShardState(
             shard, "UNKNOWN", name, node=node, active=True, trials=held.trials, words=held.problem
         )
@@ -382,7 +382,7 @@ def _state(
 
 
 def _last_line(logs: Iterable[Path]) -> str:
-    """The last line that says something, of the first log that has one."""
+    """The last line with text, of the first log that has one."""
     for log in logs:
         lines = [plain(line) for line in tail(log, 4096).decode("utf-8", "replace").split("\n")]
         said = [line.strip() for line in lines if line.strip()]

@@ -1,4 +1,4 @@
-"""Making a batch folder and submitting what is left of it. Every file is whole or not there, also after a kill."""
+"""Creates a batch folder and submits what is left of it. Every file is complete or missing, also after a kill."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from hvdsweep.sweep.user_code import files_of
 from hvdsweep.sweep.write import sweep_toml, toml_value
 
 UNLIMITED_JOB_SECONDS = 4 * 3600
-"""Taken for the length of a job without --time."""
+"""Assumed length of a job without --time."""
 
 
 def expected_hours(plan: Plan, np: int, speeds: Iterable[Speed] = ()) -> float:
-    """Hours of training steps of the whole plan, one trial of `np` ranks after the other; roughly where no speed was measured."""
+    """Hours of training steps of the plan, one trial of `np` ranks at a time; rough without measured speeds."""
     times = StepTimes(speeds)
     return (
         sum(
@@ -51,7 +51,7 @@ def expected_hours(plan: Plan, np: int, speeds: Iterable[Speed] = ()) -> float:
 
 
 def shards_for(plan: Plan, hours: float, gangs: int, job_seconds: int | None) -> int:
-    """As many shards as fill half of each job's time, so that most need one job; never so many that one lacks a batch size."""
+    """How many shards fill half of each job's time, so that most need one job; each has every batch size."""
     length = (job_seconds or UNLIMITED_JOB_SECONDS) / 2 / 3600
     return max(1, min(math.ceil(hours / gangs / length), min(study.target_trials for study in plan.studies)))
 
@@ -111,9 +111,10 @@ def submit(
     scheduler: Slurm,
     tell: Callable[[str], None] = lambda job: None,
 ) -> list[str]:
-    """Submit these shards in as few arrays as the cluster allows; their jobs' ids, each recorded as soon as it is known.
+    """Submit these shards in as few arrays as the cluster allows; returns the jobs' ids, each recorded as soon as it is
+    known.
 
-    RunFailed where Slurm refuses; what was submitted before stays.
+    RunFailed if Slurm refuses; what was submitted before stays.
     """
     record = folder.submitted()
     most = record.get("most_running")
@@ -123,7 +124,7 @@ def submit(
         groups.setdefault((shard - 1) // size * size, []).append(shard)
     ids: list[str] = []
     for offset, members in groups.items():
-        # Together the arrays run no more jobs than asked for.
+        # Together the arrays run at most the requested number of jobs.
         limit = None if most is None else max(1, most // len(groups))
         try:
             job = scheduler.submit(folder.script, [shard - offset for shard in members], offset, limit)

@@ -1,7 +1,7 @@
-"""A batch folder as one store: what all its shards say, in memory, brought up to date whenever a shard has changed.
+"""A batch folder as one store: all its shards mirrored in memory, and updated whenever a shard has changed.
 
-Everything but losses and measurements is mirrored: they are most of the bytes, and are read from their shard when one trial is
-looked at. Trial 12 of shard 3 has the id 300012 here, so that no table is needed to find it again. Shards are only read.
+Everything except losses and measurements is mirrored: they are most of the bytes, and are read from their shard when
+needed. Trial 12 of shard 3 has the id 300012 here, so no table is needed to find it again. Shards are only read.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 REFRESH_SECONDS = 0.5
-"""Least time between two looks at the shards."""
+"""Least time between two checks of the shards."""
 
 KEPT_READERS = 4
-"""Shards that one reader keeps open, to read losses from."""
+"""Shards that a reader keeps open to read losses from."""
 
 OPEN = (
     "SELECT 1 FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
@@ -60,9 +60,9 @@ class View:
         self._mirror = Mirror(self._conn)
         self._lock = threading.Lock()
         self._seen: dict[int, Any] = {}
-        """Shard (0: the plan) -> how its file looked when it was read."""
+        """Shard (0: the plan) -> its file's identity when it was read."""
         self._again: set[int] = set()
-        """Shards of which everything is still to be mirrored."""
+        """Shards that still have to be mirrored completely."""
         self._looked = float("-inf")
 
     def connect(self) -> sqlite3.Connection:
@@ -71,7 +71,7 @@ class View:
         )
 
     def refresh(self) -> None:
-        """Mirror the shards that have changed. Where another thread is at it, what is there serves until it is done."""
+        """Mirror the shards that have changed. While another thread does so, the present state is used."""
         if not self._lock.acquire(blocking=not self._seen):
             return
         try:
@@ -88,7 +88,7 @@ class View:
         return self._mirror.records
 
     def need_records(self) -> None:
-        """Mirror the records too, from now on. Slow the first time: not on a thread that draws."""
+        """Mirror the records too, from now on. Slow the first time: do not call it on a thread that draws."""
         if self._mirror.records:
             return
         with self._lock:
@@ -119,13 +119,13 @@ class View:
         self._bring(changed, False)
 
     def _bring(self, changed: list[tuple[int, Path, Any]], everything: bool) -> None:
-        # Attaching is not possible inside a transaction: each shard is one, and whole.
+        # Attaching is not possible inside a transaction: each shard is one transaction.
         for index, path, traces in changed:
             try:
                 self._mirror.bring(index, path, everything or index in self._again)
                 self._again.discard(index)
             except sqlite3.OperationalError as error:
-                # A long question of another thread holds this state; the next look tries again.
+                # A long query of another thread holds this state; the next refresh tries again.
                 if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     raise
                 self._seen.pop(index, None)
@@ -138,7 +138,7 @@ class View:
 
 
 def view_of(path: Path) -> View:
-    """The one view of a folder in this process."""
+    """The only view of a folder in this process."""
     path = path.resolve()
     with _views_lock:
         if path not in _views:
@@ -147,7 +147,7 @@ def view_of(path: Path) -> View:
 
 
 class FolderStore(Store):
-    """A reader of all shards of a batch folder as of one store."""
+    """Reads all shards of a batch folder as one store."""
 
     def _connect(self) -> None:
         self._view = view_of(self.path)
@@ -166,7 +166,7 @@ class FolderStore(Store):
         if not self._conn.in_transaction:
             self._view.need_records()
             return
-        # A snapshot would keep them out. It begins again with them; that happens once in a process.
+        # A snapshot would hide them. It is taken again with them, once per process.
         self._conn.rollback()
         self._view.need_records()
         self._conn.execute("BEGIN")
@@ -192,7 +192,7 @@ class FolderStore(Store):
         super().close()
 
     def explain(self, error: Exception) -> None:
-        """The shards explain themselves when they are mirrored."""
+        """Shards are checked when they are mirrored."""
 
     def check_measurements(self) -> None:
         raise UserError(
@@ -201,7 +201,7 @@ class FolderStore(Store):
         )
 
     def sweeps(self) -> list[SweepRow]:
-        """All sweeps: at work where one of their shards is."""
+        """All sweeps: active if one of their shards is."""
         rows = self.rows(
             "SELECT sweep_id, shard, state, request, started, ended, heartbeat, np, gangs, slots, supervisor, supervisor_pid,"
             " supervisor_host FROM shard_sweeps ORDER BY shard"
@@ -253,7 +253,7 @@ class FolderStore(Store):
 
     @contextmanager
     def _shard(self, trial_id: int) -> Iterator[tuple[Store, int] | None]:
-        """(reader of the trial's shard, the trial's id there); None for a trial of which no shard has begun."""
+        """(reader of the trial's shard, the trial's id there); None if the trial's shard has not begun."""
         index, there = divmod(trial_id, BASE)
         path = self._view.folder.shard(index)
         if index == 0 or not path.exists():
