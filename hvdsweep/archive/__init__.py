@@ -1,4 +1,4 @@
-"""The published database's layout: importing an archive of it into a store, and writing any sweep as one."""
+"""The published database's layout: imports an archive of it into a store, and exports any sweep in it."""
 
 from hvdsweep.archive.counts import StudyCount, study_counts
 from hvdsweep.archive.exporting import ExportReport, export_studies

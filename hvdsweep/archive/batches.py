@@ -1,4 +1,4 @@
-"""Gathers trials until there is enough for one pass of the fast reader, and turns them into arrays."""
+"""Collects trials until there are enough for one pass of the fast reader, and converts them to arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hvdsweep.store.records import imports_keep
 from hvdsweep.store.schema import naturally_maximised
 
 BATCH_BYTES = 4 << 20
-"""Text per batch: long enough that numpy's fixed costs vanish, short enough that a commit takes a tenth of a second."""
+"""Text per batch: long enough to hide numpy's fixed costs, short enough for commits of a tenth of a second."""
 
 BATCH_TRIALS = 2000
 
@@ -26,11 +26,11 @@ class _Waiting:
     text: CsvText
     path: str
     turned: str | None
-    """The metric whose direction the study's goal turns round, if any."""
+    """The metric whose natural direction the study's goal reverses, if any."""
 
 
 class Batches:
-    """Takes trials one by one and gives batches: `add` and `flush` yield what is ready."""
+    """Takes trials one by one; `add` and `flush` yield complete batches."""
 
     def __init__(self, all_records: bool) -> None:
         self._all_records = all_records
@@ -41,7 +41,7 @@ class Batches:
     def add(
         self, study: Study, number: int, path: str, file: TrialFile, measurements: bytes, csv_path: str
     ) -> Iterator[Trials | Problem]:
-        """One trial whose files are both there."""
+        """Add a trial, both of whose files were found."""
         try:
             text = split(measurements, self._headers)
         except ValueError as error:
@@ -54,7 +54,7 @@ class Batches:
             yield from self.flush()
 
     def flush(self) -> Iterator[Trials | Problem]:
-        """What is left."""
+        """The last, incomplete batch."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         if not waiting:
             return

@@ -1,7 +1,7 @@
-"""The writing half of an import: whole batches of finished trials into the store, each batch one transaction.
+"""The writing side of an import: batches of finished trials into the store, one transaction per batch.
 
-A trial, its measurements and its running best appear together or not at all, so the table of trials is the ledger by
-which an interrupted import goes on.
+A trial, its measurements and its running best appear together or not at all, so the table of trials records where an
+interrupted import continues.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STOP_REASONS = {
     Status.INFEASIBLE.name: StopReason.DIVERGED.word,
     Status.INCOMPLETE.name: None,
 }
-"""The layout tells no reasons; these follow from the status."""
+"""Stop reason by status, since the layout has none."""
 
 RECORD = ("metric_id", "trial_id", "step", "value")
 """Columns of `best_records`."""
@@ -38,13 +38,13 @@ MOST_METRICS = 1000
 """Columns of `measurements`; SQLite allows 2,000."""
 
 WAL_PAGES = 16_384
-"""Pages after which the write-ahead log is moved into the database: 64 MB, so that the disk is seldom waited for."""
+"""Pages after which the write-ahead log is moved into the database: 64 MB, so that writes seldom wait for the disk."""
 
 CACHE_KIB = 65_536
 
 LATER = 9
-"""One row in so many waits for a second pass over its batch. Rows appended in the order of their keys leave every page
-of SQLite's index trees 7/8 full; the late ones fill them to 97 %, which makes the database a tenth smaller."""
+"""One row in so many is written in a second pass over its batch. Rows appended in key order leave every page of
+SQLite's index trees 7/8 full; the late rows fill them to 97 %, which makes the database a tenth smaller."""
 
 
 class BulkWriter:
@@ -57,14 +57,14 @@ class BulkWriter:
         conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._columns = set(metric_columns(conn))
         self._studies: dict[int, int] = {}
-        """Index in this reading -> row."""
+        """Index of a study in this reading -> its row."""
         self._measured: dict[int, tuple[str, ...]] = {}
-        """Study's row -> the metrics that its definition names."""
+        """Study's row -> the metrics in its definition."""
         self.stop = False
-        """Somebody asked the sweep to stop."""
+        """Whether the sweep was asked to stop."""
 
     def known(self) -> Known:
-        """What the sweep has already."""
+        """The studies and trials that the sweep has already."""
         found = Known()
         keys: dict[int, tuple[str, int]] = {}
         for study, workload, batch_size, definition in self._conn.execute(
@@ -138,9 +138,9 @@ class BulkWriter:
         return cursor.lastrowid
 
     def add_trials(self, batch: Trials) -> tuple[int, int, int, list[Problem]]:
-        """One transaction. Returns how many trials, rows and records were written, and what was not.
+        """Write a batch in one transaction. Returns how many trials, rows and records were written, and the problems.
 
-        Columns whose names the database cannot take are a problem of the trials that have them.
+        Column names that the database cannot store are a problem of the trials that have them.
         """
         problems: list[Problem] = []
         rows = records = 0
@@ -190,7 +190,7 @@ class BulkWriter:
             )
 
     def _make_columns(self, conn: sqlite3.Connection, group: Group) -> str | None:
-        """None if every metric has its column now; else why that cannot be."""
+        """None if every metric now has its column; else why that is impossible."""
         new = [name for name in group.metrics if name not in self._columns]
         if not new:
             return None
@@ -198,7 +198,7 @@ class BulkWriter:
         missing = [name for name in new if name not in present]
         if len(present) + len(missing) > MOST_METRICS:
             return f"its metrics would make more than {MOST_METRICS} columns"
-        # Two names of one file may clash with each other, so none is made before all are known to fit.
+        # Two names in one file may clash, so no column is created before all are known to fit.
         taken = {name.lower() for name in ("trial_id", "step", *present)}
         for name in missing:
             if name.lower() in taken:
@@ -236,7 +236,7 @@ class BulkWriter:
         return written
 
     def _name_columns(self, conn: sqlite3.Connection, batch: Trials, group: Group) -> None:
-        """Note in each study's definition which columns its files have, in their order: an export writes the same."""
+        """Record in each study's definition the columns of its files, in order, so that an export writes the same."""
         for position in np.unique([batch.trials[position].study for position in group.trials]).tolist():
             study = self._studies[position]
             present = self._measured[study]

@@ -1,6 +1,6 @@
-"""Reads an archive in a process of its own, so that parsing and writing each have a core.
+"""Reads an archive in a separate process, so that parsing and writing each have a core.
 
-Started by `process.read`: gets what to read as one pickle on stdin, writes messages as pickles to stdout.
+`process.read` starts it: it reads its task as one pickle from stdin and writes messages as pickles to stdout.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from hvdsweep.archive.messages import Message
 from hvdsweep.archive.process import open_archive
 
 READY = 2
-"""Messages that wait to be written: reading goes on while the other side is busy."""
+"""Most messages waiting to be written: reading continues while the other side is busy."""
 
 
 def main() -> None:
-    """The process: see above."""
-    # Ctrl-C reaches the whole process group; the parent decides, and this one ends when its pipe does.
+    """Entry point of the process."""
+    # Ctrl-C reaches the whole process group; the parent decides, and this process ends when its pipe does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     path, known, all_records = pickle.load(sys.stdin.buffer)
     ready: queue.Queue[Message | None] = queue.Queue(READY)

@@ -1,4 +1,4 @@
-"""How many trials of each outcome every study has, and whether that is what was published."""
+"""The number of trials per outcome of every study, compared with the published numbers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hvdsweep.store.store import Store
 
 @dataclass(frozen=True)
 class StudyCount:
-    """One study of the store beside the published one of the same name."""
+    """A study of the store and the published study of the same name."""
 
     sweep_id: int
     workload: str
     batch_size: int
     trials: dict[str, int]
-    """Status -> how many."""
+    """Status -> number of trials."""
     published: dict[str, int] | None
     """The same of the published study; None if there is none."""
 
     @property
     def agrees(self) -> bool | None:
-        """Whether it has as many of each as the published one; None if there is none."""
+        """Whether all numbers equal the published ones; None if there are none."""
         return (
             None
             if self.published is None

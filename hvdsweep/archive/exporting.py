@@ -1,6 +1,6 @@
-"""Writing sweeps in the published layout, so that anything that reads the published database reads one's own.
+"""Writes sweeps in the published layout, so that every reader of the published database can read them.
 
-A study appears under its final name only once it is whole. Losses of every step have no place in the layout and stay
+A study appears under its final name only once it is complete. Losses of every step have no place in the layout and stay
 in the store.
 """
 
@@ -27,12 +27,12 @@ SPLITS = ("train", "val", "test")
 QUANTITIES = ("cross_entropy_error", "classification_error", "average_precision")
 
 PARTIAL = ".partial"
-"""Ending of the hidden folder in which a study is written before it gets its name."""
+"""Suffix of the hidden folder in which a study is written before it is renamed."""
 
 
 @dataclass
 class ExportReport:
-    """What an export wrote."""
+    """The result of an export."""
 
     path: str
     workloads: list[str] = field(default_factory=list)
@@ -40,9 +40,9 @@ class ExportReport:
     trials: int = 0
     rows: int = 0
     repeats: int = 0
-    """Repeats of best trials: among `trials` where they were asked for, else left out."""
+    """Repeats of best trials: included in `trials` if requested, else left out."""
     unfinished: int = 0
-    """Trials not begun or still running, which the layout has no word for: left out."""
+    """Trials not begun or still running, for which the layout has no status: left out."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -61,9 +61,9 @@ def export_studies(
 ) -> ExportReport:
     """Write the studies of `workloads` (default: all) below `folder`.
 
-    A workload that several sweeps have is taken from the latest, or from `sweep`. `repeats`: write the repeats of best trials
-    too; other readers take them for trials of the search. UserError: no such workload, a
-    name that makes no path, or a study that is there already and `overwrite` is not set.
+    A workload in several sweeps is taken from the latest, or from `sweep`. `repeats`: write the repeats of best trials
+    too; other readers take them for trials of the search. UserError: no such workload, a name that cannot be a path, or
+    a study that exists already and `overwrite` is not set.
     """
     root = Path(folder)
     reader.check_measurements()
@@ -164,7 +164,7 @@ def _write_study(
 
 
 def study_document(workload: WorkloadRow, study: StudyRow) -> dict[str, Any]:
-    """A study.json: the imported one as it was, or one made from our own plan."""
+    """A study.json: the imported one unchanged, or one made from our own plan."""
     imported = study.definition.get("imported")
     if imported is not None:
         return dict(imported)
@@ -199,7 +199,7 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def _columns(reader: Store, study: StudyRow) -> list[str]:
-    """The metrics of the study's files: those of the files it came from, or those that it measured."""
+    """The metrics of the study's files: those of the imported files, or those that were measured."""
     named = study.definition.get("columns")
     present = reader.metrics()
     if named:
@@ -215,7 +215,7 @@ def _columns(reader: Store, study: StudyRow) -> list[str]:
 
 
 def _order(metric: str) -> tuple[int, int, str]:
-    """Train, validation, test; within each as the published files have it; anything else after that."""
+    """Sort key: train, validation, test; within each in the order of the published files; then the others."""
     split, _, quantity = metric.partition("/")
     first = SPLITS.index(split) if split in SPLITS else len(SPLITS)
     second = QUANTITIES.index(quantity) if quantity in QUANTITIES else len(QUANTITIES)
@@ -233,7 +233,7 @@ def _write_measurements(reader: Store, path: Path, trial: int, columns: Sequence
 
 
 def _field(value: float | None) -> str:
-    """The shortest text that reads back as the same number; nothing where there is none."""
+    """The shortest text that reads back as the same number; empty if there is none."""
     if value is None:
         return ""
     return repr(float(value)) if math.isfinite(value) else str(float(value))

@@ -1,4 +1,4 @@
-"""Reading an unpacked archive, or any folder of it: studies in the order of their paths, trials in that of their
+"""Reads an unpacked archive, or any folder of it: studies in the order of their paths, trials in the order of their
 numbers.
 """
 
@@ -23,10 +23,10 @@ from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progres
 from hvdsweep.archive.registry import Registry
 
 DEEPEST = 16
-"""Folders below the given one that are looked into."""
+"""Most levels of folders below the given one that are searched."""
 
 EVERY = 500
-"""Trials between two signs of progress."""
+"""Trials between two progress messages."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class _Found:
 
 
 def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
-    """Every study at or below `path`. What is already `known` is not even opened."""
+    """Every study at or below `path`. Trials in `known` are not even opened."""
     root = Path(os.path.abspath(path))
     studies: list[_Found] = []
     if (root / METADATA).is_file() and not (root / STUDY).exists() and (root.parent / STUDY).is_file():
@@ -104,7 +104,7 @@ def _trial(registry: Registry, batches: Batches, study: Study, path: str, number
 def _walk(
     folder: Path, parts: tuple[str, ...], above: tuple[str, ...], studies: list[_Found]
 ) -> Iterator[Problem]:
-    """Collects the studies at or below `folder`, sorted; yields what looks like one and is none."""
+    """Collects the studies at or below `folder`, sorted; yields a problem for what looks like one but is not."""
     try:
         with os.scandir(folder) as entries:
             inside = sorted((entry for entry in entries), key=lambda entry: entry.name)
@@ -138,7 +138,7 @@ def _walk(
 
 
 def hidden(name: str) -> bool:
-    """Folders that other programs leave behind: .git, __MACOSX, .ipynb_checkpoints."""
+    """Whether a folder is one that other programs leave behind: .git, __MACOSX, .ipynb_checkpoints."""
     return name.startswith((".", "__"))
 
 

@@ -1,4 +1,4 @@
-"""What an imported workload is asked by default: its goal, its training examples, its weights."""
+"""Defaults for an imported workload: its goal, its training examples, its weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hvdsweep.figures import paper
 
 @dataclass(frozen=True)
 class Defaults:
-    """The columns of `workloads` that the layout has no place for."""
+    """The columns of `workloads` that are not in the layout."""
 
     metric: str | None
     goal: float | None
@@ -23,7 +23,7 @@ class Defaults:
 
 
 def defaults_of(file: StudyFile) -> Defaults:
-    """What an export of ours noted in the study.json, else what the paper says, else what the catalogue knows."""
+    """The values that our export wrote into study.json, else those of the paper, else those of the catalogue."""
     noted = file.document.get(OURS)
     examples, parameters = _known(file.dataset, file.model)
     goal = paper.goals().get(file.workload)
@@ -46,7 +46,7 @@ def _known(dataset: str, model: str) -> tuple[int | None, int | None]:
     special = root in SPECIAL_ROOTS and bool(rest)
     name = rest if special else dataset
     subset = paper.train_examples(dataset)
-    # A subset trains the same network, unless it leaves out classes.
+    # A subset trains the same network, unless it has fewer classes.
     base = next((known for known in ("imagenet", "mnist") if special and name.startswith(f"{known}_")), name)
     try:
         info = catalogue.dataset_info(base)

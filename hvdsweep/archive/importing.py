@@ -1,4 +1,4 @@
-"""Importing an archive into a store: resumable at any instant, and a second time a look that changes nothing."""
+"""Imports an archive into a store: resumable at any instant; a repeated import changes nothing."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ SUFFIXES = (".tar.bz2", ".tar.gz", ".tar.xz", ".tbz2", ".tbz", ".tgz", ".txz", "
 
 @dataclass
 class ImportReport:
-    """What an import did, and while it goes on: has done so far."""
+    """The result of an import, so far while it is running."""
 
     path: str
     database: str
     sweep: str
     """Name of the sweep."""
     sweep_id: int = 0
-    """0: the archive holds no study, and the database is as it was."""
+    """0: the archive has no study, and the database is unchanged."""
     studies_new: int = 0
     studies_met: int = 0
-    """Well-formed studies in the archive, new or not."""
+    """Valid studies in the archive, new or not."""
     trials_imported: int = 0
     trials_present: int = 0
-    """Trials that the store had already."""
+    """Trials that the store already had."""
     trials_skipped: int = 0
-    """Trials left out because something is wrong with them or with their study."""
+    """Trials left out because they, or their study, have an error."""
     studies_skipped: int = 0
     rows: int = 0
     """Measurements (evaluations of all metrics) written."""
@@ -58,17 +58,17 @@ class ImportReport:
     """Rows of running best written."""
     seconds: float = 0.0
     stopped: bool = False
-    """It was asked to stop before the end."""
+    """Whether it was asked to stop before the end."""
     sha256: str | None = None
-    """Of the archive file, once all of it was read."""
+    """Hash of the archive file, once all of it was read."""
     checksum: str = ""
-    """What the checksum says, in words."""
+    """The result of the checksum test, in words."""
     problems: list[Problem] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(0, 0, "trials"))
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds left at the speed so far; None before anything can be said."""
+        """Seconds left at the speed so far; None before it is known."""
         done = self.progress.done
         if not done or not self.progress.total:
             return None
@@ -85,11 +85,11 @@ class ImportReport:
 
 
 Watcher = Callable[[ImportReport, Problem | None], None]
-"""Told of every batch, sign of progress and problem (the latter as second argument)."""
+"""Called for every batch, progress message and problem (passed as second argument)."""
 
 
 class Tell(Protocol):
-    """Notes a problem, or progress without one, and passes it to the watcher."""
+    """Records a problem, or progress without one, and passes it to the watcher."""
 
     def __call__(self, problem: Problem | None = None) -> None: ...
 
@@ -107,8 +107,8 @@ def import_archive(
     """Import the archive at `path` (a folder in the published layout, any folder of it, or a tar file of it).
 
     `name`: of the sweep (default: "published" for the published archive or a part of it, else the file's own name).
-    `sha256`: what the file must have. `all_records`: keep the running best of every metric, not of the validation
-    metrics alone. `aside`: read in a process of its own. What is malformed is in the report's `problems`.
+    `sha256`: the required hash of the file. `all_records`: keep the running best of every metric, not only of the
+    validation metrics. `aside`: read in a separate process. Malformed parts are in the report's `problems`.
 
     UserError: no such archive, another checksum, not a store. RunFailed: another import of it is at work.
     """
@@ -140,7 +140,7 @@ def import_archive(
     with ExitStack() as stack:
         messages: Iterator[Message] | None = None
         if not Path(database).exists():
-            # Only an archive with a study in it makes a database.
+            # A database is created only for an archive with a study in it.
             reading = stack.enter_context(closing(read(known=Known())))  # type: ignore[type-var]
             first, messages = _to_first_study(reading)
             if first is None:
@@ -162,7 +162,7 @@ def import_archive(
 
 
 def _to_first_study(reading: Iterator[Message]) -> tuple[Study | None, Iterator[Message]]:
-    """The first study, if there is one, and the whole reading as it would have been without a look ahead."""
+    """The first study, if any, and the complete reading, first study included."""
     seen: list[Message] = []
     for message in reading:
         seen.append(message)
@@ -191,7 +191,7 @@ def _check(where: Path, sha256: str | None) -> None:
 
 
 def sweep_name(path: Path) -> str:
-    """The name of the sweep that the archive at an absolute `path` becomes."""
+    """The sweep name for the archive at an absolute `path`."""
     if path.is_dir():
         if ROOT in path.parts or (path / ROOT).is_dir():
             return NAME
@@ -206,7 +206,7 @@ def sweep_name(path: Path) -> str:
 
 
 def _begin(conn: sqlite3.Connection, report: ImportReport) -> int:
-    """The sweep of that name, made where it is new, marked as being imported by this process."""
+    """The sweep of that name, created if new, marked as being imported by this process."""
     from importlib.metadata import version
 
     now = time.time()
@@ -285,7 +285,7 @@ def _verdict(where: Path, sha256: str | None) -> str:
 
 
 def _forget_empty(conn: sqlite3.Connection, sweep: int) -> bool:
-    """A folder or archive without a single study leaves no sweep behind. Inside the caller's transaction."""
+    """Remove the sweep if the archive had no study; returns whether it did. Inside the caller's transaction."""
     gone = conn.execute(
         "DELETE FROM sweeps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM workloads WHERE sweep_id = ?1)",
         (sweep,),
@@ -294,7 +294,7 @@ def _forget_empty(conn: sqlite3.Connection, sweep: int) -> bool:
 
 
 def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
-    """Leave the sweep `state`, note the import in its definition, and tell what happened."""
+    """Leave the sweep in `state`, and record the import in its definition and as an event."""
     now = time.time()
     words = f"{counted(report.trials_imported, 'trial')} imported, {report.trials_present:,} already there"
     if report.problems:
@@ -314,7 +314,7 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
                 "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",
                 (json.dumps(noted), report.sweep_id),
             )
-        # One that was cut short before its first study is there to go on with.
+        # An import interrupted before its first study can be resumed.
         gone = state == "DONE" and _forget_empty(conn, report.sweep_id)
         if gone:
             report.sweep_id = 0

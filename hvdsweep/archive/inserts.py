@@ -1,4 +1,4 @@
-"""Very many rows into one table: many rows a statement, since a statement costs SQLite as much as the row it writes."""
+"""Inserts many rows into one table, several per statement: a statement costs SQLite as much as its row."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from hvdsweep.store.schema import quoted
 
 ROWS = 32
-"""Rows per statement; twice as many gain nothing more."""
+"""Rows per statement; twice as many gain nothing."""
 
 MOST_VALUES = 900
-"""Values per statement: every SQLite takes 999."""
+"""Values per statement: every SQLite accepts 999."""
 
 
 def insert_rows(

@@ -1,8 +1,8 @@
-"""The published layout: which file says what, what counts as well formed, and how names and search spaces translate.
+"""The published layout: its files, when they are valid, and how names and search spaces are translated.
 
 `dataset/model/optimizer/batch_size/study.json`, and below it `trial_id/metadata.json` and
 `trial_id/measurements.csv` (paper, section 7 of the protocol). Everything here raises ValueError with a sentence
-that makes sense after the file's path.
+to be put after the file's path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hvdsweep.search import Choice, Dimension, Fixed, Range, Space
 from hvdsweep.states import Status
 
 ROOT = "batch_science"
-"""The folder that the published archive unpacks into."""
+"""The folder into which the published archive unpacks."""
 
 SPECIAL_ROOTS = ("mnist_subsets", "imagenet_subsets", "solution_quality")
 """Folders above a data set that are part of its name ("mnist_subsets/mnist_27500")."""
@@ -25,31 +25,31 @@ SPECIAL_ROOTS = ("mnist_subsets", "imagenet_subsets", "solution_quality")
 STUDY, METADATA, MEASUREMENTS = "study.json", "metadata.json", "measurements.csv"
 
 OURS = "_hvdsweep"
-"""Key under which an export keeps what the layout has no place for: goal, training examples, weights. Readers of the
-published layout ignore keys that they do not know."""
+"""Key under which an export stores what is not in the layout: goal, training examples, weights. Readers of the
+published layout ignore unknown keys."""
 
 STATUSES = (Status.COMPLETE.name, Status.INCOMPLETE.name, Status.INFEASIBLE.name)
 
 LARGEST = 2**53
-"""Whole numbers up to here survive a way through floating point."""
+"""Integers up to this are exact in floating point."""
 
 SCALES = {"": "linear", "LINEAR_SCALE": "linear", "LOG_SCALE": "log", "REVERSE_LOG_SCALE": "reverse_log"}
-"""Scale of the layout -> ours; the same words without `_SCALE` are understood too."""
+"""Scale of the layout -> ours; the same words without `_SCALE` are accepted too."""
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """What a study.json says, under the name that its folder gives it."""
+    """The content of a study.json, with the names from its folder."""
 
     dataset: str
-    """May hold a slash."""
+    """May contain a slash."""
     model: str
     algorithm: str
     batch_size: int
     train_steps: int
     """The fewest steps of a COMPLETE trial; 0 if the budget was wall time."""
     document: Mapping[str, Any]
-    """The file as it is."""
+    """The unchanged file."""
 
     @property
     def workload(self) -> str:
@@ -57,13 +57,13 @@ class StudyFile:
 
     @property
     def search(self) -> dict[str, Any]:
-        """`parameter_configs` as a search space of ours (JSON); what cannot be one is left out."""
+        """`parameter_configs` as one of our search spaces (JSON); entries that do not fit are left out."""
         return search_of(self.document.get("parameter_configs") or {})
 
 
 @dataclass(frozen=True)
 class TrialFile:
-    """What a metadata.json says."""
+    """The content of a metadata.json."""
 
     status: str
     steps: int
@@ -72,7 +72,7 @@ class TrialFile:
 
 
 def parse_study(text: bytes, parts: Sequence[str], above: Sequence[str] = ()) -> StudyFile:
-    """A study.json whose folder is `parts` below what was given to read, which itself lies below the folders `above`."""
+    """Parse a study.json in folder `parts` below the given path, which itself is below the folders `above`."""
     document = _object(text)
     batch_size = _whole(document, "batch_size", least=1)
     train_steps = _whole(document, "train_steps", least=0)
@@ -85,7 +85,7 @@ def parse_study(text: bytes, parts: Sequence[str], above: Sequence[str] = ()) ->
 
 
 def parse_trial(text: bytes, number: int) -> TrialFile:
-    """A metadata.json in the folder `number`."""
+    """Parse a metadata.json in the folder `number`."""
     document = _object(text)
     status = document.get("status")
     if status not in STATUSES:
@@ -101,7 +101,7 @@ def parse_trial(text: bytes, number: int) -> TrialFile:
 
 
 def trial_number(name: str) -> int | None:
-    """The trial (or batch size) that a folder's name stands for; None if it is no whole number."""
+    """The number of a trial (or batch size) in a folder's name; None if it is not an integer."""
     if name.isascii() and name.isdigit() and len(name) <= 18:
         return int(name)
     return None
@@ -110,7 +110,7 @@ def trial_number(name: str) -> int | None:
 def _located(
     names: Sequence[str], batch_size: int, parts: tuple[str, ...], above: tuple[str, ...]
 ) -> tuple[str, str, str]:
-    """(dataset, model, algorithm): the path's where the folders follow the layout, else the file's own."""
+    """(dataset, model, algorithm): from the path if the folders follow the layout, else from the file."""
     path = above + parts
     folder = trial_number(path[-1]) if path else None
     if folder is None:
@@ -122,7 +122,7 @@ def _located(
         if len(below) >= 4:
             return "/".join(below[:-3]), below[-3], below[-2]
     if len(parts) < 4 and (len(path) < 4 or path[-3:-1] != tuple(names[1:])):
-        # A study that was moved out of the layout: the folders around it mean nothing.
+        # A study outside the layout: the folders around it have no meaning.
         return names[0], names[1], names[2]
     special = len(path) >= 5 and path[-5] in SPECIAL_ROOTS
     return "/".join(path[-5 if special else -4 : -3]), path[-3], path[-2]
@@ -130,7 +130,7 @@ def _located(
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        # NaN and the infinities are no JSON, and SQLite takes none of them.
+        # NaN and the infinities are not JSON, and SQLite does not accept them.
         document = json.loads(text.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=_finite)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
@@ -178,7 +178,7 @@ def name_problem(name: str) -> str | None:
 
 
 def _parameter(name: str, value: Any) -> Any:
-    """A metaparameter as the store keeps it: finite numbers as they are, what is not finite as null."""
+    """A metaparameter for the store: finite numbers unchanged, others null."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             number = float(value)
@@ -198,7 +198,7 @@ def _shown(value: object) -> str:
 
 
 def search_of(configs: Mapping[str, Any]) -> dict[str, Any]:
-    """`parameter_configs` -> the JSON of a `Space`; entries that describe no dimension are left out."""
+    """`parameter_configs` -> the JSON of a `Space`; entries that are not valid dimensions are left out."""
     found: dict[str, Dimension] = {}
     for name, config in configs.items():
         try:
@@ -231,7 +231,7 @@ def _dimension(config: Mapping[str, Any]) -> Dimension:
 
 
 def configs_of(search: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a `Space` -> `parameter_configs`: DOUBLE, INTEGER or DISCRETE. What is fixed is one feasible point."""
+    """The JSON of a `Space` -> `parameter_configs`: DOUBLE, INTEGER or DISCRETE. A fixed value is one point."""
     space = Space.from_json(search)
     configs: dict[str, Any] = {}
     for name in space.names:

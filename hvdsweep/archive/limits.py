@@ -1,16 +1,16 @@
-"""How large a file of an archive may be before it is taken for damage, and how its path is shown."""
+"""The largest size of an archive's files (larger ones are taken for damage), and how paths are shown."""
 
 from __future__ import annotations
 
 LARGEST_JSON = 4 << 20
-"""Bytes of a study.json or metadata.json; the published ones have a thousand."""
+"""Bytes of a study.json or metadata.json; the published ones have about a thousand."""
 
 LARGEST_CSV = 64 << 20
 """Bytes of a measurements.csv: half a million evaluations of six metrics."""
 
 
 def shown(path: str) -> str:
-    """A path that any terminal and any database can take: bytes that are no text are escaped."""
+    """A path that any terminal and any database accepts: bytes that are not text are escaped."""
     if path.isprintable():  # which also rules out what is no text
         return path
     text = path.encode("utf-8", "backslashreplace").decode("utf-8")

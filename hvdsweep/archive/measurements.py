@@ -1,5 +1,5 @@
-"""A trial's measurements.csv as numbers, exactly: many trials are parsed in one pass of numpy's C reader, and whatever
-that does not take goes through a slow reader that either understands it or says what is wrong, and on which line.
+"""Parses measurements.csv exactly: numpy's C reader takes many trials in one pass; files that it refuses go to a slow
+reader that either parses them or reports the error and its line.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Table:
     steps: Ints
     """[N], strictly ascending."""
     values: Floats
-    """[K, N], one row per metric; NaN where missing or not a number."""
+    """[K, N], one row per metric; NaN if missing or not a number."""
 
 
 @dataclass(frozen=True)
 class CsvText:
-    """A file split where the fast reader needs it: the columns, and the lines below with every gap filled."""
+    """A file prepared for the fast reader: the columns, and the lines below with every gap filled."""
 
     columns: tuple[str, ...]
-    """The header, `step` included."""
+    """The header, with `step`."""
     body: bytes
     """Lines that all end in a line feed."""
 
@@ -57,13 +57,13 @@ class CsvText:
 
 
 class Headers:
-    """Header lines already understood: the archive has a handful of different ones and very many files."""
+    """Header lines parsed before: the archive has a few different ones and very many files."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, ...]] = {}
 
     def columns(self, line: bytes) -> tuple[str, ...]:
-        """The columns that a header line names. ValueError if they make no table of measurements."""
+        """The columns of a header line. ValueError if they are not those of a table of measurements."""
         found = self._known.get(line)
         if found is None:
             found = _columns(line)
@@ -73,7 +73,7 @@ class Headers:
 
 
 def split(text: bytes, headers: Headers) -> CsvText:
-    """Any line end, any gap. ValueError: no header, or one that makes no sense."""
+    """Prepare a file; accepts any line end and any gap. ValueError: no header, or an invalid one."""
     if text.startswith(b"\xef\xbb\xbf"):
         text = text[3:]
     if b"\r" in text:
@@ -110,7 +110,7 @@ def _columns(line: bytes) -> tuple[str, ...]:
 
 
 def parse(texts: Sequence[CsvText]) -> list[Table | ValueError]:
-    """The tables of several files, in their order; a ValueError in the place of one that is malformed."""
+    """The tables of several files, in order; a ValueError in place of a malformed one."""
     found: list[Table | ValueError] = [_NOTHING] * len(texts)
     by_columns: dict[tuple[str, ...], list[int]] = {}
     for index, text in enumerate(texts):
@@ -128,12 +128,12 @@ _NOTHING = Table(np.empty(0, np.int64), np.empty((0, 0)))
 
 
 def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
-    """[N, width] of all files at once; None if any of them needs a closer look."""
+    """[N, width] of all files together; None if any of them needs the slow reader."""
     body = b"".join(text.body for text in texts)
     if not body:
         return np.empty((0, width))
     try:
-        # Correctly rounded, unlike pandas' default: what is exported again is what was read.
+        # Correctly rounded, unlike pandas' default, so that an export writes the numbers that were read.
         rows = np.loadtxt(io.BytesIO(body), delimiter=",", comments=None, ndmin=2)
     except ValueError:
         return None
@@ -143,7 +143,7 @@ def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
 
 
 def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Table | ValueError]:
-    """The rows of all files as one table each."""
+    """Split the rows of all files into one table each."""
     place = texts[0].columns.index("step")
     whole = rows[:, place]
     ends = np.cumsum([text.lines for text in texts])
@@ -153,7 +153,7 @@ def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Table | ValueError]:
     fine = sound.copy()
     steps = np.where(fine, whole, 0).astype(np.int64)
     fine[1:] &= steps[1:] > steps[:-1]
-    # The first row of a file has no row before it, but its own checks still hold.
+    # The first row of a file has no predecessor, but its own checks still apply.
     first = starts[np.flatnonzero(ends > starts)]
     fine[first] = sound[first]
     columns = [index for index in range(rows.shape[1]) if index != place]
@@ -169,7 +169,7 @@ def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Table | ValueError]:
 
 
 def _each(text: CsvText) -> Table | ValueError:
-    """One file on its own: quotes, blanks, rows out of order; or what is wrong with it."""
+    """Parse one file: quotes, blanks, rows out of order; or the error in it."""
     try:
         return _slowly(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What reading an archive yields: studies, batches of trials as arrays, problems with their paths, and progress."""
+"""The messages of an archive's reader: studies, batches of trials as arrays, problems with paths, and progress."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hvdsweep.archive.layout import StudyFile
 
 @dataclass(frozen=True)
 class Study:
-    """A study was found. It comes before any trial of it."""
+    """A study that was found; yielded before its trials."""
 
     index: int
-    """Its number in this reading; trials name it."""
+    """Its number in this reading, to which trials refer."""
     path: str
     file: StudyFile
 
@@ -77,37 +77,37 @@ class Trials:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something was skipped."""
+    """A part that was skipped."""
 
     path: str
-    """Of the file or folder, as in the archive."""
+    """Path of the file or folder in the archive."""
     message: str
     trials: int = 0
-    """How many trials are missing because of it."""
+    """Number of trials missing because of it."""
     studies: int = 0
-    """How many studies are missing because of it."""
+    """Number of studies missing because of it."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far reading is."""
+    """Progress of the reading."""
 
     done: int
     total: int
     unit: str
     """`trials` of a folder, `bytes` of an archive file."""
     present: int = 0
-    """Trials passed over so far because the store has them already."""
+    """Trials skipped so far because the store has them."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of the archive was reached: without it, reading stopped half-way."""
+    """The end of the archive was reached; without this message reading stopped before it."""
 
     present: int
-    """Trials passed over because the store has them already."""
+    """Trials skipped because the store has them."""
     sha256: str | None = None
-    """Of the archive file; None for a folder."""
+    """Hash of the archive file; None for a folder."""
 
 
 Message = Study | Trials | Problem | Progress | Finished
@@ -115,6 +115,6 @@ Message = Study | Trials | Problem | Progress | Finished
 
 @dataclass
 class Known:
-    """What the store already has: (workload, batch size) -> the study's document as JSON and its trials' numbers."""
+    """The content of the store: (workload, batch size) -> the study's document as JSON and its trials' numbers."""
 
     studies: dict[tuple[str, int], tuple[str, set[int]]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Reading an archive, whatever kind it is: here, or in a process of its own."""
+"""Reads an archive of any kind, in this process or in a separate one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hvdsweep.errors import RunFailed
 
 
 def open_archive(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
-    """The messages of a folder or an archive file. `NotAnArchive` where a file is none."""
+    """The messages of a folder or an archive file. `NotAnArchive` if a file is not one."""
     return read_folder(path, known, all_records) if path.is_dir() else read_tar(path, known, all_records)
 
 
 def read_aside(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
-    """The same from a process of its own, which ends with this generator. RunFailed where it dies."""
-    # -P: a module of the present folder must not stand in for one of ours or of Python.
+    """The same from a separate process, which ends with this generator. RunFailed if it dies."""
+    # -P: a module in the working directory must not replace one of ours or of Python.
     command = [sys.executable, "-P", "-m", "hvdsweep.archive.child"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None

@@ -1,4 +1,4 @@
-"""The archive that the paper's authors published, and how to tell a file from it."""
+"""The archive published by the paper's authors, and how it is recognised."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 FILE_NAME = "batch_science_data.tar.bz2"
 SHA256 = "6460ab86a6ab0f22a02e1c9b982e1ca31220bf41f669304ce86f14d19053f435"
-"""Of the published file, as its authors state it beside the download."""
+"""Hash of the published file, as its authors give it next to the download."""
 
 NAME = "published"
-"""The sweep that the published archive, or any part of it, becomes."""
+"""Name of the sweep for the published archive, or any part of it."""
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which studies and trials of an archive have been met, and which of them the store already has."""
+"""The studies and trials of an archive found so far, and which of them the store already has."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hvdsweep.archive.messages import Known, Study
 
 
 def canonical(document: Mapping[str, Any]) -> str:
-    """A document as text that is equal for equal documents, and that SQLite takes."""
+    """A document as text: equal for equal documents, and accepted by SQLite."""
     return json.dumps(document, sort_keys=True)
 
 
 class Registry:
-    """Numbers the studies of one reading and says which trials are wanted."""
+    """Numbers the studies of one reading and decides which trials to read."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
@@ -25,10 +25,10 @@ class Registry:
         self._seen: list[set[int]] = []
         self._stored: list[set[int]] = []
         self.present = 0
-        """Trials passed over because the store has them."""
+        """Trials skipped because the store has them."""
 
     def add(self, path: str, file: StudyFile) -> Study:
-        """A new study. ValueError where another folder, or the store, has another study of that name."""
+        """Add a new study. ValueError if another folder, or the store, has a different study of that name."""
         key = (file.workload, file.batch_size)
         other = self._paths.get(key)
         if other is not None:
@@ -45,7 +45,7 @@ class Registry:
         return Study(len(self._seen) - 1, shown(path), file)
 
     def wants(self, study: int, number: int) -> bool:
-        """Whether to read it: False if the store has it. ValueError if this reading has met it before."""
+        """Whether to read it: False if the store has it. ValueError if it occurred in this reading before."""
         seen = self._seen[study]
         if number in seen:
             raise ValueError(f"trial {number} is there twice")

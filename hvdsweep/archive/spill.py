@@ -1,4 +1,4 @@
-"""Files that wait for their other half: kept in memory while they are few, in a temporary file beyond that."""
+"""Files that wait for their other half: in memory while they are few, beyond that in a temporary file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import tempfile
 from typing import BinaryIO
 
 IN_MEMORY = 64 << 20
-"""Bytes that may wait in memory."""
+"""Most bytes waiting in memory."""
 
 
 class Shelf:
-    """Byte strings by key. What does not fit in memory goes to a file that vanishes with the process."""
+    """Byte strings by key. What does not fit in memory goes to a temporary file that is deleted with the process."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._in_memory = in_memory
@@ -23,7 +23,7 @@ class Shelf:
         return key in self._held or key in self._places
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep `content`; a key is put once."""
+        """Store `content`; only once per key."""
         if self._bytes + len(content) <= self._in_memory:
             self._held[key] = content
             self._bytes += len(content)
@@ -35,7 +35,7 @@ class Shelf:
         self._places[key] = (place, len(content))
 
     def take(self, key: str) -> bytes:
-        """The content of `key`, which is on the shelf no longer. KeyError if it never was."""
+        """Remove and return the content of `key`. KeyError for an unknown key."""
         held = self._held.pop(key, None)
         if held is not None:
             self._bytes -= len(held)
@@ -50,7 +50,7 @@ class Shelf:
         return content
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self._held.clear()
         self._places.clear()
         if self._file is not None:

@@ -1,5 +1,5 @@
-"""An archive file as a stream of plain tar bytes: decompressed and hashed by a thread of its own while the rest of the
-program reads what is ready.
+"""An archive file as a stream of plain tar bytes, decompressed and hashed by a separate thread while the program reads
+what is ready.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ CHUNK = 1 << 20
 """Bytes read from the file at a time."""
 
 AHEAD = 16
-"""Decompressed pieces that wait to be read, at most."""
+"""Most decompressed pieces waiting to be read."""
 
 LARGEST_PIECE = 4 << 20
-"""Bytes decompressed at a time: a small file may hold a very long run of zeros."""
+"""Bytes decompressed at a time: a small file may contain a very long run of zeros."""
 
 
 LARGEST_READ = 128 << 20
-"""Bytes read at once; more is a damaged header."""
+"""Most bytes per read; a longer one means a damaged header."""
 
 
 class _Decompressor(Protocol):
@@ -38,7 +38,7 @@ class _Decompressor(Protocol):
 
 
 class _Gzip:
-    """zlib under the interface of bz2 and lzma."""
+    """zlib with the interface of bz2 and lzma."""
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=31)
@@ -60,7 +60,7 @@ class _Gzip:
 
 
 def _decompressor(start: bytes) -> _Decompressor | None:
-    """By the first bytes of the file; None if it is not compressed."""
+    """Chosen by the first bytes of the file; None if it is not compressed."""
     if start.startswith(b"BZh"):
         return bz2.BZ2Decompressor()
     if start.startswith(b"\x1f\x8b"):
@@ -71,9 +71,9 @@ def _decompressor(start: bytes) -> _Decompressor | None:
 
 
 class Stream:
-    """Forward-only bytes with `tell` and `seek`, as `tarfile` wants them.
+    """Forward-only bytes with `tell` and `seek`, as `tarfile` needs them.
 
-    EOFError, from `read`, where the compressed file is cut off or damaged: what was read before is whole.
+    `read` raises EOFError if the compressed file is truncated or damaged: what was read before is intact.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,7 +82,7 @@ class Stream:
         self.consumed = 0
         """Bytes of the file read so far."""
         self.last = b""
-        """What was read last."""
+        """The bytes read last."""
         self._sha256 = hashlib.sha256()
         self._pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(AHEAD)
         self._rest = b""
@@ -93,7 +93,7 @@ class Stream:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop reading. Not needed where `drain` was called."""
+        """Stop reading. Not needed after `drain`."""
         self._closed.set()
         self._thread.join()
         self._file.close()
@@ -123,7 +123,7 @@ class Stream:
         return self._place
 
     def drain(self) -> str:
-        """Read to the end of the file, whatever follows the archive, and give its sha256 (hexadecimal)."""
+        """Read to the end of the file, beyond the archive's end, and return its sha256 (hexadecimal)."""
         while self._next():
             self._rest = b""
         # After the last piece the thread may still be reading what follows it.
@@ -166,7 +166,7 @@ class Stream:
             else:
                 self._put(decompressor.decompress(data, LARGEST_PIECE))
                 if decompressor.eof:
-                    # Parallel compressors write many streams one after another.
+                    # Parallel compressors write several streams in a row.
                     rest = decompressor.unused_data or self._raw()
                     decompressor = _decompressor(rest)
                     if decompressor is None:

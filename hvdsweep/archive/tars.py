@@ -1,6 +1,6 @@
-"""Reading an archive file as it streams by: members in any order, bounded memory, nothing is ever unpacked to disk.
+"""Reads an archive file as a stream: members in any order, bounded memory, nothing is unpacked to disk.
 
-A member that would leave the folder it is unpacked into, and any link or device, is refused.
+A member that would be unpacked outside its folder, and any link or device, is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hvdsweep.archive.spill import Shelf
 from hvdsweep.archive.stream import Stream
 
 EVERY = 500
-"""Members between two signs of progress."""
+"""Members between two progress messages."""
 
 LIMITS = {STUDY: LARGEST_JSON, METADATA: LARGEST_JSON, MEASUREMENTS: LARGEST_CSV}
 
@@ -39,25 +39,25 @@ class _Folder:
 
     study: Study | None = None
     refused: bool = False
-    """Its study.json is malformed, so its trials are passed over."""
+    """Whether its study.json is malformed, so that its trials are skipped."""
     waiting: dict[str, int] = field(default_factory=dict)
-    """Trials' folder -> number, for those that lack a file or whose study.json has not come yet."""
+    """Folder of a trial -> number, for trials that lack a file or whose study.json has not been read yet."""
     broken: set[str] = field(default_factory=set)
-    """Trials that a problem was told of."""
+    """Trials with a reported problem."""
     taken: set[str] = field(default_factory=set)
     """Trials that were read, or that the store has."""
 
 
 class NotAnArchive(Exception):
-    """The file is no tar archive, compressed or not."""
+    """The file is not a tar archive, compressed or not."""
 
 
 def read_tar(
     path: Path, known: Known, all_records: bool, *, in_memory: int | None = None
 ) -> Iterator[Message]:
-    """Every study in the archive file. NotAnArchive where it is none.
+    """Every study in the archive file. NotAnArchive if it is not one.
 
-    A trial is handed on as soon as its study and both of its files have come by; until then its files wait, at most
+    A trial is yielded as soon as its study and both of its files have been read; until then its files wait, at most
     `in_memory` bytes of them in memory.
     """
     stream = Stream(path)
@@ -103,7 +103,7 @@ class _Reading:
         """(path, content) of every file of the layout, in the order of the archive."""
         broken = shown(str(self._path))
         try:
-            # The stream outlives it, and is closed by `read_tar`.
+            # The stream lives longer, and is closed by `read_tar`.
             archive = tarfile.open(fileobj=cast(IO[bytes], self._stream), mode="r:", errorlevel=2)  # noqa: SIM115
         except (tarfile.TarError, EOFError) as error:
             raise NotAnArchive(str(error)) from error
@@ -121,7 +121,7 @@ class _Reading:
                 return
             if found is not None:
                 yield found
-        # A file that was cut off at the edge of a member looks like one that has ended, but lacks the final zeros.
+        # A file that was truncated at a member's boundary looks complete, but lacks the final zeros.
         if self._stream.last != bytes(tarfile.BLOCKSIZE):
             self._cut_off = True
             yield Problem(broken, "is cut off or damaged: the archive does not end where it should")
@@ -200,7 +200,7 @@ class _Reading:
             yield from self._try(folder, folder.study, trial)
 
     def _try(self, folder: _Folder, study: Study, trial: str) -> Iterator[Message]:
-        """Hand the trial on if both of its files are here."""
+        """Yield the trial if both of its files were read."""
         number = folder.waiting[trial]
         files = [f"{trial}/{name}" for name in (METADATA, MEASUREMENTS)]
         if not all(file in self._shelf for file in files):
@@ -226,7 +226,7 @@ class _Reading:
                 self._shelf.take(f"{trial}/{name}")
 
     def _left_over(self) -> Iterator[Problem]:
-        """At the end of the archive: what still waits, waits in vain."""
+        """At the end of the archive: problems for everything that still waits."""
         for where, folder in self._folders.items():
             if folder.study is None and not folder.refused:
                 count = len(folder.waiting)
@@ -243,7 +243,7 @@ class _Reading:
 
 
 def is_archive(path: Path) -> str | None:
-    """None if the file begins as a tar archive does, compressed or not; else what is wrong with it."""
+    """None if the file begins like a tar archive, compressed or not; else what is wrong with it."""
     stream = Stream(path)
     try:
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:"):

@@ -1,7 +1,8 @@
-"""Curves that others published, to lay over one's own: sets of (model, goal, steps to the goal by batch size), with their source.
+"""Curves published by others, to compare with: sets of (model, goal, steps to the goal by batch size), with their
+source.
 
-A set is a small CSV file of facts in this folder. `lay_out` writes it in the layout that `hvdsweep import` reads, so that it
-becomes a sweep like any other.
+A set is a small CSV file of facts in this folder. `lay_out` writes it in the layout that `hvdsweep import` reads, so
+that it becomes a normal sweep.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from pathlib import Path
 from hvdsweep.errors import UserError
 
 FOLDER = "published"
-"""What the name of a set starts with on the command line: `published/zhang_2024`."""
+"""Prefix of a set's name on the command line: `published/zhang_2024`."""
 
 METRIC = "val/cross_entropy_error"
 
 
 @dataclass(frozen=True)
 class PublishedSet:
-    """Where a set comes from, and the workloads that it becomes."""
+    """The source of a set, and the workloads that it becomes."""
 
     name: str
     source: str
     dataset: str
-    """First part of the workloads' names, and"""
+    """First part of the workloads' names."""
     model: str
-    """the second, before the size of each row's model;"""
+    """Second part, before the size of each row's model."""
     algorithm: str
-    """the last."""
+    """Last part."""
 
 
 SETS = {
@@ -48,7 +49,7 @@ SETS = {
         ),
     )
 }
-"""The sets of the product, by name."""
+"""The built-in sets, by name."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def curves(name: str) -> list[PublishedCurve]:
 
 
 def published_set(name: str) -> PublishedSet:
-    """The set of this name. UserError: there is none."""
+    """The set with this name. UserError: there is none."""
     if name not in SETS:
         known = ", ".join(f"{FOLDER}/{known}" for known in SETS)
         raise UserError(f"{FOLDER}/{name}: no such published set; there are {known}")
@@ -96,12 +97,12 @@ def published_set(name: str) -> PublishedSet:
 
 
 def lay_out(name: str, folder: Path) -> Path:
-    """Write a set in the published layout below `folder`: one study a batch size, with a single trial that is measured once, just
-    below the goal at its steps to the goal. UserError: there is no such set."""
+    """Write a set in the published layout below `folder`: one study per batch size, with a single trial measured once,
+    just below the goal, at its steps to the goal. UserError: there is no such set."""
     one = published_set(name)
     for curve in curves(name):
         model = f"{one.model}_{curve.model.lower()}"
-        # Reached means strictly below, and that is all that was published.
+        # Reached means strictly below, and only the steps were published.
         value = math.nextafter(curve.goal, -math.inf)
         for batch_size, steps in curve.steps.items():
             study = folder / one.dataset / model / one.algorithm / str(batch_size)

@@ -1,4 +1,4 @@
-"""A sweep as one HTML page that needs nothing but itself: plan, curves, best metaparameters with warnings, provenance."""
+"""A sweep as one self-contained HTML page: plan, curves, best metaparameters with warnings, provenance."""
 
 from hvdsweep.report.page import report_page
 

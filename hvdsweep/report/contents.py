@@ -1,4 +1,4 @@
-"""What a report tells of a sweep, gathered once and as plain data: the page only sets it."""
+"""The contents of a report, collected once as plain data, which the page only formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 EVENTS = 40
-"""Last events of the sweep that are told."""
+"""Number of last events in a report."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Contents:
     definition: Mapping[str, Any]
     workloads: tuple[WorkloadPart, ...]
     hosts: tuple[str, ...]
-    """Machines that gangs and speeds name."""
+    """Hosts of gangs and of measured speeds."""
     gangs: int
-    """Gangs that ever worked on it."""
+    """Number of gangs that worked on it."""
     throughput: tuple[ThroughputRow, ...]
     events: tuple[EventRow, ...]
     searches: Mapping[int, Mapping[int, Mapping[str, Any]]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Contents:
 
 
 def gather(reader: Store, sweep: SweepRow) -> Contents:
-    """Everything about `sweep`. A workload without an answer says why; nothing here fails for lack of data."""
+    """Everything about `sweep`. A workload without a curve gives the reason; missing data are never an error."""
     source = Source(reader, sweep.id)
     studies = reader.studies(sweep.id)
     counts = reader.counts()
@@ -109,7 +109,7 @@ def _part(
     except UserError as error:
         return WorkloadPart(row, studies, counts, None, str(error), (), None, None)
     table = source.table(row)
-    # What was measured on purpose counts more than what trials happened to run at.
+    # Speeds measured by `hvdsweep scale` are preferred over those of trials.
     own = sorted((s for s in speeds if s.workload == row.name), key=lambda s: (s.source == "scale", s.time))
     costs = None
     if own:
@@ -146,7 +146,7 @@ def _panels(curve: Curve, table: WorkloadTable) -> tuple[Panel, ...]:
 
 
 def _exponents(table: WorkloadTable) -> tuple[str, ...]:
-    """The fitted growth of learning rates with batch size beside the two heuristics (paper, section 8.6)."""
+    """The fitted growth of learning rates with batch size, compared with the two heuristics (paper, section 8.6)."""
     found = []
     result = steps_to_result(table)
     for name in ("learning_rate", search_panels.EFFECTIVE):

@@ -1,4 +1,4 @@
-"""The report as HTML: one file, no script, nothing fetched from anywhere."""
+"""The report as HTML: one file, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _svg(figure: Figure | None, prefix: str) -> str:
     from hvdsweep.figures.draw import svg
 
     text = svg(figure)
-    # Several drawings on one page must not share names.
+    # Several drawings on one page must not share ids.
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", text)
     return f'<figure role="img" aria-label="{escape(figure.name)}">{text}</figure>'
 

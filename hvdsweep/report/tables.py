@@ -1,4 +1,4 @@
-"""The report's tables and how it writes numbers, times and search spaces."""
+"""The report's tables, and its format of numbers, times and search spaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hvdsweep.curves import Curve, Point
 
 MOST_ROWS = 200
-"""Rows of one table; a report is for people."""
+"""Most rows of one table: a report is read by people."""
 
 
 def html_table(
@@ -92,7 +92,7 @@ def _point(point: Point) -> tuple[str, list[object]]:
 
 
 def repeats_table(curve: Curve) -> str:
-    """The repeats of the best trials; nothing where there are none."""
+    """The repeats of the best trials; empty if there are none."""
     rows: list[tuple[str, Sequence[object]]] = []
     for point in curve.points:
         again = point.repeats
@@ -127,7 +127,7 @@ def repeats_table(curve: Curve) -> str:
 
 
 def interval_note(curve: Curve) -> str:
-    """What the intervals of `points_table` are intervals of."""
+    """What the intervals in `points_table` are of."""
     known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
     return "".join(f'<p class="note">{curve.level:.0%} interval: {escape(of)}.</p>' for of in known)
 
