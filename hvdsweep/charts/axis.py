@@ -1,6 +1,6 @@
-"""Axes in data units: scales, padded limits that follow the data, and the ticks worth printing between two limits.
+"""Axes in data units: scales, padded limits that follow the data, and ticks between two limits.
 
-Every tick is an exact decimal (or a power of two), so a label always reads back to the value it stands for.
+Every tick is an exact decimal (or a power of two), so a label always parses back to its value.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _EXACT_DIGITS = 18  # a float64 needs 17
 
 @dataclass(frozen=True)
 class Tick:
-    """A place on an axis that carries a label."""
+    """A position on an axis with a label."""
 
     value: float
-    """In data units; exactly what the label says."""
+    """In data units; exactly the label's value."""
     label: str
     """ASCII, no spaces."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """How one direction of a chart turns numbers into places."""
+    """How one direction of a chart maps numbers to positions."""
 
     scale: Scale = "linear"
     """`log2` for batch sizes, `log10` for steps and errors, `linear` for the rest."""
@@ -61,15 +61,15 @@ class Axis:
 
     @property
     def log(self) -> bool:
-        """Whether only positive values have a place on this axis."""
+        """Whether only positive values have a position on this axis."""
         return self.scale != "linear"
 
     def holds(self, value: float) -> bool:
-        """Whether a value has a place: finite, and positive on log axes."""
+        """Whether a value has a position: finite, and positive on log axes."""
         return math.isfinite(value) and (value > 0 or not self.log)
 
     def forward(self, values: npt.ArrayLike) -> FloatArray:
-        """Data units to scale units (octaves, decades or the same), any shape; NaN if there is no place."""
+        """Data units to scale units (octaves, decades or the same), any shape; NaN if there is no position."""
         given = np.asarray(values, np.float64)
         if not self.log:
             return given
@@ -107,7 +107,7 @@ class Axis:
         return self._apart(first, last)
 
     def resolves(self, start: float, end: float) -> bool:
-        """Whether the span between two places (scale units) is long enough for float64 to draw it."""
+        """Whether the span between two positions (scale units) is long enough for float64 to draw it."""
         return end - start > max(_FINEST * max(abs(start), abs(end)), _SMALLEST)
 
     def bounded(self, start: float, end: float) -> Limits:
@@ -122,8 +122,8 @@ class Axis:
         return self.ticks_that(limits or self.fit(math.nan, math.nan), lambda ticks: len(ticks) <= most)
 
     def ticks_that(self, limits: Limits, fit: Callable[[Sequence[Tick]], bool]) -> tuple[Tick, ...]:
-        """The densest set of ticks inside `limits` for which `fit` answers true; where none does, a single tick out of
-        the sparsest; nothing if not even one fits."""
+        """The densest set of ticks inside `limits` for which `fit` returns true; if none does, a single tick of
+        the sparsest; empty if not even one fits."""
         sparsest: tuple[Tick, ...] = ()
         for ticks in self._from_dense_to_sparse(*limits):
             if ticks and fit(ticks):
@@ -132,7 +132,7 @@ class Axis:
         return next(((tick,) for tick in sparsest if fit((tick,))), ())
 
     def parse(self, label: str) -> float:
-        """The value a label stands for. A `k` is 1024 on log2 axes and 1000 elsewhere, as in the labels."""
+        """The value of a label. A `k` is 1024 on log2 axes and 1000 elsewhere, as in the labels."""
         if label.startswith("2^"):
             return 2.0 ** int(label[2:])
         if label[-1:] in _SUFFIXES[1:]:
@@ -161,7 +161,7 @@ class Axis:
         return self._forward_one(_HIGHEST)
 
     def _apart(self, low: float, high: float) -> Limits:
-        """The same limits, or a window beside `low` where `high` is no place above it."""
+        """The same limits, or a window around `low` if `high` has no position above it."""
         start = self._forward_one(low)
         if self.resolves(start, self._forward_one(high)):
             return low, high
@@ -179,7 +179,7 @@ class Axis:
         else:
             sets = []
         if not sets or len(sets[0]) < 3:
-            # Zoomed in between powers: round numbers say more than one lonely power, which stays as the last resort.
+            # Zoomed in between powers: round numbers are more useful than a single power, which is the last resort.
             for ticks in _round_numbers(low, high, suffixes=self.scale != "log2"):
                 if len(ticks) >= 2 or not sets:
                     yield ticks

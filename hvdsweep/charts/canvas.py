@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _PLAIN = dict(zip("·…×−–—αμ√─│┤┬┴└┊╌↑∞★☆●○✕•", "-~x---auv-|++++:-^8**oox*", strict=True))
 _PLAIN |= {"≤": "<=", "≥": ">=", "±": "+-"}
-"""Look-alikes of characters that have none by Unicode decomposition."""
+"""Replacements for characters without a Unicode decomposition."""
 
 _UNSETTLED = re.compile(
     "[\u1160-\u11ff\u2028\u2029\u2630-\u2637\u268a-\u268f\u3164\u4dc0-\u4dff\ud7b0-\ud7fb\uffa0"
     "\U0001d300-\U0001d376\U0001f3fb-\U0001f3ff]"
 )
-"""Characters that terminals give different widths; shown as question marks."""
+"""Characters of different width in different terminals; shown as question marks."""
 
 
 def cells_of(text: str, *, ascii: bool = False) -> list[str]:
@@ -54,7 +54,7 @@ def cells_of(text: str, *, ascii: bool = False) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def width_of(text: str, *, ascii: bool = False) -> int:
-    """How many terminal cells the text takes. Kept, for the words of a chart stay while it moves."""
+    """How many terminal cells the text takes. Cached, since a chart's words stay while it moves."""
     return len(cells_of(text, ascii=ascii))
 
 
@@ -116,7 +116,7 @@ class Canvas:
         return text
 
     def legend_at(self, column: int, row: int) -> str | None:
-        """The series whose legend entry covers a cell, so that a click may hide or show it."""
+        """The series whose legend entry covers a cell, so that a click can hide or show it."""
         for name, entry_row, start, end in self.legend:
             if row == entry_row and start <= column < end:
                 return name
@@ -142,7 +142,7 @@ class Canvas:
 
 
 class Pen:
-    """A canvas while it is being drawn; what is drawn outside it is dropped."""
+    """A canvas while it is being drawn; anything outside it is dropped."""
 
     def __init__(self, width: int, height: int, *, ascii: bool, copy_of: Canvas | None = None) -> None:
         self.width, self.height, self.ascii = width, height, ascii
@@ -193,12 +193,12 @@ class Pen:
         self.ground[rows, columns] = self.key(style)
 
     def free(self, row: int, start: int, end: int) -> bool:
-        """Whether nothing is drawn in the cells of a row from `start` up to `end`, as far as they exist."""
+        """Whether the cells of a row from `start` up to `end` are empty, as far as they exist."""
         place = slice(max(0, start), min(end, self.width))
         return bool((self.chars[row, place] == " ").all() and not self.ink[row, place].any())
 
     def fill(self, rows: IntArray, columns: IntArray, char: str, style: str) -> None:
-        """Sets those of some cells, broadcast rows and columns, in which nothing is drawn yet."""
+        """Sets those of the cells, broadcast rows and columns, that are still empty."""
         rows, columns = np.broadcast_arrays(rows, columns)
         blank = (self.chars[rows, columns] == " ") & (self.ink[rows, columns] == 0)
         self.paint(rows[blank], columns[blank], char, style)

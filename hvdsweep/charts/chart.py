@@ -17,8 +17,8 @@ _LINEAR = Axis()
 
 @dataclass(frozen=True)
 class Chart:
-    """Everything that is shown, in data units. Two charts that show the same are equal, so that a widget which only
-    redraws when its chart changes does nothing while the data stand still."""
+    """Everything that is shown, in data units. Charts that show the same are equal, so a widget that redraws only when
+    its chart changes does nothing while the data do not change."""
 
     series: tuple[Series, ...] = ()
     """Later ones are drawn over earlier ones; all markers over all lines."""
@@ -26,7 +26,7 @@ class Chart:
     y: Axis = _LINEAR
     title: str = ""
     subtitle: str = ""
-    """A count of the values that a log axis cannot show is added to it."""
+    """The number of values that a log axis cannot show is added to it."""
     references: tuple[Reference, ...] = ()
     """Drawn under the series."""
     bands: tuple[Band, ...] = ()
@@ -34,13 +34,13 @@ class Chart:
     bars: str = ""
     """What error bars and shaded ranges mean, for the legend."""
     warnings: tuple[str, ...] = ()
-    """Reasons to doubt what is shown, for those who see only the picture: exported figures carry them."""
+    """Reasons to doubt the chart, for those who see only the picture: exported figures contain them."""
     legend: bool | None = None
-    """`None` shows it where there is more than one entry."""
+    """`None` shows it if there is more than one entry."""
     empty: str = "no data yet"
-    """Said in the middle of a plot without any point."""
+    """Text in the middle of a plot without points."""
     drawn: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
-    """What `render` has drawn of it."""
+    """Cache of `render`."""
 
     @property
     def has_bars(self) -> bool:
@@ -51,7 +51,7 @@ class Chart:
 
     @property
     def dashes(self) -> tuple[int, ...]:
-        """Which pattern each reference line has: lines of different names differ, one without a name is like its forerunner."""
+        """The dash pattern of each reference line: another for each name; without a name, the previous line's."""
         names = [line.label for line in self.references if line.label and line.in_legend]
         place, found = 0, []
         for line in self.references:
@@ -62,7 +62,7 @@ class Chart:
 
     @property
     def lost(self) -> int:
-        """How many finite points of the visible series have no place on a log axis."""
+        """How many finite points of the visible series have no position on a log axis."""
         return sum(series.not_positive(self.x, self.y) for series in self.series if series.visible)
 
     @property
@@ -74,7 +74,7 @@ class Chart:
 
 
 def chart_csv(chart: Chart) -> str:
-    """The visible series as CSV, one row a point: series, x, y, y_low, y_high, censored; empty if there is none.
+    """The visible series as CSV, one row per point: series, x, y, y_low, y_high, censored; empty if there is none.
     Numbers keep every digit."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")

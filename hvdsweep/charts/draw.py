@@ -1,4 +1,4 @@
-"""Draws a chart: reference lines under lines under error bars under markers, bands behind them, words where they fit."""
+"""Draws a chart: reference lines under lines under error bars under markers, bands behind them, text where it fits."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SIGNS_APART = {
 def render(
     chart: Chart, width: int, height: int, view: View = FOLLOW, *, ascii: bool = False, color: bool = True
 ) -> Canvas:
-    """The chart on `width` x `height` cells (sizes below 1 count as 1). Rendering again with the same arguments returns the
-    same canvas at once. With `ascii` every character is ASCII; without `color` dense lines carry more markers, and
+    """The chart on `width` x `height` cells (sizes below 1 count as 1). Rendering again with the same arguments returns
+    the same canvas at once. With `ascii` every character is ASCII; without `color` dense lines have more markers, and
     `Canvas.text` uses no colours."""
     key = (max(1, width), max(1, height), view, ascii, color)
     canvas: Canvas | None = chart.drawn.pop(key, None)
-    # Back in, as the latest.
+    # Insert again, as the latest.
     chart.drawn[key] = canvas = canvas or _draw(chart, *key[:3], ascii=ascii, color=color)
     if len(chart.drawn) > _RENDERINGS_KEPT:
         del chart.drawn[next(iter(chart.drawn))]
@@ -82,7 +82,7 @@ def _draw_axes(pen: Pen, layout: Layout) -> None:
 
 
 def _draw_grid(pen: Pen, frame: Frame, grid: BoolArray, style: str) -> None:
-    """Cells of a dot grid; they replace what was there, so that no cell mixes two colours."""
+    """Cells of a dot grid; they replace previous content, so that no cell mixes two colours."""
     codes = fold(grid)
     rows, columns = np.nonzero(codes)
     chars = (ASCII if pen.ascii else BRAILLE)[codes[rows, columns]]
@@ -91,7 +91,7 @@ def _draw_grid(pen: Pen, frame: Frame, grid: BoolArray, style: str) -> None:
 
 @dataclass(frozen=True)
 class _Look:
-    """A visible series with all that its drawing needs."""
+    """A visible series with everything needed to draw it."""
 
     series: Series
     style: str
@@ -100,7 +100,7 @@ class _Look:
     """Dots of its line, or of its points where these are dots."""
     runs: Decimated | None
     dense: bool
-    """Whether its line goes without a marker on every point."""
+    """Whether its line has no marker on every point."""
 
 
 def _look(series: Series, slot: int, frame: Frame, *, ascii: bool) -> _Look:
@@ -113,7 +113,7 @@ def _look(series: Series, slot: int, frame: Frame, *, ascii: bool) -> _Look:
 
 
 def _crowded(runs: Decimated | None, frame: Frame) -> bool:
-    """Whether markers on every point of a line would run into each other."""
+    """Whether markers on every point of a line would overlap."""
     if runs is None:
         return False
     shown = (runs.column >= 0) & (runs.column < frame.dot_columns)
@@ -121,14 +121,14 @@ def _crowded(runs: Decimated | None, frame: Frame) -> bool:
 
 
 def _draw_series(pen: Pen, chart: Chart, frame: Frame, *, color: bool) -> bool:
-    """All visible series; whether anything of them lies in the window."""
+    """Draw all visible series; returns whether any of them is in the window."""
     slot = slots(series.name for series in chart.series)
     looks = [
         _look(series, slot[series.name], frame, ascii=pen.ascii)
         for series in chart.series
         if series.visible and len(series)
     ]
-    # Bars run through markers; where points are too dense for these, a line on top of the bars stays readable.
+    # Bars run through markers; if points are too dense for these, a line on top of the bars stays readable.
     for look in looks:
         if look.dense:
             _draw_bars(pen, frame, look)
@@ -170,7 +170,7 @@ def _draw_arrows(pen: Pen, frame: Frame, look: _Look) -> None:
 
 
 def _draw_markers(pen: Pen, frame: Frame, look: _Look) -> bool:
-    """A marker on every point in the window, an open one where y is only a lower bound; of a dense line only these."""
+    """A marker on every point in the window, open if y is only a lower bound; on a dense line only open ones."""
     series = look.series
     if look.dense and (series.censored is None or series.marker == ""):
         return False
@@ -187,7 +187,7 @@ def _draw_markers(pen: Pen, frame: Frame, look: _Look) -> bool:
 
 
 def _draw_signs(pen: Pen, frame: Frame, look: _Look, phase: float, apart: int) -> None:
-    """A few markers on a dense line, so that it can be told from others without colours."""
+    """A few markers on a dense line, to distinguish it from others without colours."""
     runs = look.runs
     if runs is None:
         return
@@ -203,7 +203,7 @@ def _draw_signs(pen: Pen, frame: Frame, look: _Look, phase: float, apart: int) -
 
 
 def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
-    """Backgrounds of intervals, their edges where nothing else is drawn, and their names in the strip above."""
+    """Draw the backgrounds of intervals, their edges on empty cells, and their names in the strip above."""
     frame = layout.frame
     right, bottom = frame.left + frame.columns, frame.top + frame.rows
     rows = np.arange(frame.top, bottom)
@@ -233,7 +233,7 @@ def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
     axis, place = (frame.x_axis, frame.across) if upright else (frame.y_axis, frame.down)
     count, dots = (frame.columns, DOTS_ACROSS) if upright else (frame.rows, DOTS_DOWN)
     start = frame.left if upright else frame.top
-    # An end without a place, such as zero on a log axis, is out of sight like an open one.
+    # An end without a position, such as zero on a log axis, is out of sight like an open one.
     low, high = (
         place(end) / dots if end is not None and axis.holds(end) else None for end in (band.low, band.high)
     )
@@ -248,7 +248,7 @@ def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
 
 
 def _draw_crossings(pen: Pen, layout: Layout) -> None:
-    """A faint dot where the ticks of both axes meet, to lead the eye without a full grid."""
+    """A faint dot where the ticks of both axes meet, to guide the eye without a full grid."""
     rows = np.array([row for row, _ in layout.y_ticks], np.int64)
     columns = np.array([column for column, _, _ in layout.x_ticks], np.int64)
     pen.fill(rows[:, None], columns, "." if pen.ascii else "·", "grid")

@@ -1,4 +1,4 @@
-"""Where data lie on a canvas, both ways, and the reader's window on them (zoom and pan)."""
+"""The mapping between data and canvas, both ways, and the user's window (zoom and pan)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAR = 1e12  # dots; further out a line's slope on the screen can no longer be t
 
 @dataclass(frozen=True)
 class Frame:
-    """The plot area of one rendering: its place on the canvas in cells, its axes and their present limits."""
+    """The plot area of one rendering: its position on the canvas in cells, its axes and their limits."""
 
     left: int
     top: int
@@ -51,14 +51,14 @@ class Frame:
         return self.rows * DOTS_DOWN
 
     def across(self, x: npt.ArrayLike) -> FloatArray:
-        """Dots from the left edge, [n] to [n]; 0 to `dot_columns` inside, NaN where x has no place."""
+        """Dots from the left edge, [n] to [n]; 0 to `dot_columns` inside, NaN if x has no position."""
         low, high = self._x_places
         with np.errstate(over="ignore", invalid="ignore"):
             share = (self.x_axis.forward(x) - low) / (high - low)
             return np.clip(share * self.dot_columns, -_FAR, _FAR)
 
     def down(self, y: npt.ArrayLike) -> FloatArray:
-        """Dots from the upper edge, [n] to [n]; 0 to `dot_rows` inside, NaN where y has no place."""
+        """Dots from the upper edge, [n] to [n]; 0 to `dot_rows` inside, NaN if y has no position."""
         low, high = self._y_places
         with np.errstate(over="ignore", invalid="ignore"):
             share = (high - self.y_axis.forward(y)) / (high - low)
@@ -70,7 +70,7 @@ class Frame:
         return _whole(self.across(x), self.dot_columns)
 
     def edge(self, dots: npt.ArrayLike) -> FloatArray:
-        """x (data units) at so many dots from the left edge, any shape; `across` undone, up to rounding."""
+        """x (data units) at a number of dots from the left edge, any shape; the inverse of `across`, up to rounding."""
         low, high = self._x_places
         return self.x_axis.inverse(low + np.asarray(dots, np.float64) / self.dot_columns * (high - low))
 
@@ -87,7 +87,7 @@ class Frame:
         return self.left + column // DOTS_ACROSS, self.top + row // DOTS_DOWN
 
     def contains(self, column: int, row: int) -> bool:
-        """Whether a canvas cell lies in the plot area."""
+        """Whether a canvas cell is in the plot area."""
         return 0 <= column - self.left < self.columns and 0 <= row - self.top < self.rows
 
     def data(self, column: float, row: float) -> tuple[float, float]:
@@ -109,7 +109,7 @@ def _whole(dots: FloatArray, count: int) -> IntArray:
 
 @dataclass(frozen=True)
 class View:
-    """The reader's window. An axis that is `None` follows the data; one with limits stays while data arrive."""
+    """The user's window. An axis that is `None` follows the data; one with limits stays while data arrive."""
 
     x: Limits | None = None
     """Data units."""
@@ -117,7 +117,7 @@ class View:
 
     @property
     def follows(self) -> bool:
-        """Whether nothing is held: the whole chart is shown, as it grows."""
+        """Whether no axis is fixed: the whole chart is shown, as it grows."""
         return self.x is None and self.y is None
 
     def zoom(

@@ -1,4 +1,4 @@
-"""Shares a canvas between the plot and what explains it; as room shrinks, explanations go first and the data last."""
+"""Divides a canvas between the plot and its explanations; without enough room, explanations go first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything goes; a row of `None` means that there is no room for it."""
+    """The position of everything; a row of `None` means that there is no room for it."""
 
     frame: Frame
     title: int | None
@@ -127,7 +127,7 @@ def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -
 
 
 def window(chart: Chart, view: View) -> tuple[Limits, Limits]:
-    """The limits to draw, data units: the reader's where the view holds them, else the padded limits of the data,
+    """The limits to draw, in data units: those of the user's window if it has any, else the padded limits of the data,
     horizontal lines included."""
     extents = [series.extent(chart.x, chart.y) for series in chart.series if series.visible]
     x_ends = [end for extent in extents if extent for end in extent[0]]
@@ -142,7 +142,7 @@ def window(chart: Chart, view: View) -> tuple[Limits, Limits]:
 
 
 def legend_entries(chart: Chart, *, ascii: bool) -> tuple[Entry, ...]:
-    """What the legend says: every series, then the reference lines that carry no label in the plot."""
+    """The legend: every series, then the reference lines without a label in the plot."""
     look = slots(series.name for series in chart.series)
     entries = []
     for series in chart.series:
@@ -177,8 +177,8 @@ def _line_width(line: Sequence[Entry]) -> int:
 
 @functools.lru_cache(maxsize=32)
 def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[list[Entry]], str]:
-    """Entries in at most `most` lines no wider than the canvas, shortened if they must be, and a note that counts those
-    without room. Kept, for a legend stays while its chart moves."""
+    """Entries in at most `most` lines no wider than the canvas, shortened if necessary, and a note with the number of
+    entries without room. Cached, since a legend stays while its chart moves."""
     lines = _lines(entries, width)
     if len(lines) <= most:
         return lines, ""
@@ -218,7 +218,7 @@ def _lines(entries: Sequence[Entry], width: int) -> list[list[Entry]]:
 
 def _shortened(entries: Sequence[Entry], most: int) -> list[Entry]:
     """The entries with one character for a glyph and labels of at most `most` cells: their beginnings, or their ends
-    where the beginnings do not tell them apart."""
+    if the beginnings are equal."""
     heads = [_cut(entry.label, most) for entry in entries]
     tails = [_cut(entry.label, -most) for entry in entries]
     labels = heads if len({*heads}) >= len({*tails}) else tails
@@ -236,7 +236,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _legend_start(frame: Frame, width: int, line: int) -> int:
-    """Flush with the plot's right edge where there is room, else as far left as needed."""
+    """Aligned with the plot's right edge if there is room, else as far left as needed."""
     return max(0, min(frame.left + frame.columns, width) - line)
 
 

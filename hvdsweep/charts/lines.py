@@ -29,7 +29,7 @@ DASHES = ((6, 4), (1, 3), (10, 3), (3, 2))
 def line_dots(series: Series, frame: Frame) -> tuple[BoolArray, Decimated | None]:
     """The dot grid [dot_rows, dot_columns] of a series' line, and its points by dot column (`None` without points).
 
-    A gap is not bridged; a point between gaps is a single dot; the way to points outside the window is drawn to its
+    A gap is not bridged; a point between gaps is a single dot; lines to points outside the window are drawn up to its
     edge.
     """
     grid = np.zeros((frame.dot_rows, frame.dot_columns), np.bool_)
@@ -77,8 +77,8 @@ class Points:
 
 
 def points_inside(series: Series, frame: Frame, between: tuple[float, float] | None = None) -> Points:
-    """The points in the window, its edges included; where x ascends only those about `between` two places (dots from
-    the left edge), which costs no more than there are."""
+    """The points in the window, its edges included; if x ascends only those near `between` two positions (dots from
+    the left edge), which takes time in proportion to them."""
     start, stop = _reach(series, frame, between or (0.0, frame.dot_columns))
     across, down = frame.across(series.x[start:stop]), frame.down(series.y[start:stop])
     inside = (across >= 0) & (across <= frame.dot_columns) & (down >= 0) & (down <= frame.dot_rows)
@@ -89,10 +89,10 @@ def points_inside(series: Series, frame: Frame, between: tuple[float, float] | N
 
 
 def _reach(series: Series, frame: Frame, between: tuple[float, float]) -> tuple[int, int]:
-    """A slice of the series that holds all points between two places; short where x ascends."""
+    """A slice of the series that contains all points between two positions; short if x ascends."""
     if len(series) < _FEW or not series.ascending:
         return 0, len(series)
-    # A dot wider: an axis and its inverse round differently.
+    # One dot wider: an axis and its inverse round differently.
     ends = np.searchsorted(series.x, frame.edge([between[0] - 1, between[1] + 1]))
     return max(0, int(ends[0])), min(len(series), int(ends[1]) + 1)
 
@@ -155,14 +155,14 @@ class Bars:
     """[m] cells of the upright strokes, with `columns`."""
     columns: IntArray
     top_rows: IntArray
-    """[a] cells of the upper caps, with `top_columns`; a bar that leaves the window has none there."""
+    """[a] cells of the upper caps, with `top_columns`; a bar that leaves the window has no cap there."""
     top_columns: IntArray
     bottom_rows: IntArray
     bottom_columns: IntArray
 
 
 def error_bars(series: Series, frame: Frame) -> Bars | None:
-    """The error bars of the points in the window; `None` where the series has none."""
+    """The error bars of the points in the window; `None` if the series has none."""
     if series.y_low is None and series.y_high is None:
         return None
     points = points_inside(series, frame)

@@ -1,4 +1,4 @@
-"""What a chart can show: series of points, reference lines, bands and notes; plain immutable data in data units."""
+"""The contents of a chart: series of points, reference lines, bands and notes; plain immutable data in data units."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _same(left: FloatArray | BoolArray | None, right: FloatArray | BoolArray | N
 class Series:
     """Named points, joined by a line in the order given or not. The arrays are kept, not copied: do not write to them.
 
-    A point without a finite place (NaN, Inf, or not positive on a log axis) is a gap: it breaks the line and never
-    widens an axis. Two series are equal when all they show is equal.
+    A point without a finite position (NaN, Inf, or not positive on a log axis) is a gap: it breaks the line and never
+    widens an axis. Two series are equal when everything they show is equal.
     """
 
     name: str
-    """Says which series this is, in the legend and the read-out; decides colour and marker unless they are given."""
+    """The series' name, in the legend and the read-out; sets colour and marker unless they are given."""
     x: FloatArray
     """[n] data units."""
     y: FloatArray
@@ -54,7 +54,7 @@ class Series:
     """One character for every point; `None` chooses one by name and leaves it out where points are too dense;
     "" draws no markers, or braille dots where there is no line either."""
     y_low: FloatArray | None
-    """[n] lower ends of the error bars, data units; NaN for none, without a place on the axis: reaches its edge."""
+    """[n] lower ends of the error bars, data units; NaN: none. Without a position on the axis: up to its edge."""
     y_high: FloatArray | None
     """[n] upper ends, as `y_low`."""
     censored: BoolArray | None
@@ -129,7 +129,7 @@ class Series:
         return float(ends[0]), float(ends[1]), float(y.min()), float(y.max())
 
     def drawable(self, x_axis: Axis, y_axis: Axis) -> BoolArray | None:
-        """[n] which points have a place on these axes; `None` when all of them do."""
+        """[n] which points have a position on these axes; `None` if all of them do."""
         x_low, x_high, y_low, y_high = self._ranges
         x_fine = math.isfinite(x_low) and math.isfinite(x_high) and (x_low > 0 or not x_axis.log)
         y_fine = math.isfinite(y_low) and math.isfinite(y_high) and (y_low > 0 or not y_axis.log)
@@ -148,7 +148,7 @@ class Series:
         return mask
 
     def not_positive(self, x_axis: Axis, y_axis: Axis) -> int:
-        """How many points a logarithm keeps off the chart: finite, but zero or below on a log axis."""
+        """How many points a log axis leaves out: finite, but zero or below."""
         x_low, _, y_low, _ = self._ranges
         if not len(self) or ((x_low > 0 or not x_axis.log) and (y_low > 0 or not y_axis.log)):
             return 0
@@ -160,7 +160,7 @@ class Series:
         return int(np.count_nonzero(lost & np.isfinite(self.x) & np.isfinite(self.y)))
 
     def extent(self, x_axis: Axis, y_axis: Axis) -> tuple[Limits, Limits] | None:
-        """Data limits over the points that have a place, error bars included; `None` where no point has one."""
+        """Data limits over the points that have a position, error bars included; `None` if no point has one."""
         mask = self.drawable(x_axis, y_axis)
         if not len(self) or (mask is not None and not mask.any()):
             return None
@@ -181,7 +181,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Reference:
-    """A line that is no measurement: a goal, perfect scaling, B_crit, a fitted curve."""
+    """A line that is not a measurement: a goal, perfect scaling, B_crit, a fitted curve."""
 
     label: str
     """Printed along horizontal and vertical lines, in the legend for the others; may be empty."""
@@ -190,7 +190,7 @@ class Reference:
     vertical: float | None = None
     """x of a line from bottom to top; it does not widen the axis."""
     function: Callable[[FloatArray], npt.ArrayLike] | None = None
-    """y of x (data units, [m] to [m]), asked at every dot column; NaN is a gap. Never widens an axis."""
+    """y of x (data units, [m] to [m]), evaluated at every dot column; NaN is a gap. Never widens an axis."""
     points: tuple[tuple[float, float], ...] = ()
     """Corners (x, y) of a path; a NaN pair lifts the pen. Never widens an axis."""
     dashed: bool = True
@@ -199,7 +199,7 @@ class Reference:
 
     @property
     def in_legend(self) -> bool:
-        """Whether the legend says what it is; the words of others stand along them."""
+        """Whether the legend names it; the labels of other lines are along them."""
         return self.horizontal is None and self.vertical is None
 
     def __post_init__(self) -> None:
@@ -234,5 +234,5 @@ class Annotation:
     y: float
     text: str
     marker: str = ""
-    """Drawn at the point itself; "" leaves the cell as it is."""
+    """Drawn at the point itself; "" leaves the cell unchanged."""
     color: str = "annotation"

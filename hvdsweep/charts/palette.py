@@ -1,4 +1,4 @@
-"""Which colour and marker a series gets, stable by its name, and the themes that turn style keys into rich styles."""
+"""The colour and marker of a series, fixed by its name, and the themes that map style keys to rich styles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TERMINAL: Theme = MappingProxyType(
         "band0": "", "band1": "", "band2": "", "band3": "",
     }
 )  # fmt: skip
-"""The sixteen colours of whatever terminal it is, no backgrounds: safe on dark and light ones."""
+"""The terminal's own sixteen colours, no backgrounds: safe on dark and light ones."""
 
 DARK: Theme = MappingProxyType(
     {
@@ -68,11 +68,11 @@ MONO: Theme = MappingProxyType(
         "grid": "dim",
     }
 )
-"""No colours at all (NO_COLOR): markers, dashes and words carry the difference."""
+"""No colours (NO_COLOR): markers, dashes and words make the difference."""
 
 
 def style_of(key: str, theme: Theme) -> str:
-    """The rich style of a cell's key, such as ``"s3 on band0"``; "" is the terminal's own."""
+    """The rich style of a cell's key, such as ``"s3 on band0"``; "" is the terminal's default."""
     ink, _, ground = key.partition(" on ")
     style = theme.get(ink, ink)
     back = theme.get(ground, ground)
@@ -80,7 +80,7 @@ def style_of(key: str, theme: Theme) -> str:
 
 
 def slots(names: Iterable[str]) -> dict[str, int]:
-    """A slot per name: the name's own by checksum, or the next free one where an earlier name has it.
+    """A slot per name: the name's own by checksum, or the next free one if an earlier name has it.
 
     Appending a series never changes the look of those before it. Slot k has colour k % 8.
     """
@@ -104,8 +104,8 @@ def color_key(slot: int) -> str:
 
 
 def marker_of(slot: int, given: str | None = None, *, ascii: bool = False) -> str:
-    """The one-cell marker of a series: the given one where a terminal can show it in one cell, else its slot's: a letter from
-    the ninth on, so that no two of 58 share one."""
+    """The one-cell marker of a series: the given one if a terminal can show it in one cell, else its slot's. These are
+    letters from the ninth on, so that no two of 58 are equal."""
     if given and (
         " " < given[0] <= "~" or (not ascii and unicodedata.east_asian_width(given[0]) not in "WF")
     ):
@@ -116,6 +116,6 @@ def marker_of(slot: int, given: str | None = None, *, ascii: bool = False) -> st
 
 
 def opened(marker: str) -> str:
-    """The form of a marker that stands for a bound: open, or a caret where there is no open form."""
+    """The form of a marker for a bound: open, or a caret if there is no open form."""
     place = MARKERS.find(marker)
     return OPEN_MARKERS[place] if place >= 0 else BOUND

@@ -1,4 +1,4 @@
-"""The command line: one module per command, loaded only when that command runs, so that `--help` stays instant."""
+"""The command line: one module per command, imported only when that command runs, so that `--help` is instant."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ EXAMPLES = {
     "schema": "schema",
     "doctor": "doctor --quick",
 }
-"""Command -> how it is often called: the first line of its help."""
+"""Command -> example calls, at the top of its help."""
 
 
 def closest(typed: str, names: Iterable[str]) -> str:
-    """The name that was meant by a mistyped one; "" if none is close."""
+    """The name closest to a mistyped one; "" if none is close."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(typed.lower(), list(names), n=1, cutoff=0.6)), "")
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one only to run it or to show its own help."""
+    """A group that knows its commands' names and imports a command only to run it or to show its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -98,7 +98,7 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         commands = command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in [parameter for one in (command, *commands) for parameter in one.params]:
-            # A command that is run again in the same process has its bounds already.
+            # A command that runs a second time in this process has its bounds already.
             if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
                 parameter.type = _bounded(parameter.type)
         if cmd_name in EXAMPLES:
@@ -115,7 +115,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the tool is for comes first."""
+        """Put the tool's purpose first."""
         self.format_help_text(ctx, formatter)
         formatter.write("\n")
         self.format_usage(ctx, formatter)
@@ -134,8 +134,8 @@ def _help(
 
 
 def _bounded(kind: click.types.IntParamType) -> click.types.IntParamType:
-    """The same type, which takes no number that SQLite cannot hold."""
-    # Not the one that all commands share.
+    """The same type, restricted to numbers that SQLite can hold."""
+    # A copy, since all commands share the original.
     bounded, convert = copy.copy(kind), kind.convert
 
     def within(value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
@@ -163,7 +163,7 @@ def group(context: click.Context, log_level: str | None) -> None:
     Compose a sweep over batch sizes and metaparameters, train it through horovodrun, and read the scaling curve.
     """
     if context.invoked_subcommand == "tui":
-        # Its screen is the terminal.
+        # The interface uses the terminal as its screen.
         from tui.memory import memory_file
 
         debug_log.configure(log_level, memory_file().with_name("tui.log"))
@@ -173,12 +173,12 @@ def group(context: click.Context, log_level: str | None) -> None:
 
 
 def main() -> None:
-    """The console script: errors meant for people go to stderr as one clear text, with the exit code that says which kind."""
+    """The console script: expected errors go to stderr as one clear message, with the exit code for their kind."""
     _streams()
     try:
-        # A command that ends by `ctx.exit(code)` comes back with its code.
+        # A command that ends by `ctx.exit(code)` returns its code.
         code = group.main(prog_name="hvdsweep", standalone_mode=False)
-        # Here, where an error can still be told: what is left in the buffer may not find room.
+        # Flush here, where an error can still be reported: the rest of the buffer may not fit on the disk.
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
@@ -201,12 +201,12 @@ def main() -> None:
 
 
 def _streams() -> None:
-    """Streams that every command can write to, and on which foreign text cannot steer the terminal."""
+    """Make streams that every command can write to, and through which foreign text cannot control the terminal."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # Closed (`2>&-`). The next file that is opened, a database perhaps, would get this number and all messages.
+            # Closed (`2>&-`). The next file opened, perhaps a database, would get this number and with it all messages.
             nowhere = os.open(os.devnull, os.O_RDWR)
             if nowhere != number:
                 os.dup2(nowhere, number)
@@ -220,7 +220,7 @@ def _streams() -> None:
 
 
 def _unwritable(error: Exception) -> str | None:
-    """What keeps stdout from being written; None for any other error."""
+    """Why stdout cannot be written; None for any other error."""
     if (
         not isinstance(error, OSError)
         or error.filename is not None
@@ -239,7 +239,7 @@ def _unreachable(error: Exception) -> str | None:
 
 
 def _explained(error: Exception) -> str | None:
-    """What is wrong with the store that the command has read, if that is why it failed; None for a fault of this program."""
+    """What is wrong with the store that was read, if that caused the error; None for a bug of this program."""
     opened = sys.modules.get("hvdsweep.store.connection")
     if opened is None:
         return None

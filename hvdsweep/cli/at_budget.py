@@ -56,10 +56,10 @@ class AtBudget:
     curves: tuple[BudgetCurves, ...]
     """One per unit."""
     tokens_per_example: int | None = None
-    """Where some budgets are in tokens."""
+    """Set if some budgets are in tokens."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; null where a study trained less than the budget, or measured nothing."""
+        """Plain values; null if the study trained less than the budget, or measured nothing."""
         return {
             "workload": self.table.workload,
             "sweep": self.sweep,
@@ -117,8 +117,8 @@ class AtBudget:
 def at_budgets(
     reader: Store, row: WorkloadRow, question: Question, budgets: Sequence[tuple[str, float]]
 ) -> AtBudget:
-    """The workload at these (unit, number). UserError: epochs without a known number of training examples, tokens of a
-    workload without."""
+    """The workload at these (unit, number). UserError: epochs without a known number of training examples, or tokens
+    for a workload without them."""
     from hvdsweep.curves.measurements import best_under_budgets
 
     found = reader.workload_table(row.name, question.metric, row.sweep_id, question.maximize)
@@ -139,5 +139,5 @@ def at_budgets(
 
 
 def _given(unit: str, values: list[float], tokens: int | None) -> dict[str, Any]:
-    """Budgets as `best_under_budgets` takes them."""
+    """Budgets as arguments of `best_under_budgets`."""
     return {"examples": values, "tokens_per_example": tokens} if unit == "tokens" else {unit: values}

@@ -34,7 +34,7 @@ def batch() -> None:
 
 
 def _job_options(command: Any) -> Any:
-    """What a job is to be; the same for `submit` and `script`."""
+    """The options that describe a job; the same for `submit` and `script`."""
     for option in reversed(
         (
             click.option(
@@ -150,7 +150,7 @@ def submit(workload: str, dry_run: bool, test: bool, as_json: bool, **asked: Any
         jobs = submit_shards(folder, range(1, wanted.shards + 1), scheduler)
     finally:
         if not folder.submitted().get("jobs"):
-            # Slurm refused everything: as if nothing had been asked.
+            # Slurm refused everything: restore the state before the command.
             import shutil
 
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -204,7 +204,7 @@ def _wanted(
     db: Path,
     options: tuple[str, ...],
 ) -> tuple[LoadedSweep, Plan, Wanted, float]:
-    """The sweep and what its jobs are to be, with the expected hours of all of them. UserError with all mistakes at once."""
+    """The sweep, the description of its jobs, and their expected hours. UserError with all mistakes at once."""
     from hvdsweep.batch.profiles import Profile, load_profile
     from hvdsweep.batch.scripts import Wanted
     from hvdsweep.batch.submit import expected_hours, shards_for
@@ -283,7 +283,7 @@ def status_(folder: Path, watch: bool, as_json: bool) -> None:
             time.sleep(rest_seconds())
             state = _state(folder)
     except KeyboardInterrupt:
-        # The way to leave: nothing went wrong.
+        # Ctrl-C is how to leave; nothing went wrong.
         return
 
 

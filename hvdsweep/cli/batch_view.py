@@ -1,4 +1,4 @@
-"""The state of a batch folder as a table for people."""
+"""The state of a batch folder as a table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration
 
 FEW = 40
-"""Shards in one state that get a row each; the others share one. --json has all."""
+"""Most shards in one state that get a row each; others share one. --json lists all."""
 
 
 def rendered(state: BatchState) -> RenderableType:
-    """The state as a table for people: shards in the same situation share a row where they are many."""
+    """The state as a table: many shards in the same situation share a row."""
     done = sum(shard.state == "DONE" for shard in state.shards)
     running = sum(shard.state == "RUNNING" for shard in state.shards)
     head = f"{state.name}: {done:,} of {counted(len(state.shards), 'shard')} done, {counted(running, 'job')} running"

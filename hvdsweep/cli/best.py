@@ -85,7 +85,7 @@ def best(
 
 
 def _values(curve: Curve, name: str) -> npt.NDArray[np.float64]:
-    """[S], a metaparameter of each batch size's best trial where the goal was reached; NaN elsewhere (section 8.6)."""
+    """[S], a metaparameter of each batch size's best trial if the goal was reached, else NaN (section 8.6)."""
     import numpy as np
 
     chosen = [

@@ -1,4 +1,4 @@
-"""Plain text tables with aligned columns, and numbers as people read them. No library: `curve` must start at once."""
+"""Plain text tables with aligned columns and readable numbers. No library, so that `curve` starts at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequenc
 
 
 def whole(value: float | None) -> str:
-    """12,345; nothing for None."""
+    """12,345; empty for None."""
     return "" if value is None else f"{round(value):,}"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 SHOWN_IN_FULL = 4
-"""With more workloads than this, and none named, there is one line for each."""
+"""With more workloads than this, and none named, each gets a single line."""
 
 
 @click.command()
@@ -168,7 +168,7 @@ def curve(
                 problems += error.problems
                 continue
             found += [(workload.sweep_id, one, _costs(one, speeds)) for one in answers]
-    # A workload that was named must have an answer; of all there are, those that have one are shown.
+    # A named workload must have an answer; of all workloads, those with an answer are shown.
     if problems and (workloads or not found):
         raise UserError(*problems)
     for note in (*choice.notes, *problems):
@@ -226,10 +226,10 @@ def _print_budgets(
 
 
 def _speeds(reader: Store) -> dict[str, list[Throughput]]:
-    """Workload -> its measured speeds, the ones to believe last."""
+    """Workload -> its measured speeds, the most reliable last."""
     from hvdsweep.curves import Throughput
 
-    # What was measured on purpose counts more than what trials happened to run at.
+    # Speeds measured by `hvdsweep scale` are preferred over those of trials.
     rows = sorted(reader.throughput(), key=lambda row: (row.source == "scale", row.time))
     found: dict[str, list[Throughput]] = {}
     for row in rows:
@@ -278,7 +278,7 @@ def _print(
 
 
 def draw(curves: list[Curve], *, examples: bool = False, only_ascii: bool = False) -> None:
-    """The chart of these curves on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    """Print the chart of these curves on stdout, as wide as the terminal; coloured on a terminal, else plain text."""
     from hvdsweep.charts import render
     from hvdsweep.curves.chart import curve_chart
 

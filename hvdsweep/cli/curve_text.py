@@ -1,4 +1,4 @@
-"""A curve for people: one table row per batch size, then what the curve says and why it may be wrong."""
+"""A curve as text: one table row per batch size, then the findings and warnings."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
 
 
 def _interval_lines(curve: Curve) -> list[str]:
-    """What the table's intervals are intervals of."""
+    """What the table's intervals are of."""
     known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
     return [f"{100 * curve.level:g} % interval: {of}" for of in known]
 
 
 def repeat_lines(curve: Curve) -> list[str]:
-    """What the repeats of the best trials say: a table, and a line about it; nothing where there are none."""
+    """The repeats of the best trials: a table, and a line about it; empty if there are none."""
     rows = []
     for point in curve.points:
         again = point.repeats
@@ -145,7 +145,7 @@ def _interval(point: Point, unit: int) -> str:
 
 
 def findings(curve: Curve) -> list[str]:
-    """Maximum useful and critical batch size and the fit, each with the rule it was found by."""
+    """Maximum useful and critical batch size and the fit, each with its rule."""
     if curve.useful is None:
         return [_why_not(curve)]
     if not min(point.steps or 0 for point in curve.points if point.reached):
@@ -178,7 +178,7 @@ def findings(curve: Curve) -> list[str]:
 
 
 def _noise_lines(curve: Curve) -> list[str]:
-    """The gradient noise scale, where it was estimated."""
+    """The gradient noise scale, if it was estimated."""
     from hvdsweep.curves.noise import DEFINITION
 
     noise = curve.noise
@@ -228,7 +228,7 @@ def _why_not(curve: Curve) -> str:
 
 
 def stopped_lines(curve: Curve) -> list[str]:
-    """What trials that were stopped early leave open."""
+    """What is uncertain because trials were stopped early."""
     early = sum(point.trials_stopped_early for point in curve.points)
     if not early:
         return []
@@ -279,7 +279,7 @@ def _algorithm(curve: Curve) -> str:
 
 
 def overview_lines(curves: Sequence[Curve]) -> list[str]:
-    """One row per curve: what matters when there are many."""
+    """One row per curve, for many curves."""
     header = (
         "workload",
         "goal",

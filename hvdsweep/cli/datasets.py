@@ -1,5 +1,5 @@
-"""`hvdsweep datasets`: which data sets are here, where they are looked for, how to get them, and whether
-they are whole."""
+"""`hvdsweep datasets`: which data sets are here, their folders, how to get them, and whether they are
+intact."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def datasets(name: str | None, verify: bool, as_json: bool) -> None:
             raise UserError(str(catalogue.UnknownName("data set", name, names)))
         names = [name]
     if verify:
-        # TFRecords are read by TensorFlow, whose own log would bury what is said here.
+        # TFRecords are read by TensorFlow, whose log would bury our output.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     damages: dict[str, list[str]] = {}
     entries = [_entry(each, verify, damages) for each in names]
@@ -59,7 +59,7 @@ def datasets(name: str | None, verify: bool, as_json: bool) -> None:
 
 
 def _entry(name: str, verify: bool, damages: dict[str, list[str]]) -> dict[str, Any]:
-    """One data set as JSON. `damages`: what verifying found, by folder; data sets that share one are read once."""
+    """One data set as JSON. `damages`: results of verification by folder; a shared folder is read once."""
     from workloads import catalogue
     from workloads.datasets import files
 
@@ -92,7 +92,7 @@ def _entry(name: str, verify: bool, damages: dict[str, list[str]]) -> dict[str, 
         present = files.present(home)
     except UserError as missing:
         entry["state"] = "missing"
-        # The first line names what was looked for; the rest are the instructions that `how` holds.
+        # The first line names the missing file; the rest are the instructions in `how`.
         entry["missing"] = str(missing).splitlines()[0]
         return entry
     entry["state"] = "present"

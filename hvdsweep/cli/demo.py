@@ -39,7 +39,7 @@ def demo(context: click.Context, db: Path) -> None:
 
 
 def next_lines(db: Path) -> list[str]:
-    """Commands to try next, each with what it is for."""
+    """Commands to try next, each with its purpose."""
     from hvdsweep.demo import TRIALS, sweep_file
 
     place = f" --db {shlex.quote(str(db))}"

@@ -64,7 +64,7 @@ def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
 
 
 def _on_gpus(checks: Sequence[Check]) -> list[Check]:
-    """An allreduce with a rank on each GPU that TensorFlow sees; nothing without one."""
+    """An allreduce with a rank on each GPU that TensorFlow sees; empty without GPUs."""
     from hvdsweep.launch.allreduce import allreduce_checks
     from hvdsweep.launch.hosts import Host
 

@@ -1,4 +1,4 @@
-"""`hvdsweep figure`: the paper's figures and one's own, as files, text or numbers."""
+"""`hvdsweep figure`: the paper's figures and your own, as files, text or numbers."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def figure(
 
 
 def _chosen(reader: Store, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
-    """The workloads that are meant, of each sweep named, or else of the newest that has them."""
+    """The chosen workloads, from each named sweep, or else from the newest that has them."""
     found: list[WorkloadRow] = []
     for sweep in sweeps or (None,):
         choice = choose(reader, asked, sweep)

@@ -1,4 +1,4 @@
-"""Options that say where ranks run and how they are reached, the same for every command that starts some."""
+"""Options for where ranks run and how hosts are reached, the same for every command that starts ranks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Where:
-    """What the options say; nothing is checked yet."""
+    """The values of the options, not checked yet."""
 
     hosts: str | None = None
     hostfile: Path | None = None
@@ -31,7 +31,7 @@ class Where:
     remote_shell: str = "auto"
 
     def machines(self) -> tuple[Host, ...] | None:
-        """The hosts, this machine first; None: this machine alone. UserError with what is wrong about any of the options.
+        """The hosts, this machine first; None: only this machine. UserError with every mistake in the options.
 
         Without -H and --hostfile a job of several hosts uses all of them.
         """
@@ -61,7 +61,7 @@ class Where:
         return machines
 
     def builder(self) -> CommandBuilder:
-        """What writes the command line of a gang on these hosts. UserError for a wrong pattern, interface or shell."""
+        """Writes a gang's command line for these hosts. UserError for a wrong pattern, interface or shell."""
         from hvdsweep.launch.horovodrun import HOST, Network, gang_command
 
         problems = []

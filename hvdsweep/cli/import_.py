@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from hvdsweep.archive.importing import Watcher
 
 EVERY_SECONDS = 10.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 SHOWN = 50
-"""Problems shown as they are met; all of them are counted, and in `--json`."""
+"""Problems printed as they are found; all of them are counted, and in `--json`."""
 
 
 @click.command(name="import")
@@ -75,7 +75,7 @@ globals()["import"] = command  # the name of the command, which no statement can
 
 @contextmanager
 def _published(archive: Path) -> Iterator[Path]:
-    """The archive; a published set of the product, where it is named and no such file exists, laid out for the import."""
+    """The archive; a built-in published set, if it is named and no such file exists, is written out for the import."""
     from hvdsweep.published import FOLDER, SETS, lay_out
 
     if archive.exists() or archive.parts[:1] != (FOLDER,) or len(archive.parts) != 2:
@@ -116,7 +116,7 @@ def _words(report: ImportReport) -> str:
 
 @contextmanager
 def _watching() -> Iterator[Watcher]:
-    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+    """Progress on stderr: a bar on a terminal, else a line now and then."""
     with _bar() if sys.stderr.isatty() else _lines() as watch:
         yield watch
 

@@ -252,7 +252,7 @@ def _stops_at(stop_before: float) -> float | None:
     if end is None:
         return None
     now = time.time()
-    # Of a short job at most a quarter is given to stopping.
+    # A short job gives at most a quarter of its time to stopping.
     return end - min(stop_before, max(0.0, end - now) / 4)
 
 
@@ -294,7 +294,7 @@ def _show(
     db: Path,
     as_json: bool,
 ) -> None:
-    """The plans, with expected hours where this database knows speeds, and under `--np auto` the layout."""
+    """The plans, with expected hours if this database knows speeds, and under `--np auto` the layout."""
     from hvdsweep.plan_summary import summarize, summarize_auto
 
     speeds: list[ThroughputRow] = []
@@ -324,7 +324,7 @@ def _show(
 def _train(
     plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, curve: bool, build: CommandBuilder
 ) -> int:
-    """Train one sweep after the other; the exit code."""
+    """Train one sweep after another; returns the exit code."""
     from contextlib import closing
 
     from hvdsweep.launch.events import NoteEvent
@@ -357,13 +357,13 @@ def _train(
     finally:
         report.close()
     if as_json and report.full is not None:
-        # Training does not depend on it, but whoever reads the events lacks some.
+        # Training does not depend on it, but readers of the events miss some.
         raise report.full
     return worst
 
 
 def _hint(report: Reporter, plan: Plan, db: Path) -> None:
-    """How to see what was trained: a command to paste into a shell."""
+    """Print a shell command that shows what was trained."""
     import shlex
 
     from hvdsweep.launch.events import NoteEvent

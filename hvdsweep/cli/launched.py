@@ -1,4 +1,4 @@
-"""What `hvdsweep launch` trains: the plans of its files, presets and stored sweeps, checked as a whole."""
+"""The plans that `hvdsweep launch` trains: from files, presets and stored sweeps, checked as a whole."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def checked(
     where: Where,
     given: Sequence[str] = (),
 ) -> tuple[list[Plan], tuple[Host, ...] | None]:
-    """Everything that can be wrong about the command line, found before anything is written, and said all at once."""
+    """Check the whole command line before anything is written, and report all mistakes at once."""
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
     from hvdsweep.sweep.restore import stored_sweep
 
     problems = list(given)
     if sweeps:
-        # They would make another sweep of a stored one.
+        # They would turn a stored sweep into another one.
         problems += [
             f"--{name}: {value}: would begin another sweep; leave it out with --sweep, or launch a file with it."
             for name in ("steps", "stop", "seed")
@@ -55,7 +55,7 @@ def checked(
         except UserError as error:
             problems += error.problems
         else:
-            # The same sweep twice on one command line is trained once.
+            # A sweep given twice on one command line is trained once.
             plans.setdefault(plan.key, plan)
     if problems:
         raise UserError(*problems)
@@ -63,7 +63,7 @@ def checked(
 
 
 def proved(plans: list[Plan], sweeps: Sequence[int], db: Path, limit: float) -> list[Plan]:
-    """The plans, those of `sweeps` first, with what their own code gives; that code is tried here, before any gang."""
+    """The plans, those of `sweeps` first, with hashes of the results of user code, which is tried here."""
     from hvdsweep.launch.proof import prove_plan
     from hvdsweep.sweep.restore import check_same
 
@@ -89,9 +89,9 @@ def proved(plans: list[Plan], sweeps: Sequence[int], db: Path, limit: float) -> 
 
 
 def absent_data(plans: list[Plan]) -> dict[str, UserError]:
-    """Built-in data sets of these plans that are not on this machine, and how to get each.
+    """Built-in data sets of these plans that are missing on this machine, and how to get each.
 
-    Rank 0 always runs on this machine, so no trial could be trained.
+    Rank 0 always runs on this machine, so no trial could be trained without them.
     """
     from workloads.datasets import files
 

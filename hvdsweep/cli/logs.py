@@ -1,4 +1,4 @@
-"""`hvdsweep logs`: what the ranks of a gang said."""
+"""`hvdsweep logs`: the output of a gang's ranks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 LOOK_SECONDS = 0.3
-"""How often --follow looks at the file."""
+"""Seconds between two reads of the file with --follow."""
 
 
 @click.command()
@@ -106,7 +106,7 @@ def _follow(path: Path, offset: int, say: Callable[[str], None]) -> None:
             for line in part.lines:
                 say(line)
     except (KeyboardInterrupt, FileNotFoundError):
-        # The ways this ends: the reader has seen enough, or the sweep's logs were removed.
+        # This ends when the user stops it, or the sweep's logs are removed.
         return
 
 

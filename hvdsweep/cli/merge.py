@@ -68,9 +68,9 @@ def merge(database: Path, shards: tuple[Path, ...], follow: bool, every: float, 
 
 
 def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[MergeReport, int | None]:
-    """One merge of everything; how many trials of the sweep have not ended, None if nothing is known yet.
+    """Merge everything once; returns how many trials of the sweep have not ended, None if nothing is known yet.
 
-    `patient`: a shard that cannot be read now is left for the next time.
+    `patient`: a shard that cannot be read now is tried again next time.
     """
     from contextlib import closing
 

@@ -18,14 +18,14 @@ from hvdsweep.visible import visible_json
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DATABASE_VARIABLE = "HVDSWEEP_DB"
-"""Environment variable that names the database where --db does not."""
+"""Environment variable that names the database without --db."""
 
 DEFAULT_DATABASE = "hvdsweep.db"
-"""The database where neither names one, in the present folder."""
+"""The default database, in the working directory."""
 
 
 def db_option(command: Command) -> Command:
-    """`--db PATH`, passed as `db: Path`; whether the file exists is for the command to say."""
+    """`--db PATH`, passed as `db: Path`; the command checks whether the file exists."""
     return click.option(
         "--db",
         type=click.Path(path_type=Path),
@@ -37,14 +37,14 @@ def db_option(command: Command) -> Command:
 
 
 def path_argument(command: Command) -> Command:
-    """`[DATABASE]`, the same as `--db` in fewer keys; passed as `path: Path | None`."""
+    """`[DATABASE]`, short for `--db`; passed as `path: Path | None`."""
     return click.argument("path", metavar="[DATABASE]", required=False, type=click.Path(path_type=Path))(
         command
     )
 
 
 def unit_option(command: Command) -> Command:
-    """`--unit`: what data are counted in."""
+    """`--unit`: the unit of data."""
     return click.option(
         "--unit",
         type=click.Choice(DATA_UNITS),
@@ -62,7 +62,7 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Ranks(click.ParamType[int | str]):
-    """A whole number from 1 to `MOST_RANKS`, or `auto`."""
+    """An integer from 1 to `MOST_RANKS`, or `auto`."""
 
     name = "ranks"
 
@@ -70,7 +70,7 @@ class Ranks(click.ParamType[int | str]):
         if isinstance(value, int) or value == "auto":
             return value
         text = str(value)
-        # By its length first: Python refuses to read a number of thousands of digits.
+        # By its length first: Python refuses to read a number with thousands of digits.
         whole = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RANKS))
         if not whole or not 1 <= int(text) <= MOST_RANKS:
             self.fail(
@@ -80,7 +80,7 @@ class Ranks(click.ParamType[int | str]):
 
 
 def share(until: str | None) -> float | None:
-    """The value of --until, above 0 and below 1. UserError if it is none."""
+    """The value of --until, above 0 and below 1. UserError for anything else."""
     from hvdsweep.sweep.trial_counts import parse_share
 
     if until is None:
@@ -92,7 +92,7 @@ def share(until: str | None) -> float | None:
 
 
 def trials_of(text: str | None) -> int | dict[str, int] | None:
-    """The value of --trials: a number, or batch size (or "default") -> number. UserError if it is neither."""
+    """The value of --trials: a number, or batch size (or "default") -> number. UserError for anything else."""
     from hvdsweep.sweep.trial_counts import parse_trials
 
     if text is None:
@@ -113,7 +113,7 @@ class GoalValue(click.types.FloatParamType):
 
 
 class Seconds(click.FloatRange):
-    """A time in seconds above 0, of at most 30 years: neither infinity nor NaN, which click's ranges let through."""
+    """A time in seconds above 0, at most 30 years; not infinity or NaN, which click's ranges accept."""
 
     def __init__(self) -> None:
         super().__init__(min=0, min_open=True)
@@ -126,7 +126,7 @@ class Seconds(click.FloatRange):
 
 
 class Interval(click.ParamType[float]):
-    """A time in minutes, or with a unit: `5`, `30s`, `10m`, `2h`; in seconds here."""
+    """A time in minutes, or with a unit: `5`, `30s`, `10m`, `2h`; converted to seconds."""
 
     name = "interval"
 
@@ -144,7 +144,7 @@ class Interval(click.ParamType[float]):
 
 
 def print_json(value: Any, *, line: bool = False) -> None:
-    """One JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON has not."""
+    """Print one JSON document on stdout; on one line with `line`. ValueError for NaN and infinity, which JSON lacks."""
     click.echo(
         visible_json(json.dumps(value, indent=None if line else 2, ensure_ascii=False, allow_nan=False))
     )

@@ -1,4 +1,4 @@
-"""A plan for people: one table row per study, the totals, the advice."""
+"""A plan as text: one table row per study, the totals, the advice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def render_plan(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Sp
 
 
 def render_summary(summary: PlanSummary) -> RenderableType:
-    """The same for a plan already summed up."""
+    """The same for a plan that is summed up already."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
@@ -88,7 +88,7 @@ def totals(summary: PlanSummary) -> str:
 
 
 def runs(sizes: tuple[int, ...]) -> str:
-    """`3x 22, 2x 21, 1x 0`: equal neighbours counted."""
+    """`3x 22, 2x 21, 1x 0`: runs of equal numbers with their lengths."""
     grouped = [(size, len(list(same))) for size, same in groupby(sizes)]
     return ", ".join(f"{count}x {size}" if count > 1 else str(size) for size, count in grouped)
 

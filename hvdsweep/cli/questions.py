@@ -1,4 +1,4 @@
-"""The question that `curve` and `best` put to a workload: metric, goal, budgets and trials, as options and as a value."""
+"""The question of `curve` and `best` to a workload: metric, goal, budgets and trials, as options and as a value."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def question_of(
     num_trials: int | None,
     statuses: Sequence[str],
 ) -> Question:
-    """The question that the options ask."""
+    """The question from the options' values."""
     counted = tuple(Status[word.upper()] for word in statuses) or (Status.COMPLETE,)
     return Question(metric, maximize, step_budget, example_budget, num_trials, counted)
 
@@ -94,7 +94,7 @@ def searches_of(reader: Store) -> dict[int, dict[int, Mapping[str, Any]]]:
 
 
 def preload() -> None:
-    """Import what an answer is made of in the background: SQLite works without the interpreter's lock meanwhile."""
+    """Import the modules for an answer in the background: SQLite works without the interpreter's lock meanwhile."""
 
     def load() -> None:
         for module in ("measurements", "scaling_curve", "chart"):
@@ -117,10 +117,10 @@ def answer(
     twin: Store | None = None,
     unit: str | None = None,
 ) -> list[Curve]:
-    """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `twin` as
-    `answered`, `unit` as `tokens_for`.
+    """One curve per goal (none given: the workload's own); `rules` as fields of `hvdsweep.curves.Rules`, `twin` as for
+    `answered`, `unit` as for `tokens_for`.
 
-    UserError if the question has no answer. Of several goals those that have one are answered, and the others named on
+    UserError if the question has no answer. Of several goals, those with an answer are answered and the others named on
     stderr.
     """
     from hvdsweep.store.goal_answers import answered
@@ -128,7 +128,7 @@ def answer(
 
     tokens = tokens_for(reader, workload, unit)
     if not goals and workload.goal is None:
-        # Known before anything is loaded: an imported workload that the paper does not have names no goal.
+        # Checked before anything is loaded: an imported workload that is not in the paper has no goal.
         raise UserError(_no_goal(reader, workload, question))
     _note_goals(question.metric or workload.metric or "", goals)
     # Several goals share one table, which is loaded when the first of them needs it.
@@ -174,7 +174,7 @@ def answer(
 
 
 def _note_goals(metric: str, goals: Sequence[float]) -> None:
-    """Say on stderr which goals make no sense for the metric, as the check of a sweep file does."""
+    """Name on stderr the goals that make no sense for the metric, as in the check of a sweep file."""
     from hvdsweep.store.schema import naturally_maximised
 
     for goal in goals:
@@ -183,7 +183,7 @@ def _note_goals(metric: str, goals: Sequence[float]) -> None:
 
 
 def _no_goal(reader: Store, workload: WorkloadRow, question: Question) -> str:
-    """What to ask instead: the metric that is asked about, and how far its best trial came."""
+    """What to ask instead: the metric of the question, and the best value of its trials."""
     from hvdsweep.store.goal_answers import value_range
     from hvdsweep.words import short
 

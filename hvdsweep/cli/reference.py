@@ -1,6 +1,6 @@
 """The reference of all commands as Markdown, from the commands themselves.
 
-`python -m hvdsweep.cli.reference > docs/commands.md` writes it; a test holds it current.
+`python -m hvdsweep.cli.reference > docs/commands.md` writes it; a test checks that it is current.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`hvdsweep scale`: how fast a workload trains on 1, 2, ... ranks, measured in short runs and kept in the database."""
+"""`hvdsweep scale`: how fast a workload trains on 1, 2, ... ranks, measured in short runs and stored."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def scale(
 
 
 def _counts(text: str) -> list[int]:
-    """The numbers of ranks, ascending. UserError for what is none."""
+    """The numbers of ranks, ascending. UserError for anything else."""
     found = set()
     for part in text.split(","):
         word = part.strip()
@@ -119,7 +119,7 @@ def _checked(
     where: Where,
     counts: Sequence[int],
 ) -> tuple[list[Plan], list[Case], tuple[Host, ...] | None]:
-    """Everything that can be wrong about the command line, all at once."""
+    """Check the whole command line; reports all mistakes at once."""
     from hvdsweep.launch.scale import cases_of
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep, parse_batch_sizes
@@ -150,7 +150,7 @@ def _checked(
 
 
 def _measure(measure: Scale, db: Path) -> Outcome:
-    """Time everything; each speed is stored as soon as it is known."""
+    """Time all cases; each speed is stored as soon as it is known."""
     from hvdsweep.launch.signals import StopSignals
     from hvdsweep.store.connection import connect
     from hvdsweep.store.throughput import record_throughput
@@ -170,7 +170,7 @@ def _measure(measure: Scale, db: Path) -> Outcome:
 
 
 def _busy(db: Path) -> list[str]:
-    """A sweep in training shares the cores: speeds will be too low."""
+    """Warn of a sweep in training, which shares the cores: speeds will be too low."""
     from hvdsweep.opening import open_store
 
     with open_store(db) as reader:
@@ -179,14 +179,14 @@ def _busy(db: Path) -> list[str]:
 
 
 class _Talk:
-    """What is said on stderr meanwhile: one line that changes on a terminal, a line per result elsewhere."""
+    """Progress on stderr: one changing line on a terminal, else a line per result."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._said = ""
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self._wipe()
         click.echo(text, err=True)
 
@@ -201,7 +201,7 @@ class _Talk:
         self.line(f"{what}on {_ranks(one.np)}: failed: {one.message}".replace("\n", "\n    "))
 
     def now(self, now: Now) -> None:
-        """How far it is; only on a terminal."""
+        """Show the progress; only on a terminal."""
         if not self._terminal:
             return
         from hvdsweep.words import duration
@@ -231,7 +231,7 @@ def _ranks(np: int) -> str:
 
 
 def _rows(outcome: Outcome) -> list[Speed]:
-    """What was measured just now, each beside the fewest ranks of this very run."""
+    """The new measurements, each relative to the fewest ranks of this run."""
     import time
 
     from hvdsweep.curves.speeds import speeds
@@ -267,7 +267,7 @@ def _failed_json(one: Failed) -> dict[str, Any]:
 
 
 def _show(db: Path, workloads: Sequence[str], only_ascii: bool, chart: bool, as_json: bool) -> None:
-    """What the database holds."""
+    """Print the speeds in the database."""
     from hvdsweep.curves.speeds import speeds
     from hvdsweep.opening import open_store
 
@@ -286,7 +286,7 @@ def _show(db: Path, workloads: Sequence[str], only_ascii: bool, chart: bool, as_
 
 
 def _named(db: Path, asked: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The workloads with speeds that are meant: by name, or by a part of one."""
+    """The chosen workloads with speeds, by name or part of a name."""
     names: list[str] = []
     problems = []
     for text in asked:
@@ -342,7 +342,7 @@ def speed_lines(found: Sequence[Speed]) -> list[str]:
 
 
 def _draw(found: Sequence[Speed], only_ascii: bool) -> None:
-    """The chart on stdout, as wide as the terminal; coloured on one, plain text elsewhere."""
+    """Print the chart on stdout, as wide as the terminal; coloured on a terminal, else plain text."""
     from hvdsweep.charts import render
     from hvdsweep.curves.speeds import speed_chart
 

@@ -1,4 +1,4 @@
-"""`launch --shard`: which part of the sweep this process trains, into which database."""
+"""`launch --shard`: the part of the sweep that this process trains, and its database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shard_options(command: Command) -> Command:
 
 
 def shard_of(plans: list[Plan], shard: str | None, db: Path) -> tuple[list[Plan], Path]:
-    """The plans as far as this process trains them, and the database they go into. UserError for what cannot be."""
+    """The parts of the plans that this process trains, and their database. UserError for an impossible request."""
     from hvdsweep.batch.folder import BatchFolder, is_batch_folder
 
     folder = BatchFolder(db) if db.is_dir() else None
@@ -52,13 +52,13 @@ def shard_of(plans: list[Plan], shard: str | None, db: Path) -> tuple[list[Plan]
     part = parse_shard(shard, folder)
     if folder is not None:
         db = folder.shard(part.index)
-    # Beside the final place of the database, which all shards can reach.
+    # Next to the database's final path, which all shards can reach.
     return [part_of(plan, part, db.absolute().parent / "exchange") for plan in plans], db
 
 
 @contextmanager
 def placed(plans: list[Plan], db: Path, scratch: Path | None) -> Iterator[Path]:
-    """Make what a shard needs before it trains; in the block, the database to train into."""
+    """Prepare what a shard needs before it trains; inside the block, the database to train into."""
     from hvdsweep.batch.shards import ShardPlan
 
     if any(isinstance(plan, ShardPlan) for plan in plans) and db.parent.name == "shards":

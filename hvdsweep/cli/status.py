@@ -1,4 +1,4 @@
-"""`hvdsweep status`: how far every sweep is, what its gangs do, what happened last."""
+"""`hvdsweep status`: the progress of every sweep, its gangs, and the last events."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 POLL_SECONDS = 0.25
-"""How often --watch asks whether anything was written; asking costs microseconds."""
+"""Seconds between two checks of --watch for new data; a check takes microseconds."""
 
 STALE_SECONDS = 5.0
-"""After so long --watch reads anew even if nothing was written: a killed supervisor writes nothing."""
+"""After so long --watch reads again even if nothing was written: a killed supervisor writes nothing."""
 
 PIPE_WIDTH = 160
-"""Columns where there is no terminal to say how many it has."""
+"""Columns without a terminal."""
 
 STUDIES_SHOWN = 64
-"""A sweep of more studies is shown by workload, unless --sweep names it."""
+"""A sweep with more studies is shown by workload, unless --sweep names it."""
 
 COUNTS = {"running": "RUNNING", "pending": "PENDING", "diverged": "INFEASIBLE", "failed": "INCOMPLETE"}
-"""Column -> the state whose trials it counts."""
+"""Column -> the state of the trials in it."""
 
 
 @click.command()
@@ -53,7 +53,7 @@ def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json:
             try:
                 _watch(reader, sweep, as_json, lambda: time.sleep(POLL_SECONDS))
             except KeyboardInterrupt:
-                # The way to leave: nothing went wrong.
+                # Ctrl-C is how to leave; nothing went wrong.
                 return
         elif as_json:
             print_json(reader.status(sweep).to_json())
@@ -62,7 +62,7 @@ def status(path: Path | None, db: Path, sweep: int | None, watch: bool, as_json:
 
 
 def _watch(reader: Store, sweep: int | None, as_json: bool, wait: Callable[[], None]) -> None:
-    """Read whenever another process has written, or the last reading grows stale; `wait` paces the loop."""
+    """Read whenever another process has written, or the last data are stale; `wait` paces the loop."""
     from contextlib import nullcontext
 
     console, live = _console(), None
@@ -93,11 +93,11 @@ def _watch(reader: Store, sweep: int | None, as_json: bool, wait: Callable[[], N
 def _console() -> Console:
     from rich.console import Console
 
-    # Names come from files: square brackets in them are no markup.
+    # Names come from files: square brackets in them are not markup.
     console = Console(highlight=False, markup=False)
     if console.is_terminal:
         return console
-    # A pipe has no width; whoever reads it wants whole rows.
+    # A pipe has no width, and its reader wants complete rows.
     return Console(highlight=False, markup=False, width=max(console.width, PIPE_WIDTH))
 
 
@@ -158,12 +158,12 @@ def _headline(sweep: SweepStatus) -> RenderableType:
 
 
 def _ended(view: SweepStatus | StudyStatus) -> int:
-    """Repeats of best trials that have ended, of a sweep or a study."""
+    """Ended repeats of best trials, of a sweep or a study."""
     return sum(view.repeat_trials[state] for state in ENDED)
 
 
 def _studies(sweep: SweepStatus, every_study: bool) -> RenderableType:
-    """One row per study, or per workload where those are too many; columns without any entry are left out."""
+    """One row per study, or per workload if there are too many; columns without any entry are left out."""
     from rich.table import Table
 
     by_workload = len(sweep.studies) > STUDIES_SHOWN and not every_study
@@ -262,7 +262,7 @@ def _events(events: Sequence[EventRow]) -> RenderableType:
 
 
 def bar(done: float, total: float, width: int = 12) -> str:
-    """`━━━━━━      50 %`: a share for the eye and as a number; empty if nothing is asked for."""
+    """`━━━━━━      50 %`: a share as bar and number; empty if `total` is 0."""
     if not total:
         return ""
     share = min(done / total, 1.0)

@@ -1,4 +1,4 @@
-"""The last gate before a terminal: of escape sequences only those pass that this program's own output is made of."""
+"""The last filter before a terminal: passes only the escape sequences that this program itself uses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _OWN = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]"
-"""Colours; hiding and showing the cursor; a line up and erasing a line, as bars of progress need them."""
+"""Colours; hiding and showing the cursor; moving up a line and erasing a line, for progress bars."""
 
 _ANY = re.compile(rf"({_OWN})|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class GuardedStream(io.TextIOWrapper):
-    """A text stream on which no foreign text can steer the terminal, whoever forgot to make it visible."""
+    """A text stream through which foreign text cannot control the terminal, even if it was not made visible before."""
 
     owner: io.TextIOWrapper
 
@@ -25,7 +25,7 @@ class GuardedStream(io.TextIOWrapper):
 
 
 class Messages(GuardedStream):
-    """stderr: a message that finds no room there, or no reader, must change neither the work nor the exit code."""
+    """stderr: if a message cannot be written there, neither the work nor the exit code may change."""
 
     def write(self, text: str, /) -> int:
         with self._dropped():
@@ -45,7 +45,7 @@ class Messages(GuardedStream):
 
 
 def into_nothing(descriptor: int) -> None:
-    """Drop what is written to the descriptor from now on. Python would fail on what is left in its buffer when it ends."""
+    """Drop everything written to the descriptor from now on: at exit Python would fail on the rest of its buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -61,11 +61,11 @@ def guarded(stream: io.TextIOWrapper, kind: type[GuardedStream] = GuardedStream)
     new = kind(
         stream.buffer,
         encoding=stream.encoding,
-        # A terminal without Unicode shows a question mark for what it cannot show, rather than nothing at all.
+        # A terminal without Unicode shows a question mark for a character that it lacks, instead of failing.
         errors="replace" if stream.errors in ("strict", "backslashreplace") else stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
-    # The old one would close the file when it is forgotten.
+    # The old one would close the file when it is garbage-collected.
     new.owner = stream
     return new

@@ -1,4 +1,4 @@
-"""The second half of `hvdsweep workloads --counts`: how many trials of each outcome every study of a store has."""
+"""`hvdsweep workloads --counts` with a database: the number of trials per outcome of every study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTCOMES = ("COMPLETE", "INCOMPLETE", "INFEASIBLE")
 
 
 def show_counts(db: Path, as_json: bool) -> None:
-    """Print every study of the store at `db`, beside the published study of the same name where there is one."""
+    """Print every study of the store at `db`, with the published study of the same name if there is one."""
     from hvdsweep.archive import study_counts
     from hvdsweep.opening import open_store
 

@@ -181,7 +181,7 @@ def _show(reader: Store, numbers: Sequence[int], as_json: bool) -> None:
 
 
 def trial_json(row: TrialRow) -> dict[str, Any]:
-    """A trial as JSON: its row, with words for status and stop reason; what is not finite becomes null."""
+    """A trial as JSON: its row, with words for status and stop reason; values that are not finite become null."""
     fields = {
         **vars(row),
         "status": row.status.name,
@@ -241,5 +241,5 @@ def _seconds(row: TrialRow) -> float | None:
 
 
 def _finite(value: Any) -> Any:
-    """What JSON can say: null for what is not finite, everything else as it is."""
+    """A value for JSON: null if it is not finite, else unchanged."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Which workloads of a database a command is about: by name, by part of a name, or by the sweep file."""
+"""The workloads that a command works on: by name, by part of a name, or by sweep file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 MOST_NOTES = 3
-"""Workloads of several sweeps that are named one by one."""
+"""Most workloads of several sweeps that are named one by one."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The workloads that are meant, and what the person should know about how they were found."""
+    """The chosen workloads, and notes for the user on how they were found."""
 
     workloads: tuple[WorkloadRow, ...]
     notes: tuple[str, ...]
@@ -30,8 +30,8 @@ class Choice:
 def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
     """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
 
-    Nothing asked: all there are. A workload that several sweeps hold is taken from the newest that has a finished trial of it,
-    unless `sweep_id` says otherwise. UserError: an empty database, no such sweep, no such workload, a part that fits several.
+    Without names, all workloads. A workload in several sweeps is taken from the newest with a finished trial of it,
+    unless `sweep_id` is given. UserError: an empty database, no such sweep, no such workload, a part that fits several.
     """
     sweeps = reader.sweeps()
     if not sweeps:
@@ -80,7 +80,7 @@ def _finished(reader: Store) -> set[int]:
 
 
 def _newest(rows: list[WorkloadRow], finished: set[int]) -> WorkloadRow:
-    """The same workload of the newest sweep that can answer a question; of the newest of all where none can."""
+    """The same workload in the newest sweep that can answer a question; if none can, in the newest."""
     return next((row for row in reversed(rows) if row.id in finished), rows[-1])
 
 

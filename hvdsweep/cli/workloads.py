@@ -1,5 +1,5 @@
-"""`hvdsweep workloads`: the presets with their sizes, one of them as the sweep file that it is, and what
-models and data sets a sweep file of one's own may name."""
+"""`hvdsweep workloads`: the presets with their sizes, one of them as a sweep file, and the models and data sets
+for your own sweep file."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _entry(name: str, counts: bool) -> dict[str, Any]:
 
 
 def _totals(loaded: LoadedSweep) -> dict[str, int]:
-    """What a preset would train, were no trial to diverge."""
+    """The totals of a preset, if no trial diverges."""
     from hvdsweep.sweep.resolve import dataset_info, steps_for, target_trials
 
     sweep = loaded.sweep

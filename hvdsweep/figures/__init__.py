@@ -1,6 +1,6 @@
-"""Figures as files, text or numbers: those of the paper, and one's own.
+"""Figures as files, text or numbers: those of the paper, and those of your own workloads.
 
-Names are imported when they are first used: matplotlib only to draw a file.
+Names are imported on first use: matplotlib only to draw a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One panel in matplotlib: title, axes with the ticks of the text charts, regions, what is shown, and its legend."""
+"""One panel in matplotlib: title, axes with the ticks of the text charts, regions, series and legend."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SIZE = (4.6, 3.7)
 """Inches of one panel, width and height."""
 
 TITLE_LETTERS = 44
-"""Of a panel's title, per line."""
+"""Letters per line of a panel's title."""
 
 
 def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
     chart = panel.chart
     title = "\n".join(textwrap.wrap(chart.title, TITLE_LETTERS, break_long_words=False))
-    # The same with and without a line under it: the titles of a row stand side by side.
+    # The same height with and without a second line, so that the titles of a row are level.
     axes.set_title(title, pad=16)
     if chart.notes:
         axes.text(
@@ -47,7 +47,7 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         start, end = math.log2(band.low or low), math.log2(band.high or high)
         share = (end - start) / math.log2(high / low)
         fits = share * SIZE[0] > len(band.label) * BAND_LETTER
-        # The legend names a region whose own place is too narrow for its name.
+        # The legend names a region that is too narrow for its name.
         label = "" if fits else NAMED + band.label
         color = ground(band.color, chart, band.label)
         axes.axvspan(band.low or low, band.high or high, color=color, lw=0, label=label)
@@ -93,7 +93,7 @@ def draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
 
 
 def _shades(count: int) -> list[str]:
-    """Colours from dark to light, for lines that have an order."""
+    """Colours from dark to light, for ordered lines."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -138,7 +138,7 @@ def _axis(axes: Axes, which: str, axis: Axis, limits: tuple[float, float]) -> No
 
 
 def _power(label: str) -> str:
-    """`2^-5` and `1e-5` as powers; any other label as it is."""
+    """`2^-5` and `1e-5` as powers; other labels unchanged."""
     if label.startswith("2^"):
         return f"$2^{{{label[2:]}}}$"
     digit, letter, power = label.partition("e")

@@ -1,4 +1,4 @@
-"""Figures as files: PNG, SVG and PDF by matplotlib, which is loaded only when something is drawn."""
+"""Figures as files: PNG, SVG and PDF by matplotlib, which is imported only to draw."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = ("png", "svg", "pdf")
 DPI = 160
 
 LETTERS_PER_INCH = 17
-"""Of the notes under a figure."""
+"""Letters per inch in the notes under a figure."""
 
 TITLE_LETTERS_PER_INCH = 8.5
 
@@ -53,21 +53,21 @@ STYLE = {
     "pdf.fonttype": 42,
     # The same figure gives the same bytes.
     "svg.hashsalt": "hvdsweep",
-    # Names are text: `cost $5` and `$x$` are no formulas, whatever the user's matplotlibrc says.
+    # Names are text: `cost $5` and `$x$` are not formulas, whatever the user's matplotlibrc.
     "text.parse_math": False,
     "text.usetex": False,
 }
 
 
 def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = DPI) -> None:
-    """Write the figure to `path`, in the format that its ending names. UserError: another ending, unwritable."""
+    """Write the figure to `path`, in the format of its suffix. UserError: unknown suffix, or not writable."""
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         raise UserError(f"{path}: --out: {path.suffix or 'no ending'}: must end in .png, .svg or .pdf")
     with _style():
         canvas = _canvas(figure)
-        # No date: a figure that shows the same is the same file.
+        # No date, so that equal figures are equal files.
         metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
         content = io.BytesIO()
         canvas.savefig(content, format=kind, dpi=dpi, metadata=metadata)
@@ -78,7 +78,7 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = DPI) -> Non
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an SVG element, to be put into a page."""
+    """The figure as an SVG element, to embed in a page."""
     with _style():
         canvas = _canvas(figure)
         out = io.StringIO()
@@ -98,7 +98,7 @@ def _style() -> Iterator[None]:
 
 
 def _canvas(figure: Figure) -> Canvas:
-    # The class itself, not pyplot: no global state, no window, whatever the backend.
+    # The class itself, not pyplot: no global state, no window, with any backend.
     from matplotlib.figure import Figure as Canvas
     from matplotlib.text import Text
 
@@ -109,7 +109,7 @@ def _canvas(figure: Figure) -> Canvas:
     headings = [next((panel.heading for panel in row if panel is not None), "") for row in rows]
     canvas = Canvas(figsize=(width, height + (0.0 if alone else 0.5)), layout="constrained")
     only = figure.panels[0] if alone and figure.panels else None
-    # Of a panel alone the figure's title stands above it where its own does not name every workload.
+    # A single panel has the figure's title above it if its own title does not name every workload.
     titled = bool(figure.title) and not (only and all(name in only.chart.title for name in only.workloads))
     if titled:
         title = textwrap.fill(
@@ -146,7 +146,7 @@ def _canvas(figure: Figure) -> Canvas:
 
 
 def printable(text: str) -> str:
-    """A text with a box for each control character, which no SVG may hold."""
+    """A text with a box for each control character, which SVG does not allow."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else "\N{WHITE SQUARE}" for letter in text
     )

@@ -1,4 +1,4 @@
-"""One chart as files, as a key of the interface asks for them: SVG and PNG of what is seen, CSV of every point."""
+"""Exports one chart for the interface: SVG and PNG of what is visible, CSV of every point."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.replacing import write_whole
 
 FORMATS = ("svg", "png", "csv")
-"""What one press of the key writes."""
+"""The files that one export writes."""
 
 _FOLLOW = View()
 
@@ -20,9 +20,9 @@ _FOLLOW = View()
 def export_chart(
     chart: Chart, stem: Path, view: View = _FOLLOW, formats: Sequence[str] = FORMATS
 ) -> tuple[Path, ...]:
-    """Write `stem`.svg, .png and .csv; where any of them exists all get the next free number: `stem`-2.svg, ...
+    """Write `stem`.svg, .png and .csv; if any of them exists all get the next free number: `stem`-2.svg, ...
 
-    Each file is written whole or not at all. UserError if that is not possible.
+    Each file is written completely or not at all. UserError if that is not possible.
     """
     number, base = 1, stem
     while any(_named(base, kind).exists() for kind in formats):
@@ -36,12 +36,12 @@ def export_chart(
 
 
 def _named(base: Path, kind: str) -> Path:
-    # Not with_suffix: the name itself may hold points.
+    # Not with_suffix: the name itself may contain dots.
     return base.with_name(f"{base.name}.{kind}")
 
 
 def _seen(chart: Chart, view: View) -> Chart:
-    """The chart with the reader's window as the limits of its axes."""
+    """The chart with the user's window as the limits of its axes."""
     if view.follows:
         return chart
     frame = frame_of(chart, 120, 40, view)

@@ -1,4 +1,4 @@
-"""Panels of the views in `hvdsweep.curves.field`."""
+"""Panels for the results of `hvdsweep.curves.field`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def iso_loss_panel(fronts: Sequence[IsoLoss], title: str, workload: str) -> Pane
 def sensitivity_panel(
     found: Sequence[Sensitivity], name: str, metric: str, title: str, workload: str
 ) -> Panel:
-    """The measurement above the best against a metaparameter over its best value, a line per batch size."""
+    """The measurement above the best against a metaparameter over its best value, one line per batch size."""
     chart = Chart(
         tuple(Series(f"B = {one.batch_size:,}", one.ratio, one.excess) for one in found),
         x=Axis("log2", title=f"{name.replace('_', ' ')} / its best"),

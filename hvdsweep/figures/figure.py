@@ -1,4 +1,4 @@
-"""A figure as data: panels of charts with what could not be shown, ready to be drawn, printed or written as JSON."""
+"""A figure as data: panels of charts, with notes on missing data, ready to be drawn, printed or written as JSON."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ STAR = "★"
 """Marks the best point of a panel."""
 
 MOST_WARNINGS = 6
-"""Under a figure."""
+"""Most warnings under a figure."""
 
 CONTOUR = "grid"
-"""Colour of reference lines that only lead the eye; text leaves them out."""
+"""Colour of reference lines that only guide the eye; text leaves them out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """A field of values over cells of both axes: N intervals of y, S places of x."""
+    """Values in the cells of a grid: N intervals of y, S positions of x."""
 
     x: Floats
     """[S], centres."""
     y_edges: Floats
     """[N + 1]"""
     values: Floats
-    """[N, S], from 0 to 1; NaN if there is nothing to tell."""
+    """[N, S], from 0 to 1; NaN if there is no value."""
     label: str
-    """What a value says, for the colour bar."""
+    """Meaning of a value, for the colour bar."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +46,15 @@ class Panel:
 
     chart: Chart
     notes: tuple[str, ...] = ()
-    """What is missing and why, one clause each; where the chart is empty, why that is."""
+    """What is missing and why, one clause each; for an empty chart, why it is empty."""
     heading: str = ""
-    """Which part of the figure it belongs to ("(a) one epoch"); else empty."""
+    """The part of the figure that it belongs to ("(a) one epoch"); else empty."""
     workloads: tuple[str, ...] = ()
-    """Those it asked for."""
+    """The workloads it was made for."""
     ordered: bool = False
-    """The series are steps of one quantity (goals, budgets): their colours run from dark to light."""
+    """Whether the series are steps of one quantity (goals, budgets), with colours from dark to light."""
     heat: Heat | None = None
-    """Drawn under the chart where there is ink enough; the chart's own series say the same in text."""
+    """Drawn under the chart in image formats; in text the chart's own series show the same."""
 
     @property
     def empty(self) -> bool:
@@ -62,7 +62,7 @@ class Panel:
         return not any(np.isfinite(series.y).any() for series in self.chart.series)
 
     def to_json(self) -> dict[str, Any]:
-        """Every number shown; what is not finite becomes null."""
+        """Every number shown; values that are not finite become null."""
         chart = self.chart
         return {
             "title": chart.title,
@@ -96,14 +96,14 @@ class Figure:
     """Panels side by side."""
 
     name: str
-    """ "1" to "11", or the kind of one's own."""
+    """ "1" to "11", or the kind of your own figure."""
     title: str
     columns: int
     panels: tuple[Panel, ...]
 
     @property
     def notes(self) -> list[str]:
-        """What the panels that show something have to say, their warnings last; a note that several share stands there once."""
+        """The notes of the panels that are not empty, warnings last; a note that several panels share is given once."""
         together: dict[str, list[str]] = {}
         for panel in self.panels:
             for note in panel.notes if not panel.empty else ():
@@ -117,7 +117,7 @@ class Figure:
         return notes + self._warnings()
 
     def _warnings(self) -> list[str]:
-        """Those of the charts, with the panels' titles where not all share them; too many to be read are counted by panel."""
+        """The charts' warnings, with the panels' titles unless all share them; too many are only counted, by panel."""
         shown = [panel.chart for panel in self.panels if not panel.empty]
         titles: dict[str, list[str]] = {}
         for chart in shown:
@@ -131,7 +131,7 @@ class Figure:
         return [f"{', '.join(whose)}: {warning}" for warning, whose in titles.items()]
 
     def to_csv(self) -> str:
-        """What `hvdsweep figure --csv` prints: a row for each point of each panel, the panel's title first."""
+        """The output of `hvdsweep figure --csv`: a row per point of each panel, with the panel's title first."""
         out = io.StringIO()
         rows = csv.writer(out, lineterminator="\n")
         for place, panel in enumerate(self.panels):
@@ -142,7 +142,7 @@ class Figure:
         return out.getvalue()
 
     def to_json(self) -> dict[str, Any]:
-        """What `hvdsweep figure --json` prints."""
+        """The output of `hvdsweep figure --json`."""
         return {
             "figure": self.name,
             "title": self.title,
@@ -179,7 +179,7 @@ def _points(line: Reference) -> list[list[float | int | None]] | None:
 
 
 def grid(panels: Sequence[Panel], columns: int) -> list[list[Panel | None]]:
-    """The panels in rows; a new part of the figure begins a new row, and short rows are filled with None."""
+    """The panels in rows; each part of the figure begins a new row, and short rows are filled with None."""
     rows: list[list[Panel | None]] = []
     heading: str | None = None
     for panel in panels:

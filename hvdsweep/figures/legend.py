@@ -1,4 +1,4 @@
-"""Where the legend and the notes of a panel hide nothing: in a corner that no line passes, else outside."""
+"""Places the legend and the notes of a panel so that they hide nothing: in a corner without lines, else outside."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float]
 Points = npt.NDArray[np.float64]
-"""[2, N], as shares of the axes; NaN if there is nothing."""
+"""[2, N], as shares of the axes; NaN if there is no point."""
 
 MARGINS = (0.7, 0.85)
-"""Inches of a panel's place that are not inside its axes, about: matplotlib knows only once all is laid out."""
+"""Approximate inches of a panel outside its axes: matplotlib knows them only after layout."""
 
 LETTER, HANDLE, ROW, PADDING = 0.056, 0.5, 0.155, 0.16
-"""Inches: a letter of an entry, the sample of a line with its gap, a row, and the room around all of them."""
+"""Inches: a letter of an entry, the sample of a line with its gap, a row, and the padding around all of them."""
 
 NOTE_LETTER, BAND_LETTER = 0.075, 0.062
 """Inches of a letter of a note, which is bold, and of a region's name."""
 
 NAMED = "="
-"""Stands before the label of everything that the legend names: matplotlib hides labels that begin with `_`."""
+"""Prefix of the label of everything that the legend names: matplotlib hides labels that begin with `_`."""
 
 BESIDE = 6
-"""More entries than this stand beside their panel, in one column."""
+"""With more entries than this the legend is next to its panel, in one column."""
 
 CORNERS = {
     "upper right": (1.0, 1.0),
@@ -41,17 +41,17 @@ CORNERS = {
     "upper center": (0.5, 1.0),
     "lower center": (0.5, 0.0),
 }
-"""Places inside, the usual ones first, as shares of the axes."""
+"""Positions inside, the usual ones first, as shares of the axes."""
 
 ABOVE = (10, 24, -22, 42, -40, 70)
-"""Points between a star and the line of its note, the nearest first; below it where negative."""
+"""Points from a star up to the line of its note, nearest first; negative: below."""
 
 SAMPLES = 24
-"""Points looked at along each piece of a line."""
+"""Points checked along each segment of a line."""
 
 
 class Room:
-    """What is taken inside the axes of one panel."""
+    """The occupied area inside the axes of one panel."""
 
     def __init__(self, axes: Axes, chart: Chart, x_limits: Limits, y_limits: Limits) -> None:
         self._x, self._y = (chart.x, x_limits), (chart.y, y_limits)
@@ -63,14 +63,14 @@ class Room:
         self._bars = _joined([self._interval(series) for series in chart.series])
 
     def take_band(self, name: str, middle: float) -> None:
-        """The name of a region stands at the top of it."""
+        """Mark the place of a region's name, at the top of the region."""
         half = len(name) * BAND_LETTER / self.inches[0] / 2
         centre = float(_share(np.array([middle]), *self._x)[0])
         x = np.linspace(centre - half, centre + half, SAMPLES)
         self._points = _joined([self._points, np.stack([x, np.full(SAMPLES, 0.97)])])
 
     def corner(self, labels: list[str]) -> str | None:
-        """The first place inside where a legend hides no point, no line and, if possible, no interval; None: nowhere."""
+        """The first position inside that hides no point, no line and, if possible, no interval; None: none."""
         width = (max(map(len, labels)) * LETTER + HANDLE + PADDING) / self.inches[0]
         height = (len(labels) * ROW + PADDING) / self.inches[1]
         for taken in (_joined([self._points, self._bars]), self._points):
@@ -80,7 +80,7 @@ class Room:
         return None
 
     def beside(self, note: Annotation) -> tuple[int, int]:
-        """(-1 to the left or 1 to the right, points above) of a note's text, where it hides and leaves nothing."""
+        """(-1 for left or 1 for right, points above) for a note's text, such that it hides nothing and stays inside."""
         x, y = (
             float(_share(np.array([value]), *axis)[0])
             for value, axis in ((note.x, self._x), (note.y, self._y))
@@ -105,7 +105,7 @@ class Room:
             return np.stack([x, y])
         steps = np.linspace(0, len(x) - 1, (len(x) - 1) * SAMPLES + 1)
         between = np.stack([np.interp(steps, np.arange(len(x)), one) for one in (x, y)])
-        # A marker stands there even where the lines beside it are missing.
+        # A marker is there even if the adjacent lines are missing.
         return _joined([between, np.stack([x, y])])
 
     def _interval(self, series: Series) -> Points:
@@ -123,13 +123,13 @@ def _joined(parts: list[Points]) -> Points:
 
 
 def _free(taken: Points, left: float, low: float, width: float, height: float) -> bool:
-    """Whether nothing lies in a box."""
+    """Whether a box is empty."""
     x, y = taken
     return not bool(((x > left) & (x < left + width) & (y > low) & (y < low + height)).any())
 
 
 def _share(values: npt.NDArray[np.float64], axis: Axis, limits: Limits) -> npt.NDArray[np.float64]:
-    """Where values lie on an axis, 0 to 1 between its ends."""
+    """Positions of values on an axis, 0 to 1 between its ends."""
     low, high = limits
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.log(values / low) / math.log(high / low) if axis.log else (values - low) / (high - low)
@@ -137,7 +137,7 @@ def _share(values: npt.NDArray[np.float64], axis: Axis, limits: Limits) -> npt.N
 
 
 def draw_legend(axes: Axes, chart: Chart, room: Room) -> None:
-    """Series before the lines they are compared with; open markers are explained where there are any."""
+    """Draw the legend: series before reference lines; explains open markers if there are any."""
     from matplotlib.lines import Line2D
 
     handles, given = axes.get_legend_handles_labels()

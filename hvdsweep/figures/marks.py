@@ -1,4 +1,4 @@
-"""How the things a chart shows look in matplotlib: series, reference lines, fields of values."""
+"""Draws the parts of a chart in matplotlib: series, reference lines, fields of values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZES = {"D": 4.5, "x": 5.0, ".": 4.0, "p": 6.5, "P": 6.0}
 
 
 def ink(key: str) -> str:
-    """A colour that matplotlib takes, for a style key or a colour."""
+    """The matplotlib colour for a style key or a colour."""
     return LIGHT.get(key, key).split()[-1]
 
 
@@ -40,7 +40,7 @@ def ground(color: str | None, chart: Chart, label: str) -> str:
 
 
 DASHES = ((5, 3), (1, 1.6), (10, 3), (3, 1.2))
-"""Points drawn and skipped, for the patterns of `Chart.dashes`."""
+"""Points drawn and skipped, per pattern of `Chart.dashes`."""
 
 
 def draw_reference(axes: Axes, line: Reference, x_limits: tuple[float, float], pattern: int = 0) -> None:
@@ -75,7 +75,7 @@ def draw_series(axes: Axes, series: Series, color: str, slot: int, chart: Chart)
     shown = np.isfinite(series.x) & np.isfinite(series.y)
     if chart.y.log:
         shown &= series.y > 0
-    # A series without a point still belongs to the legend that explains the marks of all panels.
+    # A series without a point is still in the legend that explains the marks of all panels.
     if not series.visible or (series.line and not shown.any()):
         return
     x, y = series.x, np.where(shown, series.y, np.nan)
@@ -122,7 +122,7 @@ def draw_series(axes: Axes, series: Series, color: str, slot: int, chart: Chart)
             zorder=4,
         )
     if series.y_low is not None and series.y_high is not None and solid.any():
-        # An end that is not known reaches the edge of the panel.
+        # An unknown end is drawn to the edge of the panel.
         edge = axes.get_ylim()
         high = np.where(np.isposinf(series.y_high), edge[1], series.y_high)
         low = np.where(np.isfinite(series.y_low), series.y_low, series.y)
@@ -144,7 +144,7 @@ def _shape(series: Series, slot: int) -> str:
 
 
 def draw_heat(canvas: Canvas, axes: Axes, heat: Heat) -> None:
-    """Cells in a colour from green over yellow to red; empty ones stay white."""
+    """Draw cells in colours from green over yellow to red; empty cells stay white."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list("stable", ["#2e9e6b", "#f6d55c", "#d1495b"])

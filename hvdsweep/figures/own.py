@@ -1,4 +1,4 @@
-"""Figures of one's own workloads: one kind per question, for any workloads of any sweeps of a store."""
+"""Figures of your own workloads: one kind per question, for any workloads of any sweeps of a store."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 GOALS = (0.8, 0.9, 1.0, 1.25, 1.6)
-"""Goals of `goals` where none are given, as multiples of the workload's own (divided by, where it is maximised)."""
+"""Default goals of `goals`, as multiples of the workload's own (or divisors, if it is maximised)."""
 
 OVERLAID = 8
-"""Workloads that share one panel of `curve`; more get one each."""
+"""Up to so many workloads share one panel of `curve`; more get one each."""
 
 COUNT_DATA = ("curve", "best-error", "power-lines", "scaling-law")
 """Kinds that show numbers of examples, or of tokens."""
 
 SCATTERED = 9
-"""Batch sizes that `scatter` shows where none are named: as many, spread over all there are."""
+"""Default number of batch sizes in `scatter`, spread over all."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of each workload; None or empty leaves what the workload says itself."""
+    """The question to each workload; None or empty takes the workload's own value."""
 
     metric: str | None = None
     maximize: bool | None = None
@@ -55,7 +55,7 @@ class Ask:
     epoch_budgets: tuple[float, ...] = ()
     example_budgets: tuple[float, ...] = ()
     against: str | None = None
-    """`data` or `model`: what critical batch sizes are held against."""
+    """`data` or `model`: the size to which critical batch sizes are related."""
     examples: bool = False
     """Training examples instead of steps."""
     unit: str | None = None
@@ -68,7 +68,7 @@ class Ask:
 
     @property
     def budgets(self) -> dict[str, Any]:
-        """As the functions of `hvdsweep.curves` take them."""
+        """As arguments of the functions of `hvdsweep.curves`."""
         return {
             "step_budget": self.step_budget,
             "example_budget": self.example_budget,
@@ -93,7 +93,7 @@ def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask |
 
 
 def names_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
-    """What tells the workloads apart: their names, and the sweep's where one name is there twice."""
+    """Names that distinguish the workloads: with the sweep's name if a name occurs twice."""
     names = [row.name for row in rows]
     if len(set(names)) == len(names):
         return names
@@ -101,7 +101,7 @@ def names_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
 
 
 def _sweeps_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
-    """The names of the workloads' sweeps; their numbers where two have one name."""
+    """The names of the workloads' sweeps; their numbers if two have the same name."""
     sweeps = {sweep.id: sweep.name for sweep in reader.sweeps()}
     if len({sweeps[row.sweep_id] for row in rows}) < len({row.sweep_id for row in rows}):
         sweeps = {identity: f"sweep {identity}" for identity in sweeps}
@@ -200,7 +200,7 @@ def _scatter(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
 
 
 def _spread(values: list[int], most: int) -> list[int]:
-    """At most so many of the values, evenly over them, both ends included."""
+    """At most `most` of the values, evenly spread, both ends included."""
     if len(values) <= most:
         return values
     return [values[round(index * (len(values) - 1) / (most - 1))] for index in range(most)]
@@ -261,7 +261,7 @@ def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
     if len(rows) < 2:
         raise UserError("compare: name two workloads, or two sweeps that have one (--sweep A --sweep B)")
     one = len({row.name for row in rows}) == 1
-    # Of one workload the title says which, and the legend only whose.
+    # With a single workload the title names it, and the legend only the algorithm.
     names = _sweeps_of(source.reader, rows) if one else names_of(source.reader, rows)
     curves = [_asked_curve(source, row, ask, ask.goal) for row in rows]
     made = [panels.steps_panel(curves, names, rows[0].name if one else "Steps to the goal")]
@@ -347,4 +347,4 @@ KINDS: Mapping[str, tuple[Maker, str, int]] = {
     "sensitivity": (_sensitivity, "What a metaparameter costs off its best value", 2),
     "best-of": (_best_of, "Whether the search was long enough", 2),
 }
-"""Kind -> (what makes its panels, title, panels beside each other)."""
+"""Kind -> (function that makes its panels, title, panels side by side)."""

@@ -1,4 +1,4 @@
-"""Panels about steps and errors against batch size: what they show is computed by `hvdsweep.curves` alone."""
+"""Panels about steps and errors against batch size; all numbers come from `hvdsweep.curves`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 Limits = tuple[float | None, float | None]
 
 ROOM = 1.4
-"""Factor between a point and the end of an axis that was moved to hold it."""
+"""Factor between a point and the end of an axis that was extended for it."""
 
 MOST_INTERVALS = 2
-"""Lines of one panel that may have intervals."""
+"""Most lines of a panel that have intervals."""
 
 
 def steps_panel(
@@ -64,7 +64,7 @@ def steps_panel(
 
 
 def holding(limits: Limits, values: Sequence[npt.NDArray[np.float64]]) -> Limits:
-    """Limits of a log axis, moved outwards where a value lies beyond: the paper's ends must not hide a point of one's own."""
+    """Limits of a log axis, extended to values beyond them: the paper's limits must not hide your own points."""
     known = np.concatenate([np.empty(0), *values])
     known = known[np.isfinite(known) & (known > 0)]
     low, high = limits
@@ -78,7 +78,7 @@ def holding(limits: Limits, values: Sequence[npt.NDArray[np.float64]]) -> Limits
 
 
 def without_crowd(series: Sequence[Series]) -> tuple[Series, ...]:
-    """The same lines; without intervals where there are so many that nobody could tell whose they are."""
+    """The same lines, without intervals if there are too many to tell apart."""
     if len(series) <= MOST_INTERVALS:
         return tuple(series)
     return tuple(Series(one.name, one.x, one.y, marker=one.marker, censored=one.censored) for one in series)
@@ -101,7 +101,7 @@ def own_steps_panel(
 
 
 def _labelled(lines: Sequence[Reference]) -> list[Reference]:
-    """The same lines, but each label once."""
+    """The same lines, with each label only once."""
     seen: set[str] = set()
     found = []
     for line in lines:
@@ -116,7 +116,7 @@ def goal_words(metric: str, goal: float, maximize: bool) -> str:
 
 
 def _goals(curves: Sequence[Curve]) -> str:
-    """The goal that the curves share; nothing where they have several."""
+    """The goal that the curves share; empty if they have several."""
     words = {goal_words(curve.metric, curve.goal, curve.maximize) for curve in curves}
     return words.pop() if len(words) == 1 else ""
 
@@ -175,7 +175,7 @@ def budgets_panel(
 
 
 def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[str, str]) -> Panel:
-    """How many times the steps of the first the second needs, with intervals, at their common batch sizes."""
+    """Steps of the second divided by those of the first, with intervals, at their common batch sizes."""
     found = compare(first, second)
     notes: tuple[str, ...] = ()
     if found.differs.any():
@@ -197,7 +197,7 @@ def comparison_panel(first: StepsToResult, second: StepsToResult, names: tuple[s
 
 
 def missing_panel(title: str, why: str, workloads: Sequence[str] = ()) -> Panel:
-    """An empty panel that says why."""
+    """An empty panel that gives the reason."""
     chart = Chart(
         x=Axis("log2", title="batch size"), y=Axis("log2", title="steps to the goal"), title=title, empty=why
     )

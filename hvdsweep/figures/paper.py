@@ -1,7 +1,7 @@
-"""The paper's catalogue: what each panel of Figures 1 to 11 shows, each workload's goal, the counts of its studies.
+"""The paper's catalogue: the content of each panel of Figures 1 to 11, each workload's goal, the counts of its studies.
 
-Facts of Shallue et al. (2019) and of the notebook released with it, in `paper.json`. Two of the 35 published
-workloads appear in no figure and two only in Figure 11, which has no goal: they get that of their nearest relatives.
+Facts of Shallue et al. (2019) and of the notebook released with it, in `paper.json`. Two of the 35 published workloads
+are in no figure and two only in Figure 11, which has no goal: they get the goal of the most similar workloads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class PaperSeries:
-    """One line of a panel, or the workload that a panel is about."""
+    """One line of a panel, or the workload of a panel."""
 
     workload: str
     metric: str
@@ -47,9 +47,9 @@ class PaperPanel:
     title: str
     series: tuple[PaperSeries, ...]
     row: str
-    """Which part of a figure of several parts ("(a) one epoch"); else empty."""
+    """The part of a figure with several parts ("(a) one epoch"); else empty."""
     options: Mapping[str, Any]
-    """What else the kind needs: goals, normalise, scaling, split, batch_size, budgets, limits."""
+    """Further parameters of the kind: goals, normalise, scaling, split, batch_size, budgets, limits."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class PaperFigure:
 
 @dataclass(frozen=True)
 class StudyCounts:
-    """How many trials of each outcome a published study has."""
+    """Number of trials per outcome in a published study."""
 
     batch_size: int
     complete: int
@@ -113,7 +113,7 @@ def _series(entry: Mapping[str, Any]) -> PaperSeries:
 
 @cache
 def goals() -> dict[str, Goal]:
-    """Workload -> its goal: Figure 1's, else the hardest that any other figure sets."""
+    """Workload -> its goal: that of Figure 1, else the hardest in any other figure."""
     found: dict[str, Goal] = {}
     for figure in figures().values():
         for panel in figure.panels:
@@ -155,7 +155,7 @@ def train_examples(dataset: str) -> int | None:
 
 
 def label_of(workload: str) -> str:
-    """A workload as the paper writes it: "Simple CNN on MNIST"; names that it does not have stay as they are."""
+    """A workload's name in the paper: "Simple CNN on MNIST"; other names are unchanged."""
     dataset, model, algorithm = split_name(workload)
     document = _document()
     words = f"{document['models'].get(model, model)} on {document['datasets'].get(dataset, {}).get('label', dataset)}"
@@ -163,12 +163,12 @@ def label_of(workload: str) -> str:
 
 
 def algorithm_label(algorithm: str) -> str:
-    """A training algorithm as the paper writes it."""
+    """A training algorithm's name in the paper."""
     label: str = _document()["algorithms"].get(algorithm, algorithm)
     return label
 
 
 def split_name(workload: str) -> tuple[str, str, str]:
-    """(dataset, model, algorithm) of a workload's name; a data set may hold a slash."""
+    """(dataset, model, algorithm) from a workload's name; a data set may contain a slash."""
     dataset, model, algorithm = ("/" * 2 + workload).rsplit("/", 2)
     return dataset.lstrip("/"), model, algorithm

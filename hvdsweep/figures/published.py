@@ -1,4 +1,4 @@
-"""Figures 1 to 11 of the paper, panel by panel, from whatever the store holds of their workloads."""
+"""Figures 1 to 11 of the paper, panel by panel, from the data in the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def paper_figure(reader: Store, name: str, sweep: int | None = None) -> Figure:
     """Figure `name` ("1" to "11") from the newest sweep that has each workload, or from one sweep alone.
 
-    Panels without data, and lines that a panel lacks, say so. Where a study has fewer COMPLETE trials than the paper
+    Panels without data, and missing lines, are reported. If a study has fewer COMPLETE trials than the paper
     counts, all of them count. KeyError for another name.
     """
     found: PaperFigure = figures()[name]
@@ -32,7 +32,7 @@ def paper_figure(reader: Store, name: str, sweep: int | None = None) -> Figure:
             one = KINDS[panel.kind](source, panel)
         except (Absent, UserError) as error:
             one = panels.missing_panel(panel.title, str(error), [series.workload for series in panel.series])
-        # One legend says what the marks of all scatters mean.
+        # One legend explains the marks of all scatters.
         legend = False if panel.kind == "scatter" and made else one.chart.legend
         made.append(replace(one, heading=panel.row, chart=replace(one.chart, legend=legend)))
     return Figure(found.name, f"Figure {found.name}. {found.title}", found.columns, tuple(made))
@@ -44,7 +44,7 @@ def _limits(options: Mapping[str, Any], key: str) -> panels.Limits:
 
 
 def _trials(source: Source, series: PaperSeries) -> tuple[int | None, list[str]]:
-    """How many trials count, and what to say where they are not those of the paper."""
+    """How many trials count, and notes if they are not those of the paper."""
     row = source.row(series.workload)
     trials = source.enough(row, series.trials)
     if trials is None and series.trials is not None:
@@ -71,7 +71,7 @@ def _curve(
 
 
 def _table(source: Source, series: PaperSeries) -> tuple[WorkloadTable, list[str]]:
-    """The table of the trials that count; of all that are COMPLETE where the paper counts them all."""
+    """The table of the trials that count, or of all COMPLETE ones if the paper counts them all."""
     row = source.row(series.workload)
     trials, notes = _trials(source, series)
     table = source.table(row, series.metric, series.maximize)
@@ -88,7 +88,7 @@ def _steps(source: Source, panel: PaperPanel) -> Panel:
             notes.append(str(error))
             continue
         curves.append(curve)
-        # Alone, a line needs no name: the panel's title says whose it is.
+        # A single line needs no name: the panel's title names it.
         names.append(series.label if len(panel.series) > 1 else "fewest steps")
         notes += told
     if not curves:
@@ -156,7 +156,7 @@ def _scatter(source: Source, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     row = source.row(series.workload)
     options = panel.options
-    # Complete and infeasible trials, all of them: the scatter tells them apart itself.
+    # All complete and infeasible trials: the scatter distinguishes them itself.
     return search_panels.scatter_panel(
         source.table(row, series.metric, series.maximize),
         options["batch_size"],
@@ -174,7 +174,7 @@ def _budgets(source: Source, panel: PaperPanel) -> Panel:
     table, notes = _table(source, series)
     options = panel.options
     if "examples" in options:
-        # The paper's number of training examples, whatever the sweep says.
+        # The paper's number of training examples, not the sweep's.
         table = replace(table, train_examples=options["examples"])
     return panels.budgets_panel(
         table,
@@ -198,5 +198,5 @@ KINDS: Mapping[str, Callable[[Source, PaperPanel], Panel]] = {
 
 
 def names() -> Sequence[str]:
-    """The figures that there are."""
+    """The names of the figures."""
     return tuple(figures())

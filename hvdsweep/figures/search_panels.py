@@ -1,4 +1,4 @@
-"""Panels about the search itself: best metaparameters, every trial by its outcome, where trials diverge, best of k."""
+"""Panels about the search: best metaparameters, every trial by its outcome, where trials diverge, best of k."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SHARES = ((0.0, "none diverged", "○", "s2"), (0.5, "up to half", "◐", "s1"),
 
 
 def metaparameter_panel(result: StepsToResult, name: str, title: str, *, notes: Sequence[str] = ()) -> Panel:
-    """A metaparameter of the steps-to-result trial against batch size; for learning rates beside the two heuristics
-    (Figure 8). `one_minus_momentum` shows that instead of the momentum."""
+    """A metaparameter of the steps-to-result trial against batch size; for learning rates with the two heuristics
+    (Figure 8). `one_minus_momentum` shows 1 - momentum."""
     sizes = result.table.batch_sizes
     turned = name == "one_minus_momentum"
     found = best_parameter(result, "momentum" if turned else name)
@@ -41,7 +41,7 @@ def metaparameter_panel(result: StepsToResult, name: str, title: str, *, notes: 
         linear, root = heuristics(sizes, values)
         for label, line, color in ((LINEAR, linear, "reference"), (SQUARE_ROOT, root, "s2")):
             points = tuple((float(x), float(y)) for x, y in zip(sizes, line, strict=True) if y == y)
-            # Before the smallest batch size that reached the goal the heuristics say nothing.
+            # The heuristics start at the smallest batch size that reached the goal.
             points = tuple(point for point in points if point[0] >= _first(sizes.tolist(), values.tolist()))
             if len(points) > 1:
                 references.append(Reference(label, points=points, color=color))
@@ -95,7 +95,7 @@ def scatter_panel(
     counts = {outcome: int((points.outcome == outcome).sum()) for outcome in Outcome}
     reached = counts[Outcome.REACHED] + counts[Outcome.BEST]
     subtitle = f"{reached} reached, {counts[Outcome.NOT_REACHED]} not, {counts[Outcome.INFEASIBLE]} diverged"
-    # The paper looks at a part of the space on purpose; a trial outside must not vanish without a word.
+    # The paper shows only a part of the space; trials outside are counted in a note.
     beyond = int(
         (_beyond(points.learning_rate, x_limits) | _beyond(points.one_minus_momentum, y_limits)).sum()
     )
@@ -124,7 +124,7 @@ def _contours(
         return ()
     left, right = _span(x_limits, rates[usable])
     low, high = _span(y_limits, rests[usable])
-    # Logarithms are subtracted, since a quotient of extreme values leaves the floats.
+    # Subtract logarithms, since a quotient of extreme values overflows.
     first = math.ceil(math.log10(left) - math.log10(high))
     last = math.floor(math.log10(right) - math.log10(low))
     lines = []
@@ -132,7 +132,7 @@ def _contours(
         for power in range(first, min(last, first + 24) + 1):
             ends = np.array([left / 10, right * 10])
             across = 10.0 ** (np.log10(ends) - power)
-            # Where it leaves the floats there is nothing to draw.
+            # Nothing to draw where it overflows.
             if np.isfinite([ends, across]).all() and (across > 0).all():
                 points = ((float(ends[0]), float(across[0])), (float(ends[1]), float(across[1])))
                 lines.append(Reference("", points=points, color=CONTOUR))
@@ -140,7 +140,7 @@ def _contours(
 
 
 def _beyond(values: npt.NDArray[np.float64], limits: Limits) -> npt.NDArray[np.bool_]:
-    """[N], which values lie outside the limits; an end of None is as far as the data go."""
+    """[N], which values are outside the limits; an end of None is that of the data."""
     low, high = limits
     return (values < (-math.inf if low is None else low)) | (values > (math.inf if high is None else high))
 

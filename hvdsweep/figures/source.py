@@ -1,4 +1,4 @@
-"""What figures ask a store: each workload's curve, table and counts, asked once, with a sentence where there is none."""
+"""The store's data for figures: each workload's curve, table and counts, read once; a sentence if there are none."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Absent(Exception):
-    """There is nothing to show; the text says why, as a clause."""
+    """There is nothing to show; the text gives the reason, as a clause."""
 
 
 class Source:
-    """A store as a maker of figures sees it: the newest sweep that has a workload, or one sweep alone."""
+    """A store as input for figures: the newest sweep that has a workload, or one given sweep."""
 
     def __init__(self, reader: Store, sweep: int | None = None) -> None:
         self.reader = reader
@@ -37,7 +37,7 @@ class Source:
 
     @cached_property
     def _complete(self) -> dict[int, int]:
-        """Workload id -> the fewest COMPLETE trials that any of its studies has."""
+        """Workload id -> the fewest COMPLETE trials of any of its studies."""
         counts = self.reader.counts()
         fewest: dict[int, int] = {}
         for study, workload in self.reader.rows("SELECT id, workload_id FROM studies"):
@@ -53,14 +53,14 @@ class Source:
         return found
 
     def row(self, workload: str) -> WorkloadRow:
-        """Absent where the store does not have it."""
+        """Absent if the store does not have it."""
         found = self._rows.get(workload)
         if found is None:
             raise Absent(f"no data of {workload}")
         return found
 
     def enough(self, row: WorkloadRow, trials: int | None) -> int | None:
-        """`trials` where every study has so many COMPLETE ones; else None, and all of them count."""
+        """`trials` if every study has that many COMPLETE ones; else None, and all of them count."""
         return trials if trials is not None and self._complete.get(row.id, 0) >= trials else None
 
     def table(
@@ -89,7 +89,7 @@ class Source:
     ) -> Curve:
         """Steps to `goal` (default: the workload's) against batch size. UserError: see `curves.curve`.
 
-        `cautious`: warn of metaparameters at the edge of their space, too.
+        `cautious`: also warn about metaparameters at the edge of their space.
         """
         question = Question(metric, maximize, step_budget, example_budget, num_trials)
         table = partial(self.table, row, metric, maximize)

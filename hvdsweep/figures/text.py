@@ -1,4 +1,4 @@
-"""A figure as text: its panels as charts of characters, as many beside each other as the width allows."""
+"""A figure as text: its panels as text charts, as many side by side as the width allows."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from hvdsweep.charts import Canvas, Chart
 
 NARROWEST = 44
-"""Columns that a panel needs to be worth reading."""
+"""Least columns of a readable panel."""
 
 GAP = 2
 
 FEW, MANY = 22, 17
-"""Rows of a panel: of a figure of one row, of several."""
+"""Rows of a panel, in a figure of one row and of several."""
 
 
 def figure_lines(figure: Figure, width: int, *, ascii: bool = False, color: bool = False) -> list[str | Text]:
-    """The figure's lines, at most `width` columns; rich text where `color`."""
+    """The figure's lines, at most `width` columns; rich text if `color`."""
     columns = max(1, min(figure.columns, (width + GAP) // (NARROWEST + GAP)))
     rows = grid(figure.panels, columns)
     height = FEW if len(rows) == 1 else MANY
@@ -48,12 +48,12 @@ def figure_lines(figure: Figure, width: int, *, ascii: bool = False, color: bool
 def _shown(panel: Panel) -> Chart:
     chart = panel.chart
     kept = tuple(line for line in chart.references if line.color != CONTOUR)
-    # An empty panel says why in its middle; lines to compare nothing with would only hide that.
+    # An empty panel gives its reason in the middle; reference lines would only hide that.
     return replace(chart, references=() if panel.empty else kept)
 
 
 def _beside(canvases: list[Canvas], each: int, height: int, color: bool) -> list[str | Text]:
-    """The rows of several canvases joined."""
+    """The rows of several canvases, side by side."""
     if not color:
         parts = [canvas.plain().split("\n") for canvas in canvases]
         return [
