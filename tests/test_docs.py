@@ -56,7 +56,7 @@ def test_every_documented_command_line_parses(page, line):
 
 def test_the_reference_of_commands_is_current():
     """docs/commands.md is what `python -m hvdsweep.cli.reference` prints: every command, every option."""
-    # In a process of its own: what other tests did to the commands must not show.
+    # In a separate process, since other tests may have changed the commands.
     printed = subprocess.run(
         [sys.executable, "-m", "hvdsweep.cli.reference"], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout

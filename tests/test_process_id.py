@@ -1,4 +1,4 @@
-"""Processes are told apart by what no clock of day can change."""
+"""Processes are identified by values that no system clock can change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is written whole or stays what it was, and nothing is left beside it."""
+"""A file is written whole or stays unchanged, and nothing is left next to it."""
 
 import os
 import sqlite3

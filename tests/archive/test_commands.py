@@ -106,7 +106,7 @@ def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C leaves the sweep idle, with all that was committed; the next import goes on."""
+    """Ctrl-C leaves the sweep IDLE with everything committed; the next import continues."""
     monkeypatch.setattr("hvdsweep.archive.batches.BATCH_TRIALS", 4)
     folder = write_folder(tmp_path, files(STUDIES))
     database = tmp_path / "x.db"
@@ -137,7 +137,7 @@ def test_modules_of_the_present_folder_are_none_of_ours(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line on stderr, nothing on stdout, exit 130; and the same command goes on."""
+    """One line on stderr, nothing on stdout, exit 130; the same command then continues."""
     import hvdsweep.archive.importing as importing
 
     def interrupted(*arguments: object) -> bool:

@@ -331,7 +331,7 @@ def test_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
 
 
 def test_cut_off_between_members(tmp_path: Path) -> None:
-    """A tar that ends cleanly after a member, but without its final zeros, is told from one that is whole."""
+    """A tar that ends after a member but without its final zeros is recognised as incomplete."""
     contents = files([study()])
     whole = write_tar(tmp_path / "whole.tar", contents).read_bytes()
     length = sum(512 + (len(content) + 511) // 512 * 512 for content in contents.values())

@@ -36,7 +36,7 @@ def test_export_after_import(tmp_path: Path, reader: Store, folder: Path, studie
             metadata = json.loads((old / "metadata.json").read_text())
             kept = {key: value for key, value in metadata.items() if not key.startswith("_internal")}
             assert json.loads((new / "metadata.json").read_text()) == kept
-            # Without any row pandas has no number to tell a column's type by.
+            # Without any row pandas cannot know a column's type.
             wanted = pd.read_csv(old / "measurements.csv", index_col="step")
             got = pd.read_csv(new / "measurements.csv", index_col="step")
             pd.testing.assert_frame_equal(got, wanted, check_exact=True, check_dtype=bool(trial.rows))
@@ -186,7 +186,7 @@ def test_what_is_there_is_kept(tmp_path: Path, reader: Store) -> None:
 
 
 def test_names_that_make_no_path(tmp_path: Path, own: Path) -> None:
-    """A workload whose name would climb out of the folder is refused, and so is one that nobody has."""
+    """A workload whose name would leave the folder is refused, and so is an unknown one."""
     conn = connect(own)
     conn.execute("UPDATE workloads SET name = '../../up/fc/sgd'")
     conn.close()

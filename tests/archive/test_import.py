@@ -1,4 +1,4 @@
-"""What is imported is what was written: every trial and value, whatever the container, the order and the line ends."""
+"""An import has every trial and value of the archive, for every container, order and line end."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_two_imports_at_once(tmp_path: Path, folder: Path) -> None:
 def test_asked_to_stop(
     tmp_path: Path, folder: Path, studies: list[Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An import that is asked to stop, as a run of training would be, stops after its batch and goes on later."""
+    """An import that is asked to stop, like a run, stops after its batch and continues later."""
     monkeypatch.setattr("hvdsweep.archive.batches.BATCH_TRIALS", 5)
     database = tmp_path / "x.db"
 
@@ -271,7 +271,7 @@ def test_asked_to_stop(
 
 
 def test_checksum(tmp_path: Path) -> None:
-    """A wrong --sha256 refuses the file before anything is written; a right one is told in the report."""
+    """A wrong --sha256 refuses the file before anything is written; a right one is in the report."""
     archive = write_tar(tmp_path / "a.tar", files(planted(5, trials=1, wide=False)))
     with pytest.raises(UserError, match="the file has"):
         import_archive(archive, tmp_path / "x.db", sha256="0" * 64, aside=False)

@@ -46,7 +46,7 @@ def sweep(tmp_path: Path) -> Iterator[Callable[..., Sweep]]:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
-    """The results of a sweep that nobody disturbed."""
+    """The results of an undisturbed sweep."""
     undisturbed = Sweep(tmp_path_factory.mktemp("undisturbed"), SHORT)
     assert undisturbed.start().wait(HANG_SECONDS) == 0
     return undisturbed.store.results()

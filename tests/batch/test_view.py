@@ -29,7 +29,7 @@ def diverges(workload, batch_size, number):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    """Every question looks at the shards."""
+    """Every query checks the shards for changes."""
     monkeypatch.setattr(viewing, "REFRESH_SECONDS", 0.0)
 
 

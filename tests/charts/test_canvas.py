@@ -83,7 +83,7 @@ def test_legend_entries_without_room_are_counted():
 
 
 def test_names_shortened_by_their_ends_where_their_beginnings_agree():
-    """What tells two series apart survives the shortening."""
+    """Shortened names still differ."""
     chart = Chart(
         tuple(Series(f"a_long_common_beginning/{end}", [1.0], [1.0]) for end in ("sgd", "adam", "lars"))
     )
@@ -159,7 +159,7 @@ def test_an_unchanged_chart_is_drawn_once():
 
 
 def test_charts_that_show_the_same_are_equal():
-    """Equality goes by content, NaN included, so that a widget can tell that nothing changed."""
+    """Equality compares content, NaN included, so that a widget can detect that nothing changed."""
 
     def make(last):
         return bare(Series("a", [1.0, 2.0], [math.nan, last], censored=[False, True]))
@@ -171,7 +171,7 @@ def test_charts_that_show_the_same_are_equal():
 
 
 def test_series_and_charts_can_be_changed_into_others():
-    """`dataclasses.replace` hides a series or turns an axis, and the new chart is drawn anew."""
+    """`dataclasses.replace` hides a series or changes an axis, and the new chart is drawn again."""
     one = Series("a", [1.0, 2.0], [3.0, 4.0])
     chart = bare(one)
     first = render(chart, 60, 20)

@@ -117,7 +117,7 @@ def test_no_ink_outside_the_cells_that_the_line_passes(points, x_axis, y_axis, w
 
 
 def test_a_gap_is_not_bridged():
-    """Between the neighbours of a NaN nothing is drawn; the line goes on after it."""
+    """Nothing is drawn between the neighbours of a NaN; the line continues after it."""
     x = np.arange(11.0)
     y = np.where((x > 3) & (x < 7), np.nan, 1.0)
     canvas = render(bare(Series("a", x, y, marker="")), 80, 20)

@@ -220,7 +220,7 @@ Trial 7: digits/fc_128/momentum, batch size 64
 
 
 def test_trials_by_their_metaparameters():
-    """Three outcomes, told apart without colours."""
+    """Three outcomes differ without colours."""
     check(
         render(trials(), 64, 18).plain(),
         r"""

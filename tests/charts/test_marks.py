@@ -91,7 +91,7 @@ def test_censored_points_show_even_on_a_dense_line():
 
 
 def test_dense_lines_among_others_carry_a_few_markers():
-    """Lines of many points can be told apart without colours, with more markers where there are no colours at all."""
+    """Lines of many points differ without colours, with more markers if there are no colours."""
     x = np.arange(5000.0)
     chart = bare(Series("a", x, x), Series("b", x, 2 * x))
     marker = marker_of(slots(["a", "b"])["a"])

@@ -110,7 +110,7 @@ def test_zooming_without_end_stays_drawable(scale, factor):
 
 
 def test_zooming_one_axis_leaves_the_other_free():
-    """The other axis goes on following the data."""
+    """The other axis continues to follow the data."""
     frame = frame_of(Chart((Series("a", [1.0, 9.0], [1.0, 9.0]),)), 80, 24)
     assert View().zoom(frame, 2, axes="x").y is None
     assert View().zoom(frame, 2, axes="y").x is None

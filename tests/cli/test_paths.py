@@ -125,7 +125,7 @@ def test_a_copied_store_stays_one_file(folder: Path, tmp_path: Path):
 
 
 def test_files_have_the_rights_that_the_umask_leaves(folder: Path, tmp_path: Path):
-    """Under umask 077 nobody else reads a database, a report or a figure."""
+    """Under umask 077 no other user can read a database, a report or a figure."""
     for command in (
         "import published/zhang_2024 --db private.db",
         "report --db private.db --out private.html",

@@ -273,7 +273,7 @@ def test_many_workloads_are_one_line_each(run, tmp_path):
 
 
 def test_running_trials_count_when_asked(run, tmp_path):
-    """--status running shows what a trial has reached while it goes on."""
+    """--status running shows what a trial has reached while it is running."""
     studies = [Study(8, [Trial(0, [(5, 0.1)], status=Status.RUNNING, stop_reason=StopReason.NONE)])]
     path = database.write(tmp_path / "r.db", {"a/b/sgd": studies})
     assert plain(run, "curve", "--db", path)[0]["points"][0]["steps"] is None

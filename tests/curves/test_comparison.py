@@ -88,7 +88,7 @@ def test_a_workload_does_not_differ_from_itself():
 
 
 def test_no_interval_without_a_fit():
-    """With fewer than three batch sizes nobody knows how far the best scatters: nothing is called different."""
+    """With fewer than three batch sizes the scatter of the best is unknown, so nothing is called different."""
     first, second = result({2: [100, 110], 4: [60, 70]}), result({2: [500, 510], 4: [300, 310]})
     found = compare(first, second)
     assert np.isnan(found.low).all()

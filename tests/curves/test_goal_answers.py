@@ -1,4 +1,4 @@
-"""A question answered inside SQLite is answered as from the workload's table, whatever the question."""
+"""SQLite answers every question like the workload's table."""
 
 import tempfile
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_what_the_records_do_not_hold_is_left_to_the_table(reader, question):
 
 
 def test_a_counted_trial_without_records_is_left_to_the_table(tmp_path):
-    """A trial whose evaluations all failed keeps no record: only the full table tells it from one never read."""
+    """A trial whose evaluations all failed has no record: only the full table distinguishes it from one never read."""
     studies = [Study(4, [Trial(0, [(5, 0.1)]), Trial(1, [(5, float("nan"))])])]
     with open_store(database.write(tmp_path / "y.db", {NAME: studies})) as reader:
         assert answer_at_goal(reader, reader.workloads()[0]) is None

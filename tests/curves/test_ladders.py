@@ -25,7 +25,7 @@ def falling(best: float, start: float = 0.9, *, size: int = 8, steps: int = 100)
 
 
 def test_goals_lie_between_the_best_and_the_start():
-    """Ascending, none that nobody can reach, the sweep's own among them, the easiest where trials begin."""
+    """Ascending; every goal can be reached; includes the sweep's own; the easiest is where trials begin."""
     table = oracle.table([falling(0.02), falling(0.05, size=16)])
     ladder = goal_ladder([table], [0.1])
     assert ladder == sorted(set(ladder))

@@ -164,7 +164,7 @@ def stopped_study() -> Study:
     ("goal", "steps", "leaning"),
     [
         (0.5, 20, 0),  # the sweep's own goal: stopping lost nothing
-        (0.65, 20, 0),  # easier, but the beaten trial went on past that answer
+        (0.65, 20, 0),  # easier, but the beaten trial continued past that answer
         (0.75, 10, 0),  # reached by the beaten trial itself
         (0.42, 90, 2),  # harder: both stopped trials might have got there before step 90
         (0.1, NEVER, 2),  # never reached, and they might have

@@ -121,7 +121,7 @@ def test_a_short_budget_is_doubled_in_its_own_unit():
 
 
 def test_too_few_successes_double_the_trials_of_every_study():
-    """The same sweep goes on: its key, and the trials it has, stay."""
+    """The same sweep continues: its key and its trials stay."""
     few = made(BEST, others=())
     doubts = {caution.doubt for caution in few.points[0].warnings}
     assert Doubt.FEW_REACHED in doubts

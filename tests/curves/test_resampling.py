@@ -112,7 +112,7 @@ def test_best_of_k_is_that_of_every_subset(values):
 
 
 def test_best_of_k_at_scale():
-    """With a thousand trials 1..1000 the expected least of k is (n + 1) / (k + 1), whatever k."""
+    """With a thousand trials 1..1000 the expected least of k is (n + 1) / (k + 1), for every k."""
     found = best_of(np.random.default_rng(0).permutation(np.arange(1, 1001)), k=[1, 2, 10, 500, 999, 1000])
     np.testing.assert_allclose(found.expected, 1001 / (np.array([1, 2, 10, 500, 999, 1000]) + 1), rtol=1e-9)
 

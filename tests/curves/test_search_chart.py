@@ -78,7 +78,7 @@ def test_names_of_what_varies():
 
 
 def test_the_chart_has_a_series_per_outcome_and_the_ends_of_the_ranges():
-    """Axes over the whole searched space whatever the points are; four dashed lines at its ends."""
+    """Axes over the whole searched space for any points; four dashed lines at its ends."""
     chart = search_chart(TABLE, search_points(TABLE, 32), SPACE)
     assert [series.name for series in chart.series] == [word for _, word, _, _ in OUTCOMES]
     assert sum(len(series) for series in chart.series) == 4
@@ -93,14 +93,14 @@ def test_the_chart_has_a_series_per_outcome_and_the_ends_of_the_ranges():
 
 
 def test_without_a_space_the_axes_follow_the_trials():
-    """Imported data tell no space: no lines, limits by the points."""
+    """Imported data have no search space: no lines, limits by the points."""
     chart = search_chart(TABLE, search_points(TABLE, 32), None)
     assert chart.references == ()
     assert frame_of(chart, 80, 24).x_limits[0] == pytest.approx(0.02, rel=0.5)
 
 
 def test_trials_without_a_measurement_are_counted():
-    """A trial that diverged before any evaluation has no best value: it is told, not placed."""
+    """A trial that diverged before any evaluation has no best value: it is listed, not drawn."""
     table = oracle.table(
         [
             Study(

@@ -1,4 +1,4 @@
-"""`--unit tokens`: whatever counts examples counts tokens instead, and batch sizes stay what they are."""
+"""`--unit tokens`: all numbers of examples become tokens, and batch sizes are unchanged."""
 
 import csv
 import io

@@ -225,7 +225,7 @@ def test_names_are_no_markup(tmp_path: Path, name: str, kind: str) -> None:
 
 
 def test_a_picture_names_its_workloads_its_bands_and_bars_and_its_warnings() -> None:
-    """In a file as in text: whoever gets only the picture knows what is shown, and what to doubt."""
+    """A file has the notes and warnings too, for people who see only the picture."""
     bars = Series("one", [1.0, 2.0, 4.0], [4.0, 2.0, 1.0], y_low=[3.0, 1.5, 0.5], y_high=[5.0, 2.5, 1.5])
     chart = Chart(
         (bars, Series("two", [1.0, 4.0], [3.0, 1.0])),

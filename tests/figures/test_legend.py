@@ -60,7 +60,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("entries", [2, 4, BESIDE, BESIDE + 2])
 def test_nothing_is_hidden(entries):
-    """Neither with few entries nor with many, whatever the shape of the lines."""
+    """Neither with few entries nor with many, for any shape of the lines."""
     names = [f"Transformer Narrow and Shallow {i}" for i in range(entries)]
     assert hidden(figure(SHAPES.values(), names)) == [0] * len(SHAPES)
 

@@ -150,7 +150,7 @@ def test_best_of(reader: Store) -> None:
 
 
 def test_mine_against_published(tmp_path: Path, folder: Path) -> None:
-    """Two sweeps that have the same workload are told apart by their names, overlaid and compared."""
+    """Two sweeps with the same workload are distinguished by their names, overlaid and compared."""
     database = tmp_path / "x.db"
     for name in ("published", "mine"):
         import_archive(folder / FIRST, database, name=name, aside=False)

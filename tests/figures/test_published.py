@@ -315,7 +315,7 @@ def test_no_step_lies_beyond_the_axes(tmp_path: Path) -> None:
 
 
 def test_trials_beyond_the_axes_are_counted(tmp_path: Path) -> None:
-    """A scatter keeps the part of the space that the paper looks at, and says how many trials lie outside."""
+    """A scatter shows the paper's part of the space, and says how many trials lie outside."""
     for panel in moved(tmp_path, 1e3, "9"):
         low, high = panel.chart.x.limits
         rates = np.concatenate([series.x for series in panel.chart.series])

@@ -81,7 +81,7 @@ class Store:
 
 
 class Launched:
-    """A supervisor running as a process of its own."""
+    """A supervisor running in a separate process."""
 
     def __init__(self, process: subprocess.Popen[str], store: Store) -> None:
         self.process = process

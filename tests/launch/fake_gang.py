@@ -1,4 +1,4 @@
-"""A gang without Horovod: one process that speaks the store's protocol and misbehaves as a trial's metaparameters tell it.
+"""A gang without Horovod: one process that speaks the store's protocol and misbehaves as a trial's metaparameters say.
 
 crash: raise in the middle of the trial. crash_until: the same on the first so many attempts. kill: SIGKILL oneself.
 freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gang that cannot build it. diverge: end INFEASIBLE.

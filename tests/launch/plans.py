@@ -1,4 +1,4 @@
-"""Small plans, made by hand, whose trials tell the fake gang how to behave."""
+"""Small hand-made plans whose trials control the fake gang's behaviour."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_the_end_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_job_of_one_host_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without -H one host is this machine as ever; several are taken; `-H auto` outside a job is refused."""
+    """Without -H a job of one host means this machine, one of several all hosts; `-H auto` outside a job is refused."""
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("SLURM_JOB_NODELIST", "localhost")
     monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "3")

@@ -1,4 +1,4 @@
-"""What a dead gang's logs tell."""
+"""The cause of a gang's death, from its logs."""
 
 from __future__ import annotations
 

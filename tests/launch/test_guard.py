@@ -1,4 +1,4 @@
-"""Whatever a supervisor has started ends with it, killed at whatever instant."""
+"""Everything a supervisor has started ends with it, killed at any instant."""
 
 from __future__ import annotations
 

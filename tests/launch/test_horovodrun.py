@@ -19,7 +19,7 @@ def environment(inherited: dict[str, str], **changes: object) -> dict[str, str]:
 
 
 def test_slots_sum_to_np() -> None:
-    """horovodrun starts a rank on every slot whatever -np says, so the two must agree; also for one rank."""
+    """horovodrun starts a rank on every slot and ignores -np, so the two must agree; also for one rank."""
     command = gang_command([Host("a", 3), Host("b", 1)], "some.module", ["--x", "1"])
     assert command[:4] == [sys.executable, "-P", "-m", "hvdsweep.training.horovodrun"]
     assert {"--gloo", "--disable-cache"} <= set(command)

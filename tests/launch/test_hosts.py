@@ -83,7 +83,7 @@ def test_what_other_launchers_write_into_host_files_is_named(tmp_path: Path, mor
 
 
 def test_a_missing_or_empty_hostfile_is_explained(tmp_path: Path) -> None:
-    """A file that is not there and one without a host are told apart."""
+    """A missing file and one without a host have different messages."""
     with pytest.raises(UserError, match="cannot be read"):
         parse_hostfile(tmp_path / "none")
     (tmp_path / "empty").write_text("# nothing\n")

@@ -229,7 +229,7 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
 
 
 def test_the_failing_rank_has_the_last_word(sweep: Callable[..., Sweep]) -> None:
-    """A model that kills rank 1: the trial is set aside naming that rank, the signal and its last line; exit code 1."""
+    """A model that kills rank 1: the trial is given up, naming that rank, the signal and its last line; exit code 1."""
     deadly = sweep("deadly", SWEEP.replace('"fc_16"', '"deadly:build"').replace("trials = 3", "trials = 1"))
     (deadly.folder / "deadly.py").write_text(DEADLY)
     assert deadly.start("--max-attempts", "1", "--batch-sizes", "16").wait(HANG_SECONDS) == 1

@@ -81,7 +81,7 @@ def test_gangs_that_leave_count_as_ended_well(launch: Launch, store: Store) -> N
 
 
 def test_freed_slots_are_used_at_once(launch: Launch, store: Store) -> None:
-    """Three slots, batch size 2 on two ranks: its gang starts beside the last trial of the small batch, which takes long."""
+    """Three slots, batch size 2 on two ranks: its gang starts while the last, long trial of the small batch runs."""
     speeds = [(1, 1, 3, SLOW), (1, 3, 1, SLOW), (2, 1, 3, SLOW), (2, 3, 1, SLOW * 20)]
     launched = launch([[FINE] * 3, [FINE, {"seconds": 2.0}, FINE]], slots=3, speeds=speeds)
     assert launched.end()[0] == 0
@@ -126,7 +126,7 @@ def planned(
 
 
 def test_few_trials_left_are_trained_by_gangs_that_live(store: Store) -> None:
-    """Four trials of batch size 2 are worth gangs of their own, a single one that comes back later is not."""
+    """Four trials of batch size 2 are worth a change of gangs, a single one that is requeued later is not."""
     speeds = [(1, 1, 2, 2.0), (1, 2, 1, 0.1), (2, 1, 2, 1.0), (2, 2, 1, 4.0)]
     layouts, view = planned(store, speeds)
     layouts.choose(view(4, 4))
@@ -169,7 +169,7 @@ def test_speeds_of_this_machine_count_before_those_of_others(store: Store) -> No
 def test_a_gang_killed_in_any_phase_is_replaced_by_one_of_its_size(
     launch: Launch, store: Store, batch_size: int
 ) -> None:
-    """Its trial is trained anew by as many ranks; the other phase is not disturbed."""
+    """Its trial is trained again by as many ranks; the other phase is not disturbed."""
     studies = [[FINE, FINE], [FINE, FINE]]
     studies[batch_size - 1] = [FINE, {"seconds": 1.5}]
     launched = launch(studies, slots=2, speeds=SMALL_ONE_LARGE_TWO)

@@ -1,4 +1,4 @@
-"""Logs read bit by bit: together the parts are the whole, whatever the pieces they were written in."""
+"""Logs read in parts: the parts add up to the whole, in whatever pieces they were written."""
 
 from __future__ import annotations
 

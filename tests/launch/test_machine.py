@@ -1,4 +1,4 @@
-"""What this machine offers, read from what the system tells."""
+"""This machine's resources, read from the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Out of memory told from other kills by the kernel's counters, of both versions of control groups."""
+"""Out of memory is distinguished from other kills by the kernel's counters, for both versions of control groups."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_own_control_group_decides(tmp_path: Path, files: dict[str, str]) ->
 
 
 def test_without_a_control_group_only_a_quiet_machine_is_sure(tmp_path: Path) -> None:
-    """No kill on the whole machine: not for memory. One somewhere, or no counter at all: nobody knows."""
+    """No kill on the whole machine: not for memory. One somewhere, or no counter at all: unknown."""
     before = kernel(tmp_path, NO_GROUP, 0, 7)
     assert before == MemoryKills(None, 7)
     assert kernel(tmp_path, NO_GROUP, 0, 7).since(before) == NOT_MEMORY

@@ -25,7 +25,7 @@ SIZES = ("batch_sizes = [8, 64, 512]", "batch_sizes = [8, 32, 128]")
 
 
 class Sweep:
-    """A sweep file in a folder of its own, launched with planted gangs."""
+    """A sweep file in a separate folder, launched with planted gangs."""
 
     def __init__(self, folder: Path, *changes: tuple[str, str], **environment: str) -> None:
         folder.mkdir()
@@ -122,7 +122,7 @@ def test_progress_says_how_many_trials_there_may_be(tmp_path: Path) -> None:
 
 
 def test_more_trials_asked_for_later_extend_the_sweep(undisturbed: Sweep) -> None:
-    """With a higher `most` the same sweep goes on: no earlier trial changes, and only the uncertain batch sizes grow."""
+    """With a higher `most` the same sweep continues: no earlier trial changes, only uncertain batch sizes grow."""
     before = undisturbed.store.results()["trials"]
     undisturbed.file.write_text(undisturbed.file.read_text().replace("most = 16", "most = 22"))
     events = undisturbed.run()

@@ -1,4 +1,4 @@
-"""Processes told apart, found by their mark, and ended."""
+"""Processes are identified, found by their mark, and ended."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_child_whose_parent_is_gone_does_not_start() -> None:
 
 
 def test_handlers_are_seen_from_outside() -> None:
-    """A process with a handler for SIGUSR1 is told from one that the signal would kill."""
+    """A process with a handler for SIGUSR1 is distinguished from one that the signal would kill."""
     process = start(
         f"import faulthandler, signal; faulthandler.register(signal.SIGUSR1); print(flush=True); {WAIT}",
         stdout=subprocess.PIPE,

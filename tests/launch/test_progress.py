@@ -182,7 +182,7 @@ def test_the_end_groups_equal_failures() -> None:
 
 
 def test_a_closed_pipe_does_not_end_a_run() -> None:
-    """Where nobody reads any more the reporter falls silent instead of raising."""
+    """If nobody reads any more the reporter stops writing instead of raising."""
 
     class Closed(io.StringIO):
         written = 0

@@ -1,4 +1,4 @@
-"""Rounds: decided by finished trials alone, whatever the number of gangs and the order of ends; bounded; never silent."""
+"""Rounds: decided by finished trials only, for any number of gangs and order of ends; bounded; always reported."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_nothing_is_decided_before_a_round_has_ended(truth: Truth, data: st.Data
 @settings(max_examples=40, deadline=None)
 @given(TRUTHS)
 def test_trials_from_an_earlier_wider_plan_are_used_in_their_turn(truth: Truth) -> None:
-    """A store that holds more trials than the rounds ask for leads to the same rounds: the surplus is not looked at."""
+    """A store with more trials than the rounds ask for leads to the same rounds: the surplus is ignored."""
     rounds, _ = to_the_end(PLAN, truth)
     everything = {
         name: [outcome(study, number, truth[name][number]) for number in range(80)]

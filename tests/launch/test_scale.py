@@ -1,4 +1,4 @@
-"""`hvdsweep scale`: every speed kept as soon as it is known, failures told, nothing left running; with real ranks too."""
+"""`hvdsweep scale`: every speed is stored at once, failures are reported, nothing is left running; with real ranks too."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_study_that_cannot_be_built_is_one_failure(sweep):
 
 
 def test_silence_is_a_failure_and_leaves_nothing_running(sweep):
-    """After its patience the ranks are ended, whatever they have started."""
+    """After the timeout the ranks are ended, with everything they have started."""
     outcome = Heard().run(scale_of(sweep, [1], "child", patience=0.3))
     assert "no sign of life" in outcome.failed[0].message
     assert not left_running()

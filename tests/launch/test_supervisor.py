@@ -20,7 +20,7 @@ from tests.limits import HANG_SECONDS
 Launch = Callable[..., Launched]
 FINE: dict[str, float] = {}
 LONG = {"seconds": 600.0}
-"""Still being trained whenever a test looks, on any machine; with many steps, so that it soon hears what is asked of it."""
+"""Still in training whenever a test looks, on any machine; with many steps, so that it soon reads a request."""
 MANY_STEPS = 3000
 
 
@@ -106,7 +106,7 @@ def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, stor
 
 
 def test_a_deadly_trial_is_set_aside_with_its_last_words(launch: Launch, store: Store) -> None:
-    """A trial that kills its gang three times is set aside with the rank's last words; the others are trained; exit 1."""
+    """A trial that kills its gang three times is given up with the rank's error; the others are trained; exit 1."""
     code, events, _ = launch([[FINE, {"crash": 1}, FINE]]).end()
     assert code == 1
     assert store.statuses() == ["COMPLETE", "INCOMPLETE", "COMPLETE"]
@@ -134,7 +134,7 @@ def test_set_aside_trials_are_left_alone_unless_asked_for(launch: Launch, store:
 
 
 def test_a_hung_gang_is_ended(launch: Launch, store: Store) -> None:
-    """A gang that gives no sign of life is killed after the timeout; after three such attempts the trial is set aside."""
+    """A gang without a sign of life is killed after the timeout; after three such attempts the trial is given up."""
     code, events, _ = launch(
         [[{"freeze": 1}, FINE]], hang_timeout=3.0, start_timeout=HANG_SECONDS, max_attempts=2
     ).end()
@@ -156,14 +156,14 @@ def test_a_broken_environment_ends_the_run(launch: Launch, store: Store) -> None
 
 
 def test_a_sweep_of_deadly_trials_ends_early(launch: Launch, store: Store) -> None:
-    """When trial after trial has to be set aside and none ends well, the run ends instead of trying them all."""
+    """If trial after trial is given up and none succeeds, the run ends instead of trying them all."""
     code, _, _ = launch([[{"crash": 1}] * 6], max_attempts=1, max_set_aside=2).end()
     assert code == 1
     assert store.statuses() == ["INCOMPLETE"] * 2 + ["PENDING"] * 4
 
 
 def test_a_sweep_that_its_gangs_cannot_build_ends_early(launch: Launch, store: Store) -> None:
-    """The same where no gang dies of it: data that cannot be read, user code that raises. The reason is told."""
+    """The same if no gang dies: data that cannot be read, user code that raises. The reason is reported."""
     code, events, _ = launch([[{"refuse": 1, "seconds": 3.0}] * 60], max_set_aside=2).end()
     assert code == 1
     assert {"INCOMPLETE", "PENDING"} == set(store.statuses())
@@ -232,7 +232,7 @@ def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
 
 
 def test_a_killed_supervisor_leaves_no_process_and_no_lost_trial(launch: Launch, store: Store) -> None:
-    """SIGKILL of the supervisor ends its gang too; the next launch goes on, and the result is that of an undisturbed sweep."""
+    """SIGKILL of the supervisor ends its gang too; the next launch continues, with the same result."""
     studies = [[{"seconds": 0.5}] * 3, [{"seconds": 0.5}] * 2]
     launched = launch(studies)
     launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'COMPLETE'"))
@@ -268,7 +268,7 @@ def test_what_an_earlier_supervisor_left_is_cleared_away(launch: Launch, store: 
 
 
 def test_no_grandchild_outlives_a_run(launch: Launch, store: Store) -> None:
-    """What a rank has started, even in a session of its own and deaf to SIGTERM, ends with the run."""
+    """What a rank has started, even in its own session and ignoring SIGTERM, ends with the run."""
     assert launch([[FINE]], environment={"FAKE_GANG": "child"}).end()[0] == 0
     (child,) = store.path.parent.glob("*.logs/*/*/child.pid")
     left = stat_of(int(child.read_text()))
@@ -277,7 +277,7 @@ def test_no_grandchild_outlives_a_run(launch: Launch, store: Store) -> None:
 
 
 def test_two_supervisors_never_train_one_sweep(launch: Launch, store: Store) -> None:
-    """The second is refused politely (exit 1, naming the first), and the first goes on undisturbed."""
+    """The second is refused (exit 1, naming the first), and the first continues undisturbed."""
     first = launch([[LONG]], steps=MANY_STEPS)
     first.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     code, events, err = launch([[LONG]], steps=MANY_STEPS).end()

@@ -1,4 +1,4 @@
-"""The report is one well-formed page that fetches nothing and tells where every number is from."""
+"""The report is one well-formed page that fetches nothing and gives the source of every number."""
 
 from __future__ import annotations
 

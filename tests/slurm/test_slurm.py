@@ -1,4 +1,4 @@
-"""Array jobs on a real Slurm of two nodes: whatever happens to a job, nothing is lost, nothing twice, and nothing left behind."""
+"""Array jobs on a real Slurm of two nodes: nothing is lost, trained twice or left behind, whatever happens to a job."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_a_job_stops_itself_and_is_followed_as_often_as_asked(
     """A limit of one minute and no SIGTERM: `launch` learns the end from squeue and stops before it. The site refuses requeues: a
     follow-up job continues; with --chain 1 it has none itself."""
     monkeypatch.setenv("FAKE_EARLIER", "52")
-    # A signal that nobody minds, in the place of the script's own.
+    # A harmless signal, in place of the script's own.
     options = ("--time", "1", "--chain", "1", "--", "--signal=B:URG@10", "--no-requeue")
     run = Submitted(cluster, tmp_path / "a", *options, shards=1, pace="0 600")
     until(lambda: run.log().count("Stopping (the end of the job)") == 2 and run.ended(), "two stops")

@@ -71,7 +71,7 @@ def test_breadth_first_goes_round_the_workloads_too(path: Path):
 
 
 def test_gangs_take_different_studies(path: Path):
-    """Three gangs that begin together train three batch sizes; within a round, a study that nobody trains comes first."""
+    """Three gangs that begin together train three batch sizes; within a round, a study without a gang comes first."""
     small_store(path, batch_sizes=(8, 16, 32))
     with Gangs(path, 3) as gangs:
         for index in range(3):
@@ -143,7 +143,7 @@ def test_a_batch_size_that_is_added_catches_up(path: Path):
 
 
 def test_plain_order_keeps_to_the_study_then_goes_where_nobody_is(planned: Path):
-    """Lowest number of the present study; then a study without any running trial; then whatever is left."""
+    """Lowest number of the present study; then a study without any running trial; then what is left."""
     with Gangs(planned, 2, order="plain") as gangs:
         gangs.step(0)
         gangs.step(1)

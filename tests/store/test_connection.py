@@ -108,7 +108,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path):
 
 
 def test_many_processes_may_create_one_store_at_once(path: Path):
-    """The tables are made once, whoever comes first; nobody fails."""
+    """The tables are created once, by the first process; none fails."""
     with ThreadPoolExecutor(8) as pool:
         for conn in pool.map(lambda _: connect(path, create=True), range(8)):
             assert conn.execute("SELECT count(*) FROM sweeps").fetchone() == (0,)
@@ -175,7 +175,7 @@ def test_this_machine_s_mounts_can_be_read(tmp_path: Path):
 
 
 def test_a_writer_waits_its_turn_and_then_gives_up_with_words(planned: Path, monkeypatch: pytest.MonkeyPatch):
-    """A lock that nobody lets go of is reported as what it is, and nothing is half-written."""
+    """A lock that is never released is reported as such, and nothing is half-written."""
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
     holder, other = connect(planned), connect(planned)
     with transaction(holder), pytest.raises(RunFailed, match="locked by another process"), transaction(other):
@@ -205,7 +205,7 @@ def test_a_long_wait_is_heard_and_ends_when_the_lock_does(planned: Path, monkeyp
 
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_what_may_not_be_written_is_named_before_sqlite_sees_it(planned: Path, place: str):
-    """A read-only file and a read-only folder: refused by whoever would write, by doctor too; nothing is left next to it."""
+    """A read-only file or folder is refused by every writing command and by doctor; no file is left next to it."""
     before = sorted(planned.parent.iterdir())
     locked = planned if place == "file" else planned.parent
     mode = locked.stat().st_mode

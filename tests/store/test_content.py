@@ -93,7 +93,7 @@ def damages(table: str, column: str) -> Iterator[tuple[str, object]]:
 
 
 def damage(path: Path, table: str, column: str, value: object) -> bool:
-    """Put `value` into the last row, whatever the table's rules; False if SQLite does not take it or changes it."""
+    """Put `value` into the last row, ignoring the table's rules; False if SQLite refuses or changes it."""
     with closing(sqlite3.connect(path)) as conn:
         try:
             conn.execute(

@@ -1,4 +1,4 @@
-"""`docs/store.md` tells the truth: every table and column is explained, every query gives the right answer."""
+"""`docs/store.md` is right: every table and column is explained, every query gives the right answer."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_a_killed_planner_leaves_whole_plans(path: Path):
 
 
 def test_outcomes_depend_on_the_trial_alone():
-    """What makes the comparison with an undisturbed store meaningful: the fake gang's numbers are drawn anew alike."""
+    """The fake gang's numbers are reproducible, which makes the comparison with an undisturbed store meaningful."""
     from hvdsweep.store import Claim
 
     claim = Claim(1, 1, 0, 5, {}, {"batch_size": 4, "steps": 8}, "")

@@ -38,7 +38,7 @@ def dead_pid() -> int:
 
 
 def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
-    """The sweep's row follows its supervisor, and a request to stop is heard once and forgotten by the next run."""
+    """The sweep's row follows its supervisor; a request to stop is obeyed once and cleared by the next run."""
     assert not is_at_work(look, 1)
     begin_run(look, 1, np=2, gangs=3, versions={"horovod": "0.28.1"})
     assert is_at_work(look, 1)
@@ -97,7 +97,7 @@ def test_requeue_without_counting_is_for_trials_that_are_not_to_blame(
 
 
 def test_recover_spares_the_living(planned: Path, look: sqlite3.Connection, dead_pid: int):
-    """Trials of dead gangs start anew, those of a living gang go on; dead gangs are marked so."""
+    """Trials of dead gangs start again, those of a living gang continue; dead gangs are marked DEAD."""
     living, dead, remote = gang(planned), gang(planned), gang(planned)
     claims = [writer.commit(None, claim=True).claim.trial_id for writer in (living, dead, remote)]
     gang_state(look, living.gang_id, pid=os.getpid())

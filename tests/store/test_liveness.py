@@ -1,4 +1,4 @@
-"""A live run is never taken for a dead one, nor a dead one for a live one, whatever clocks do.
+"""A live run is never taken for a dead one, nor a dead one for a live one, however clocks are set.
 
 To add a case: a clock's step to STEPS, a kind of process to `ELSEWHERE`.
 """
@@ -22,7 +22,7 @@ from hvdsweep.store.lifecycle import delete_sweep, sign_in
 from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, TakenOver, is_at_work, vacant
 
 STEPS = (-30 * 86400.0, -3600.0, -60.0, 0.0, 60.0, 3600.0, 30 * 86400.0)
-"""Seconds by which somebody sets the clock of day."""
+"""Seconds by which the system clock is changed."""
 
 ME = ProcessId.current()
 ELSEWHERE = {

@@ -40,7 +40,7 @@ def studies_of(fates: st.SearchStrategy[Fate]) -> st.SearchStrategy[list[Planted
 
 
 def played(studies: Sequence[PlantedStudy], order: str | None, gangs: int = 1, seed: int = 0, **stop: object):
-    """The player and the workload's table after a run in a store of its own."""
+    """The player and the workload's table after a run in a separate store."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         changed = [replace(study, **stop) for study in studies]

@@ -1,4 +1,4 @@
-"""Two readers of one state of a file: the same answers, whatever is written meanwhile."""
+"""Two readers of one state of a file give the same answers, whatever is written meanwhile."""
 
 import threading
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_both_see_one_state_until_the_end(planned: Path):
 
 @pytest.mark.parametrize("times", [1, ATTEMPTS])
 def test_a_commit_in_between_is_noticed(planned: Path, monkeypatch: pytest.MonkeyPatch, times: int):
-    """A commit between the two snapshots makes them be taken anew; where that happens each time, there is no twin."""
+    """After a commit between the two snapshots both are taken again; if that happens each time, there is no twin."""
     conn = connect(planned)
     began = Store.snapshot
     left = [times]
@@ -77,7 +77,7 @@ def test_two_threads_ask(planned: Path):
 
 
 def test_an_error_of_either_is_raised(planned: Path):
-    """Whichever thread met it; and nothing goes on in the background."""
+    """In whichever thread it occurred; and nothing is left running in the background."""
 
     def wrong(reader: Store):
         raise ValueError("no such question")

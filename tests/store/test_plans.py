@@ -188,7 +188,7 @@ def test_only_results_that_hold_anywhere_are_adopted(path: Path, change: str, ad
 
 
 def test_diverged_trials_are_replaced_up_to_the_bound(path: Path):
-    """Numbers go on where they ended; when `max_trials` is reached, the study stays below its target."""
+    """Numbers continue where they ended; when `max_trials` is reached, the study stays below its target."""
     small_store(path, batch_sizes=(8,), max_trials=5)
     conn = connect(path)
     sweep = plan(batch_sizes=(8,), max_trials=5)

@@ -34,7 +34,7 @@ def test_a_reader_cannot_write(trained: Path):
 
 
 def test_a_wrong_question_is_a_bug_not_a_message(trained: Path):
-    """Only what is the file's or the machine's fault is told to the user as such."""
+    """Only faults of the file or the machine are reported to the user as such."""
     with open_store(trained) as reader, pytest.raises(sqlite3.OperationalError, match="no such column"):
         reader.rows("SELECT colour FROM trials")
 
@@ -88,7 +88,7 @@ def test_data_version_tells_of_the_commits_of_others(planned: Path):
 
 @pytest.mark.parametrize("wal_left", [False, True])
 def test_a_store_in_a_folder_that_may_not_be_written(trained: Path, wal_left: bool):
-    """A finished store on a read-only medium opens, although SQLite's WAL wants to write beside it."""
+    """A finished store on a read-only medium opens, although SQLite's WAL needs to write next to it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "store.db"
         shutil.copy(trained, copy)

@@ -28,7 +28,7 @@ def gang_of(path: Path, gang: int) -> tuple[str | None, bool]:
 
 
 def test_stages_are_seen_until_the_first_step(path: Path, conn: sqlite3.Connection) -> None:
-    """Each stage replaces the one before; after the first step there is none, whatever is called later."""
+    """Each stage replaces the previous one; after the first step there is none, and later calls change nothing."""
     gang = new_gang(conn, 1, np=1, stage=HOROVODRUN)
     assert gang_of(path, gang) == (HOROVODRUN, False)
     stages = Stages(path, gang)

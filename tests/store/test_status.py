@@ -1,4 +1,4 @@
-"""`hvdsweep status`: its JSON, its tables, its estimates, and that watching it harms nobody."""
+"""`hvdsweep status`: its JSON, its tables, its estimates, and that watching does not disturb a run."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_release_takes_everything_back(planned: Path, look: sqlite3.Connection):
 
 
 def test_a_trial_taken_away_is_not_written_to(planned: Path, look: sqlite3.Connection):
-    """A gang thought dead that wakes up: its trial was given to another, its update is dropped whole, it is told to stop."""
+    """A gang thought dead that wakes up: its trial went to another, its whole update is dropped, it is asked to stop."""
     with gang(planned) as sleeper, gang(planned) as heir:
         claim = sleeper.commit(None, claim=True).claim
         sleeper.commit(TrialUpdate(claim.trial_id, np.ones(3), 3), claim=False)
@@ -335,7 +335,7 @@ def test_a_trial_cannot_end_in_a_state_that_is_no_end(planned: Path):
 
 
 def test_a_full_disk_is_said_and_loses_only_the_commit_it_stopped(planned: Path, look: sqlite3.Connection):
-    """What was committed before stays; the message says what to do; with space again the trial goes on."""
+    """What was committed before stays; the message gives the remedy; with space again the trial continues."""
     with gang(planned) as writer:
         trial = writer.commit(None, claim=True).claim.trial_id
         writer.commit(TrialUpdate(trial, np.ones(5), 5), claim=False)
@@ -360,6 +360,6 @@ def test_a_gang_whose_sweep_is_gone_stops(planned: Path, look: sqlite3.Connectio
 
 
 def test_an_unknown_gang_is_refused(planned: Path):
-    """A writer without a gang would train trials that nobody could recover."""
+    """A writer without a gang is refused: its trials could not be recovered."""
     with pytest.raises(ValueError, match="no gang 99"):
         TrialWriter(planned, 99)

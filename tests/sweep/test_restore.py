@@ -42,7 +42,7 @@ def test_every_example_and_preset_comes_back(name):
 
 
 def test_options_of_the_launch_are_in_it():
-    """What was launched with options is restored with them, whatever the file says."""
+    """A sweep launched with options is restored with them, not with the file's values."""
     loaded = load_sweep(EXAMPLES[0], Overrides(trials=3, batch_sizes="8,32", steps=50, stop="goal", seed=9))
     after = restored(loaded)
     assert after.key == make_plan(loaded).key

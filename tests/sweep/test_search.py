@@ -174,7 +174,7 @@ def test_sampled_values_are_short_and_inside():
     st.dictionaries(st.sampled_from("abcdef"), st.one_of(st.floats(-10, 10).map(Fixed), ranges()), max_size=5)
 )
 def test_json_round_trip(dimensions):
-    """A space reads back from its JSON as an equal one, whatever the order of its names."""
+    """A space reads back from its JSON as an equal one, for any order of its names."""
     space = Space(dimensions)
     assert Space.from_json(space.to_json()) == space
     assert Space(dict(reversed(dimensions.items()))) == space

@@ -41,7 +41,7 @@ batch_sizes = st.lists(st.integers(1, 2**30), min_size=1, max_size=5, unique=Tru
 
 @st.composite
 def sweeps(draw: st.DrawFn) -> Sweep:
-    """Sweeps of the right types, whatever they mean."""
+    """Sweeps with the right types; their meaning is not checked."""
     raw: dict[str, object] = {
         "dataset": draw(texts),
         "model": draw(texts),

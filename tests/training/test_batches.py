@@ -33,7 +33,7 @@ def test_epochs_and_seeds_differ():
 
 
 def test_an_order_never_changes():
-    """A golden order: a stored sweep must go on with the same batches after an upgrade."""
+    """A golden order: a stored sweep must continue with the same batches after an upgrade."""
     assert Shuffle(10, 7).at(np.arange(10)).tolist() == [6, 3, 9, 1, 2, 0, 5, 7, 8, 4]
     assert feistel(np.arange(10), 10, seed=7, epoch=0).tolist() == [3, 8, 1, 4, 0, 5, 9, 2, 7, 6]
 

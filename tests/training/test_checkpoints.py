@@ -31,7 +31,7 @@ CUT = 6
 
 @pytest.fixture(autouse=True)
 def short_calls(monkeypatch):
-    """Calls of one, one, two, two, ... updates whatever the machine's speed, so that a trial can be interrupted anywhere."""
+    """Calls of one, one, two, two, ... updates at any machine speed, so that a trial can be interrupted anywhere."""
     monkeypatch.setattr("hvdsweep.training.study.CALL_SECONDS", 1e9)
     monkeypatch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 2)
 

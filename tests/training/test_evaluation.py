@@ -1,4 +1,4 @@
-"""What an evaluation can tell from sums over the ranks."""
+"""What an evaluation computes from sums over the ranks."""
 
 import numpy as np
 from hypothesis import example, given

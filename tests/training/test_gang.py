@@ -1,4 +1,4 @@
-"""A gang of one on a real store: what it leaves there, and how it hears that it should stop."""
+"""A gang of one on a real store: what it writes, and how it notices a request to stop."""
 
 import numpy as np
 import pytest

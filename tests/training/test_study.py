@@ -173,7 +173,7 @@ def test_where_a_call_ends_changes_no_loss_and_no_measurement(train, monkeypatch
 
 
 def test_a_trial_is_interrupted_when_asked(train):
-    """When `record` asks for it, the trial ends at the next call's end without a state of its own."""
+    """When `record` asks for it, the trial ends after the next call and stays RUNNING."""
     end, losses, _ = train({"learning_rate": 0.1}, steps=40_000, ask_at=100)
     assert end.status is Status.RUNNING
     assert len(losses) < 40_000

@@ -15,7 +15,7 @@ from tests.training.conftest import definition
 
 
 class Steps:
-    """A clock that ticks as told."""
+    """A clock with given ticks."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -69,7 +69,7 @@ def test_nothing_but_training_is_timed():
 
 
 def test_cases_are_timed_one_after_the_other():
-    """Two real studies, alone: steps and seconds; a study that cannot be built is told and does not stop the rest."""
+    """Two real studies, alone: steps and seconds; one that cannot be built is reported and does not stop the rest."""
     cases = [
         {"definition": definition(batch_size=size), "metaparameters": {"learning_rate": 0.0}}
         for size in (8, 32)

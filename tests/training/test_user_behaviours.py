@@ -107,7 +107,7 @@ def test_metrics_that_rank_a_split_may_be_goals() -> None:
 
 
 def test_a_split_that_the_data_do_not_have_is_refused() -> None:
-    """It would be measured in vain."""
+    """Measuring it would be useless."""
     ((key, text),) = prove(job_of_data("plain", splits=["val", "test"])).problems
     assert (key, text) == (
         "evaluation.splits",

@@ -173,7 +173,7 @@ SPLITS = [(12, 256), (12, 5)]
 
 @pytest.mark.parametrize("name", PENALISED)
 def test_losses_and_constraints_of_the_model_are_keras_own(network_of, name):
-    """Losses and weights over six steps equal plain Keras' on whole batches, whatever the passes."""
+    """Losses and weights over six steps equal plain Keras' on whole batches, for any passes."""
     network = network_of(name)
     for batch_size, micro_batch in SPLITS:
         expected, weights = reference(network, seed=5, batch_size=batch_size, steps=6)
@@ -209,7 +209,7 @@ def test_an_added_loss_that_ranks_cannot_add_up_is_refused(network_of, name):
 
 
 def test_kinds_of_added_losses():
-    """Means, sums and constants are told apart over several values of the weights; 0 everywhere is a constant."""
+    """Means, sums and constants are distinguished by several values of the weights; 0 everywhere is a constant."""
     assert kind_of([(2.0, [1.0, 3.0])]) == "mean"
     assert kind_of([(4.0, [1.0, 3.0])]) == "sum"
     assert kind_of([(2.0, [2.0, 2.0])]) == "constant"

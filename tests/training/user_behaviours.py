@@ -80,7 +80,7 @@ def tf_random():
 
 @refused(r"layer odd \(Odd\) draws random numbers in evaluation")
 def random_in_evaluation():
-    """Random where nobody looks for it."""
+    """Random in an unusual place."""
     return stack(
         dense(), layer(lambda self, x, training: x if training else x + tf.random.normal(tf.shape(x)))
     )
@@ -168,7 +168,7 @@ def counter():
 
 @refused("lstm.* changes its own variables|stateful")
 def stateful_lstm():
-    """A recurrent layer that goes on where the last batch ended."""
+    """A recurrent layer that continues where the last batch ended."""
     return keras.Sequential(
         [
             keras.Input((8, 8, 1), batch_size=None),

@@ -42,7 +42,7 @@ _GENERATOR = np.random.default_rng(3)
 
 
 def module_generator():
-    """A generator that goes on from call to call."""
+    """A generator that continues from call to call."""
     order = _GENERATOR.permutation(60)
     return {"train": (X[order], Y[order]), "val": (X, Y)}
 

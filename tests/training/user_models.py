@@ -71,7 +71,7 @@ def loaded_weights():
 
 
 def frozen_base():
-    """A base with weights of its own, frozen, under a head that is drawn."""
+    """A base with its own weights, frozen, under a head with drawn weights."""
     base = keras.Sequential([keras.Input((SIZE,)), keras.layers.Dense(5, activation="tanh")])
     base.set_weights([matrix(1, SIZE, 5), matrix(2, 5)])
     base.trainable = False

@@ -1,4 +1,4 @@
-"""The table of actions: whatever is in it works, and no two things lie under one key."""
+"""The table of actions: every action works, and no two have the same key."""
 
 from __future__ import annotations
 

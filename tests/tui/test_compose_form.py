@@ -1,4 +1,4 @@
-"""The form of Compose and its text change each other; mistakes, facts and meanings stand beside their fields."""
+"""The form of Compose and its text change each other; mistakes, facts and meanings are shown next to their fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launching and saving from Compose: by keys alone, by mouse alone, never over what somebody else has written."""
+"""Launching and saving from Compose: by keys alone, by mouse alone, never over another program's changes."""
 
 from __future__ import annotations
 

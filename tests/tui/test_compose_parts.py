@@ -138,7 +138,7 @@ def test_a_sweep_of_the_store_is_its_file(launched):
 
 @pytest.mark.parametrize("what", ["changed", "gone", "broken", "other trials"])
 def test_a_sweep_whose_file_says_something_else_is_what_the_store_keeps(launched, what):
-    """Then the text is written anew, belongs to no file, and says so."""
+    """Then the text is written from scratch, belongs to no file, and says so."""
     db, file = launched
     if what == "gone":
         file.unlink()

@@ -112,7 +112,7 @@ def test_another_unit_takes_the_place_of_the_old_one():
 
 
 def test_a_whole_range_replaces_its_parts():
-    """A fixed value replaces dotted keys, or a table of its own."""
+    """A fixed value replaces dotted keys, or a separate table."""
     new = change(TEXT, "search.momentum", 0.9)
     assert parsed(new)["search"]["momentum"] == 0.9
     assert "momentum." not in new
@@ -122,7 +122,7 @@ def test_a_whole_range_replaces_its_parts():
 
 
 def test_new_keys_and_tables_come_where_one_would_write_them():
-    """From nothing, whatever the order of typing, a file comes to be in the order of the reference."""
+    """A file typed from scratch in any order is in the order of the reference."""
     draft = Draft(Start(""))
     for path, value in (
         ("search.momentum", 0.9),
@@ -307,7 +307,7 @@ def test_any_text_says_what_a_dictionary_would(text, path, value):
 
 
 def test_a_comment_outlives_a_moment_without_its_value():
-    """Clearing a field and typing anew keeps what stood behind the old value."""
+    """Clearing a field and typing again keeps the comment behind the old value."""
     draft = Draft(Start(TEXT))
     path = ("goal", "value")
     for value in (REMOVED, 0, 0.0, 0.05):
@@ -359,7 +359,7 @@ def test_colours_cover_a_line_without_overlap(file):
 
 
 def test_colours_of_a_line():
-    """Keys, tables, text, numbers, words and comments are told apart, also where the line is half-written."""
+    """Keys, tables, text, numbers, words and comments are distinguished, also in a half-written line."""
     line = 'momentum = { scale = "log", min = 1e-3, on = true } # note = "x"'
     said = [(line[start:end], kind) for start, end, kind in coloured(line) if kind != "mark"]
     assert said == [

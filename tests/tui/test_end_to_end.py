@@ -20,7 +20,7 @@ HVDSWEEP = [sys.executable, "-c", "from hvdsweep.cli import main; main()"]
 
 
 def sweep_of(db: Path) -> dict[str, Any]:
-    """The one sweep of the store, as `hvdsweep status --json` tells it."""
+    """The only sweep of the store, as `hvdsweep status --json` prints it."""
     run = subprocess.run([*HVDSWEEP, "status", "--json", "--db", str(db)], check=True, capture_output=True)
     (sweep,) = json.loads(run.stdout)["sweeps"]
     return dict(sweep)

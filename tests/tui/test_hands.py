@@ -1,4 +1,4 @@
-"""Keys and fields: whoever comes to a screen edits nothing, and while a field is edited the screen says so."""
+"""Keys and fields: opening a screen edits nothing, and while a field is edited the screen says so."""
 
 from __future__ import annotations
 

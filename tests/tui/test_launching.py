@@ -1,4 +1,4 @@
-"""Starting sweeps from the interface: the right command line, a process of its own, and words when it ends."""
+"""Starting sweeps from the interface: the right command line, a separate process, and a message when it ends."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def program(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def test_a_launch_is_a_process_of_its_own(tmp_path, monkeypatch):
-    """It has its own session and no terminal, gets the arguments, writes to a log beside the database, and outlives a
-    SIGHUP or SIGINT to ours; its end is told with its last words."""
+    """It has its own session and no terminal, gets the arguments, writes to a log next to the database, and outlives a
+    SIGHUP or SIGINT to ours; its end is shown with its last lines."""
     code = (
         "import os, sys; print('session', os.getsid(0) == os.getpid(), sys.stdin.read() == '', *sys.argv[1:]);"
         " print('TEXTUAL_X' in os.environ); sys.exit(3)"

@@ -60,7 +60,7 @@ async def test_the_chart_shows_exactly_the_losses_of_the_store(source, trained):
 
 
 async def test_a_filter_is_applied_as_it_is_typed(source):
-    """Every understood text filters at once; a wrong one is told and changes nothing; esc takes the filter away."""
+    """Every valid text filters at once; an invalid one shows a message and changes nothing; esc removes the filter."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("slash", *"batch_size=16")
         await settle(pilot)
@@ -117,7 +117,7 @@ async def test_sorting_by_key_and_by_title(source, trained):
 
 
 async def test_a_trial_by_its_number(source):
-    """`:` asks for a number; what is none is told; esc closes."""
+    """`:` asks for a number; anything else shows a message; esc closes."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("colon", *"x4")
         assert "give a trial's number" in screen_text(pilot)

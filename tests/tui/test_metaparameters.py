@@ -207,7 +207,7 @@ async def test_warnings_are_those_of_the_curve(narrow):
 
 
 async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkeypatch):
-    """x shows the wider range, the file and the trials; the file is written beside the original and launched."""
+    """x shows the wider range, the file and the trials; the file is written next to the original and launched."""
     launched = []
 
     def spawn(db, arguments, ended=None):
@@ -290,7 +290,7 @@ async def test_a_sweep_in_training_is_not_extended(narrow):
 
 
 async def test_without_workloads_the_screen_says_so():
-    """An empty store is a sentence, whatever key is pressed."""
+    """An empty store shows a sentence, for every key."""
     from tui.snapshot import Snapshot
 
     empty = Snapshot("/data/hvdsweep.db", 0.0, (), (), (), (), ())
@@ -300,7 +300,7 @@ async def test_without_workloads_the_screen_says_so():
 
 
 def test_outcomes_are_told_apart_without_colour():
-    """Every outcome has a marker of its own, in plain characters too."""
+    """Every outcome has its own marker, in plain characters too."""
     markers = [marker for _, _, marker, _ in OUTCOMES]
     assert len(set(markers)) == len(Outcome) == len(markers)
     assert np.unique([name for _, name, _, _ in OUTCOMES]).size == len(Outcome)

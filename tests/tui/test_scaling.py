@@ -268,7 +268,7 @@ async def test_cursors_of_chart_and_table_go_together(curves):
 
 
 async def test_the_view_survives_new_data(curves, planted, tmp_path):
-    """Zoomed in while the sweep goes on: the window stays, the curve in it is the new one."""
+    """Zoomed in while the sweep is training: the window stays, the curve in it is the new one."""
     live = copied(planted, tmp_path)
     source = FakeSource(snapshot_of(live, live="planted"), live)
     async with pilot_of(source, place="scaling") as pilot:
@@ -395,7 +395,7 @@ async def test_the_chart_takes_the_whole_screen(curves):
 
 
 async def test_the_export_key_writes_what_is_seen(curves, planted, tmp_path, monkeypatch):
-    """e writes SVG, PNG and CSV beside the database, and says where; the CSV has the curve's points."""
+    """e writes SVG, PNG and CSV next to the database, and says where; the CSV has the curve's points."""
     curves.path = tmp_path / "hvdsweep.db"
     async with pilot_of(curves, place="scaling") as pilot:
         await pilot.press("e")
@@ -447,7 +447,7 @@ def copied(path: Path, folder: Path) -> Path:
 
 
 def test_goals_are_shared_by_workloads_of_one_goal():
-    """Workloads with the same metric and goal move together; another goal of its own is left alone."""
+    """Workloads with the same metric and goal move together; one with another goal is left alone."""
     from hvdsweep.store.rows import WorkloadRow
     from tui.screens.workload_place import group_of
 

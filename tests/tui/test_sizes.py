@@ -50,7 +50,7 @@ async def test_a_trial_at_every_size(source):
 
 @pytest.mark.parametrize("place", ["sweeps", "live"])
 async def test_no_color_means_none(source, monkeypatch, place):
-    """With NO_COLOR not one cell has a colour; the cursor and the open tab are told by reverse video."""
+    """With NO_COLOR no cell has a colour; the cursor and the open tab are shown in reverse video."""
     monkeypatch.setenv("NO_COLOR", "1")
     async with pilot_of(source, place=place, selection=Selection(sweep=1)) as pilot:
         reversed_lines = []

@@ -58,7 +58,7 @@ def test_a_look_tells_only_what_is_new(path):
 
 
 def test_a_sweep_in_training_is_read_again_though_nothing_was_written(path, monkeypatch):
-    """A killed supervisor writes nothing: after LIFE_SECONDS its sweep is looked at again, and is killed."""
+    """A killed supervisor writes nothing: after LIFE_SECONDS its sweep is checked again and shown as killed."""
     now = 0.0
     watch = Watch(path, clock=lambda: now)
     monkeypatch.setattr(store, "lives_here", lambda *_: True)
@@ -142,7 +142,7 @@ def test_every_state_of_a_file_is_told_once_and_passes(path, state):
 
 
 def test_a_file_deleted_while_it_is_open_is_noticed(path):
-    """SQLite would go on reading the deleted file; the watch sees that it is gone, and a new one in its place."""
+    """SQLite would continue to read the deleted file; the watch sees that it is gone, and a new one in its place."""
     watch = Watch(path)
     assert isinstance(watch.look(), Snapshot)
     good = path.read_bytes()
@@ -175,7 +175,7 @@ def test_a_locked_file_is_told_and_passes(path, monkeypatch):
 
 
 def test_the_thread_tells_what_was_seen_before_anybody_listened(path):
-    """The first look happens at once; who listens later hears of it, then of every change; closing ends the thread."""
+    """The first read happens at once; a later listener gets it too, then every change; closing ends the thread."""
     source = StoreSource(path).start()
     heard: list[Snapshot | Trouble] = []
     told = threading.Semaphore(0)

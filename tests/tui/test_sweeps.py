@@ -1,4 +1,4 @@
-"""The Sweeps screen: what it shows, and that every change is asked for, made by the right function and told."""
+"""The Sweeps screen: what it shows, and that every change is confirmed, made by the right function and reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIGITS = Selection(sweep=1)
 
 @pytest.fixture
 def path(trained: Path, tmp_path: Path) -> Path:
-    """A copy of the small store that a test may change, with the sweep file beside it."""
+    """A copy of the small store that a test may change, with the sweep file next to it."""
     with sqlite3.connect(trained) as conn:
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return Path(shutil.copy(trained, tmp_path / "hvdsweep.db"))
@@ -305,7 +305,7 @@ async def test_nothing_to_show(golden, update, size):
 
 
 async def test_a_passing_trouble_leaves_what_was_shown(source, trained):
-    """A locked file for a moment: the data stay, the header tells; a file that is gone takes them away."""
+    """A file locked for a moment: the data stay, the header shows it; if the file is gone they disappear."""
     async with pilot_of(source) as pilot:
         source.put(Trouble("The database cannot be read", "is locked by another process"))
         await settle(pilot)

@@ -1,4 +1,4 @@
-"""The table: rows by key, only what changed drawn anew, pages asked for where the reader looks, columns that fit."""
+"""The table: rows by key, only changes redrawn, pages requested for the visible rows, columns that fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface in a real terminal, on a real sweep: from no database to a sweep that goes on after the interface is left."""
+"""The interface in a real terminal, on a real sweep: from no database to a sweep that continues after leaving it."""
 
 from __future__ import annotations
 

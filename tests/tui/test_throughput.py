@@ -1,4 +1,4 @@
-"""The Throughput screen: measured speeds against ranks, beside the ideal, with their efficiency."""
+"""The Throughput screen: measured speeds against ranks, with the ideal and the efficiency."""
 
 from __future__ import annotations
 

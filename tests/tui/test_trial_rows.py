@@ -18,7 +18,7 @@ NAMES = {TRIAL.workload: "fc"}
 
 
 def test_only_trials_that_changed_are_said_anew():
-    """A trial as before has the very row it had; one that went on has the row of now, and nothing stays of one out of view."""
+    """An unchanged trial keeps its row object, a changed one gets a new row, one out of view has none."""
     rows = TrialRows()
     other = replace(TRIAL, id=2)
     first = rows.of([TRIAL, other], PARAMETERS, NAMES)

@@ -23,7 +23,7 @@ class Logs(App[None]):
 
 
 async def test_a_log_follows_its_end_until_the_reader_scrolls():
-    """New lines stay in view; once the reader goes up they are counted instead, and G goes on following."""
+    """New lines stay in view; after scrolling up they are counted instead, and G follows again."""
     app = Logs()
     async with app.run_test(size=(40, 6)) as pilot:
         view = app.query_one(LogView)

@@ -51,7 +51,7 @@ def test_counts_and_plurals():
 
 
 def test_every_state_has_its_own_symbol_and_word():
-    """No colour is needed to tell two states of one kind apart."""
+    """Two states of one kind differ without colours."""
     assert set(STATUSES) == {status.name for status in Status}
     for states in (CONDITIONS, STATUSES, GANGS):
         words = [word for _, word, _ in states.values()]

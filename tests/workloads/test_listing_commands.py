@@ -143,7 +143,7 @@ def test_verify_reads_everything(data: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_text_shards_are_verified_by_content_and_by_sums(
     name: str, content: bytes, word: str, data: Path
 ) -> None:
-    """Data sets without published checksums are compared with a SHA256SUMS that lies beside them."""
+    """Data sets without published checksums are compared with a SHA256SUMS next to them."""
     import hashlib
 
     folder = data / "common_crawl"
@@ -182,7 +182,7 @@ def test_unpacked_batches_of_cifar_10_are_verified_by_structure(data: Path) -> N
 
 
 def test_files_that_several_sets_share_are_read_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One damaged file of MNIST is told once, though MNIST's subsets are damaged with it."""
+    """A damaged file of MNIST is reported once, though MNIST's subsets are damaged with it."""
     write_mnist(data / "mnist", packed=False)
     (data / "mnist" / "train-labels-idx1-ubyte").write_bytes(b"")
     result = CliRunner().invoke(datasets, ["--verify", "--json"])

@@ -29,7 +29,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def picture(number: int) -> np.ndarray:
-    """A grey image that tells its number, of its own size."""
+    """A grey image that encodes its number, with its own size."""
     return np.full((40 + number % 3 * 7, 50 - number % 4 * 5, 3), 2 * number, np.uint8)
 
 
@@ -184,7 +184,7 @@ def test_keys_decide_the_augmentation_and_nothing_else_does(data: Path) -> None:
 
 
 def test_blocks_may_differ_in_size(data: Path) -> None:
-    """Blocks come back whole and in order whatever their sizes; no block at all is no error."""
+    """Blocks are returned whole and in order for any sizes; no block at all is no error."""
     write_imagenet(data / "imagenet", as_folders=False)
     stream = imagenet.load(INFO, INFO).train.features
     assert list(stream.blocks([])) == []

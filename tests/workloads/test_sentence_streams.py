@@ -141,7 +141,7 @@ def test_missing_text_says_how_to_get_it(data: Path) -> None:
 
 
 def slow_merges(lines: list[str], size: int) -> list[bytes]:
-    """Byte-pair merges by counting all pairs anew each time."""
+    """Byte-pair merges by counting all pairs again each time."""
     words = Counter(word for line in lines for word in line.split())
     split = {word: [bytes([b]) for b in word.encode() + b" "] for word in words}
     pieces = [bytes([i]) for i in range(256)]
@@ -173,7 +173,7 @@ def test_incremental_merges_are_those_of_counting_anew(lines: list[str], size: i
 
 @given(st.text(max_size=40))
 def test_any_text_survives_encoding(sentence: str) -> None:
-    """Decoding gives the words back, whatever their script; saving and loading changes nothing."""
+    """Decoding returns the words, in any script; saving and loading changes nothing."""
     vocabulary = subwords.build(["the cat sat on the mat", "naïve the cats"], 290)
     encodable = sentence.encode("utf-8", "ignore").decode()
     assert vocabulary.decode(vocabulary.encode(encodable)) == " ".join(encodable.split())

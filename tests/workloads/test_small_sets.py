@@ -169,7 +169,7 @@ def test_damaged_idx_files_are_found(how: str, data: Path) -> None:
 def test_a_packed_file_with_a_wrong_checksum_is_found(
     change: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One changed bit, a missing end and an empty file are all told apart from the published file."""
+    """One changed bit, a missing end and an empty file all differ from the published file."""
     write_mnist(data / "mnist", packed=True)
     publish(data / "mnist", monkeypatch)
     path = data / "mnist" / "t10k-labels-idx1-ubyte.gz"

@@ -79,7 +79,7 @@ def test_multilabel_is_the_sum_of_independent_yes_and_no() -> None:
     )
 )
 def test_average_precision_is_scikit_learns_with_ties(entries: list[tuple[int, bool]]) -> None:
-    """On random tables with many equal scores, whatever their order."""
+    """On random tables with many equal scores, in any order."""
     scores = np.array([score for score, _ in entries], np.float32)
     labels = np.array([label for _, label in entries], np.uint8)
     if not labels.any():
