@@ -30,7 +30,13 @@ from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.stages import BUILDING, COMPILING, Stages
 from hvdsweep.training.agreement import agree
 from hvdsweep.training.memory import is_short
-from hvdsweep.training.rank import ignore_stop_signals, join, redirect_output, watch_supervisor
+from hvdsweep.training.rank import (
+    ignore_stop_signals,
+    join,
+    leave,
+    redirect_output,
+    watch_supervisor,
+)
 from hvdsweep.training.studies import Studies
 
 if TYPE_CHECKING:
@@ -355,7 +361,7 @@ class Recorder:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        leave(main())
     except SystemExit:
         raise
     except BaseException:

@@ -129,6 +129,8 @@ class Study:
         self.capacity = self._capacity()
         self._pace = 1
         self._next_pace = 1
+        self._ends = self.rules.steps
+        """Updates that the last limit which went round leaves a trial: a call need not prepare more."""
         self._verified = False
 
     def _updates(self, trials: int) -> float:
@@ -198,6 +200,8 @@ class Study:
             if self._verified:
                 seconds, timed = seconds + took, timed + made
             self._remember_pace(chunk.pace, took / max(made, 1))
+            if chunk.limit:
+                self._ends = rules.next_evaluation(chunk.limit - 1)
             first, done = done + 1, done + made
             measurements = self._measurements(chunk, done)
             noise = chunk.noise if self._in_loop else self._noise(chunk, shuffle, seed, done, metaparameters)
@@ -224,7 +228,9 @@ class Study:
         if blocks is not None:
             features, labels, rows = next(blocks)
             return rows, features, labels
-        count = min(self.rules.steps - done, self.capacity, self._pace)
+        # A repeat has no limit and trains beyond it.
+        end = self._ends if done < self._ends else self.rules.steps
+        count = min(end - done, self.capacity, self._pace)
         if not self._in_loop:
             count = min(count, self.rules.next_evaluation(done) - done)
         return self._rows(shuffle, done, count), *self.network.train_tensors

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.training.rank import join, redirect_output, watch_supervisor
+from hvdsweep.training.rank import join, leave, redirect_output, watch_supervisor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +149,7 @@ class Clock:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        leave(main())
     except SystemExit:
         raise
     except BaseException:

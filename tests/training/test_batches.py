@@ -25,6 +25,14 @@ def test_batches_may_straddle_epochs_and_agree_with_single_positions(examples, b
     assert shuffle.at(positions)[:5].tolist() == one_by_one
 
 
+@given(st.integers(1, 30), st.lists(st.lists(st.integers(0, 300), min_size=3, max_size=3), min_size=1))
+def test_positions_in_any_order_and_shape(examples, positions):
+    """Unsorted positions of many epochs, some twice: each has the example that it has when asked for alone."""
+    shuffle = Shuffle(examples, 5)
+    alone = [[int(shuffle.at(np.array([one]))[0]) for one in row] for row in positions]
+    assert shuffle.at(np.array(positions)).tolist() == alone
+
+
 def test_epochs_and_seeds_differ():
     """Two epochs, and two seeds, visit the examples in different orders."""
     first = Shuffle(100, 1)

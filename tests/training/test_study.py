@@ -165,6 +165,27 @@ def test_a_margin_lets_a_trial_train_longer(train):
     assert (end.reason, end.steps) == (StopReason.BEATEN, 120)
 
 
+def test_a_call_prepares_what_the_limit_leaves(network, monkeypatch):
+    """Once a limit went round, calls end at the evaluation after it; a trial without one, a repeat, trains on to its budget."""
+    study = Study(network, Ranks(), definition(steps=400, stop="beaten"), ("learning_rate",))
+    run, prepared = study.loop.run, []
+    monkeypatch.setattr(
+        study.loop,
+        "run",
+        lambda x, y, rows, *args, **more: prepared.append(len(rows)) or run(x, y, rows, *args, **more),
+    )
+
+    def trained(limit):
+        prepared.clear()
+        trial = {"seed": 3, "metaparameters": {"learning_rate": 1e-4}}
+        return study.train(trial, lambda *recorded: False, lambda: limit)
+
+    trained(None)
+    trained(50)
+    assert (trained(50).steps, prepared) == (60, [60])
+    assert trained(None).steps == 400
+
+
 def test_where_a_call_ends_changes_no_loss_and_no_measurement(train, monkeypatch):
     """Calls of one to seven updates, which end in the middle of evaluation intervals: the bits of one long call."""
     whole = train({"learning_rate": 0.3}, batch_size=5, steps=47)
