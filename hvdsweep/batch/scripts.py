@@ -103,6 +103,15 @@ def spans(numbers: Sequence[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 
+def numbers(text: str) -> list[int]:
+    """`1-4,7` as numbers: what `spans` has written."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
 def script(wanted: Wanted, scheduler: str = "slurm") -> str:
     """The text of the job script (for Kubernetes: the manifest)."""
     clock = _clock(wanted.seconds or 4 * 3600)

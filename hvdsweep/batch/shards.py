@@ -219,6 +219,11 @@ class _Array:
     count: str | None = None
     step: str | None = None
 
+    @property
+    def as_words(self) -> str:
+        """The number of the shard, as a shell writes it."""
+        return f"$(({self.index} + 1))" if self.first == 0 else f"${self.index}"
+
 
 ARRAYS = (
     _Array(
@@ -257,7 +262,7 @@ def _from_environment(environment: Mapping[str, str], count: int | None) -> Shar
             if total is None:
                 raise UserError(
                     f"--shard: auto: {array.index} is {index}, but the scheduler does not say how many jobs there are. "
-                    f"Give --shard ${array.index}/N."
+                    f"Give --shard {array.as_words}/N."
                 )
             shard = Shard((index - first) // step + 1, total)
         if not 1 <= shard.index <= shard.of <= MOST_SHARDS:

@@ -11,28 +11,35 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdsweep.batch.scripts import spans
+from hvdsweep.batch.scripts import numbers, spans
 from hvdsweep.errors import RunFailed, UserError
+from hvdsweep.launch.logs import plain
 
 log = logging.getLogger(__name__)
+
+USUAL_TASKS = 1000
+"""Of an array, where the cluster does not say: Slurm's own default."""
 
 CALL_SECONDS = 60.0
 """A Slurm program that does not answer for so long is ended."""
 
-ACTIVE = frozenset(
+ENDED = frozenset(
     {
-        "PENDING",
-        "RUNNING",
-        "CONFIGURING",
-        "COMPLETING",
-        "SUSPENDED",
-        "REQUEUED",
-        "REQUEUE_HOLD",
-        "STOPPED",
-        "SIGNALING",
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "LAUNCH_FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "RECONFIG_FAIL",
+        "REVOKED",
+        "TIMEOUT",
     }
 )
-"""States of a job that waits or runs."""
+"""States in which a job will not run any more. A word that is not known is none of them, so that nothing is submitted twice."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,8 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it waits or runs."""
-        return self.state in ACTIVE
+        """Whether it waits or runs, or may."""
+        return self.state not in ENDED
 
 
 class Slurm:
@@ -68,10 +75,13 @@ class Slurm:
 
     def most_tasks(self) -> int:
         """Tasks that one array may have (MaxArraySize, which counts from 0)."""
-        found = re.search(
-            r"^MaxArraySize\s*=\s*(\d+)", self._call("scontrol", "show", "config"), re.MULTILINE
-        )
-        return max(1, int(found[1]) - 1) if found else 1000
+        try:
+            answer = self._call("scontrol", "show", "config")
+        except RunFailed:
+            # Not for everybody at some sites; sbatch refuses what is too large.
+            return USUAL_TASKS
+        found = re.search(r"^\s*MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
+        return max(1, int(found[1]) - 1) if found else USUAL_TASKS
 
     def test(self, text: str, first: int) -> str:
         """Slurm's answer about a script, without running it. RunFailed with its message if it refuses."""
@@ -88,14 +98,14 @@ class Slurm:
             str(script),
             str(offset),
             cwd=script.parent,
-        ).strip()
-        # With several clusters the output is ID;CLUSTER.
-        job = answer.splitlines()[-1].partition(";")[0] if answer else ""
-        if not job.isdigit():
+        )
+        # With several clusters: ID;CLUSTER. Sites put their own words around it.
+        jobs = re.findall(r"^(?:Submitted batch job )?([0-9]+)(?:;\S+)?$", answer, re.MULTILINE)
+        if not jobs:
             raise RunFailed(
-                f"sbatch: answered {answer[:200]!r}, not a job's number. Look with squeue whether the job exists."
+                f"sbatch: answered {answer.strip()[:200]!r}, not a job's number. Look with squeue whether the job exists."
             )
-        return job
+        return str(jobs[-1])
 
     def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
         """Every task of these arrays that Slurm still knows, by id, in one call."""
@@ -118,11 +128,17 @@ class Slurm:
             raise
         found = {}
         for line in answer.splitlines():
-            parts = line.split("|", 4)
-            if len(parts) != 5 or not re.fullmatch(r"\d+(_\d+)?", parts[0]):
+            names, *rest = (part.strip() for part in line.split("|", 4))
+            if len(rest) != 4:
                 continue
-            name, state, left, node, reason = (part.strip() for part in parts)
-            found[name] = Job(name, state, "" if reason == "None" else reason, node, _seconds(left))
+            state, left, node, reason = rest
+            tasks = _tasks(names)
+            if names[:1].isdigit() and not tasks:
+                raise RunFailed(f"squeue: {names[:200]}: is no job's number.")
+            for name in tasks:
+                found[name] = Job(name, state, "" if reason == "None" else reason, node, _seconds(left))
+        if answer.strip() and not found:
+            raise RunFailed(f"squeue: answered {answer.strip()[:200]!r}, not a list of jobs.")
         return found
 
     def ended(self, ids: Iterable[str]) -> dict[str, Job]:
@@ -140,9 +156,10 @@ class Slurm:
         found = {}
         for line in answer.splitlines():
             parts = line.split("|")
-            if len(parts) == 3 and re.fullmatch(r"\d+(_\d+)?", parts[0]):
+            if len(parts) == 3:
                 # "CANCELLED by 1000"
-                found[parts[0]] = Job(parts[0], parts[1].split(" ")[0], "", parts[2])
+                for name in _tasks(parts[0]):
+                    found[name] = Job(name, parts[1].split(" ")[0], "", parts[2])
         return found
 
     def cancel(self, ids: Sequence[str]) -> None:
@@ -177,7 +194,20 @@ class Slurm:
             log.warning("%s: exit code %d: %s", command[0], done.returncode, done.stderr or done.stdout)
             words = (done.stderr or done.stdout).strip().replace(f"{command[0]}: ", "")
             raise RunFailed(f"{command[0]}: {words[:1000] or f'exit code {done.returncode}'}")
-        return done.stdout + done.stderr if both else done.stdout
+        if not both and not done.stdout.strip() and "error" in done.stderr:
+            raise RunFailed(f"{command[0]}: {plain(done.stderr.strip())[:1000]}")
+        return "\n".join(map(plain, (done.stdout + (done.stderr if both else "")).splitlines()))
+
+
+def _tasks(text: str) -> list[str]:
+    """The array tasks (or the job) that a line of squeue or sacct is about: `7`, `7_2`, `7_[1-3,5%2]`, each with `;CLUSTER`."""
+    found = re.fullmatch(r"([0-9]+)(?:_(?:([0-9]+)|\[([0-9]+(?:[-,][0-9]+)*)(?:%[0-9]+)?\]))?(?:;\S*)?", text)
+    if found is None:
+        return []
+    job, task, several = found.groups()
+    return (
+        [f"{job}_{number}" for number in numbers(several)] if several else [f"{job}_{task}" if task else job]
+    )
 
 
 def _seconds(text: str) -> int | None:

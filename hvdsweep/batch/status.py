@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.batch.scripts import numbers
 from hvdsweep.batch.slurm import Job, Slurm
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.allocation import repeated
@@ -229,15 +230,6 @@ def latest_jobs(record: dict[str, Any], runs: dict[int, tuple[list[Run], str]]) 
             found[shard] = f"{follower}_{found[shard].partition('_')[2]}"
         elif made and _number(made[-1].job) > _number(found.get(shard, "")):
             found[shard] = made[-1].job
-    return found
-
-
-def numbers(text: str) -> list[int]:
-    """The numbers in `1-4,7`."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
     return found
 
 

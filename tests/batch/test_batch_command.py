@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 from hvdsweep.batch import slurm
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.batch.profiles import SHIPPED, load_profile
-from hvdsweep.batch.scripts import SCHEDULERS, parse_time, spans
+from hvdsweep.batch.scripts import SCHEDULERS, numbers, parse_time, spans
 from hvdsweep.batch.slurm import Slurm
-from hvdsweep.batch.status import batch_state, numbers
+from hvdsweep.batch.status import batch_state
 from hvdsweep.cli.batch import batch
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.plan import make_plan
@@ -229,6 +230,62 @@ def test_status_reads_what_squeue_says(run: Batch, home: Path, cluster: StandIn)
     shown = run("status", "mine.batch").output
     assert "0 of 3 shards done, 1 job running" in shown
     assert "hvdsweep batch resubmit" in shown
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "echo 'CLUSTER: alps'; echo '101_[1-2%1]|PENDING|5:00||Priority'; echo '101_3;alps|RUNNING|5:00|n1|None'",
+        r"for t in 1 2 3; do printf '\\033[32m101_%s|RUNNING\\033[0m|5:00|n1|None\\n' $t; done",
+        'for t in 1 2 3; do echo "101_$t|WIRD AUSGEFÜHRT|5:00|n1|None"; done',
+        "echo 'slurm_load_jobs error: Unable to contact slurm controller'",
+        "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2",
+        "echo '101_[1,3,...]|PENDING|5:00||Priority'; echo '101_2|PENDING|5:00||Priority'",
+        "echo 'JOBID STATE'; echo '101_1 RUNNING'",
+    ],
+)
+def test_an_odd_answer_never_submits_twice(run: Batch, cluster: StandIn, answer: str) -> None:
+    """Ranges of tasks, names of clusters, colours, states in another language; errors with exit code 0, half a list."""
+    run("submit", "mine.toml", "--jobs", "3")
+    cluster.answer("squeue", answer)
+    run("resubmit", "mine.batch")
+    assert len(cluster.asked("sbatch")) == 1
+    state = json.loads(run("status", "mine.batch", "--json").output)
+    assert all(shard["active"] for shard in state["shards"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["echo Welcome; echo '7;alps'; echo Bye", r"printf '\033[1m7\033[0m\n'", "echo Submitted batch job 7"],
+)
+def test_a_jobs_number_is_found_among_other_words(
+    run: Batch, home: Path, cluster: StandIn, answer: str
+) -> None:
+    """A site's own lines, colours, the sentence of an sbatch that ignores --parsable; scontrol is not for everybody."""
+    cluster.answer("scontrol", "echo 'slurm_load_ctl_conf error: Access/permission denied' >&2; exit 1")
+    cluster.answer("sbatch", answer)
+    assert json.loads(run("submit", "mine.toml", "--jobs", "2", "--json").output)["jobs"] == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("requeue", "state", "followed"),
+    [("kill -TERM $$", "RUNNING", False), ("exit 1", "RUNNING", True), ("exit 1", "PENDING", False)],
+)
+def test_a_stopped_job_is_requeued_or_followed_never_both(
+    run: Batch, home: Path, cluster: StandIn, requeue: str, state: str, followed: bool
+) -> None:
+    """A requeue's SIGTERM also reaches the scontrol that asked for it; a requeue that failed only in its answer counts."""
+    (home / "site.toml").write_text("program = \"sh -c 'exit 130' --\"")
+    run("submit", "mine.toml", "--profile", "site")
+    answers = home / "answers"
+    cluster.answer(
+        "squeue", f"echo x >>'{answers}'; [ $(wc -l <'{answers}') = 1 ] && echo RUNNING || echo {state}"
+    )
+    cluster.answer("scontrol", requeue)
+    environment = {**os.environ, "SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_JOB_ID": "101"}
+    done = subprocess.run([home / "mine.batch" / "job.sh"], env=environment, check=False)
+    assert done.returncode == 130
+    assert len(cluster.asked("sbatch")) == 1 + followed
 
 
 def test_without_an_answer_nothing_is_submitted_twice(run: Batch, cluster: StandIn) -> None:

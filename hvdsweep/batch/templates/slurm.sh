@@ -24,11 +24,14 @@ while kill -0 "$launch" 2>/dev/null; do wait "$launch"; code=$?; done
 record end "$code"
 
 # 130: stopped with work left, because time is up or another job needs the nodes. Slurm no longer calls a cancelled job RUNNING.
+# Not SLURM_JOB_ID: that of the array's last task is the whole array's.
+running() { [ "$(squeue --noheader --jobs="$job" --format=%T)" = RUNNING ]; }
 if [ "$code" = 130 ] || [ "$code" = 143 ]; then
     used=$((${2:-0} + ${SLURM_RESTART_COUNT:-0}))
-    # Not SLURM_JOB_ID: that of the array's last task is the whole array's.
-    if [ "$(squeue --noheader --jobs="$job" --format=%T)" = RUNNING ] && [ "$used" -lt "$follow_ups" ]; then
-        scontrol requeue "$job" ||
+    if running && [ "$used" -lt "$follow_ups" ]; then
+        # The requeue itself sends SIGTERM to everything here, scontrol included: nothing may be submitted besides.
+        trap '' TERM INT
+        scontrol requeue "$job" || ! running ||
             record follow "$(sbatch --parsable --array="$SLURM_ARRAY_TASK_ID" job.sh "${1:-0}" "$((used + 1))")"
     fi
 fi
