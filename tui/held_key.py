@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from tui.actions import Action
-from tui.actions.reasons import reason
 
 
 class Pressed(Protocol):
@@ -32,10 +31,11 @@ class Pressed(Protocol):
 class HeldKey:
     """The last such key of one screen."""
 
-    def __init__(self, screen: Pressed, say: Callable[[str], None]) -> None:
-        """`say` puts words into the footer."""
+    def __init__(self, screen: Pressed, say: Callable[[str], None], why: Callable[[str], str]) -> None:
+        """`say` puts words into the footer; `why` has them for a condition that is not met."""
         self._screen = screen
         self._say = say
+        self._why = why
         self._action: Action | None = None
 
     def press(self, key: str) -> bool:
@@ -62,4 +62,4 @@ class HeldKey:
             self._say(f"{action.key_names[0]} {action.label}: waiting for data …")
         else:
             self._action = None
-            self._say(f"{action.key_names[0]} {action.label}: {reason(screen.PLACE, action.when)}")
+            self._say(f"{action.key_names[0]} {action.label}: {self._why(action.when)}")

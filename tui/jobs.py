@@ -62,6 +62,8 @@ class Jobs:
         self.watched = False
         """Whether this is a batch folder."""
         self._problem = ""
+        self._foreign = False
+        """Whether `hvdsweep batch` has submitted none of them."""
         self._closed = False
         self._soon = threading.Event()
 
@@ -82,6 +84,15 @@ class Jobs:
         """Jobs that wait or run, as far as the scheduler has said."""
         shards = () if self.state is None else self.state.shards
         return tuple(shard.job for shard in shards if shard.active and shard.state != "UNKNOWN")
+
+    @property
+    def no_cancelling(self) -> str:
+        """Why none of a folder's jobs can be cancelled from here, whichever is selected; empty where that is not so."""
+        if self._foreign:
+            return "`hvdsweep batch submit` did not submit these jobs; cancel them with the scheduler's own command"
+        if self.state is not None and any(shard.state == "UNKNOWN" for shard in self.state.shards):
+            return "which jobs run is not known here: no Slurm on this machine, or no answer from it"
+        return ""
 
     def cancel(self, jobs: Sequence[str], text: str) -> None:
         """Ask, then cancel these jobs; `text` names them."""
@@ -109,6 +120,7 @@ class Jobs:
                 state: BatchState | str | None = look(self._app.source.path)
             except HvdsweepError as error:
                 state = str(error)
+            self._foreign = state is None
             if state is not None and not self._closed:
                 self._app.call_later(self._seen, state)
             self._soon.wait(max(rest_seconds(), (time.monotonic() - begun) / LOOK_SHARE))

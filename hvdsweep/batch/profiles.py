@@ -45,6 +45,8 @@ class Profile(BaseModel):
     """launch --remote-shell."""
     scratch: str = ""
     """launch --scratch; the job's shell expands it: `$TMPDIR`."""
+    launch: tuple[str, ...] = Field(default=(), strict=False)
+    """Further options of launch, one each, as a shell reads them: `--checkpoint-every 1`."""
     signal_seconds: int = Field(default=120, ge=10)
     """A job is asked to stop this many seconds before its time limit."""
     options: tuple[str, ...] = Field(default=(), strict=False)

@@ -14,6 +14,9 @@ from hvdsweep.batch.profiles import Profile
 from hvdsweep.errors import UserError
 
 TEMPLATES = Path(__file__).parent / "templates"
+HERE = Path(sys.executable).with_name("hvdsweep")
+"""The program that jobs on the same file system run."""
+
 SCHEDULERS = {"slurm": "slurm.sh", "pbs": "pbs.sh", "lsf": "lsf.sh", "kubernetes": "kubernetes.yaml"}
 """Scheduler -> its template."""
 
@@ -113,7 +116,13 @@ def numbers(text: str) -> list[int]:
 
 
 def script(wanted: Wanted, scheduler: str = "slurm") -> str:
-    """The text of the job script (for Kubernetes: the manifest)."""
+    """The text of the job script (for Kubernetes: the manifest). UserError for what the scheduler has not."""
+    pods = scheduler == "kubernetes"
+    if pods and (wanted.nodes > 1 or wanted.options):
+        raise UserError(
+            "--scheduler: kubernetes: a pod is on one node and takes no options. Leave out --nodes and what stands after --, "
+            "and edit the manifest; several nodes to a trial need the MPI operator (docs/clusters.md)."
+        )
     clock = _clock(wanted.seconds or 4 * 3600)
     prologue = [f"module load {shlex.join(wanted.profile.modules)}"] if wanted.profile.modules else []
     if wanted.profile.prologue.strip():
@@ -124,9 +133,11 @@ def script(wanted: Wanted, scheduler: str = "slurm") -> str:
         shards=wanted.shards,
         follow_ups=wanted.follow_ups,
         setup="\n".join(prologue) or "# (no modules, no prologue: those of a --profile come here)",
-        command=_command(wanted),
+        # In an image it is another path than here.
+        command=_command(wanted, "hvdsweep" if pods else shlex.quote(str(HERE))),
         seconds=wanted.seconds or 4 * 3600,
-        job_name=re.sub(r"[^a-z0-9-]+", "-", wanted.name.lower()).strip("-")[:50] or "sweep",
+        job_name=re.sub(r"[^a-z0-9-]+", "-", wanted.name.lower())[:50].strip("-") or "sweep",
+        limit=f"      activeDeadlineSeconds: {wanted.seconds}\n" if wanted.seconds else "",
         parallel=wanted.most_running or wanted.shards,
         resources=f"{{nvidia.com/gpu: {wanted.gpus}}}"
         if wanted.gpus
@@ -134,10 +145,13 @@ def script(wanted: Wanted, scheduler: str = "slurm") -> str:
     )
 
 
-def _command(wanted: Wanted) -> str:
+def _command(wanted: Wanted, program: str) -> str:
     profile = wanted.profile
-    program = profile.program or shlex.quote(str(Path(sys.executable).with_name("hvdsweep")))
-    words = [*([profile.container] if profile.container else []), program, "launch sweep.toml"]
+    words = [
+        *([profile.container] if profile.container else []),
+        profile.program or program,
+        "launch sweep.toml",
+    ]
     words += ['--shard "$number/$shards" --db .', f"--np {wanted.np}"]
     if wanted.gangs > 1:
         words.append(f"--gangs {wanted.gangs}")
@@ -150,6 +164,7 @@ def _command(wanted: Wanted) -> str:
             words.append(f"{option} {shlex.quote(value)}")
     if profile.scratch:
         words.append(f'--scratch "{profile.scratch}"')
+    words += profile.launch
     return " ".join(words)
 
 
@@ -195,11 +210,12 @@ def _pbs(wanted: Wanted, clock: str) -> list[str]:
     gpus = f":ngpus={wanted.gpus}" if wanted.gpus else ""
     words = [
         f"-N {re.sub(r'[^A-Za-z0-9_]', '_', wanted.name)[:15]}",
-        f"-J 1-{wanted.shards}" + (f"%{wanted.most_running}" if wanted.most_running else ""),
         f"-l select={wanted.nodes}:ncpus={ranks}:mpiprocs={ranks}{gpus}",
         f"-l walltime={clock}",
         f'-j oe -o "{wanted.folder / "logs" / "scheduler.log"}"',
     ]
+    limit = f"%{wanted.most_running}" if wanted.most_running else ""
+    words += [f"-J 1-{wanted.shards}{limit}"] if wanted.shards > 1 else []
     words += [f"-q {profile.partition}"] if profile.partition else []
     words += [f"-A {profile.account}"] if profile.account else []
     return [f"#PBS {word}" for word in (*words, *_further(wanted))]

@@ -29,7 +29,7 @@ def shard_options(command: Command) -> Command:
         click.option(
             "--shard",
             metavar="K/N",
-            help="Train only the K-th of N parts; auto: the part of this array job. --db may be a batch folder.",
+            help="Train only the K-th of N parts; auto: the part of this array job. --db names a batch folder, or a file that ends in .db.",
         ),
     ):
         command = option(command)
@@ -40,7 +40,9 @@ def shard_of(plans: list[Plan], shard: str | None, db: Path) -> tuple[list[Plan]
     """The parts of the plans that this process trains, and their database. UserError for an impossible request."""
     from hvdsweep.batch.folder import BatchFolder, is_batch_folder
 
-    folder = BatchFolder(db) if db.is_dir() else None
+    # A name without .db is a folder's: all jobs of an array would train into one file else.
+    new = shard is not None and not db.exists() and db.suffix in ("", ".batch")
+    folder = BatchFolder(db) if new or db.is_dir() else None
     if shard is None:
         if folder is not None and is_batch_folder(db):
             raise UserError(
@@ -65,7 +67,7 @@ def placed(plans: list[Plan], db: Path, scratch: Path | None) -> Iterator[Path]:
         from hvdsweep.batch.folder import BatchFolder
         from hvdsweep.batch.plans import write_plan
 
-        db.parent.mkdir(exist_ok=True)
+        db.parent.mkdir(parents=True, exist_ok=True)
         write_plan(
             BatchFolder(db.parent.parent),
             [plan.whole for plan in plans if isinstance(plan, ShardPlan) and plan.whole],

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,9 +70,8 @@ def _words(result: Result) -> str:
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_script_is_printed_and_nothing_is_written(run: Batch, home: Path, scheduler: str) -> None:
     """Every scheduler's script is whole; shells accept it; the folder's blank is quoted; no program is asked."""
-    result = run(
-        "script", "mine.toml", "--scheduler", scheduler, "--np", "4", "--nodes", "2", "--time", "1:00:00"
-    )
+    nodes = () if scheduler == "kubernetes" else ("--nodes", "2")
+    result = run("script", "mine.toml", "--scheduler", scheduler, "--np", "4", *nodes, "--time", "1:00:00")
     assert result.exit_code == 0, result.output
     assert "@{" not in result.output
     assert '--shard "$number/$shards" --db .' in result.output
@@ -82,6 +82,40 @@ def test_a_script_is_printed_and_nothing_is_written(run: Batch, home: Path, sche
         assert checked.stderr == ""
         assert f"folder='{home}/mine.batch'" in result.output
     assert [path.name for path in home.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "jobs", "environment", "shard"),
+    [
+        ("pbs", "3", {"PBS_ARRAY_INDEX": "2"}, "2/3"),
+        ("pbs", "1", {}, "1/1"),
+        ("lsf", "3", {"LSB_JOBINDEX": "2"}, "2/3"),
+        ("kubernetes", "3", {"JOB_COMPLETION_INDEX": "1"}, "2/3"),
+    ],
+)
+def test_a_script_trains_the_shard_of_its_index(
+    run: Batch, home: Path, scheduler: str, jobs: str, environment: dict[str, str], shard: str
+) -> None:
+    """Run by hand with the scheduler's variables, and `echo` in the place of hvdsweep. PBS has no array of one."""
+    (home / "site.toml").write_text('program = "echo"\nlaunch = ["--checkpoint-every 1"]\n')
+    text = run("script", "mine.toml", "--scheduler", scheduler, "--jobs", jobs, "--profile", "site").output
+    assert ("#PBS -J" in text) == (scheduler == "pbs" and jobs != "1")
+    (home / "mine.batch" / "logs").mkdir(parents=True)
+    if scheduler == "kubernetes":
+        text = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    done = subprocess.run(
+        ["bash", "-c", text], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    said = done.stdout + "".join(path.read_text() for path in (home / "mine.batch" / "logs").iterdir())
+    assert said == f"launch sweep.toml --shard {shard} --db . --np 1 --checkpoint-every 1\n"
+
+
+def test_what_kubernetes_has_not_is_refused(run: Batch) -> None:
+    """Several nodes, and options of a scheduler."""
+    for words in (("--np", "2", "--nodes", "2"), ("--", "--exclusive")):
+        assert "a pod is on one node" in _words(
+            run("script", "mine.toml", "--scheduler", "kubernetes", *words)
+        )
 
 
 def test_a_dry_run_is_the_script_that_is_submitted(run: Batch, home: Path, cluster: StandIn) -> None:

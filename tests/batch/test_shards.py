@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hvdsweep.batch.folder import BatchFolder, is_batch_folder
 from hvdsweep.batch.shards import Shard, parse_shard, part_of, partition
+from hvdsweep.cli.sharding import placed, shard_of
 from hvdsweep.errors import UserError
 from hvdsweep.store import connect, save_plan
 from tests.batch.sweeps import Worker, content, plan_of, shards_of, train
@@ -172,6 +173,7 @@ def test_the_array_job_says_which_shard(tmp_path, environment, submitted, shard)
         ("auto", {}, "no array job"),
         ("auto", {"LSB_JOBINDEX": "0", "SGE_TASK_ID": "undefined"}, "no array job"),
         ("auto", {"PBS_ARRAY_INDEX": "2"}, r"--shard \$PBS_ARRAY_INDEX/N"),
+        ("auto", {"JOB_COMPLETION_INDEX": "0"}, r"--shard \$\(\(JOB_COMPLETION_INDEX \+ 1\)\)/N"),
         ("auto", {"LSB_JOBINDEX": "7", "LSB_JOBINDEX_END": "6"}, "none of 6 shards"),
         ("3", {}, "neither K/N"),
         ("0/4", {}, "K counts from 1"),
@@ -184,6 +186,27 @@ def test_what_is_no_shard_is_refused(text, environment, remedy):
     """Every wrong value of --shard is one UserError that says what to give instead."""
     with pytest.raises(UserError, match=remedy):
         parse_shard(text, None, environment)
+
+
+@pytest.mark.parametrize(
+    ("db", "place"),
+    [
+        ("new.batch", "new.batch/shards/0002.db"),
+        ("runs/new", "runs/new/shards/0002.db"),
+        ("two.db", "two.db"),
+        ("file", "file"),
+        ("there.db", "there.db/shards/0002.db"),
+    ],
+)
+def test_a_shard_of_a_new_name_gets_a_folder(tmp_path, plan, db, place):
+    """All jobs of an array are given the same --db: where nothing is there yet, only a name with .db is a file."""
+    (tmp_path / "file").touch()
+    (tmp_path / "there.db").mkdir()
+    parts, found = shard_of([plan], "2/3", tmp_path / db)
+    assert found == tmp_path / place
+    assert not (tmp_path / "new.batch").exists()
+    with placed(parts, found, None) as ready:
+        assert (found.parent.is_dir(), ready) == (True, found)
 
 
 def test_a_folder_knows_its_shards(tmp_path):

@@ -128,3 +128,14 @@ async def test_without_slurm_the_folder_is_shown(
         await pilot.press("x")
         assert len(pilot.app.screen_stack) == 2
         assert "? unknown" in screen_text(pilot)
+        assert "no Slurm on this machine" in screen_text(pilot)
+
+
+@pytest.mark.parametrize("place", ["live", "sweeps"])
+async def test_jobs_that_somebody_else_submitted_are_left_to_them(source: FakeSource, place: str) -> None:
+    """A folder without `batch.json`, for example of a PBS script: `x` names who can cancel its jobs."""
+    (source.path / "batch.json").unlink()
+    async with pilot_of(source, place=place, selection=DIGITS) as pilot:
+        await until(pilot, lambda: bool(pilot.app.jobs.no_cancelling))
+        await pilot.press("x")
+        assert "cancel them with the scheduler's own" in screen_text(pilot)

@@ -6,7 +6,7 @@ NO_DATA = "no database can be read yet"
 """Of every action of a screen that needs one."""
 
 REASONS = {
-    "can_cancel_job": "select a job that is queued or running",
+    "can_cancel_job": "select a job of a batch folder that is queued or running",
     "can_delete": "select a sweep that is not being trained",
     "can_demo": "only while the database has no sweep",
     "can_extend": "only a sweep of `launch` that is not being trained",
@@ -29,6 +29,10 @@ REASONS = {
     "sweep of `launch` that is not being trained",
 }
 """Condition, or screen and condition -> words that stand behind the action's name."""
+
+
+CANCELLING = ("can_cancel_job", "can_stop")
+"""Conditions that a whole batch folder may not meet."""
 
 
 def reason(place: str, when: str) -> str:

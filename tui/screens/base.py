@@ -17,6 +17,7 @@ from textual.widgets import Input, TextArea
 
 from hvdsweep.errors import HvdsweepError
 from tui.actions import Action, actions_of, conditions
+from tui.actions.reasons import CANCELLING, reason
 from tui.held_key import HeldKey
 from tui.source import Trouble
 from tui.widgets.header import Header
@@ -80,7 +81,13 @@ class Place(Screen[None]):
         self._asked: dict[Then, object] = {}
         self._busy: set[Then] = set()
         self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
-        self.held_key = HeldKey(self, self._note)
+        self.held_key = HeldKey(
+            self,
+            self._note,
+            lambda when: (
+                (when in CANCELLING and self.interface.jobs.no_cancelling) or reason(self.PLACE, when)
+            ),
+        )
 
     @property
     def interface(self) -> Interface:

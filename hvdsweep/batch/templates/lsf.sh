@@ -5,10 +5,10 @@ folder=@{folder}
 shards=@{shards}
 
 cd -- "$folder" || exit 1
-shard=$(printf %04d "$LSB_JOBINDEX")
+number=$LSB_JOBINDEX
+shard=$(printf %04d "$number")
 exec >>"logs/$shard.log" 2>&1
 # launch stops cleanly before this moment, and continues when the same index is submitted again.
 export HVDSWEEP_JOB_END=$(($(date +%s) + @{seconds}))
 @{setup}
-number=$LSB_JOBINDEX
 exec @{command}

@@ -5,10 +5,11 @@ folder=@{folder}
 shards=@{shards}
 
 cd -- "$folder" || exit 1
-shard=$(printf %04d "$PBS_ARRAY_INDEX")
+# Of one shard alone PBS makes no array.
+number=${PBS_ARRAY_INDEX:-1}
+shard=$(printf %04d "$number")
 exec >>"logs/$shard.log" 2>&1
 # launch stops cleanly before this moment, and continues when the same index is submitted again.
 export HVDSWEEP_JOB_END=$(($(date +%s) + @{seconds}))
 @{setup}
-number=$PBS_ARRAY_INDEX
 exec @{command}
