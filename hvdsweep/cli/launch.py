@@ -196,6 +196,7 @@ def launch(
     training and stops. Exit codes: 0 everything is trained, 1 some trials could not be trained, 2 bad input (nothing
     written), 130 stopped before the end.
     """
+    from hvdsweep.launch.allocation import in_job
     from hvdsweep.launch.hosts import check_gpus
     from hvdsweep.launch.machine import allow_files, gpus
     from hvdsweep.launch.settings import Settings
@@ -236,6 +237,7 @@ def launch(
         order=order,
         checkpoint_every=checkpoint_every,
         retry_incomplete=retry_incomplete,
+        in_job=in_job(),
         stops_at=_stops_at(stop_before),
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.

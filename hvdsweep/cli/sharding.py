@@ -29,7 +29,7 @@ def shard_options(command: Command) -> Command:
         click.option(
             "--shard",
             metavar="K/N",
-            help="Train only the K-th of N parts; auto: the part of this array job. --db names a batch folder, or a file that ends in .db.",
+            help="Train only the K-th of N parts; auto: that of this array job. --db names a batch folder, or a file NAME.db.",
         ),
     ):
         command = option(command)

@@ -121,6 +121,12 @@ def repeated(counts: str) -> list[int]:
     ]
 
 
+def in_job(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a job of Slurm, PBS, LSF, Grid Engine or Kubernetes."""
+    names = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "PE_HOSTFILE", "KUBERNETES_SERVICE_HOST")
+    return any(name in environment for name in names)
+
+
 def end_of_job(environment: Mapping[str, str] = os.environ) -> float | None:
     """When (unix seconds) the scheduler ends this job; None outside a job, without a limit, or if it is unknown."""
     for variable in (END_VARIABLE, "SLURM_JOB_END_TIME"):

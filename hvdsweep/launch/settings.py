@@ -35,5 +35,7 @@ class Settings:
     """Seconds of training between two checkpoints of a trial; 0: no checkpoints."""
     retry_incomplete: bool = False
     """Train the trials that earlier runs gave up on once more."""
+    in_job: bool = False
+    """Whether this is a job of a scheduler: gangs then have longer to save their trials."""
     stops_at: float | None = None
     """When (unix seconds) the run stops by itself, before its scheduler ends the job; None: never."""

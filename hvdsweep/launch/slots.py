@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 GIVE_BACK_SECONDS = 5.0
 """Time in which gangs asked to leave can save their trials."""
+JOB_SECONDS = 20.0
+"""The same in a job of a scheduler: nobody waits at a terminal, and SIGKILL comes after 30 s or more (Slurm's KillWait)."""
 CHECKPOINT_SECONDS = 60.0
 """The same time if a checkpoint is being written by then."""
 TERMINATE_SECONDS = 2.0
@@ -295,7 +297,7 @@ class Slots:
 
         `impatient` cuts the wait short; `meanwhile` is called often.
         """
-        deadline = time.monotonic() + GIVE_BACK_SECONDS
+        deadline = time.monotonic() + (JOB_SECONDS if self._settings.in_job else GIVE_BACK_SECONDS)
         latest = time.monotonic() + CHECKPOINT_SECONDS
         terminated = False
         while any(slot.gang is not None and slot.gang.exit_code() is None for slot in self.slots):

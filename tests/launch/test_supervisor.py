@@ -217,6 +217,15 @@ def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch,
     assert store.processes() == []
 
 
+def test_a_job_of_a_cluster_gives_its_gangs_longer(launch: Launch, store: Store) -> None:
+    """With no time at all at a terminal, a gang of a job still leaves by itself: its machine may be busy with the next job."""
+    launched = launch([[{"seconds": 2400}]], environment={"FAKE_GIVE_BACK_SECONDS": "0"}, in_job=True)
+    launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
+    launched.send(signal.SIGTERM)
+    assert launched.end()[0] == 130
+    assert store.rows("SELECT state, message FROM gangs") == [("STOPPED", None)]
+
+
 def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
     """The second Ctrl-C does not wait for a gang that does not answer, though the first one would for an hour."""
     launched = launch([[{"seconds": 2400, "stubborn": 1}]], environment={"FAKE_GIVE_BACK_SECONDS": "3600"})
