@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def resumed(ranks, study, claim, db):
-    """Where the trial resumes whose checkpoint lies next to a database, on every rank."""
+    """Where the trial resumes, on every rank; its checkpoint is next to a database."""
     from hvdsweep.store.checkpoints import files
     from hvdsweep.training.checkpoints import Resume, loaded
 

@@ -1,4 +1,4 @@
-"""Ranks compare what the user's code gave them before they train: all of them refuse with the same words, or none does."""
+"""Ranks compare the results of the user's code before they train: all refuse with the same message, or none does."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ CASES: list[tuple[Gang, dict[str, str] | None, str | None]] = [
 def test_every_rank_comes_to_the_same_words(
     gang: Gang, planned: dict[str, str] | None, says: str | None
 ) -> None:
-    """Equal data and models train; what differs from another rank, or from the plan, is refused by all with a remedy."""
+    """Equal data and models train; if one differs from another rank, or from the plan, all refuse with a remedy."""
     words = gang.words({**DEFINITION, **({"content": planned} if planned else {})})
     assert len(set(words)) == 1
     if says is None:
@@ -72,7 +72,7 @@ def test_every_rank_comes_to_the_same_words(
 
 
 def test_one_rank_that_cannot_build_stops_all() -> None:
-    """It says why; the others that another one failed. No rank is left waiting in a collective."""
+    """That rank reports the error, the others that a rank failed. No rank is left waiting in a collective."""
     words = Gang((A, B), "UserError: no file", (A, B)).words(DEFINITION)
     assert words[1] == "UserError: no file"
     assert words[0] == words[2] == "another rank could not build this study; see its log"

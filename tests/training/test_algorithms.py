@@ -46,7 +46,7 @@ def test_each_algorithm_is_pytorchs(algorithm, momentum, nesterov):
 
 
 def test_nesterov_keeps_the_learning_rate_outside_the_velocity():
-    """With a decaying rate, Keras' form (rate inside the velocity) gives other weights: ours must not be that."""
+    """With a decaying rate, Keras' form (rate inside the velocity) gives other weights: ours must differ from it."""
     gradients, etas = np.ones((3, 2)), [0.4, 0.2, 0.1]
     inside, weight = np.zeros(2), np.array([0.5, -2.0])
     for gradient, eta in zip(gradients, etas, strict=True):
@@ -78,6 +78,6 @@ def test_a_factor_of_one_is_exactly_constant():
 
 
 def test_an_unknown_algorithm_is_refused():
-    """A name that is not one of the three says which there are."""
+    """An unknown name raises an error that lists the three."""
     with pytest.raises(ValueError, match="nesterov_momentum"):
         descend("adam", tf.zeros(1), tf.zeros(1), tf.zeros(1), 0.1, META)

@@ -10,7 +10,7 @@ from hvdsweep.training.batches import Shuffle, feistel
 
 @given(st.integers(1, 300), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
 def test_every_example_is_used_exactly_once_per_epoch(examples, seed, epoch, by_table):
-    """The positions of one epoch name each example once, by table and by arithmetic alike."""
+    """The positions of one epoch cover each example once, by table and by arithmetic."""
     shuffle = Shuffle(examples, seed, table_limit=10**6 if by_table else 0)
     used = shuffle.at(np.arange(epoch * examples, (epoch + 1) * examples))
     assert sorted(used.tolist()) == list(range(examples))

@@ -1,4 +1,4 @@
-"""A trial that was interrupted and resumed has the bits of one that never was."""
+"""A resumed trial has the same bits as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Trained:
 
 
 def same(one, other):
-    """Losses, measurements and every variable, bit for bit; and the trial went somewhere."""
+    """Losses, measurements and every variable are equal bit for bit, and the trial did learn."""
     assert one == other
     assert len(one[0]) == STEPS
     assert len(set(one[0])) > STEPS // 2
@@ -112,7 +112,7 @@ def test_a_users_model_resumes(digits, tmp_path, name):
 
 
 def test_a_streamed_set_resumes_in_the_middle_of_an_epoch(digits, tmp_path):
-    """The stream is asked for the batches after the checkpoint alone; losses are those of the whole trial."""
+    """The stream is asked only for the batches after the checkpoint; losses are those of the whole trial."""
     stream = Streamed(digits.train)
     dataset = replace(digits, train=Split(stream, None), augment=None)
     study = definition(steps=STEPS, evaluation=EVALUATED, batch_size=300)
@@ -142,8 +142,8 @@ def test_a_checkpoint_of_another_model_is_refused(network, digits, tmp_path):
 
 
 def test_checkpoints_are_made_as_often_as_asked(network, tmp_path, monkeypatch):
-    """A second of training between two of them; none where none is asked for; a file that cannot be written is a problem to
-    report, and training does not end."""
+    """A second of training between two checkpoints; none if none is requested; a file that cannot be written is reported,
+    and training continues."""
     now = [0.0]
     monkeypatch.setattr("hvdsweep.training.checkpoints.time.monotonic", lambda: now[0])
     study = definition(steps=STEPS, evaluation=EVALUATED)

@@ -132,7 +132,7 @@ def test_a_diverged_trial_keeps_its_losses_up_to_the_step(prepared):
 
 
 def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp_path):
-    """A data set whose code raises: every trial INCOMPLETE, with the error's own words, and the gang lives on."""
+    """A data set whose code raises: every trial is INCOMPLETE with the error's message, and the gang stays alive."""
     (tmp_path / "broken_data.py").write_text(
         "def load():\n    raise RuntimeError('the disk is on the moon')\n"
     )
@@ -145,7 +145,7 @@ def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp
 
 
 def test_a_request_to_stop_gives_the_running_trial_back(prepared, monkeypatch):
-    """Asked in the middle of a long trial: the trial is PENDING again, without a trace of what it had done."""
+    """Asked in the middle of a long trial: the trial is PENDING again, and its data are removed."""
     monkeypatch.setattr("hvdsweep.training.gang.FLUSH_SECONDS", 0.0)
     path, sweep, writer = prepared(steps=100_000)
     work(path, sweep, writer, stop_at_commit=5)

@@ -37,7 +37,7 @@ def test_without_gpus_nothing_is_set():
 
 
 def test_more_ranks_than_gpus_are_refused_under_nccl():
-    """The second rank on a machine with one GPU ends in words that name the numbers and the remedy."""
+    """The second rank on a machine with one GPU ends with a message that has the numbers and the remedy."""
     with (
         mock.patch("horovod.tensorflow.nccl_built", return_value=22105),
         mock.patch("horovod.tensorflow.local_size", return_value=2),

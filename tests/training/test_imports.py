@@ -1,4 +1,4 @@
-"""Quick starts: what ranks and horovodrun do not import, and that nothing is lost by it."""
+"""Quick starts: modules that ranks and horovodrun do not import, and that nothing breaks because of it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from hvdsweep.training import memory
     ],
 )
 def test_less_than_a_tenth_free_is_short(available, limit, used, short, tmp_path, monkeypatch):
-    """Of the machine, or of the control group's limit; a group without one is not asked."""
+    """Memory of the machine, or of the control group's limit; a group without a limit is ignored."""
     monkeypatch.setattr(
         memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=available, total=100)
     )

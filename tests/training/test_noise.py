@@ -108,7 +108,7 @@ def test_losses_have_the_same_bits_with_and_without(train, trials):
 
 
 def test_estimates_are_far_apart():
-    """Whatever the spacing of evaluations, 10,000 updates have at most 2 % as many estimates, and 16 updates the first."""
+    """For any spacing of evaluations, 10,000 updates have at most 2 % as many estimates, and 16 updates have the first."""
     for every in (1, 7, 20, 128, 500):
         evaluations = [*range(every, 10_001, every)]
         due = [

@@ -1,4 +1,4 @@
-"""The central promise, through real horovodrun: a trial's losses do not depend on the number of ranks."""
+"""The central claim, tested with real horovodrun: a trial's losses do not depend on the number of ranks."""
 
 import json
 import os
@@ -201,7 +201,7 @@ def label(case):
 
 
 def test_training_went_somewhere(recorded):
-    """The compared losses are of trials that learn: without that, equality would prove little."""
+    """The compared losses are of trials that learn; otherwise equality would prove little."""
     for index, one in enumerate(CASES):
         if one["definition"]["batch_size"] >= 30 and one["definition"]["model"] == "fc_64":
             losses = recorded[1][index]["losses"]

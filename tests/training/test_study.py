@@ -1,4 +1,4 @@
-"""One trial on one rank: its losses against plain numpy, its measurements, and every way it may end."""
+"""One trial on one rank: its losses against plain numpy, its measurements, and every way it can end."""
 
 import itertools
 from dataclasses import replace
@@ -92,7 +92,7 @@ def test_the_last_step_is_always_measured(train):
 
 
 def test_the_same_trial_twice_has_the_same_bits(train):
-    """Whatever was trained in between, a trial starts from its seed alone."""
+    """A trial starts from its seed alone, whatever was trained before."""
     first = train({"learning_rate": 0.3, "dropout": 0.4})
     train({"learning_rate": 2.0, "dropout": 0.1}, seed=8)
     again = train({"learning_rate": 0.3, "dropout": 0.4})
@@ -102,7 +102,7 @@ def test_the_same_trial_twice_has_the_same_bits(train):
 
 
 def test_divergence_ends_a_trial_at_its_step(train):
-    """A learning rate of 1e20 throws the weights out: INFEASIBLE at the first step whose loss or weights are not finite."""
+    """A learning rate of 1e20 makes the weights overflow: INFEASIBLE at the first step with an infinite or NaN loss or weight."""
     end, losses, _ = train({"learning_rate": 1e20})
     assert (end.status, end.reason) == (Status.INFEASIBLE, StopReason.DIVERGED)
     assert len(losses) == end.steps <= 4

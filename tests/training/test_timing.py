@@ -1,4 +1,4 @@
-"""Timing a gang: the clock starts when calls run as they will run, and the loop is the one of a sweep's trials."""
+"""Timing a gang: the clock starts when calls have their usual speed, and the loop is that of a sweep's trials."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Steps:
     st.floats(0.5, 5.0),
 )
 def test_the_clock_counts_the_steps_of_the_calls_after_the_warm_ones(calls, wanted):
-    """Against a slow count: warm until WARM_CALLS calls and WARM_SHARE of the time have gone by, then whole calls."""
+    """Compared with a simple count: warm-up until WARM_CALLS calls and WARM_SHARE of the time, then whole calls."""
     ticks = Steps()
     clock = Clock(wanted, ticks)
     times, done, first, stopped_at = [], [0], 1, None

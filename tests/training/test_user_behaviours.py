@@ -1,4 +1,4 @@
-"""The user's code is proved once before any gang: what would train to wrong numbers is refused in words."""
+"""The user's code is proved once before any gang: code that would give wrong numbers is refused with a message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODULE = "tests.training.user_behaviours"
 
 
 def job(**changes: Any) -> dict[str, Any]:
-    """What a sweep of digits with a user's model asks for."""
+    """The job of a sweep of digits with a user's model."""
     return {
         "source": SOURCE,
         "dataset": "digits",
@@ -61,7 +61,7 @@ def job_of_data(name: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", user_data.REFUSED)
 def test_data_that_ranks_would_not_share_are_refused(name: str) -> None:
-    """Unseeded, cut by rank, of no one shape, or none at all: one sentence names the function and a remedy."""
+    """Unseeded, split by rank, of varying shape, or no data: one sentence names the function and a remedy."""
     found = prove(job_of_data(name))
     (text,) = (text for _, text in found.problems)
     assert text.startswith(f"{DATA}:{name}: ")
@@ -69,7 +69,7 @@ def test_data_that_ranks_would_not_share_are_refused(name: str) -> None:
 
 
 def test_data_have_a_hash_of_their_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same data the same hash, one changed number or label another; a built-in model has none."""
+    """Equal data have equal hashes, one changed number or label another; a built-in model has none."""
     one = prove(job_of_data("plain"))
     assert one.problems == []
     assert list(one.content) == ["data"]
@@ -132,7 +132,7 @@ READ = [
 def test_metaparameters_that_nothing_reads_are_refused(
     changes: dict[str, Any], names: list[str], unread: list[str]
 ) -> None:
-    """A search of them would name a best value of nothing."""
+    """Searching them would report a best value without meaning."""
     found = prove(job(**changes, metaparameters=["learning_rate", *names]))
     assert [key for key, _ in found.problems] == unread
     assert all("is read by nothing" in text for _, text in found.problems)

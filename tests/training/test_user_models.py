@@ -87,7 +87,7 @@ def test_weights_that_build_sets_start_every_trial(network_of, name):
 
 
 def test_the_hash_of_kept_weights_is_that_of_their_content(network_of, digits):
-    """Equal values give equal hashes, in models built twice; one changed number another; no kept weight none."""
+    """Equal values give equal hashes, in models built twice; one changed number gives another; no kept weight gives none."""
     again = Network(digits, "user_models:set_weights", {}, SOURCE)
     assert again.initial.content == network_of("set_weights").initial.content
     assert network_of("plain").initial.content is None
@@ -203,7 +203,7 @@ def test_losses_and_constraints_of_the_model_are_keras_own(network_of, name):
 
 @pytest.mark.parametrize("name", ["add_squared_mean", "add_variance"])
 def test_an_added_loss_that_ranks_cannot_add_up_is_refused(network_of, name):
-    """Neither a mean nor a sum over the examples: the message says so and what would be right."""
+    """Neither a mean nor a sum over the examples: the message says so and gives the remedy."""
     with pytest.raises(UserError, match=rf"user_models:{name}: a loss that the model adds .* Make it a mean"):
         network_of(name)
 

@@ -17,7 +17,7 @@ REFUSED = {}
 """Function -> regular expression that the refusal matches."""
 _WIDTHS = itertools.count(3)
 TAKEN = []
-"""Functions whose models are as they should be."""
+"""Functions whose models are accepted."""
 
 
 def refused(pattern):
@@ -292,7 +292,7 @@ def relu_output():
 
 @refused("never negative")
 def softplus_layer():
-    """An activation as a layer of its own."""
+    """An activation as a separate layer."""
     return stack(dense(), keras.layers.Dense(10), out=keras.layers.Activation("softplus"))
 
 
@@ -328,7 +328,7 @@ def elu_output():
 
 @refused("has a train_step of its own, which is not called")
 def own_train_step():
-    """A training step of its own."""
+    """A custom training step."""
 
     class Net(keras.Sequential):
         def train_step(self, data):
@@ -339,7 +339,7 @@ def own_train_step():
 
 @refused("has a compute_loss of its own")
 def own_loss():
-    """A loss of its own."""
+    """A custom loss."""
 
     class Net(keras.Sequential):
         def compute_loss(self, *args, **kwargs):
@@ -362,7 +362,7 @@ def double():
 
 @refused("its gradient is 0 everywhere")
 def no_gradient():
-    """Nothing reaches the weights."""
+    """No gradient reaches the weights."""
     return stack(
         out=layer(lambda self, x, training: tf.stop_gradient(self.head(x)), head=keras.layers.Dense(10))
     )
@@ -381,7 +381,7 @@ def unseeded_initializer():
 
 @refused("gives another model, or sets other weights, when another rank calls it")
 def unseeded_weights():
-    """set_weights with numbers of no seed."""
+    """set_weights with unseeded random numbers."""
     model = stack(dense())
     model.layers[1].set_weights([np.random.standard_normal((SIZE, 6)), np.zeros(6)])
     return model
