@@ -15,7 +15,7 @@ from .plans import small_store, train_all
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a test's store is or will be."""
+    """The path of a test's store."""
     return tmp_path / "store.db"
 
 

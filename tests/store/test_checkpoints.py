@@ -1,4 +1,4 @@
-"""Checkpoints: files that are whole or refused, and a store that goes back to their step, nothing lost and nothing twice."""
+"""Checkpoints: files that are whole or refused, and a store that returns to their step without losing or repeating data."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_damaged_checkpoint_is_refused(path: Path):
 
 
 def test_a_checkpoint_of_another_trial_is_refused(path: Path):
-    """Two files swapped, or one of another step under the name: the key and the step in the file decide."""
+    """Two files swapped, or one of another step under the name: the key and the step in the file are checked."""
     files.save(path, 1, "one", 5, ARRAYS)
     files.save(path, 2, "two", 5, ARRAYS)
     one, two = sorted(folder_of(path).iterdir())
@@ -216,7 +216,7 @@ def test_an_interrupted_trial_resumes_at_its_checkpoint(planned: Path, look: sql
 
 
 def test_a_refused_checkpoint_begins_the_trial_again(planned: Path, look: sqlite3.Connection):
-    """All data go, an event says why, and the records of the new beginning are right."""
+    """All data are removed, an event says why, and the records of the restarted trial are right."""
     claim = interrupted(planned)
     requeue(look, [claim.trial_id], count_attempt=False, message=None, max_attempts=3)
     with gang(planned) as writer:
@@ -234,7 +234,7 @@ def test_a_refused_checkpoint_begins_the_trial_again(planned: Path, look: sqlite
 
 
 def test_only_what_is_resumed_from_stays_on_disk(planned: Path, look: sqlite3.Connection):
-    """Files of ended and deleted trials, older ones and parts go; a running trial's are left to its gang."""
+    """Files of ended and deleted trials, older ones and parts are removed; those of a running trial are left to its gang."""
     claim = interrupted(planned)
     for trial, step in ((1, 10), (1, 30), (2, 5), (99, 5)):
         files.save(planned, trial, "key", step, ARRAYS)
@@ -257,7 +257,7 @@ def test_only_what_is_resumed_from_stays_on_disk(planned: Path, look: sqlite3.Co
 
 
 def test_a_deleted_sweep_takes_its_checkpoints_along(planned: Path, look: sqlite3.Connection):
-    """And the folder, once it is empty."""
+    """The folder is removed too, once it is empty."""
     interrupted(planned)
     recover(look, 1)
     assert folder_of(planned).is_dir()
@@ -276,7 +276,7 @@ def test_a_withdrawn_trial_leaves_nothing(planned: Path, look: sqlite3.Connectio
 
 
 def test_a_result_of_another_sweep_replaces_the_checkpoint(planned: Path, look: sqlite3.Connection):
-    """A trial that another sweep has finished meanwhile is copied over what the interrupted one recorded."""
+    """A trial that another sweep has finished meanwhile replaces the data of the interrupted one."""
     claim = interrupted(planned)
     recover(look, 1)
     other = save_plan(look, plan(key="other")).sweep_id
@@ -296,7 +296,7 @@ def test_a_result_of_another_sweep_replaces_the_checkpoint(planned: Path, look: 
 
 
 def test_status_says_how_large_they_are(planned: Path):
-    """Bytes by sweep in the JSON, megabytes in the text; nothing where there are none."""
+    """Bytes by sweep in the JSON, megabytes in the text; nothing without checkpoints."""
 
     def printed(*more: str) -> str:
         return CliRunner().invoke(status, ["--db", str(planned), *more], catch_exceptions=False).stdout

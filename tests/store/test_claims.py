@@ -83,7 +83,7 @@ def test_gangs_take_different_studies(path: Path):
 
 
 def test_the_last_study_is_shared(path: Path):
-    """Where one study is all that is left, all gangs train it."""
+    """If only one study is left, all gangs train it."""
     small_store(path, batch_sizes=(8,))
     with Gangs(path, 2) as gangs:
         gangs.step(0)
@@ -94,7 +94,7 @@ def test_the_last_study_is_shared(path: Path):
 
 
 def test_a_replacement_comes_in_its_turn(path: Path):
-    """A diverged trial counts as its study's turn; the trial in its place comes after all others have had as many."""
+    """A diverged trial counts as its study's turn; its replacement comes after all others have had as many."""
     from hvdsweep.store import top_up
 
     conn = connect(path, create=True)

@@ -1,4 +1,4 @@
-"""Opening a store: what is made, what is refused, and with which words."""
+"""Opening a store: what is created, what is refused, and with which message."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_missing_store_is_made_only_when_asked(path: Path):
 
 @pytest.mark.parametrize("opened", [lambda path: connect(path, create=True), open_store])
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, opened):
-    """A text, another program's database, a folder: each is named, none is touched."""
+    """A text, another program's database, a folder: each is named in the message and left unchanged."""
     text = tmp_path / "notes.txt"
     text.write_text("not a database, but long enough to look like a header of one " * 40)
     other = tmp_path / "other.db"
@@ -69,7 +69,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, opened):
 
 
 def test_an_empty_file_is_no_store_to_read_but_one_to_fill(path: Path):
-    """`mktemp` leaves such a file; launching into it works, reading from it says that there is nothing."""
+    """`mktemp` leaves such a file; launching into it works, reading it reports that it is empty."""
     path.touch()
     with pytest.raises(UserError, match="holds nothing yet"):
         open_store(path)
@@ -102,7 +102,7 @@ def test_a_damaged_store_says_so(planned: Path):
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path):
-    """The folder is at fault, not the file."""
+    """The message names the folder, not the file."""
     with pytest.raises(UserError, match=r"the folder .*absent does not exist"):
         connect(tmp_path / "absent" / "store.db", create=True)
 
@@ -186,7 +186,7 @@ def test_a_writer_waits_its_turn_and_then_gives_up_with_words(planned: Path, mon
 
 
 def test_a_long_wait_is_heard_and_ends_when_the_lock_does(planned: Path, monkeypatch: pytest.MonkeyPatch):
-    """Whoever listens learns what is waited for after the first try, once; a later try succeeds."""
+    """The callback gets one message after the first attempt; a later attempt succeeds."""
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
     holder, other = connect(planned), connect(planned)
     begin(holder)

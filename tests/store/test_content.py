@@ -1,4 +1,4 @@
-"""A file that SQLite reads but that holds what no store may hold: one message that names table, row and column, exit code 1.
+"""A file that SQLite reads but with invalid content: one message that names table, row and column, exit code 1.
 
 Damages are generated from `content.TABLES`: a new column is damaged in every way that its kind allows.
 """
@@ -35,7 +35,7 @@ WRONG = {
     "a fraction": 0.5,
     "nothing": None,
 }
-"""Values that some column may not hold; `damages` leaves out those that a column may."""
+"""Values that are invalid in some column; `damages` leaves out those that are valid in a column."""
 
 COMMANDS = {
     "status": ["status"],
@@ -161,7 +161,7 @@ def test_a_missing_table_is_named(table: str, copy: Path):
 
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_every_command_says_the_same(arguments: list[str], original: Path, tmp_path: Path, monkeypatch):
-    """Whatever small table is damaged: exit code 1 and the sentence, from every command that reads."""
+    """Any damaged small table: exit code 1 and the sentence, from every command that reads."""
     from hvdsweep.cli import group
 
     monkeypatch.chdir(tmp_path)

@@ -151,7 +151,7 @@ def test_all_mistakes_at_once():
 
 @given(st.text(alphabet='abstue_=<>!.,^0123456789" ', max_size=24))
 def test_no_text_breaks_it(store, text):
-    """Whatever is typed is either understood and answered, or a UserError."""
+    """Any text is either understood and answered, or a UserError."""
     try:
         where = parse_filter(text)
     except UserError:

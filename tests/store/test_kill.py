@@ -1,4 +1,4 @@
-"""SIGKILL at any moment of writing leaves whole transactions only, and nothing that cannot be taken up again."""
+"""SIGKILL at any moment of writing leaves only whole transactions, from which work can continue."""
 
 from __future__ import annotations
 

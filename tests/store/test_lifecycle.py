@@ -1,4 +1,4 @@
-"""Supervisors and gangs come, beat and go; what they leave behind when killed is put back."""
+"""Supervisors and gangs start, send heartbeats and end; trials that they leave when killed are requeued."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_run_begins_beats_and_ends(planned: Path, look: sqlite3.Connection):
 
 
 def test_requeue_erases_and_counts(planned: Path, look: sqlite3.Connection):
-    """Each counted attempt gives the trial back clean; the third sets it aside with its data and the last words."""
+    """Each counted attempt requeues the trial without data; after the third it is given up with its data and the error."""
     with gang(planned) as writer:
         for attempt in range(1, 4):
             claim = writer.commit(None, claim=True).claim
@@ -88,7 +88,7 @@ def test_requeue_erases_and_counts(planned: Path, look: sqlite3.Connection):
 def test_requeue_without_counting_is_for_trials_that_are_not_to_blame(
     planned: Path, look: sqlite3.Connection
 ):
-    """A stopped sweep gives its trials back as if they had never begun."""
+    """The trials of a stopped sweep are requeued as if they had never begun."""
     with gang(planned) as writer:
         for _ in range(5):
             claim = writer.commit(None, claim=True).claim
@@ -131,7 +131,7 @@ def test_recover_leaves_other_sweeps_alone(planned: Path, look: sqlite3.Connecti
 
 
 def test_failed_trials_are_tried_again_when_asked(planned: Path, look: sqlite3.Connection):
-    """INCOMPLETE trials stay aside until the sweep is launched again; then they start without counted attempts."""
+    """INCOMPLETE trials stay so until they are retried; then they start without counted attempts."""
     train_all(planned)
     look.execute(
         "UPDATE trials SET status = 'INCOMPLETE', attempts = 3, stop_reason = 'failed' WHERE number = 1"
@@ -163,7 +163,7 @@ def test_measured_speeds_are_kept(path: Path):
 
 
 def test_a_gang_that_has_ended_says_why(path: Path):
-    """State, last words and time of the end; a state that does not exist is refused."""
+    """State, message and time of the end; an unknown state is refused."""
     small_store(path)
     conn = connect(path)
     gang_id = new_gang(conn, 1, np=2, log_dir="logs/1")

@@ -64,7 +64,7 @@ def sign(conn: sqlite3.Connection, process: ProcessId, heartbeat: float | None =
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_live_run_here_is_live_whatever_the_clock_says(planned: Path, look, step, monkeypatch):
-    """Set forward or back after a run began, the clock neither kills it for viewers nor lets a second launch in."""
+    """A clock set forward or back after a run began neither makes it look killed nor admits a second launch."""
     begin_run(look, 1, np=1, gangs=1)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + step)

@@ -72,7 +72,7 @@ def test_deleting_a_sweep_spares_the_others(trained: Path, look: sqlite3.Connect
 
 
 def test_a_sweep_in_training_is_not_deleted(planned: Path, look: sqlite3.Connection):
-    """Its gangs would write into nothing."""
+    """Its gangs would lose their results."""
     begin_run(look, 1, np=1, gangs=1)
     with pytest.raises(RunFailed, match="stop it first"):
         delete_sweep(look, 1)

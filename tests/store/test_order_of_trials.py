@@ -1,4 +1,4 @@
-"""Whatever the order of trials and the number of gangs: the steps to the goal, and the trial, of the full budget."""
+"""For any order of trials and number of gangs: the steps to the goal, and the trial, are those of the full budget."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_margin_keeps_close_trials(studies, margin: float, order: str):
     studies_of(st.one_of(SOUND, EARLY_DIVERGENCE)), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99)
 )
 def test_stopping_and_extending_change_nothing(studies, first: int, second: int, seed: int):
-    """A sweep of two trials a study, stopped at any moment, extended, stopped again and finished: the undisturbed answer."""
+    """A sweep of two trials per study, stopped at any moment, extended, stopped again and finished: the same answer."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         begun = [replace(study, target_trials=2) for study in studies]
@@ -168,7 +168,7 @@ def test_a_tie_goes_to_the_smallest_number_though_it_trained_last(tmp_path: Path
 
 
 def test_the_store_stays_sound(tmp_path: Path):
-    """Nothing in it contradicts anything else after a run by merit, and every trial says why it was chosen."""
+    """The store is consistent after a run by merit, and every trial has the reason for its choice."""
     import sqlite3
 
     fates = [Fate(goal_at=20), Fate(diverges_at=7), Fate(goal_at=45), Fate(), Fate(goal_at=10), Fate()]
@@ -185,7 +185,7 @@ def test_the_store_stays_sound(tmp_path: Path):
 
 @pytest.mark.parametrize("stop", ["budget", "goal"])
 def test_only_beaten_trials_are_ordered_by_merit_unasked(tmp_path: Path, stop: str):
-    """Without --order, the numbers of each study come in their order."""
+    """Without --order, trials of a study are taken by number."""
     fates = [Fate(goal_at=20), Fate(goal_at=10), Fate(goal_at=5), Fate()]
     player = Player(tmp_path / "store.db", [PlantedStudy(8, fates, 4, stop)]).play()
     assert [number for _, number in player.choices] == [0, 1, 2, 3]

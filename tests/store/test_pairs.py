@@ -15,7 +15,7 @@ COUNT = "SELECT count(*) FROM events"
 
 
 def test_both_see_one_state_until_the_end(planned: Path):
-    """What is written after the snapshot is seen by neither; afterwards by the reader again."""
+    """Neither sees what is written after the snapshot; the reader does afterwards."""
     conn = connect(planned)
     with open_store(planned) as reader:
         ((before,),) = reader.rows(COUNT)

@@ -179,7 +179,7 @@ def test_what_another_sweep_finishes_later_is_adopted_too(path: Path):
     ("change", "adopted"), [("stop_reason = 'beaten'", 0), ("status = 'INCOMPLETE'", 0), ("seed = 0", 3)]
 )
 def test_only_results_that_hold_anywhere_are_adopted(path: Path, change: str, adopted: int):
-    """A beaten trial leans on its own study, an incomplete one has no result."""
+    """A beaten trial depends on its own study, an incomplete one has no result."""
     small_store(path, batch_sizes=(8,))
     train_all(path)
     conn = connect(path)
@@ -227,7 +227,7 @@ def test_topping_up_needs_no_lock_when_nothing_is_missing(path: Path):
 
 
 def test_a_changed_goal_of_the_same_sweep_is_taken_over(path: Path):
-    """Where the goal is no part of a trial's identity, the file's new goal is the sweep's goal from now on."""
+    """If the goal is not part of a trial's identity, the file's new goal becomes the sweep's goal."""
     small_store(path)
     conn = connect(path)
     first = plan()

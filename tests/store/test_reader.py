@@ -1,4 +1,4 @@
-"""A reader sees what was written, in pages, arrays and frames, and can never get in anybody's way."""
+"""A reader sees what was written, in pages, arrays and frames, and can never block a writer."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_store_in_a_folder_that_may_not_be_written(trained: Path, wal_left: bo
 
 
 def test_a_store_at_rest_is_seen_to_be_written_again(trained: Path):
-    """Who may only read it opened it before its owner went on: what is written then, and after that, is seen."""
+    """A read-only user opened it before its owner resumed: all later writes are seen."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "store.db"
         shutil.copy(trained, copy)
@@ -180,7 +180,7 @@ def answered(child: int, read: int) -> bytes:
 
 
 def test_a_file_that_somebody_locks_alone_is_reported(planned: Path, monkeypatch: pytest.MonkeyPatch):
-    """Under a rollback journal a process that never lets go is named as the problem, after a bounded wait."""
+    """Under a rollback journal a process that never releases its lock is reported, after a bounded wait."""
     monkeypatch.setattr(reader_module, "WAIT_SECONDS", 0.01)
     holder = sqlite3.connect(planned, isolation_level=None)
     holder.execute("PRAGMA journal_mode = delete").fetchall()
@@ -359,7 +359,7 @@ def test_unknown_names_are_answered_with_known_ones(trained: Path):
 
 
 def test_a_table_before_anything_was_measured(planned: Path):
-    """A planned sweep has its trials and no records; curves can be asked about it all the same."""
+    """A planned sweep has trials but no records; its curves can still be requested."""
     with open_store(planned) as reader:
         table = reader.workload_table("set/net/sgd")
     assert (len(table.trial_id), len(table.record_step), table.metric) == (6, 0, "val/error")

@@ -141,7 +141,7 @@ def test_status_counts_the_repeats_to_come(path: Path) -> None:
 
 
 def test_another_best_trial_is_repeated_anew(path: Path, look: sqlite3.Connection) -> None:
-    """More trials bring another best: what was trained of the former stays, what was not is withdrawn, and the new best gets as
+    """More trials give another best: trained repeats of the former stay, others are withdrawn, and the new best gets as
     many repeats."""
     start(path, repeats=2)
     train_all(path)

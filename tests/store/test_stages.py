@@ -51,12 +51,12 @@ def test_other_ranks_write_nothing(path: Path, conn: sqlite3.Connection) -> None
 
 
 def test_a_store_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    """Training does not depend on what people are shown."""
+    """Training does not depend on the stages shown to users."""
     Stages(tmp_path / "no" / "such.db", 1)(TENSORFLOW)
 
 
 def test_a_gang_that_ended_is_at_no_stage(path: Path, conn: sqlite3.Connection) -> None:
-    """One that died while it started is not shown as starting."""
+    """A gang that died while starting is not shown as starting."""
     gang = new_gang(conn, 1, np=1, stage=TENSORFLOW)
     gang_state(conn, gang, "DEAD")
     assert gang_of(path, gang) == (None, False)
@@ -76,7 +76,7 @@ def test_the_usual_time_is_the_median_of_as_many_ranks(path: Path, conn: sqlite3
 
 
 def test_a_store_of_an_older_version_is_read(path: Path, conn: sqlite3.Connection) -> None:
-    """A reader cannot migrate: without the columns a gang is at no stage."""
+    """A reader cannot migrate: without the columns a gang has no stage."""
     new_gang(conn, 1, np=1, stage=TENSORFLOW)
     for column in ("stage", "first_step"):
         conn.execute(f"ALTER TABLE gangs DROP COLUMN {column}")

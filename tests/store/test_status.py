@@ -57,7 +57,7 @@ def test_the_json_holds_what_the_contract_promises(trained: Path):
 
 
 def test_only_gangs_at_work_are_listed(planned: Path):
-    """Those that stopped or died are history, in the table `gangs`."""
+    """Gangs that stopped or died are only in the table `gangs`."""
     from hvdsweep.store import gang_state
 
     with gang(planned) as one, gang(planned) as two:
@@ -119,7 +119,7 @@ def test_a_study_without_finished_trials_is_judged_by_its_kin(path: Path):
 
 
 def test_a_study_to_come_counts_its_preparation(path: Path):
-    """What the first trial of a finished study took more than the second one is expected once of a study that has not begun."""
+    """The extra time of a finished study's first trial is expected once for a study that has not begun."""
     conn = connect(path, create=True)
     save_plan(conn, plan(batch_sizes=(8, 16), trials=2))
     begin_run(conn, 1, np=1, gangs=1)
@@ -135,7 +135,7 @@ def test_a_study_to_come_counts_its_preparation(path: Path):
 
 
 def test_a_single_short_trial_is_no_estimate(path: Path):
-    """A first trial of 4 s, which also compiled, promises nothing about the others; a second one does."""
+    """A first trial of 4 s, which also compiled, gives no estimate for the others; a second one does."""
     conn = connect(path, create=True)
     save_plan(conn, plan(batch_sizes=(8,), trials=3))
     begin_run(conn, 1, np=1, gangs=1)
@@ -224,7 +224,7 @@ def test_an_unknown_sweep_is_explained(trained: Path):
 
 
 def test_the_environment_names_the_database(trained: Path, monkeypatch: pytest.MonkeyPatch):
-    """$HVDSWEEP_DB where --db is not given."""
+    """$HVDSWEEP_DB if --db is not given."""
     monkeypatch.setenv("HVDSWEEP_DB", str(trained))
     assert json.loads(run("--json"))["database"] == str(trained)
 
