@@ -71,11 +71,17 @@ class Plan:
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.cpu else {}
         return {**os.environ, **hidden, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
-    def run(self, command: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end. Failed where it takes too long."""
+    @property
+    def patience(self) -> float:
+        """Seconds that a program may take now. Failed where the time is over."""
         patience = min(PATIENCE, self.until - time.monotonic())
         if patience < 1:
             raise Failed("not begun: the time is over (--minutes)")
+        return patience
+
+    def run(self, command: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end. Failed where it takes too long."""
+        patience = self.patience
         try:
             return subprocess.run(
                 command,
@@ -369,7 +375,10 @@ def ranks(plan: Plan) -> Figures:
         if speed["efficiency"] is not None:
             found[f"{case}: efficiency"] = speed["efficiency"]
     with mock.patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": ""} if plan.cpu else {}):
-        out = under_horovodrun(plan.np, [str(Path(__file__)), "--averaging"])
+        try:
+            out = under_horovodrun(plan.np, [str(Path(__file__)), "--averaging"], plan.patience)
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"averaging over {plan.np} ranks did not end within {error.timeout:.0f} s") from None
     found |= json.loads(out[out.index("RESULT ") + 7 :].splitlines()[0])
     for name, np in (("gangs.db", 1), (f"np{plan.np}.db", plan.np)):
         if not (plan.folder / name).exists():
@@ -459,6 +468,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.averaging:
         averaging()
         return 0
+    if options.json and not options.json.absolute().parent.is_dir():
+        print(f"--json: {options.json}: its folder does not exist. Make it first.", file=sys.stderr)
+        return 2
     devices = () if options.cpu else gpus()
     if not devices and not options.cpu:
         print(
@@ -488,3 +500,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
+    sys.exit(130)

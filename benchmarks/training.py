@@ -46,8 +46,8 @@ momentum = 0.9
 """
 
 
-def under_horovodrun(np: int, program: list[str]) -> str:
-    """Run a program on np ranks exactly as hvdsweep starts its gangs; its output."""
+def under_horovodrun(np: int, program: list[str], seconds: float | None = None) -> str:
+    """Run a program on np ranks exactly as hvdsweep starts its gangs; its output. TimeoutExpired after so many seconds."""
     from hvdsweep.launch.horovodrun import gang_environment, horovodrun_program
 
     threads = max(1, (os.cpu_count() or 1) // np)
@@ -59,6 +59,7 @@ def under_horovodrun(np: int, program: list[str]) -> str:
         capture_output=True,
         text=True,
         errors="replace",
+        timeout=seconds,
         check=False,
     )
     if ran.returncode:

@@ -22,6 +22,7 @@ def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
     with tempfile.TemporaryDirectory(prefix="hvdsweep-plan-") as place:
         made = Path(place, "plan.db")
         with closing(connect(made, create=True)) as conn:
+            conn.execute("PRAGMA synchronous = off")
             for plan in plans:
                 save_plan(conn, plan)
             conn.execute("PRAGMA journal_mode = delete").fetchall()

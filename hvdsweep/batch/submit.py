@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.scripts import Wanted, script, spans
 from hvdsweep.batch.slurm import Slurm
 from hvdsweep.errors import HvdsweepError, RunFailed, UserError
@@ -78,8 +79,11 @@ def make_folder(folder: BatchFolder, loaded: LoadedSweep, plan: Plan, wanted: Wa
             copy = made.path / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-        if make_plan(load_sweep(str(made.sweep))).key != plan.key:
+        copied = make_plan(load_sweep(str(made.sweep)))
+        if copied.key != plan.key:
             raise UserError(f"{loaded.file}: changed while it was read. Submit it again.")
+        # Readers show the sweep while all its jobs still wait.
+        write_plan(made, [copied])
         made.script.write_text(script(wanted), encoding="utf-8")
         made.script.chmod(0o755)
         record: dict[str, Any] = {

@@ -24,6 +24,7 @@ from hvdsweep.batch.slurm import Slurm
 from hvdsweep.batch.status import batch_state
 from hvdsweep.cli.batch import batch
 from hvdsweep.errors import HvdsweepError, UserError
+from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect, new_gang, save_plan
 from hvdsweep.store.lifecycle import recover
@@ -231,6 +232,9 @@ def test_code_of_the_user_travels_with_the_sweep(run: Batch, home: Path) -> None
     copy, original = load_sweep(str(home / "own" / "sweep.toml")), load_sweep(str(example))
     assert make_plan(copy).key == make_plan(original).key
     assert copy.name == original.name
+    # Shown with all its trials while its jobs still wait.
+    with open_store(home / "own") as reader:
+        assert len(reader.trials().rows) == sum(study.target_trials for study in make_plan(copy).studies)
     assert (home / "own" / "rings.py").is_file()
 
 
