@@ -45,7 +45,7 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
             screen.current = ids[0]
             screen.kept = set(ids[:count])
             screen.read_tables()
-            while not all(screen.desk.has(one) for one in ids[:count]):
+            while not all(screen.cache.has(one) for one in ids[:count]):
                 await pilot.pause(0.05)
             await _settled(pilot)
             wholes, parts, busy = [], [], []
@@ -76,7 +76,7 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
             figures[f"goal moved, {name}: of it computing and laying out, median ms"] = (
                 1e3 * statistics.median(parts)
             )
-        table = screen.desk.table(ids[0])
+        table = screen.cache.table(ids[0])
         figures["trials of one workload"] = float(len(table.study))
         figures["records of one workload"] = float(len(table.record_step))
     figures["pandas, steps to result of one workload: median ms"] = 1e3 * _pandas(table, repeat)

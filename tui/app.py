@@ -23,7 +23,7 @@ from tui.jobs import Jobs
 from tui.launching import Pending
 from tui.memory import Memory, remember, remembered
 from tui.screens import PlaceSpec, offered
-from tui.screens.base import Place
+from tui.screens.base import AppScreen
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Source, Trouble
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from hvdsweep.charts import Chart, View
-    from tui.curve_desk import CurveCache
+    from tui.curve_cache import CurveCache
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class HvdsweepApp(App[None]):
         self.jobs = Jobs(self)
         self.begun: set[int] = set()
         """Sweeps asked to run whose supervisor has not signed in yet."""
-        self.desk: CurveCache | None = None
+        self.curve_cache: CurveCache | None = None
         """Tables of workloads and the goals asked about; made by the first screen that needs it."""
         self._exporting = threading.Lock()
         self._memory_file = memory_file
@@ -170,16 +170,16 @@ class HvdsweepApp(App[None]):
     def on_key(self, event: events.Key) -> None:
         """A key that nothing has handled, before its binding is looked for."""
         screen = self.screen
-        if not isinstance(screen, Place) or screen.typing:
+        if not isinstance(screen, AppScreen) or screen.typing:
             return
         screen.held_key.drop()
         if event.key not in screen.active_bindings and screen.held_key.press(event.key):
             event.prevent_default()
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> AppScreen | None:
         """The screen in view, or the one under a dialog."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, AppScreen)), None)
 
     @property
     def state(self) -> tuple[str, str]:
@@ -202,7 +202,7 @@ class HvdsweepApp(App[None]):
         elif message.update.gone:
             self.snapshot = None
         for screen in self.screen_stack:
-            if isinstance(screen, Place):
+            if isinstance(screen, AppScreen):
                 screen.receive()
 
     def go(self, name: str, selection: Selection | None = None) -> None:
@@ -221,10 +221,10 @@ class HvdsweepApp(App[None]):
         if len(self.screen_stack) == 1:
             self.push_screen(name)
         elif self.screen is not self.get_screen(name):
-            if isinstance(self.screen, Place):
+            if isinstance(self.screen, AppScreen):
                 self.screen.leave_field()
             self.switch_screen(name)
-        elif isinstance(self.screen, Place):
+        elif isinstance(self.screen, AppScreen):
             self.screen.receive(again=True)
 
     def open_trial(self, trial: int) -> None:
@@ -237,7 +237,7 @@ class HvdsweepApp(App[None]):
         self.go(name)
 
     def select(self, selection: Selection) -> None:
-        """Remember what the reader looks at, for the other screens."""
+        """Remember what the user looks at, for the other screens."""
         self.selection = selection
 
     @property
@@ -272,7 +272,7 @@ class HvdsweepApp(App[None]):
         return isinstance(self.latest, Trouble) and self.latest.gone
 
     def action_demo(self) -> None:
-        """Start `hvdsweep demo` on this database, as a process of its own, and watch its curve."""
+        """Start `hvdsweep demo` on this database, as a separate process, and watch it on Live."""
 
         def job() -> str:
             from tui.launching import spawn
@@ -316,7 +316,7 @@ class HvdsweepApp(App[None]):
         self.search_themes()
 
     def do(self, job: Callable[[], str], failed: Callable[[], object] | None = None) -> None:
-        """Run `job` in a thread, tell the sentence it returns, and look at the store anew; `failed` first where it raises."""
+        """Run `job` in a thread, show the sentence it returns, and read the store again; `failed` first where it raises."""
         self.run_worker(partial(self._work, job, failed), thread=True, group="jobs")
 
     def _work(self, job: Callable[[], str], failed: Callable[[], object] | None) -> None:
@@ -328,7 +328,7 @@ class HvdsweepApp(App[None]):
         self.post_message(done)
 
     def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
-        """From the thread that waits for a launch: it has ended. What the store tells needs no repeating."""
+        """From the thread that waits for a launch: it has ended."""
         if self.is_running:
             self.post_message(LaunchEnded(sweep, name, code, words))
 
@@ -385,7 +385,7 @@ class HvdsweepApp(App[None]):
         return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"
 
     def export(self, chart: Chart, view: View, name: str) -> None:
-        """Write a chart as SVG, PNG and CSV beside the database."""
+        """Write a chart as SVG, PNG and CSV into the folder of the database."""
         stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
 
         def job() -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from hvdsweep.curves.field import iso_loss, sensitivity
 from hvdsweep.curves.scaling_curve import curve
+from hvdsweep.curves.speeds import speeds, throughputs
 from hvdsweep.figures.field_panels import iso_loss_panel, sensitivity_panel
 from hvdsweep.figures.panels import budgets_panel
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from hvdsweep.curves.costs import Throughput
     from hvdsweep.curves.question import Question
     from hvdsweep.curves.table import WorkloadTable
+    from hvdsweep.store.rows import ThroughputRow
+    from tui.curve_cache import CurveCache
 
 View = Literal["curve", "steps", "examples", "ranks"]
 VIEWS: tuple[View, ...] = ("curve", "steps", "examples", "ranks")
@@ -34,6 +38,33 @@ class FieldJob:
     draw: Callable[[], Chart]
     lines: Sequence[float]
     """The budgets or goals in it."""
+
+
+def field_job(
+    view: View,
+    cache: CurveCache,
+    workload: int,
+    name: str,
+    question: Question,
+    goal: float | None,
+    own: float | None,
+    measured: Sequence[ThroughputRow],
+) -> FieldJob:
+    """What a view other than the curve shows of a workload: `goal` is what is asked, `own` the sweep's."""
+    table = cache.table(workload)
+    about: tuple[object, ...] = (view, workload, id(table), question)
+    if view in ("steps", "examples"):
+        examples = view == "examples"
+        upto = question.example_budget if examples else question.step_budget
+        lines = spread(cache.budgets([workload], examples=examples), upto)
+        return FieldJob((*about, *lines), partial(budgets_chart, table, name, view, lines), lines)
+    ladder = sorted(cache.goals([workload], own), reverse=not table.maximize)
+    # The goal asked for is the hardest of them.
+    easier = [rung for rung in ladder if goal is None or (rung < goal if table.maximize else rung > goal)]
+    lines = [*spread(easier)[1:], *([] if goal is None else [goal])]
+    known = throughputs(speeds(measured), table.workload)
+    draw = partial(ranks_chart, table, name, lines, question, known)
+    return FieldJob((*about, *lines, len(measured)), draw, lines)
 
 
 LINES = 4

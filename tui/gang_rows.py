@@ -61,15 +61,12 @@ def gang_row(gang: GangRow, now: float, names: Mapping[str, str]) -> Row:
 
 
 def event_row(event: EventRow) -> Row:
-    """What happened, on one line; a gang that died in the colour of errors."""
-    died = event.kind == "gang" and any(
-        word in event.message for word in ("killed", "exit code", "no sign of life")
-    )
+    """What happened, on one line; the death of a gang, which is all that is recorded of gangs, in the colour of errors."""
     return Row(
         str(event.id),
         (
             Content.styled(clock(event.time), "$foreground-muted"),
-            Content.styled(event.kind, "$error" if died else "$foreground-muted"),
+            Content.styled(event.kind, "$error" if event.kind == "gang" else "$foreground-muted"),
             event.message.split("\n")[0],
         ),
     )

@@ -14,7 +14,7 @@ from tui.selection import Selection
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
-    from tui.curve_desk import CurveCache
+    from tui.curve_cache import CurveCache
     from tui.launching import Pending
     from tui.snapshot import Snapshot
     from tui.source import Source, Trouble
@@ -53,7 +53,7 @@ class Interface(Protocol):
     selection: Selection
     snapshot: Snapshot | None
     latest: Snapshot | Trouble | None
-    desk: CurveCache | None
+    curve_cache: CurveCache | None
     pending: Pending | None
     begun: set[int]
     memory: Memory

@@ -1,4 +1,4 @@
-"""Starting and changing sweeps from the interface: `hvdsweep launch` as a process of its own, and what the store offers.
+"""Starting and changing sweeps from the interface: `hvdsweep launch` as a separate process, and what the store offers.
 
 Nothing here knows Textual. All of it may take a while: call it from a thread.
 """
@@ -50,7 +50,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Launched:
-    """A launch that goes on by itself."""
+    """A launch that was started as a separate process."""
 
     pid: int
     log: Path
@@ -155,11 +155,11 @@ def arguments_of(sweep_id: int, changes: Changes) -> list[str]:
     return [*arguments, *rank_options(changes.np, changes.gangs, changes.slots)]
 
 
-def extent_of(sweep_id: int, reader: Store) -> Extent:
+def extent_of(sweep_id: int, store: Store) -> Extent:
     """What a sweep of the store asks for now. UserError where there is no such sweep any more."""
-    rows = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
+    rows = store.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     if not rows:
-        raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
+        raise UserError(f"{store.path}: sweep {sweep_id}: is not in the database any more.")
     studies = json.loads(rows[0][0]).get("studies", {})
     trials, sizes = studies.get("trials", 0), studies.get("batch_sizes", ())
     if not isinstance(trials, dict):

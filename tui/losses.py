@@ -14,28 +14,28 @@ from hvdsweep.charts import Axis, Chart, Series
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
-Curve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+LossCurve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 """(steps [n], losses [n])."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedLosses:
     """A trial whose losses are to be shown."""
 
     trial: int
     name: str
     """In the legend."""
     steps: int | None
-    """Updates it has done, where known: fewer than before means that it began anew."""
+    """Updates it has done, where known: fewer than before means that it started again."""
 
 
 class LossCurves:
     """What is known so far; only what is shown is kept."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Curve] = {}
+        self._known: dict[int, LossCurve] = {}
 
-    def known_to(self, wanted: Sequence[Wanted]) -> dict[int, int]:
+    def known_to(self, wanted: Sequence[WantedLosses]) -> dict[int, int]:
         """Trial -> the last step that is known of it."""
         for trial in wanted:
             known = self._known.get(trial.trial)
@@ -48,7 +48,7 @@ class LossCurves:
             for trial in wanted
         }
 
-    def take(self, found: Mapping[int, Curve]) -> None:
+    def take(self, found: Mapping[int, LossCurve]) -> None:
         """Further losses; those of other trials are forgotten."""
         for trial in set(self._known) - set(found):
             del self._known[trial]
@@ -64,7 +64,7 @@ class LossCurves:
                     np.concatenate([known[1], losses[new]]),
                 )
 
-    def chart(self, wanted: Sequence[Wanted], title: str, empty: str = "no losses yet") -> Chart:
+    def chart(self, wanted: Sequence[WantedLosses], title: str, empty: str = "no losses yet") -> Chart:
         """All that have begun together, the loss on a log axis; `empty` is said where none has."""
         known = [(trial.name, *self._known.get(trial.trial, ((), ()))) for trial in wanted]
         series = [Series(name, steps, losses) for name, steps, losses in known if len(steps)]
@@ -78,7 +78,7 @@ class LossCurves:
         )
 
 
-def read_losses(known: Mapping[int, int], reader: Store) -> dict[int, Curve]:
+def read_losses(known: Mapping[int, int], store: Store) -> dict[int, LossCurve]:
     """The losses of each trial beyond the step known of it."""
-    with reader.snapshot():
-        return {trial: reader.losses(trial, after) for trial, after in known.items()}
+    with store.snapshot():
+        return {trial: store.losses(trial, after) for trial, after in known.items()}

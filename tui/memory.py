@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from hvdsweep.replacing import write_whole
+
 VERSION = 1
 
 
@@ -50,6 +52,4 @@ def remember(path: Path, memory: Memory) -> None:
     """Write it, whole or not at all; a state directory that may not be written is no reason to complain."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.write_text(json.dumps({"version": VERSION, **asdict(memory)}, indent=1), encoding="utf-8")
-        new.replace(path)
+        write_whole(path, json.dumps({"version": VERSION, **asdict(memory)}, indent=1).encode())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui.interface import Interface
 
 Command = tuple[str, str, Callable[[], Any]]
-"""(what the reader searches, a sentence about it, what to do)."""
+"""(what the user searches, a sentence about it, what to do)."""
 
 
 class Commands(Provider):

@@ -25,7 +25,7 @@ SETTLE_SECONDS = 2.5
 
 
 def stable(svg: str) -> str:
-    """The picture with ids that do not change from run to run, and with the reader's own monospaced font, not one from afar."""
+    """The picture with ids that do not change from run to run, and with the user's own monospaced font, not one from afar."""
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     return re.sub(r"terminal-\d+", "terminal-hvdsweep", svg)
 

@@ -1,6 +1,6 @@
-"""Acting on the warnings of a curve: the changed sweep as a file beside the original, what it would train, and its launch.
+"""Acting on the warnings of a curve: a changed sweep file next to the original, what it would train, and its launch.
 
-Nothing here knows Textual. All of it may take a while: call it from a thread.
+Knows no Textual. It may take a while: call it from a thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
+from hvdsweep.replacing import write_whole
 from tui.composing.words import AUTO, rank_options
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Proposal:
     known: int
     """Those among them that are trained already."""
     extends: bool
-    """Whether it goes on with the same sweep; else it is a new one that takes over what both share."""
+    """Whether it resumes the same sweep; else it is a new one that takes over the trials both share."""
     np: int | str
     """Or `auto`."""
     gangs: int
@@ -51,7 +52,7 @@ def propose(
     curve: Curve,
     spaces: Mapping[int, Space],
     only: Collection[tuple[int, Doubt]] | None,
-    reader: Store,
+    store: Store,
 ) -> Proposal:
     """The changed sweep that answers the cautions `only` of a curve (None: all). UserError where nothing can be changed."""
     from hvdsweep.curves.remedies import remedy
@@ -59,20 +60,20 @@ def propose(
     from hvdsweep.sweep import check_text
     from hvdsweep.sweep.restore import definition_toml
 
-    rows = reader.rows(
-        f"SELECT name, file, definition, key, source, np, gangs, {reader.column('sweeps', 'slots')}"
+    rows = store.rows(
+        f"SELECT name, file, definition, key, source, np, gangs, {store.column('sweeps', 'slots')}"
         " FROM sweeps WHERE id = ?",
         (sweep,),
     )
     if not rows:
-        raise UserError(f"{reader.path}: sweep {sweep}: is not in the database any more.")
+        raise UserError(f"{store.path}: sweep {sweep}: is not in the database any more.")
     name, file, definition, key, source, np, gangs, slots = rows[0]
     if source != "launch":
         raise UserError(f"sweep {sweep}: was imported, so it cannot be extended from here.")
     found = remedy(json.loads(definition), curve, spaces, only)
     if found is None:
         raise UserError(f"sweep {sweep}: no change of the sweep file answers this warning.")
-    path = _free_path(file, name, reader.path)
+    path = _free_path(file, name, store.path)
     text = definition_toml(found.definition, f"sweep {sweep}")
     folder = None if file is None else str(Path(file).parent)
     checked = check_text(text, path.name, source=folder, name=name)
@@ -80,7 +81,7 @@ def propose(
         raise UserError(*checked.problems)
     plan = make_plan(checked.loaded)
     keys = [trial.key for study in plan.studies for trial in study.trials]
-    ((known,),) = reader.rows(
+    ((known,),) = store.rows(
         "SELECT count(DISTINCT key) FROM trials WHERE status IN ('COMPLETE', 'INFEASIBLE')"
         " AND key IN (SELECT value FROM json_each(?))",
         (json.dumps(keys),),
@@ -101,7 +102,7 @@ def propose(
 
 
 def _free_path(file: str | None, name: str, db: Path) -> Path:
-    """Beside the sweep's file where that may be written, else beside the database; a name that is not taken."""
+    """A free name in the folder of the sweep's file if that is writable, else in that of the database."""
     folder, stem = db.absolute().parent, name.replace("/", "_")
     if file is not None:
         stem = Path(file).stem
@@ -118,10 +119,8 @@ def _free_path(file: str | None, name: str, db: Path) -> Path:
 
 def write(proposal: Proposal) -> Path:
     """Write the file, whole or not at all. UserError where it cannot be."""
-    temporary = proposal.path.with_name(f".{proposal.path.name}.{os.getpid()}")
     try:
-        temporary.write_text(proposal.text, encoding="utf-8")
-        temporary.replace(proposal.path)
+        write_whole(proposal.path, proposal.text.encode(), new=True)
     except OSError as error:
         raise UserError(f"{proposal.path}: cannot be written: {error.strerror or error}") from error
     return proposal.path
@@ -135,7 +134,7 @@ def launch(
     ended: Ended | None = None,
     slots: int | None = None,
 ) -> Launched:
-    """Launch a written sweep as a process of its own."""
+    """Launch a written sweep as a separate process."""
     from tui.launching import spawn_launch
 
     return spawn_launch(db, [str(path), *rank_options(np, gangs, slots)], ended)

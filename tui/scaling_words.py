@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -13,6 +13,9 @@ from tui.words import count, duration, number, plural, short
 if TYPE_CHECKING:
     from hvdsweep.curves.costs import Costs, TimeToGoal
     from hvdsweep.curves.scaling_curve import Curve, Point
+    from hvdsweep.store.rows import WorkloadRow
+    from tui.curve_cache import CurveCache
+    from tui.field_views import View
 
 NUMBERS = (
     Column("batch_size", "batch", 7, right=True, fixed=True),
@@ -39,7 +42,7 @@ INTERVAL = 11
 """Cells for an interval; one that needs more is rounded to three digits."""
 
 MOST_WARNINGS = 4
-"""Lines of warnings beside the chart; the rest are on the Metaparameters screen."""
+"""Warnings listed with the facts; the rest are on the Metaparameters screen."""
 
 
 def value_title(curve: Curve, measure: str) -> str:
@@ -50,7 +53,7 @@ def value_title(curve: Curve, measure: str) -> str:
 
 
 def spread_title(curve: Curve, measure: str) -> str:
-    """What the column beside it says: how sure a number of steps is, or on what a time holds."""
+    """The title of the column next to the values: how sure a number of steps is, or which ranks a time holds for."""
     return "on" if measure in ("time", "cost") else f"repeat {100 * curve.level:g}%"
 
 
@@ -254,3 +257,23 @@ def point_words(name: str, curve: Curve, point: Point, measure: str) -> str:
         f"{key.replace('_', ' ')} {number(value, 3)}" for key, value in sorted(point.parameters.items())
     ]
     return " · ".join([words, *values, f"trial {point.trial}"])
+
+
+def curve_words(
+    row: WorkloadRow, view: View, goal: float, lines: Sequence[float], cache: CurveCache
+) -> list[str]:
+    """The command that prints what a view shows of a workload: `lines` are the budgets or goals in it."""
+    words = ["hvdsweep", "curve", row.name, "--sweep", str(row.sweep_id)]
+    if view == "curve":
+        words += ["--goal", f"{goal:g}"]
+    elif view == "ranks":
+        words[1:2] = ["figure", "iso-loss"]
+        words += [word for rung in lines for word in ("--goal", f"{rung:g}")]
+    else:
+        words += [word for rung in lines for word in ("--at-budget", f"{rung:g} {view}")]
+    for option, budget in (
+        ("--step-budget", cache.step_budget),
+        ("--example-budget", cache.example_budget),
+    ):
+        words += [option, str(budget)] if budget is not None else []
+    return words

@@ -1,4 +1,4 @@
-"""What the reader looks at, shared by all screens, so that going to another screen stays with the same thing."""
+"""What the user looks at, shared by all screens, so that going to another screen stays with the same thing."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Source(Protocol):
         """Call `tell`, from any thread, with the latest snapshot or trouble now (if any) and with every later one."""
 
     def ask(self, question: Callable[[Store], Answer]) -> Answer:
-        """The answer to one question; blocks, so never on the interface's thread. UserError as the reader says."""
+        """The answer to one question; blocks, so never on the interface's thread. UserError as the store raises it."""
 
     def nudge(self) -> None:
         """Look at once: something was just changed from here."""
@@ -141,7 +141,7 @@ class StoreSource:
                 from hvdsweep.launch.machine import cores
 
                 processors = cores()
-            # By now what was told is painted, and it is known what that took.
+            # The update is painted by now, so its cost is known.
             rest = rest_after(time.process_time() - used, processors) - (time.monotonic() - begun)
             if rest > 0:
                 self._resting = True
@@ -158,7 +158,7 @@ def rest_after(used: float, processors: int) -> float:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """Which file lies at `path`. A connection to one that was deleted or replaced goes on reading the old without a word."""
+    """Which file lies at `path`. A connection keeps reading a file that was deleted or replaced, without an error."""
     try:
         stat = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The two themes of the house, in the colours of the charts, beside those that Textual brings."""
+"""The two themes of hvdsweep, in the colours of the charts; Textual brings others."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def row_of(trial: TrialRow, parameters: Sequence[str], names: Mapping[str, str])
 
 
 class TrialRows:
-    """Rows of the trials in view, said anew only for trials that changed since the last time: most have long ended."""
+    """Rows of the trials in view, made again only for trials that have changed: most have long ended."""
 
     def __init__(self) -> None:
         self._said: dict[int, tuple[TrialRow, Row]] = {}

@@ -4,9 +4,10 @@ mistake at once."""
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,18 +90,38 @@ class LoadedSweep:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that the check says about a text."""
+
+    key: str
+    """What it is about: `search.override[0].learning_rate`; "" for the text as a whole."""
+    text: str
+    """The sentence without file and key."""
+    sentence: str
+    """All of it: `file: key: value ...; remedy`."""
+
+
+@dataclass(frozen=True)
 class Checked:
     """The result of checking a text: either a sweep, or the mistakes in it."""
 
     loaded: LoadedSweep | None
-    problems: tuple[str, ...] = ()
-    """One sentence per mistake: `file: key: value ...; remedy`. Empty if there is a sweep."""
-    warnings: tuple[str, ...] = ()
-    """As in `LoadedSweep`; also given if there are mistakes."""
-    locations: tuple[str, ...] = field(default=(), repr=False)
-    """The key of each problem, for an editor to mark; "" for the text as a whole."""
-    doubtful: tuple[str, ...] = field(default=(), repr=False)
-    """The key of each warning."""
+    mistakes: tuple[Finding, ...] = ()
+    """Empty if there is a sweep."""
+    doubts: tuple[Finding, ...] = ()
+    """What is allowed but probably not meant; also where there are mistakes."""
+    place: tuple[int, int] | None = None
+    """Line and column (from 1) where the text stops being TOML."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence per mistake."""
+        return tuple(one.sentence for one in self.mistakes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """As in `LoadedSweep`."""
+        return tuple(one.sentence for one in self.doubts)
 
 
 def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> LoadedSweep:
@@ -147,25 +168,19 @@ def check_text(
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return Checked(None, (_syntax(text, filename, error),), locations=("",))
+        return _not_toml(text, filename, *_syntax(text, error))
     except RecursionError:
-        return Checked(
-            None, (f"{filename}: is nested too deeply; a sweep file needs four levels",), locations=("",)
-        )
+        return _not_toml(text, filename, "is nested too deeply; a sweep file needs four levels")
     except ValueError:
-        # Python does not even parse them.
-        return Checked(
-            None,
-            (f"{filename}: a whole number has thousands of digits; those of TOML have 64 bits (19 digits)",),
-            locations=("",),
-        )
-    too_large = [*_beyond_64_bits(raw)]
+        # Python does not even read them.
+        words = "a whole number has thousands of digits; those of TOML have 64 bits (19 digits)"
+        return _not_toml(text, filename, words)
+    too_large = [
+        Problem(place, f"a whole number of {len(str(abs(value)))} digits; TOML has 64 bits for one")
+        for place, value in _beyond_64_bits(raw)
+    ]
     if too_large:
-        sentences = tuple(
-            f"{filename}: {key_of(place)}: a whole number of {len(str(abs(value)))} digits; TOML has 64 bits for one"
-            for place, value in too_large
-        )
-        return Checked(None, sentences, locations=tuple(key_of(place) for place, _ in too_large))
+        return Checked(None, _findings(filename, too_large, {}))
     origins = overrides.apply(raw) if overrides is not None else {}
     sweep, problems, unsound = _validate(raw)
     warnings: list[Problem] = []
@@ -177,13 +192,12 @@ def check_text(
             # The user narrowed the sweep by an option, so do not warn about the file's values for other batch
             # sizes.
             warnings = [entry for entry in warnings if entry.location[:2] != ("search", "override")]
-    warned = tuple(_sentence(filename, entry, origins) for entry in warnings)
-    doubtful = tuple(key_of(entry.location) for entry in warnings)
+    doubts = _findings(filename, warnings, origins)
     if problems or sweep is None:
-        sentences = tuple(_sentence(filename, entry, origins) for entry in problems)
-        return Checked(None, sentences, warned, tuple(key_of(entry.location) for entry in problems), doubtful)
+        return Checked(None, _findings(filename, problems, origins), doubts)
+    warned = tuple(one.sentence for one in doubts)
     loaded = LoadedSweep(sweep, sweep.name or name or Path(filename).stem, source=source, warnings=warned)
-    return Checked(loaded, warnings=warned, doubtful=doubtful)
+    return Checked(loaded, doubts=doubts)
 
 
 def _beyond_64_bits(value: object, place: Location = ()) -> Iterator[tuple[Location, int]]:
@@ -221,23 +235,37 @@ def _find(name: str) -> tuple[Path, str | None]:
     raise UserError(f"{name}: neither a TOML file nor a preset; {hint}")
 
 
-def _syntax(text: str, filename: str, error: tomllib.TOMLDecodeError) -> str:
-    message, _, place = str(error).removesuffix(")").partition(" (at ")
-    number = place.removeprefix("line ").partition(",")[0]
+def _not_toml(text: str, filename: str, words: str, place: tuple[int, int] | None = None) -> Checked:
+    """Of a text that cannot be read; without a place it is wrong as a whole, which is seen at its end."""
+    lines = text.split("\n")
+    finding = Finding("", words, f"{filename}: {words}")
+    return Checked(None, (finding,), place=place or (len(lines), len(lines[-1]) + 1))
+
+
+def _syntax(text: str, error: tomllib.TOMLDecodeError) -> tuple[str, tuple[int, int] | None]:
+    """What is wrong, in words, and its line and column: Python 3.11 says them in its message only."""
+    message, _, where = str(error).removesuffix(")").partition(" (at ")
+    words = f"{where or 'somewhere'}: {message[:1].lower()}{message[1:]}"
+    found = re.fullmatch(r"line (\d+), column (\d+)", where)
+    place = None if found is None else (int(found[1]), int(found[2]))
     lines = text.splitlines()
-    shown = (
-        f" in `{lines[int(number) - 1].strip()[:60]}`"
-        if number.isdigit() and 0 < int(number) <= len(lines)
-        else ""
-    )
-    return f"{filename}: {place or 'somewhere'}: {message[:1].lower()}{message[1:]}{shown}; this is not TOML"
+    if place is not None and 0 < place[0] <= len(lines):
+        words += f" in `{lines[place[0] - 1].strip()[:60]}`"
+    return f"{words}; this is not TOML", place
 
 
-def _sentence(filename: str, problem: Problem, origins: Mapping[Location, str]) -> str:
-    for length in range(len(problem.location), 0, -1):
-        if option := origins.get(problem.location[:length]):
-            return f"{option}: {problem.text}"
-    return f"{filename}: {key_of(problem.location)}: {problem.text}"
+def _findings(
+    filename: str, problems: Iterable[Problem], origins: Mapping[Location, str]
+) -> tuple[Finding, ...]:
+    """Sentences that name the file, or the option that the value came from."""
+    found = []
+    for problem in problems:
+        key = key_of(problem.location)
+        starts = (problem.location[:length] for length in range(len(problem.location), 0, -1))
+        option = next((origins[start] for start in starts if start in origins), None)
+        where = option or (f"{filename}: {key}" if key else filename)
+        found.append(Finding(key, problem.text, f"{where}: {problem.text}"))
+    return tuple(found)
 
 
 def _validate(raw: dict[str, Any]) -> tuple[Sweep | None, list[Problem], set[Location]]:

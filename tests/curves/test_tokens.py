@@ -129,17 +129,17 @@ def test_the_interface_counts_text_in_tokens(db):
     """By itself, as long as every workload of the chart has tokens."""
     from hvdsweep.curves.chart import curve_chart
     from hvdsweep.curves.question import Question
-    from tui.curve_desk import CurveCache, Wanted, read
+    from tui.curve_cache import CurveCache, Wanted, read
     from tui.scaling_words import point_words, value_title
 
     with open_store(db) as reader:
         rows = {row.name: row for row in reader.workloads()}
         wanted = [Wanted(row.id, row.name, row.sweep_id, None) for row in rows.values()]
-        desk = CurveCache()
-        desk.take(read(wanted, reader).loaded)
-    assert [desk.has_tokens(rows[name].id) for name in (TEXT, IMAGES)] == [True, False]
-    curve = desk.curve(rows[TEXT].id, 0.5, Question(), tokens=True)
+        cache = CurveCache()
+        cache.take(read(wanted, reader).loaded)
+    assert [cache.has_tokens(rows[name].id) for name in (TEXT, IMAGES)] == [True, False]
+    curve = cache.curve(rows[TEXT].id, 0.5, Question(), tokens=True)
     assert value_title(curve, "examples") == "tokens"
     assert curve_chart([curve], examples=True).y.title == "tokens to the goal"
     assert "691k tokens (" in point_words("text", curve, curve.points[0], "examples")
-    assert desk.curve(rows[TEXT].id, 0.5, Question()).unit == "samples"
+    assert cache.curve(rows[TEXT].id, 0.5, Question()).unit == "samples"

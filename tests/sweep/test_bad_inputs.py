@@ -288,7 +288,8 @@ def test_any_junk_is_either_a_sweep_or_a_list_of_sentences(changes):
         return
     checked = check_text(text, "f.toml")
     assert (checked.loaded is None) == bool(checked.problems)
-    assert len(checked.locations) == len(checked.problems)
+    for mistake in checked.mistakes:
+        assert mistake.sentence == ": ".join(filter(None, ("f.toml", mistake.key, mistake.text)))
     assert all(problem.startswith("f.toml: ") and "\n" not in problem for problem in checked.problems)
 
 

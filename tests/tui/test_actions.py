@@ -17,16 +17,16 @@ WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
 
 def owners() -> dict[str, type]:
     """Owner -> the class whose methods its actions are."""
-    from tui.screens.base import Place
+    from tui.screens.base import AppScreen
     from tui.screens.trial import TrialScreen
 
     places = {place.name: place.load() for place in offered()}
-    return {"app": HvdsweepApp, "chart": Place, "trial": TrialScreen, **places, **WIDGET_CLASSES}
+    return {"app": HvdsweepApp, "chart": AppScreen, "trial": TrialScreen, **places, **WIDGET_CLASSES}
 
 
 def cases() -> list[tuple[str, str, str]]:
     there = {*owners(), *(place.name for place in offered())}
-    return [(owner, action.id, action.when) for action in ACTIONS for owner in action.where if owner in there]
+    return [(action.owner, action.id, action.when) for action in ACTIONS if action.owner in there]
 
 
 @pytest.mark.parametrize(("owner", "action", "when"), cases())
@@ -40,7 +40,7 @@ def test_every_action_has_its_method_and_its_condition(owner, action, when):
 def test_every_owner_is_known():
     """An action belongs to the app, a screen, the charts or a widget."""
     known = {"app", "chart", "trial", *(place.name for place in PLACES), *WIDGETS}
-    assert {owner for action in ACTIONS for owner in action.where} <= known
+    assert {action.owner for action in ACTIONS} <= known
 
 
 @pytest.mark.parametrize("place", [place.name for place in offered()] + ["trial"])

@@ -98,7 +98,7 @@ async def test_the_point_under_the_mouse_is_read_out():
 
 
 async def test_a_preferred_series_is_read_first():
-    """The cursor begins where the screen says that the reader looks."""
+    """The cursor begins where the screen says that the user looks."""
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
         app.view.preferred = "low"

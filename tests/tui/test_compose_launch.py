@@ -276,7 +276,7 @@ async def test_a_text_with_mistakes_can_be_saved(empty, tmp_path):
         await type_into(pilot, "studies.trials", "none")
         await pilot.press("ctrl+s")
         await settle(pilot)
-        assert "Still with 1 mistake" in screen_text(pilot)
+        assert "1 mistake left: it can be saved but not launched." in screen_text(pilot)
         pilot.app.screen.query_one(Input).value = "half"
         await pilot.press("enter")
         await settle(pilot)

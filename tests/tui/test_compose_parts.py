@@ -25,9 +25,9 @@ from hvdsweep.store import connect, save_plan
 from hvdsweep.sweep import Overrides, check_text, load_sweep, metaparameters, models
 from hvdsweep.sweep.write import toml_value
 from tui.composing import offers, outlook, start, words
+from tui.composing.draft_store import MOST, DraftStore
 from tui.composing.fields import FieldSpec, sections
 from tui.composing.files import write
-from tui.composing.kept import MOST, Shelf
 from tui.composing.outlook import Inquiry, look
 from tui.composing.start import TEMPLATE, Start
 from tui.composing.toml_text import REMOVED, parsed
@@ -206,47 +206,47 @@ def test_files_that_cannot_be_read(tmp_path):
             start.file_at(path)
 
 
-# The shelf
+# The drafts
 
 
 def test_a_kept_draft_comes_back_whole(tmp_path):
     """Text, file, ranks and what was saved; the newest first."""
-    shelf = Shelf(tmp_path)
-    first, second = shelf.new_id(), shelf.new_id()
+    drafts = DraftStore(tmp_path)
+    first, second = drafts.new_id(), drafts.new_id()
     begun = Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft="", saved="a = 0")
-    shelf.keep(first, begun, "title")
-    shelf.keep(second, Start("b"), "other")
+    drafts.keep(first, begun, "title")
+    drafts.keep(second, Start("b"), "other")
     os.utime(tmp_path / "drafts" / f"{first}.json")
-    kept = {draft.id: draft for draft in shelf.all()}
+    kept = {draft.id: draft for draft in drafts.all()}
     assert set(kept) == {first, second}
     assert kept[first].title == "title"
     assert kept[first].start == Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft=first, saved="a = 0")
-    assert [draft.when for draft in shelf.all()] == sorted(
-        (draft.when for draft in shelf.all()), reverse=True
+    assert [draft.when for draft in drafts.all()] == sorted(
+        (draft.when for draft in drafts.all()), reverse=True
     )
-    shelf.drop(first)
-    assert [draft.id for draft in shelf.all()] == [second]
+    drafts.drop(first)
+    assert [draft.id for draft in drafts.all()] == [second]
 
 
 def test_a_shelf_with_rubbish(tmp_path):
     """Files of another version, half-written ones and foreign ones are passed over; too many drafts are not kept."""
-    shelf = Shelf(tmp_path)
+    drafts = DraftStore(tmp_path)
     for _ in range(MOST + 3):
-        shelf.keep(shelf.new_id(), Start("x"), "t")
+        drafts.keep(drafts.new_id(), Start("x"), "t")
     folder = tmp_path / "drafts"
     for name, text in (("a", "{"), ("b", "[]"), ("c", '{"version": 99}'), ("d", '{"version": 1}')):
         (folder / f"{name}.json").write_text(text)
-    assert len(shelf.all()) == MOST
+    assert len(drafts.all()) == MOST
     assert len(list(folder.glob("*-*.json"))) == MOST
 
 
 def test_no_shelf_is_no_trouble(tmp_path):
     """Nothing is kept without a state directory, or where it may not be written."""
     (tmp_path / "drafts").write_text("in the way")
-    for shelf in (Shelf(None), Shelf(tmp_path)):
-        shelf.keep("a", Start("x"), "t")
-        shelf.drop("a")
-        assert shelf.all() == []
+    for drafts in (DraftStore(None), DraftStore(tmp_path)):
+        drafts.keep("a", Start("x"), "t")
+        drafts.drop("a")
+        assert drafts.all() == []
 
 
 # Files
@@ -314,7 +314,7 @@ def test_no_database_is_overwritten(tmp_path, suffix, is_open):
     assert database.read_bytes() == before
     assert {entry.name for entry in tmp_path.iterdir()} == {"x.db", "link.toml"}
     with pytest.raises(UserError, match="belongs to the database"):
-        offers.taken(Shelf(None), f"file:{database}", database)
+        offers.taken(DraftStore(None), f"file:{database}", database)
 
 
 # Offers
@@ -327,10 +327,10 @@ def test_what_is_offered(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "other.toml").write_text(TEMPLATE)
-    shelf = Shelf(tmp_path / "state")
-    shelf.keep("one", Start("a = 1\n"), "first")
-    shelf.keep("two", Start("a = 2\n"), "second")
-    entries = offers.offers(shelf, "two", None)
+    drafts = DraftStore(tmp_path / "state")
+    drafts.keep("one", Start("a = 1\n"), "first")
+    drafts.keep("two", Start("a = 2\n"), "second")
+    entries = offers.offers(drafts, "two", None)
     values = [entry.value for entry in entries if entry.value]
     assert values[:3] == ["draft:one", "template:", "nothing:"]
     assert [value for value in values if value.startswith("file:")] == [
@@ -339,11 +339,11 @@ def test_what_is_offered(tmp_path, monkeypatch):
     ]
     assert "preset:small/fc" in values
     for value in values:
-        begun = offers.taken(shelf, value, OPEN)
+        begun = offers.taken(drafts, value, OPEN)
         assert value == "nothing:" or begun.text
-    assert offers.taken(shelf, "draft:one", OPEN).draft == "one"
+    assert offers.taken(drafts, "draft:one", OPEN).draft == "one"
     with pytest.raises(UserError, match="gone"):
-        offers.taken(shelf, "draft:three", OPEN)
+        offers.taken(drafts, "draft:three", OPEN)
 
 
 def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
@@ -352,7 +352,7 @@ def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text(TEMPLATE)
     entry = offers.typed("mine.toml")
     assert entry is not None
-    assert offers.taken(Shelf(None), entry.value, OPEN).file == tmp_path / "mine.toml"
+    assert offers.taken(DraftStore(None), entry.value, OPEN).file == tmp_path / "mine.toml"
     assert offers.typed("none.toml") is None
     assert offers.typed("a\0b") is None
 
@@ -378,7 +378,7 @@ def test_mistakes_are_those_of_the_check():
     assert [f"{outlook.FILE}: {remark.key}: {remark.text}" for remark in found.problems] == list(
         checked.problems
     )
-    assert [remark.key for remark in found.problems] == list(checked.locations)
+    assert [remark.key for remark in found.problems] == [one.key for one in checked.mistakes]
     assert {"goal.value", "model", "evaluation.evry"} <= {remark.key for remark in found.problems}
 
 

@@ -51,7 +51,7 @@ async def test_starting_from_a_file(empty, tmp_path):
         assert "not saved" in screen_text(pilot)
         await pilot.press("ctrl+s")
         await settle(pilot)
-        assert "is replaced by this text" in screen_text(pilot)
+        assert "will be overwritten with this text" in screen_text(pilot)
         await pilot.press("enter")
         await settle(pilot)
         assert parsed(path.read_text())["studies"]["trials"] == 4

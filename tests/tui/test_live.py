@@ -13,11 +13,11 @@ from hvdsweep.opening import open_store
 from tests.limits import HANG_SECONDS
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
-from tui.screens.trials_pane import REST, _page
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
 from tui.widgets.table import PAGE, Table
+from tui.widgets.trials_table import REST, _page
 
 DIGITS = Selection(sweep=1)
 
@@ -196,11 +196,11 @@ async def test_the_log_of_another_rank_and_new_lines(trained, tmp_path, monkeypa
         assert list(view.lines) == ["hello from rank 1"]
         with (folder / "gang-1" / "rank-1.log").open("a") as file:
             file.write("more\n")
-        screen.look_at_log()
+        view.look()
         await settle(pilot)
         assert list(view.lines) == ["hello from rank 1", "more"]
         (folder / "gang-1" / "rank-1.log").unlink()
-        screen.look_at_log()
+        view.look()
         await settle(pilot)
         assert list(view.lines) == ["hello from rank 1", "more"]
 
@@ -250,7 +250,7 @@ async def test_a_study_chosen_elsewhere_is_the_filter_here(source):
 async def test_what_is_written_meanwhile_appears(source, trained):
     """A new snapshot changes gangs and the tab line, and asks for the trials in view again."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
-        pilot.app.screen._page_cost = 0.0
+        trials(pilot)._page_cost = 0.0
         asked = len(source.asked)
         snapshot = snapshot_of(trained, number=2)
         gangs = (dataclasses.replace(snapshot.gangs[0], steps=200), *snapshot.gangs[1:])
@@ -272,10 +272,13 @@ async def test_a_big_store_is_not_asked_without_rest(source, trained):
     """After a page that took a second, snapshots do not ask for it again within twenty."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         screen = pilot.app.screen
-        screen._page_cost = 1.0
+        trials(pilot)._page_cost = 1.0
         names: list[str] = []
-        real = screen.ask
-        screen.ask = lambda then, about, question: (names.append(then.__name__), real(then, about, question))
+        real = screen.questions.ask
+        screen.questions.ask = lambda then, about, question: (
+            names.append(then.__name__),
+            real(then, about, question),
+        )
         for number in range(2, 12):
             source.put(snapshot_of(trained, number=number))
             await settle(pilot)
@@ -287,11 +290,14 @@ async def test_what_was_written_last_is_seen_though_nothing_follows(source, trai
     """The last snapshot of a sweep comes while a costly page still rests: the trials are asked for after that rest."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         screen = pilot.app.screen
-        screen._page_cost = 0.5 / REST
-        screen._page_at = time.monotonic()
+        trials(pilot)._page_cost = 0.5 / REST
+        trials(pilot)._page_at = time.monotonic()
         names: list[str] = []
-        real = screen.ask
-        screen.ask = lambda then, about, question: (names.append(then.__name__), real(then, about, question))
+        real = screen.questions.ask
+        screen.questions.ask = lambda then, about, question: (
+            names.append(then.__name__),
+            real(then, about, question),
+        )
         source.put(snapshot_of(trained, number=2))
         await settle(pilot)
         assert "answer_page" not in names

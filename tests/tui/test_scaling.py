@@ -23,6 +23,7 @@ from tests.tui.curve_store import SWEEP, train_all
 from tests.tui.stores import snapshot_of
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
+from tui.widgets.prompt import Prompt
 from tui.widgets.slider import Slider
 from tui.widgets.table import Table
 
@@ -136,7 +137,7 @@ async def test_the_mouse_moves_the_goal(curves, planted):
         assert slider(pilot, "goal").value == slider(pilot, "goal").ladder[-1]
         assert len(goals) >= 3
         await pilot.click("#goal", offset=(left + 1, 0))
-        assert pilot.app.screen._prompt.purpose == "goal"
+        assert pilot.app.screen.query_one(Prompt).purpose == "goal"
 
 
 async def test_what_is_typed_in_one_burst_goes_into_the_line(curves):
@@ -449,7 +450,7 @@ def copied(path: Path, folder: Path) -> Path:
 def test_goals_are_shared_by_workloads_of_one_goal():
     """Workloads with the same metric and goal move together; one with another goal is left alone."""
     from hvdsweep.store.rows import WorkloadRow
-    from tui.screens.workload_place import group_of
+    from tui.screens.workload_screen import group_of
 
     row = WorkloadRow(1, 1, "a/b/c", "a", "b", "c", "val/error", 0.1, False, 100, 10)
     assert group_of(row) == group_of(dataclasses.replace(row, id=2, name="a/b/d"))

@@ -10,7 +10,8 @@ from textual.geometry import Region
 
 from tests.tui.conftest import screen_text, settle
 from tui.widgets.columns import GAP, Column, Row, fitted, further
-from tui.widgets.table import KEPT, PAGE, Table
+from tui.widgets.known_rows import KEPT
+from tui.widgets.table import PAGE, Table
 
 COLUMNS = (
     Column("name", "name", 8, fixed=True, sort="name"),

@@ -116,7 +116,7 @@ async def test_every_screen_shows_it(share: int, original: Path, tmp_path: Path)
             for number, name in enumerate(list(shown)[share::SHARES], 1):
                 change, places = shown[name]
                 source.store = changed(original, tmp_path / f"{number}.db", change)
-                pilot.app.desk = None  # type: ignore[attr-defined]
+                pilot.app.curve_cache = None  # type: ignore[attr-defined]
                 source.put(_read(source.store, number))
                 await _visit(pilot, name, places)
     except Exception as error:

@@ -64,7 +64,7 @@ async def test_a_click_on_the_badge_follows_again():
 
 
 async def test_a_log_forgets_its_oldest_lines():
-    """However long it runs, no more than MOST_LINES are kept; the reader's place stays where it was."""
+    """However long it runs, no more than MOST_LINES are kept; the user's place stays where it was."""
     app = Logs()
     async with app.run_test(size=(40, 6)) as pilot:
         view = app.query_one(LogView)

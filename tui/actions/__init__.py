@@ -1,6 +1,6 @@
 """The one table of what a person can do. Key bindings, footer, help screen and command palette are all made from it.
 
-An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `where` says whose:
+An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `owner` says whose:
 "app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that have the
 keyboard. `when` names an attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
 
@@ -59,7 +59,7 @@ WIDGETS = {
 
 def actions_of(*owners: str) -> tuple[Action, ...]:
     """The actions of these owners, in the table's order."""
-    return tuple(action for action in ACTIONS if set(owners) & set(action.where))
+    return tuple(action for action in ACTIONS if action.owner in owners)
 
 
 def bindings(*owners: str) -> list[Binding]:

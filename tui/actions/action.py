@@ -16,7 +16,8 @@ class Action:
     """One or two words for the footer."""
     help: str
     """One sentence for the help screen and the palette."""
-    where: tuple[str, ...]
+    owner: str = ""
+    """Whose it is: "app", a screen, "chart" or a widget."""
     when: str = ""
     """Attribute of the screen (of the app for "app") that must be true; "" always."""
     footer: bool = True
@@ -36,6 +37,16 @@ class Action:
     def key_names(self) -> tuple[str, ...]:
         """The keys as people write them."""
         return tuple(KEY_NAMES.get(key, key) for key in self.keys)
+
+
+def owned(owner: str, *actions: Action) -> tuple[Action, ...]:
+    """Actions of one owner."""
+    return tuple(replace(action, owner=owner) for action in actions)
+
+
+def movement(id: str, keys: tuple[str, ...], label: str, help: str, when: str = "") -> Action:
+    """An action that the help alone lists: its key is one that people try anyway."""
+    return Action(id, keys, label, help, when=when, footer=False, palette=False)
 
 
 KEY_NAMES = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tui.actions.action import Action
+from tui.actions.action import Action, movement, owned
 
-SWEEPS = (
+SWEEPS = owned(
+    "sweeps",
     Action(
         "open",
         ("enter",),
         "Watch",
         "Watch the selected sweep on the Live screen.",
-        ("sweeps",),
         when="has_sweep",
         palette=False,
     ),
@@ -19,7 +19,6 @@ SWEEPS = (
         ("r",),
         "Start",
         "Start or resume the selected sweep; it keeps training when you leave the interface.",
-        ("sweeps",),
         when="can_run",
     ),
     Action(
@@ -27,7 +26,6 @@ SWEEPS = (
         ("x",),
         "Stop",
         "Ask the selected sweep to stop; its finished trials stay. Of a batch folder: cancel all jobs, after asking.",
-        ("sweeps",),
         when="can_stop",
     ),
     Action(
@@ -35,7 +33,6 @@ SWEEPS = (
         ("t",),
         "Extend",
         "Add trials or batch sizes to the selected sweep; in the list of studies, trials to the selected batch size.",
-        ("sweeps",),
         when="can_extend",
     ),
     Action(
@@ -43,55 +40,40 @@ SWEEPS = (
         ("d", "delete"),
         "Delete",
         "Delete the selected sweep and all it recorded; asks first.",
-        ("sweeps",),
         when="can_delete",
     ),
-    Action("new", ("n",), "New", "Compose a new sweep.", ("sweeps",), when="can_compose"),
+    Action("new", ("n",), "New", "Compose a new sweep.", when="can_compose"),
     Action(
         "copy",
         ("c",),
         "Copy",
         "Copy the command that trains the selected sweep.",
-        ("sweeps",),
         when="has_sweep",
         footer=False,
     ),
 )
 
-COMPOSE = (
-    Action(
-        "launch",
-        ("ctrl+l",),
-        "Launch",
-        "Save the sweep and train it; the Live screen follows it.",
-        ("compose",),
-    ),
-    Action("save", ("ctrl+s",), "Save", "Write the sweep to a file.", ("compose",)),
+COMPOSE = owned(
+    "compose",
+    Action("launch", ("ctrl+l",), "Launch", "Save the sweep and train it; the Live screen follows it."),
+    Action("save", ("ctrl+s",), "Save", "Write the sweep to a file."),
     Action(
         "start_from",
         ("ctrl+o",),
         "Start from",
         "Begin with a preset, a sweep of the database, a file, a kept draft, a small example or nothing.",
-        ("compose",),
     ),
-    Action("pane", ("ctrl+t",), "Pane", "The next of form, plan and TOML.", ("compose",)),
-    Action(
-        "mistake",
-        ("ctrl+n",),
-        "Mistake",
-        "Go to the first mistake.",
-        ("compose",),
-        when="has_mistake",
-    ),
+    Action("pane", ("ctrl+t",), "Pane", "The next of form, plan and TOML."),
+    Action("mistake", ("ctrl+n",), "Mistake", "Go to the first mistake.", when="has_mistake"),
 )
 
-LIVE = (
+LIVE = owned(
+    "live",
     Action(
         "extend",
         ("t",),
         "Extend",
         "Add trials to the batch size of the selected trial, or to all where none is selected.",
-        ("live",),
         when="can_extend",
     ),
     Action(
@@ -99,32 +81,25 @@ LIVE = (
         ("x",),
         "Cancel job",
         "Cancel the selected job of a batch folder; asks first.",
-        ("live",),
         when="can_cancel_job",
     ),
-    Action(
-        "open", ("enter",), "Open", "Open the selected trial.", ("live",), when="has_trial", palette=False
-    ),
+    Action("open", ("enter",), "Open", "Open the selected trial.", when="has_trial", palette=False),
     Action(
         "filter",
         ("slash",),
         "Filter",
         "Filter the trials: learning_rate>=0.01 status=INFEASIBLE batch_size=64..512.",
-        ("live",),
         opens_line=True,
     ),
-    Action("sort", ("s",), "Sort", "Sort the trials by the next column; S turns the order round.", ("live",)),
-    Action("reverse", ("S",), "Reverse", "Turn the order of the trials round.", ("live",), footer=False),
-    Action(
-        "jump", ("colon",), "Jump", "Jump to a trial by its number.", ("live",), footer=False, opens_line=True
-    ),
-    Action("copy", ("c",), "Copy", "Copy the selected trial.", ("live",), when="has_trial", footer=False),
+    Action("sort", ("s",), "Sort", "Sort the trials by the next column; S turns the order round."),
+    Action("reverse", ("S",), "Reverse", "Turn the order of the trials round.", footer=False),
+    Action("jump", ("colon",), "Jump", "Jump to a trial by its number.", footer=False, opens_line=True),
+    Action("copy", ("c",), "Copy", "Copy the selected trial.", when="has_trial", footer=False),
     Action(
         "pane(1)",
         ("right_square_bracket",),
         "Next pane",
         "The next of trials, logs and events.",
-        ("live",),
         footer=False,
     ),
     Action(
@@ -132,7 +107,6 @@ LIVE = (
         ("left_square_bracket",),
         "Previous pane",
         "The previous of trials, logs and events.",
-        ("live",),
         footer=False,
     ),
     Action(
@@ -140,38 +114,30 @@ LIVE = (
         ("o",),
         "Other log",
         "The next log of the gang: another rank, or horovodrun.",
-        ("live",),
         when="has_logs",
     ),
 )
 
-TRIAL = (
-    Action("copy", ("c",), "Copy", "Copy the metaparameters of this trial.", ("trial",)),
-    Action(
-        "neighbour(1)",
-        ("right_square_bracket",),
-        "Next",
-        "The next trial of its study.",
-        ("trial",),
-        footer=False,
-    ),
+TRIAL = owned(
+    "trial",
+    Action("copy", ("c",), "Copy", "Copy the metaparameters of this trial."),
+    Action("neighbour(1)", ("right_square_bracket",), "Next", "The next trial of its study.", footer=False),
     Action(
         "neighbour(-1)",
         ("left_square_bracket",),
         "Previous",
         "The previous trial of its study.",
-        ("trial",),
         footer=False,
     ),
 )
 
-SCALING = (
+SCALING = owned(
+    "scaling",
     Action(
         "goal(-1)",
         ("left_square_bracket",),
         "Goal",
         "A lower goal; { for five steps at once; drag the slider.",
-        ("scaling",),
         when="has_curve",
         palette=False,
     ),
@@ -180,46 +146,17 @@ SCALING = (
         ("right_square_bracket",),
         "Goal",
         "A higher goal; } for five steps at once.",
-        ("scaling",),
         when="has_curve",
         palette=False,
     ),
-    Action(
-        "goal(-5)",
-        ("left_curly_bracket",),
-        "Goal",
-        "A much lower goal.",
-        ("scaling",),
-        when="has_curve",
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "goal(5)",
-        ("right_curly_bracket",),
-        "Goal",
-        "A much higher goal.",
-        ("scaling",),
-        when="has_curve",
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "type_goal",
-        ("v",),
-        "Type goal",
-        "Type a goal.",
-        ("scaling",),
-        when="has_curve",
-        footer=False,
-        opens_line=True,
-    ),
+    movement("goal(-5)", ("left_curly_bracket",), "Goal", "A much lower goal.", when="has_curve"),
+    movement("goal(5)", ("right_curly_bracket",), "Goal", "A much higher goal.", when="has_curve"),
+    Action("type_goal", ("v",), "Type goal", "Type a goal.", when="has_curve", footer=False, opens_line=True),
     Action(
         "step_budget(-1)",
         ("comma",),
         "Fewer steps",
         "As if trials had trained for fewer steps.",
-        ("scaling",),
         when="has_curve",
         footer=False,
     ),
@@ -228,7 +165,6 @@ SCALING = (
         ("full_stop",),
         "More steps",
         "As if trials had trained for more steps, up to all they have.",
-        ("scaling",),
         when="has_curve",
         footer=False,
     ),
@@ -237,7 +173,6 @@ SCALING = (
         ("less_than_sign",),
         "Fewer examples",
         "As if trials had seen fewer examples.",
-        ("scaling",),
         when="has_curve",
         footer=False,
     ),
@@ -246,24 +181,15 @@ SCALING = (
         ("greater_than_sign",),
         "More examples",
         "As if trials had seen more examples, up to all they have.",
-        ("scaling",),
         when="has_curve",
         footer=False,
     ),
-    Action(
-        "reset",
-        ("r",),
-        "Reset",
-        "The sweep's own goal, and no budgets but its own.",
-        ("scaling",),
-        when="is_changed",
-    ),
+    Action("reset", ("r",), "Reset", "The sweep's own goal, and no budgets but its own.", when="is_changed"),
     Action(
         "measure",
         ("m",),
         "Measure",
         "Steps, examples, time or cost to the goal; the last two need measured speeds.",
-        ("scaling",),
         when="has_curve",
     ),
     Action(
@@ -271,7 +197,6 @@ SCALING = (
         ("b",),
         "View",
         "The best measurement at equal steps, at equal examples, ranks against hours to the same loss, or the curve.",
-        ("scaling",),
         when="has_curve",
     ),
     Action(
@@ -279,16 +204,14 @@ SCALING = (
         ("n",),
         "Normalise",
         "Divide by the steps of the smallest batch size that reached the goal.",
-        ("scaling",),
         when="has_curve",
     ),
-    Action("workload(1)", ("w",), "Workload", "The next workload.", ("scaling",), when="has_workloads"),
+    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
     Action(
         "workload(-1)",
         ("W",),
         "Workload before",
         "The previous workload.",
-        ("scaling",),
         when="has_workloads",
         footer=False,
     ),
@@ -296,46 +219,31 @@ SCALING = (
         "overlay",
         ("a",),
         "Keep",
-        "Keep the current workload in the chart beside others, or take it out.",
-        ("scaling",),
+        "Keep the current workload in the chart with others, or take it out.",
         when="has_workloads",
     ),
-    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back.", ("scaling",)),
-    Action(
-        "open",
-        ("o",),
-        "Trial",
-        "Open the trial behind the point or batch size.",
-        ("scaling",),
-        when="has_trial",
-    ),
+    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back."),
+    Action("open", ("o",), "Trial", "Open the trial behind the point or batch size.", when="has_trial"),
     Action(
         "running",
         ("i",),
         "In training",
         "Count trials that are still running, or only complete ones.",
-        ("scaling",),
         when="is_live",
         footer=False,
     ),
     Action(
-        "copy",
-        ("c",),
-        "Copy",
-        "Copy the command that prints this curve.",
-        ("scaling",),
-        when="has_curve",
-        footer=False,
+        "copy", ("c",), "Copy", "Copy the command that prints this curve.", when="has_curve", footer=False
     ),
 )
 
-METAPARAMETERS = (
+METAPARAMETERS = owned(
+    "metaparameters",
     Action(
         "batch_size(-1)",
         ("left_square_bracket",),
         "Batch",
         "The next smaller batch size.",
-        ("metaparameters",),
         when="has_search",
         palette=False,
     ),
@@ -344,19 +252,15 @@ METAPARAMETERS = (
         ("right_square_bracket",),
         "Batch",
         "The next larger batch size.",
-        ("metaparameters",),
         when="has_search",
         palette=False,
     ),
-    Action(
-        "workload(1)", ("w",), "Workload", "The next workload.", ("metaparameters",), when="has_workloads"
-    ),
+    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
     Action(
         "workload(-1)",
         ("W",),
         "Workload before",
         "The previous workload.",
-        ("metaparameters",),
         when="has_workloads",
         footer=False,
     ),
@@ -365,7 +269,6 @@ METAPARAMETERS = (
         ("m",),
         "Axis",
         "What is drawn against the learning rate: 1 - momentum, the best measurement, steps, another metaparameter.",
-        ("metaparameters",),
         when="has_search",
     ),
     Action(
@@ -373,7 +276,6 @@ METAPARAMETERS = (
         ("s",),
         "Sensitivity",
         "What each batch size loses where a metaparameter is off its best value, one after the other; then the search again.",
-        ("metaparameters",),
         when="has_search",
     ),
     Action(
@@ -381,7 +283,6 @@ METAPARAMETERS = (
         ("x",),
         "Extend",
         "Answer the selected warning: a wider range, a longer budget or more trials; shows what it does and asks.",
-        ("metaparameters",),
         when="can_extend",
     ),
     Action(
@@ -389,35 +290,21 @@ METAPARAMETERS = (
         ("X",),
         "Extend all",
         "Answer all warnings of this workload at once.",
-        ("metaparameters",),
         when="can_extend_all",
         footer=False,
     ),
-    Action(
-        "side",
-        ("t",),
-        "Table",
-        "Fold learning rates and warnings away, or bring them back.",
-        ("metaparameters",),
-    ),
-    Action(
-        "open",
-        ("o",),
-        "Trial",
-        "Open the trial under the cursor, or the best one.",
-        ("metaparameters",),
-        when="has_trial",
-    ),
+    Action("side", ("t",), "Table", "Fold learning rates and warnings away, or bring them back."),
+    Action("open", ("o",), "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),
 )
 
-THROUGHPUT = (
-    Action("workload(1)", ("w",), "Workload", "The next workload.", ("throughput",), when="has_workloads"),
+THROUGHPUT = owned(
+    "throughput",
+    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
     Action(
         "workload(-1)",
         ("W",),
         "Workload before",
         "The previous workload.",
-        ("throughput",),
         when="has_workloads",
         footer=False,
     ),
@@ -426,15 +313,8 @@ THROUGHPUT = (
         ("m",),
         "Measure",
         "Examples per second, steps per second, or efficiency.",
-        ("throughput",),
         when="has_chart",
     ),
-    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back.", ("throughput",)),
-    Action(
-        "copy",
-        ("c",),
-        "Copy command",
-        "Copy the command that measures speeds of this workload.",
-        ("throughput",),
-    ),
+    Action("side", ("t",), "Table", "Fold the numbers away, or bring them back."),
+    Action("copy", ("c",), "Copy command", "Copy the command that measures speeds of this workload."),
 )

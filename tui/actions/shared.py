@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tui.actions.action import Action
+from tui.actions.action import Action, movement, owned
 
-APP = (
-    Action("help", ("question_mark", "f1"), "Help", "All keys of this screen.", ("app",)),
+APP = owned(
+    "app",
+    Action("help", ("question_mark", "f1"), "Help", "All keys of this screen."),
     Action(
         "palette",
         ("ctrl+p",),
         "Commands",
         "Search all commands; go to a study, trial or sweep.",
-        ("app",),
         palette=False,
     ),
     Action(
@@ -19,7 +19,6 @@ APP = (
         ("escape",),
         "Back",
         "Leave what is open: a filter, a full-screen pane, a trial.",
-        ("app",),
         when="can_go_back",
         palette=False,
     ),
@@ -28,245 +27,109 @@ APP = (
         ("f",),
         "Full",
         "Give the whole screen to the pane with the keyboard, or take it back.",
-        ("app",),
         when="can_fill",
     ),
-    Action(
-        "demo",
-        ("D",),
-        "Demo",
-        "Train the demo, a small sweep on handwritten digits.",
-        ("app",),
-        when="can_demo",
-    ),
-    Action("theme", ("T",), "Theme", "Change the colours; remembered.", ("app",), footer=False),
-    Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps in training continue.", ("app",)),
+    Action("demo", ("D",), "Demo", "Train the demo, a small sweep on handwritten digits.", when="can_demo"),
+    Action("theme", ("T",), "Theme", "Change the colours; remembered.", footer=False),
+    Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps in training continue."),
 )
 
-FORM = (
-    Action(
-        "row(-1)", ("up",), "Up", "The field above.", ("form",), when="in_form", footer=False, palette=False
-    ),
-    Action(
-        "row(1)",
-        ("down",),
-        "Down",
-        "The field below.",
-        ("form",),
-        when="in_form",
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "field(1)",
-        ("tab",),
-        "Next",
-        "What comes next, within a row too.",
-        ("form",),
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "field(-1)",
-        ("shift+tab",),
-        "Previous",
-        "What comes before.",
-        ("form",),
-        footer=False,
-        palette=False,
-    ),
-    Action(
+FORM = owned(
+    "form",
+    movement("row(-1)", ("up",), "Up", "The field above.", when="in_form"),
+    movement("row(1)", ("down",), "Down", "The field below.", when="in_form"),
+    movement("field(1)", ("tab",), "Next", "What comes next, within a row too."),
+    movement("field(-1)", ("shift+tab",), "Previous", "What comes before."),
+    movement(
         "confirm",
         ("enter",),
         "Next, or list",
         "The list of a field that has one (▾); in other fields what comes next.",
-        ("form",),
         when="in_line",
-        footer=False,
-        palette=False,
     ),
 )
 
-CHOICE = (
-    Action("step(-1)", ("left", "h"), "Left", "The choice before.", ("choice",), footer=False, palette=False),
-    Action("step(1)", ("right", "l"), "Right", "The next choice.", ("choice",), footer=False, palette=False),
-    Action(
-        "take",
-        ("space", "enter"),
-        "Take",
-        "Take the choice; tick it or not.",
-        ("choice",),
-        footer=False,
-        palette=False,
-    ),
+CHOICE = owned(
+    "choice",
+    movement("step(-1)", ("left", "h"), "Left", "The choice before."),
+    movement("step(1)", ("right", "l"), "Right", "The next choice."),
+    movement("take", ("space", "enter"), "Take", "Take the choice; tick it or not."),
 )
 
-CHART = (
-    Action("chart_log", ("y",), "Log axis", "Logarithmic or linear y axis.", ("chart",), when="has_chart"),
+CHART = owned(
+    "chart",
+    Action("chart_log", ("y",), "Log axis", "Logarithmic or linear y axis.", when="has_chart"),
     Action(
         "chart_zoom(1)",
         ("plus", "equals_sign"),
         "Zoom in",
         "Zoom the chart in; the view then stays while data arrive.",
-        ("chart",),
         when="has_chart",
         footer=False,
     ),
-    Action(
-        "chart_zoom(-1)",
-        ("minus",),
-        "Zoom out",
-        "Zoom the chart out.",
-        ("chart",),
-        when="has_chart",
-        footer=False,
-    ),
-    Action(
-        "chart_reset",
-        ("0",),
-        "Fit",
-        "Show the whole chart again and follow the data.",
-        ("chart",),
-        when="is_zoomed",
-    ),
-    Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", ("chart",), when="has_chart"),
+    Action("chart_zoom(-1)", ("minus",), "Zoom out", "Zoom the chart out.", when="has_chart", footer=False),
+    Action("chart_reset", ("0",), "Fit", "Show the whole chart again and follow the data.", when="is_zoomed"),
+    Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", when="has_chart"),
     Action(
         "chart_plain",
         ("A",),
         "Plain",
         "Draw charts with plain characters, for fonts without braille; remembered.",
-        ("chart",),
         when="has_chart",
         footer=False,
     ),
 )
 
-PLOT = (
-    Action(
-        "move('left')",
-        ("left", "h"),
-        "Left",
-        "The point to the left.",
-        ("plot",),
-        footer=False,
-        palette=False,
+PLOT = owned(
+    "plot",
+    movement("move('left')", ("left", "h"), "Left", "The point to the left."),
+    movement("move('right')", ("right", "l"), "Right", "The point to the right."),
+    movement("move('up')", ("up", "k"), "Up", "The point of the line above, or the next point above."),
+    movement("move('down')", ("down", "j"), "Down", "The same below."),
+    movement(
+        "pan(-1, 0)", ("shift+left", "H"), "Pan left", "Move the window to the left; drag with the mouse."
     ),
-    Action(
-        "move('right')",
-        ("right", "l"),
-        "Right",
-        "The point to the right.",
-        ("plot",),
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "move('up')",
-        ("up", "k"),
-        "Up",
-        "The point of the line above, or the next point above.",
-        ("plot",),
-        footer=False,
-        palette=False,
-    ),
-    Action("move('down')", ("down", "j"), "Down", "The same below.", ("plot",), footer=False, palette=False),
-    Action(
-        "pan(-1, 0)",
-        ("shift+left", "H"),
-        "Pan left",
-        "Move the window to the left; drag with the mouse.",
-        ("plot",),
-        footer=False,
-        palette=False,
-    ),
-    Action(
-        "pan(1, 0)",
-        ("shift+right", "L"),
-        "Pan right",
-        "To the right.",
-        ("plot",),
-        footer=False,
-        palette=False,
-    ),
-    Action("pan(0, -1)", ("shift+up", "K"), "Pan up", "Up.", ("plot",), footer=False, palette=False),
-    Action("pan(0, 1)", ("shift+down", "J"), "Pan down", "Down.", ("plot",), footer=False, palette=False),
-    Action(
+    movement("pan(1, 0)", ("shift+right", "L"), "Pan right", "To the right."),
+    movement("pan(0, -1)", ("shift+up", "K"), "Pan up", "Up."),
+    movement("pan(0, 1)", ("shift+down", "J"), "Pan down", "Down."),
+    movement(
         "hide",
         ("space",),
         "Hide",
         "Hide the series under the cursor, or show all again; a click in the legend does it too.",
-        ("plot",),
-        footer=False,
-        palette=False,
     ),
-    Action(
-        "fill", ("enter",), "Full", "The whole screen for the chart.", ("plot",), footer=False, palette=False
-    ),
+    movement("fill", ("enter",), "Full", "The whole screen for the chart."),
 )
 
-SLIDER = (
-    Action("step(-1)", ("left", "h", "minus"), "Less", "Less.", ("slider",), footer=False, palette=False),
-    Action("step(1)", ("right", "l", "plus"), "More", "More.", ("slider",), footer=False, palette=False),
-    Action("first", ("g", "home"), "Least", "The least.", ("slider",), footer=False, palette=False),
-    Action("last", ("G", "end"), "Most", "The most.", ("slider",), footer=False, palette=False),
+SLIDER = owned(
+    "slider",
+    movement("step(-1)", ("left", "h", "minus"), "Less", "Less."),
+    movement("step(1)", ("right", "l", "plus"), "More", "More."),
+    movement("first", ("g", "home"), "Least", "The least."),
+    movement("last", ("G", "end"), "Most", "The most."),
 )
 
-TABLE = (
-    Action("cursor_up", ("up", "k"), "Up", "One row up.", ("table",), footer=False, palette=False),
-    Action("cursor_down", ("down", "j"), "Down", "One row down.", ("table",), footer=False, palette=False),
-    Action(
-        "cursor_left",
-        ("left", "h"),
-        "Left",
-        "Back to the columns hidden at the left (‹).",
-        ("table",),
-        footer=False,
-        palette=False,
-    ),
-    Action(
+TABLE = owned(
+    "table",
+    movement("cursor_up", ("up", "k"), "Up", "One row up."),
+    movement("cursor_down", ("down", "j"), "Down", "One row down."),
+    movement("cursor_left", ("left", "h"), "Left", "Back to the columns hidden at the left (‹)."),
+    movement(
         "cursor_right",
         ("right", "l"),
         "Right",
         "On to the columns hidden at the right; +3 › in the header counts them.",
-        ("table",),
-        footer=False,
-        palette=False,
     ),
-    Action("scroll_top", ("g", "home"), "First", "First row.", ("table",), footer=False, palette=False),
-    Action("scroll_bottom", ("G", "end"), "Last", "Last row.", ("table",), footer=False, palette=False),
-    Action(
-        "page_up", ("pageup", "ctrl+b"), "Page up", "One page up.", ("table",), footer=False, palette=False
-    ),
-    Action(
-        "page_down",
-        ("pagedown", "ctrl+f"),
-        "Page down",
-        "One page down.",
-        ("table",),
-        footer=False,
-        palette=False,
-    ),
+    movement("scroll_top", ("g", "home"), "First", "First row."),
+    movement("scroll_bottom", ("G", "end"), "Last", "Last row."),
+    movement("page_up", ("pageup", "ctrl+b"), "Page up", "One page up."),
+    movement("page_down", ("pagedown", "ctrl+f"), "Page down", "One page down."),
 )
 
-LOG = (
-    Action(
-        "scroll_up",
-        ("up", "k"),
-        "Up",
-        "One line up; the log then stays where it is.",
-        ("log",),
-        footer=False,
-        palette=False,
-    ),
-    Action("scroll_down", ("down", "j"), "Down", "One line down.", ("log",), footer=False, palette=False),
-    Action("scroll_home", ("g", "home"), "First", "First line.", ("log",), footer=False, palette=False),
-    Action(
-        "follow",
-        ("G", "end"),
-        "Follow",
-        "Last line, and follow what comes.",
-        ("log",),
-        footer=False,
-        palette=False,
-    ),
+LOG = owned(
+    "log",
+    movement("scroll_up", ("up", "k"), "Up", "One line up; the log then stays where it is."),
+    movement("scroll_down", ("down", "j"), "Down", "One line down."),
+    movement("scroll_home", ("g", "home"), "First", "First line."),
+    movement("follow", ("G", "end"), "Follow", "Last line, and follow what comes."),
 )

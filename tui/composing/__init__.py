@@ -1,2 +1,2 @@
-"""What the Compose screen works on, without Textual: a text that is edited in place, what it amounts to, where it begins,
-and where it is kept until it is saved."""
+"""The Compose screen without Textual: the draft and its edits in place, its check and plan, where it starts from, and where
+it is kept until it is saved."""

@@ -11,23 +11,23 @@ from tui.composing.start import Start
 from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed
 
 LAUNCH = ("np", "gangs", "slots")
-"""What a launch is asked for besides; no part of the text."""
+"""Options of the launch; not part of the text."""
 
 NEED_MOMENTUM = ("momentum", "nesterov_momentum")
 
 MOMENTUM = {"scale": "reverse_log", "min": 0.8, "max": 0.999}
-"""What a search begins with that comes to need a momentum."""
+"""The range that is added when an algorithm needs a momentum."""
 
 
 class Draft:
-    """A text and its tables. The text is the truth: the form shows what it says, and changes it place by place."""
+    """A text and its tables. The text is what counts: the form shows its values and edits them in place."""
 
     def __init__(self, start: Start) -> None:
         self.text = start.text
         self.file = start.file
         """The file it was read from or written to last; None where there is none."""
         self.saved = start.text if start.draft is None else start.saved
-        """What needs no keeping: the text of `file`, or the one it began with."""
+        """The text as it was last saved or loaded."""
         self.np = start.np
         self.gangs = start.gangs
         self.slots = start.slots
@@ -41,7 +41,7 @@ class Draft:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """All that the form shows: the tables, as far as they can be read, and what a launch is asked for."""
+        """All that the form shows: the tables, as far as they can be read, and the options of the launch."""
         return {**(self.tables or {}), **{name: getattr(self, name) for name in LAUNCH}}
 
     @property
@@ -61,9 +61,9 @@ class Draft:
         self._read()
 
     def edit(self, field: str, changes: Sequence[Change]) -> bool:
-        """A field says something else now; whether the text could follow.
+        """Write a field's new value into the text; False where the text cannot be edited that way.
 
-        Typing in one field begins anew from the text it found, so that a comment behind a value outlives a moment without it.
+        All edits in one field start from the text as it was before the first, so that a comment survives an empty moment.
         """
         if field in LAUNCH:
             value = changes[0].value
@@ -87,7 +87,7 @@ class Draft:
         return True
 
     def add_momentum(self) -> bool:
-        """Search the momentum where an algorithm needs it and nothing is said of it yet; whether the text has changed."""
+        """Add a range for the momentum where an algorithm needs one and the text has none; whether the text has changed."""
         tables = self.tables or {}
         said = tables.get("algorithms", tables.get("algorithm"))
         names = said if isinstance(said, list) else [said]
@@ -101,7 +101,7 @@ class Draft:
         return self.edit("search.momentum", [Change(("search", "momentum"), MOMENTUM)])
 
     def start(self) -> Start:
-        """All of it, to begin with again."""
+        """What to start from to get this draft again."""
         return Start(
             self.text, self.name, self.file, self.np, self.gangs, self.slots, draft="", saved=self.saved
         )

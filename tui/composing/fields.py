@@ -27,7 +27,7 @@ WORDS_OF_FLAGS = {"no": False, "yes": True}
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One row, before it is one."""
+    """What a row of the form shows and edits."""
 
     key: str
     """`studies.trials`."""
@@ -38,7 +38,7 @@ class FieldSpec:
     choices: Mapping[str, Any] | None = None
     """Word -> value; of an amount word -> key."""
     default: str = ""
-    """What an empty field comes to, or the word that is chosen where the key is not there."""
+    """The value of an empty field, or the word that is chosen where the key is absent."""
     example: Any = None
     meaning: str = ""
     single: str = ""
@@ -52,7 +52,7 @@ class FieldSpec:
 
     @property
     def hint(self) -> str:
-        """What an empty field shows."""
+        """The placeholder of an empty field."""
         return self.default or (f"e.g. {_shown(self.example)}" if self.example not in (None, [], {}) else "")
 
 
@@ -82,11 +82,11 @@ LAUNCH = (
         "cores.",
     ),
 )
-"""What a launch is asked for besides the sweep; no part of the file."""
+"""Options of the launch; not part of the file."""
 
 
 def sections() -> list[tuple[str, list[FieldSpec]]]:
-    """Heading -> its fields, in the order in which one thinks of them."""
+    """(heading, fields), in the order of the form."""
     from hvdsweep.sweep.models import TABLES
 
     top = _fields("", TABLES[""])
@@ -138,9 +138,9 @@ def _kind(about: FieldInfo) -> tuple[str, dict[str, Any] | None]:
 
     if any(isinstance(entry, Domain) for entry in about.metadata):
         return "space", None
-    told = _bare(about.annotation)
-    origin, inner = get_origin(told), get_args(told)
-    if told is bool:
+    bare = _bare(about.annotation)
+    origin, inner = get_origin(bare), get_args(bare)
+    if bare is bool:
         return "choice", dict(WORDS_OF_FLAGS)
     if origin is Literal:
         return "choice", {str(word): word for word in inner}
@@ -151,9 +151,9 @@ def _kind(about: FieldInfo) -> tuple[str, dict[str, Any] | None]:
         return ("note" if isinstance(entry, type) and issubclass(entry, BaseModel) else "sizes"), None
     if origin is dict:
         return "options", None
-    if told is str:
+    if bare is str:
         return ("name" if about.is_required() else "text"), None
-    return ("number" if told in (int, float) else "any"), None
+    return ("number" if bare in (int, float) else "any"), None
 
 
 def _bare(annotation: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the list of the Compose screen offers to begin with, and what each of it is."""
+"""The list of what a draft can start from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.composing.kept import Shelf
+from tui.composing.draft_store import DraftStore
 from tui.composing.start import Start, file_at, nothing, preset, template
 from tui.snapshot import Snapshot
 from tui.words import count, plural
 
 SMALL = "small/"
-"""Presets that any machine can train."""
+"""Presets small enough for any machine."""
 
 MOST_FILES = 40
 """Files of the working directory that are offered."""
@@ -27,11 +27,11 @@ class Entry:
     about: str = ""
 
 
-def offers(shelf: Shelf, current: str, snapshot: Snapshot | None) -> list[Entry]:
+def offers(store: DraftStore, current: str, snapshot: Snapshot | None) -> list[Entry]:
     """Everything, under headings: drafts but the `current` one, small things, sweeps of the database, files here, presets."""
     from workloads import catalogue
 
-    drafts = [kept for kept in shelf.all() if kept.id != current]
+    drafts = [kept for kept in store.all() if kept.id != current]
     entries = [Entry("", "Drafts that were not saved")] if drafts else []
     for kept in drafts:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.when))
@@ -92,13 +92,13 @@ def typed(text: str) -> Entry | None:
         return None
 
 
-def taken(shelf: Shelf, value: str, database: Path) -> Start:
-    """What an entry begins with. UserError where it is gone, or a file of `database`."""
+def taken(store: DraftStore, value: str, database: Path) -> Start:
+    """The start that an entry stands for. UserError where it is gone, or a file of `database`."""
     from hvdsweep.errors import UserError
 
     kind, _, name = value.partition(":")
     if kind == "draft":
-        for kept in shelf.all():
+        for kept in store.all():
             if kept.id == name:
                 return kept.start
         raise UserError(f"The draft {name} is gone: it was saved, or opened elsewhere.")

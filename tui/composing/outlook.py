@@ -1,12 +1,11 @@
-"""What a text amounts to: the mistakes of its check by key, the plan on so many ranks, and facts to stand beside the fields.
+"""Checks and plans a sweep file as it is typed: mistakes by key, the plan for the chosen ranks, and facts about single keys.
 
-Nothing here knows Textual, and all of it may take a while (pydantic, scipy): call it from a thread.
+Knows no Textual. It may take a while (pydantic, scipy): call it from a thread.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from hvdsweep.step_time import Speed
 
 FILE = "sweep.toml"
-"""What the check calls the text; taken off its messages again."""
+"""What the check calls the text."""
 
 MOST_PASSES = 200_000
 """A plan whose steps are split into more passes than this in all is too large for a preview."""
@@ -32,7 +31,7 @@ SHOWN_POINTS = 200
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What is asked about."""
+    """A text to check and plan."""
 
     text: str
     directory: Path
@@ -55,7 +54,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The answer."""
+    """What check and plan found."""
 
     inquiry: Inquiry
     problems: tuple[Remark, ...] = ()
@@ -72,7 +71,7 @@ class Outlook:
     unplanned: str = ""
     """Why a text without a mistake has no summary."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Key -> what is known about what it says, in a few words."""
+    """Key -> a few words about its value."""
 
     @property
     def sound(self) -> bool:
@@ -91,19 +90,12 @@ def look(inquiry: Inquiry) -> Outlook:
     from hvdsweep.sweep import check_text
 
     checked = check_text(inquiry.text, FILE, source=str(inquiry.directory), name=inquiry.name)
-    problems = tuple(
-        Remark(key, _sentence(text, key))
-        for text, key in zip(checked.problems, checked.locations, strict=True)
-    )
+    problems = tuple(Remark(one.key, one.text) for one in checked.mistakes)
+    warnings = tuple(Remark(one.key, one.text) for one in checked.doubts)
     ranks = tuple(_ranks(inquiry))
-    warnings = tuple(
-        Remark(key, _sentence(text, key))
-        for text, key in zip(checked.warnings, checked.doubtful, strict=True)
-    )
     facts = _facts(inquiry.text)
     if checked.loaded is None:
-        place = _place(problems, inquiry.text)
-        return Outlook(inquiry, (*problems, *ranks), warnings, place, facts=facts)
+        return Outlook(inquiry, (*problems, *ranks), warnings, checked.place, facts=facts)
     loaded = checked.loaded
     plan = make_plan(loaded)
     summary, unplanned = (None, "") if ranks else _summary(plan, inquiry)
@@ -112,23 +104,8 @@ def look(inquiry: Inquiry) -> Outlook:
     return Outlook(inquiry, ranks, warnings, None, loaded.name, most, plan, summary, unplanned, facts)
 
 
-def _sentence(text: str, key: str) -> str:
-    text = text.removeprefix(f"{FILE}: ")
-    return text.removeprefix(f"{key}: ") if key else text
-
-
-def _place(problems: Iterable[Remark], text: str) -> tuple[int, int] | None:
-    if not any(problem.key == "" for problem in problems):
-        return None
-    found = re.match(r"line (\d+), column (\d+)", next(iter(problems)).text)
-    if found:
-        return int(found[1]), int(found[2])
-    lines = text.split("\n")
-    return len(lines), len(lines[-1]) + 1
-
-
 def _ranks(inquiry: Inquiry) -> list[Remark]:
-    """What is wrong with what a launch is asked for."""
+    """What is wrong with the options of the launch."""
     asked = {"np": inquiry.np, "gangs": inquiry.gangs, "slots": inquiry.slots}
     return [
         Remark(key, f"{text.strip() or 'nothing'} is not a whole number from 1 to {MAXIMUM:,}{and_not}")
@@ -191,7 +168,7 @@ def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _resolved(plan: Plan) -> dict[str, str]:
-    """What the keys that are left out come to."""
+    """The values that the plan uses for keys that are left out."""
     studies = list(plan.studies)
     definition = plan.definition
     facts = {

@@ -1,4 +1,4 @@
-"""The sweeps of a store that a draft is related to: the one it would go on with, and those that came from files of its name."""
+"""Sweeps of the database that a draft is related to: the one it would resume, and those from files of the same name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
 
 MOST_TRIALS = 20_000
-"""Of larger plans nobody counts how many trials are finished elsewhere."""
+"""In larger plans trials that are finished in other sweeps are not counted."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Relatives:
 NOTHING_KNOWN = Relatives()
 
 
-def known(reader: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
+def known(store: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
     """Measured speeds, and key of a sweep -> its id."""
-    return tuple(reader.throughput()), {sweep.key: sweep.id for sweep in reader.sweeps()}
+    return tuple(store.throughput()), {sweep.key: sweep.id for sweep in store.sweeps()}
 
 
-def relatives(plan: Plan | None, file: Path | None, name: str, reader: Store) -> Relatives:
+def relatives(plan: Plan | None, file: Path | None, name: str, store: Store) -> Relatives:
     """The relatives of a draft: `plan` is what it plans (None where it has mistakes), `file` where it is, `name` its name."""
     from hvdsweep.identity import definition_diff
 
-    rows = reader.rows(
+    rows = store.rows(
         "SELECT id, name, key, file, definition FROM sweeps WHERE source = 'launch' ORDER BY id DESC"
     )
     others = [row for row in rows if plan is None or row[2] != plan.key]
@@ -70,22 +70,22 @@ def relatives(plan: Plan | None, file: Path | None, name: str, reader: Store) ->
     ]
     words += [f"  {line}" for line in differ[:5]]
     words += [f"  and {counted(len(differ) - 5, 'other key')}"] if len(differ) > 5 else []
-    return Relatives(files, "\n".join([*words, _fate(reader, sweep, plan)]))
+    return Relatives(files, "\n".join([*words, _fate(store, sweep, plan)]))
 
 
-def _fate(reader: Store, sweep: int, plan: Plan) -> str:
-    """What becomes of the trials of the sweep before."""
+def _fate(store: Store, sweep: int, plan: Plan) -> str:
+    """What happens to the trials of the earlier sweep."""
     finished = "t.status IN ('COMPLETE', 'INFEASIBLE')"
     trials = (
         "SELECT t.key, " + finished + ", t.stop_reason FROM trials t JOIN studies s ON s.id = t.study_id "
         "JOIN workloads w ON w.id = s.workload_id WHERE w.sweep_id = ? AND (" + finished + " OR t.steps > 0)"
     )
-    rows = reader.rows(trials, (sweep,))
+    rows = store.rows(trials, (sweep,))
     done = sum(row[1] for row in rows)
     partly = f" and {counted(len(rows) - done, 'partly trained one')}" if len(rows) > done else ""
     stay = f"Its {counted(done, 'finished trial')}{partly} stay in the database"
     asked = set(_keys(plan))
-    # A beaten trial leans on the other trials of its study: its result holds nowhere else.
+    # A beaten trial was stopped because of others in its study: its result holds only there.
     shared = sum(bool(row[1]) and row[2] != "beaten" and row[0] in asked for row in rows)
     if shared:
         return f"{stay}; {shared} of them are the same here and are not trained again."

@@ -1,4 +1,4 @@
-"""What a sweep can begin with: a small template, nothing, a preset, a file, or a sweep of the database."""
+"""Where a draft can start from: a small template, nothing, a preset, a file, or a sweep of the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ stop = "beaten"
 
 @dataclass(frozen=True)
 class Start:
-    """A text to begin with, and what belongs to it."""
+    """A text to start from, with its file and the options of its launch."""
 
     text: str
     name: str = "sweep"
@@ -59,11 +59,11 @@ class Start:
     slots: str = ""
     """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
     draft: str | None = None
-    """The name of the kept draft that it is."""
+    """The id of the stored draft, where it is one."""
     saved: str = ""
-    """Of a draft: the text that needed no keeping."""
+    """Of a draft: the text as it was last saved."""
     remark: str = ""
-    """What is to be said about it."""
+    """A notice for the user."""
 
 
 def template() -> Start:
@@ -90,15 +90,15 @@ def file_at(path: Path) -> Start:
     return Start(read_toml(path), name=path.stem, file=path.absolute())
 
 
-def stored(sweep_id: int, reader: Store) -> Start:
+def stored(sweep_id: int, store: Store) -> Start:
     """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
     thread. UserError where there is no such sweep, or where it was imported."""
-    rows = reader.rows(
-        f"SELECT name, key, file, definition, np, gangs, {reader.column('sweeps', 'slots')} FROM sweeps WHERE id = ?",
+    rows = store.rows(
+        f"SELECT name, key, file, definition, np, gangs, {store.column('sweeps', 'slots')} FROM sweeps WHERE id = ?",
         (sweep_id,),
     )
     if not rows:
-        raise UserError(f"{reader.path}: sweep {sweep_id}: is not in the database any more.")
+        raise UserError(f"{store.path}: sweep {sweep_id}: is not in the database any more.")
     name, key, file, written, np, gangs, slots = rows[0]
     definition = json.loads(written)
     np, gangs, slots = (AUTO, "1", str(slots)) if slots else (str(np or 1), str(gangs or 1), "")
@@ -115,7 +115,7 @@ def stored(sweep_id: int, reader: Store) -> Start:
 
 
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:
-    """The sweep's file, if launching it goes on with that very sweep as it is. A preset's file is only read."""
+    """The sweep's file, if launching it would resume that sweep unchanged. A preset's file is only read."""
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
     from workloads import catalogue

@@ -27,7 +27,7 @@ KEPT = ("goal", "budget", "studies", "search")
 
 
 class CannotEdit(Exception):
-    """The text says this in a way that only a person can change."""
+    """The form cannot edit this notation."""
 
 
 class Literal(float):
@@ -146,7 +146,7 @@ def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
 
 
 def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
-    """One change to the text, as good as its layout allows; the caller looks whether it came out right."""
+    """One change to the text; the caller checks the result."""
     import tomlkit
     from tomlkit.items import SingleKey
 

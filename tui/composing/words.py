@@ -1,7 +1,7 @@
-"""Between what people type into a field and what the sweep file says: numbers, lists and names, both ways.
+"""Turns what is typed into a field into a value of the sweep file, and back.
 
-Nothing is judged here. What is not a number where one is wanted goes into the text as it was typed, in quotes, and the check of
-the sweep file says what is wrong with it.
+Nothing is checked here. What is not a number where one is wanted is written in quotes as it was typed, and the check of the
+sweep file reports it.
 """
 
 from __future__ import annotations

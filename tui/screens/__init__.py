@@ -1,12 +1,15 @@
 """The screens, listed by name and imported only when they are first shown.
 
 How to add a screen:
- 1. Write `tui/screens/<name>.py` with one class derived from `tui.screens.base.Place`; its line in PLACES below names both.
-    A place whose module is not there is not offered: no tab, no key, nothing in help or palette.
+ 1. Write `tui/screens/<name>.py` with one class derived from `tui.screens.base.AppScreen`; its line in PLACES below names both.
+    A screen whose module is not there is not offered: no tab, no key, nothing in help or palette. Parts with a state of their own
+    are widgets in `tui/widgets/` that the screen composes; they say what happened in messages. There are no other base classes,
+    but `WorkloadScreen` for the two screens that draw curves of workloads.
  2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
-    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from Place. A screen that is
-    of use without a database sets `NEEDS_DATA = False`.
+    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from AppScreen. A main and a side
+    pane go into a `Split`, returned by `split`: folding, full screen and `esc` then work. A screen that is of use without a
+    database sets `NEEDS_DATA = False`.
  3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen. `when="can_x"` names a
     property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_keys()` when it may
     have changed (after every snapshot and answer this is done for you).
@@ -14,13 +17,13 @@ How to add a screen:
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
     set it with `self.interface.select(...)`.
- 5. Everything else that is read: `self.ask(self.answer_table, about, question)` runs `question(reader)` in a thread, one at a
+ 5. Everything else that is read: `self.ask(self.answer_table, about, question)` runs `question(store)` in a thread, one at a
     time by that method; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)`
     on the interface's thread, if `about` is still what was last asked about. Errors come to
-    `failed(self.answer_table, about, text)`. Never call the reader from a handler.
- 6. To change the world (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to notify
-    (or raises HvdsweepError); then the store is looked at anew. `tui/launching.py` starts `hvdsweep launch`.
- 7. Export: give `self.chart` (the ChartView that has the reader's attention, or None); keys y + - 0 e then work.
+    `failed(self.answer_table, about, text)`. A widget that reads gets `self.questions`. Never call the store from a handler.
+ 6. To change something (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to show
+    (or raises HvdsweepError); then the store is read again. `tui/launching.py` starts `hvdsweep launch`.
+ 7. Export: `chart` returns the ChartView that the chart keys are for, or None; keys y + - 0 e then work.
  8. Test with `tests/tui/conftest.py`: `pilot_of(source, place=..., size=...)`, `FakeSource`, and `screen_text` goldens.
 """
 

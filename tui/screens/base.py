@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from hvdsweep.errors import HvdsweepError
 from tui.actions import Action, actions_of, conditions
 from tui.actions.reasons import CANCELLING, reason
 from tui.held_key import HeldKey
+from tui.questions import About, Questions, Then, Value
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
+from tui.widgets.split import Split
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
@@ -31,29 +29,11 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
 
-log = logging.getLogger(__name__)
-
-About = TypeVar("About")
-Value = TypeVar("Value")
-Then = Callable[[Any, Any], None]
-"""A screen's method that gets an answer: what was asked about, and the value."""
-
 PINNED = ("help", "quit")
 """Actions whose keys stay at the right end of the footer."""
 
 
-class Answered(Message):
-    """The store has answered a question of a screen."""
-
-    def __init__(self, then: Then, about: object, value: object, error: str | None) -> None:
-        super().__init__()
-        self.then = then
-        self.about = about
-        self.value = value
-        self.error = error
-
-
-class Place(Screen[None]):
+class AppScreen(Screen[None]):
     """A screen that one of the keys 1 to 6 opens. See the package's docstring for how to write one."""
 
     PLACE: ClassVar[str] = ""
@@ -65,11 +45,12 @@ class Place(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
-    Place { layout: vertical; background: $background; overflow: hidden; }
-    Place > #body { height: 1fr; width: 100%; overflow: hidden; }
-    Place > #notice { display: none; }
-    Place.-trouble > #notice { display: block; }
-    Place.-trouble > #body { display: none; }
+    AppScreen { layout: vertical; background: $background; overflow: hidden; }
+    AppScreen > #body { height: 1fr; width: 100%; overflow: hidden; }
+    AppScreen > #notice { display: none; }
+    AppScreen.-trouble > #notice { display: block; }
+    AppScreen.-trouble > #body { display: none; }
+    AppScreen.-full .aside { display: none; }
     """
 
     def __init__(self) -> None:
@@ -78,9 +59,7 @@ class Place(Screen[None]):
         self._conditions = conditions(self.PLACE, "chart")
         self._opening = {action.id for action in actions_of(self.PLACE) if action.opens_line}
         self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
-        self._asked: dict[Then, object] = {}
-        self._busy: set[Then] = set()
-        self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
+        self.questions = Questions(self)
         self.held_key = HeldKey(
             self,
             self._note,
@@ -108,6 +87,12 @@ class Place(Screen[None]):
     def chart(self) -> ChartView | None:
         """The chart that the chart keys are about; None where there is none now."""
         return None
+
+    @property
+    def split(self) -> Split | None:
+        """Its main and side pane; None where it has none."""
+        body = self.query_one("#body").children if self.is_mounted else ()
+        return next((child for child in body if isinstance(child, Split)), None)
 
     @property
     def typing(self) -> bool:
@@ -148,23 +133,35 @@ class Place(Screen[None]):
         self.refresh_keys()
 
     def go_back(self) -> bool:
-        """Leave what is open inside this screen (here: the cursor of the chart); whether there was anything."""
-        left = self.chart is not None and self.chart.unread()
+        """Leave what is open inside this screen (a pane, the cursor of the chart); whether there was anything."""
+        left = self.split is not None and self.split.go_back()
+        left = left or (self.chart is not None and self.chart.unread())
         self.refresh_keys()
         return left
 
     @property
     def can_go_back(self) -> bool:
         """Whether `go_back` would do something."""
+        if self.split is not None and self.split.can_go_back:
+            return True
         return self.chart is not None and self.chart.reading is not None
 
     @property
     def can_fill(self) -> bool:
         """Whether `fill` would do something."""
-        return False
+        return self.split is not None
 
     def fill(self) -> None:
         """Give the whole screen to the pane with the keyboard, or take it back."""
+        if self.split is not None:
+            self.split.fill()
+        self.refresh_keys()
+
+    def action_side(self) -> None:
+        """Fold the side pane away, or bring it back."""
+        if self.split is not None:
+            self.split.toggle_side()
+        self.refresh_keys()
 
     def receive(self, *, again: bool = False) -> None:
         """Show the app's latest update, if it is not shown yet (or, with `again`, even so)."""
@@ -201,48 +198,23 @@ class Place(Screen[None]):
             "this screen fills by itself."
         )
 
+    def ask_store(self, question: Callable[[Store], Any]) -> Any:
+        """The answer to a question; not on the interface's thread."""
+        return self.interface.source.ask(question)
+
+    def run_thread(self, work: Callable[[], None], group: str) -> None:
+        """Run `work` in a thread that ends with the screen."""
+        self.run_worker(work, thread=True, group=group)
+
     def ask(
         self, then: Callable[[About, Value], None], about: About, question: Callable[[Store], Value]
     ) -> None:
-        """Have `question` answered in a thread: `then(about, value)` follows, or `failed(then, about, text)`.
-
-        One question by `then` at a time; of those asked meanwhile only the latest is kept.
-        """
-        self.work_out(then, about, partial(self.interface.source.ask, question))
+        """See `Questions.ask`."""
+        self.questions.ask(then, about, question)
 
     def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
-        """The same for what needs time but not the store."""
-        self._asked[then] = about
-        if then in self._busy:
-            self._waiting[then] = (about, job)
-            return
-        self._busy.add(then)
-        self.run_worker(
-            partial(self._work, then, about, job), thread=True, group=then.__name__, exit_on_error=True
-        )
-
-    def _work(self, then: Then, about: object, job: Callable[[], Any]) -> None:
-        try:
-            answered = Answered(then, about, job(), None)
-        except HvdsweepError as error:
-            log.warning("%s of %s: %s", then.__name__, about, error)
-            answered = Answered(then, about, None, str(error))
-        self.post_message(answered)
-
-    def on_answered(self, message: Answered) -> None:
-        message.stop()
-        then = message.then
-        self._busy.discard(then)
-        waiting = self._waiting.pop(then, None)
-        if waiting is not None:
-            self.work_out(then, *waiting)
-        if message.about != self._asked.get(then):
-            return
-        if message.error is not None:
-            self.failed(then, message.about, message.error)
-        else:
-            then(message.about, message.value)
-        self.refresh_keys()
+        """See `Questions.work_out`."""
+        self.questions.work_out(then, about, job)
 
     def failed(self, then: Then, about: object, text: str) -> None:
         """A question could not be answered. Troubles with the store itself are reported by the watching thread."""
@@ -304,12 +276,12 @@ class Place(Screen[None]):
     @property
     def awaits_data(self) -> bool:
         """Whether something that the keys depend on is still on its way."""
-        return bool(self._busy) or (self.NEEDS_DATA and self.interface.latest is None)
+        return self.questions.open or (self.NEEDS_DATA and self.interface.latest is None)
 
     @property
     def known_actions(self) -> tuple[Action, ...]:
         """What can be done on this screen at one time or another."""
-        charts = () if type(self).chart is Place.chart else ("chart",)
+        charts = () if type(self).chart is AppScreen.chart else ("chart",)
         return tuple(
             one for one in actions_of(self.PLACE, *charts, "app") if one.footer and one.id != "leave"
         )

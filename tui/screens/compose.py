@@ -1,4 +1,4 @@
-"""Compose: a sweep as a form and as TOML, each of which changes the other; its plan as one types; save and launch."""
+"""Compose: a sweep as a form and as TOML, each of which edits the other; its plan while you type; save and launch."""
 
 from __future__ import annotations
 
@@ -10,52 +10,37 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button, Input, Static
 
-from hvdsweep.store.status import SweepStatus
 from tui.actions import bindings, conditions
 from tui.composing.draft import Draft
-from tui.composing.kept import Shelf
-from tui.composing.outlook import Inquiry, Outlook, look, points_chart
+from tui.composing.draft_store import DraftStore, OpenDraft
+from tui.composing.outlook import Inquiry, Outlook, look
 from tui.composing.relatives import NOTHING_KNOWN, Relatives, known, relatives
+from tui.composing.standing import Standing, standing_of
 from tui.composing.start import Start, template
-from tui.composing.words import rank_options
-from tui.launching import Pending
-from tui.screens.base import Place, Then
+from tui.questions import Then
+from tui.screens.base import AppScreen
+from tui.screens.saving import ask_path, write
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.composer import Composer
 from tui.widgets.form import Form
+from tui.widgets.form_dialogs import Target
 from tui.widgets.form_editor import TomlEditor
-from tui.widgets.form_outlook import OutlookView
-from tui.widgets.form_row import Choice
 from tui.widgets.form_rows import LineRow
 from tui.widgets.typing import Field
-from tui.words import count, plural
+from tui.words import plural
 
 if TYPE_CHECKING:
     from hvdsweep.step_time import Speed
     from tui.composing.offers import Entry
-    from tui.widgets.form_dialogs import Target
 
 
-class Saved(Message):
-    """From a thread: the text is in a file."""
-
-    def __init__(self, path: Path, text: str, launched: bool) -> None:
-        super().__init__()
-        self.path = path
-        self.text = text
-        self.launched = launched
-
-
-class ComposeScreen(Place):
-    """The text is the truth. It is checked in a thread after every pause in typing, and kept in the state directory while it
-    is unsaved."""
+class ComposeScreen(AppScreen):
+    """Checks the draft in a thread after every pause in typing, and keeps it in the state directory until it is saved."""
 
     PLACE = "compose"
     HELPS = ("form", "choice", "table")
@@ -72,27 +57,26 @@ class ComposeScreen(Place):
     def __init__(self) -> None:
         super().__init__()
         self._conditions |= conditions("form")
-        self.composer = Composer(id="composer")
+        self.composer = Composer(self.questions, id="composer")
         self.outlook: Outlook | None = None
-        """What the check said last; it may be about an earlier text."""
-        self._shelf = Shelf(None)
-        self._draft_id = ""
-        self._on_shelf = False
+        """The latest result of the check; it may be about an earlier text."""
+        self._drafts = DraftStore(None)
+        self._open: OpenDraft | None = None
         self._timer: Timer | None = None
         self._speeds: tuple[Speed, ...] = ()
         self._known: dict[str, int] = {}
         """Key of a sweep of the store -> its id."""
         self._seen: object = None
         self._then: Callable[[], object] | None = None
-        """What was asked for while the check was under way."""
+        """What the user asked for while the check was running."""
 
     def compose_body(self) -> ComposeResult:
         yield self.composer
 
     def on_mount(self) -> None:
-        self._shelf = Shelf(self.interface.state_directory)
+        self._drafts = DraftStore(self.interface.state_directory)
         self.begin(template())
-        self.work_out(self.answer_kept, None, self._shelf.all)
+        self.work_out(self.answer_kept, None, self._drafts.all)
 
     def on_unmount(self) -> None:
         self._keep_now()
@@ -110,11 +94,10 @@ class ComposeScreen(Place):
         return self.composer.editor
 
     def begin(self, start: Start) -> None:
-        """Compose from here on; what was composed before stays on the shelf if it was not saved."""
+        """Compose from here on; what was composed before is kept if it was not saved."""
         self._keep_now()
         self.composer.begin(start)
-        self._draft_id = start.draft or self._shelf.new_id()
-        self._on_shelf = start.draft is not None
+        self._open = OpenDraft(self._drafts, start)
         self._check()
         if start.remark:
             self.notify(start.remark, markup=False)
@@ -123,7 +106,7 @@ class ComposeScreen(Place):
 
     @on(Composer.Changed)
     def _soon(self) -> None:
-        """Check once the reader pauses."""
+        """Check once the user pauses."""
         if self._timer is not None:
             self._timer.stop()
         if self.REST > 0:
@@ -145,26 +128,10 @@ class ComposeScreen(Place):
     def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
         self.outlook = value
         self.composer.judge(value)
-        view = self.query_one(OutlookView)
-        if view.study is not None:
-            self._draw(*view.study)
         self._say_standing()
         if self._then is not None and value.inquiry == self._inquiry():
             then, self._then = self._then, None
             then()
-
-    @on(OutlookView.Wanted)
-    def _study_wanted(self, message: OutlookView.Wanted) -> None:
-        message.stop()
-        self._draw(message.workload, message.batch_size)
-
-    def _draw(self, workload: str, batch_size: int) -> None:
-        study = self.outlook.study(workload, batch_size) if self.outlook is not None else None
-        if study is not None:
-            self.work_out(self.answer_points, study.key, partial(points_chart, study))
-
-    def answer_points(self, about: object, value: Any) -> None:
-        self.query_one(OutlookView).draw(value)
 
     # What the store knows
 
@@ -188,69 +155,42 @@ class ComposeScreen(Place):
         elif self.outlook is not None:
             self._say_standing()
 
-    def _sweep(self, outlook: Outlook) -> SweepStatus | None:
-        """The sweep of the store that launching this would go on with."""
-        if outlook.plan is None or self.snapshot is None:
-            return None
-        return self.snapshot.sweep(self._known.get(outlook.plan.key))
-
-    def _standing(self, outlook: Outlook) -> tuple[str, bool]:
-        """What launching this would begin or go on with, and whether it can be launched now."""
-        if not outlook.sound or outlook.plan is None:
-            return "", False
-        sweep = self._sweep(outlook)
-        if sweep is None:
-            return "a new sweep", True
-        if sweep.live:
-            return f"sweep {sweep.id}, which is being trained now", False
-        wanted = sum(study.target_trials for study in outlook.plan.studies)
-        verb = "extends" if wanted > sum(study.target_trials for study in sweep.studies) else "resumes"
-        return f"{verb} sweep {sweep.id}: {count(sweep.done)} of {plural(wanted, 'trial')} are trained", True
+    @property
+    def standing(self) -> Standing:
+        """What launching this would begin."""
+        return (
+            standing_of(self.outlook, self.snapshot, self._known) if self.outlook is not None else Standing()
+        )
 
     def _say_standing(self) -> None:
-        """The line beside the buttons."""
-        outlook = self.outlook
-        if outlook is None:
-            return
-        standing, ready = self._standing(outlook)
-        if outlook.problems:
-            said = plural(len(outlook.problems), "mistake")
-            if outlook.place is not None:
-                said = f"not TOML at line {outlook.place[0]}, column {outlook.place[1]}"
-            words = Content.assemble((f"✗ {said}", "bold $error"), ("  ^n goes there", "$foreground-muted"))
-        elif outlook.unplanned:
-            words = Content.styled(f"✗ {outlook.unplanned}", "$error")
-        else:
-            words = Content.assemble(("✓ " if ready else "● ", "bold $success"), (standing, "$foreground"))
-        self.query_one("#standing", Static).update(words)
-        self.refresh_keys()
+        """The line at the left of the buttons."""
+        if self.outlook is not None:
+            self.composer.say_standing(self.outlook, self.standing)
+            self.refresh_keys()
 
-    # The shelf
+    # The drafts
 
     def _title(self) -> str:
         return self.outlook.name if self.outlook is not None and self.outlook.name else self.draft.name
 
     def _keep(self) -> None:
         """Keep what is not saved, in a thread."""
-        if self.draft.changed:
-            job = partial(self._shelf.keep, self._draft_id, self.draft.start(), self._title())
-        elif self._on_shelf:
-            job = partial(self._shelf.drop, self._draft_id)
-        else:
-            return
-        self._on_shelf = self.draft.changed
-        self.work_out(self.answer_keep, None, job)
+        if (job := self._keeping()) is not None:
+            self.work_out(self.answer_keep, None, job)
+
+    def _keeping(self) -> Callable[[], None] | None:
+        return None if self._open is None else self._open.kept(self.draft, self._title())
 
     def answer_keep(self, about: object, value: None) -> None:
-        """Nothing is to be said of it."""
+        """Nothing is shown of it."""
 
     def _keep_now(self) -> None:
         """Keep it before it goes out of view."""
-        if self._draft_id and self.draft.changed:
-            self._shelf.keep(self._draft_id, self.draft.start(), self._title())
+        if (job := self._keeping()) is not None:
+            job()
 
     def answer_kept(self, about: object, value: list[Any]) -> None:
-        drafts = [kept for kept in value if kept.id != self._draft_id]
+        drafts = [kept for kept in value if self._open is None or kept.id != self._open.id]
         line = self.query_one("#kept", Static)
         line.update(f"{plural(len(drafts), 'unsaved draft')} from before: ^o opens the list")
         line.set_class(bool(drafts), "-said")
@@ -300,10 +240,6 @@ class ComposeScreen(Place):
             self.composer.left(self.focused)
         super().leave_field()
 
-    def on_descendant_focus(self) -> None:
-        super().on_descendant_focus()
-        self.composer.say_guide()
-
     @property
     def in_form(self) -> bool:
         """Whether the keyboard is in the form, or free to go there."""
@@ -334,44 +270,14 @@ class ComposeScreen(Place):
             return
         row = self.form.current
         if isinstance(row, LineRow) and row.choices:
-            self._open_list(row)
+            row.open_list()
         else:
             self.focus_next()
 
     def action_mistake(self) -> None:
         self.composer.go_to_mistake()
 
-    # Lists
-
-    @on(LineRow.Opened)
-    def _list_wanted(self, message: LineRow.Opened) -> None:
-        message.stop()
-        self._open_list(message.row)
-
-    @on(Choice.Opened)
-    def _choice_opened(self, message: Choice.Opened) -> None:
-        from tui.composing.offers import Entry
-        from tui.widgets.form_dialogs import ListDialog
-
-        message.stop()
-        choice = message.choice
-        dialog = ListDialog("Choose", [Entry(word, word) for word in choice.words], current=choice.word)
-        self.app.push_screen(dialog, lambda word: setattr(choice, "word", word) if word is not None else None)
-
-    def _open_list(self, row: LineRow) -> None:
-        from tui.composing.offers import Entry
-        from tui.widgets.form_dialogs import ListDialog
-
-        entries = [Entry(value, value, about) for value, about in row.choices]
-
-        def as_typed(text: str) -> Entry | None:
-            """What no entry matches may still be a value."""
-            listed = any(text.lower() in f"{entry.words} {entry.about}".lower() for entry in entries)
-            return None if listed else Entry(text, text, "as typed")
-
-        title = row.spec.label.strip().capitalize()
-        dialog = ListDialog(title, entries, current=row.field.value.strip(), free=as_typed)
-        self.app.push_screen(dialog, lambda value: row.choose(value) if value is not None else None)
+    # Another start
 
     @on(Button.Pressed, "#start")
     def action_start_from(self) -> None:
@@ -379,7 +285,8 @@ class ComposeScreen(Place):
 
         self.composer.take()
         self._keep_now()
-        self.work_out(self.answer_offers, None, partial(offers, self._shelf, self._draft_id, self.snapshot))
+        current = "" if self._open is None else self._open.id
+        self.work_out(self.answer_offers, None, partial(offers, self._drafts, current, self.snapshot))
 
     def answer_offers(self, about: object, value: list[Entry]) -> None:
         from tui.composing.offers import typed
@@ -398,7 +305,7 @@ class ComposeScreen(Place):
             from tui.composing.offers import taken
 
             self.work_out(
-                self.answer_start, value, partial(taken, self._shelf, str(value), self.interface.source.path)
+                self.answer_start, value, partial(taken, self._drafts, str(value), self.interface.source.path)
             )
 
     def answer_start(self, about: object, value: Start) -> None:
@@ -413,13 +320,12 @@ class ComposeScreen(Place):
 
         message.stop()
         start = Start(message.text.removeprefix("\ufeff"), name=self.draft.name)
-        text = f"A whole TOML file was pasted ({plural(len(start.text.splitlines()), 'line')}). Load it in place of this sweep?"
+        lines = plural(len(start.text.splitlines()), "line")
+        text = f"A whole TOML file was pasted ({lines}). Load it in place of this sweep?"
         if self.draft.changed:
-            text += " This draft is kept, and stays in the list of Start from."
-        self.app.push_screen(
-            Confirm("Load what was pasted", text, "Load"),
-            lambda yes: self.answer_start(None, start) if yes else None,
-        )
+            text += " This draft is kept; Start from lists it."
+        dialog = Confirm("Load the pasted file", text, "Load")
+        self.app.push_screen(dialog, lambda yes: self.answer_start(None, start) if yes else None)
 
     def failed(self, then: Then, about: object, text: str) -> None:
         if then == self.answer_relatives:
@@ -436,7 +342,7 @@ class ComposeScreen(Place):
 
     @on(Button.Pressed, "#launch")
     def action_launch(self) -> None:
-        """Save, unless it is saved as it stands, and launch; where there is a mistake, go there instead."""
+        """Save what is not saved, and launch; where there is a mistake, go there instead."""
         self.composer.take()
         outlook = self.outlook
         if outlook is None or outlook.inquiry != self._inquiry():
@@ -445,11 +351,11 @@ class ComposeScreen(Place):
         if outlook.problems:
             self.notify(f"{plural(len(outlook.problems), 'mistake')} to correct first.", severity="warning")
             return self.action_mistake()
-        standing, ready = self._standing(outlook)
-        if not ready:
-            return self.notify(outlook.unplanned or f"This is {standing}.", severity="warning", markup=False)
+        if not self.standing.ready:
+            text = outlook.unplanned or f"This is {self.standing.words}."
+            return self.notify(text, severity="warning", markup=False)
         if self.draft.file is not None and not self.draft.changed:
-            return self._write(self.draft.file, replace=True, launch=True)
+            return self._path_given(Target(self.draft.file, replace=True), launch=True)
         self._look_for_relatives(launch=True)
 
     def _look_for_relatives(self, *, launch: bool) -> None:
@@ -464,64 +370,25 @@ class ComposeScreen(Place):
         self._ask_path(value, launch=bool(about))
 
     def _ask_path(self, relatives: Relatives, *, launch: bool) -> None:
-        from tui.widgets.form_dialogs import SaveDialog
-
-        outlook = self.outlook
-        path = relatives.free(self.draft.file, Path.cwd() / f"{_file_name(self._title())}.toml")
-        what = ""
-        if launch and outlook is not None and outlook.summary is not None:
-            standing, summary = self._standing(outlook)[0], outlook.summary
-            what = (
-                f"{standing[:1].upper()}{standing[1:]}; {plural(summary.trials, 'trial')}, {summary.at_once}."
-            )
-        if outlook is not None and self._sweep(outlook) is None:
-            what = "\n".join(part for part in (what, relatives.words) if part)
-        mistakes = 0 if outlook is None else len(outlook.problems)
-        dialog = SaveDialog(path, own=self.draft.file, what=what, launch=launch, mistakes=mistakes)
-        self.app.push_screen(dialog, partial(self._path_given, launch=launch))
+        then = partial(self._path_given, launch=launch)
+        title, standing = self._title(), self.standing
+        ask_path(
+            self.interface, self.draft, title, self.outlook, standing, relatives, launch=launch, then=then
+        )
 
     def _path_given(self, target: Target | None, *, launch: bool) -> None:
         if target is not None:
-            self._write(target.path, replace=target.replace, launch=launch)
+            launched = self._launched if launch else None
+            write(self.interface, self.draft, self._title(), target, saved=self._saved, launched=launched)
 
-    def _write(self, path: Path, *, replace: bool, launch: bool) -> None:
-        """In a thread: write the text, then launch it."""
-        draft, text = self.draft, self.draft.text
-        before = draft.saved if path == draft.file else None
-        app, name = self.interface, self._title()
-        arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
+    def _launched(self) -> None:
+        self.interface.go("live", Selection(sweep=self.standing.sweep))
 
-        def job() -> str:
-            from tui.composing.files import write
-
-            write(path, text, replace=replace, before=before, database=app.source.path)
-            self.post_message(Saved(path, text, False))
-            if not launch:
-                return f"Saved: {path}"
-            from tui import launching
-
-            launched = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, name))
-            app.pending = Pending(name, launched.pid)
-            self.post_message(Saved(path, text, True))
-            return f"{name} starts as process {launched.pid}; it says what it does in {launched.log}."
-
-        app.do(job)
-
-    def on_saved(self, message: Saved) -> None:
-        message.stop()
-        if message.launched:
-            sweep = None if self.outlook is None else self._sweep(self.outlook)
-            return self.interface.go("live", Selection(sweep=None if sweep is None else sweep.id))
-        moved = self.draft.file != message.path
-        self.draft.written(message.path, message.text)
+    def _saved(self, path: Path, text: str) -> None:
+        moved = self.draft.file != path
+        self.draft.written(path, text)
         self._keep()
         self.composer.entitle()
         if moved:
-            # The user's own modules are looked for beside the file.
+            # The user's own modules are looked for in the file's folder.
             self._check()
-
-
-def _file_name(title: str) -> str:
-    """A name for a file from that of a sweep."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in title)
-    return kept.strip("._") or "sweep"

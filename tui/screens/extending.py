@@ -42,9 +42,9 @@ def ask_launch(
     app.do(job)
 
 
-def _batch_size(trial: int, reader: Store) -> int | None:
+def _batch_size(trial: int, store: Store) -> int | None:
     query = "SELECT s.batch_size FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.id = ?"
-    rows = reader.rows(query, (trial,))
+    rows = store.rows(query, (trial,))
     return rows[0][0] if rows else None
 
 

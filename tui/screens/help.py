@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from hvdsweep.glossary import SCREENS, entries
 from tui.actions import WIDGETS, Action, actions_of, bindings
-from tui.screens.base import Place
+from tui.screens.base import AppScreen
 
 WIDTH = 84
 """Cells of the window, where there is room."""
@@ -22,7 +22,7 @@ MOST = 26
 
 
 class HelpScreen(ModalScreen[None]):
-    """A list of keys by where they work; any of its own keys closes it."""
+    """A list of keys by where they work; its own keys close it."""
 
     BINDINGS = [("escape,q,question_mark,f1,enter", "dismiss", "Close"), *bindings("log")]  # noqa: RUF012
     DEFAULT_CSS = f"""
@@ -35,7 +35,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen Static {{ width: 1fr; height: auto; }}
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: AppScreen) -> None:
         super().__init__()
         self._place = place
 
@@ -49,7 +49,7 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(Static).update(self._text(min(WIDTH, self.size.width) - 6))
 
     def _text(self, width: int) -> Content:
-        """The lines, on so many cells; what does not fit goes on below what it belongs to."""
+        """The lines for a width in cells; what does not fit continues indented below."""
         groups: list[tuple[str, list[tuple[str, str]]]] = [
             (
                 "Screens",

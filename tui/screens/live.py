@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widgets import ContentSwitcher
 
-from hvdsweep.store.stages import start_words
 from hvdsweep.store.status import SweepStatus
 from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
 from tui.jobs import JOB_COLUMNS, job_row
+from tui.screens.base import AppScreen
 from tui.screens.extending import ask_launch, can_extend
-from tui.screens.trials_pane import TrialsPane
 from tui.selection import Selection
 from tui.snapshot import Snapshot
-from tui.trial_rows import columns_of, short_names
-from tui.widgets.chart import ChartView
-from tui.widgets.logview import LogView
+from tui.trial_rows import short_names
+from tui.widgets.log_tail import LogTail
+from tui.widgets.loss_chart import LossChart
 from tui.widgets.prompt import Prompt
 from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
+from tui.widgets.trials_table import TrialsTable
 from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState, ShardState
-    from tui.losses import Curve, Wanted
 
 PANES = ("trials", "logs", "events")
 
-CURVES = 6
-"""Trials whose losses are drawn together, at most."""
 
-
-class LiveScreen(TrialsPane):
+class LiveScreen(AppScreen):
     """Gangs and chart above; trials, logs or events below."""
 
     PLACE = "live"
@@ -51,8 +46,6 @@ class LiveScreen(TrialsPane):
     LiveScreen #gangs { height: 1fr; }
     LiveScreen #curves { width: 1fr; }
     LiveScreen #panes { height: 1fr; }
-    LiveScreen #panes > * { display: none; }
-    LiveScreen #panes > .-front { display: block; }
     LiveScreen.-narrow #top, LiveScreen.-tiny #top { layout: vertical; height: 50%; }
     LiveScreen.-narrow #work, LiveScreen.-tiny #work { width: 100%; height: auto; border-right: none; }
     LiveScreen.-narrow #work Table, LiveScreen.-tiny #work Table { height: auto; max-height: 4; }
@@ -69,34 +62,45 @@ class LiveScreen(TrialsPane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pane = "trials"
         self._selection: Selection | None = None
         self._moved = False
-        """Whether the reader has chosen a trial; until then only those in training are drawn."""
-        self._curves: Any = None
-        self._drawn: int | None = None
-        """The sweep whose losses were drawn last."""
-        self._wanted: tuple[Wanted, ...] = ()
+        """Whether the user has chosen a trial; until then only those in training are drawn."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="top"):
             with Vertical(id="work"):
                 yield Table(JOB_COLUMNS, id="jobs")
                 yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
-            yield ChartView(id="curves")
+            yield LossChart(self.questions, id="curves")
         yield TabLine([(name, name.capitalize()) for name in PANES], id="tabs")
         yield Prompt(id="prompt")
-        with Container(id="panes"):
-            yield Table(columns_of(()), empty="no trials", id="trials")
-            yield LogView(empty="no log", id="logs")
+        with ContentSwitcher(id="panes", initial="trials"):
+            yield TrialsTable(self.questions, id="trials")
+            yield LogTail(self.questions, id="logs")
             yield Table(EVENT_COLUMNS, empty="nothing happened yet", id="events")
 
     def on_mount(self) -> None:
-        from tui.losses import LossCurves
-
-        self._curves = LossCurves()
+        sort = self.interface.memory.layout.get("live.sort", "id")
+        self.trials.sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
         self.front("trials")
-        self.set_focus(self.query_one("#trials", Table))
+        self.set_focus(self.trials)
+
+    @property
+    def trials(self) -> TrialsTable:
+        return self.query_one("#trials", TrialsTable)
+
+    @property
+    def logs(self) -> LogTail:
+        return self.query_one("#logs", LogTail)
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.query_one("#prompt", Prompt)
+
+    @property
+    def pane(self) -> str:
+        """The pane in front."""
+        return self.query_one("#panes", ContentSwitcher).current or "trials"
 
     # What is asked about
 
@@ -112,8 +116,8 @@ class LiveScreen(TrialsPane):
         return sweeps[-1] if sweeps else None
 
     @property
-    def chart(self) -> ChartView | None:
-        return self.query_one("#curves", ChartView) if self.is_mounted else None
+    def chart(self) -> LossChart | None:
+        return self.query_one("#curves", LossChart) if self.is_mounted else None
 
     @property
     def can_extend(self) -> bool:
@@ -133,11 +137,11 @@ class LiveScreen(TrialsPane):
         gangs = self.query_one("#gangs", Table)
         if gangs.has_focus and self.snapshot is not None:
             return next((gang.trial_id for gang in self.snapshot.gangs if str(gang.id) == gangs.key), None)
-        key = self.query_one("#trials", Table).key
-        return int(key) if key is not None and self._pane == "trials" else None
+        key = self.trials.key
+        return int(key) if key is not None and self.pane == "trials" else None
 
     def show_jobs(self, jobs: BatchState | None) -> None:
-        """See `Place.show_jobs`."""
+        """See `AppScreen.show_jobs`."""
         self.set_class(jobs is not None, "-jobs")
         if jobs is not None:
             self.query_one("#jobs", Table).put([job_row(shard) for shard in jobs.shards])
@@ -163,32 +167,33 @@ class LiveScreen(TrialsPane):
             self.interface.jobs.cancel([shard.job], text)
 
     @property
-    def logs_in_view(self) -> bool:
-        return self._pane == "logs"
+    def has_logs(self) -> bool:
+        return self.is_mounted and self.pane == "logs" and len(self.logs.files) > 1
 
     def show(self, snapshot: Snapshot) -> None:
         sweep = self.sweep
         tabs = self.query_one("#tabs", TabLine)
         pending = self.interface.pending_words
         self.query_one("#gangs", Table).empty = pending or "no gang is at work"
+        chart = self.query_one("#curves", LossChart)
         if sweep is None:
-            self.query_one("#trials", Table).clear()
+            self.trials.follow(None, snapshot.number, {})
             self.query_one("#gangs", Table).clear()
-            self.query_one("#curves", ChartView).chart = None
+            chart.chart = None
             tabs.note = pending or "no sweep yet"
             return
-        selection = self.interface.selection
-        if selection != self._selection:
-            self._select(selection)
-        self.names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
-        self.query_one("#gangs", Table).put(
-            [gang_row(gang, snapshot.time, self.names) for gang in snapshot.gangs_of(sweep.id)]
-        )
+        gangs = snapshot.gangs_of(sweep.id)
+        names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
+        chart.follow(sweep.id, gangs, snapshot.time, pending)
+        self.query_one("#gangs", Table).put([gang_row(gang, snapshot.time, names) for gang in gangs])
         self.query_one("#events", Table).put(
             [event_row(event) for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id)]
         )
+        self.trials.follow(sweep.id, snapshot.number, names)
+        selection = self.interface.selection
+        if selection != self._selection:
+            self._select(selection)
         self.note()
-        self.ask_page(again=True)
         self._ask_losses()
 
     def _select(self, selection: Selection) -> None:
@@ -200,10 +205,12 @@ class LiveScreen(TrialsPane):
         if selection.batch_size is not None:
             terms.append(f"batch_size={selection.batch_size}")
         if terms or (before is not None and before.sweep != selection.sweep):
-            self.set_filter(" ".join(terms))
+            self._filter(" ".join(terms))
         if selection.trial is not None:
-            self.call_after_refresh(self.open_trial, selection.trial)
+            self.call_after_refresh(self.interface.open_trial, selection.trial)
 
+    @on(TrialsTable.Paged)
+    @on(LogTail.Chosen)
     def note(self) -> None:
         """What the tab line says at its right end."""
         sweep = self.sweep
@@ -211,13 +218,12 @@ class LiveScreen(TrialsPane):
         if sweep is None:
             return
         words: list[Content | str] = []
-        if self._pane == "logs" and self.log_file is not None:
-            words.append(f"gang {self.log_gang}: {self.log_file.name}")
+        if self.pane == "logs" and self.logs.file is not None:
+            words.append(f"gang {self.logs.gang}: {self.logs.file.name}")
             words.append(" · o for another" if self.has_logs else "")
-        elif self.filter_text and self._pane == "trials":
-            total = self.query_one("#trials", Table).total
-            words.append(Content.styled(f"/{self.filter_text}", "$accent"))
-            words.append(f" {plural(total, 'trial')}")
+        elif self.trials.filter_text and self.pane == "trials":
+            words.append(Content.styled(f"/{self.trials.filter_text}", "$accent"))
+            words.append(f" {plural(self.trials.total, 'trial')}")
         else:
             words.append(
                 Content.assemble((f"{sweep.name} ", "$foreground"), sign(CONDITIONS, sweep.condition))
@@ -233,9 +239,7 @@ class LiveScreen(TrialsPane):
 
     def front(self, name: str) -> None:
         """Bring a pane to the front."""
-        self._pane = name
-        for pane in PANES:
-            self.query_one(f"#{pane}").set_class(pane == name, "-front")
+        self.query_one("#panes", ContentSwitcher).current = name
         self.query_one("#tabs", TabLine).active = name
         if name == "logs":
             self._choose_log()
@@ -248,7 +252,7 @@ class LiveScreen(TrialsPane):
         self.query_one(f"#{message.name}").focus()
 
     def action_pane(self, way: int) -> None:
-        name = PANES[(PANES.index(self._pane) + way) % len(PANES)]
+        name = PANES[(PANES.index(self.pane) + way) % len(PANES)]
         self.front(name)
         self.query_one(f"#{name}").focus()
 
@@ -271,87 +275,124 @@ class LiveScreen(TrialsPane):
 
     @property
     def can_go_back(self) -> bool:
-        return bool(self.is_mounted and (self.prompt.purpose or self.has_class("-full") or self.filter_text))
+        return bool(
+            self.is_mounted and (self.prompt.purpose or self.has_class("-full") or self.trials.filter_text)
+        )
 
     def go_back(self) -> bool:
         if self.prompt.purpose:
             self.prompt.close()
-            self.query_one("#trials", Table).focus()
+            self.trials.focus()
         elif super().go_back():
             return True
         elif self.has_class("-full"):
             self.remove_class("-full")
-        elif self.filter_text:
-            self.set_filter("")
+        elif self.trials.filter_text:
+            self._filter("")
         else:
             return False
         self.refresh_keys()
         return True
 
-    # What the reader opens
+    # What the user opens
 
     @on(Table.Highlighted, "#trials")
     def _trial_selected(self, message: Table.Highlighted) -> None:
-        self._moved = self._moved or message.by_reader
+        self._moved = self._moved or message.by_user
         self.refresh_keys()
         self._ask_losses()
 
-    @on(Table.Opened, "#gangs")
-    def _gang_opened(self) -> None:
-        self.action_open()
+    @on(Table.Opened, "#trials")
+    def _trial_opened(self, message: Table.Opened) -> None:
+        self.interface.open_trial(int(message.key))
 
+    @on(Table.Opened, "#gangs")
     def action_open(self) -> None:
         if self._chosen is not None:
-            self.open_trial(self._chosen)
+            self.interface.open_trial(self._chosen)
 
-    # Losses
+    # The line to type into
+
+    def _filter(self, text: str) -> None:
+        """Filter the trials; what cannot be understood is said under the line."""
+        self.prompt.wrong(self.trials.filter(text))
+        self.refresh_keys()
+
+    def action_filter(self) -> None:
+        self.front("trials")
+        example = "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
+        self.prompt.open("filter", "filter", self.trials.filter_text, example)
+        self.refresh_keys()
+
+    def action_jump(self) -> None:
+        self.prompt.open("jump", "go to trial", "", "its number in the first column")
+        self.refresh_keys()
+
+    @on(Prompt.Typed)
+    def _typed(self, message: Prompt.Typed) -> None:
+        if isinstance(message, Prompt.Entered):
+            self._entered(message)
+        elif message.purpose == "filter":
+            from hvdsweep.store.filters import finished_part
+
+            self._filter(finished_part(message.text, self.trials.parameters))
+        elif message.text and not message.text.strip().isdigit():
+            self.prompt.wrong(f"{message.text}: give a trial's number")
+        else:
+            self.prompt.wrong("")
+
+    def _entered(self, message: Prompt.Entered) -> None:
+        if message.purpose == "jump":
+            if not message.text.strip().isdigit():
+                return
+            self.prompt.close()
+            self.interface.open_trial(int(message.text))
+        else:
+            self._filter(message.text)
+            if self.prompt.has_class("-wrong"):
+                return
+            self.prompt.close()
+        self.trials.focus()
+        self.refresh_keys()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        # A filter that was left by a click elsewhere stays as far as it was understood.
+        if self.prompt.purpose and event.widget in self.prompt.query("Input"):
+            self.prompt.close()
+
+    # Trials, losses and logs
+
+    def action_sort(self) -> None:
+        self.trials.sort_next()
+
+    def action_reverse(self) -> None:
+        self.trials.reverse()
+
+    @on(TrialsTable.Sorted)
+    def _sorted(self) -> None:
+        by, descending = self.trials.sorted_by
+        self.interface.remember(layout=("live.sort", f"{'-' if descending else ''}{by}"))
+
+    def action_copy(self) -> None:
+        copied = self.trials.copied()
+        if copied is not None:
+            number, text = copied
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied trial {number}", markup=False)
 
     def _ask_losses(self) -> None:
-        """The losses of the trials in training, and of the selected one."""
-        from tui.losses import Wanted, read_losses
+        key = self.trials.key
+        if self.sweep is not None:
+            chart = self.query_one("#curves", LossChart)
+            chart.ask_losses(None if key is None else int(key), always=self._moved)
 
-        snapshot, sweep = self.snapshot, self.sweep
-        if snapshot is None or sweep is None or self._curves is None:
-            return
-        wanted = [
-            Wanted(gang.trial_id, f"trial {gang.trial_id}", gang.steps)
-            for gang in snapshot.gangs_of(sweep.id)
-            if gang.trial_id is not None and gang.workload is not None
-        ][:CURVES]
-        key = self.query_one("#trials", Table).key
-        chosen = key is not None and (self._moved or not wanted)
-        if key is not None and chosen and int(key) not in {trial.trial for trial in wanted}:
-            wanted.append(Wanted(int(key), f"trial {key}", None))
-        self._wanted = tuple(wanted)
-        known = self._curves.known_to(wanted)
-        self.ask(self.answer_losses, tuple(known), partial(read_losses, known))
-
-    def answer_losses(self, about: object, value: dict[int, Curve]) -> None:
-        self._curves.take(value)
-        running = sum(trial.steps is not None for trial in self._wanted)
-        title = "Loss of trials in training" if running else "Loss of the selected trial"
-        gangs = () if self.snapshot is None or self.sweep is None else self.snapshot.gangs_of(self.sweep.id)
-        now = 0.0 if self.snapshot is None else self.snapshot.time
-        starts = [words for gang in gangs if (words := start_words(gang, now)) is not None]
-        empty = starts[0] if starts else self.interface.pending_words if not gangs else "no losses yet"
-        empty = empty or "no losses yet"
-        chart, view = self._curves.chart(self._wanted, title, empty), self.query_one("#curves", ChartView)
-        sweep = None if self.sweep is None else self.sweep.id
-        if chart.series:
-            self._drawn = sweep
-        elif running and sweep == self._drawn and view.chart is not None:
-            # Short trials would else be seen for a moment only, between empty pictures.
-            chart = replace(view.chart, title="Loss of the trials before")
-        view.chart = chart
-
-    # Logs
+    def action_log_file(self) -> None:
+        self.logs.next_file()
+        self.refresh_keys()
 
     @on(Table.Highlighted, "#gangs")
     def _choose_log(self) -> None:
         """The logs of the selected gang."""
-        if self._pane == "logs" and self.sweep is not None:
+        if self.pane == "logs" and self.sweep is not None:
             key = self.query_one("#gangs", Table).key
-            self.choose_log(self.sweep.id, None if key is None else int(key))
-
-    def log_chosen(self) -> None:
-        self.note()
+            self.logs.choose(self.sweep.id, None if key is None else int(key))

@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
-from tui.screens.doubts_place import KINDS, WARNINGS, DoubtsPlace
+from tui.screens.workload_screen import WorkloadScreen
+from tui.search_words import best_words, trial_words
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.notice import Notice
+from tui.widgets.split import Split
 from tui.widgets.table import Table
-from tui.words import count, number, plural
+from tui.widgets.warnings_table import REMEDIES, WarningsTable
+from tui.words import count
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart, Reading
+    from hvdsweep.curves.doubts import Doubt
     from hvdsweep.curves.scaling_curve import Curve
     from hvdsweep.curves.search_chart import Search
     from hvdsweep.store.rows import WorkloadRow
+    from tui.remedying import Proposal
 
 
-class MetaparametersScreen(DoubtsPlace):
+class MetaparametersScreen(WorkloadScreen):
     """Workload and batch size above; the search of one batch size; best learning rates and warnings at the side."""
 
     PLACE = "metaparameters"
@@ -36,7 +41,7 @@ class MetaparametersScreen(DoubtsPlace):
     DEFAULT_CSS = """
     MetaparametersScreen #none { display: none; }
     MetaparametersScreen.-nothing #none { display: block; }
-    MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing #middle { display: none; }
+    MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing Split { display: none; }
     MetaparametersScreen #main { width: 1fr; }
     MetaparametersScreen #side { width: 1fr; border-left: solid $border; }
     MetaparametersScreen #warnings { height: auto; max-height: 40%; min-height: 3; border-top: solid $border; }
@@ -48,6 +53,11 @@ class MetaparametersScreen(DoubtsPlace):
 
     def __init__(self) -> None:
         super().__init__()
+        self.batch_size: int | None = None
+        """The one looked at."""
+        self.curve: Curve | None = None
+        self.drawn: int | None = None
+        """The workload whose curve that is: the current one as soon as its table is there."""
         self._y_name: str | None = None
         self._search: Search | None = None
         self._sensitive: str | None = None
@@ -58,12 +68,12 @@ class MetaparametersScreen(DoubtsPlace):
     def compose_body(self) -> ComposeResult:
         yield Chips("workload  ", id="workload")
         yield Chips("batch size", id="batch_size")
-        with Horizontal(id="middle"):
+        with Split():
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="search", describe=self._describe)
             with Vertical(id="side", classes="side"):
                 yield ChartView(id="rates", describe=self._describe_rate)
-                yield Table(WARNINGS, empty="no warnings", id="warnings")
+                yield WarningsTable(id="warnings")
                 yield Static(id="detail")
         yield Notice(id="none")
 
@@ -78,6 +88,10 @@ class MetaparametersScreen(DoubtsPlace):
             return None
         rates = self.query_one("#rates", ChartView)
         return rates if rates.has_focus else self.query_one("#search", ChartView)
+
+    @property
+    def warnings(self) -> WarningsTable:
+        return self.query_one("#warnings", WarningsTable)
 
     @property
     def has_search(self) -> bool:
@@ -105,17 +119,17 @@ class MetaparametersScreen(DoubtsPlace):
     def redraw(self) -> None:
         row = self.row(self.current)
         self._put_workloads()
-        if row is None or not self.desk.has(row.id):
+        if row is None or not self.cache.has(row.id):
             return
         goal = self.goal(row)
-        table = self.desk.table(row.id)
+        table = self.cache.table(row.id)
         if goal is None or not len(table.batch_sizes):
             self.curve = self._search = None
             self._draw_nothing("nothing was measured yet")
             return
         if self.batch_size not in table.batch_sizes:
             self.batch_size = int(table.batch_sizes[len(table.batch_sizes) // 2])
-        self.curve, self.drawn = self.desk.curve(row.id, goal, self.question(row), whole=True), row.id
+        self.curve, self.drawn = self.cache.curve(row.id, goal, self.question(row), whole=True), row.id
         self._put_batch_sizes(self.curve)
         self._draw_search(row, goal)
         from hvdsweep.curves.search_chart import rate_chart
@@ -124,7 +138,8 @@ class MetaparametersScreen(DoubtsPlace):
         self.query_one("#rates", ChartView).chart = dataclasses.replace(
             rates, title=f"{self.names[row.id]}: the best trials"
         )
-        self.put_warnings(self.curve)
+        self.warnings.put_curve(self.curve)
+        self._put_detail()
 
     def _draw_nothing(self, words: str) -> None:
         from hvdsweep.charts import Axis, Chart
@@ -133,7 +148,7 @@ class MetaparametersScreen(DoubtsPlace):
         for name in ("search", "rates"):
             self.query_one(f"#{name}", ChartView).chart = empty
         self.query_one("#batch_size", Chips).put((), "")
-        self.query_one("#warnings", Table).clear()
+        self.warnings.clear()
 
     def _draw_search(self, row: WorkloadRow, goal: float) -> None:
         from hvdsweep.curves.chart import goal_text
@@ -141,7 +156,7 @@ class MetaparametersScreen(DoubtsPlace):
 
         assert self.batch_size is not None
         assert self.curve is not None
-        table = self.desk.table(row.id)
+        table = self.cache.table(row.id)
         if "learning_rate" not in table.parameters:
             self._search = None
             self._draw_nothing("the trials have no learning rates")
@@ -161,7 +176,7 @@ class MetaparametersScreen(DoubtsPlace):
         name = self._sensitive
         if name is None or name not in table.parameters:
             self._sensitive = self._drawn = None
-            chart = search_chart(table, self._search, self.desk.space(row.id, self.batch_size), title=title)
+            chart = search_chart(table, self._search, self.cache.space(row.id, self.batch_size), title=title)
             here = next((point for point in self.curve.points if point.batch_size == self.batch_size), None)
             doubts = () if here is None else here.warnings
             self.query_one("#search", ChartView).chart = dataclasses.replace(
@@ -187,7 +202,7 @@ class MetaparametersScreen(DoubtsPlace):
     def _put_batch_sizes(self, curve: Curve) -> None:
         choices = []
         for point in curve.points:
-            doubtful = [caution for caution in point.warnings if str(caution.doubt) in KINDS]
+            doubtful = [caution for caution in point.warnings if str(caution.doubt) in REMEDIES]
             words = Content.assemble(
                 (count(point.batch_size), "" if point.reached else "$foreground-muted 60%"),
                 ("⚠", "$warning") if doubtful else "",
@@ -205,36 +220,11 @@ class MetaparametersScreen(DoubtsPlace):
             from hvdsweep.charts import sentence
 
             return sentence(reading, chart.x.title, chart.y.title)
-        if trial is None or self.curve is None:
-            return ""
-        from hvdsweep.states import Status
-
-        result = self.curve.result
-        table = result.table
-        steps = int(result.trial_steps[trial])
-        if table.status[trial] == Status.INFEASIBLE:
-            came = f"diverged at step {count(int(table.steps[trial]))}"
-        elif steps >= 0:
-            came = f"reached in {plural(steps, 'step')}"
-        else:
-            came = f"best {number(float(table.best_value[trial]), 3)}"
-            if table.stopped[trial]:
-                came = f"stopped after {plural(int(table.steps[trial]), 'step')}, {came}"
-        names = sorted(table.parameters_of(trial).items(), key=lambda item: item[0] != "learning_rate")
-        values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in names]
-        return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])
+        return "" if trial is None or self.curve is None else trial_words(self.curve, trial)
 
     def _describe_rate(self, reading: Reading) -> str:
         """The best trial of a batch size in words."""
-        if self.curve is None:
-            return ""
-        point = self.curve.points[reading.index]
-        values = [
-            f"{name.replace('_', ' ')} {number(value)}" for name, value in sorted(point.parameters.items())
-        ]
-        return " · ".join(
-            [f"at {count(point.batch_size)}: {number(reading.y)}", *values, f"trial {point.trial}"]
-        )
+        return "" if self.curve is None else best_words(self.curve.points[reading.index], reading.y)
 
     def _trial_of(self, reading: Reading) -> int | None:
         """Index of the trial in the table that a point of the search stands for."""
@@ -266,19 +256,83 @@ class MetaparametersScreen(DoubtsPlace):
     def _pointed(self) -> None:
         self.refresh_keys()
 
-    @on(ChartView.Opened, "#search")
-    def _point_opened(self) -> None:
-        self.action_open()
-
     @on(ChartView.Opened, "#rates")
     def _rate_opened(self, message: ChartView.Opened) -> None:
-        if self.curve is not None:
+        if self.curve is not None and message.reading is not None:
             self._go(self.curve.points[message.reading.index].batch_size)
 
+    @on(ChartView.Opened, "#search")
     def action_open(self) -> None:
         trial = self._trial()
         if trial is not None:
             self.interface.open_trial(trial)
+
+    # Warnings, and what answers them
+
+    @property
+    def can_extend(self) -> bool:
+        """Whether the key does something about the selected warning."""
+        return self.is_mounted and self._can_launch and self.warnings.selected is not None
+
+    @property
+    def can_extend_all(self) -> bool:
+        return self.is_mounted and self._can_launch and bool(self.warnings.answerable)
+
+    @property
+    def _can_launch(self) -> bool:
+        row = self.row(self.current)
+        sweep = None if row is None or self.snapshot is None else self.snapshot.sweep(row.sweep_id)
+        return (
+            sweep is not None and sweep.source == "launch" and not sweep.live and self.drawn == self.current
+        )
+
+    def _put_detail(self) -> None:
+        sentence, detail = (
+            self.warnings.sentence(can_launch=self._can_launch),
+            self.query_one("#detail", Static),
+        )
+        detail.display = sentence is not None
+        if sentence is not None:
+            detail.update(sentence)
+
+    @on(Table.Highlighted, "#warnings")
+    def _warning_selected(self) -> None:
+        if self.warnings.about is not None and self.warnings.has_focus:
+            self.batch_size = self.warnings.about[0]
+            self.redraw_soon()
+        self._put_detail()
+        self.refresh_keys()
+
+    @on(Table.Opened, "#warnings")
+    def _warning_opened(self) -> None:
+        if self.can_extend:
+            self.action_extend()
+
+    def action_extend(self) -> None:
+        if self.warnings.selected is not None:
+            self._propose([self.warnings.selected])
+
+    def action_extend_all(self) -> None:
+        self._propose(self.warnings.answerable)
+
+    def _propose(self, only: list[tuple[int, Doubt]]) -> None:
+        row = self.row(self.current)
+        if row is None or self.curve is None or not self._can_launch:
+            return
+        from tui.remedying import propose
+
+        spaces = {
+            size: space
+            for size in self.curve.batch_sizes
+            if (space := self.cache.space(row.id, size)) is not None
+        }
+        question = partial(propose, row.sweep_id, self.curve, spaces, tuple(only))
+        self.ask(self.answer_proposal, (row.id, tuple(only)), question)
+
+    def answer_proposal(self, about: object, value: Proposal) -> None:
+        from tui.screens.remedy import ask_remedy
+
+        ask_remedy(self.interface, value)
 
     # Going about
 
@@ -298,12 +352,7 @@ class MetaparametersScreen(DoubtsPlace):
     def _go(self, batch_size: int) -> None:
         """To another batch size; the selected warning goes along."""
         self.batch_size = batch_size
-        table = self.query_one("#warnings", Table)
-        for place in range(table.total):
-            row = table.row(place)
-            if row is not None and row.about[0] == batch_size:
-                table.move_to(row.key)
-                break
+        self.warnings.select(batch_size)
         self.redraw_soon()
 
     def action_axis(self) -> None:

@@ -1,8 +1,10 @@
-"""The window that shows what a changed sweep would be and do, and asks before anything is written."""
+"""The window that shows a changed sweep and asks before anything is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +16,9 @@ from tui.composing.words import AUTO
 from tui.remedying import Proposal
 from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
 from tui.words import count
+
+if TYPE_CHECKING:
+    from tui.interface import Interface
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class RemedyDialog(Window[Decision]):
         kind = (
             f"Continues sweep {proposal.sweep}."
             if proposal.extends
-            else f"A new sweep beside sweep {proposal.sweep}, which stays as it is; trials that both share are taken over."
+            else f"A new sweep; sweep {proposal.sweep} stays as it is, and trials that both share are not trained again."
         )
         lines += [
             Content(""),
@@ -105,3 +110,25 @@ class RemedyDialog(Window[Decision]):
     @on(Button.Pressed, "#write")
     def _write(self) -> None:
         self.dismiss(Decision(False))
+
+
+def ask_remedy(app: Interface, proposal: Proposal) -> None:
+    """Show a proposal; write and launch it where that is decided."""
+    app.push_screen(RemedyDialog(proposal), partial(_decided, app, proposal))
+
+
+def _decided(app: Interface, proposal: Proposal, decision: Decision | None) -> None:
+    if decision is None:
+        return
+    db, ended = app.source.path, partial(app.launch_ended, proposal.sweep, proposal.name)
+
+    def job() -> str:
+        from tui.remedying import launch, write
+
+        path = write(proposal)
+        if not decision.launch:
+            return f"Written: {path}. `hvdsweep launch {path}` trains it."
+        launched = launch(db, path, decision.np, decision.gangs, ended, decision.slots)
+        return f"{proposal.name} starts as process {launched.pid} from {path}."
+
+    app.do(job)

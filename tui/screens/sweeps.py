@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from hvdsweep.store.status import StudyStatus, SweepStatus
 from tui.actions import bindings
-from tui.screens.base import Place
+from tui.screens.base import AppScreen
 from tui.screens.extending import ask_launch, can_extend
 from tui.selection import Selection
 from tui.snapshot import Snapshot
@@ -29,7 +29,7 @@ EVENTS = 5
 """How many of a sweep's last events are shown where there is room."""
 
 
-class SweepsScreen(Place):
+class SweepsScreen(AppScreen):
     """Sweeps above, the studies of the selected one below, and what happened to it last."""
 
     PLACE = "sweeps"
@@ -132,7 +132,7 @@ class SweepsScreen(Place):
             return
         table = self.query_one("#sweeps", Table)
         table.put_columns(sweep_columns(self._bar))
-        # The newest first; of those in training the newest is what the reader came for.
+        # The newest first; of those in training the newest is what the user came for.
         table.put([sweep_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
         wanted = self.interface.selection.sweep
         if wanted is None:
@@ -145,11 +145,7 @@ class SweepsScreen(Place):
     @on(Table.Highlighted, "#sweeps")
     def _selected(self, message: Table.Highlighted) -> None:
         # Where nobody has chosen yet, every screen chooses what it has most to say about.
-        if (
-            message.by_reader
-            and message.key is not None
-            and self.interface.selection.sweep != int(message.key)
-        ):
+        if message.by_user and message.key is not None and self.interface.selection.sweep != int(message.key):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
         self.refresh_keys()

@@ -1,4 +1,4 @@
-"""Throughput: examples per second against ranks, beside what they would be if every rank counted in full."""
+"""Throughput: examples per second against ranks, compared with perfect scaling."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
-from tui.screens.panes import Paned
+from tui.screens.base import AppScreen
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.columns import Column, Row
 from tui.widgets.notice import Notice
+from tui.widgets.split import Split
 from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
@@ -44,7 +45,7 @@ SPEEDS = (
 )
 
 
-class ThroughputScreen(Paned):
+class ThroughputScreen(AppScreen):
     """A workload above; the chart; every measured speed at the side."""
 
     PLACE = "throughput"
@@ -52,7 +53,7 @@ class ThroughputScreen(Paned):
     DEFAULT_CSS = """
     ThroughputScreen #none { display: none; }
     ThroughputScreen.-nothing #none { display: block; }
-    ThroughputScreen.-nothing .aside, ThroughputScreen.-nothing #middle { display: none; }
+    ThroughputScreen.-nothing .aside, ThroughputScreen.-nothing Split { display: none; }
     ThroughputScreen #main { width: 1fr; }
     ThroughputScreen #side { width: 50; border-left: solid $border; }
     ThroughputScreen.-very-wide #side { width: 84; }
@@ -71,7 +72,7 @@ class ThroughputScreen(Paned):
 
     def compose_body(self) -> ComposeResult:
         yield Chips("workload", id="workload")
-        with Horizontal(id="middle"):
+        with Split():
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="speed", describe=self._describe)
             with Vertical(id="side", classes="side"):
@@ -255,10 +256,10 @@ class ThroughputScreen(Paned):
         self.notify(f"Copied: {command}", markup=False)
 
 
-def _read(reader: Store) -> list[Speed]:
+def _read(store: Store) -> list[Speed]:
     from hvdsweep.curves.speeds import speeds
 
-    return speeds(reader.throughput())
+    return speeds(store.throughput())
 
 
 def _widest(mine: Sequence[Speed]) -> str:

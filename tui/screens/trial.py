@@ -19,7 +19,8 @@ from hvdsweep.store.rows import TrialRow, WorkloadRow
 from hvdsweep.visible import visible
 from hvdsweep.words import as_float
 from tui.actions import bindings
-from tui.screens.base import Place, Then
+from tui.questions import Then
+from tui.screens.base import AppScreen
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import outcome
@@ -32,7 +33,7 @@ from tui.words import clock, count, duration, number
 if TYPE_CHECKING:
     from hvdsweep.store.rows import Measurements
     from hvdsweep.store.store import Store
-    from tui.losses import Curve
+    from tui.losses import LossCurve
 
 LOSS = "training loss"
 
@@ -54,13 +55,13 @@ class Findings:
 
     trial: TrialRow
     workload: WorkloadRow | None
-    losses: Curve
+    losses: LossCurve
     measurements: Measurements
     log: tuple[str, ...]
     """The end of rank 0's log, where the trial failed and the log is on this machine."""
 
 
-class TrialScreen(Place):
+class TrialScreen(AppScreen):
     """A detail of the screen it was opened on; `esc` goes back there."""
 
     PLACE = "trial"
@@ -197,14 +198,14 @@ class TrialScreen(Place):
             self.notify("Copied the metaparameters.")
 
 
-def _find(trial_id: int, reader: Store) -> Findings:
+def _find(trial_id: int, store: Store) -> Findings:
     from hvdsweep.launch.logs import log_files, read_log
 
-    with reader.snapshot():
-        trial = reader.trial(trial_id)
-        workload = next((row for row in reader.workloads(trial.sweep_id) if row.name == trial.workload), None)
-        losses, measurements = reader.losses(trial_id), reader.measurements(trial_id)
-        gangs = reader.gangs(trial.sweep_id) if trial.status is Status.INCOMPLETE else []
+    with store.snapshot():
+        trial = store.trial(trial_id)
+        workload = next((row for row in store.workloads(trial.sweep_id) if row.name == trial.workload), None)
+        losses, measurements = store.losses(trial_id), store.measurements(trial_id)
+        gangs = store.gangs(trial.sweep_id) if trial.status is Status.INCOMPLETE else []
     log: tuple[str, ...] = ()
     for gang in gangs:
         files = log_files(gang.log_dir) if gang.id == trial.gang_id and not trial.message else []
@@ -213,9 +214,9 @@ def _find(trial_id: int, reader: Store) -> Findings:
     return Findings(trial, workload, losses, measurements, log)
 
 
-def _neighbour(study: int, place: int, way: int, reader: Store) -> int | None:
+def _neighbour(study: int, place: int, way: int, store: Store) -> int | None:
     compare, order = (">", "ASC") if way > 0 else ("<", "DESC")
-    rows = reader.rows(
+    rows = store.rows(
         f"SELECT id FROM trials WHERE study_id = ? AND number {compare} ? ORDER BY number {order} LIMIT 1",
         (study, place),
     )

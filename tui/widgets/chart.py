@@ -35,8 +35,21 @@ REACH = (6, 3)
 """Columns and rows from the mouse within which a point is read out."""
 
 
+class ChartMessage(Message):
+    """About the point of a chart that is read out; None where there is none any more."""
+
+    def __init__(self, view: ChartView, reading: Reading | None) -> None:
+        super().__init__()
+        self.view = view
+        self.reading = reading
+
+    @property
+    def control(self) -> ChartView:
+        return self.view
+
+
 class ChartView(Widget, can_focus=True):
-    """Shows `chart` through `view`, which the reader holds while data arrive.
+    """Shows `chart` through `view`, which the user holds while data arrive.
 
     A point is read out under the mouse, or under the cursor that arrow keys move while the chart has the keyboard.
     """
@@ -50,34 +63,16 @@ class ChartView(Widget, can_focus=True):
     """What is shown; None is blank."""
 
     class ViewChanged(Message):
-        """The reader took hold of the window, or let go of it."""
+        """The user took hold of the window, or let go of it."""
 
-    class Pointed(Message):
+    class Pointed(ChartMessage):
         """Another point is read out, or none any more."""
-
-        def __init__(self, view: ChartView, reading: Reading | None) -> None:
-            super().__init__()
-            self.view = view
-            self.reading = reading
-
-        @property
-        def control(self) -> ChartView:
-            return self.view
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, ChartView.Pointed) and message.view is self.view
 
-    class Opened(Message):
+    class Opened(ChartMessage):
         """A point was clicked twice."""
-
-        def __init__(self, view: ChartView, reading: Reading) -> None:
-            super().__init__()
-            self.view = view
-            self.reading = reading
-
-        @property
-        def control(self) -> ChartView:
-            return self.view
 
     def __init__(self, *, id: str | None = None, describe: Callable[[Reading], str] | None = None) -> None:
         """`describe` says a point in words; by default in those of `hvdsweep.charts.sentence`."""
@@ -107,7 +102,7 @@ class ChartView(Widget, can_focus=True):
 
     @property
     def shown(self) -> Chart | None:
-        """The chart as the reader wants it: on the y scale chosen here, without the series hidden here."""
+        """The chart as the user wants it: on the y scale chosen here, without the series hidden here."""
         chart = self.chart
         if chart is None:
             return None
@@ -115,9 +110,8 @@ class ChartView(Widget, can_focus=True):
         if wanted != self._wanted or self._shown is None:
             changed = chart
             if self._linear is not None:
-                changed = dataclasses.replace(
-                    changed, y=dataclasses.replace(changed.y, scale="linear" if self._linear else "log10")
-                )
+                y = dataclasses.replace(changed.y, scale="linear" if self._linear else "log10")
+                changed = dataclasses.replace(changed, y=y)
             if self._hidden & {series.name for series in chart.series}:
                 changed = dataclasses.replace(changed, series=tuple(self._seen(changed)))
             self._wanted, self._shown = wanted, changed
@@ -137,7 +131,7 @@ class ChartView(Widget, can_focus=True):
 
     @property
     def ascii(self) -> bool:
-        """Whether the reader asked for plain characters."""
+        """Whether the user asked for plain characters."""
         return bool(getattr(self.app, "plain_charts", False))
 
     def frame(self) -> Frame | None:

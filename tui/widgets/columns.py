@@ -28,7 +28,7 @@ class Column:
     """Takes the room that is left, up to `most` cells: columns that stand far apart are hard to read together."""
     most: int = 44
     fixed: bool = False
-    """Stays when the reader scrolls to further columns."""
+    """Stays when the user scrolls to further columns."""
     sort: str = ""
     """What a click on the title sorts by; "" does not sort."""
 
@@ -46,6 +46,60 @@ class Row:
     cells: tuple[Cell, ...]
     about: Any = field(default=None, compare=False)
     """What it stands for."""
+
+
+class ColumnLayout:
+    """The columns that are shown in so many cells, and lines drawn in them."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self.room = 0
+        """Cells for all of them."""
+        self.widths: tuple[tuple[int, int], ...] = ()
+        """(column, cells) of those that are shown."""
+        self.further = 0
+        """Columns that lie further to the right."""
+
+    def fit(self, room: int, shift: int) -> None:
+        """Choose the columns for `room` cells, `shift` of them scrolled out at the left."""
+        self.room = room
+        self.widths = fitted(self.columns, room, shift)
+        self.further = further(self.columns, room, self.widths)
+
+    def line(self, cells: Sequence[Cell]) -> Content:
+        """A row."""
+        shown = (
+            fit(Content("") + (cells[place] if place < len(cells) else ""), width, self.columns[place].right)
+            for place, width in self.widths
+        )
+        return Content(" ") + Content(" " * GAP).join(shown)
+
+    def header(self, sorted_by: tuple[str, bool], hovered: int | None, *, shifted: bool) -> Content:
+        """The titles; the one under the mouse is the visible column `hovered`."""
+        by, descending = sorted_by
+        titles = []
+        for number, (place, cells) in enumerate(self.widths):
+            column = self.columns[place]
+            sign = (" ↓" if descending else " ↑") if by and column.sort == by else ""
+            title = Content(column.title[: max(0, cells - len(sign))] + sign)
+            if hovered == number and column.sort:
+                title = title.stylize("underline")
+            titles.append(fit(title, cells, column.right))
+        line = Content("‹" if shifted else " ") + Content(" " * GAP).join(titles)
+        left = self.room - line.cell_length
+        if self.further and left > 0:
+            sign = f" +{self.further} ›"
+            line += Content((sign if left >= len(sign) else "›").rjust(left))
+        return line
+
+    def at(self, x: int) -> int | None:
+        """The visible column at a cell."""
+        start = 1
+        for number, (_, width) in enumerate(self.widths):
+            if start <= x < start + width + GAP:
+                return number
+            start += width + GAP
+        return None
 
 
 def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple[int, int], ...]:

@@ -1,8 +1,8 @@
-"""The panes of Compose: form, plan and TOML of one draft, all at once or one at a time. Form and text follow each other here."""
+"""The panes of Compose: form, plan and TOML of one draft, all at once or one at a time. Keeps form and text in step."""
 
 from __future__ import annotations
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -12,19 +12,22 @@ from textual.widgets import Button, Checkbox, Input, Static, TextArea
 
 from tui.composing.draft import Draft
 from tui.composing.outlook import Outlook
+from tui.composing.standing import Standing
 from tui.composing.start import Start, template
+from tui.questions import Questions
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_outlook import OutlookView
 from tui.widgets.form_row import Choice, FormRow
 from tui.widgets.form_rows import LineRow
 from tui.widgets.tabline import TabLine
+from tui.words import plural
 
 PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}
 """Where there is room for one of them only, tabs name them."""
 
 FREE = "↓ or tab goes to a field. There letters and digits are text; esc leaves it."
-"""What stands in place of a field's meaning while none has the keyboard."""
+"""Shown instead of a field's meaning while no field has the keyboard."""
 
 
 class Composer(Vertical):
@@ -64,8 +67,9 @@ class Composer(Vertical):
     class Changed(Message):
         """The draft has changed."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="-form")
+        self._questions = questions
         self.draft = Draft(template())
         self.form = Form(id="form")
         self.editor = TomlEditor(id="toml")
@@ -85,7 +89,7 @@ class Composer(Vertical):
                 yield self.form
                 yield Static(id="guide")
             with Vertical(id="others"):
-                yield OutlookView(id="plan-pane")
+                yield OutlookView(self._questions, id="plan-pane")
                 with Vertical(id="toml-pane"):
                     yield self.editor
                     yield Static(id="syntax", markup=False)
@@ -106,7 +110,7 @@ class Composer(Vertical):
         self.form.scroll_home(animate=False)
 
     def take(self) -> None:
-        """Take into the draft what was typed and chosen, in the editor and in the form, and show it on the other side."""
+        """Bring into the draft what was typed in the editor or chosen in the form, and show it in the other one."""
         changed = refused = False
         if self.editor.text != self.draft.text:
             self.draft.retype(self.editor.text)
@@ -126,7 +130,7 @@ class Composer(Vertical):
             self.post_message(self.Changed())
 
     def _follow(self, *, always: bool = False) -> None:
-        """The form says what the text says; while that is no TOML it waits."""
+        """Show the text's values in the form, which is disabled while the text is not TOML."""
         readable = self.draft.tables is not None
         self.form.disabled = not readable
         if readable or always:
@@ -134,7 +138,7 @@ class Composer(Vertical):
         self.entitle()
 
     def entitle(self) -> None:
-        """Say where the text is, and whether it is there as it stands."""
+        """Show the file's name, and whether the text has unsaved changes."""
         draft = self.draft
         where = "no file yet" if draft.file is None else draft.file.name
         if draft.file is not None and draft.changed:
@@ -150,11 +154,13 @@ class Composer(Vertical):
         event.stop()
         self.take()
 
-    @on(FormRow.Focused)
-    def _row_focused(self, message: FormRow.Focused) -> None:
-        message.stop()
-        if self.draft.tables is not None:
-            message.row.follow(self.draft.shown)
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _row_focused(self, event: events.DescendantFocus | events.DescendantBlur) -> None:
+        """A row that the keyboard enters or leaves shows the text's value."""
+        row = next((node for node in event.widget.ancestors if isinstance(node, FormRow)), None)
+        if row is not None and self.draft.tables is not None:
+            row.follow(self.draft.shown)
         self.say_guide()
 
     # What the check says
@@ -179,8 +185,22 @@ class Composer(Vertical):
         syntax.set_class(bool(said), "-said")
         self.query_one(OutlookView).show(outlook)
 
+    def say_standing(self, outlook: Outlook, standing: Standing) -> None:
+        """The line at the left of the buttons: what launching would begin, or why it cannot be launched."""
+        if outlook.problems:
+            said = plural(len(outlook.problems), "mistake")
+            if outlook.place is not None:
+                said = f"not TOML at line {outlook.place[0]}, column {outlook.place[1]}"
+            words = Content.assemble((f"✗ {said}", "bold $error"), ("  ^n goes there", "$foreground-muted"))
+        elif outlook.unplanned:
+            words = Content.styled(f"✗ {outlook.unplanned}", "$error")
+        else:
+            sign = "✓ " if standing.ready else "● "
+            words = Content.assemble((sign, "bold $success"), (standing.words, "$foreground"))
+        self.query_one("#standing", Static).update(words)
+
     def say_guide(self) -> None:
-        """What is wrong with the field that has the keyboard, and what the reference says of it; else what is wrong elsewhere."""
+        """Show mistakes and meaning of the field with the keyboard; without one, the mistakes that belong to no field."""
         row = self.form.current
         wrong, doubtful, fact = ("\n".join(self.form.elsewhere), "", "") if row is None else row.sentences
         typing = isinstance(self.screen.focused, Input | TextArea)

@@ -33,7 +33,7 @@ class Heading(Static):
 
 
 class OptionRows(Vertical):
-    """The options of a model or a data set: rows that come and go with the name they belong to."""
+    """The options of a model or a data set: other rows for each model or data set."""
 
     DEFAULT_CSS = "OptionRows { height: auto; width: 1fr; }"
 
@@ -44,7 +44,7 @@ class OptionRows(Vertical):
         self._specs: list[FieldSpec] = []
 
     async def follow(self, tables: Mapping[str, Any]) -> bool:
-        """Have the rows that these tables ask for; whether they are others than before."""
+        """Show the rows for these tables; whether they have changed."""
         specs = option_fields(self._table, tables)
         changed = specs != self._specs
         if changed:
@@ -58,7 +58,7 @@ class OptionRows(Vertical):
 
 
 class Form(VerticalScroll, can_focus=False):
-    """All rows: it follows the text by `show`, and marks what the check says by `mark`."""
+    """All rows: `show` brings in the text's values, `mark` the findings of the check."""
 
     DEFAULT_CSS = "Form { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }"
 
@@ -67,7 +67,7 @@ class Form(VerticalScroll, can_focus=False):
         self._parts: list[FormRow | OptionRows] = []
         self._marks: tuple[Sequence[Remark], Sequence[Remark], Mapping[str, str]] = (), (), {}
         self.elsewhere: tuple[str, ...] = ()
-        """What the check says of keys that no row shows."""
+        """Findings about keys that no row shows."""
 
     def compose(self) -> ComposeResult:
         for heading, specs in sections():
@@ -88,7 +88,7 @@ class Form(VerticalScroll, can_focus=False):
         return next((row for row in self.rows if row.key == key), None)
 
     def show(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
-        """Follow the text; `always`: also where somebody has typed, since this is another sweep."""
+        """Show these values; `always`: also in fields that were just typed into, since this is another sweep."""
         from hvdsweep.sweep.metaparameters import DECAY_METAPARAMETERS
 
         linear = value_at(tables, ("training", "schedule")) == "linear"
@@ -105,7 +105,7 @@ class Form(VerticalScroll, can_focus=False):
             self.mark(*self._marks)
 
     def mark(self, problems: Sequence[Remark], warnings: Sequence[Remark], facts: Mapping[str, str]) -> None:
-        """Put every sentence beside the field it is about, and what is known of it where nothing is to be said."""
+        """Show every finding at its field, and a fact at fields without one."""
         self._marks = problems, warnings, facts
         wrong: dict[FormRow, list[str]] = {}
         doubtful: dict[FormRow, list[str]] = {}
@@ -159,7 +159,7 @@ class Form(VerticalScroll, can_focus=False):
 
 
 def _within(row: FormRow, remark: Remark) -> str:
-    """A sentence for its row; with the rest of its key where that says more than the row does."""
+    """A finding's text, with the part of its key that the row does not name."""
     if remark.key in row.spec.keys:
         return remark.text
     rest = next((remark.key[len(own) :] for own in row.spec.keys if remark.key.startswith(own)), "")

@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from tui.composing.offers import Entry
 from tui.widgets.typing import Field
 from tui.widgets.window import WINDOW, Window
+from tui.words import plural
 
 
 class ListDialog(ModalScreen[str | None]):
@@ -132,14 +133,14 @@ class ListDialog(ModalScreen[str | None]):
 
 @dataclass(frozen=True)
 class Target:
-    """Where to save, and whether what is there may go."""
+    """Where to save, and whether a file there may be replaced."""
 
     path: Path
     replace: bool
 
 
 class SaveDialog(Window[Target]):
-    """A path. Another file that is there already is only replaced when that was asked for a second time."""
+    """A path. A file that holds something else is replaced only after a second confirmation."""
 
     DEFAULT_CSS = f"""
     SaveDialog {{
@@ -162,7 +163,7 @@ class SaveDialog(Window[Target]):
         self._launch = launch
         self._mistakes = mistakes
         self._warned: Path | None = None
-        """The file of which it was said that it would be replaced."""
+        """The file that the user was warned about."""
 
     def compose(self) -> ComposeResult:
         with Vertical() as window:
@@ -215,12 +216,12 @@ class SaveDialog(Window[Target]):
         if problem:
             said = problem
         elif foreign:
-            said = f"{path} is there already, and holds something else. It would be replaced."
+            said = f"{path} already exists with other content. It will be replaced."
         else:
-            said = f"{path}{' is replaced by this text' if there else ''}"
+            said = f"{path}{' will be overwritten with this text' if there else ''}"
             said += f"\n{self._what}" if self._what else ""
         if self._mistakes and not problem:
-            said += f"\nStill with {self._mistakes} mistake{'s' if self._mistakes > 1 else ''}: it can be saved, not launched."
+            said += f"\n{plural(self._mistakes, 'mistake')} left: it can be saved but not launched."
         line.update(said)
         line.set_class(bool(problem), "-wrong")
         line.set_class(foreign, "-doubtful")
@@ -240,7 +241,7 @@ class SaveDialog(Window[Target]):
         if self._problem(path) or path is None:
             return
         if path.exists() and path != self._own and self._warned != path:
-            # Enter in the line is never the word that replaces somebody else's file: the button is.
+            # Enter in the field never replaces a file that holds something else; the button does.
             self._warned = path
             self.query_one("#ok", Button).focus()
             return

@@ -1,4 +1,4 @@
-"""An editor for a sweep file: TOML in colours, and marks on the lines that the check speaks of."""
+"""An editor for a sweep file: TOML in colours, with the lines of mistakes and warnings marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS = {
 
 
 class TomlEditor(TextArea):
-    """The text as it will be written. It is also changed by the form, place by place, so that cursor and undo stay."""
+    """The text of the draft. The form edits it in place, so that cursor and undo stay."""
 
     DEFAULT_CSS = """
     TomlEditor { height: 1fr; width: 1fr; background: $background; scrollbar-size: 1 1; }
@@ -51,7 +51,7 @@ class TomlEditor(TextArea):
         await key_in_order(self, event)
 
     def follow(self, text: str) -> None:
-        """Say this text, changing only what differs: cursor, selection and undo stay."""
+        """Show this text, changing only what differs: cursor, selection and undo stay."""
         old = self.text
         if text == old:
             return
@@ -65,7 +65,7 @@ class TomlEditor(TextArea):
         self.replace(text[head : len(text) - tail], start, end, maintain_selection_offset=True)
 
     def begin(self, text: str) -> None:
-        """Another text altogether."""
+        """Load another text."""
         self.load_text(text)
         self.selection = Selection.cursor((0, 0))
 

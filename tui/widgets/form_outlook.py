@@ -1,16 +1,19 @@
-"""What a sweep amounts to, as it is typed: totals, hours, advice, a row per study, and the points of one of them."""
+"""The plan of a sweep as it is typed: totals, hours, advice, a row per study, and the points of one of them."""
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
+from tui.composing.outlook import Outlook, points_chart
+from tui.questions import Questions
 from tui.widgets.chart import ChartView
 from tui.widgets.columns import Column, Row
 from tui.widgets.table import Table
@@ -19,7 +22,6 @@ from tui.words import count, duration, plural
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
     from hvdsweep.plan_summary import PlanSummary, StudySummary
-    from tui.composing.outlook import Outlook
 
 STUDIES = (
     Column("workload", "algorithm", 9, grow=True, fixed=True),
@@ -36,7 +38,7 @@ SHOWN = 6
 
 
 class OutlookView(Vertical):
-    """Follows `Outlook`s; the row with the cursor says whose points are drawn."""
+    """Shows an `Outlook`; the points are those of the study under the cursor."""
 
     DEFAULT_CSS = """
     OutlookView { height: 1fr; width: 1fr; }
@@ -49,17 +51,10 @@ class OutlookView(Vertical):
     .-usual.-wide OutlookView #advice { display: none; }
     """
 
-    class Wanted(Message):
-        """The points of another study are to be drawn."""
-
-        def __init__(self, workload: str, batch_size: int) -> None:
-            super().__init__()
-            self.workload = workload
-            self.batch_size = batch_size
-
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._summary: PlanSummary | None = None
+        self._questions = questions
+        self._outlook: Outlook | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="totals")
@@ -67,17 +62,11 @@ class OutlookView(Vertical):
         yield Table(STUDIES, empty="no plan yet", id="plan")
         yield ChartView(id="points")
 
-    @property
-    def study(self) -> tuple[str, int] | None:
-        """(workload, batch size) under the cursor."""
-        study: StudySummary | None = self.query_one("#plan", Table).about
-        return None if study is None else (study.workload, study.batch_size)
-
     def show(self, outlook: Outlook) -> None:
-        """Follow an outlook."""
+        """Show the result of a check."""
         summary = outlook.summary
         self.set_class(summary is None, "-stale")
-        self._summary = summary
+        self._outlook = outlook
         table = self.query_one("#plan", Table)
         if summary is None:
             wrong = len(outlook.problems)
@@ -89,27 +78,39 @@ class OutlookView(Vertical):
             mistakes = [f"{one.key}: {one.text}" if one.key else one.text for one in outlook.problems[:SHOWN]]
             self.query_one("#totals", Static).update(Content.styled("\n".join((said, *mistakes)), "$error"))
             self.query_one("#advice", Static).update("")
-            return
+            return self._draw()
         self.query_one("#totals", Static).update(_totals(summary, outlook))
         notes = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
         self.query_one("#advice", Static).update(" ".join(notes))
         table.put([_row(study) for study in summary.studies])
+        self._draw()
 
     def clear(self) -> None:
         """Nothing is known yet."""
+        self._outlook = None
         self.query_one("#totals", Static).update(Content.styled("checking …", "$foreground-muted"))
         self.query_one("#advice", Static).update("")
         self.query_one("#plan", Table).clear()
         self.query_one("#points", ChartView).chart = None
 
-    def draw(self, chart: Chart) -> None:
-        """The points of the study under the cursor."""
-        self.query_one("#points", ChartView).chart = chart
-
-    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+    @on(Table.Highlighted)
+    def _study_selected(self, message: Table.Highlighted) -> None:
         message.stop()
-        if self.study is not None:
-            self.post_message(self.Wanted(*self.study))
+        self._draw()
+
+    def _draw(self) -> None:
+        """The points of the study under the cursor, worked out in a thread."""
+        row: StudySummary | None = self.query_one("#plan", Table).about
+        study = (
+            None
+            if self._outlook is None or row is None
+            else self._outlook.study(row.workload, row.batch_size)
+        )
+        if study is not None:
+            self._questions.work_out(self.answer_points, study.key, partial(points_chart, study))
+
+    def answer_points(self, about: object, value: Chart) -> None:
+        self.query_one("#points", ChartView).chart = value
 
 
 def _totals(summary: PlanSummary, outlook: Outlook) -> Content:

@@ -1,8 +1,8 @@
-"""What all rows of a form share: a label, what is typed or chosen, and what the check says of it. `form_rows` has the kinds.
+"""What all rows of a form share: a label, a control, and a note for the check's finding. `form_rows` has the kinds of rows.
 
-Rows of wide fields (`-two-lines`) have a line below for what is said of them; it is always there, so that nothing jumps.
+Wide rows (`-two-lines`) have their note in a line below, which is always there, so that nothing jumps.
 
-A row follows the tables of a text (`follow`), and says by `edit` what is to change in them. It judges nothing.
+`follow` shows the values of a text; `edit` returns what to change in it. A row checks nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from textual.widgets import Checkbox, Label, Static
 
 from tui.actions import bindings
 from tui.composing.fields import FieldSpec
+from tui.composing.offers import Entry
 from tui.composing.toml_text import Change, Path
+from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.typing import Field
 
 Edit = tuple[str, list[Change]]
-"""What was typed into or chosen, and what it changes; typing on in one field is one edit."""
+"""The field that was edited, and the changes; further typing in the same field belongs to the same edit."""
 
 
 def path_of(key: str) -> Path:
@@ -48,17 +50,10 @@ class Choice(Static, can_focus=True):
     """
 
     word: reactive[str] = reactive("", init=False)
-    """The chosen one; one that is not offered is shown as it is, and stays until another one is chosen."""
+    """The chosen word; one that is not offered is shown until another one is chosen."""
 
     class Changed(Message):
         """Another word is chosen."""
-
-    class Opened(Message):
-        """The list is wanted."""
-
-        def __init__(self, choice: Choice) -> None:
-            super().__init__()
-            self.choice = choice
 
     def __init__(self, words: Sequence[str], *, id: str) -> None:
         super().__init__(id=id, markup=False)
@@ -77,7 +72,12 @@ class Choice(Static, can_focus=True):
         self.word = self.words[(at + way) % len(self.words)]
 
     def action_take(self) -> None:
-        self.post_message(self.Opened(self))
+        dialog = ListDialog("Choose", [Entry(word, word) for word in self.words], current=self.word)
+        self.app.push_screen(dialog, self._taken)
+
+    def _taken(self, word: str | None) -> None:
+        if word is not None:
+            self.word = word
 
     def on_click(self) -> None:
         self.action_take()
@@ -110,7 +110,7 @@ class FormRow(Horizontal):
     DEFAULT_CSS = """
     FormRow { height: 1; width: 1fr; }
     FormRow .label { width: 17; padding: 0 1; color: $foreground-muted; }
-    FormRow.-current .label { color: $primary; text-style: bold; }
+    FormRow:focus-within .label { color: $primary; text-style: bold; }
     FormRow .note {
         width: 1fr; height: 1; padding: 0 0 0 1; color: $foreground-muted 60%; text-wrap: nowrap; text-overflow: ellipsis;
     }
@@ -124,13 +124,6 @@ class FormRow(Horizontal):
     .-tiny FormRow.-two-lines { grid-columns: 12 1fr 3; }
     """
 
-    class Focused(Message):
-        """The keyboard has come to this row, or has left it."""
-
-        def __init__(self, row: FormRow) -> None:
-            super().__init__()
-            self.row = row
-
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__()
         self.spec = spec
@@ -138,12 +131,12 @@ class FormRow(Horizontal):
         self.fields: tuple[Field, ...] = ()
         """What is typed into."""
         self.ready = False
-        """Whether it is in the form, with all that it is made of."""
+        """Whether it is mounted with its controls."""
         self.sentences = ("", "", "")
-        """What is wrong with it, what is doubtful, what is known of it."""
+        """(mistakes, warnings, fact) as they are shown."""
         self._note = Static(classes="note", markup=False)
         self._known: tuple[str, ...] = ()
-        """What it held when the text last agreed with it; nothing before it has followed the text once."""
+        """Its values when it last agreed with the text; empty until it has followed the text once."""
 
     def compose(self) -> ComposeResult:
         label = Label(self.spec.label, classes="label", markup=False)
@@ -158,18 +151,18 @@ class FormRow(Horizontal):
 
     @property
     def held(self) -> tuple[str, ...]:
-        """What is typed and chosen."""
+        """The values in its controls."""
         return ()
 
     def put(self, tables: Mapping[str, Any]) -> None:
         """Show what the tables say."""
 
     def edit(self, before: tuple[str, ...]) -> Edit:
-        """What is to change in the text, where the row held `before` until now: nothing where it is only shown."""
+        """What to change in the text, where the row held `before` until now; a row that cannot be edited changes nothing."""
         return self.key, []
 
     def follow(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
-        """Show what the tables say, unless somebody is typing into it or has just done so; `always`: even then."""
+        """Show the tables' values, unless it is being typed into or was just now; `always`: even then."""
         if self.ready and (always or not (self.in_use or self.is_ahead)):
             held = self.held
             self.put(tables)
@@ -180,21 +173,21 @@ class FormRow(Horizontal):
 
     @property
     def is_ahead(self) -> bool:
-        """Whether it holds something that the text does not say yet."""
+        """Whether it holds something that is not in the text yet."""
         return self.ready and bool(self._known) and self.held != self._known
 
     def take(self) -> Edit:
-        """The edit that brings the text up to it."""
+        """The edit that writes its values into the text."""
         before, self._known = self._known, self.held
         return self.edit(before)
 
     @property
     def in_use(self) -> bool:
-        """Whether the cursor is in one of its fields: then nobody else writes there."""
+        """Whether the cursor is in one of its fields, which are then left alone."""
         return any(field.has_focus for field in self.fields)
 
     def say(self, wrong: str | None = None, doubtful: str | None = None, fact: str | None = None) -> None:
-        """What the check says of it, and what is known; None leaves it as it is."""
+        """Show mistakes, warnings or a fact; None leaves what is shown."""
         old = self.sentences
         new = tuple(
             now if now is not None else was for now, was in zip((wrong, doubtful, fact), old, strict=True)
@@ -217,14 +210,6 @@ class FormRow(Horizontal):
 
     def on_unmount(self) -> None:
         self.ready = False
-
-    def on_descendant_focus(self) -> None:
-        self.add_class("-current")
-        self.post_message(self.Focused(self))
-
-    def on_descendant_blur(self) -> None:
-        self.set_class(self.has_focus_within, "-current")
-        self.post_message(self.Focused(self))
 
     def id_of(self, part: str = "") -> str:
         """The id of a control."""

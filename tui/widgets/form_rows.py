@@ -8,13 +8,14 @@ from typing import Any
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Label, Static
 
 from tui.composing.fields import FieldSpec, choices_of
+from tui.composing.offers import Entry
 from tui.composing.toml_text import REMOVED, Change, value_at
 from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, value_of, words_of
+from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.form_row import Choice, Edit, FormRow, Tick, path_of
 from tui.widgets.typing import Field
 
@@ -37,20 +38,13 @@ class ListMark(Static):
         event.stop()
         row = self.query_ancestor(LineRow)
         if not row.field.disabled:
-            row.post_message(LineRow.Opened(row))
+            row.open_list()
 
 
 class LineRow(FormRow):
     """A line to type into; with choices also a list of them."""
 
     DEFAULT_CSS = "LineRow .list { width: 3; color: $accent; } LineRow .list:hover { background: $panel; }"
-
-    class Opened(Message):
-        """The list is wanted."""
-
-        def __init__(self, row: LineRow) -> None:
-            super().__init__()
-            self.row = row
 
     def __init__(self, spec: FieldSpec) -> None:
         self.choices = choices_of(spec.key, {}) or []
@@ -75,18 +69,30 @@ class LineRow(FormRow):
             self.choices = choices_of(self.key, tables) or self.choices
         text = words_of(value_at(tables, path_of(self.key)))
         value = value_of(self.spec.kind, self.field.value)
-        # One that says the same is left as it was typed.
+        # An equal value stays as it was typed.
         if self.spec.kind == "text" or value is REMOVED or words_of(value) != text:
             self.field.value = text
 
     def edit(self, before: tuple[str, ...]) -> Edit:
         return self.key, [Change(path_of(self.key), value_of(self.spec.kind, self.field.value))]
 
-    def choose(self, value: str) -> None:
-        """What was chosen from the list."""
-        self.field.value = value
-        self.field.cursor_position = len(value)
-        self.screen.set_focus(self.field)
+    def open_list(self) -> None:
+        """Open the list of its choices."""
+        entries = [Entry(value, value, about) for value, about in self.choices]
+
+        def as_typed(text: str) -> Entry | None:
+            """What no entry matches may still be a value."""
+            listed = any(text.lower() in f"{entry.words} {entry.about}".lower() for entry in entries)
+            return None if listed else Entry(text, text, "as typed")
+
+        title, current = self.spec.label.strip().capitalize(), self.field.value.strip()
+        self.app.push_screen(ListDialog(title, entries, current=current, free=as_typed), self._chosen)
+
+    def _chosen(self, value: str | None) -> None:
+        if value is not None:
+            self.field.value = value
+            self.field.cursor_position = len(value)
+            self.screen.set_focus(self.field)
 
 
 class ChoiceRow(FormRow):
@@ -126,7 +132,7 @@ class TicksRow(FormRow):
             word: Tick(word, compact=True, id=self.id_of(f"-{word}")) for word in spec.choices or {}
         }
         self._others: tuple[str, ...] = ()
-        """What the text says besides."""
+        """Words in the text that are not offered."""
 
     def controls(self) -> ComposeResult:
         with Horizontal():
@@ -192,11 +198,11 @@ class AmountRow(FormRow):
 
 
 TEXTS = ("value", "min", "max", "values")
-"""What is typed of a metaparameter, in one way or another."""
+"""What can be typed for a metaparameter."""
 
 
 class SpaceRow(FormRow):
-    """A metaparameter: how it is given, and the numbers of that way. Those of another way are remembered while it is in view."""
+    """A metaparameter: its scale, and the numbers that go with it. Those of other scales are remembered while it is in view."""
 
     DEFAULT_CSS = """
     SpaceRow Input { width: 11; }
@@ -209,7 +215,7 @@ class SpaceRow(FormRow):
         self._example = _examples(spec.example)
         self._texts = dict.fromkeys(TEXTS, "")
         self._other = ""
-        """What only the text can say."""
+        """A value that only the text can hold."""
         self.how = Choice(list(HOWS), id=self.id_of("-how"))
         self.fields = tuple(Field(compact=True, id=self.id_of(part)) for part in ("-first", "-second"))
         self._to = Label("…", classes="to")
@@ -222,7 +228,7 @@ class SpaceRow(FormRow):
 
     @property
     def _used(self) -> tuple[str, ...]:
-        """The texts that belong to the present way."""
+        """The texts that go with the chosen scale."""
         ways = {FIXED: ("value",), "choice": ("values",), LEFT_OUT: (), OTHER: ()}
         return ways.get(self.how.word, ("min", "max"))
 
@@ -248,7 +254,7 @@ class SpaceRow(FormRow):
         super().follow(tables, always=always)
 
     def _arrange(self) -> None:
-        """The fields of the present way, with its texts."""
+        """Show the fields of the chosen scale, with their texts."""
         used = self._used
         for place, field in enumerate(self.fields):
             field.display = place < len(used)
@@ -274,7 +280,7 @@ class SpaceRow(FormRow):
         return f"{self.key}.{changes[0][0]}" if changes else self.key, [change for _, change in changes]
 
     def _turned(self) -> Any:
-        """Another way: with the numbers that were typed for it, else with those of the way before, else with examples."""
+        """Another scale: with the numbers typed for it before, else those of the last scale, else examples."""
         used = self._used
         if used and not any(self._texts[name].strip() for name in used):
             low, high = self._texts["min"].strip(), self._texts["max"].strip()
@@ -288,7 +294,7 @@ class SpaceRow(FormRow):
 
 
 def _examples(given: Any) -> dict[str, str]:
-    """What to begin with in each way, from the examples of the file's reference."""
+    """Numbers to start from on each scale: the examples of the file's reference."""
     tables = [entry for entry in given or [] if isinstance(entry, Mapping)]
     ends = next((entry for entry in tables if "min" in entry), {})
     values = next((entry["values"] for entry in tables if "values" in entry), [*ends.values()][1:])
@@ -300,13 +306,13 @@ def _examples(given: Any) -> dict[str, str]:
 
 
 def _meaning(name: str, text: str) -> Any:
-    """What a text says, as the file would; None for nothing."""
+    """The value of a text; None for nothing."""
     value = value_of("numbers" if name == "values" else "number", text)
     return None if value is REMOVED else value
 
 
 class NoteRow(FormRow):
-    """What only the text can say: shown, and left alone."""
+    """A value that only the text can hold: shown, not edited."""
 
     DEFAULT_CSS = "NoteRow .note { color: $secondary; }"
 

@@ -1,4 +1,4 @@
-"""Lines of a log: it follows the end until the reader scrolls up, then says how many lines came since."""
+"""Lines of a log: it follows the end until the user scrolls up, then says how many lines came since."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LogView(ScrollView, can_focus=True):
     following: reactive[bool] = reactive(True)
     """Whether the view stays at the end as lines come."""
     unread: reactive[int] = reactive(0)
-    """Lines that came while the reader looked further up."""
+    """Lines that came while the user looked further up."""
 
     def __init__(self, *, empty: str = "", id: str | None = None) -> None:
         """`empty` is said where there are no lines."""

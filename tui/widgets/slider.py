@@ -39,7 +39,7 @@ class Slider(Widget, can_focus=True):
     hovered: reactive[str] = reactive("")
 
     class Moved(Message):
-        """The reader moved it."""
+        """The user moved it."""
 
         def __init__(self, slider: Slider, value: float | None) -> None:
             super().__init__()
@@ -51,7 +51,7 @@ class Slider(Widget, can_focus=True):
             return self.slider
 
     class Asked(Message):
-        """The reader clicked the value, to type another."""
+        """The user clicked the value, to type another."""
 
         def __init__(self, slider: Slider) -> None:
             super().__init__()
@@ -125,7 +125,7 @@ class Slider(Widget, can_focus=True):
         return round(place * (track - 1) / max(1, self.rungs - 1))
 
     def move(self, steps: int) -> None:
-        """So many rungs up (negative: down), and tell it."""
+        """So many rungs up (negative: down); posts `Moved`."""
         if self.rungs < 2:
             return
         place = self.place

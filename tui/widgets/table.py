@@ -17,7 +17,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
-from tui.widgets.columns import GAP, Cell, Column, Row, fit, fitted, further
+from tui.widgets.columns import Column, ColumnLayout, Row
+from tui.widgets.known_rows import KnownRows
 from tui.widgets.lines import line_of
 
 PAGE = 80
@@ -26,8 +27,17 @@ PAGE = 80
 MARGIN = 8
 """Rows above and below those in view that are asked for with them when something was written."""
 
-KEPT = 2000
-"""Rows of a paged table that are kept at most."""
+
+class TableMessage(Message):
+    """What a table says."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self.table = table
+
+    @property
+    def control(self) -> Table:
+        return self.table
 
 
 class Table(ScrollView, can_focus=True):
@@ -66,56 +76,36 @@ class Table(ScrollView, can_focus=True):
     sorted_by: reactive[tuple[str, bool]] = reactive(("", False))
     """What the rows are sorted by (a column's `sort`), and whether descending."""
 
-    class Highlighted(Message):
+    class Highlighted(TableMessage):
         """The cursor came to another row; None where there is none."""
 
-        def __init__(self, table: Table, key: str | None, by_reader: bool) -> None:
-            super().__init__()
-            self.table = table
+        def __init__(self, table: Table, key: str | None, by_user: bool) -> None:
+            super().__init__(table)
             self.key = key
-            self.by_reader = by_reader
+            self.by_user = by_user
             """False where the rows have changed under the cursor."""
 
-        @property
-        def control(self) -> Table:
-            return self.table
-
-    class Opened(Message):
+    class Opened(TableMessage):
         """A row was opened: a click on the selected row, or a second click."""
 
         def __init__(self, table: Table, key: str) -> None:
-            super().__init__()
-            self.table = table
+            super().__init__(table)
             self.key = key
 
-        @property
-        def control(self) -> Table:
-            return self.table
-
-    class SortAsked(Message):
+    class SortAsked(TableMessage):
         """A title was clicked."""
 
         def __init__(self, table: Table, by: str) -> None:
-            super().__init__()
-            self.table = table
+            super().__init__(table)
             self.by = by
 
-        @property
-        def control(self) -> Table:
-            return self.table
-
-    class Wanted(Message):
+    class Wanted(TableMessage):
         """Rows that are in view are not known: `limit` of them from `offset` on would help."""
 
         def __init__(self, table: Table, offset: int, limit: int) -> None:
-            super().__init__()
-            self.table = table
+            super().__init__(table)
             self.offset = offset
             self.limit = limit
-
-        @property
-        def control(self) -> Table:
-            return self.table
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Table.Wanted)
@@ -123,38 +113,38 @@ class Table(ScrollView, can_focus=True):
     def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
         """`empty` is said where there are no rows."""
         super().__init__(id=id)
-        self.columns = tuple(columns)
+        self._columns = ColumnLayout(columns)
         self.empty = empty
-        self.total = 0
-        """Rows, known or not."""
-        self._rows: dict[int, Row] = {}
-        self._current: set[int] = set()
-        """The rows among them that were read since something was last written; others are asked for when they are seen."""
-        self._places: dict[str, int] = {}
+        self._known = KnownRows()
         self._key: str | None = None
-        self._widths: tuple[tuple[int, int], ...] = ()
-        self._further = 0
-        """Columns that lie further to the right."""
-        self._fitted_to = 0
         self._lines: dict[Row, dict[tuple[object, ...], Strip]] = {}
         """Rows as drawn, by what else they depend on."""
         self._asked: tuple[int, int] | None = None
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._columns.columns
+
+    @property
+    def total(self) -> int:
+        """Rows, known or not."""
+        return self._known.total
+
+    @property
     def key(self) -> str | None:
         """The selected row's key; None where there is none or it is not known yet."""
-        row = self._rows.get(self.cursor)
+        row = self._known.row(self.cursor)
         return None if row is None else row.key
 
     @property
     def about(self) -> Any:
         """What the selected row stands for; None where there is none or it is not known yet."""
-        row = self._rows.get(self.cursor)
+        row = self._known.row(self.cursor)
         return None if row is None else row.about
 
     def row(self, index: int) -> Row | None:
         """The row at an index, where it is known."""
-        return self._rows.get(index)
+        return self._known.row(index)
 
     @property
     def window(self) -> tuple[int, int]:
@@ -169,64 +159,53 @@ class Table(ScrollView, can_focus=True):
         return first, int(self.scroll_y) - first + self.size.height + MARGIN
 
     def put_columns(self, columns: Sequence[Column]) -> None:
-        """Change the columns; rows must be put anew where their cells change."""
+        """Change the columns; rows must be put again where their cells change."""
         if tuple(columns) != self.columns:
-            self.columns = tuple(columns)
+            self._columns = ColumnLayout(columns)
             self._lay_out()
 
     def put(self, rows: Sequence[Row]) -> None:
         """These are all rows, in this order. Cells that did not change are not rendered again."""
-        self._current = set(range(len(rows)))
-        self._take(dict(enumerate(rows)), len(rows))
+        before, total = self._known.rows, self.total
+        self._known.put(rows)
+        self._show(before, total)
 
     def put_page(
         self, offset: int, rows: Sequence[Row], total: int, *, fresh: bool = False, again: bool = False
     ) -> None:
         """These are the rows from `offset` on, of `total`. `fresh`: what was known before no longer holds; `again`: it
         may have changed, and is asked for when it comes into view."""
-        known = {} if fresh else {place: row for place, row in self._rows.items() if place < total}
-        if len(known) > KEPT:
-            known = {}
-        if fresh or again:
-            self._current = set()
-        for place, row in enumerate(rows, offset):
-            known[place] = row
-            self._current.add(place)
-        self._current &= known.keys()
+        before, earlier = self._known.rows, self.total
+        self._known.put_page(offset, rows, total, fresh=fresh, again=again)
         self._asked = None
-        self._take(known, total)
-        for place in range(int(self.scroll_y), min(total, int(self.scroll_y) + self.size.height - 1)):
-            if place not in self._current:
-                self._want(place)
-                break
+        self._show(before, earlier)
+        in_view = range(int(self.scroll_y), min(total, int(self.scroll_y) + self.size.height - 1))
+        stale = next((place for place in in_view if not self._known.is_current(place)), None)
+        if stale is not None:
+            self._want(stale)
 
     def clear(self) -> None:
         """No rows."""
-        self._current = set()
-        self._take({}, 0)
+        self.put(())
 
     def move_to(self, key: str) -> bool:
         """Put the cursor on the row with that key; whether it is known."""
-        place = self._places.get(key)
+        place = self._known.place(key)
         if place is None:
             self._key = key
             return False
         self.cursor = place
         return True
 
-    def _take(self, rows: Mapping[int, Row], total: int) -> None:
-        before = self._rows
-        self._rows = dict(rows)
-        self._places = {row.key: place for place, row in rows.items()}
-        resized = total != self.total
-        self.total = total
-        followed = self._places.get(self._key) if self._key is not None else None
+    def _show(self, before: Mapping[int, Row], earlier: int) -> None:
+        """Follow other rows; until now `before` were known, of `earlier` in all."""
+        total, followed = self.total, self._known.place(self._key)
         with self.prevent(Table.Highlighted):
             if followed is not None:
                 self.cursor = followed
             elif self.cursor >= total:
                 self.cursor = max(0, total - 1)
-        if resized:
+        if total != earlier:
             self.virtual_size = self._whole
             self.refresh()
             # More rows than fit bring a scroll bar, which takes its cells from the columns.
@@ -235,13 +214,13 @@ class Table(ScrollView, can_focus=True):
             first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
             for place in range(first, last):
                 old = before.get(place)
-                if old != self._rows.get(place):
+                if old != self._known.row(place):
                     if old is not None:
                         self._lines.pop(old, None)
                     self.refresh(Region(0, place + 1 - first, self.size.width, 1))
         if self.key != self._key:
             self._key = self.key
-            self.post_message(self.Highlighted(self, self._key, by_reader=False))
+            self.post_message(self.Highlighted(self, self._key, by_user=False))
 
     # What is seen
 
@@ -249,7 +228,7 @@ class Table(ScrollView, can_focus=True):
         self._lay_out()
 
     def _refit(self) -> None:
-        if self._room != self._fitted_to:
+        if self._room != self._columns.room:
             self._lay_out()
 
     @property
@@ -264,9 +243,7 @@ class Table(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Which columns are shown, and how wide."""
-        self._fitted_to = self._room
-        self._widths = fitted(self.columns, self._fitted_to, self.shift)
-        self._further = further(self.columns, self._fitted_to, self._widths)
+        self._columns.fit(self._room, self.shift)
         self.virtual_size = self._whole
         self._lines.clear()
         self.refresh()
@@ -274,14 +251,16 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._header(width)
+            hovered = -2 - self.hovered if self.hovered < -1 else None
+            header = self._columns.header(self.sorted_by, hovered, shifted=bool(self.shift))
+            return line_of(self, header, width, "table--header")
         index = int(self.scroll_y) + y - 1
         if index >= self.total:
             if self.total == 0 and self.empty and y == 1:
                 return line_of(self, Content(" " + self.empty), width, "table--loading")
             return Strip.blank(width, self.rich_style)
-        row = self._rows.get(index)
-        if index not in self._current:
+        row = self._known.row(index)
+        if not self._known.is_current(index):
             self._want(index)
         if row is None:
             return line_of(self, Content(" …"), width, "table--loading")
@@ -291,40 +270,8 @@ class Table(ScrollView, can_focus=True):
         drawn = self._lines.setdefault(row, {})
         key = (name, self.has_focus, width, self.app.theme)
         if key not in drawn:
-            drawn[key] = line_of(self, self._said(row.cells), width, name)
+            drawn[key] = line_of(self, self._columns.line(row.cells), width, name)
         return drawn[key]
-
-    def _said(self, cells: Sequence[Cell]) -> Content:
-        parts: list[Content] = [Content(" ")]
-        for number, (place, width) in enumerate(self._widths):
-            if number:
-                parts.append(Content(" " * GAP))
-            cell = cells[place] if place < len(cells) else ""
-            parts.append(
-                fit(cell if isinstance(cell, Content) else Content(cell), width, self.columns[place].right)
-            )
-        return Content("").join(parts)
-
-    def _header(self, width: int) -> Strip:
-        by, descending = self.sorted_by
-        parts: list[Content] = [Content(" ")]
-        for number, (place, cells) in enumerate(self._widths):
-            column = self.columns[place]
-            sign = (" ↓" if descending else " ↑") if by and column.sort == by else ""
-            title = Content(column.title[: max(0, cells - len(sign))] + sign)
-            if self.hovered == -2 - number and column.sort:
-                title = title.stylize("underline")
-            if number:
-                parts.append(Content(" " * GAP))
-            parts.append(fit(title, cells, column.right))
-        if self.shift:
-            parts[0] = Content("‹")
-        line = Content("").join(parts)
-        room = self._fitted_to - line.cell_length
-        if self._further and room > 0:
-            sign = f" +{self._further} ›"
-            line += Content((sign if room >= len(sign) else "›").rjust(room))
-        return line_of(self, line, width, "table--header")
 
     def _want(self, index: int) -> None:
         offset, limit = self.window
@@ -341,7 +288,7 @@ class Table(ScrollView, can_focus=True):
         self._scroll_into_view()
         if self.key != self._key:
             self._key = self.key
-            self.post_message(self.Highlighted(self, self._key, by_reader=True))
+            self.post_message(self.Highlighted(self, self._key, by_user=True))
 
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, self.total - 1))
@@ -381,7 +328,7 @@ class Table(ScrollView, can_focus=True):
         elif self.cursor >= top + rows:
             self.scroll_to(y=self.cursor - rows + 1, animate=False, immediate=True)
 
-    # What the reader does
+    # What the user does
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self.hovered = self._under(event.x, event.y)
@@ -393,21 +340,17 @@ class Table(ScrollView, can_focus=True):
         if y > 0:
             index = int(self.scroll_y) + y - 1
             return index if index < self.total else -1
-        at = 1
-        for number, (_, width) in enumerate(self._widths):
-            if at <= x < at + width + GAP:
-                return -2 - number
-            at += width + GAP
-        return -1
+        column = self._columns.at(x)
+        return -1 if column is None else -2 - column
 
     def on_click(self, event: events.Click) -> None:
         index = self._under(event.x, event.y)
         if event.y == 0 and event.x == 0:
             self.action_cursor_left()
-        elif event.y == 0 and event.x >= self._fitted_to - 2:
+        elif event.y == 0 and event.x >= self._columns.room - 2:
             self.action_cursor_right()
         elif index < -1:
-            by = self.columns[self._widths[-2 - index][0]].sort
+            by = self.columns[self._columns.widths[-2 - index][0]].sort
             if by:
                 self.post_message(self.SortAsked(self, by))
         elif index >= 0:
@@ -426,7 +369,7 @@ class Table(ScrollView, can_focus=True):
         self.shift -= 1
 
     def action_cursor_right(self) -> None:
-        if self._further:
+        if self._columns.further:
             self.shift += 1
 
     def action_scroll_top(self) -> None:

@@ -32,7 +32,7 @@ class Field(Input):
     BINDINGS: ClassVar = [("ctrl+z", "undo", "Undo"), ("ctrl+y", "redo", "Redo")]
 
     takes_files = False
-    """Whether a whole file that is pasted is told by `FilePasted`."""
+    """Whether pasting a whole file posts `FilePasted`."""
 
     class FilePasted(Message):
         """A TOML file was pasted."""

@@ -6,10 +6,17 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hvdsweep.replacing import write_whole
 from tui.composing.start import Start
+
+if TYPE_CHECKING:
+    from tui.composing.draft import Draft
 
 VERSION = 1
 MOST = 30
@@ -17,7 +24,7 @@ MOST = 30
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredDraft:
     """A draft on disk."""
 
     id: str
@@ -27,7 +34,7 @@ class Kept:
     start: Start
 
 
-class Shelf:
+class DraftStore:
     """The drafts of one state directory. A directory that may not be written is no reason to complain."""
 
     def __init__(self, directory: Path | None) -> None:
@@ -58,9 +65,7 @@ class Shelf:
         }
         with contextlib.suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
-            new = self._directory / f"{name}.{os.getpid()}"
-            new.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            new.replace(self._directory / f"{name}.json")
+            write_whole(self._directory / f"{name}.json", json.dumps(content, indent=1).encode())
 
     def drop(self, name: str) -> None:
         """A draft is saved, or not wanted any more."""
@@ -68,7 +73,7 @@ class Shelf:
             with contextlib.suppress(OSError):
                 (self._directory / f"{name}.json").unlink(missing_ok=True)
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[StoredDraft]:
         """The newest first; what cannot be read is passed over, what is too old is dropped."""
         if self._directory is None:
             return []
@@ -84,7 +89,26 @@ class Shelf:
         return found[:MOST]
 
 
-def _read(path: Path) -> Kept | None:
+class OpenDraft:
+    """The draft that is being composed: it is stored while it has changes that are in no file."""
+
+    def __init__(self, store: DraftStore, start: Start) -> None:
+        self._store = store
+        self.id = start.draft or store.new_id()
+        self._stored = start.draft is not None
+
+    def kept(self, draft: Draft, title: str) -> Callable[[], None] | None:
+        """What stores it, or drops it once it is saved; None where there is nothing to do."""
+        if draft.changed:
+            self._stored = True
+            return partial(self._store.keep, self.id, draft.start(), title)
+        if not self._stored:
+            return None
+        self._stored = False
+        return partial(self._store.drop, self.id)
+
+
+def _read(path: Path) -> StoredDraft | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] != VERSION:
@@ -92,7 +116,7 @@ def _read(path: Path) -> Kept | None:
         texts = {key: str(found[key]) for key in ("text", "saved", "name", "np", "gangs")}
         texts["slots"] = str(found.get("slots", ""))
         file = None if found["file"] is None else Path(found["file"])
-        return Kept(
+        return StoredDraft(
             path.stem,
             float(found["when"]),
             str(found["title"]),

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.states import Status
 from hvdsweep.visible import visible
-from tui.screens.panes import Paned
+from tui.screens.base import AppScreen
 from tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from hvdsweep.curves.question import Question
     from hvdsweep.store.rows import WorkloadRow
-    from tui.curve_desk import Answer, CurveCache, Wanted
+    from tui.curve_cache import Answer, CurveCache, Wanted
 
 REST = 20
 """Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
 
 
-class WorkloadPlace(Paned):
+class WorkloadScreen(AppScreen):
     """A screen that draws curves of workloads; `redraw` draws what is asked, once for all changes at a time."""
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class WorkloadPlace(Paned):
         self._dirty = False
 
     @property
-    def desk(self) -> CurveCache:
-        """Tables, curves and what the reader asks of them; shared by all screens."""
-        if self.interface.desk is None:
+    def cache(self) -> CurveCache:
+        """Tables, curves and what the user asks of them; shared by all screens."""
+        if self.interface.curve_cache is None:
             # Not with the app: the first screen is drawn without numpy.
-            from tui.curve_desk import CurveCache
+            from tui.curve_cache import CurveCache
 
-            self.interface.desk = CurveCache()
-        return self.interface.desk
+            self.interface.curve_cache = CurveCache()
+        return self.interface.curve_cache
 
     @property
     def awaits_data(self) -> bool:
@@ -130,10 +130,10 @@ class WorkloadPlace(Paned):
         """Ask for the tables that are missing or have changed."""
         if self.snapshot is None:
             return
-        from tui.curve_desk import read, wanted_of
+        from tui.curve_cache import read, wanted_of
 
-        missing = self.desk.missing(wanted_of(self.snapshot, self.wanted()))
-        known = [one for one in missing if self.desk.has(one.workload)]
+        missing = self.cache.missing(wanted_of(self.snapshot, self.wanted()))
+        known = [one for one in missing if self.cache.has(one.workload)]
         if len(known) == len(missing) and time.monotonic() - self._read_at < REST * self._read_seconds:
             return
         if missing:
@@ -142,7 +142,7 @@ class WorkloadPlace(Paned):
     def answer_tables(self, about: tuple[Wanted, ...], value: Answer) -> None:
         self._read_seconds, self._read_at = value.seconds, time.monotonic()
         self.speeds = value.speeds
-        self.desk.take(value.loaded)
+        self.cache.take(value.loaded)
         self.redraw_soon()
 
     def question(self, row: WorkloadRow) -> Question:
@@ -151,18 +151,18 @@ class WorkloadPlace(Paned):
 
         sweep = None if self.snapshot is None else self.snapshot.sweep(row.sweep_id)
         counted: tuple[Status, ...] = (Status.COMPLETE,)
-        if self.desk.count_running and sweep is not None and sweep.live:
+        if self.cache.count_running and sweep is not None and sweep.live:
             counted = (Status.COMPLETE, Status.RUNNING)
         return Question(
-            step_budget=self.desk.step_budget, example_budget=self.desk.example_budget, statuses=counted
+            step_budget=self.cache.step_budget, example_budget=self.cache.example_budget, statuses=counted
         )
 
     def goal(self, row: WorkloadRow) -> float | None:
-        """The goal that a workload is asked about: chosen by the reader, else its own, else one from what it measured."""
-        asked = self.desk.chosen.get(group_of(row))
+        """The goal that a workload is asked about: chosen by the user, else its own, else one from what it measured."""
+        asked = self.cache.chosen.get(group_of(row))
         if asked is not None or row.goal is not None:
             return row.goal if asked is None else asked
-        ladder = self.desk.goals([row.id], None) if self.desk.has(row.id) else ()
+        ladder = self.cache.goals([row.id], None) if self.cache.has(row.id) else ()
         return ladder[len(ladder) // 2] if ladder else None
 
     def redraw_soon(self) -> None:
@@ -179,7 +179,7 @@ class WorkloadPlace(Paned):
             self.refresh_keys()
 
     def make_current(self, workload: int) -> None:
-        """The reader goes to another workload."""
+        """The user goes to another workload."""
         row = self.row(workload)
         if workload == self.current or row is None:
             return

@@ -1,6 +1,6 @@
-"""Tables of workloads as they were read, what the reader asks of them, and the curves: every part is computed once.
+"""Tables of workloads as they were read, what the user asks of them, and the curves: every part is computed once.
 
-Knows no Textual. All screens share one desk, so that a goal chosen on one holds on the others.
+Knows no Textual. All screens share one cache, so that a goal chosen on one holds on the others.
 """
 
 from __future__ import annotations
@@ -91,27 +91,27 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
     return found
 
 
-def read(wanted: Sequence[Wanted], reader: Store) -> Answer:
+def read(wanted: Sequence[Wanted], store: Store) -> Answer:
     """Read tables. Workloads that are gone meanwhile are left out."""
     begun = time.monotonic()
     loaded: dict[int, Loaded] = {}
-    with reader.snapshot():
-        present = {row.id: row for row in reader.workloads()}
+    with store.snapshot():
+        present = {row.id: row for row in store.workloads()}
         searches: dict[int, dict[int, Space]] = {}
         for sweep in {one.sweep for one in wanted}:
-            for study in reader.studies(sweep):
+            for study in store.studies(sweep):
                 space = space_from(study.search)
                 if space is not None:
                     searches.setdefault(study.workload_id, {})[study.batch_size] = space
         for one in wanted:
             if one.workload in present:
-                table = reader.workload_table(one.name, None, one.sweep)
-                noise = noise_of_workload(reader, one.workload)
-                repeats = repeats_table(reader, present[one.workload])
-                tokens = tokens_per_example(reader, present[one.workload])
+                table = store.workload_table(one.name, None, one.sweep)
+                noise = noise_of_workload(store, one.workload)
+                repeats = repeats_table(store, present[one.workload])
+                tokens = tokens_per_example(store, present[one.workload])
                 search = searches.get(one.workload, {})
                 loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise, tokens)
-        speeds = reader.throughput()
+        speeds = store.throughput()
     return Answer(loaded, speeds, time.monotonic() - begun)
 
 
@@ -120,7 +120,7 @@ class CurveCache:
 
     def __init__(self) -> None:
         self.chosen: dict[tuple[Any, ...], float] = {}
-        """Goals that the reader has chosen, by `workload_place.group_of`."""
+        """Goals that the user has chosen, by `workload_screen.group_of`."""
         self.step_budget: int | None = None
         self.example_budget: int | None = None
         self.count_running = True

@@ -1,0 +1,85 @@
+"""Questions to the store, answered in threads: one at a time by the method that gets the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from hvdsweep.errors import HvdsweepError
+
+if TYPE_CHECKING:
+    from hvdsweep.store.store import Store
+
+log = logging.getLogger(__name__)
+
+About = TypeVar("About")
+Value = TypeVar("Value")
+Then = Callable[[Any, Any], None]
+"""A method that gets an answer: what was asked about, and the value."""
+
+
+class Asker(Protocol):
+    """The screen whose questions they are."""
+
+    def ask_store(self, question: Callable[[Store], Any]) -> Any: ...
+    def failed(self, then: Then, about: object, text: str) -> None: ...
+    def refresh_keys(self) -> None: ...
+    def run_thread(self, work: Callable[[], None], group: str) -> None: ...
+    def call_later(self, callback: Callable[..., Any], *args: Any) -> bool: ...
+
+
+class Questions:
+    """Those of one screen and of its widgets."""
+
+    def __init__(self, screen: Asker) -> None:
+        self._screen = screen
+        self._asked: dict[Then, object] = {}
+        self._busy: set[Then] = set()
+        self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._busy)
+
+    def ask(
+        self, then: Callable[[About, Value], None], about: About, question: Callable[[Store], Value]
+    ) -> None:
+        """Have `question` answered in a thread: `then(about, value)` follows, or the screen's `failed(then, about, text)`.
+
+        One question by `then` at a time; of those asked meanwhile only the latest is kept.
+        """
+        self.work_out(then, about, partial(self._screen.ask_store, question))
+
+    def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
+        """The same for what needs time but not the store."""
+        self._asked[then] = about
+        if then in self._busy:
+            self._waiting[then] = (about, job)
+            return
+        self._busy.add(then)
+        self._screen.run_thread(partial(self._work, then, about, job), then.__name__)
+
+    def _work(self, then: Then, about: object, job: Callable[[], Any]) -> None:
+        value = error = None
+        try:
+            value = job()
+        except HvdsweepError as problem:
+            log.warning("%s of %s: %s", then.__name__, about, problem)
+            error = str(problem)
+        self._screen.call_later(self._answered, then, about, value, error)
+
+    def _answered(self, then: Then, about: object, value: object, error: str | None) -> None:
+        self._busy.discard(then)
+        waiting = self._waiting.pop(then, None)
+        if waiting is not None:
+            self.work_out(then, *waiting)
+        if about != self._asked.get(then):
+            return
+        if error is not None:
+            self._screen.failed(then, about, error)
+        else:
+            then(about, value)
+        self._screen.refresh_keys()

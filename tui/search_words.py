@@ -1,0 +1,35 @@
+"""Trials of a search in words, for the charts of the Metaparameters screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hvdsweep.states import Status
+from tui.words import count, number, plural
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.scaling_curve import Curve, Point
+
+
+def trial_words(curve: Curve, trial: int) -> str:
+    """What became of a trial (its index in the curve's table), and its metaparameters."""
+    result = curve.result
+    table = result.table
+    steps = int(result.trial_steps[trial])
+    if table.status[trial] == Status.INFEASIBLE:
+        came = f"diverged at step {count(int(table.steps[trial]))}"
+    elif steps >= 0:
+        came = f"reached in {plural(steps, 'step')}"
+    else:
+        came = f"best {number(float(table.best_value[trial]), 3)}"
+        if table.stopped[trial]:
+            came = f"stopped after {plural(int(table.steps[trial]), 'step')}, {came}"
+    names = sorted(table.parameters_of(trial).items(), key=lambda item: item[0] != "learning_rate")
+    values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in names]
+    return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])
+
+
+def best_words(point: Point, rate: float) -> str:
+    """The best trial of a batch size."""
+    values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in sorted(point.parameters.items())]
+    return " · ".join([f"at {count(point.batch_size)}: {number(rate)}", *values, f"trial {point.trial}"])

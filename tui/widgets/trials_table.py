@@ -1,0 +1,153 @@
+"""The trials of one sweep, as far as they are in view: paged, sorted and filtered by the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.message import Message
+from textual.timer import Timer
+
+from hvdsweep.errors import UserError
+from hvdsweep.store.rows import TrialFilter, TrialPage
+from tui.trial_rows import TrialRows, columns_of, parameters_of
+from tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from hvdsweep.store.store import Store
+    from tui.questions import Questions
+
+REST = 20
+"""A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
+
+
+class TrialsTable(Table):
+    """Asks for the pages that it needs."""
+
+    class Paged(Message):
+        """Trials have come, or the filter is another one."""
+
+    class Sorted(Message):
+        """Another order was chosen."""
+
+    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+        super().__init__(columns_of(()), empty="no trials", id=id)
+        self._questions = questions
+        self.names: Mapping[str, str] = {}
+        """Workload -> a short name."""
+        self.filter_text = ""
+        """What the trials are filtered by."""
+        self._sweep: int | None = None
+        self._number = 0
+        """The latest snapshot."""
+        self._filter = TrialFilter()
+        self.parameters: tuple[str, ...] = ()
+        """The metaparameters of the trials, as far as they are known."""
+        self._rows_said = TrialRows()
+        self._page_cost = 0.0
+        self._page_at = float("-inf")
+        self._page_number = 0
+        """The snapshot in whose time the last page was read."""
+        self._page_due: Timer | None = None
+        """Asks for what is in view as soon as the last page has rested."""
+
+    def follow(self, sweep: int | None, number: int, names: Mapping[str, str]) -> None:
+        """Show the trials of a sweep as they are at a snapshot."""
+        self._sweep, self._number, self.names = sweep, number, names
+        if sweep is None:
+            self.clear()
+        else:
+            self.ask_page(again=True)
+
+    def ask_page(self, *, again: bool = False, fresh: bool = False) -> None:
+        """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
+        if self._sweep is None:
+            return
+        wait = self._page_at + REST * self._page_cost - time.monotonic()
+        if again and wait > 0:
+            # Perhaps nothing more is written: what was written last must be seen all the same.
+            if self._page_due is None:
+                self._page_due = self.set_timer(wait, partial(self.ask_page, again=True))
+            return
+        if self._page_due is not None:
+            self._page_due.stop()
+            self._page_due = None
+        where = replace(self._filter, sweep_id=self._sweep)
+        # Until rows are known, the table may not even have its size yet.
+        offset, limit = self.in_view if again and self.total else self.window
+        about = (where, self.sorted_by, offset, fresh, self._number)
+        question = partial(_page, where, *self.sorted_by, offset, limit)
+        self._questions.ask(self.answer_page, about, question)
+
+    def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
+        page, self._page_cost = value
+        self._page_at = time.monotonic()
+        *_, fresh, number = about
+        again, self._page_number = number != self._page_number, number
+        parameters = parameters_of(page.rows) or self.parameters
+        if parameters != self.parameters:
+            self.parameters = parameters
+            self.put_columns(columns_of(parameters))
+        rows = self._rows_said.of(page.rows, parameters, self.names)
+        self.put_page(page.offset, rows, page.total, fresh=fresh, again=again)
+        self.empty = "no trial matches the filter" if self.filter_text else "no trials"
+        self.post_message(self.Paged())
+
+    @on(Table.Wanted)
+    def _wanted_rows(self) -> None:
+        self.ask_page()
+
+    @on(Table.SortAsked)
+    def _sort_asked(self, message: Table.SortAsked) -> None:
+        by, descending = self.sorted_by
+        self._sort(message.by, not descending if message.by == by else False)
+
+    def sort_next(self) -> None:
+        """Sort by the next column."""
+        names = [column.sort for column in self.columns]
+        place = names.index(self.sorted_by[0]) if self.sorted_by[0] in names else -1
+        self._sort(names[(place + 1) % len(names)], False)
+
+    def reverse(self) -> None:
+        """Turn the order round."""
+        by, descending = self.sorted_by
+        self._sort(by, not descending)
+
+    def _sort(self, by: str, descending: bool) -> None:
+        self.sorted_by = (by, descending)
+        self.post_message(self.Sorted())
+        self.ask_page(fresh=True)
+
+    def filter(self, text: str) -> str:
+        """Filter by `text`; what is wrong with it, where it cannot be understood."""
+        from hvdsweep.store.filters import parse_filter
+
+        try:
+            self._filter = parse_filter(text, self.parameters or None)
+        except UserError as error:
+            return "\n".join(problem.removeprefix("filter: ") for problem in error.problems)
+        self.filter_text = text.strip()
+        self.post_message(self.Paged())
+        self.ask_page(fresh=True)
+        return ""
+
+    def copied(self) -> tuple[str, str] | None:
+        """(number, values) of the selected trial as text."""
+        row = self.row(self.cursor)
+        if row is None:
+            return None
+        pairs = zip(self.columns, row.cells, strict=False)
+        words = (f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell))
+        return row.key, " ".join(words)
+
+
+def _page(
+    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, store: Store
+) -> tuple[TrialPage, float]:
+    begun = time.monotonic()
+    page = store.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
+    return page, time.monotonic() - begun

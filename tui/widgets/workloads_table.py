@@ -1,0 +1,72 @@
+"""The workloads of the Scaling screen: which are in the chart, by which marker and colour, and how far larger batches help."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.widgets.columns import Column, Row
+from tui.widgets.table import Table
+from tui.words import count
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart
+    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.store.rows import WorkloadRow
+    from tui.snapshot import Snapshot
+
+WORKLOADS = (
+    Column("shown", "", 3, fixed=True),
+    Column("name", "workload", 12, grow=True, fixed=True),
+    Column("useful", "max useful", 10, right=True, fixed=True),
+    Column("sweep", "sweep", 10, fixed=True),
+)
+
+Looks = Mapping[str, tuple[str, str]]
+"""Name of a curve -> its marker and colour in the chart."""
+
+
+class WorkloadsTable(Table):
+    """A row for each workload."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(WORKLOADS, empty="no workloads", id=id)
+
+    def put_workloads(
+        self,
+        snapshot: Snapshot,
+        workloads: Sequence[WorkloadRow],
+        names: Mapping[int, str],
+        curves: Mapping[int, Curve],
+        kept: Collection[int],
+        looks: Looks,
+    ) -> None:
+        """Show these, with what their curves say; `kept` are in the chart whichever is the current one."""
+        rows = []
+        for row in workloads:
+            away = ("●" if row.id in kept else "○", "$foreground-muted 60%")
+            mark = Content.assemble(looks.get(names[row.id], away), " ")
+            curve, useful = curves.get(row.id), ""
+            if curve is not None and curve.useful is not None:
+                useful = ("≥ " if curve.useful.at_least else "") + count(curve.useful.batch_size)
+            sweep = snapshot.sweep(row.sweep_id)
+            name = "" if sweep is None or len(snapshot.sweeps) < 2 else sweep.name
+            rows.append(Row(str(row.id), (mark, names[row.id], useful, name)))
+        longest = max(len(sweep.name) for sweep in snapshot.sweeps)
+        sweeps = dataclasses.replace(WORKLOADS[-1], width=max(5, min(longest, 12)))
+        self.put_columns([*WORKLOADS[:-1], *([sweeps] if len(snapshot.sweeps) > 1 else [])])
+        self.put(rows)
+
+    def looks(self, chart: Chart, *, ascii: bool) -> Looks:
+        """Of the curves in a chart of them."""
+        from hvdsweep.charts import DARK, LIGHT
+        from hvdsweep.charts.palette import color_key, marker_of, slots
+
+        theme = DARK if self.app.current_theme.dark else LIGHT
+        return {
+            name: (marker_of(slot, ascii=ascii), "" if self.app.no_color else theme[color_key(slot)])
+            for name, slot in slots(series.name for series in chart.series).items()
+        }
