@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.telling import parser_of
-from hvdsweep.curves import Curve, Rules, WorkloadTable, compare, curve, steps_to_result
+from hvdsweep.curves import Curve, Rules, WorkloadTable, compare, curve, fit_exponent, steps_to_result
 from hvdsweep.curves.decisions import log_critical
+from hvdsweep.curves.noise import noise_point
 from hvdsweep.curves.repeated import summary
 from hvdsweep.curves.resampling import LEVEL, minimum_interval
 from hvdsweep.curves.scaling import critical_batch_size, max_useful_batch_size, regions
@@ -161,6 +162,8 @@ def measure(setting: Setting, runs: int, seed: int = 0) -> dict[str, float]:
                 inside(math.inf if again.at_least else again.batch_size, low, high),
             )
         _repeats(shares, setting, rng)
+        _exponent(shares, setting, rng)
+        _noise_scale(shares, rng)
         assert found.useful is not None
         assert found.useful.interval is not None
         shares.add(
@@ -206,6 +209,28 @@ def _repeats(shares: Shares, setting: Setting, rng: np.random.Generator) -> None
         interval = summary(0, 150, seen, seen, float(setting.spacing), LEVEL).interval
         assert interval is not None
         shares.add(f"mean of {count} repeats: held", inside(200 * math.exp(setting.noise**2 / 2), *interval))
+
+
+def _exponent(shares: Shares, setting: Setting, rng: np.random.Generator) -> None:
+    """The best trial's learning rate, whose optimum grows as the batch size, where the range has a factor of 20 either way."""
+    place = rng.uniform(-1, 1, (len(BATCH_SIZES), setting.trials, 2))
+    slower = BOWL * (place**2).sum(axis=-1) + setting.noise * rng.standard_normal(place.shape[:-1])
+    best = place[np.arange(len(BATCH_SIZES)), slower.argmin(axis=-1), 0]
+    law = fit_exponent(BATCH_SIZES, BATCH_SIZES * np.exp(3 * best))
+    assert law is not None
+    shares.add("exponent of a metaparameter: held", inside(1.0, law.low, law.high))
+
+
+def _noise_scale(shares: Shares, rng: np.random.Generator) -> None:
+    """Eight estimates from halves of 32 examples in 500 dimensions; the noise scale is a quarter of that, as much, or 8 times."""
+    for scale in (8, 32, 256):
+        gradient = np.full(500, 1 / math.sqrt(500))
+        noise = math.sqrt(scale / 500 / 32) * rng.standard_normal((2, 8, 500))
+        first, second = gradient + noise
+        squares, traces = (first * second).sum(axis=-1), ((first - second) ** 2).sum(axis=-1) * 16
+        point = noise_point(64, 8, (np.full(8, 8), squares, traces), LEVEL)
+        if point is not None and point.interval is not None:
+            shares.add(f"noise scale of {scale}: held", inside(scale, *point.interval))
 
 
 def _fit(shares: Shares, found: Curve, setting: Setting, factor: float) -> None:

@@ -10,7 +10,7 @@ from hvdsweep.cli.columns import between, table, whole
 from hvdsweep.curves.chart import goal_text, warnings_of
 from hvdsweep.curves.words import verdict
 from hvdsweep.visible import visible
-from hvdsweep.words import duration, short
+from hvdsweep.words import counted, duration, short
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, Point
@@ -172,7 +172,7 @@ def findings(curve: Curve) -> list[str]:
         *lines,
         f"fit                        {values}",
         f"    {_formula(curve)}, lack of fit {fit.lack_of_fit_percent:.2g} % (rms){expected}{wrong}",
-        f"    S_min and E_min of the best of as many trials, {level} intervals for any knee from 1 to 4",
+        f"    S_min and E_min of the best of {counted(fit.trials, 'trial')}, {level} intervals for any knee from 1 to 4",
         *_noise_lines(curve),
     ]
 

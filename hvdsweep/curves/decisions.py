@@ -124,7 +124,7 @@ def regions_of(
     By the narrower intervals: PERFECT up to the lower end of the critical batch size; DIMINISHING from its upper end to
     the lower end of the maximum useful one; MAXIMAL from the latter's upper end on, unless the wider interval is open;
     UNDECIDED elsewhere. Never MAXIMAL if examples were saved, or if the next larger batch size is less than twice as
-    large and so could not have shown much.
+    large and so could not have shown much. Never PERFECT if it took more than twice the smallest's examples.
     """
     found: list[Region | None] = []
     for index, size in enumerate(batch_sizes.tolist()):
@@ -140,7 +140,7 @@ def regions_of(
         far = index + 1 == len(batch_sizes) or int(batch_sizes[index + 1]) >= 2 * size
         if most is not None and size >= most and far and not excess[index] < 0:
             found.append(Region.MAXIMAL)
-        elif lowest is not None and size <= lowest * (1 + 1e-9):
+        elif lowest is not None and size <= lowest * (1 + 1e-9) and not excess[index] > 1:
             found.append(Region.PERFECT)
         elif highest is not None and least is not None and highest < size < least:
             found.append(Region.DIMINISHING)

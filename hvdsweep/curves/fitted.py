@@ -68,6 +68,8 @@ class ScalingFit:
     """Whether the points are further from the formula than the scatter of their trials explains: by more than MISFIT."""
     points: int
     """Batch sizes fitted."""
+    trials: int
+    """S_min and E_min are those of the best of so many trials."""
     level: float
     """Level of the intervals."""
     hyperbola: HyperbolaFit | None
@@ -104,12 +106,14 @@ class Residual:
     """Pooled: about the best curve, and between the trials of each study."""
     degrees: int
     """Degrees of freedom behind it."""
-    coarseness: float
-    """The part due to evaluation spacing."""
+    own: float
+    """The part due to the trials alone, without evaluation spacing: mostly from batch sizes where spacing matters little."""
+    own_degrees: int
+    """Degrees of freedom behind `own`."""
 
     def quantile(self, level: float) -> float:
-        """Two-sided quantile of Student's t."""
-        return student.quantile((1 + level) / 2, self.degrees)
+        """Two-sided quantile of Student's t for `own`."""
+        return student.quantile((1 + level) / 2, self.own_degrees)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +150,8 @@ def fit_curve(
 ) -> Fitted:
     """Fit the steps [S] (NaN: not reached). Not `whole`: only the points' scatter, no intervals of parameters."""
     kept = usable(steps)
+    # As if every batch size had as many trials: the best of more comes sooner.
+    steps = steps * np.exp(spread.later)
     x, y = np.log(batch_sizes[kept].astype(np.float64)), np.log(steps[kept])
     n = len(x)
     if n < MIN_POINTS:
@@ -154,7 +160,7 @@ def fit_curve(
             x, None, f"only {n} {word} reached the goal; a fit needs {MIN_POINTS}", None, None, None
         )
     found = _choose(x, y, spread, kept)
-    residual = _residual(found, n, spread, kept)
+    residual = _residual(found, x, y, spread, kept)
     set_of = mean_of = None
     if whole:
         middle = np.log(steps[kept] - np.nan_to_num(spread.spacing[kept]) / 2)
@@ -205,9 +211,20 @@ def _choose(x: Floats, y: Floats, spread: Spread, kept: Bools) -> _Choice:
     return _Choice(a, b, p, squares, parameters, free)
 
 
-def _residual(found: _Choice, n: int, spread: Spread, kept: Bools) -> Residual:
-    variance, degrees = _pooled(found.squares, n - found.parameters, spread, kept)
-    return Residual(variance, degrees, float(spread.coarseness[kept].mean()))
+def _residual(found: _Choice, x: Floats, y: Floats, spread: Spread, kept: Bools) -> Residual:
+    own = len(x) - found.parameters
+    variance, degrees = _pooled(found.squares, own, spread, kept)
+    coarse = spread.coarseness[kept]
+    between = float(np.mean(spread.trials[kept] ** 2)) if spread.gaps else 0.0
+    known = max(between, variance - float(coarse.mean()), 1e-20) + coarse
+    weight = known[0] ** 2 / known**2
+    rest = y - found.a - knee.shape(x, found.b, found.p)
+    of_points = float(weight @ (rest**2 * len(x) / own - coarse)) / float(weight.sum())
+    own_degrees = own * float(weight.sum()) ** 2 / (len(x) * float(weight @ weight))
+    worth = spread.gaps / 2
+    pooled = (own_degrees * max(of_points, 0.0) + worth * between) / (own_degrees + worth)
+    pooled = max(pooled, 0.0 if spread.gaps else UNSEEN_SCATTER**2)
+    return Residual(variance, degrees, pooled, max(round(own_degrees + worth), 1))
 
 
 def _pooled(squares: float, own: int, spread: Spread, kept: Bools) -> tuple[float, int]:
@@ -234,6 +251,10 @@ def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) ->
     """Profile likelihood with Student's t, over both b and p."""
     best = knee.optimum(x, y)
     variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
+    if spread.gaps:
+        # Batch sizes with few trials scatter more, and they may be the ones that decide.
+        each = spread.trials[kept] ** 2
+        variance *= float(each.max() / each.mean()) if each.any() else 1.0
     t = student.quantile((1 + level) / 2, degrees)
     found = knee.allowed(x, y, best, t * t * variance)
     likely = found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance
@@ -274,6 +295,7 @@ def _scaling_fit(
         expected_scatter_percent=expected,
         misfit=misfit,
         points=n,
+        trials=spread.typical,
         level=level,
         hyperbola=hyperbola,
         free_knee=free,

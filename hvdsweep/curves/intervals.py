@@ -24,6 +24,7 @@ FLOOR = 0.75
 """The best of a repeated search has at least this share of the variance between a study's trials."""
 
 OF_REPEATED = "the best of a repeated search with as many trials, from the scatter about the fit"
+OF_OPEN = "the best of a repeated search with as many trials, from the scatter about the fit; it may not reach the goal"
 OF_UPPER_END = "the best of a repeated search with as many trials; only the upper end is known, from the order of the trials"
 
 
@@ -34,12 +35,17 @@ def repeat_intervals(
     before any training, fewer than two trials, or nothing known."""
     variance = variances(result, fitted, spread)
     if variance is not None and fitted.residual is not None:
-        half = math.sqrt(2) * fitted.residual.quantile(level) * np.sqrt(variance)
+        factor = np.exp(math.sqrt(2) * fitted.residual.quantile(level) * np.sqrt(variance))
+        # The other search may reach the goal one evaluation earlier or later.
+        spacing = np.nan_to_num(spread.spacing)
+        low = np.floor(np.minimum(result.steps / factor, np.maximum(result.steps - spacing, spacing)))
+        high = np.ceil(np.maximum(result.steps * factor, result.steps + spacing))
+        # If few trials reach the goal, none of the other search may. Those stopped early might have reached it.
+        counted = np.maximum(result.trials_counted, 1)
+        none = (1 - (result.trials_reached + result.trials_censored) / counted) ** counted
         return [
-            None
-            if math.isnan(reach)
-            else (math.floor(steps * math.exp(-reach)), math.ceil(steps * math.exp(reach)))
-            for steps, reach in zip(result.steps.tolist(), half.tolist(), strict=True)
+            None if math.isnan(end) else (max(int(least), 1), None if missed > (1 - level) / 2 else int(end))
+            for least, end, missed in zip(low.tolist(), high.tolist(), none.tolist(), strict=True)
         ]
     upper = upper_ends(result, level)
     return [(0, int(end)) if math.isfinite(end) else None for end in upper.tolist()]
@@ -52,9 +58,9 @@ def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats |
     shown = (counted > 1) & (result.steps > 0)
     if not fitted.fit_found or fitted.residual is None or not shown.any():
         return None
-    own = max(fitted.residual.variance - fitted.residual.coarseness, 0.0)
+    own = fitted.residual.own
     if spread.gaps:
-        # If evaluations are as coarse as the scatter at some batch sizes, that difference may be 0 by chance.
+        # If evaluations are as coarse as the scatter, the points may show none by chance.
         own = max(own, min(FLOOR * float(np.mean(spread.trials[shown] ** 2)), fitted.residual.variance))
     # The best of more trials scatters less: like a mean's, its variance is proportional to 1 over trials.
     typical = 1.0 / np.mean(1.0 / counted[shown])

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvdsweep.curves.outcomes import NEVER, StepsToResult
+from hvdsweep.curves.resampling import best_of
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
+
+COARSE_ROUNDS = 3
+"""How often the scatter that gaps are weighed by is found again."""
 
 FASTEST = 8
 """Trials of a study whose last record before the goal is used for the evaluation spacing."""
@@ -28,8 +32,12 @@ class Spread:
     trials: Floats
     """[S], standard deviation of ln S of the best of the study's trials, from the gaps between the fastest two; NaN if no
     study has a known gap."""
-    gaps: int
-    """Number of gaps behind `trials`."""
+    gaps: float
+    """Number of gaps behind `trials`; gaps that are known less well count for less."""
+    typical: int
+    """The usual number of trials: the median over the studies."""
+    later: Floats
+    """[S], ln of how much slower the best of `typical` trials is than the best of the study's own number."""
 
 
 def spread_of(result: StepsToResult) -> Spread:
@@ -38,8 +46,30 @@ def spread_of(result: StepsToResult) -> Spread:
     spacing = np.minimum(evaluation_spacing(result), steps)
     # The true S may be anywhere between the two evaluations.
     coarseness = np.nan_to_num((spacing / steps) ** 2 / 12)
-    mean, count = _mean_gap(result)
-    return Spread(spacing, coarseness, mean * _by_trials(result.trials_counted), count)
+    mean, count = _mean_gap(result, coarseness)
+    trials = mean * _by_trials(result.trials_counted)
+    return Spread(spacing, coarseness, trials, count, *_as_typical(result))
+
+
+def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
+    """(`typical`, `later`), from how the best of k of a study's trials depends on k, averaged over the studies that have more."""
+    counted, shown = result.trials_counted, result.steps > 0
+    later = np.zeros(len(counted))
+    some = np.sort(counted[shown])
+    if not len(some) or some[0] == some[-1]:
+        return int(some[0]) if len(some) else 0, later
+    typical, most = int(some[len(some) // 2]), int(some[-1])
+    # [studies, k - 1], how much sooner the best of k + 1 comes than that of k.
+    sooner = np.full((len(some), most - 1), np.nan)
+    steps, starts = result.ranked
+    for row, study in enumerate(np.flatnonzero(shown).tolist()):
+        own = np.full(int(counted[study]), np.inf)
+        found = np.log(steps[starts[study] : starts[study + 1]])
+        own[: len(found)] = found
+        sooner[row, : len(own) - 1] = -np.diff(best_of(own).expected)
+    total = np.append(0.0, np.cumsum(np.nanmean(sooner, axis=0)))
+    later[shown] = total[counted[shown] - 1] - total[typical - 1]
+    return typical, later
 
 
 def _by_trials(counted: Ints) -> Floats:
@@ -53,11 +83,12 @@ def _by_trials(counted: Ints) -> Floats:
     return ratio
 
 
-def _mean_gap(result: StepsToResult) -> tuple[float, int]:
+def _mean_gap(result: StepsToResult, coarseness: Floats) -> tuple[float, float]:
     """(mean of ln of the second fastest trial over the fastest, studies behind it); NaN if there is none.
 
     The least of many values is about exponentially distributed: its standard deviation is then the mean gap to the
-    next. A gap that was cut off, by trials stopped early or by the budget, counts up to where it was cut.
+    next. A gap that was cut off, by trials stopped early or by the budget, counts up to where it was cut. If evaluations
+    are coarser than the scatter, most gaps are 0 and a few are large, so they count for less.
     """
     steps, starts = result.ranked
     horizon = np.where(result.budget > 0, result.budget, NEVER).astype(np.float64)
@@ -65,16 +96,23 @@ def _mean_gap(result: StepsToResult) -> tuple[float, int]:
     table = result.table
     cut = result.unanswered(np.full(len(horizon), NEVER))
     np.minimum.at(horizon, table.study[cut], table.steps[cut].astype(np.float64))
-    seen, known = 0.0, 0
+    gaps: list[tuple[float, bool, float]] = []
     for study in np.flatnonzero((result.trials_counted > 1) & (result.steps > 0)).tolist():
         first = float(steps[starts[study]])
         second = float(steps[starts[study] + 1]) if starts[study + 1] - starts[study] > 1 else math.inf
         end = min(second, max(float(horizon[study]), first))
         if not math.isfinite(end):
             continue
-        seen += math.log(end / first)
-        known += second <= end
-    return (seen / known if known else math.nan), known
+        gaps.append((math.log(end / first), second <= end, float(coarseness[study])))
+    seen, known, coarse = np.array(gaps).reshape(-1, 3).T
+    if not known.any():
+        return math.nan, 0
+    mean = float(seen.sum() / known.sum())
+    for _ in range(COARSE_ROUNDS):
+        weight = 1 / (mean**2 + 2 * coarse) if mean else np.ones(len(seen))
+        mean = float((weight @ seen) / (weight @ known))
+    own = weight * known
+    return mean, float(own.sum() ** 2 / (own @ own))
 
 
 def evaluation_spacing(result: StepsToResult) -> Floats:

@@ -164,6 +164,7 @@ def fit_to_json(fit: ScalingFit, per_example: int = 1) -> dict[str, Any]:
         "expected_scatter": None if expected is None else expected / 100,
         "misfit": fit.misfit,
         "points": fit.points,
+        "best_of": fit.trials,
         "level": fit.level,
         "criterion": CRITERION,
         "hyperbola": None

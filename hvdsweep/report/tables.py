@@ -74,7 +74,9 @@ def _point(point: Point) -> tuple[str, list[object]]:
     interval = None
     if point.interval is not None:
         low, high = point.interval
-        interval = f"{low:,} to {'?' if high is None else f'{high:,}'}" if low else f"up to {high:,}"
+        interval = (
+            f"{low:,} or more" if high is None else f"{low:,} to {high:,}" if low else f"up to {high:,}"
+        )
     overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
     return "" if point.reached else "lost", [
         point.batch_size,

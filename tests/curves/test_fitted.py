@@ -18,7 +18,9 @@ X = np.log(SIZES)
 
 def spread(count, *, gaps=0, trials=0.05, spacing=math.nan):
     known = np.full(count, float(spacing))
-    return Spread(known, np.zeros(count), np.full(count, trials if gaps else math.nan), gaps)
+    return Spread(
+        known, np.zeros(count), np.full(count, trials if gaps else math.nan), gaps, 8, np.zeros(count)
+    )
 
 
 def bent(p, b_crit=64.0, s_min=60.0):
