@@ -14,6 +14,7 @@ from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.source import Source
 from hvdsweep.states import Status
+from hvdsweep.tokens import tokens_per_example
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, WorkloadTable
@@ -106,6 +107,7 @@ def _part(
 ) -> WorkloadPart:
     try:
         curve = source.curve(row, cautious=True)
+        curve = replace(curve, tokens_per_example=tokens_per_example(source.reader, row))
     except UserError as error:
         return WorkloadPart(row, studies, counts, None, str(error), (), None, None)
     table = source.table(row)

@@ -59,7 +59,7 @@ def points_table(curve: Curve) -> str:
         "batch size",
         "steps",
         "interval",
-        "examples",
+        curve.data,
         "overhead",
         "region",
         "trial",
@@ -67,10 +67,10 @@ def points_table(curve: Curve) -> str:
         "diverged",
         "budget",
     ]
-    return html_table(head, (_point(point) for point in curve.points), frozenset({5}))
+    return html_table(head, (_point(point, curve.per_example) for point in curve.points), frozenset({5}))
 
 
-def _point(point: Point) -> tuple[str, list[object]]:
+def _point(point: Point, per_example: int) -> tuple[str, list[object]]:
     interval = None
     if point.interval is not None:
         low, high = point.interval
@@ -82,7 +82,7 @@ def _point(point: Point) -> tuple[str, list[object]]:
         point.batch_size,
         point.steps,
         interval,
-        point.examples,
+        None if point.examples is None else point.examples * per_example,
         overhead,
         point.standing,
         point.trial,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -69,6 +70,16 @@ def test_the_curve_in_tokens(run):
         assert tokens["fit"]["b_crit"][name] == samples["fit"]["b_crit"][name]
     first = next(csv.DictReader(io.StringIO(run("curve", TEXT, "--unit", "tokens", "--csv")[1])))
     assert first["tokens"] == str(2700 * 8 * LENGTH)
+
+
+def test_a_report_counts_in_tokens_by_itself(run):
+    """Only the language workload; the other one keeps examples."""
+    code, page, err = run("report", "--out", "-")
+    assert (code, err) == (0, "")
+    titles = re.findall("<th[^>]*>(examples|tokens)</th>", page)
+    assert sorted(titles) == ["examples", "tokens"]
+    assert f"{2700 * 8 * LENGTH:,}" in page
+    assert f"{2700 * 8:,}" in page
 
 
 @pytest.mark.parametrize(
