@@ -27,9 +27,9 @@ class Dropout(keras.layers.Dropout):
     stream_number = 1
     """Distinguishes the layers of a model; set by `workloads.models.build_model` in the order of the model."""
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         scope = stateless.current()
-        if scope is None or ("dropout" not in scope.rates and not self.rate):
+        if scope is None or training is False or ("dropout" not in scope.rates and not self.rate):
             return inputs
         rate = tf.cast(scope.rates.get("dropout", self.rate), tf.float32)
         shape = inputs.shape[1:]
@@ -75,9 +75,9 @@ class GhostBatchNormalization(keras.layers.Layer):
             name="moving_variance", shape=shape, initializer="ones", trainable=False
         )
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         scope = stateless.current()
-        if scope is None:
+        if scope is None or training is False:
             scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
             return inputs * scale + (self.beta - self.moving_mean * scale)
         local = inputs.shape[0] if inputs.shape[0] is not None else tf.shape(inputs)[0]

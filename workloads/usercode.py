@@ -4,7 +4,9 @@ sweep file."""
 from __future__ import annotations
 
 import importlib
+import re
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -65,13 +67,27 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
         raise UserError(f"{name}: {describe(error)}") from error
 
 
+_WRAPPED = re.compile(
+    r"(?s)^(?:\w+: )?(Exception encountered when calling .*?|in user code:)\n+(.*?)(\n+Arguments received by .*)?$"
+)
+
+
+def _words(message: str) -> str:
+    """What an exception says, without Keras' frame around it, colours and lines of a traceback."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", message).strip()
+    while match := _WRAPPED.match(message):
+        lines = textwrap.dedent(match[2]).strip().splitlines()
+        message = "\n".join(line for line in lines if not line.startswith(("File ", "    "))).strip()
+    return " ".join(message.split())
+
+
 def describe(error: BaseException) -> str:
     """An exception as one line: its type, message and innermost place, and the remedy if it is known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     asked = any(Path(frame.filename).name == "argparse.py" for frame in frames)
     own = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]
     place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    text = f"{type(error).__name__}: {error}{place}"
+    text = f"{type(error).__name__}: {_words(str(error))}{place}"
     if isinstance(error, SystemExit):
         reason = "it reads a command line (argparse)" if asked else "it calls exit"
         return (

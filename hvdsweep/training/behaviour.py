@@ -7,18 +7,31 @@ at 0. Problems name the layer where possible.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.backend import get_keras_mask
 
+from hvdsweep.training.traces import (
+    GHOST,
+    STATELESS,
+    augment_trace,
+    forward_traces,
+    gradient_trace,
+    row_gradients,
+)
 from hvdsweep.training.trial_rows import Rows, call, random_weights
+from workloads import layers
+from workloads.usercode import describe
+
+if TYPE_CHECKING:
+    from hvdsweep.training.network import Network
 
 REPEATED, ALONE = 1e-5, 1e-3
 """Relative differences that rounding explains: of two equal calls; of a row in batches of different sizes."""
@@ -26,28 +39,33 @@ HALF = 30.0
 """Tolerances are multiplied by this if layers compute in 16 bits."""
 SPREADS = (None, 0.5)
 """Weights to check with: the initial ones (None), and random ones of this standard deviation."""
-RANDOM = re.compile(r"Random|Stateful|Rng|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal")
-"""TensorFlow operations that return a different result at each call."""
-WRITES = re.compile(r"Assign|ResourceScatter|ResourceStridedSliceAssign")
-"""Operations that change a variable."""
 LOGITS = ("classification", "language_model", "multilabel")
 """Tasks whose models return logits."""
-STATELESS = "draw from workloads.stateless, or leave the layer out"
+CROWD = 64
+"""Rows of a larger batch that is tried, as far as they hold no more than `NUMBERS` numbers."""
+NUMBERS = 1 << 21
 
 
-def behaviour_problems(name: str, model: Any, dataset: Any) -> list[str]:
+def behaviour_problems(name: str, network: Network) -> list[str]:
     """Why losses of this model would depend on the number of ranks, one sentence each; usually empty."""
-    rows = Rows.of(dataset, getattr(model, "granule", 1))
-    if problem := _graph_problem(name, model, rows):
+    model, dataset = network.model, network.dataset
+    rows = Rows.of(dataset, network.granule)
+    if problem := _graph_problem(name, network) or _dropout_problem(name, model, rows):
         return [problem]
     problems: list[str] = []
     for training in (True, False):
         for spread in SPREADS:
             with _weights(model, spread):
-                found = _numbers_problem(name, model, rows, training)
+                found = _numbers_problem(name, model, rows, training, spread is None)
             if found is not None:
                 problems.append(found)
                 break
+    for spread in () if problems else SPREADS:
+        with _weights(model, spread):
+            found = _gradient_problem(name, network, rows)
+        if found is not None:
+            problems.append(found)
+            break
     problems += _form_problems(name, model, rows)
     if dataset.task.name in LOGITS and (problem := _logits_problem(name, model, rows)):
         problems.append(problem)
@@ -58,74 +76,20 @@ def _weights(model: Any, spread: float | None) -> Any:
     return nullcontext() if spread is None else random_weights(model, spread)
 
 
-def _graph_problem(name: str, model: Any, rows: Rows) -> str | None:
-    """Random operations and variable updates in the traced forward pass, which a few calls might not reveal."""
-    for training in (True, False):
-        traced = tf.function(partial(call, model, rows, training=training), autograph=True)
-        try:
-            with _operations() as made:
-                graph = traced.get_concrete_function().graph.as_graph_def()
-        except Exception as error:
-            return f"{name}: the model cannot be traced into a graph: {type(error).__name__}: {_first_line(error)}"
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        mode = "training" if training else "evaluation"
-        for node in nodes:
-            if RANDOM.match(node.op):
-                return (
-                    f"{name}: {_maker(made, node.name)} draws random numbers in {mode} ({node.op}), others in every run and "
-                    f"on every rank; {STATELESS}"
-                )
-        drawn = any(node.op.startswith("Stateless") for node in nodes)
-        for node in nodes:
-            if WRITES.match(node.op) and drawn:
-                # Keras' generators count their draws in a variable.
-                return (
-                    f"{name}: {_maker(made, node.name)} draws random numbers in {mode} (keras.random), others in every run and "
-                    f"on every rank; {STATELESS}"
-                )
-            if WRITES.match(node.op):
-                return (
-                    f"{name}: {_maker(made, node.name)} changes its own variables in {mode} ({node.op}), on each rank by the "
-                    "rows that it sees; use layers without such a state (for batch normalisation: "
-                    "workloads.layers.GhostBatchNormalization, or freeze it: trainable = False)"
-                )
+def _graph_problem(name: str, network: Network) -> str | None:
+    """Random operations and changes of variables in what is traced, which a few calls might not show."""
+    try:
+        for trace in (*forward_traces(network), gradient_trace(network)):
+            # Initialisers are judged by what they draw.
+            if trace.mode != "the initial weights" and (problem := trace.problem(name)):
+                return problem
+    except Exception as error:
+        return f"{name}: the model cannot be traced into a graph: {describe(error)}"
     return None
 
 
-@contextmanager
-def _operations() -> Iterator[list[tuple[Any, set[str]]]]:
-    """The operations that every layer called inside the block adds to the graph, inner layers first."""
-    made: list[tuple[Any, set[str]]] = []
-    original = keras.layers.Layer.__call__
-
-    def watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        graph = tf.compat.v1.get_default_graph()
-        before = len(graph.get_operations())
-        outputs = original(layer, *args, **kwargs)
-        made.append((layer, {operation.name for operation in graph.get_operations()[before:]}))
-        return outputs
-
-    keras.layers.Layer.__call__ = watched
-    try:
-        yield made
-    finally:
-        keras.layers.Layer.__call__ = original
-
-
-def _maker(made: list[tuple[Any, set[str]]], operation: str) -> str:
-    """The innermost layer that made an operation; those of branches and loops have no layer in their name."""
-    return next(
-        (f"layer {layer.name} ({type(layer).__name__})" for layer, names in made if operation in names),
-        "the model",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
-
-
-def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str | None:
-    """Compares two equal calls, and a row in other batches and at another position of the local batch."""
+def _numbers_problem(name: str, model: Any, rows: Rows, training: bool, initial: bool) -> str | None:
+    """Two equal calls; a row with other companions, and at another place of the local batch."""
     mode = "training" if training else "evaluation"
     before = [np.array(variable.numpy()) for variable in model.variables]
 
@@ -136,8 +100,9 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str |
 
     together, record = run(rows.all)
     if not np.isfinite(together).all():
-        # Random weights may overflow; whether the initial ones do, the first step of training shows.
-        return None
+        # Random weights may overflow.
+        text = f"{name}: the model's output for the initial weights is NaN or infinite in {mode}"
+        return text if initial else None
     again, second = run(rows.all)
     loose = HALF if _computes_in_half(model) else 1.0
     if _differ(together, again, REPEATED * loose):
@@ -154,8 +119,10 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str |
             "use layers without such a state"
         )
     units = rows.units
-    # The last unit alone; all units in another order; the first with the last.
-    for order in ([len(units) - 1], list(range(len(units)))[::-1], [0, len(units) - 1]):
+    every = list(range(len(units)))
+    often = min(CROWD // len(rows.all), NUMBERS // int(tf.size(rows.features)))
+    # The last unit alone; all units in another order; the first with the last; all of them many times.
+    for order in ([every[-1]], every[::-1], [0, every[-1]], *([every * often] if often > 1 else [])):
         chosen = [row for unit in order for row in units[unit]]
         part, other = run(chosen)
         if _differ(together[chosen], part, ALONE * loose):
@@ -163,10 +130,50 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool) -> str |
             culprit = _first_difference(record, other, differ)
             return (
                 f"{name}: {culprit} gives a row other outputs in {mode} when other rows are in its batch, so the result would "
-                "change with the number of ranks; make each row depend on itself alone (for batch normalisation: "
-                "workloads.layers.GhostBatchNormalization)"
+                f"change with the number of ranks; make each row depend on itself alone ({GHOST})"
             )
     return None
+
+
+def _gradient_problem(name: str, network: Network, rows: Rows) -> str | None:
+    """Whether the gradient of a batch is the sum of its rows' gradients."""
+    # In a graph: recurrent layers take seconds for a gradient outside of one.
+    gradients = tf.function(partial(row_gradients, network, rows))
+    together = gradients(tf.constant(rows.all, tf.int32))
+    alone = [gradients(tf.constant(unit, tf.int32)) for unit in rows.units]
+    loose = HALF if _computes_in_half(network.model) else 1.0
+    # A gradient that is 0 but for rounding, as before a normalisation, is compared with the others'.
+    largest = max(float(np.abs(whole).max(initial=0.0)) for whole in map(np.asarray, together))
+    for variable, whole, *parts in zip(network.model.trainable_variables, together, *alone, strict=True):
+        whole, total = np.asarray(whole, np.float64), np.sum(np.asarray(parts, np.float64), 0)
+        if not (np.isfinite(whole).all() and np.isfinite(total).all()):
+            continue
+        if _differ(whole, total, ALONE * loose) and np.abs(whole - total).max() > REPEATED * loose * largest:
+            return (
+                f"{name}: the gradient of {variable.path} for a batch is not the sum of its rows' gradients (a custom gradient "
+                "that clips, averages or is random?), so the result would change with the number of ranks"
+            )
+    return None
+
+
+def _dropout_problem(name: str, model: Any, rows: Rows) -> str | None:
+    """A Dropout that the model asks to drop in evaluation too, which it does in training only."""
+    asked: list[Any] = []
+    original = layers.Dropout.call
+
+    def watched(layer: Any, inputs: Any, training: bool | None = None) -> Any:
+        if training:
+            asked.append(layer)
+        return original(layer, inputs, training)
+
+    with patch.object(layers.Dropout, "call", watched):
+        call(model, rows, training=False)
+    if not asked:
+        return None
+    return (
+        f"{name}: layer {asked[0].name} is called with training=True in evaluation, where Dropout does not drop here; leave "
+        "that out"
+    )
 
 
 def _computes_in_half(model: Any) -> bool:
@@ -299,8 +306,56 @@ def _logits_problem(name: str, model: Any, rows: Rows) -> str | None:
         return f"{name}: the model's output is {kind}; {logits}"
     if max(most, -least) <= 1.0 + 1e-5:
         return f"{name}: the model's output is never beyond 1, as after tanh; {logits}"
-    if least >= -1.0 - 1e-5 and most > 10:
-        return f"{name}: the model's output is never far below 0, as after elu, gelu or silu; {logits}"
+    if least >= -2.0 and most > 10:
+        return f"{name}: the model's output is never far below 0, as after elu, selu, gelu or silu; {logits}"
+    return None
+
+
+def augment_problem(name: str, dataset: Any) -> str | None:
+    """Why the user's augmentation would not give every example the same on any number of ranks; None where it does."""
+    if dataset.augment is None:
+        return None
+    rows = Rows.of(dataset, 1)
+    keys = tf.cast(tf.range(len(rows.all)) * 7919 + 1, tf.uint32)
+    try:
+        if problem := augment_trace(dataset).problem(name):
+            return problem
+        every = np.asarray(dataset.augment(rows.features, keys))
+        others = [
+            (chosen, np.asarray(dataset.augment(tf.gather(rows.features, chosen), tf.gather(keys, chosen))))
+            for chosen in (rows.all, rows.all[::-1], rows.all[-1:])
+        ]
+    except Exception as error:
+        return f"{name}: augment: {describe(error)}"
+    if every.shape != rows.features.shape:
+        return f"{name}: augment: returns shape {every.shape} for {tuple(rows.features.shape)}; an example has to keep its shape"
+    if any(_differ(every[chosen], other, REPEATED) for chosen, other in others):
+        return (
+            f"{name}: augment gives an example other values in two equal calls, or when other examples are in its batch; make "
+            "each depend on its own features and key alone (`workloads.stateless.uniform(keys, units)`)"
+        )
+    return None if np.isfinite(every).all() else f"{name}: augment: returns NaN or infinite values"
+
+
+def task_problem(name: str, network: Network) -> str | None:
+    """Whether losses and metrics of a task of the user's own depend on each example alone."""
+    task, rows = network.dataset.task, Rows.of(network.dataset, network.granule)
+    outputs, _ = call(network.model, rows, training=False)
+
+    def found(chosen: list[int]) -> dict[str, Any]:
+        picked, labels = tf.gather(outputs, chosen), tf.gather(rows.labels, chosen)
+        return {"losses": task.losses(picked, labels), **task.metrics(picked, labels)}
+
+    every = found(rows.all)
+    for unit in rows.units:
+        for what, pair in found(unit).items():
+            if any(
+                _rows_differ(one, other, unit, ALONE) for one, other in zip(every[what], pair, strict=True)
+            ):
+                return (
+                    f"{name}: the task {task.name} gives an example other {what} when other examples are in its batch, so the "
+                    "result would change with the number of ranks; return sums and weights of each example"
+                )
     return None
 
 

@@ -16,8 +16,8 @@ SAMPLED = 8
 
 
 def data_content(dataset: Any) -> str:
-    """Hash of a data set: its task, and its splits' features and labels in order (for a stream: its length and some
-    examples)."""
+    """Hash of a data set: its task, its splits' features and labels in their order (of a stream: its length and some
+    examples), and what its augmentation computes with."""
     found = hashlib.sha256(
         repr((dataset.task.name, tuple(dataset.input_shape), int(dataset.classes))).encode()
     )
@@ -32,12 +32,17 @@ def data_content(dataset: Any) -> str:
             values = np.ascontiguousarray(array)
             found.update(repr((values.dtype.str, values.shape)).encode())
             found.update(values.reshape(-1).view(np.uint8).data)
+    if dataset.augment is not None:
+        from hvdsweep.training.traces import augment_trace
+
+        found.update(augment_trace(dataset).content(set()))
     return found.hexdigest()[:16]
 
 
-def model_content(model: Any, kept: str | None) -> str:
-    """Hash of a model's structure (layers, their settings, shapes of weights) and of the weights that it keeps."""
-    found = hashlib.sha256(repr(kept).encode())
+def model_content(model: Any, kept: str | None, traced: bytes = b"") -> str:
+    """Hash of a model's form (layers, their settings, shapes of weights), of the weights that it keeps, and of what its graphs
+    compute with (`traces.content_of_traces`)."""
+    found = hashlib.sha256(repr(kept).encode() + traced)
     for layer in model._flatten_layers(include_self=False):
         found.update(repr((type(layer).__name__, _settings(layer))).encode())
     for variable in model.weights:

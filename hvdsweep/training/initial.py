@@ -122,9 +122,17 @@ class InitialWeights:
         """Set the variables for this seed."""
         self._reset(tf.constant(seed, tf.int32))
 
+    def drawn(self, seed: Any) -> dict[int, Any]:
+        """The values that initialisers draw, by the place of their variable; inside a graph."""
+        return {
+            index: _seeded(initializer, tf.stack([seed, tf.constant(index, tf.int32)]))(
+                tuple(variable.shape), dtype=variable.dtype
+            )
+            for index, (variable, initializer, _) in enumerate(self._plan)
+            if initializer is not None
+        }
+
     def _draw(self, seed: Any) -> None:
-        for index, (variable, initializer, value) in enumerate(self._plan):
-            if initializer is not None:
-                initializer = _seeded(initializer, tf.stack([seed, tf.constant(index, tf.int32)]))
-                value = initializer(tuple(variable.shape), dtype=variable.dtype)
-            variable.value.assign(tf.cast(value, variable.dtype))
+        drawn = self.drawn(seed)
+        for index, (variable, _, value) in enumerate(self._plan):
+            variable.value.assign(tf.cast(drawn.get(index, value), variable.dtype))

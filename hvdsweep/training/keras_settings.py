@@ -6,11 +6,13 @@ from hvdsweep.launch.steering import KERAS_SETTINGS
 
 
 def prepare_keras() -> None:
-    """Once per process, before any user code runs: set Keras' own defaults, and record every weight's initialiser.
+    """Before any of the user's code runs, and around each call of `build`: Keras' own defaults, and every weight's initialiser
+    noted.
 
-    A layer or module of the user may still choose other settings.
+    A layer of the user's, or their `build`, may still choose otherwise; no other model of the process sees it.
     """
     import keras
+    import tensorflow as tf
 
     from hvdsweep.training.initial import note_initializers
 
@@ -18,4 +20,21 @@ def prepare_keras() -> None:
     keras.config.set_epsilon(KERAS_SETTINGS["epsilon"])
     keras.config.set_image_data_format(KERAS_SETTINGS["image_data_format"])
     keras.config.set_dtype_policy(KERAS_SETTINGS["floatx"])
+    tf.config.run_functions_eagerly(False)
     note_initializers()
+
+
+def changed_settings() -> list[str]:
+    """What is no longer as `prepare_keras` left it, in words."""
+    import keras
+    import tensorflow as tf
+
+    now = {
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "image_data_format": keras.config.image_data_format(),
+    }
+    found = [f"{name} {value}" for name, value in now.items() if value != KERAS_SETTINGS[name]]
+    if keras.config.dtype_policy().name != KERAS_SETTINGS["floatx"] and "floatx" not in " ".join(found):
+        found.append(f"the dtype policy {keras.config.dtype_policy().name}")
+    return found + ["tf.config.run_functions_eagerly"] * tf.config.functions_run_eagerly()

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from hvdsweep.training.algorithms import has_velocity
 from hvdsweep.training.content import data_content, model_content
-from hvdsweep.training.initial import InitialWeights, note_initializers
+from hvdsweep.training.initial import InitialWeights
+from hvdsweep.training.keras_settings import prepare_keras
 from hvdsweep.training.penalties import Penalties
-from hvdsweep.training.trial_rows import judge_added_losses
+from hvdsweep.training.trial_rows import can_be_compiled, judge_added_losses
 
 T = TypeVar("T")
 
@@ -27,9 +28,10 @@ class Network:
 
         self.dataset = dataset
         self.autograph = ":" in model
-        """Converting Python control flow takes most of a trace's time; only user code may need it."""
-        note_initializers()
+        """Converting Python control flow takes most of a trace's time; only the user's own code may need it."""
+        prepare_keras()
         self.model = build_model(model, dataset, options, source=source)
+        prepare_keras()
         self.granule: int = getattr(self.model, "granule", 1)
         self.weights = [variable.value for variable in self.model.trainable_variables]
         self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
@@ -48,12 +50,17 @@ class Network:
     @cached_property
     def model_content(self) -> str:
         """Hash of the model's form and kept weights, see `content.model_content`."""
-        return model_content(self.model, self.initial.content)
+        from hvdsweep.training.traces import content_of_traces
 
-    @property
+        traced = content_of_traces(self) if self.autograph else b""
+        return model_content(self.model, self.initial.content, traced)
+
+    @cached_property
     def compiles(self) -> bool:
-        """Whether XLA pays on this device: on a CPU it makes convolutions up to 17 times slower."""
-        return getattr(self.model, "xla_on_cpu", True) or bool(tf.config.list_logical_devices("GPU"))
+        """Whether XLA pays where this runs: convolutions on a CPU are up to 17 times slower under it. A user's model may use
+        operations that it does not have."""
+        pays = getattr(self.model, "xla_on_cpu", True) or bool(tf.config.list_logical_devices("GPU"))
+        return bool(pays) and (not self.autograph or can_be_compiled(self.model, self.dataset))
 
     @property
     def parameters(self) -> int:

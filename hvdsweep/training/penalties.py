@@ -104,6 +104,16 @@ class Penalties:
         gradients = tape.gradient(total, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return total, dict(zip(places, gradients, strict=True))
 
+    @property
+    def of_weights_alone(self) -> bool:
+        """Whether a weight has a regulariser or a constraint."""
+        return any(one is not None for one in (*self._regularizers, *self._constraints))
+
+    def penalised(self) -> tuple[Any, list[Any]]:
+        """The sum of the regularisers, and every weight after its constraint."""
+        total, _ = self.of_weights()
+        return total, [self.constrained(place, weight.value()) for place, weight in enumerate(self._weights)]
+
     def constrained(self, place: int, value: Any) -> Any:
         """The value of a weight after its constraint, if it has one."""
         constraint = self._constraints[place]

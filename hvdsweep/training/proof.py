@@ -79,8 +79,12 @@ def prove(job: dict[str, Any]) -> Found:
 
 
 def _prove(job: dict[str, Any], found: Found) -> None:
+    from hvdsweep.training.behaviour import augment_problem, task_problem
     from hvdsweep.training.content import data_content
+    from hvdsweep.training.keras_settings import changed_settings
+    from workloads import usercode
     from workloads.datasets import load_dataset
+    from workloads.tasks import TASKS
 
     own_data, own_model = ":" in job["dataset"], ":" in job["model"]
 
@@ -89,15 +93,25 @@ def _prove(job: dict[str, Any], found: Found) -> None:
 
     began = time.monotonic()
     dataset = load()
+    if own_model:
+        usercode.find(job["model"], job["source"])
+    if settings := changed_settings():
+        found.wrong(
+            f"{job['dataset'] if own_data else job['model']}: sets {' and '.join(settings)} for the whole process; set it inside "
+            "the function that builds the model, or give its layers a dtype or data_format"
+        )
     quick = time.monotonic() - began < TWICE_WITHIN
     found.train_examples = len(dataset.train)
     _check_asked(job, dataset, found)
     if own_data:
+        if problem := augment_problem(job["dataset"], dataset):
+            found.wrong(problem)
+            return
         found.content["data"] = data_content(dataset)
     network = _network(job, dataset)
+    if type(dataset.task) not in TASKS.values() and (problem := task_problem(job["dataset"], network)):
+        found.wrong(problem)
     found.parameters = network.parameters
-    if own_model:
-        found.content["model"] = network.model_content
     _check_metrics(job, network, found)
     if own_model:
         _check_model(job, network, found)
@@ -109,11 +123,19 @@ def _prove(job: dict[str, Any], found: Found) -> None:
                 "= np.random.default_rng(0)`), and do not cut the data by rank (`x[rank::size]`): hvdsweep shares the batches "
                 "out"
             )
-        if own_model and _network(job, dataset).model_content != found.content["model"]:
-            found.wrong(
-                f"{job['model']}: gives another model, or sets other weights, when another rank calls it: seed what it draws "
-                "inside the function, or let layers draw it (add_weight)"
-            )
+        if "model" in found.content:
+            again = _network(job, dataset)
+            if {id(weight) for weight in again.weights} & {id(weight) for weight in network.weights}:
+                found.wrong(
+                    f"{job['model']}: uses the same layers or model in every call, so that a trial would start from what another "
+                    "has trained; make them inside the function"
+                )
+            elif again.model_content != found.content["model"]:
+                found.wrong(
+                    f"{job['model']}: gives another model, sets other weights or computes with other numbers when another rank "
+                    "calls it: seed what it draws inside the function, or let layers draw it (add_weight); use neither clock nor "
+                    "rank"
+                )
 
 
 @contextmanager
@@ -175,18 +197,29 @@ def _check_model(job: dict[str, Any], network: Any, found: Found) -> None:
     from hvdsweep.training.behaviour import behaviour_problems, without_influence
 
     name, model = job["model"], network.model
-    for problem in behaviour_problems(name, model, network.dataset):
+    for problem in behaviour_problems(name, network):
         found.wrong(problem)
     if not found.problems:
+        found.content["model"] = network.model_content
         drawn = []
-        for _ in range(2):
-            network.reset(1)
-            drawn.append([variable.numpy().tobytes() for variable in model.weights])
-        others = [v.path for v, one, two in zip(model.weights, *drawn, strict=True) if one != two]
+        for seed in (1, 1, 2):
+            network.reset(seed)
+            drawn.append([variable.numpy() for variable in model.weights])
+        others = [v.path for v, one, two, _ in zip(model.weights, *drawn, strict=True) if (one != two).any()]
         if others:
             found.wrong(
                 f"{name}: the initialiser of {others[0]} gives other values for the same seed; let it draw with keras.random "
                 "and its attribute `seed`"
+            )
+        same = [v.path for v, one, _, other in zip(model.weights, *drawn, strict=True) if _given(one, other)]
+        if same:
+            found.warnings.append(
+                f"{name}: {len(same)} of {len(model.weights)} weights ({', '.join(same[:3])}) have values of their own, from "
+                "which every trial starts; the trial's seed draws the others"
+            )
+        if any(str(layer.compute_dtype) == "float16" for layer in model._flatten_layers()):
+            found.warnings.append(
+                f"{name}: computes in float16 without scaling the loss, so gradients below 6e-8 become 0; bfloat16 keeps them"
             )
         if idle := without_influence(model, network.dataset):
             found.warnings.append(
@@ -197,6 +230,11 @@ def _check_model(job: dict[str, Any], network: Any, found: Found) -> None:
         found.warnings.append(
             f"{name}: the model is compiled; its optimizer and loss are not used: the sweep's algorithms and the task's loss are"
         )
+
+
+def _given(one: Any, other: Any) -> bool:
+    """Whether a weight holds the same numbers for two seeds, and not the same number everywhere."""
+    return bool((one == other).all() and one.size and (one != one.flat[0]).any())
 
 
 def _check_metaparameters(job: dict[str, Any], network: Any, found: Found) -> None:

@@ -56,20 +56,19 @@ class Rows:
 def call(
     model: Any,
     rows: Rows,
-    chosen: Sequence[int] | None = None,
+    chosen: Any = None,
     *,
     training: bool = True,
     rates: dict[str, float] | None = None,
 ) -> tuple[Any, list[Any]]:
-    """The outputs of these rows at their positions in the batch, and the losses that layers added; in training (dropout
-    active) or in evaluation."""
-    chosen = rows.all if chosen is None else list(chosen)
+    """The outputs of these rows (int32) at their places in the batch, and the losses that layers added, as in training (dropout
+    at work) or in evaluation."""
+    chosen = tf.convert_to_tensor(rows.all if chosen is None else chosen, tf.int32)
     features = tf.gather(rows.features, chosen)
     if not training:
         outputs = model(features, training=False)
     else:
-        places = tf.constant(chosen, tf.int32)
-        with stateless.scope(1, 1, places, valid=tf.ones(len(chosen)), **(rates or {})):
+        with stateless.scope(1, 1, chosen, valid=tf.ones_like(chosen, tf.float32), **(rates or {})):
             outputs = model(features, training=True)
     return outputs, added_losses(model)
 
@@ -86,6 +85,16 @@ def random_weights(model: Any, spread: float, seed: int = 0) -> Iterator[None]:
     finally:
         for variable, value in zip(model.trainable_variables, before, strict=True):
             variable.assign(value)
+
+
+def can_be_compiled(model: Any, dataset: Any) -> bool:
+    """Whether XLA has all operations of the model."""
+    rows = Rows.of(dataset, getattr(model, "granule", 1))
+    try:
+        tf.function(lambda: call(model, rows, rows.units[0])[0], jit_compile=True)()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def judge_added_losses(name: str, model: Any, penalties: Penalties, dataset: Any) -> None:

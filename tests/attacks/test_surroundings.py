@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 
 from tests.attacks import SLOW
 from tests.launch.conftest import wait_for
-from tests.launch.test_kill import SWEEP, Sweep
+from tests.launch.test_kill import SWEEP, Store, Sweep
 from tests.limits import HANG_SECONDS
 
 pytestmark = [
@@ -85,6 +86,35 @@ def test_a_disk_that_fills_up(sweep, small_disk: Path, expected) -> None:
     (small_disk / "ballast").unlink()
     assert "full" in said(one) or "No space" in said(one), said(one)[-3000:]
     subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
+    assert one.start().wait(HANG_SECONDS) == 0, said(one)[-3000:]
+    assert one.store.results() == expected
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 MiB that can become read-only under open files."""
+    image, folder = tmp_path / "image", tmp_path / "failing"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder], check=False).returncode:
+        pytest.skip("no loop devices")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_disk_that_becomes_read_only(sweep, tmp_path: Path, failing_disk: Path, expected) -> None:
+    """As after an error of the disk: the launch says so and leaves no process; once it can be written, the next one continues."""
+    one = sweep(tmp_path / "sweep")
+    one.store = Store(failing_disk / "sweep.db")
+    process = one.start()
+    wait_for(lambda: one.training() or process.poll() is not None, "training")
+    subprocess.run(["mount", "-o", "remount,abort", failing_disk], check=True)
+    ended(one, process, 1, 2)
+    assert re.search("read-?only|disk I/O error.*nothing that was recorded", said(one)), said(one)[-3000:]
+    for command in (["umount", failing_disk], ["mount", "-o", "loop", tmp_path / "image", failing_disk]):
+        subprocess.run(command, check=True)
     assert one.start().wait(HANG_SECONDS) == 0, said(one)[-3000:]
     assert one.store.results() == expected
 

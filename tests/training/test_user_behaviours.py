@@ -6,13 +6,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
+from hvdsweep.training.behaviour import _reads
+from hvdsweep.training.keras_settings import prepare_keras
+from hvdsweep.training.network import Network
 from hvdsweep.training.proof import prove
+from hvdsweep.training.trial_rows import Rows
+from hvdsweep.training.trial_rows import call as model_call
 from tests.training import user_behaviours, user_data
+from workloads.datasets import load_dataset
+from workloads.usercode import describe
 
 SOURCE = str(Path(__file__).parents[2])
 MODULE = "tests.training.user_behaviours"
+ROWS = Rows.of(load_dataset("digits"), 1)
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -49,6 +58,66 @@ def test_models_that_are_as_they_should_be_are_taken(name: str) -> None:
     assert found.problems == []
     assert len(found.content["model"]) == 16
     assert found.parameters is not None
+
+
+@pytest.mark.parametrize("name", user_behaviours.NUMBERED)
+def test_whatever_number_the_code_computes_with_is_part_of_a_trials_identity(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal numbers give equal hashes, in graphs made twice; another number, from wherever, another one."""
+    network = Network(load_dataset("digits"), f"{MODULE}:{name}", {}, SOURCE)
+    again = Network(load_dataset("digits"), f"{MODULE}:{name}", {}, SOURCE)
+    assert again.model_content == network.model_content
+    monkeypatch.setattr(user_behaviours, "NUMBER", 2.0)
+    other = Network(load_dataset("digits"), f"{MODULE}:{name}", {}, SOURCE)
+    assert other.model_content != network.model_content
+
+
+def test_a_dropout_that_the_model_switches_off_does_not_drop() -> None:
+    """`training=False` in a call is followed, in training too."""
+    model = Network(load_dataset("digits"), f"{MODULE}:dropout_left_out", {}, SOURCE).model
+    assert not _reads(model, lambda rate: [model_call(model, ROWS, rates={"dropout": rate})[0]])
+
+
+WARNED = {
+    "initial_values": r"1 of 4 weights \(.*kernel\) have values of their own, from which every trial starts",
+    "mixed_precision": "computes in float16 without scaling the loss",
+}
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_what_is_allowed_but_may_surprise_is_a_warning(name: str) -> None:
+    """Weights that no seed draws, gradients that vanish in float16."""
+    found = prove(job(model=f"{MODULE}:{name}"))
+    assert found.problems == []
+    assert any(re.search(WARNED[name], warning) for warning in found.warnings), found.warnings
+
+
+def test_settings_left_to_other_models_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy set where the data are loaded would hold for models that happen to be built after it."""
+    set_policy = keras.config.set_dtype_policy
+    plain = user_data.plain
+    monkeypatch.setattr(user_data, "plain", lambda: set_policy("mixed_bfloat16") or plain())
+    texts = [text for _, text in prove(job_of_data("plain")).problems]
+    prepare_keras()
+    assert any("sets the dtype policy mixed_bfloat16 for the whole process" in text for text in texts), texts
+
+
+def test_operations_that_xla_lacks_are_trained_without_it() -> None:
+    """A lookup table is one; most models are compiled."""
+    digits = load_dataset("digits")
+    assert not Network(digits, f"{MODULE}:lookup", {}, SOURCE).compiles
+    assert Network(digits, f"{MODULE}:plain", {}, SOURCE).compiles
+
+
+def test_messages_of_keras_are_shown_without_its_frame() -> None:
+    """One line: no colours, no list of arguments, the cause first."""
+    text = describe(
+        ValueError(
+            "Exception encountered when calling Odd.call().\n\n\x1b[1mno shape\x1b[0m\n\nArguments received by Odd"
+        )
+    )
+    assert text == "ValueError: no shape"
 
 
 DATA = "tests.training.user_data"

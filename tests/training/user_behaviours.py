@@ -4,6 +4,8 @@ How to add one: tests/README.md.
 """
 
 import itertools
+import os
+import time
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from workloads.layers import Dropout, GhostBatchNormalization
 REFUSED = {}
 """Function -> regular expression that the refusal matches."""
 _WIDTHS = itertools.count(3)
+_BASE = keras.Sequential([keras.Input((SIZE,)), keras.layers.Dense(6)])
 TAKEN = []
 """Functions whose models are accepted."""
 
@@ -120,6 +123,57 @@ def random_inside_a_model():
     """In a model inside the model."""
     inner = keras.Sequential([dense(), layer(lambda self, x, training: x + tf.random.normal(tf.shape(x)))])
     return stack(inner, dense())
+
+
+@refused(r"layer odd \(Odd\) reads the clock in training \(Timestamp\)")
+def clock():
+    """The time of the call, too small to be seen in two calls."""
+    return stack(dense(), layer(lambda self, x, training: x + 1e-9 * tf.cast(tf.timestamp() % 10, x.dtype)))
+
+
+@refused(r"layer odd \(Odd\) runs Python in training \(EagerPyFunc")
+def python_function():
+    """Python inside the graph, whatever it does."""
+
+    def run(self, x, training):
+        return tf.ensure_shape(tf.py_function(lambda y: 2 * y, [x], tf.float32), x.shape)
+
+    return stack(dense(), layer(run))
+
+
+@refused("calls it: seed what it draws .*use neither clock nor rank")
+def clock_at_build():
+    """A number from the clock that only a closure knows."""
+    now = time.time() % 10
+    return stack(dense(), layer(lambda self, x, training: x * now))
+
+
+@refused("calls it: seed what it draws .*use neither clock nor rank")
+def rank_in_a_call():
+    """Every rank computes something else with the same weights."""
+    return stack(dense(), layer(lambda self, x, training: x * (1 + int(os.environ.get("HOROVOD_RANK", "0")))))
+
+
+@refused("draws random numbers in the gradient")
+def random_gradient():
+    """Noise in the backward pass alone."""
+
+    @tf.custom_gradient
+    def noisy(x):
+        return tf.identity(x), lambda upstream: upstream * tf.random.uniform(tf.shape(upstream))
+
+    return stack(dense(), layer(lambda self, x, training: noisy(x)))
+
+
+@refused("draws random numbers in regularisers and constraints")
+def random_constraint():
+    """A constraint with noise."""
+
+    class Noisy(keras.constraints.Constraint):
+        def __call__(self, w):
+            return w + 1e-3 * tf.random.normal(tf.shape(w))
+
+    return stack(keras.layers.Dense(6, kernel_constraint=Noisy()))
 
 
 @refused("GaussianNoise draws random numbers")
@@ -269,6 +323,30 @@ def first_row():
     return stack(dense(), layer(lambda self, x, training: x * (1 + x[:1])))
 
 
+@refused(r"layer odd \(Odd\) gives a row other outputs")
+def in_large_batches():
+    """In batches of more than 16 rows only."""
+    return stack(
+        dense(),
+        layer(
+            lambda self, x, training: tf.cond(
+                tf.shape(x)[0] > 16, lambda: _normalised(x), lambda: tf.identity(x)
+            )
+        ),
+    )
+
+
+@refused("the gradient of .*kernel for a batch is not the sum of its rows' gradients")
+def clipped_gradient():
+    """A gradient cut to a norm, over the rows of a rank."""
+
+    @tf.custom_gradient
+    def clipped(x):
+        return tf.identity(x), lambda upstream: tf.clip_by_norm(upstream, 1e-3)
+
+    return stack(dense(), layer(lambda self, x, training: clipped(x)))
+
+
 # Outputs that are no logits.
 
 
@@ -315,6 +393,18 @@ def softmax_in_call():
 def tanh_output():
     """tanh at the end."""
     return stack(dense(), out=keras.layers.Dense(10, activation="tanh"))
+
+
+@refused("never far below 0")
+def selu_output():
+    """selu at the end."""
+    return stack(dense(), out=keras.layers.Dense(10, activation="selu"))
+
+
+@refused("is NaN or infinite in training")
+def nan_output():
+    """No number."""
+    return stack(dense(), layer(lambda self, x, training: x / 0.0))
 
 
 @refused("never far below 0")
@@ -379,7 +469,32 @@ def unseeded_initializer():
     return stack(keras.layers.Dense(6, kernel_initializer=Own()))
 
 
-@refused("gives another model, or sets other weights, when another rank calls it")
+@refused("gives another model, sets other weights")
+def numpy_initializer():
+    """An initialiser that draws with numpy, once in every process."""
+
+    class Own(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return tf.constant(np.random.standard_normal(shape), dtype or "float32")
+
+    return stack(keras.layers.Dense(6, kernel_initializer=Own()))
+
+
+@refused("uses the same layers or model in every call")
+def one_base_for_all():
+    """A base made outside the function."""
+    return stack(_BASE)
+
+
+@refused("is called with training=True in evaluation")
+def dropout_in_evaluation():
+    """Monte Carlo dropout."""
+    return stack(
+        dense(), layer(lambda self, x, training: self.drop(x, training=True), drop=keras.layers.Dropout(0.5))
+    )
+
+
+@refused("gives another model, sets other weights")
 def unseeded_weights():
     """set_weights with unseeded random numbers."""
     model = stack(dense())
@@ -387,13 +502,13 @@ def unseeded_weights():
     return model
 
 
-@refused("gives another model, or sets other weights")
+@refused("gives another model, sets other weights")
 def another_model_each_time():
     """A width that changes from call to call."""
     return stack(keras.layers.Dense(next(_WIDTHS)))
 
 
-@refused("gives another model, or sets other weights, when another rank calls it")
+@refused("gives another model, sets other weights .* when another rank calls it")
 def another_model_on_another_rank():
     """A width that follows the rank."""
     import os
@@ -508,6 +623,41 @@ def noise_of_the_step():
 
 
 @taken
+def lookup():
+    """A table that XLA does not have."""
+    table = keras.layers.IntegerLookup(vocabulary=list(range(17)))
+    return stack(
+        layer(lambda self, x, training: tf.cast(table(tf.cast(16 * x, tf.int64)), tf.float32)), dense()
+    )
+
+
+@taken
+def reversed_gradient():
+    """A gradient of its own, row by row."""
+
+    @tf.custom_gradient
+    def reverse(x):
+        return tf.identity(x), lambda upstream: -upstream
+
+    return stack(dense(), layer(lambda self, x, training: reverse(x)))
+
+
+@taken
+def dropout_left_out():
+    """A Dropout called with training=False, as a frozen base is."""
+    return stack(
+        dense(), layer(lambda self, x, training: self.drop(x, training=False), drop=keras.layers.Dropout(0.5))
+    )
+
+
+@taken
+def policy_inside():
+    """A global policy, set and left by the function."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    return stack(dense())
+
+
+@taken
 def mixed_precision():
     """Layers that compute in 16 bits."""
     return stack(keras.layers.Dense(6, dtype="mixed_float16"), keras.layers.Dense(6, dtype="mixed_bfloat16"))
@@ -546,3 +696,59 @@ def penalised():
             kernel_constraint="max_norm",
         )
     )
+
+
+# Numbers that only the graph shows: `NUMBER` stands for a file, an environment variable, a setting of the machine.
+
+NUMBER = 1.0
+NUMBERED = []
+
+
+def numbered(build):
+    NUMBERED.append(build.__name__)
+    return build
+
+
+@numbered
+def initial_values():
+    """Values given to an initialiser."""
+    return stack(
+        keras.layers.Dense(6, kernel_initializer=keras.initializers.Constant(NUMBER * matrix(1, SIZE, 6)))
+    )
+
+
+@numbered
+def constant():
+    """A table that a closure holds."""
+    table = tf.constant(NUMBER * matrix(1, 6, 600))
+    return stack(dense(), layer(lambda self, x, training: x @ table))
+
+
+@numbered
+def attribute():
+    """A table that a layer holds."""
+    return stack(dense(), layer(lambda self, x, training: x @ self.table, table=NUMBER * matrix(1, 6, 6)))
+
+
+@numbered
+def fixed_variable():
+    """A tf.Variable that nothing trains."""
+    table = tf.Variable(NUMBER * matrix(1, 6, 6), trainable=False)
+    return stack(dense(), layer(lambda self, x, training: x @ table))
+
+
+@numbered
+def setting():
+    """A setting of an operation."""
+    return stack(dense(), layer(lambda self, x, training: tf.nn.leaky_relu(x, NUMBER / 4)))
+
+
+@numbered
+def strength():
+    """A regulariser's."""
+
+    class Own(keras.regularizers.Regularizer):
+        def __call__(self, w):
+            return NUMBER * tf.reduce_sum(w**2)
+
+    return stack(keras.layers.Dense(6, kernel_regularizer=Own()))

@@ -1,8 +1,13 @@
 """Data sets as users write them; `REFUSED` says what a refusal must name. How to add one: tests/README.md."""
 
 import os
+import time
 
 import numpy as np
+import tensorflow as tf
+
+from workloads.datasets import Dataset, Split
+from workloads.tasks import Classification
 
 X = np.random.default_rng(0).standard_normal((60, 4))
 Y = (X[:, 0] > 0).astype(int)
@@ -13,6 +18,13 @@ REFUSED = {
     "sharded": r"do not cut the data by rank \(`x\[rank::size\]`\)",
     "horovod": "Horovod has not been initialized.*user code may not depend on the rank",
     "ragged": "train: features have examples of different lengths",
+    "random_augment": "augment draws random numbers in training",
+    "numpy_augment": "augment gives an example other values in two equal calls",
+    "mixed_rows": "augment gives an example other values .*when other examples are in its batch",
+    "wider_augment": "augment: returns shape",
+    "infinite_augment": "augment: returns NaN or infinite",
+    "clock_augment": "gives other data when another rank calls it",
+    "own_task": "the task own gives an example other losses when other examples are in its batch",
     "exits": "SystemExit: 4 .*it calls exit",
 }
 """Function -> regular expression that the refusal matches."""
@@ -63,6 +75,53 @@ def horovod():
 def ragged():
     """Lists of different lengths."""
     return {"train": ([[1.0], [1.0, 2.0]], [0, 1]), "val": (X, Y)}
+
+
+def random_augment():
+    """Other random numbers in every run."""
+    return {**plain(), "augment": lambda x, keys: x + tf.random.normal(tf.shape(x))}
+
+
+def numpy_augment():
+    """Random numbers that a graph would freeze."""
+    return {**plain(), "augment": lambda x, keys: x + np.random.standard_normal(4).astype("float32")}
+
+
+def mixed_rows():
+    """Mixup with the other rows of a rank's batch."""
+    return {**plain(), "augment": lambda x, keys: (x + tf.reverse(x, [0])) / 2}
+
+
+def wider_augment():
+    """Examples of another shape."""
+    return {**plain(), "augment": lambda x, keys: tf.concat([x, x], -1)}
+
+
+def infinite_augment():
+    """No numbers."""
+    return {**plain(), "augment": lambda x, keys: x / 0.0}
+
+
+def clock_augment():
+    """A number that only a closure knows."""
+    now = time.time() % 10
+    return {**plain(), "augment": lambda x, keys: x * now}
+
+
+class Own(Classification):
+    """Divides by the rows that it sees."""
+
+    name = "own"
+
+    def losses(self, outputs, labels, label_smoothing=None):
+        sums, weights = super().losses(outputs, labels)
+        return sums / tf.reduce_sum(weights), weights
+
+
+def own_task():
+    """A task of the user's own."""
+    split = Split(X.astype("float32"), Y.astype("int32"))
+    return Dataset("own", Own(), split, split, None, (4,), 2)
 
 
 def exits():

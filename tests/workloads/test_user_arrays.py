@@ -77,7 +77,27 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "objects": ({**GOOD, "train": (np.array([[1, "a"]] * 6, object), Y)}, r"Python objects \(int, str\)"),
     "complex": ({**GOOD, "train": (X + 1j, Y)}, "complex numbers"),
-    "weights of examples": ({**GOOD, "train": (X, Y, Y)}, r"is not a pair \(features, labels\)"),
+    "weights of examples": ({**GOOD, "train": (X, Y, Y)}, r"is not a pair \(features, labels\); weights"),
+    "one-hot labels": ({**GOOD, "train": (X, np.eye(3)[Y])}, r"labels have shape \(6, 3\).*y\.argmax"),
+    "a column of labels": ({**GOOD, "train": (X, Y[:, None])}, r"labels have shape \(6, 1\).*y\.ravel\(\)"),
+    "fractions as labels": ({**GOOD, "val": (X, Y / 2)}, r"labels float64; .*y\.astype\(int\)"),
+    "examples without a label": (
+        {**GOOD, "val": (X, Y - 1)},
+        "a label is -1; .*leave examples without a label out",
+    ),
+    "another mark of padding": (
+        {**TEXT, "val": (TOKENS, np.where(TOKENS > 3, TOKENS, -100))},
+        "a label is -100; .*-1 marks padding",
+    ),
+    "nothing but padding": (
+        {**TEXT, "train": (TOKENS, np.where(TOKENS > 5, TOKENS, -1))},
+        "train: example 0 has nothing but padding",
+    ),
+    "a generator": ({**GOOD, "train": ((x for x in X), Y)}, r"objects \(generator\).*np\.array\(list\(x\)\)"),
+    "tf.data": (
+        {**GOOD, "train": tf.data.Dataset.from_tensor_slices((X, Y))},
+        "a tf.data.Dataset has to be read into arrays",
+    ),
     "classes of another width": (
         {"train": (X, np.eye(6, 5)), "val": (X, np.eye(6, 5)), "task": "multilabel", "classes": 7},
         "classes: 7, but labels have 5 columns",
@@ -96,7 +116,7 @@ def test_what_a_cast_would_change_is_refused(case: str, monkeypatch: pytest.Monk
         returned(value, monkeypatch)
 
 
-NOT_IN_A_DATASET = ("weights of examples", "augment")
+NOT_IN_A_DATASET = ("weights of examples", "augment", "tf.data")
 ARRAYS = [
     case
     for case, (value, _) in REFUSED.items()

@@ -45,9 +45,8 @@ def plain(where: str, value: Any) -> npt.NDArray[Any]:
         raise UserError(f"{where} cannot be made an array: {type(error).__name__}: {error}") from error
     if array.dtype.kind == "O":
         kinds = sorted({type(entry).__name__ for entry in array.ravel()[:1000]})
-        raise UserError(
-            f"{where} are Python objects ({', '.join(kinds)}), not numbers; convert them to numbers"
-        )
+        remedy = "convert them to numbers" if array.ndim else "read them into an array: `np.array(list(x))`"
+        raise UserError(f"{where} are Python objects ({', '.join(kinds)}), not numbers; {remedy}")
     if array.dtype.kind == "c":
         raise UserError(
             f"{where} are complex numbers; give real and imaginary parts as features of their own"

@@ -101,24 +101,42 @@ def _array(part: Any) -> npt.NDArray[Any]:
 def _split(name: str, key: str, pair: Any, kind: str) -> Split:
     where = f"{name}: {key}"
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise UserError(f"{where}: is not a pair (features, labels)")
+        if isinstance(pair, tuple | list) and len(pair) == 3:
+            raise UserError(
+                f"{where}: is not a pair (features, labels); weights of examples are not supported"
+            )
+        array = (
+            "; a tf.data.Dataset has to be read into arrays first"
+            if hasattr(pair, "as_numpy_iterator")
+            else ""
+        )
+        raise UserError(f"{where}: is not a pair (features, labels){array}")
     features = arrays.plain(f"{where}: features", pair[0])
     labels = arrays.plain(f"{where}: labels", pair[1])
     if features.ndim == 0 or len(features) == 0:
         raise UserError(f"{where}: has no examples")
     if labels.ndim == 0 or len(labels) != len(features):
         raise UserError(f"{where}: {len(features)} examples but {len(labels) if labels.ndim else 0} labels")
+    if kind == "classification" and labels.ndim != 1:
+        flat = "y.ravel()" if labels.shape[1:] == (1,) else "y.argmax(-1) if they are one-hot"
+        raise UserError(
+            f"{where}: labels have shape {labels.shape}; give one class number per example: {flat}"
+        )
     if features.dtype.kind not in "fiub" or labels.dtype.kind not in "iub" + (
         "f" if kind == "multilabel" else ""
     ):
         raise UserError(
             f"{where}: features are {features.dtype} and labels {labels.dtype}; features must be numbers, labels "
-            "whole numbers"
+            "whole numbers (`y.astype(int)` if they are whole)"
         )
     if kind == "language_model":
         if features.dtype.kind not in "iu" or labels.shape != features.shape or features.ndim != 2:
             raise UserError(
                 f"{where}: a language model needs whole-number tokens [n, length] and labels of that shape"
+            )
+        if empty := np.flatnonzero((labels < 0).all(-1)).tolist():
+            raise UserError(
+                f"{where}: example {empty[0]} has nothing but padding, so that a batch of it has no loss; leave such examples out"
             )
         return Split(
             arrays.as_int32(f"{where}: features", features), arrays.as_int32(f"{where}: labels", labels)
@@ -128,10 +146,6 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
         if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
             raise UserError(f"{where}: multilabel needs labels [n, classes] of 0 and 1, not {labels.shape}")
         return Split(features, np.ascontiguousarray(labels, np.uint8))
-    if labels.ndim != 1:
-        raise UserError(
-            f"{where}: labels have shape {labels.shape}; one class number per example is needed, [n]"
-        )
     return Split(features, arrays.as_int32(f"{where}: labels", labels))
 
 
@@ -157,7 +171,8 @@ def _classes(name: str, kind: str, splits: Mapping[str, Split], given: Any) -> i
         values += tokens
     low, high = min(int(a.min()) for a in values), max(int(a.max()) for a in values)
     if low < least:
-        raise UserError(f"{name}: a label is {low}; classes are numbered from 0")
+        more = "leave examples without a label out" if least == 0 else "-1 marks padding"
+        raise UserError(f"{name}: a label is {low}; classes are numbered from 0; {more}")
     classes = high + 1 if given is None else given
     if high >= classes:
         raise UserError(f"{name}: classes: {classes}, but a label is {high}; at least {high + 1} are needed")
