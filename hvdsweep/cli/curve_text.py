@@ -145,9 +145,10 @@ def _interval(point: Point, unit: int) -> str:
 
 
 def findings(curve: Curve) -> list[str]:
-    """Maximum useful and critical batch size and the fit, each with its rule."""
+    """Maximum useful and critical batch size and the fit, each with the rule it was found by; nothing where none reached the
+    goal: the verdict says why."""
     if curve.useful is None:
-        return [_why_not(curve)]
+        return []
     if not min(point.steps or 0 for point in curve.points if point.reached):
         return ["The goal is reached at step 0, before any training: use a stricter goal (--goal X)."]
     useful, critical, fit = curve.useful, curve.critical, curve.fit
@@ -213,20 +214,6 @@ def _formula(curve: Curve) -> str:
     return f"S = S_min (1 + (B_crit / B)^p)^(1/p), knee p = {curve.fit.knee:.3g}"
 
 
-def _why_not(curve: Curve) -> str:
-    """Why no batch size reached the goal."""
-    best = _best(curve)
-    if best is not None:
-        return f"The goal was not reached at any batch size; the best is {short(best)}."
-    if any(point.trials for point in curve.points):
-        return (
-            f"The goal was not reached at any batch size: no trial that counts has measured {curve.metric}."
-        )
-    if any(point.infeasible for point in curve.points):
-        return "Every trial that has ended diverged. Smaller learning rates may not."
-    return "No trial that counts has ended yet."
-
-
 def stopped_lines(curve: Curve) -> list[str]:
     """What is uncertain because trials were stopped early."""
     early = sum(point.trials_stopped_early for point in curve.points)
@@ -237,11 +224,6 @@ def stopped_lines(curve: Curve) -> list[str]:
         f"{early} of {trials} trials were stopped early, at the sweep's goal or beaten by a faster one (column stopped: before "
         "they reached this goal). Had one diverged later, another would have been trained in its place."
     ]
-
-
-def _best(curve: Curve) -> float | None:
-    values = [point.best_value for point in curve.points if point.best_value is not None]
-    return (max(values) if curve.maximize else min(values)) if values else None
 
 
 def _cost_lines(costs: Costs) -> list[str]:

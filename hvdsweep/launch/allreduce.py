@@ -19,7 +19,7 @@ from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, as_started
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
+from hvdsweep.launch.processes import Mark, kill_marked, start
 from hvdsweep.process_id import ProcessId
 
 MODULE = "hvdsweep.training.probe"
@@ -55,26 +55,12 @@ def allreduce_checks(
             variables = gang_environment(
                 inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
             ).variables
-            command = build(
-                as_started(hosts),
-                MODULE,
-                [
-                    "--out",
-                    str(out),
-                    *(["--locks", str(locks)] if locks else []),
-                    *(["--gpus"] if on_gpus else []),
-                ],
+            arguments = ["--out", str(out)]
+            arguments += ["--locks", str(locks)] if locks else []
+            arguments += ["--gpus"] if on_gpus else []
+            process = start(
+                build(as_started(hosts), MODULE, arguments), variables, Path(folder) / "horovodrun.log"
             )
-            with (Path(folder) / "horovodrun.log").open("wb") as log:
-                process = subprocess.Popen(
-                    command,
-                    env=variables,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=end_with_parent(os.getpid()),
-                )
         except (OSError, HvdsweepError) as error:
             return [Check(name, "failed", str(error), REMEDY)]
         try:

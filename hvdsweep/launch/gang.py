@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import shlex
 import signal
 import subprocess
 import time
@@ -13,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvdsweep.launch.hosts import Host
-from hvdsweep.launch.processes import Mark, catches, end_with_parent, kill_marked, marked, send
+from hvdsweep.launch.processes import Mark, catches, kill_marked, marked, send, start
 
 CommandBuilder = Callable[[Sequence[Host], str, Sequence[str]], list[str]]
 """(hosts, module, arguments) -> command line; `horovodrun.gang_command` outside tests."""
-
-log = logging.getLogger(__name__)
 
 MODULE = "hvdsweep.training.gang"
 
@@ -46,28 +41,14 @@ class Gang:
         build: CommandBuilder,
         checkpoint_every: float,
     ) -> Gang:
-        """Start horovodrun in its own session, so that a terminal's Ctrl-C reaches only the supervisor.
-
-        It ends when this thread does, even by SIGKILL.
-        """
+        """Start horovodrun, which ends when this thread does."""
         logs.mkdir(parents=True, exist_ok=True)
         arguments = [
             *("--db", mark.store, "--sweep", str(mark.sweep), "--gang", str(gang)),
             *("--logs", str(logs), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
             *("--checkpoint-every", str(checkpoint_every)),
         ]
-        command = build(hosts, MODULE, arguments)
-        log.debug("gang %d: %s", gang, shlex.join(command))
-        with (logs / "horovodrun.log").open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=end_with_parent(os.getpid()),
-            )
+        process = start(build(hosts, MODULE, arguments), environment, logs / "horovodrun.log")
         return cls(gang, mark, logs, process, time.monotonic())
 
     def exit_code(self) -> int | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import shlex
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +143,25 @@ def kill_marked(wanted: Callable[[Mark], bool], *, within: float = 5.0) -> list[
                 return found
             time.sleep(0.01)
     return []
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a process of ours; what it prints is appended to `output`. OSError where it cannot be started.
+
+    It has a session of its own, so that a terminal's Ctrl-C reaches this process alone, and ends when the thread that started it
+    does, even by SIGKILL.
+    """
+    log.debug("start: %s", shlex.join(command))
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=end_with_parent(os.getpid()),
+        )
 
 
 def end_with_parent(parent: int, what: signal.Signals = signal.SIGKILL) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.launch.failure_report import death_of_process
 from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.machine import cores
-from hvdsweep.launch.processes import end_with_parent
+from hvdsweep.launch.processes import start
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.sweep import LoadedSweep
 from hvdsweep.sweep.proofs import has_user_code, remember
@@ -87,28 +87,18 @@ def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[
     with tempfile.TemporaryDirectory(prefix="hvdsweep-proof-") as folder:
         given_file, out, log = (Path(folder, name) for name in ("job.json", "out.json", "log"))
         given_file.write_text(json.dumps(job), encoding="utf-8")
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(given_file), str(out)],
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=end_with_parent(os.getpid()),
-            )
-            try:
-                code = process.wait(timeout=limit)
-            except subprocess.TimeoutExpired:
-                raise UserError(
-                    f"{names}: not ready after {limit:g} s; if loading or building takes so long, allow more with "
-                    "--start-timeout"
-                ) from None
-            finally:
-                # Processes started by user code end with it.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        process = start([sys.executable, "-P", "-m", MODULE, str(given_file), str(out)], variables, log)
+        try:
+            code = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise UserError(
+                f"{names}: not ready after {limit:g} s; if loading or building takes so long, allow more with --start-timeout"
+            ) from None
+        finally:
+            # Whatever user code has started ends with it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         if not out.exists():
             raise UserError(
                 f"{names}: the process that tried it ended before it was done: {death_of_process(log, code)}"

@@ -22,7 +22,7 @@ from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, crowding, is_here
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, end_with_parent, kill_marked
+from hvdsweep.launch.processes import Mark, kill_marked, start
 from hvdsweep.process_id import ProcessId
 
 if TYPE_CHECKING:
@@ -263,16 +263,7 @@ class Scale:
             *("--logs", str(folder), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
         ]
         variables = gang_environment(self._environment, size=np, threads=threads, mark=str(mark)).variables
-        with (folder / "horovodrun.log").open("wb") as log:
-            return subprocess.Popen(
-                self._build(hosts, MODULE, arguments),
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=end_with_parent(os.getpid()),
-            )
+        return start(self._build(hosts, MODULE, arguments), variables, folder / "horovodrun.log")
 
     def _result(self, np: int, hosts: Sequence[Host], answer: Mapping[str, Any]) -> Timed | Failed:
         case = self.cases[answer["case"]]

@@ -394,10 +394,10 @@ def test_a_curve_of_nothing_but_diverged_trials_says_so(run, tmp_path):
     studies = [Study(8, [diverged(0), diverged(1)], train_steps=100, target_trials=2)]
     out = said(run, tmp_path / "x.db", "curve", studies)
     assert "all diverged" in out
-    assert "Every trial that has ended diverged. Smaller learning rates may not." in out
+    assert "every trial that has ended diverged. Smaller learning rates may not." in out
     assert "half search" not in said(run, tmp_path / "y.db", "best", studies)
     out = said(run, tmp_path / "z.db", "curve", [Study(8, [], train_steps=100, target_trials=2)])
-    assert "No trial that counts has ended yet." in out
+    assert "no trial that counts has ended yet." in out
 
 
 def test_a_goal_reached_before_training_tells_nothing(run, tmp_path):

@@ -3,7 +3,6 @@ damage."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import io
@@ -295,15 +294,3 @@ def test_damaged_cifar_archives_are_found(how: str, data: Path, monkeypatch: pyt
     word = {"missing batch": "data_batch_3", "label": "a label is 99", "short batch": "bytes instead of"}
     with pytest.raises(UserError, match=word.get(how, "cannot be read as an archive")):
         cifar_10.load(CIFAR)
-
-
-def test_nothing_half_written_is_ever_found(tmp_path: Path) -> None:
-    """A block that fails leaves neither the file nor a temporary one; one that ends leaves it whole."""
-    place = tmp_path / "deep" / "file.txt"
-    with contextlib.suppress(KeyboardInterrupt), files.written_whole(place) as path:
-        path.write_text("half")
-        raise KeyboardInterrupt
-    assert list(place.parent.iterdir()) == []
-    with files.written_whole(place) as path:
-        path.write_text("whole")
-    assert [p.name for p in place.parent.iterdir()] == ["file.txt"]

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hvdsweep.errors import UserError
-from workloads.datasets import files
+from hvdsweep.replacing import write_whole
 
 PADDING, END = 0, 1
 _SPECIAL = 2
@@ -63,10 +63,10 @@ class Vocabulary:
         return self._words[word]
 
     def save(self, path: Path) -> None:
-        """One piece per line, with Python's escapes for anything that is not printable ASCII."""
-        with files.written_whole(path) as temporary:
-            lines = [piece.decode("latin-1").encode("unicode_escape") for piece in self.pieces]
-            temporary.write_bytes(b"\n".join(lines) + b"\n")
+        """One piece a line, with Python's escapes for anything that is not printable ASCII."""
+        lines = [piece.decode("latin-1").encode("unicode_escape") for piece in self.pieces]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, b"\n".join(lines) + b"\n")
 
 
 def load(path: Path) -> Vocabulary:

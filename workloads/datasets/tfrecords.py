@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.errors import UserError
+from hvdsweep.replacing import replaced
 from workloads.datasets import files
 
 _FRAME = 16
@@ -95,8 +96,10 @@ def kept(
     ):
         return tuple(saved[f"arr_{i}"] for i in range(len(saved.files)))
     made = make()
-    with contextlib.suppress(OSError), files.written_whole(place) as temporary:
-        np.savez(temporary, *made)
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(place) as partial, partial.open("wb") as file:
+            np.savez(file, *made)
     return made
 
 
