@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from hvdsweep.archive.goals import Defaults, defaults_of
-from hvdsweep.archive.inserts import insert_rows
+from hvdsweep.archive.intake import canonical
 from hvdsweep.archive.layout import OURS, StudyFile
 from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
-from hvdsweep.archive.registry import canonical
 from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import transaction
+from hvdsweep.store.inserts import insert, insert_rows
+from hvdsweep.store.lifecycle import beat
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id
 
 STOP_REASONS = {
@@ -93,49 +94,31 @@ class BulkWriter:
             ).fetchone()
             new = row is None
             if new:
-                definition = _definition(file)
-                cursor = conn.execute(
-                    "INSERT INTO studies (workload_id, batch_size, train_steps, target_trials, max_trials, seed,"
-                    " definition, search) VALUES (?, ?, ?, 0, 0, NULL, ?, ?)",
-                    (
-                        workload,
-                        file.batch_size,
-                        file.train_steps,
-                        json.dumps(definition),
-                        json.dumps(file.search),
-                    ),
-                )
-                assert cursor.lastrowid is not None
-                row = (cursor.lastrowid, json.dumps(definition))
+                definition = json.dumps(_definition(file))
+                values = {
+                    "workload_id": workload,
+                    "batch_size": file.batch_size,
+                    "train_steps": file.train_steps,
+                    "target_trials": 0,
+                    "max_trials": 0,
+                    "definition": definition,
+                    "search": json.dumps(file.search),
+                }
+                row = (insert(conn, "studies", values), definition)
             self._studies[study.index] = row[0]
             self._measured[row[0]] = tuple(json.loads(row[1]).get("columns", ()))
         return new
 
     def _workload(self, conn: sqlite3.Connection, file: StudyFile) -> int:
-        row = conn.execute(
-            "SELECT id FROM workloads WHERE sweep_id = ? AND name = ?", (self._sweep, file.workload)
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
-        question = defaults_of(file)
-        cursor = conn.execute(
-            "INSERT INTO workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples,"
-            " parameters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._sweep,
-                file.workload,
-                file.dataset,
-                file.model,
-                file.algorithm,
-                question.metric,
-                question.goal,
-                int(question.maximize),
-                question.train_examples,
-                question.parameters,
-            ),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        values = {
+            "sweep_id": self._sweep,
+            "name": file.workload,
+            "dataset": file.dataset,
+            "model": file.model,
+            "algorithm": file.algorithm,
+            **asdict(defaults_of(file)),
+        }
+        return insert(conn, "workloads", values, unique=("sweep_id", "name"))
 
     def add_trials(self, batch: Trials) -> tuple[int, int, int, list[Problem]]:
         """Write a batch in one transaction. Returns how many trials, rows and records were written, and the problems.
@@ -169,7 +152,7 @@ class BulkWriter:
             for group in groups:
                 records += self._insert_records(conn, group, ids)
                 self._name_columns(conn, batch, group)
-            self.stop = self._beat(conn)
+            self.stop = beat(conn, self._sweep)
         self._columns = set(metric_columns(self._conn))
         return len(kept), rows, records, problems
 
@@ -247,12 +230,6 @@ class BulkWriter:
                     "UPDATE studies SET definition = json_set(definition, '$.columns', json(?)) WHERE id = ?",
                     (json.dumps(columns), study),
                 )
-
-    def _beat(self, conn: sqlite3.Connection) -> bool:
-        row = conn.execute(
-            "UPDATE sweeps SET heartbeat = ? WHERE id = ? RETURNING request", (time.time(), self._sweep)
-        ).fetchone()
-        return bool(row[0] == "stop")
 
 
 def _definition(file: StudyFile) -> Mapping[str, Any]:

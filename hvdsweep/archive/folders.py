@@ -6,21 +6,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from hvdsweep.archive.batches import Batches
-from hvdsweep.archive.layout import (
-    MEASUREMENTS,
-    METADATA,
-    STUDY,
-    parse_study,
-    parse_trial,
-    trial_number,
-)
+from hvdsweep.archive.intake import Files, Intake
+from hvdsweep.archive.layout import MEASUREMENTS, METADATA, STUDY, trial_number
 from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
 from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
-from hvdsweep.archive.registry import Registry
 
 DEEPEST = 16
 """Most levels of folders below the given one that are searched."""
@@ -54,51 +47,34 @@ def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message
         yield from _walk(root, (), root.parts[1:], studies)
     total, done = sum(len(study.trials) for study in studies), 0
     yield Progress(0, total, "trials")
-    registry, batches = Registry(known), Batches(all_records)
+    intake = Intake(known, all_records)
     for study in studies:
         text = _read(f"{study.path}/{STUDY}", LARGEST_JSON)
         if isinstance(text, Problem):
-            yield Problem(text.path, text.message, trials=len(study.trials), studies=1)
-            done += len(study.trials)
-            continue
-        try:
-            found = registry.add(study.path, parse_study(text, study.parts, study.above))
-        except ValueError as error:
-            yield Problem(shown(f"{study.path}/{STUDY}"), str(error), trials=len(study.trials), studies=1)
-            done += len(study.trials)
-            continue
+            found: Study | Problem = replace(text, trials=len(study.trials), studies=1)
+        else:
+            found = intake.study(study.path, text, study.parts, study.above, trials=len(study.trials))
         yield found
+        if isinstance(found, Problem):
+            done += len(study.trials)
+            continue
         for number, name in study.trials:
-            yield from _trial(registry, batches, found, f"{study.path}/{name}", number)
+            trial = f"{study.path}/{name}"
+            yield from intake.trial(found, number, trial, partial(_files, trial))
             done += 1
             if done % EVERY == 0:
-                yield Progress(done, total, "trials", registry.present)
-    yield from batches.flush()
-    yield Progress(done, total, "trials", registry.present)
-    yield Finished(registry.present)
+                yield Progress(done, total, "trials", intake.present)
+    yield from intake.flush()
+    yield Progress(done, total, "trials", intake.present)
+    yield Finished(intake.present)
 
 
-def _trial(registry: Registry, batches: Batches, study: Study, path: str, number: int) -> Iterator[Message]:
-    try:
-        if not registry.wants(study.index, number):
-            return
-    except ValueError as error:
-        yield Problem(shown(path), str(error), trials=1)
-        return
-    metadata = _read(f"{path}/{METADATA}", LARGEST_JSON)
-    measurements = _read(f"{path}/{MEASUREMENTS}", LARGEST_CSV)
-    for text in (metadata, measurements):
-        if isinstance(text, Problem):
-            yield text
-            return
-    assert isinstance(metadata, bytes)
-    assert isinstance(measurements, bytes)
-    try:
-        file = parse_trial(metadata, number)
-    except ValueError as error:
-        yield Problem(shown(f"{path}/{METADATA}"), str(error), trials=1)
-        return
-    yield from batches.add(study, number, shown(path), file, measurements, shown(f"{path}/{MEASUREMENTS}"))
+def _files(trial: str) -> Files | Problem:
+    metadata = _read(f"{trial}/{METADATA}", LARGEST_JSON)
+    if isinstance(metadata, Problem):
+        return metadata
+    measurements = _read(f"{trial}/{MEASUREMENTS}", LARGEST_CSV)
+    return measurements if isinstance(measurements, Problem) else (metadata, measurements)
 
 
 def _walk(

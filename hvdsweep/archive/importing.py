@@ -25,6 +25,7 @@ from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.events import event
+from hvdsweep.store.inserts import insert
 from hvdsweep.store.lifecycle import leave_sweep, sign_in
 from hvdsweep.store.liveness import TakenOver, vacant
 from hvdsweep.store.schema import LONGEST_NAME
@@ -210,14 +211,17 @@ def _begin(conn: sqlite3.Connection, report: ImportReport) -> int:
     from importlib.metadata import version
 
     now = time.time()
-    key = f"import/{report.sweep}"
+    values = {
+        "name": report.sweep,
+        "key": f"import/{report.sweep}",
+        "source": "import",
+        "file": report.path,
+        "definition": json.dumps({"imports": []}),
+        "state": "IDLE",
+        "created": now,
+    }
     with transaction(conn):
-        conn.execute(
-            "INSERT INTO sweeps (name, key, source, file, definition, state, created)"
-            " VALUES (?, ?, 'import', ?, ?, 'IDLE', ?) ON CONFLICT (key) DO NOTHING",
-            (report.sweep, key, report.path, json.dumps({"imports": []}), now),
-        )
-    sweep = int(conn.execute("SELECT id FROM sweeps WHERE key = ?", (key,)).fetchone()[0])
+        sweep = insert(conn, "sweeps", values, unique=("key",))
     try:
         with vacant(conn, sweep):
             sign_in(conn, sweep, ProcessId.current(), now)

@@ -11,20 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
-from hvdsweep.archive.batches import Batches
 from hvdsweep.archive.folders import hidden
-from hvdsweep.archive.layout import (
-    MEASUREMENTS,
-    METADATA,
-    STUDY,
-    parse_study,
-    parse_trial,
-    trial_number,
-)
+from hvdsweep.archive.intake import Intake
+from hvdsweep.archive.layout import MEASUREMENTS, METADATA, STUDY, trial_number
 from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
 from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
-from hvdsweep.archive.registry import Registry
-from hvdsweep.archive.spill import Shelf
+from hvdsweep.archive.spill_file import SpillFile
 from hvdsweep.archive.stream import Stream
 
 EVERY = 500
@@ -61,19 +53,20 @@ def read_tar(
     `in_memory` bytes of them in memory.
     """
     stream = Stream(path)
-    shelf = Shelf() if in_memory is None else Shelf(in_memory)
+    spilled = SpillFile() if in_memory is None else SpillFile(in_memory)
     try:
-        yield from _Reading(stream, shelf, path, known, all_records).messages()
+        yield from _Reading(stream, spilled, path, known, all_records).messages()
     finally:
-        shelf.close()
+        spilled.close()
         stream.close()
 
 
 class _Reading:
-    def __init__(self, stream: Stream, shelf: Shelf, path: Path, known: Known, all_records: bool) -> None:
-        self._stream, self._shelf, self._path = stream, shelf, path
-        self._registry = Registry(known)
-        self._batches = Batches(all_records)
+    def __init__(
+        self, stream: Stream, spilled: SpillFile, path: Path, known: Known, all_records: bool
+    ) -> None:
+        self._stream, self._spilled, self._path = stream, spilled, path
+        self._intake = Intake(known, all_records)
         self._folders: dict[str, _Folder] = {}
         self._cut_off = False
 
@@ -85,19 +78,19 @@ class _Reading:
                 yield from self._member(*step)
             if count % EVERY == 0:
                 yield self._progress()
-        yield from self._batches.flush()
+        yield from self._intake.flush()
         yield from self._left_over()
         try:
-            sha256 = self._stream.drain()
+            self._stream.drain()
         except EOFError as error:
             if not self._cut_off:
                 yield Problem(shown(str(self._path)), f"is cut off or damaged after its last file: {error}")
-            sha256 = self._stream.drain()
+        sha256 = self._stream.sha256()
         yield self._progress()
-        yield Finished(self._registry.present, sha256)
+        yield Finished(self._intake.present, sha256)
 
     def _progress(self) -> Progress:
-        return Progress(self._stream.consumed, self._stream.total, "bytes", self._registry.present)
+        return Progress(self._stream.consumed, self._stream.total, "bytes", self._intake.present)
 
     def _members(self) -> Iterator[tuple[tuple[str, ...], bytes] | Problem]:
         """(path, content) of every file of the layout, in the order of the archive."""
@@ -171,12 +164,12 @@ class _Reading:
             yield Problem(shown(trial), "is not the number of a trial", trials=1)
             return
         key = "/".join(parts)
-        if key in self._shelf:
+        if key in self._spilled:
             folder.broken.add(trial)
             yield Problem(shown(key), "is there twice: the later one is passed over")
             return
         folder.waiting[trial] = number
-        self._shelf.put(key, content)
+        self._spilled.put(key, content)
         if folder.study is not None:
             yield from self._try(folder, folder.study, trial)
 
@@ -187,15 +180,14 @@ class _Reading:
         if folder.study is not None or folder.refused:
             yield Problem(path, "is there twice: the later one is passed over")
             return
-        try:
-            folder.study = self._registry.add(where, parse_study(content, parts))
-        except ValueError as error:
+        found = self._intake.study(where, content, parts, trials=len(folder.waiting))
+        yield found
+        if isinstance(found, Problem):
             folder.refused = True
-            yield Problem(path, str(error), trials=len(folder.waiting), studies=1)
             for trial in list(folder.waiting):
                 self._drop(folder, trial)
             return
-        yield folder.study
+        folder.study = found
         for trial in sorted(folder.waiting, key=folder.waiting.__getitem__):
             yield from self._try(folder, folder.study, trial)
 
@@ -203,27 +195,18 @@ class _Reading:
         """Yield the trial if both of its files were read."""
         number = folder.waiting[trial]
         files = [f"{trial}/{name}" for name in (METADATA, MEASUREMENTS)]
-        if not all(file in self._shelf for file in files):
+        if not all(file in self._spilled for file in files):
             return
         del folder.waiting[trial]
         folder.taken.add(trial)
-        metadata, measurements = (self._shelf.take(file) for file in files)
-        place = trial
-        try:
-            if not self._registry.wants(study.index, number):
-                return
-            place = files[0]
-            file = parse_trial(metadata, number)
-        except ValueError as error:
-            yield Problem(shown(place), str(error), trials=1)
-            return
-        yield from self._batches.add(study, number, shown(trial), file, measurements, shown(files[1]))
+        metadata, measurements = (self._spilled.take(file) for file in files)
+        yield from self._intake.trial(study, number, trial, lambda: (metadata, measurements))
 
     def _drop(self, folder: _Folder, trial: str) -> None:
         del folder.waiting[trial]
         for name in (METADATA, MEASUREMENTS):
-            if f"{trial}/{name}" in self._shelf:
-                self._shelf.take(f"{trial}/{name}")
+            if f"{trial}/{name}" in self._spilled:
+                self._spilled.take(f"{trial}/{name}")
 
     def _left_over(self) -> Iterator[Problem]:
         """At the end of the archive: problems for everything that still waits."""
@@ -236,7 +219,7 @@ class _Reading:
                 continue
             for trial in folder.waiting:
                 missing = next(
-                    name for name in (METADATA, MEASUREMENTS) if f"{trial}/{name}" not in self._shelf
+                    name for name in (METADATA, MEASUREMENTS) if f"{trial}/{name}" not in self._spilled
                 )
                 if trial not in folder.broken:
                     yield Problem(shown(f"{trial}/{missing}"), "is missing", trials=1)

@@ -12,6 +12,7 @@ from hvdsweep.states import ENDED
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.events import event
+from hvdsweep.store.inserts import insert
 from hvdsweep.store.repeats import repeats_to_come
 from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_columns, metric_id, quoted
 from hvdsweep.words import counted
@@ -248,12 +249,7 @@ class SourceSweep:
         }
         if here is None:
             named |= {"study_id": study, "number": number}
-            marks = ", ".join("?" * len(named))
-            cursor = conn.execute(
-                f"INSERT INTO main.trials ({', '.join(named)}) VALUES ({marks})", tuple(named.values())
-            )
-            assert cursor.lastrowid is not None
-            here = cursor.lastrowid
+            here = insert(conn, "main.trials", named)
         else:
             erase_data(conn, [here])
             # The checkpoint of an interrupted trial is no longer needed.

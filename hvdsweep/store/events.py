@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import nullcontext
 
 from hvdsweep.store.connection import transaction
 
@@ -17,13 +18,9 @@ def event(
     gang_id: int | None = None,
     trial_id: int | None = None,
 ) -> None:
-    """Record what happened; inside the caller's transaction if there is one."""
-    row = (time.time(), sweep_id, gang_id, trial_id, kind, message)
-    statement = (
-        "INSERT INTO events (time, sweep_id, gang_id, trial_id, kind, message) VALUES (?, ?, ?, ?, ?, ?)"
-    )
-    if conn.in_transaction:
-        conn.execute(statement, row)
-    else:
-        with transaction(conn):
-            conn.execute(statement, row)
+    """Record what happened; inside the caller's transaction where there is one."""
+    with nullcontext() if conn.in_transaction else transaction(conn):
+        conn.execute(
+            "INSERT INTO events (time, sweep_id, gang_id, trial_id, kind, message) VALUES (?, ?, ?, ?, ?, ?)",
+            (time.time(), sweep_id, gang_id, trial_id, kind, message),
+        )

@@ -23,6 +23,7 @@ from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import cut_back, erase_data
 from hvdsweep.store.events import event
 from hvdsweep.store.exchange import Final
+from hvdsweep.store.inserts import insert
 from hvdsweep.store.liveness import TakenOver, is_at_work, lives_here, occupant
 
 _RUNNING = f"status = '{Status.RUNNING.name}'"
@@ -253,8 +254,9 @@ def begin_run(
 
 
 def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
-    """Record the supervisor's heartbeat; True if asked to stop. TakenOver if another process has the sweep now."""
-    with transaction(conn):
+    """The supervisor lives; True if it is asked to stop. TakenOver if the sweep is no longer that of `process`. Inside the
+    caller's transaction where there is one."""
+    with nullcontext() if conn.in_transaction else transaction(conn):
         rows = conn.execute(
             f"UPDATE sweeps SET heartbeat = ?, state = CASE WHEN request = 'stop' THEN '{SweepState.STOPPING}' ELSE state"
             " END WHERE id = ? AND (?3 IS NULL OR supervisor = ?3) RETURNING request",
@@ -355,13 +357,19 @@ def new_gang(
     """
     now = time.time()
     with transaction(conn):
-        cursor = conn.execute(
-            "INSERT INTO gangs (sweep_id, np, host, pid, process, state, started, heartbeat, log_dir, stage)"
-            f" VALUES (?, ?, ?, ?, ?, '{GangState.STARTING}', ?, ?, ?, ?)",
-            (sweep_id, np, platform.node(), pid, _identity(pid), now, now, log_dir, stage),
-        )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+        values = {
+            "sweep_id": sweep_id,
+            "np": np,
+            "host": platform.node(),
+            "pid": pid,
+            "process": _identity(pid),
+            "state": GangState.STARTING.value,
+            "started": now,
+            "heartbeat": now,
+            "log_dir": log_dir,
+            "stage": stage,
+        }
+        return insert(conn, "gangs", values)
 
 
 def gang_state(

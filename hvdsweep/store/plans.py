@@ -15,6 +15,7 @@ from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.events import event
+from hvdsweep.store.inserts import insert
 from hvdsweep.store.plan_types import ChoosesNumbers, Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.repeats import lacks_repeats, plan_repeats
 from hvdsweep.store.schema import SEARCH_TRIAL, quoted
@@ -202,57 +203,49 @@ def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tu
 
 
 def _save_sweep(conn: sqlite3.Connection, plan: Plan, shard: str | None) -> int:
-    return _returned_id(
-        conn,
-        "INSERT INTO sweeps (name, key, source, file, definition, state, created, shard)"
-        " VALUES (?, ?, 'launch', ?, ?, 'IDLE', ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name,"
-        " file = excluded.file, definition = excluded.definition, shard = excluded.shard RETURNING id",
-        (plan.name, plan.key, plan.file, _json(plan.definition), time.time(), shard),
-    )
+    values = {
+        "name": plan.name,
+        "key": plan.key,
+        "source": "launch",
+        "file": plan.file,
+        "definition": _json(plan.definition),
+        "state": "IDLE",
+        "created": time.time(),
+        "shard": shard,
+    }
+    return insert(conn, "sweeps", values, unique=("key",), update=("name", "file", "definition", "shard"))
 
 
 def _save_workload(conn: sqlite3.Connection, sweep_id: int, workload: WorkloadPlan) -> int:
-    return _returned_id(
-        conn,
-        "INSERT INTO workloads"
-        " (sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sweep_id, name) DO UPDATE SET"
-        " metric = excluded.metric, goal = excluded.goal, maximize = excluded.maximize,"
-        " train_examples = excluded.train_examples, parameters = excluded.parameters RETURNING id",
-        (
-            sweep_id,
-            workload.name,
-            workload.dataset,
-            workload.model,
-            workload.algorithm,
-            workload.metric,
-            workload.goal,
-            int(workload.maximize),
-            workload.train_examples,
-            workload.parameters,
-        ),
-    )
+    values = {
+        "sweep_id": sweep_id,
+        "name": workload.name,
+        "dataset": workload.dataset,
+        "model": workload.model,
+        "algorithm": workload.algorithm,
+        "metric": workload.metric,
+        "goal": workload.goal,
+        "maximize": int(workload.maximize),
+        "train_examples": workload.train_examples,
+        "parameters": workload.parameters,
+    }
+    update = ("metric", "goal", "maximize", "train_examples", "parameters")
+    return insert(conn, "workloads", values, unique=("sweep_id", "name"), update=update)
 
 
 def _save_study(conn: sqlite3.Connection, workload_id: int, study: StudyPlan) -> int:
-    return _returned_id(
-        conn,
-        "INSERT INTO studies"
-        " (workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workload_id, batch_size) DO UPDATE SET"
-        " target_trials = excluded.target_trials, max_trials = excluded.max_trials,"
-        " definition = excluded.definition, search = excluded.search RETURNING id",
-        (
-            workload_id,
-            study.batch_size,
-            study.steps,
-            study.target_trials,
-            study.max_trials,
-            study.seed,
-            _json(study.definition),
-            _json(study.search),
-        ),
-    )
+    values = {
+        "workload_id": workload_id,
+        "batch_size": study.batch_size,
+        "train_steps": study.steps,
+        "target_trials": study.target_trials,
+        "max_trials": study.max_trials,
+        "seed": study.seed,
+        "definition": _json(study.definition),
+        "search": _json(study.search),
+    }
+    update = ("target_trials", "max_trials", "definition", "search")
+    return insert(conn, "studies", values, unique=("workload_id", "batch_size"), update=update)
 
 
 def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[TrialPlan]) -> int:
@@ -372,11 +365,6 @@ def _previous(conn: sqlite3.Connection, plan: Plan) -> dict[str, Any] | None:
         (plan.file, plan.name),
     ).fetchone()
     return None if row is None else json.loads(row[0])
-
-
-def _returned_id(conn: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> int:
-    # Fetching all rows finishes the statement; an unfinished one would hold back the COMMIT.
-    return int(conn.execute(sql, values).fetchall()[0][0])
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hvdsweep.archive.inserts import insert_rows
 
 from hvdsweep.archive import import_archive
-from hvdsweep.archive.inserts import insert_rows
 from hvdsweep.archive.messages import Known, Trials
 from hvdsweep.archive.published import NAME
 from hvdsweep.archive.tars import read_tar

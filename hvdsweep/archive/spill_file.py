@@ -9,8 +9,8 @@ IN_MEMORY = 64 << 20
 """Most bytes waiting in memory."""
 
 
-class Shelf:
-    """Byte strings by key. What does not fit in memory goes to a temporary file that is deleted with the process."""
+class SpillFile:
+    """Byte strings by key. What does not fit in memory goes to a file that vanishes with the process."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._in_memory = in_memory
@@ -29,13 +29,13 @@ class Shelf:
             self._bytes += len(content)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="hvdsweep-import-")  # noqa: SIM115 - lives as long as the shelf
+            self._file = tempfile.TemporaryFile(prefix="hvdsweep-import-")  # noqa: SIM115 - lives as long as this object
         place = self._file.seek(0, 2)
         self._file.write(content)
         self._places[key] = (place, len(content))
 
     def take(self, key: str) -> bytes:
-        """Remove and return the content of `key`. KeyError for an unknown key."""
+        """The content of `key`, which is on the file no longer. KeyError where it never was."""
         held = self._held.pop(key, None)
         if held is not None:
             self._bytes -= len(held)
