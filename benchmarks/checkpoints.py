@@ -42,7 +42,7 @@ class Trainer:
 
     def __init__(self, folder: Path) -> None:
         from hvdsweep.training.ranks import Ranks
-        from hvdsweep.training.studies import Studies
+        from hvdsweep.training.studies import TracedStudies
 
         self.db = folder / "cost.db"
         conn = connect(self.db, create=True)
@@ -54,7 +54,7 @@ class Trainer:
         assert claim is not None
         self.claim = claim
         names = tuple(sorted(claim.metaparameters))
-        study, failure = Studies(Ranks()).get(claim.definition, names, trials=1)
+        study, failure = TracedStudies(Ranks()).get(claim.definition, names, trials=1)
         assert study is not None, failure
         self.study = study
 

@@ -45,7 +45,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Job(Generic[Key]):
+class LayoutJob(Generic[Key]):
     """The work of one study."""
 
     key: Key
@@ -99,7 +99,7 @@ def shapes_for(slots: int, first: int | None = None) -> tuple[Shape, ...]:
 
 
 def choose(
-    jobs: Sequence[Job[Key]],
+    jobs: Sequence[LayoutJob[Key]],
     shapes: Sequence[Shape],
     *,
     start: float = START_SECONDS,
@@ -131,13 +131,17 @@ def choose(
 
 
 def in_one_shape(
-    jobs: Sequence[Job[Key]], shape: Shape, *, start: float = START_SECONDS, setup: float = SETUP_SECONDS
+    jobs: Sequence[LayoutJob[Key]],
+    shape: Shape,
+    *,
+    start: float = START_SECONDS,
+    setup: float = SETUP_SECONDS,
 ) -> Layout[Key]:
     """All studies in one shape, as with `--np` and `--gangs`."""
     return _Cost(jobs, start, setup, None).layout(tuple(shape for _ in jobs))
 
 
-def _cheapest(job: Job[Key], shapes: Sequence[Shape]) -> Shape:
+def _cheapest(job: LayoutJob[Key], shapes: Sequence[Shape]) -> Shape:
     """The shape in which a study takes the least of the slots' time."""
     return min(
         shapes, key=lambda shape: (job.seconds[shape.np] / min(shape.gangs, max(1.0, job.trials)), shape)
@@ -163,7 +167,9 @@ def _improved(assigned: tuple[Shape, ...], shapes: Sequence[Shape], cost: _Cost[
 class _Cost(Generic[Key]):
     """How long layouts take; a layout is given as one shape per job."""
 
-    def __init__(self, jobs: Sequence[Job[Key]], start: float, setup: float, warm: Shape | None) -> None:
+    def __init__(
+        self, jobs: Sequence[LayoutJob[Key]], start: float, setup: float, warm: Shape | None
+    ) -> None:
         self._jobs = jobs
         self._start = start
         self._setup = setup
@@ -189,7 +195,7 @@ class _Cost(Generic[Key]):
             known = self._known[shape, places] = self._seconds(shape, work) if work else 0.0
         return known
 
-    def _seconds(self, shape: Shape, work: Sequence[Job[Key]]) -> float:
+    def _seconds(self, shape: Shape, work: Sequence[LayoutJob[Key]]) -> float:
         trials = [(job.seconds[shape.np], job.trials) for job in work]
         setups = sum(self._setup * min(job.trials, shape.gangs) for job in work) / shape.gangs
         start = 0.0 if shape == self._warm else self._start

@@ -57,7 +57,7 @@ MOST_PENDING = 512
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedTrial:
     """A trial that is COMPLETE or diverged."""
 
     number: int
@@ -74,30 +74,30 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownTrials:
     """What is known of one batch size. Kept until another trial ends, because its properties are cached."""
 
     batch_size: int
     budget: int
     """Steps."""
-    ended: Sequence[Ended]
+    ended: Sequence[FinishedTrial]
 
     @cached_property
-    def by_steps(self) -> list[tuple[float, Ended]]:
+    def by_steps(self) -> list[tuple[float, FinishedTrial]]:
         """(ln(steps to the goal), trial), the fewest steps first."""
         return sorted(
             zip(_log_steps(self), self.ended, strict=True), key=lambda pair: (pair[0], pair[1].number)
         )
 
     @cached_property
-    def for_others(self) -> list[tuple[float, Ended]]:
+    def for_others(self) -> list[tuple[float, FinishedTrial]]:
         """The trials by which other batch sizes are judged: the best, and the first of the rest by number."""
         best, rest = self.by_steps[:BEST_OF_OTHERS], self.by_steps[BEST_OF_OTHERS:]
         return best + sorted(rest, key=lambda pair: pair[1].number)[:FIRST_OF_OTHERS]
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingTrial:
     """A trial that may be next."""
 
     number: int
@@ -133,7 +133,9 @@ def position(parameters: Mapping[str, float], space: Space, batch_size: int) -> 
     return place
 
 
-def choose(pending: Sequence[Pending], batch_size: int, known: Sequence[Known], space: Space) -> Chosen:
+def choose(
+    pending: Sequence[PendingTrial], batch_size: int, known: Sequence[KnownTrials], space: Space
+) -> Chosen:
     """The next of the `pending` trials (at least one, ascending numbers) of the study of `batch_size`."""
     pending = pending[:MOST_PENDING]
     if len(pending) == 1:
@@ -161,7 +163,7 @@ def choose(pending: Sequence[Pending], batch_size: int, known: Sequence[Known], 
     return Chosen(pending[index].number, f"predicted {math.exp(mean[index]):,.0f} steps; most like {like}")
 
 
-def _first(pending: Sequence[Pending], space: Space) -> Chosen:
+def _first(pending: Sequence[PendingTrial], space: Space) -> Chosen:
     """The first trial, when nothing is known."""
     searched = space.searched
     if not searched:
@@ -174,9 +176,9 @@ def _first(pending: Sequence[Pending], space: Space) -> Chosen:
     )
 
 
-def _evidence(batch_size: int, known: Sequence[Known]) -> tuple[list[Ended], Floats, list[int]]:
+def _evidence(batch_size: int, known: Sequence[KnownTrials]) -> tuple[list[FinishedTrial], Floats, list[int]]:
     """The trials to judge by, their ln(steps to the goal) (known or estimated), and their batch sizes."""
-    trials: list[Ended] = []
+    trials: list[FinishedTrial] = []
     logs: list[float] = []
     sizes: list[int] = []
     for study in known:
@@ -190,13 +192,13 @@ def _evidence(batch_size: int, known: Sequence[Known]) -> tuple[list[Ended], Flo
     return trials, np.asarray(logs, np.float64), sizes
 
 
-def _log_steps(study: Known) -> list[float]:
+def _log_steps(study: KnownTrials) -> list[float]:
     """ln(steps to the goal) of every ended trial of a study, estimated if not known.
 
     A trial that reached a value after c steps, and the study's best trial after b, is assumed to be c / b times slower.
     """
     reached = [trial for trial in study.ended if trial.goal_step is not None and not trial.diverged]
-    best: Ended | None = None
+    best: FinishedTrial | None = None
     base = math.log(NEVER_REACHED * max(study.budget, 1))
     if reached:
         best = min(reached, key=lambda trial: (trial.goal_step, trial.number))
@@ -241,7 +243,7 @@ def _kernel(one: Floats, other: Floats, doublings: Floats, others: Floats) -> Fl
     return covariance
 
 
-def _described(trial: Ended, batch_size: int) -> str:
+def _described(trial: FinishedTrial, batch_size: int) -> str:
     values = [f"{name} {trial.parameters[name]:.3g}" for name in sorted(trial.parameters)]
     if trial.diverged:
         outcome = "diverged"

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hvdsweep.layout import Job, Shape
+from hvdsweep.layout import LayoutJob, Shape
 from hvdsweep.step_time import Basis, StepTimes
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
-    from hvdsweep.store.plan_types import Plan
+    from hvdsweep.store.plan_types import PlannedSweep
 
 Study = tuple[str, int]
 """(workload, batch size)."""
@@ -32,7 +32,7 @@ class _Study(Protocol):
 class Forecast:
     """How long the studies of a plan take."""
 
-    jobs: tuple[Job[Study], ...]
+    jobs: tuple[LayoutJob[Study], ...]
     bases: Mapping[tuple[Study, int], Basis]
     """(study, ranks) -> basis of its time."""
 
@@ -42,7 +42,7 @@ class Forecast:
 
 
 def forecast(
-    plan: Plan, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
+    plan: PlannedSweep, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
 ) -> Forecast:
     """How long every study takes in every shape, with `trials` (default: all that it asks for) still to be trained.
 
@@ -66,7 +66,7 @@ def forecast(
                 seconds[shape.np] = expected.seconds * study.steps
                 bases[key, shape.np] = expected.basis
             left = float(study.target_trials + study.repeats) if trials is None else trials.get(key, 0.0)
-            jobs.append(Job(key, left, seconds))
+            jobs.append(LayoutJob(key, left, seconds))
     return Forecast(tuple(jobs), bases)
 
 
@@ -75,7 +75,7 @@ SMALL_STEP = 1e8
 1,024 (6e7) takes 1.2 ms on one thread and 1.6 on two, under XLA 1.0 and 0.9. At 2e8 two threads pay."""
 
 
-def steps_are_small(plan: Plan) -> bool:
+def steps_are_small(plan: PlannedSweep) -> bool:
     """Whether one thread trains every study as fast as several: built-in dense models with small batches.
 
     Counts 6 operations per weight and example: too few for convolutions and sequences. False for user code.

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvdsweep.layout import Job, Shape, choose, in_one_shape, shapes_for
+from hvdsweep.layout import LayoutJob, Shape, choose, in_one_shape, shapes_for
 from hvdsweep.plan_layout import steps_are_small
 from tests.sweep.texts import planned
 
 START, SETUP = 15.0, 1.0
 
 
-def simulated(jobs: list[Job[int]], shapes: dict[int, Shape]) -> float:
+def simulated(jobs: list[LayoutJob[int]], shapes: dict[int, Shape]) -> float:
     """Seconds of a layout: each shape's gangs start, then the one that is free first takes the next trial and compiles what it
     has not compiled yet."""
     total = 0.0
-    groups: dict[Shape, list[Job[int]]] = defaultdict(list)
+    groups: dict[Shape, list[LayoutJob[int]]] = defaultdict(list)
     for job in jobs:
         groups[shapes[job.key]].append(job)
     for shape, group in groups.items():
@@ -50,10 +50,10 @@ STUDY = st.tuples(
 
 def planted(
     slots: int, studies: list[tuple[int, float, float, float]]
-) -> tuple[list[Job[int]], tuple[Shape, ...]]:
+) -> tuple[list[LayoutJob[int]], tuple[Shape, ...]]:
     shapes = shapes_for(slots)
     jobs = [
-        Job(
+        LayoutJob(
             key,
             trials,
             {shape.np: alone / shape.np**gain + (averaging if shape.np > 1 else 0.0) for shape in shapes},
@@ -83,7 +83,7 @@ def test_the_choice_is_within_a_tenth_of_the_best_fixed_layout(slots, studies):
 
 def test_small_batches_get_one_rank_and_large_ones_all():
     """Two slots; a step of the small batch is slower on two ranks, of the large one more than twice as fast."""
-    jobs = [Job("small", 40, {1: 20.0, 2: 60.0}), Job("large", 40, {1: 200.0, 2: 80.0})]
+    jobs = [LayoutJob("small", 40, {1: 20.0, 2: 60.0}), LayoutJob("large", 40, {1: 200.0, 2: 80.0})]
     layout = choose(jobs, shapes_for(2))
     assert layout.shapes == {"small": Shape(1, 2), "large": Shape(2, 1)}
     assert [phase.shape.np for phase in layout.phases] == [1, 2]
@@ -91,28 +91,28 @@ def test_small_batches_get_one_rank_and_large_ones_all():
 
 def test_a_change_of_shape_must_earn_its_start():
     """Where two ranks would save 10 s of a study and starting them takes 15 s, one rank trains it too; with 20 s they do."""
-    small = Job("small", 40, {1: 20.0, 2: 60.0})
+    small = LayoutJob("small", 40, {1: 20.0, 2: 60.0})
     for saved, np in ((10.0, 1), (20.0, 2)):
-        large = Job("large", 4, {1: 50.0, 2: (100.0 - saved) / 4})
+        large = LayoutJob("large", 4, {1: 50.0, 2: (100.0 - saved) / 4})
         assert choose([small, large], shapes_for(2)).shapes["large"].np == np
 
 
 def test_gangs_that_live_already_cost_no_start():
     """With two ranks at work, what they do 10 s slower than one would stays with them; from nothing it does not."""
-    jobs = [Job("a", 4, {1: 50.0, 2: 27.5})]
+    jobs = [LayoutJob("a", 4, {1: 50.0, 2: 27.5})]
     assert choose(jobs, shapes_for(2)).shapes["a"].np == 1
     assert choose(jobs, shapes_for(2), warm=Shape(2, 1)).shapes["a"].np == 2
 
 
 def test_few_long_trials_share_all_slots():
     """One trial on four slots: four ranks, although they are less than four times as fast."""
-    jobs = [Job("a", 1, {1: 1000.0, 2: 600.0, 4: 400.0})]
+    jobs = [LayoutJob("a", 1, {1: 1000.0, 2: 600.0, 4: 400.0})]
     assert choose(jobs, shapes_for(4)).shapes["a"] == Shape(4, 1)
 
 
 def test_the_shorter_phase_comes_first_and_living_gangs_before_it():
     """So that every batch size has a trial soonest."""
-    jobs = [Job("a", 40, {1: 100.0, 2: 400.0}), Job("b", 20, {1: 400.0, 2: 20.0})]
+    jobs = [LayoutJob("a", 40, {1: 100.0, 2: 400.0}), LayoutJob("b", 20, {1: 400.0, 2: 20.0})]
     assert [phase.shape.np for phase in choose(jobs, shapes_for(2)).phases] == [2, 1]
     warm = choose(jobs, shapes_for(2), warm=Shape(1, 2))
     assert [phase.shape.np for phase in warm.phases] == [1, 2]
@@ -120,7 +120,7 @@ def test_the_shorter_phase_comes_first_and_living_gangs_before_it():
 
 def test_a_study_without_trials_makes_no_phase_of_its_own():
     """It joins a shape that has work, where trials added later find gangs."""
-    jobs = [Job("done", 0, {1: 100.0, 2: 1.0}), Job("left", 9, {1: 10.0, 2: 30.0})]
+    jobs = [LayoutJob("done", 0, {1: 100.0, 2: 1.0}), LayoutJob("left", 9, {1: 10.0, 2: 30.0})]
     layout = choose(jobs, shapes_for(2))
     assert layout.shapes == {"done": Shape(1, 2), "left": Shape(1, 2)}
 
@@ -143,7 +143,7 @@ def test_no_shape_has_more_ranks_than_slots(slots, data):
 
 def test_one_shape_for_all():
     """What `--gangs 2 --np 1` takes: a start, a compilation a study and gang, and the trials shared by two gangs."""
-    jobs = [Job("a", 4, {1: 10.0}), Job("b", 2, {1: 5.0})]
+    jobs = [LayoutJob("a", 4, {1: 10.0}), LayoutJob("b", 2, {1: 5.0})]
     layout = in_one_shape(jobs, Shape(1, 2), start=START, setup=SETUP)
     assert layout.seconds == pytest.approx(15 + 2 + 25)
 
@@ -152,7 +152,7 @@ def test_a_large_sweep_is_laid_out_at_once():
     """Three workloads of thirteen batch sizes on 64 slots: a layout of every study, not worse than all in one shape."""
     shapes = shapes_for(64)
     jobs = [
-        Job((w, b), 100, {s.np: 30.0 * 2**b / (s.np**0.9) / 50 + 10.0 * (s.np > 1) for s in shapes})
+        LayoutJob((w, b), 100, {s.np: 30.0 * 2**b / (s.np**0.9) / 50 + 10.0 * (s.np > 1) for s in shapes})
         for w in range(3)
         for b in range(13)
     ]

@@ -17,8 +17,8 @@ from hvdsweep.replacing import write_whole
 from tui.composing.words import AUTO, rank_options
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.doubts import Doubt
     from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.search import Space
     from hvdsweep.store.store import Store
     from tui.launching import Ended, Launched
@@ -54,7 +54,7 @@ def propose(
     only: Collection[tuple[int, Doubt]] | None,
     store: Store,
 ) -> Proposal:
-    """The changed sweep that answers the cautions `only` of a curve (None: all). UserError where nothing can be changed."""
+    """The changed sweep that answers the warnings `only` of a curve (None: all). UserError where nothing can be changed."""
     from hvdsweep.curves.remedies import remedy
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import check_text

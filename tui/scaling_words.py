@@ -87,7 +87,7 @@ def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:
     return rows
 
 
-def _repeats(point: Point) -> str:
+def _repeats(point: CurvePoint) -> str:
     """`1,380 ± 60 (5)`: mean and standard deviation of the steps of the best trial's repeats, and how many there are."""
     again = point.repeats
     if again is None:
@@ -96,7 +96,7 @@ def _repeats(point: Point) -> str:
     return f"{'> ' if again.at_least else ''}{short(again.mean)}{spread} ({len(again.steps)})"
 
 
-def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str, str]:
+def _value(curve: Curve, point: CurvePoint, costs: Costs, measure: str) -> tuple[str, str]:
     """(the value, its interval) of one batch size."""
     if measure in ("time", "cost"):
         best = _best(costs, point.batch_size, measure)
@@ -117,7 +117,7 @@ def _value(curve: Curve, point: Point, costs: Costs, measure: str) -> tuple[str,
     return say(point.steps * unit), spread
 
 
-def _spread(point: Point, unit: int, say: object) -> str:
+def _spread(point: CurvePoint, unit: int, say: object) -> str:
     """The interval of a point; only its upper end where no more is known."""
     if point.interval is None:
         return ""
@@ -223,8 +223,8 @@ def _between(interval: tuple[float, float | None]) -> str:
 def _warnings(curve: Curve) -> list[Content]:
     said: dict[str, list[str]] = {}
     for point in curve.points:
-        for caution in point.warnings:
-            said.setdefault(caution.message, []).append(count(point.batch_size))
+        for warning in point.warnings:
+            said.setdefault(warning.message, []).append(count(point.batch_size))
     lines = [
         Content.assemble(("⚠ ", "$warning"), (", ".join(sizes), "bold"), f": {message}")
         for message, sizes in said.items()
@@ -235,7 +235,7 @@ def _warnings(curve: Curve) -> list[Content]:
     return lines
 
 
-def point_words(name: str, curve: Curve, point: Point, measure: str) -> str:
+def point_words(name: str, curve: Curve, point: CurvePoint, measure: str) -> str:
     """One point of the chart, for the line that reads it out: what matters most comes first."""
     head = f"{name} at {count(point.batch_size)}:"
     if not point.reached:

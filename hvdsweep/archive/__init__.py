@@ -3,14 +3,14 @@
 from hvdsweep.archive.counts import StudyCount, study_counts
 from hvdsweep.archive.exporting import ExportReport, export_studies
 from hvdsweep.archive.importing import ImportReport, import_archive
-from hvdsweep.archive.messages import Problem
+from hvdsweep.archive.messages import ArchiveProblem
 from hvdsweep.archive.published import SHA256
 
 __all__ = [
     "SHA256",
+    "ArchiveProblem",
     "ExportReport",
     "ImportReport",
-    "Problem",
     "StudyCount",
     "export_studies",
     "import_archive",

@@ -9,8 +9,15 @@ import numpy as np
 
 from hvdsweep.archive.goals import defaults_of
 from hvdsweep.archive.layout import TrialFile
-from hvdsweep.archive.measurements import CsvText, Headers, Table, parse, records, split
-from hvdsweep.archive.messages import Group, Problem, Records, Study, Trial, Trials
+from hvdsweep.archive.measurements import CsvText, Headers, Measurements, parse, records, split
+from hvdsweep.archive.messages import (
+    ArchivedStudy,
+    ArchivedTrial,
+    ArchiveProblem,
+    BestRecords,
+    MeasurementGroup,
+    TrialBatch,
+)
 from hvdsweep.store.records import imports_keep
 from hvdsweep.store.schema import naturally_maximised
 
@@ -22,7 +29,7 @@ BATCH_TRIALS = 2000
 
 @dataclass(frozen=True)
 class _Waiting:
-    trial: Trial
+    trial: ArchivedTrial
     text: CsvText
     path: str
     turned: str | None
@@ -39,45 +46,51 @@ class Batches:
         self._bytes = 0
 
     def add(
-        self, study: Study, number: int, path: str, file: TrialFile, measurements: bytes, csv_path: str
-    ) -> Iterator[Trials | Problem]:
+        self,
+        study: ArchivedStudy,
+        number: int,
+        path: str,
+        file: TrialFile,
+        measurements: bytes,
+        csv_path: str,
+    ) -> Iterator[TrialBatch | ArchiveProblem]:
         """Add a trial, both of whose files were found."""
         try:
             text = split(measurements, self._headers)
         except ValueError as error:
-            yield Problem(csv_path, str(error), trials=1)
+            yield ArchiveProblem(csv_path, str(error), trials=1)
             return
-        trial = Trial(study.index, number, path, file.status, file.steps, file.parameters)
+        trial = ArchivedTrial(study.index, number, path, file.status, file.steps, file.parameters)
         self._waiting.append(_Waiting(trial, text, csv_path, _turned(study)))
         self._bytes += len(measurements)
         if self._bytes >= BATCH_BYTES or len(self._waiting) >= BATCH_TRIALS:
             yield from self.flush()
 
-    def flush(self) -> Iterator[Trials | Problem]:
+    def flush(self) -> Iterator[TrialBatch | ArchiveProblem]:
         """The last, incomplete batch."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         if not waiting:
             return
         tables = parse([entry.text for entry in waiting])
-        trials: list[Trial] = []
-        members: dict[tuple[tuple[str, ...], str | None], list[tuple[int, Table]]] = {}
+        trials: list[ArchivedTrial] = []
+        members: dict[tuple[tuple[str, ...], str | None], list[tuple[int, Measurements]]] = {}
         for entry, table in zip(waiting, tables, strict=True):
             if isinstance(table, ValueError):
-                yield Problem(entry.path, str(table), trials=1)
+                yield ArchiveProblem(entry.path, str(table), trials=1)
                 continue
             members.setdefault((entry.text.metrics, entry.turned), []).append((len(trials), table))
             trials.append(entry.trial)
         groups = tuple(self._group(*columns, found) for columns, found in members.items())
         if trials:
-            yield Trials(tuple(trials), groups)
+            yield TrialBatch(tuple(trials), groups)
 
     def _group(
-        self, metrics: tuple[str, ...], turned: str | None, members: Sequence[tuple[int, Table]]
-    ) -> Group:
+        self, metrics: tuple[str, ...], turned: str | None, members: Sequence[tuple[int, Measurements]]
+    ) -> MeasurementGroup:
         positions = np.array([position for position, _ in members], np.int64)
         tables = [table for _, table in members]
         lengths = np.array([len(table.steps) for table in tables], np.int64)
-        return Group(
+        return MeasurementGroup(
             metrics,
             positions,
             lengths,
@@ -87,8 +100,8 @@ class Batches:
         )
 
     def _records(
-        self, metrics: tuple[str, ...], turned: str | None, tables: Sequence[Table]
-    ) -> tuple[Records, ...]:
+        self, metrics: tuple[str, ...], turned: str | None, tables: Sequence[Measurements]
+    ) -> tuple[BestRecords, ...]:
         kept = [index for index, name in enumerate(metrics) if self._all_records or imports_keep(name)]
         maximised = [naturally_maximised(metrics[index]) != (metrics[index] == turned) for index in kept]
         everything = len(kept) == len(metrics)
@@ -97,7 +110,7 @@ class Batches:
         for row, (index, maximise) in enumerate(zip(kept, maximised, strict=True)):
             flags = [part[row] for part in beats]
             found.append(
-                Records(
+                BestRecords(
                     index,
                     maximise,
                     np.repeat(np.arange(len(tables)), [int(np.count_nonzero(flag)) for flag in flags]),
@@ -110,7 +123,7 @@ class Batches:
         return tuple(found)
 
 
-def _turned(study: Study) -> str | None:
+def _turned(study: ArchivedStudy) -> str | None:
     question = defaults_of(study.file)
     if question.metric is None or question.maximize == naturally_maximised(question.metric):
         return None

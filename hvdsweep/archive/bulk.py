@@ -17,7 +17,13 @@ import numpy as np
 from hvdsweep.archive.goals import Defaults, defaults_of
 from hvdsweep.archive.intake import canonical
 from hvdsweep.archive.layout import OURS, StudyFile
-from hvdsweep.archive.messages import Group, Known, Problem, Study, Trials
+from hvdsweep.archive.messages import (
+    AlreadyStored,
+    ArchivedStudy,
+    ArchiveProblem,
+    MeasurementGroup,
+    TrialBatch,
+)
 from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import transaction
@@ -64,9 +70,9 @@ class BulkWriter:
         self.stop = False
         """Whether the sweep was asked to stop."""
 
-    def known(self) -> Known:
+    def known(self) -> AlreadyStored:
         """The studies and trials that the sweep has already."""
-        found = Known()
+        found = AlreadyStored()
         keys: dict[int, tuple[str, int]] = {}
         for study, workload, batch_size, definition in self._conn.execute(
             "SELECT s.id, w.name, s.batch_size, s.definition FROM studies s JOIN workloads w ON w.id = s.workload_id"
@@ -83,7 +89,7 @@ class BulkWriter:
             found.studies[keys[study]][1].add(number)
         return found
 
-    def add_study(self, study: Study) -> bool:
+    def add_study(self, study: ArchivedStudy) -> bool:
         """The study's row, and its workload's; True if the study is new."""
         file = study.file
         with transaction(self._conn) as conn:
@@ -120,12 +126,12 @@ class BulkWriter:
         }
         return insert(conn, "workloads", values, unique=("sweep_id", "name"))
 
-    def add_trials(self, batch: Trials) -> tuple[int, int, int, list[Problem]]:
+    def add_trials(self, batch: TrialBatch) -> tuple[int, int, int, list[ArchiveProblem]]:
         """Write a batch in one transaction. Returns how many trials, rows and records were written, and the problems.
 
         Column names that the database cannot store are a problem of the trials that have them.
         """
-        problems: list[Problem] = []
+        problems: list[ArchiveProblem] = []
         rows = records = 0
         with transaction(self._conn) as conn:
             groups = []
@@ -135,7 +141,7 @@ class BulkWriter:
                     groups.append(group)
                 else:
                     problems += [
-                        Problem(batch.trials[position].path, problem, trials=1)
+                        ArchiveProblem(batch.trials[position].path, problem, trials=1)
                         for position in group.trials.tolist()
                     ]
             kept = np.sort(np.concatenate([group.trials for group in groups] or [np.empty(0, np.int64)]))
@@ -157,7 +163,7 @@ class BulkWriter:
         return len(kept), rows, records, problems
 
     def _trial_rows(
-        self, batch: Trials, ids: np.ndarray[Any, np.dtype[np.int64]], kept: list[int]
+        self, batch: TrialBatch, ids: np.ndarray[Any, np.dtype[np.int64]], kept: list[int]
     ) -> Iterator[tuple[Any, ...]]:
         for position in kept:
             trial = batch.trials[position]
@@ -172,7 +178,7 @@ class BulkWriter:
                 (repeat_of(trial.number) or (None,))[0],
             )
 
-    def _make_columns(self, conn: sqlite3.Connection, group: Group) -> str | None:
+    def _make_columns(self, conn: sqlite3.Connection, group: MeasurementGroup) -> str | None:
         """None if every metric now has its column; else why that is impossible."""
         new = [name for name in group.metrics if name not in self._columns]
         if not new:
@@ -192,7 +198,7 @@ class BulkWriter:
         return None
 
     def _insert_rows(
-        self, conn: sqlite3.Connection, group: Group, ids: np.ndarray[Any, np.dtype[np.int64]]
+        self, conn: sqlite3.Connection, group: MeasurementGroup, ids: np.ndarray[Any, np.dtype[np.int64]]
     ) -> int:
         if not len(group.steps):
             return 0
@@ -205,7 +211,7 @@ class BulkWriter:
         return len(trials)
 
     def _insert_records(
-        self, conn: sqlite3.Connection, group: Group, ids: np.ndarray[Any, np.dtype[np.int64]]
+        self, conn: sqlite3.Connection, group: MeasurementGroup, ids: np.ndarray[Any, np.dtype[np.int64]]
     ) -> int:
         written = 0
         owners = ids[group.trials]
@@ -218,7 +224,7 @@ class BulkWriter:
             written += len(kept.step)
         return written
 
-    def _name_columns(self, conn: sqlite3.Connection, batch: Trials, group: Group) -> None:
+    def _name_columns(self, conn: sqlite3.Connection, batch: TrialBatch, group: MeasurementGroup) -> None:
         """Record in each study's definition the columns of its files, in order, so that an export writes the same."""
         for position in np.unique([batch.trials[position].study for position in group.trials]).tolist():
             study = self._studies[position]

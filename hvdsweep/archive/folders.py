@@ -13,7 +13,14 @@ from pathlib import Path
 from hvdsweep.archive.intake import Files, Intake
 from hvdsweep.archive.layout import MEASUREMENTS, METADATA, STUDY, trial_number
 from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
-from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
+from hvdsweep.archive.messages import (
+    AlreadyStored,
+    ArchivedStudy,
+    ArchiveProblem,
+    Finished,
+    Message,
+    ReadingProgress,
+)
 
 DEEPEST = 16
 """Most levels of folders below the given one that are searched."""
@@ -33,7 +40,7 @@ class _Found:
     """(number, name of the folder), by number."""
 
 
-def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+def read_folder(path: Path, known: AlreadyStored, all_records: bool) -> Iterator[Message]:
     """Every study at or below `path`. Trials in `known` are not even opened."""
     root = Path(os.path.abspath(path))
     studies: list[_Found] = []
@@ -46,16 +53,16 @@ def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message
     else:
         yield from _walk(root, (), root.parts[1:], studies)
     total, done = sum(len(study.trials) for study in studies), 0
-    yield Progress(0, total, "trials")
+    yield ReadingProgress(0, total, "trials")
     intake = Intake(known, all_records)
     for study in studies:
         text = _read(f"{study.path}/{STUDY}", LARGEST_JSON)
-        if isinstance(text, Problem):
-            found: Study | Problem = replace(text, trials=len(study.trials), studies=1)
+        if isinstance(text, ArchiveProblem):
+            found: ArchivedStudy | ArchiveProblem = replace(text, trials=len(study.trials), studies=1)
         else:
             found = intake.study(study.path, text, study.parts, study.above, trials=len(study.trials))
         yield found
-        if isinstance(found, Problem):
+        if isinstance(found, ArchiveProblem):
             done += len(study.trials)
             continue
         for number, name in study.trials:
@@ -63,29 +70,29 @@ def read_folder(path: Path, known: Known, all_records: bool) -> Iterator[Message
             yield from intake.trial(found, number, trial, partial(_files, trial))
             done += 1
             if done % EVERY == 0:
-                yield Progress(done, total, "trials", intake.present)
+                yield ReadingProgress(done, total, "trials", intake.present)
     yield from intake.flush()
-    yield Progress(done, total, "trials", intake.present)
+    yield ReadingProgress(done, total, "trials", intake.present)
     yield Finished(intake.present)
 
 
-def _files(trial: str) -> Files | Problem:
+def _files(trial: str) -> Files | ArchiveProblem:
     metadata = _read(f"{trial}/{METADATA}", LARGEST_JSON)
-    if isinstance(metadata, Problem):
+    if isinstance(metadata, ArchiveProblem):
         return metadata
     measurements = _read(f"{trial}/{MEASUREMENTS}", LARGEST_CSV)
-    return measurements if isinstance(measurements, Problem) else (metadata, measurements)
+    return measurements if isinstance(measurements, ArchiveProblem) else (metadata, measurements)
 
 
 def _walk(
     folder: Path, parts: tuple[str, ...], above: tuple[str, ...], studies: list[_Found]
-) -> Iterator[Problem]:
+) -> Iterator[ArchiveProblem]:
     """Collects the studies at or below `folder`, sorted; yields a problem for what looks like one but is not."""
     try:
         with os.scandir(folder) as entries:
             inside = sorted((entry for entry in entries), key=lambda entry: entry.name)
     except OSError as error:
-        yield Problem(shown(str(folder)), f"cannot be read: {error.strerror}")
+        yield ArchiveProblem(shown(str(folder)), f"cannot be read: {error.strerror}")
         return
     names = {entry.name for entry in inside}
     if STUDY in names:
@@ -95,20 +102,22 @@ def _walk(
                 continue
             number = trial_number(entry.name)
             if number is None:
-                yield Problem(shown(entry.path), "is not the number of a trial", trials=1)
+                yield ArchiveProblem(shown(entry.path), "is not the number of a trial", trials=1)
             else:
                 study.trials.append((number, entry.name))
         study.trials.sort()
         studies.append(study)
         return
     if METADATA in names or MEASUREMENTS in names:
-        yield Problem(shown(str(folder)), f"is a trial without a {STUDY} in the folder above", trials=1)
+        yield ArchiveProblem(
+            shown(str(folder)), f"is a trial without a {STUDY} in the folder above", trials=1
+        )
         return
     for entry in inside:
         if hidden(entry.name) or not entry.is_dir(follow_symlinks=False):
             continue
         if len(parts) >= DEEPEST:
-            yield Problem(shown(entry.path), f"lies more than {DEEPEST} folders deep")
+            yield ArchiveProblem(shown(entry.path), f"lies more than {DEEPEST} folders deep")
             return
         yield from _walk(Path(entry.path), (*parts, entry.name), above, studies)
 
@@ -118,14 +127,14 @@ def hidden(name: str) -> bool:
     return name.startswith((".", "__"))
 
 
-def _read(path: str, limit: int) -> bytes | Problem:
+def _read(path: str, limit: int) -> bytes | ArchiveProblem:
     try:
         with open(path, "rb") as file:
             text = file.read(limit + 1)
     except FileNotFoundError:
-        return Problem(shown(path), "is missing", trials=1)
+        return ArchiveProblem(shown(path), "is missing", trials=1)
     except OSError as error:
-        return Problem(shown(path), f"cannot be read: {error.strerror}", trials=1)
+        return ArchiveProblem(shown(path), f"cannot be read: {error.strerror}", trials=1)
     if len(text) > limit:
-        return Problem(shown(path), f"is longer than the {limit} bytes allowed", trials=1)
+        return ArchiveProblem(shown(path), f"is longer than the {limit} bytes allowed", trials=1)
     return text

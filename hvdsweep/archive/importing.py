@@ -17,7 +17,15 @@ from typing import Any, Protocol
 from hvdsweep.archive.bulk import BulkWriter
 from hvdsweep.archive.layout import METADATA, ROOT, STUDY
 from hvdsweep.archive.limits import shown
-from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study, Trials
+from hvdsweep.archive.messages import (
+    AlreadyStored,
+    ArchivedStudy,
+    ArchiveProblem,
+    Finished,
+    Message,
+    ReadingProgress,
+    TrialBatch,
+)
 from hvdsweep.archive.process import open_archive, read_aside
 from hvdsweep.archive.published import FILE_NAME, NAME, SHA256, sha256_of
 from hvdsweep.archive.tars import is_archive
@@ -64,8 +72,8 @@ class ImportReport:
     """Hash of the archive file, once all of it was read."""
     checksum: str = ""
     """The result of the checksum test, in words."""
-    problems: list[Problem] = field(default_factory=list)
-    progress: Progress = field(default_factory=lambda: Progress(0, 0, "trials"))
+    problems: list[ArchiveProblem] = field(default_factory=list)
+    progress: ReadingProgress = field(default_factory=lambda: ReadingProgress(0, 0, "trials"))
 
     @property
     def eta_seconds(self) -> float | None:
@@ -85,14 +93,14 @@ class ImportReport:
         return {key: value for key, value in vars(self).items() if key not in hidden} | {"problems": problems}
 
 
-Watcher = Callable[[ImportReport, Problem | None], None]
+Watcher = Callable[[ImportReport, ArchiveProblem | None], None]
 """Called for every batch, progress message and problem (passed as second argument)."""
 
 
-class Tell(Protocol):
+class Note(Protocol):
     """Records a problem, or progress without one, and passes it to the watcher."""
 
-    def __call__(self, problem: Problem | None = None) -> None: ...
+    def __call__(self, problem: ArchiveProblem | None = None) -> None: ...
 
 
 def import_archive(
@@ -128,7 +136,7 @@ def import_archive(
     where = Path(os.path.abspath(where))
     report = ImportReport(str(where), str(database), name or sweep_name(where))
 
-    def tell(problem: Problem | None = None) -> None:
+    def note(problem: ArchiveProblem | None = None) -> None:
         if problem is not None:
             report.problems.append(problem)
             report.trials_skipped += problem.trials
@@ -142,19 +150,19 @@ def import_archive(
         messages: Iterator[Message] | None = None
         if not Path(database).exists():
             # A database is created only for an archive with a study in it.
-            reading = stack.enter_context(closing(read(known=Known())))  # type: ignore[type-var]
+            reading = stack.enter_context(closing(read(known=AlreadyStored())))  # type: ignore[type-var]
             first, messages = _to_first_study(reading)
             if first is None:
                 for message in messages:
-                    if isinstance(message, Problem):
-                        tell(message)
-                _nothing_there(report, tell)
+                    if isinstance(message, ArchiveProblem):
+                        note(message)
+                _nothing_there(report, note)
                 return report
         conn = stack.enter_context(closing(connect(database, create=True)))
         report.sweep_id = _begin(conn, report)
         state = "IDLE"
         try:
-            ended = _run(conn, report, read, messages, tell)
+            ended = _run(conn, report, read, messages, note)
             state = "DONE" if ended else "IDLE"
         finally:
             report.seconds = time.monotonic() - begun
@@ -162,19 +170,19 @@ def import_archive(
     return report
 
 
-def _to_first_study(reading: Iterator[Message]) -> tuple[Study | None, Iterator[Message]]:
+def _to_first_study(reading: Iterator[Message]) -> tuple[ArchivedStudy | None, Iterator[Message]]:
     """The first study, if any, and the complete reading, first study included."""
     seen: list[Message] = []
     for message in reading:
         seen.append(message)
-        if isinstance(message, Study):
+        if isinstance(message, ArchivedStudy):
             return message, chain(seen, reading)
     return None, iter(seen)
 
 
-def _nothing_there(report: ImportReport, tell: Tell) -> None:
+def _nothing_there(report: ImportReport, note: Note) -> None:
     if not report.studies_met and not report.problems:
-        tell(Problem(shown(report.path), f"holds no {STUDY}: not an archive in the published layout"))
+        note(ArchiveProblem(shown(report.path), f"holds no {STUDY}: not an archive in the published layout"))
 
 
 def _check(where: Path, sha256: str | None) -> None:
@@ -241,7 +249,7 @@ def _run(
     report: ImportReport,
     read: Callable[..., Iterator[Message]],
     messages: Iterator[Message] | None,
-    tell: Tell,
+    note: Note,
 ) -> bool:
     """Everything between `_begin` and `_end`; True if the end of the archive was reached. `messages`: read already."""
     writer = BulkWriter(conn, report.sweep_id)
@@ -251,30 +259,30 @@ def _run(
             messages = stack.enter_context(closing(read(known=known)))  # type: ignore[type-var]
         for message in messages:
             match message:
-                case Study():
+                case ArchivedStudy():
                     report.studies_met += 1
                     report.studies_new += writer.add_study(message)
-                case Trials():
+                case TrialBatch():
                     trials, rows, records, problems = writer.add_trials(message)
                     report.trials_imported += trials
                     report.rows += rows
                     report.records += records
                     for problem in problems:
-                        tell(problem)
-                    tell()
+                        note(problem)
+                    note()
                     if writer.stop:
                         report.stopped = True
                         return False
-                case Problem():
-                    tell(message)
-                case Progress():
+                case ArchiveProblem():
+                    note(message)
+                case ReadingProgress():
                     report.progress, report.trials_present = message, message.present
-                    tell()
+                    note()
                 case Finished():
                     report.trials_present = message.present
                     report.sha256 = message.sha256
                     report.checksum = _verdict(Path(report.path), message.sha256)
-    _nothing_there(report, tell)
+    _nothing_there(report, note)
     return True
 
 

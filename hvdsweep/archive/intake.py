@@ -11,7 +11,7 @@ from typing import Any
 from hvdsweep.archive.batches import Batches
 from hvdsweep.archive.layout import MEASUREMENTS, METADATA, STUDY, StudyFile, parse_study, parse_trial
 from hvdsweep.archive.limits import shown
-from hvdsweep.archive.messages import Known, Message, Problem, Study, Trials
+from hvdsweep.archive.messages import AlreadyStored, ArchivedStudy, ArchiveProblem, Message, TrialBatch
 
 Files = tuple[bytes, bytes]
 """A trial's metadata.json and measurements.csv."""
@@ -25,7 +25,7 @@ def canonical(document: Mapping[str, Any]) -> str:
 class Intake:
     """One reading of an archive."""
 
-    def __init__(self, known: Known, all_records: bool) -> None:
+    def __init__(self, known: AlreadyStored, all_records: bool) -> None:
         self._known = known
         self._batches = Batches(all_records)
         self._paths: dict[tuple[str, int], str] = {}
@@ -36,30 +36,32 @@ class Intake:
 
     def study(
         self, path: str, content: bytes, parts: Sequence[str], above: Sequence[str] = (), *, trials: int
-    ) -> Study | Problem:
+    ) -> ArchivedStudy | ArchiveProblem:
         """The study of a study.json in the folder `path`, see `parse_study`; a Problem, of so many trials, where it is malformed,
         or another folder or the store has another study of that name."""
         try:
             return self._add(path, parse_study(content, parts, above))
         except ValueError as error:
-            return Problem(shown("/".join(filter(None, (path, STUDY)))), str(error), trials=trials, studies=1)
+            return ArchiveProblem(
+                shown("/".join(filter(None, (path, STUDY)))), str(error), trials=trials, studies=1
+            )
 
     def trial(
-        self, study: Study, number: int, path: str, read: Callable[[], Files | Problem]
-    ) -> Iterator[Trials | Problem]:
+        self, study: ArchivedStudy, number: int, path: str, read: Callable[[], Files | ArchiveProblem]
+    ) -> Iterator[TrialBatch | ArchiveProblem]:
         """The trial in the folder `path`, whose files are read only where the store does not have it."""
         place = path
         try:
             if not self._wants(study.index, number):
                 return
             files = read()
-            if isinstance(files, Problem):
+            if isinstance(files, ArchiveProblem):
                 yield files
                 return
             place = f"{path}/{METADATA}"
             file = parse_trial(files[0], number)
         except ValueError as error:
-            yield Problem(shown(place), str(error), trials=1)
+            yield ArchiveProblem(shown(place), str(error), trials=1)
             return
         yield from self._batches.add(
             study, number, shown(path), file, files[1], shown(f"{path}/{MEASUREMENTS}")
@@ -69,7 +71,7 @@ class Intake:
         """The trials that are left."""
         yield from self._batches.flush()
 
-    def _add(self, path: str, file: StudyFile) -> Study:
+    def _add(self, path: str, file: StudyFile) -> ArchivedStudy:
         key = (file.workload, file.batch_size)
         other = self._paths.get(key)
         if other is not None:
@@ -83,7 +85,7 @@ class Intake:
         self._paths[key] = path
         self._seen.append(set())
         self._stored.append(numbers)
-        return Study(len(self._seen) - 1, shown(path), file)
+        return ArchivedStudy(len(self._seen) - 1, shown(path), file)
 
     def _wants(self, study: int, number: int) -> bool:
         """False where the store has it. ValueError where this reading has met it before."""

@@ -11,7 +11,7 @@ from hvdsweep.archive.layout import StudyFile
 
 
 @dataclass(frozen=True)
-class Study:
+class ArchivedStudy:
     """A study that was found; yielded before its trials."""
 
     index: int
@@ -21,7 +21,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ArchivedTrial:
     """One trial without its measurements."""
 
     study: int
@@ -35,40 +35,40 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Records:
+class BestRecords:
     """The running best of one metric over the trials of a group, R records in the order (trial, step)."""
 
     column: int
-    """Row of `Group.values`."""
+    """Row of `MeasurementGroup.values`."""
     maximise: bool
     trial: npt.NDArray[np.int64]
-    """[R], position in `Group.trials`."""
+    """[R], position in `MeasurementGroup.trials`."""
     step: npt.NDArray[np.int64]
     value: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Group:
+class MeasurementGroup:
     """The measurements of the trials of a batch that have the same columns: N rows, K metrics."""
 
     metrics: tuple[str, ...]
     trials: npt.NDArray[np.int64]
-    """Positions in `Trials.trials`, ascending."""
+    """Positions in `TrialBatch.trials`, ascending."""
     lengths: npt.NDArray[np.int64]
     """Rows of each of them."""
     steps: npt.NDArray[np.int64]
     """[N], trial after trial."""
     values: npt.NDArray[np.float64]
     """[K, N]"""
-    records: tuple[Records, ...]
+    records: tuple[BestRecords, ...]
 
 
 @dataclass(frozen=True)
-class Trials:
+class TrialBatch:
     """A batch of complete trials: metadata and measurements were both there and well formed."""
 
-    trials: tuple[Trial, ...]
-    groups: tuple[Group, ...]
+    trials: tuple[ArchivedTrial, ...]
+    groups: tuple[MeasurementGroup, ...]
 
     @property
     def rows(self) -> int:
@@ -76,7 +76,7 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ArchiveProblem:
     """A part that was skipped."""
 
     path: str
@@ -89,7 +89,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReadingProgress:
     """Progress of the reading."""
 
     done: int
@@ -110,11 +110,11 @@ class Finished:
     """Hash of the archive file; None for a folder."""
 
 
-Message = Study | Trials | Problem | Progress | Finished
+Message = ArchivedStudy | TrialBatch | ArchiveProblem | ReadingProgress | Finished
 
 
 @dataclass
-class Known:
+class AlreadyStored:
     """The content of the store: (workload, batch size) -> the study's document as JSON and its trials' numbers."""
 
     studies: dict[tuple[str, int], tuple[str, set[int]]] = field(default_factory=dict)

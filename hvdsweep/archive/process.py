@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hvdsweep.archive.folders import read_folder
-from hvdsweep.archive.messages import Finished, Known, Message
+from hvdsweep.archive.messages import AlreadyStored, Finished, Message
 from hvdsweep.archive.tars import read_tar
 from hvdsweep.errors import RunFailed
 
 
-def open_archive(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+def open_archive(path: Path, known: AlreadyStored, all_records: bool) -> Iterator[Message]:
     """The messages of a folder or an archive file. `NotAnArchive` if a file is not one."""
     return read_folder(path, known, all_records) if path.is_dir() else read_tar(path, known, all_records)
 
 
-def read_aside(path: Path, known: Known, all_records: bool) -> Iterator[Message]:
+def read_aside(path: Path, known: AlreadyStored, all_records: bool) -> Iterator[Message]:
     """The same from a separate process, which ends with this generator. RunFailed if it dies."""
     # -P: a module in the working directory must not replace one of ours or of Python.
     command = [sys.executable, "-P", "-m", "hvdsweep.archive.child"]

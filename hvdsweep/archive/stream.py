@@ -52,7 +52,7 @@ def _unpacked(file: io.BufferedReader) -> IO[bytes]:
     return file
 
 
-class Stream:
+class ArchiveStream:
     """Forward-only bytes with `tell` and `seek`, as `tarfile` needs them.
 
     `read` raises EOFError if the compressed file is truncated or damaged: what was read before is intact.

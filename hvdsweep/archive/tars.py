@@ -15,9 +15,16 @@ from hvdsweep.archive.folders import hidden
 from hvdsweep.archive.intake import Intake
 from hvdsweep.archive.layout import MEASUREMENTS, METADATA, STUDY, trial_number
 from hvdsweep.archive.limits import LARGEST_CSV, LARGEST_JSON, shown
-from hvdsweep.archive.messages import Finished, Known, Message, Problem, Progress, Study
+from hvdsweep.archive.messages import (
+    AlreadyStored,
+    ArchivedStudy,
+    ArchiveProblem,
+    Finished,
+    Message,
+    ReadingProgress,
+)
 from hvdsweep.archive.spill_file import SpillFile
-from hvdsweep.archive.stream import Stream
+from hvdsweep.archive.stream import ArchiveStream
 
 EVERY = 500
 """Members between two progress messages."""
@@ -29,7 +36,7 @@ LIMITS = {STUDY: LARGEST_JSON, METADATA: LARGEST_JSON, MEASUREMENTS: LARGEST_CSV
 class _Folder:
     """What is known of a study's folder so far."""
 
-    study: Study | None = None
+    study: ArchivedStudy | None = None
     refused: bool = False
     """Whether its study.json is malformed, so that its trials are skipped."""
     waiting: dict[str, int] = field(default_factory=dict)
@@ -45,14 +52,14 @@ class NotAnArchive(Exception):
 
 
 def read_tar(
-    path: Path, known: Known, all_records: bool, *, in_memory: int | None = None
+    path: Path, known: AlreadyStored, all_records: bool, *, in_memory: int | None = None
 ) -> Iterator[Message]:
     """Every study in the archive file. NotAnArchive if it is not one.
 
     A trial is yielded as soon as its study and both of its files have been read; until then its files wait, at most
     `in_memory` bytes of them in memory.
     """
-    stream = Stream(path)
+    stream = ArchiveStream(path)
     spilled = SpillFile() if in_memory is None else SpillFile(in_memory)
     try:
         yield from _Reading(stream, spilled, path, known, all_records).messages()
@@ -63,7 +70,7 @@ def read_tar(
 
 class _Reading:
     def __init__(
-        self, stream: Stream, spilled: SpillFile, path: Path, known: Known, all_records: bool
+        self, stream: ArchiveStream, spilled: SpillFile, path: Path, known: AlreadyStored, all_records: bool
     ) -> None:
         self._stream, self._spilled, self._path = stream, spilled, path
         self._intake = Intake(known, all_records)
@@ -72,7 +79,7 @@ class _Reading:
 
     def messages(self) -> Iterator[Message]:
         for count, step in enumerate(self._members()):
-            if isinstance(step, Problem):
+            if isinstance(step, ArchiveProblem):
                 yield step
             else:
                 yield from self._member(*step)
@@ -84,15 +91,17 @@ class _Reading:
             self._stream.drain()
         except EOFError as error:
             if not self._cut_off:
-                yield Problem(shown(str(self._path)), f"is cut off or damaged after its last file: {error}")
+                yield ArchiveProblem(
+                    shown(str(self._path)), f"is cut off or damaged after its last file: {error}"
+                )
         sha256 = self._stream.sha256()
         yield self._progress()
         yield Finished(self._intake.present, sha256)
 
-    def _progress(self) -> Progress:
-        return Progress(self._stream.consumed, self._stream.total, "bytes", self._intake.present)
+    def _progress(self) -> ReadingProgress:
+        return ReadingProgress(self._stream.consumed, self._stream.total, "bytes", self._intake.present)
 
-    def _members(self) -> Iterator[tuple[tuple[str, ...], bytes] | Problem]:
+    def _members(self) -> Iterator[tuple[tuple[str, ...], bytes] | ArchiveProblem]:
         """(path, content) of every file of the layout, in the order of the archive."""
         broken = shown(str(self._path))
         try:
@@ -110,32 +119,34 @@ class _Reading:
                 found = self._content(member)
             except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
                 self._cut_off = True
-                yield Problem(broken, f"is cut off or damaged: {error}")
+                yield ArchiveProblem(broken, f"is cut off or damaged: {error}")
                 return
             if found is not None:
                 yield found
         # A file that was truncated at a member's boundary looks complete, but lacks the final zeros.
         if self._stream.last != bytes(tarfile.BLOCKSIZE):
             self._cut_off = True
-            yield Problem(broken, "is cut off or damaged: the archive does not end where it should")
+            yield ArchiveProblem(broken, "is cut off or damaged: the archive does not end where it should")
 
-    def _content(self, member: tarfile.TarInfo) -> tuple[tuple[str, ...], bytes] | Problem | None:
+    def _content(self, member: tarfile.TarInfo) -> tuple[tuple[str, ...], bytes] | ArchiveProblem | None:
         name = member.name
         path = shown(name)
         if name.startswith("/") or ".." in name.split("/") or "\x00" in name:
-            return Problem(path, "refused: it would leave the folder it is unpacked into")
+            return ArchiveProblem(path, "refused: it would leave the folder it is unpacked into")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if member.isdir() or not parts or any(hidden(part) for part in parts):
             return None
         if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            return Problem(path, "refused: it is a link or a device, not a file")
+            return ArchiveProblem(path, "refused: it is a link or a device, not a file")
         limit = LIMITS.get(parts[-1])
         if limit is None:
             return None
         if member.size > limit:
             if parts[-1] != STUDY and len(parts) > 1:
                 self._folder(parts[:-2]).broken.add("/".join(parts[:-1]))
-            return Problem(path, f"is longer than the {limit} bytes allowed", trials=int(parts[-1] != STUDY))
+            return ArchiveProblem(
+                path, f"is longer than the {limit} bytes allowed", trials=int(parts[-1] != STUDY)
+            )
         content = self._stream.read(member.size)
         if len(content) < member.size:
             raise EOFError(f"{path} ends after {len(content)} of {member.size} bytes")
@@ -149,24 +160,24 @@ class _Reading:
             yield from self._study(parts[:-1], content)
             return
         if len(parts) < 2:
-            yield Problem(parts[-1], f"is a trial without a {STUDY} in the folder above", trials=1)
+            yield ArchiveProblem(parts[-1], f"is a trial without a {STUDY} in the folder above", trials=1)
             return
         trial = "/".join(parts[:-1])
         folder = self._folder(parts[:-2])
         if folder.refused or trial in folder.broken or trial in folder.taken:
             if trial in folder.taken and trial not in folder.broken:
                 folder.broken.add(trial)
-                yield Problem(shown("/".join(parts)), "is there twice: the later one is passed over")
+                yield ArchiveProblem(shown("/".join(parts)), "is there twice: the later one is passed over")
             return
         number = trial_number(parts[-2])
         if number is None:
             folder.broken.add(trial)
-            yield Problem(shown(trial), "is not the number of a trial", trials=1)
+            yield ArchiveProblem(shown(trial), "is not the number of a trial", trials=1)
             return
         key = "/".join(parts)
         if key in self._spilled:
             folder.broken.add(trial)
-            yield Problem(shown(key), "is there twice: the later one is passed over")
+            yield ArchiveProblem(shown(key), "is there twice: the later one is passed over")
             return
         folder.waiting[trial] = number
         self._spilled.put(key, content)
@@ -178,11 +189,11 @@ class _Reading:
         folder = self._folder(parts)
         path = shown("/".join((*parts, STUDY)))
         if folder.study is not None or folder.refused:
-            yield Problem(path, "is there twice: the later one is passed over")
+            yield ArchiveProblem(path, "is there twice: the later one is passed over")
             return
         found = self._intake.study(where, content, parts, trials=len(folder.waiting))
         yield found
-        if isinstance(found, Problem):
+        if isinstance(found, ArchiveProblem):
             folder.refused = True
             for trial in list(folder.waiting):
                 self._drop(folder, trial)
@@ -191,7 +202,7 @@ class _Reading:
         for trial in sorted(folder.waiting, key=folder.waiting.__getitem__):
             yield from self._try(folder, folder.study, trial)
 
-    def _try(self, folder: _Folder, study: Study, trial: str) -> Iterator[Message]:
+    def _try(self, folder: _Folder, study: ArchivedStudy, trial: str) -> Iterator[Message]:
         """Yield the trial if both of its files were read."""
         number = folder.waiting[trial]
         files = [f"{trial}/{name}" for name in (METADATA, MEASUREMENTS)]
@@ -208,26 +219,26 @@ class _Reading:
             if f"{trial}/{name}" in self._spilled:
                 self._spilled.take(f"{trial}/{name}")
 
-    def _left_over(self) -> Iterator[Problem]:
+    def _left_over(self) -> Iterator[ArchiveProblem]:
         """At the end of the archive: problems for everything that still waits."""
         for where, folder in self._folders.items():
             if folder.study is None and not folder.refused:
                 count = len(folder.waiting)
                 if count:
                     path = shown("/".join(filter(None, (where, STUDY))))
-                    yield Problem(path, f"is missing: {count} trials are passed over", count, 1)
+                    yield ArchiveProblem(path, f"is missing: {count} trials are passed over", count, 1)
                 continue
             for trial in folder.waiting:
                 missing = next(
                     name for name in (METADATA, MEASUREMENTS) if f"{trial}/{name}" not in self._spilled
                 )
                 if trial not in folder.broken:
-                    yield Problem(shown(f"{trial}/{missing}"), "is missing", trials=1)
+                    yield ArchiveProblem(shown(f"{trial}/{missing}"), "is missing", trials=1)
 
 
 def is_archive(path: Path) -> str | None:
     """None if the file begins like a tar archive, compressed or not; else what is wrong with it."""
-    stream = Stream(path)
+    stream = ArchiveStream(path)
     try:
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:"):
             return None

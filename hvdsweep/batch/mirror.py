@@ -9,7 +9,7 @@ from pathlib import Path
 from hvdsweep.batch.merge_report import MergeReport
 from hvdsweep.batch.source_sweep import CARRIED, SourceSweep, make_maps
 from hvdsweep.errors import UserError
-from hvdsweep.store.connection import told
+from hvdsweep.store.connection import error_for
 from hvdsweep.store.reader import read_only_uri
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
 
@@ -83,7 +83,7 @@ class Mirror:
         try:
             conn.execute("ATTACH ? AS src", (f"{read_only_uri(path)[0]}&vfs=unix",))
         except sqlite3.Error as error:
-            raise told(path, error) from error
+            raise error_for(path, error) from error
         try:
             self._check(path)
             conn.execute("BEGIN IMMEDIATE")
@@ -95,7 +95,7 @@ class Mirror:
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-            raise told(path, error) from error
+            raise error_for(path, error) from error
         finally:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
@@ -229,7 +229,7 @@ class Mirror:
                 "INSERT INTO temp.news VALUES (?, NULL, NULL, NULL, 'shard', ?)", (time.time(), message)
             )
 
-    def tell_events(self) -> None:
+    def add_events(self) -> None:
         """Mirror the new events of all shards, in order of time."""
         if self._conn.execute("SELECT 1 FROM temp.news LIMIT 1").fetchone():
             self._conn.execute(

@@ -10,11 +10,11 @@ from pathlib import Path
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.replacing import replaced
 from hvdsweep.store.connection import connect
-from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import save_plan
 
 
-def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
+def write_plan(folder: BatchFolder, plans: Iterable[PlannedSweep]) -> None:
     """Write `folder.plan` with every trial PENDING, unless it exists. Several processes may do this at once."""
     if folder.plan.exists():
         return

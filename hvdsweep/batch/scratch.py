@@ -15,7 +15,7 @@ from types import TracebackType
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store import checkpoints
-from hvdsweep.store.connection import told
+from hvdsweep.store.connection import error_for
 from hvdsweep.store.reader import open_connection
 
 COPY_SECONDS = 60.0
@@ -136,4 +136,4 @@ def _last_sign(path: Path) -> float:
                 ).fetchone()[0]
             )
     except sqlite3.Error as error:
-        raise told(path, error) from error
+        raise error_for(path, error) from error

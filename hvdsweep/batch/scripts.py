@@ -28,7 +28,7 @@ class _Template(string.Template):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobRequest:
     """The requirements of every job of a submission."""
 
     name: str
@@ -115,7 +115,7 @@ def numbers(text: str) -> list[int]:
     return found
 
 
-def script(wanted: Wanted, scheduler: str = "slurm") -> str:
+def script(wanted: JobRequest, scheduler: str = "slurm") -> str:
     """The text of the job script (for Kubernetes: the manifest). UserError for what the scheduler has not."""
     pods = scheduler == "kubernetes"
     if pods and (wanted.nodes > 1 or wanted.options):
@@ -145,7 +145,7 @@ def script(wanted: Wanted, scheduler: str = "slurm") -> str:
     )
 
 
-def _command(wanted: Wanted, program: str) -> str:
+def _command(wanted: JobRequest, program: str) -> str:
     profile = wanted.profile
     words = [
         *([profile.container] if profile.container else []),
@@ -178,13 +178,13 @@ def _quoted(path: Path) -> str:
     return f'"{text}"' if re.search(r"\s", text) else text
 
 
-def _further(wanted: Wanted) -> list[str]:
+def _further(wanted: JobRequest) -> list[str]:
     """Extra options of the profile and the command line, on one line, as an option and its value may be two words."""
     words = [f'"{word}"' if re.search(r"\s", word) else word for word in wanted.options]
     return [*wanted.profile.options, *([" ".join(words)] if words else [])]
 
 
-def _slurm(wanted: Wanted, clock: str) -> list[str]:
+def _slurm(wanted: JobRequest, clock: str) -> list[str]:
     profile = wanted.profile
     limit = f"%{wanted.most_running}" if wanted.most_running else ""
     words = [
@@ -204,7 +204,7 @@ def _slurm(wanted: Wanted, clock: str) -> list[str]:
     return [f"#SBATCH {word}" for word in (*words, *_further(wanted))]
 
 
-def _pbs(wanted: Wanted, clock: str) -> list[str]:
+def _pbs(wanted: JobRequest, clock: str) -> list[str]:
     profile = wanted.profile
     ranks = wanted.ranks_per_node
     gpus = f":ngpus={wanted.gpus}" if wanted.gpus else ""
@@ -221,7 +221,7 @@ def _pbs(wanted: Wanted, clock: str) -> list[str]:
     return [f"#PBS {word}" for word in (*words, *_further(wanted))]
 
 
-def _lsf(wanted: Wanted, clock: str) -> list[str]:
+def _lsf(wanted: JobRequest, clock: str) -> list[str]:
     profile = wanted.profile
     name = re.sub(r"[^A-Za-z0-9_]", "_", wanted.name)
     limit = f"%{wanted.most_running}" if wanted.most_running else ""

@@ -43,7 +43,7 @@ ENDED = frozenset(
 
 
 @dataclass(frozen=True)
-class Job:
+class SlurmJob:
     """One array task, as reported by the scheduler."""
 
     id: str
@@ -107,7 +107,7 @@ class Slurm:
             )
         return str(jobs[-1])
 
-    def jobs(self, ids: Iterable[str]) -> dict[str, Job]:
+    def jobs(self, ids: Iterable[str]) -> dict[str, SlurmJob]:
         """Every task of these arrays that Slurm still knows, by id, in one call."""
         wanted = ",".join(sorted(set(ids)))
         if not wanted:
@@ -136,12 +136,12 @@ class Slurm:
             if names[:1].isdigit() and not tasks:
                 raise RunFailed(f"squeue: {names[:200]}: is no job's number.")
             for name in tasks:
-                found[name] = Job(name, state, "" if reason == "None" else reason, node, _seconds(left))
+                found[name] = SlurmJob(name, state, "" if reason == "None" else reason, node, _seconds(left))
         if answer.strip() and not found:
             raise RunFailed(f"squeue: answered {answer.strip()[:200]!r}, not a list of jobs.")
         return found
 
-    def ended(self, ids: Iterable[str]) -> dict[str, Job]:
+    def ended(self, ids: Iterable[str]) -> dict[str, SlurmJob]:
         """The same from the accounting, for jobs no longer in the queue; empty if Slurm has no accounting."""
         wanted = ",".join(sorted(set(ids)))
         if not wanted or shutil.which("sacct") is None:
@@ -159,7 +159,7 @@ class Slurm:
             if len(parts) == 3:
                 # "CANCELLED by 1000"
                 for name in _tasks(parts[0]):
-                    found[name] = Job(name, parts[1].split(" ")[0], "", parts[2])
+                    found[name] = SlurmJob(name, parts[1].split(" ")[0], "", parts[2])
         return found
 
     def cancel(self, ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.identity import definition_diff
-from hvdsweep.store.connection import told
+from hvdsweep.store.connection import error_for
 from hvdsweep.store.reader import read_only_uri
 from hvdsweep.store.store import Store
 
@@ -28,7 +28,7 @@ def attached(conn: sqlite3.Connection, source: Path) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, RunFailed) else error
         # A failing transaction blames the store it writes; blame a damaged source if its own check finds the damage.
         if isinstance(cause, sqlite3.DatabaseError) and not _is_whole(conn):
-            raise told(source, cause) from cause
+            raise error_for(source, cause) from cause
         raise
     finally:
         conn.execute("DETACH src")

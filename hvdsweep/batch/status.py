@@ -15,7 +15,7 @@ from typing import Any
 
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.batch.scripts import numbers
-from hvdsweep.batch.slurm import Job, Slurm
+from hvdsweep.batch.slurm import Slurm, SlurmJob
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.allocation import repeated
 from hvdsweep.launch.failure_report import tail
@@ -158,7 +158,7 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
         raise UserError(f"{folder.path}: is no batch folder. `hvdsweep batch submit` makes one.")
     runs = {shard: _runs(folder.logs / f"{shard:04d}.jobs") for shard in range(1, count + 1)}
     latest = latest_jobs(record, runs)
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, SlurmJob] = {}
     problem = ""
     # Reading waits for a disk that is often on a network, and SQLite releases Python's lock meanwhile.
     with ThreadPoolExecutor(READERS) as readers:
@@ -331,7 +331,7 @@ def _state(
     folder: BatchFolder,
     shard: int,
     name: str,
-    jobs: dict[str, Job],
+    jobs: dict[str, SlurmJob],
     runs: list[Run],
     held: Content,
     *,

@@ -13,7 +13,7 @@ from typing import Any
 
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.batch.plans import write_plan
-from hvdsweep.batch.scripts import Wanted, script, spans
+from hvdsweep.batch.scripts import JobRequest, script, spans
 from hvdsweep.batch.slurm import Slurm
 from hvdsweep.errors import HvdsweepError, RunFailed, UserError
 from hvdsweep.plan import Plan, make_plan
@@ -57,7 +57,7 @@ def shards_for(plan: Plan, hours: float, gangs: int, job_seconds: int | None) ->
     return max(1, min(math.ceil(hours / gangs / length), min(study.target_trials for study in plan.studies)))
 
 
-def make_folder(folder: BatchFolder, loaded: LoadedSweep, plan: Plan, wanted: Wanted) -> None:
+def make_folder(folder: BatchFolder, loaded: LoadedSweep, plan: Plan, wanted: JobRequest) -> None:
     """Write sweep, the user's modules, script and record. UserError if the folder exists or cannot be written."""
     if folder.path.exists():
         raise UserError(
@@ -113,7 +113,7 @@ def submit(
     folder: BatchFolder,
     shards: Sequence[int],
     scheduler: Slurm,
-    tell: Callable[[str], None] = lambda job: None,
+    submitted_job: Callable[[str], None] = lambda job: None,
 ) -> list[str]:
     """Submit these shards in as few arrays as the cluster allows; returns the jobs' ids, each recorded as soon as it is
     known.
@@ -145,7 +145,7 @@ def submit(
             {"id": job, "shards": spans(members), "offset": offset, "submitted": time.time()},
         ]
         write_whole(folder.record, _json(record))
-        tell(job)
+        submitted_job(job)
     return ids
 
 

@@ -42,11 +42,11 @@ OPEN = (
 )
 
 _numbers = itertools.count(1)
-_views: dict[Path, View] = {}
+_views: dict[Path, FolderMirror] = {}
 _views_lock = threading.Lock()
 
 
-class View:
+class FolderMirror:
     """The mirror of one folder, shared by all readers of this process."""
 
     def __init__(self, path: Path) -> None:
@@ -134,15 +134,15 @@ class View:
             except HvdsweepError as error:
                 self._mirror.note(f"{path}", str(error))
             self._seen[index] = traces
-        self._mirror.tell_events()
+        self._mirror.add_events()
 
 
-def view_of(path: Path) -> View:
+def view_of(path: Path) -> FolderMirror:
     """The only view of a folder in this process."""
     path = path.resolve()
     with _views_lock:
         if path not in _views:
-            _views[path] = View(path)
+            _views[path] = FolderMirror(path)
         return _views[path]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hvdsweep.charts.canvas import Canvas, Pen
 from hvdsweep.charts.chart import Chart
 from hvdsweep.charts.frame import FOLLOW, Frame, View
-from hvdsweep.charts.layout import Layout, lay_out
+from hvdsweep.charts.layout import ChartLayout, lay_out
 from hvdsweep.charts.lines import error_bars, line_dots, points_inside, reference_dots, scattered_dots
 from hvdsweep.charts.marks import Band, Series
 from hvdsweep.charts.palette import BOUND, color_key, marker_of, opened, slots
@@ -62,7 +62,7 @@ def _draw(chart: Chart, width: int, height: int, view: View, *, ascii: bool, col
     return pen.finish(frame, legend, color)
 
 
-def _draw_axes(pen: Pen, layout: Layout) -> None:
+def _draw_axes(pen: Pen, layout: ChartLayout) -> None:
     frame = layout.frame
     if layout.x_labels is None:
         return
@@ -202,7 +202,7 @@ def _draw_signs(pen: Pen, frame: Frame, look: _Look, phase: float, apart: int) -
     pen.paint(rows[first] + frame.top, columns[first] + frame.left, look.marker, look.style)
 
 
-def _draw_bands(pen: Pen, layout: Layout, bands: tuple[Band, ...]) -> None:
+def _draw_bands(pen: Pen, layout: ChartLayout, bands: tuple[Band, ...]) -> None:
     """Draw the backgrounds of intervals, their edges on empty cells, and their names in the strip above."""
     frame = layout.frame
     right, bottom = frame.left + frame.columns, frame.top + frame.rows
@@ -247,7 +247,7 @@ def _band_cells(band: Band, frame: Frame) -> tuple[int, int]:
     return start + begin, start + max(begin + 1, count if far is None else min(int(last), count))
 
 
-def _draw_crossings(pen: Pen, layout: Layout) -> None:
+def _draw_crossings(pen: Pen, layout: ChartLayout) -> None:
     """A faint dot where the ticks of both axes meet, to guide the eye without a full grid."""
     rows = np.array([row for row, _ in layout.y_ticks], np.int64)
     columns = np.array([column for column, _, _ in layout.x_ticks], np.int64)

@@ -25,7 +25,7 @@ _WIDE_ENOUGH_FOR_AIR = 40  # columns from which labels get a blank beside the ax
 
 
 @dataclass(frozen=True)
-class Entry:
+class LegendEntry:
     """One legend entry."""
 
     name: str
@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ChartLayout:
     """The position of everything; a row of `None` means that there is no room for it."""
 
     frame: Frame
@@ -53,7 +53,7 @@ class Layout:
     x_labels: int | None
     """The row under the x axis."""
     x_title: int | None
-    legend: tuple[tuple[int, int, Entry], ...]
+    legend: tuple[tuple[int, int, LegendEntry], ...]
     """(column, row, entry)."""
     left_out: tuple[int, int, str] | None
     """(column, row, text) that counts the legend entries without room."""
@@ -68,7 +68,7 @@ def frame_of(chart: Chart, width: int, height: int, view: View = FOLLOW, *, asci
     return lay_out(chart, max(1, width), max(1, height), view, ascii=ascii).frame
 
 
-def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -> Layout:
+def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -> ChartLayout:
     """The layout of a chart on `width` x `height` cells, both at least 1."""
     x_limits, y_limits = window(chart, view)
     axes = height >= 5 and width >= 6
@@ -101,7 +101,7 @@ def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -
     left = label_width + air * bool(label_width) + 1 if axes else 0
     columns = max(1, width - left - air * axes)
     frame = Frame(left, top, columns, rows, chart.x, chart.y, x_limits, y_limits)
-    placed: list[tuple[int, int, Entry]] = []
+    placed: list[tuple[int, int, LegendEntry]] = []
     for number, line in enumerate(lines):
         column = _legend_start(frame, width, _line_width(line) + len(left_out) * (number + 1 == len(lines)))
         for entry in line:
@@ -111,7 +111,7 @@ def lay_out(chart: Chart, width: int, height: int, view: View, *, ascii: bool) -
     if left_out and lines:
         last = placed[-1]
         more = (last[0] + last[2].width + 1, last[1], left_out.strip())
-    return Layout(
+    return ChartLayout(
         frame=frame,
         title=title,
         subtitle=subtitle,
@@ -141,7 +141,7 @@ def window(chart: Chart, view: View) -> tuple[Limits, Limits]:
     )
 
 
-def legend_entries(chart: Chart, *, ascii: bool) -> tuple[Entry, ...]:
+def legend_entries(chart: Chart, *, ascii: bool) -> tuple[LegendEntry, ...]:
     """The legend: every series, then the reference lines without a label in the plot."""
     look = slots(series.name for series in chart.series)
     entries = []
@@ -151,16 +151,18 @@ def legend_entries(chart: Chart, *, ascii: bool) -> tuple[Entry, ...]:
         style = series.color or color_key(look[series.name])
         glyph = f"{rule}{marker}{rule}" if series.marker != "" or not series.line else rule * 3
         label = "".join(cells_of(series.name, ascii=ascii))
-        entries.append(Entry(series.name, glyph, style, label, series.visible))
+        entries.append(LegendEntry(series.name, glyph, style, label, series.visible))
     if chart.has_bars:
         entries.append(
-            Entry("", "|" if ascii else "┬", "reference", "".join(cells_of(chart.bars, ascii=ascii)), True)
+            LegendEntry(
+                "", "|" if ascii else "┬", "reference", "".join(cells_of(chart.bars, ascii=ascii)), True
+            )
         )
     for line, pattern in zip(chart.references, chart.dashes, strict=True):
         if line.label and line.in_legend:
             glyph = _dashes(pattern, ascii=ascii) if line.dashed else ("---" if ascii else "───")
             label = "".join(cells_of(line.label, ascii=ascii))
-            entries.append(Entry("", glyph, line.color, label, True))
+            entries.append(LegendEntry("", glyph, line.color, label, True))
     wanted = chart.legend if chart.legend is not None else len(entries) > 1
     return tuple(entries) if wanted else ()
 
@@ -171,12 +173,12 @@ def _dashes(pattern: int, *, ascii: bool) -> str:
     return glyph if pattern < len(DASHES) else f"{glyph}{pattern // len(DASHES) + 1}"
 
 
-def _line_width(line: Sequence[Entry]) -> int:
+def _line_width(line: Sequence[LegendEntry]) -> int:
     return sum(entry.width for entry in line) + _GAP * max(0, len(line) - 1)
 
 
 @functools.lru_cache(maxsize=32)
-def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[list[Entry]], str]:
+def _wrapped(entries: tuple[LegendEntry, ...], width: int, most: int) -> tuple[list[list[LegendEntry]], str]:
     """Entries in at most `most` lines no wider than the canvas, shortened if necessary, and a note with the number of
     entries without room. Cached, since a legend stays while its chart moves."""
     lines = _lines(entries, width)
@@ -203,8 +205,8 @@ def _wrapped(entries: tuple[Entry, ...], width: int, most: int) -> tuple[list[li
     return [], ""
 
 
-def _lines(entries: Sequence[Entry], width: int) -> list[list[Entry]]:
-    lines: list[list[Entry]] = []
+def _lines(entries: Sequence[LegendEntry], width: int) -> list[list[LegendEntry]]:
+    lines: list[list[LegendEntry]] = []
     used = 0
     for entry in entries:
         used += _GAP + entry.width
@@ -216,7 +218,7 @@ def _lines(entries: Sequence[Entry], width: int) -> list[list[Entry]]:
     return lines
 
 
-def _shortened(entries: Sequence[Entry], most: int) -> list[Entry]:
+def _shortened(entries: Sequence[LegendEntry], most: int) -> list[LegendEntry]:
     """The entries with one character for a glyph and labels of at most `most` cells: their beginnings, or their ends
     if the beginnings are equal."""
     heads = [_cut(entry.label, most) for entry in entries]

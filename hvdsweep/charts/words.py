@@ -5,11 +5,11 @@ from __future__ import annotations
 from hvdsweep.charts.canvas import Pen, cells_of, width_of
 from hvdsweep.charts.chart import Chart
 from hvdsweep.charts.frame import Frame
-from hvdsweep.charts.layout import Layout
+from hvdsweep.charts.layout import ChartLayout
 from hvdsweep.charts.marks import Annotation, Reference
 
 
-def draw_words(pen: Pen, chart: Chart, layout: Layout) -> tuple[tuple[str, int, int, int], ...]:
+def draw_words(pen: Pen, chart: Chart, layout: ChartLayout) -> tuple[tuple[str, int, int, int], ...]:
     """Titles and legend; the legend's clickable places."""
     frame = layout.frame
     if layout.title is not None:

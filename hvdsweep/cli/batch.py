@@ -16,7 +16,7 @@ from hvdsweep.visible import visible
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
-    from hvdsweep.batch.scripts import Wanted
+    from hvdsweep.batch.scripts import JobRequest
     from hvdsweep.batch.status import BatchState
     from hvdsweep.plan import Plan
     from hvdsweep.sweep.load import LoadedSweep
@@ -203,10 +203,10 @@ def _wanted(
     folder: Path | None,
     db: Path,
     options: tuple[str, ...],
-) -> tuple[LoadedSweep, Plan, Wanted, float]:
+) -> tuple[LoadedSweep, Plan, JobRequest, float]:
     """The sweep, the description of its jobs, and their expected hours. UserError with all mistakes at once."""
     from hvdsweep.batch.profiles import Profile, load_profile
-    from hvdsweep.batch.scripts import Wanted
+    from hvdsweep.batch.scripts import JobRequest
     from hvdsweep.batch.submit import expected_hours, shards_for
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
@@ -220,7 +220,7 @@ def _wanted(
     except UserError as error:
         problems += error.problems
     place = (folder or Path(f"{plan.name if plan else 'sweep'}.batch".replace("/", "-"))).absolute()
-    wanted = Wanted(
+    wanted = JobRequest(
         "sweep", place, 1, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
     )
     for checked in ("seconds", "ranks_per_node"):
@@ -242,7 +242,7 @@ def _wanted(
     trials = sum(study.target_trials for study in plan.studies)
     if shards > trials:
         raise UserError(f"--jobs: {shards}: the sweep has {trials} trials. Give at most {trials}.")
-    return loaded, plan, Wanted(
+    return loaded, plan, JobRequest(
         loaded.name, place, shards, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
     ), hours  # fmt: skip
 

@@ -13,7 +13,7 @@ from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration, short
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Costs, Curve, Point
+    from hvdsweep.curves import Costs, Curve, CurvePoint
 
 WIDTH = 110
 """Columns of a verdict."""
@@ -133,7 +133,7 @@ def _table(curve: Curve, examples: bool) -> list[str]:
     return table(header, rows, left=("region",))
 
 
-def _interval(point: Point, unit: int) -> str:
+def _interval(point: CurvePoint, unit: int) -> str:
     if point.interval is None:
         return ""
     low, high = point.interval

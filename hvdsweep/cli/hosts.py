@@ -62,7 +62,7 @@ class Where:
 
     def builder(self) -> CommandBuilder:
         """Writes a gang's command line for these hosts. UserError for a wrong pattern, interface or shell."""
-        from hvdsweep.launch.horovodrun import HOST, Network, gang_command
+        from hvdsweep.launch.horovodrun import HOST, HostNetwork, gang_command
 
         problems = []
         if self.host_names.count(HOST) != 1 or not re.fullmatch(
@@ -84,7 +84,7 @@ class Where:
             problems.append(f"--remote-shell: srun: {lacks}. Start hvdsweep in a job, or use ssh.")
         if problems:
             raise UserError(*problems)
-        return functools.partial(gang_command, network=Network(interfaces, shell, self.host_names))
+        return functools.partial(gang_command, network=HostNetwork(interfaces, shell, self.host_names))
 
 
 def hosts_options(command: Callable[..., Any]) -> Callable[..., Any]:

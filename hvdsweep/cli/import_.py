@@ -16,7 +16,7 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
-    from hvdsweep.archive import ImportReport, Problem
+    from hvdsweep.archive import ArchiveProblem, ImportReport
     from hvdsweep.archive.importing import Watcher
 
 EVERY_SECONDS = 10.0
@@ -124,15 +124,15 @@ def _watching() -> Iterator[Watcher]:
 @contextmanager
 def _lines() -> Iterator[Watcher]:
     last = time.monotonic()
-    told = 0
+    printed = 0
 
-    def watch(report: ImportReport, problem: Problem | None) -> None:
-        nonlocal last, told
+    def watch(report: ImportReport, problem: ArchiveProblem | None) -> None:
+        nonlocal last, printed
         if problem is not None:
-            told += 1
-            if told <= SHOWN:
+            printed += 1
+            if printed <= SHOWN:
                 click.echo(f"{problem.path}: {problem.message}", err=True)
-            elif told == SHOWN + 1:
+            elif printed == SHOWN + 1:
                 click.echo("more problems follow; --json lists them all", err=True)
         elif time.monotonic() - last > EVERY_SECONDS:
             last = time.monotonic()
@@ -147,7 +147,7 @@ def _bar() -> Iterator[Watcher]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    told = 0
+    printed = 0
     with Progress(
         BarColumn(),
         TaskProgressColumn(),
@@ -157,15 +157,15 @@ def _bar() -> Iterator[Watcher]:
     ) as bar:
         task = bar.add_task("reading the archive", total=None)
 
-        def watch(report: ImportReport, problem: Problem | None) -> None:
-            nonlocal told
+        def watch(report: ImportReport, problem: ArchiveProblem | None) -> None:
+            nonlocal printed
             if problem is not None:
-                told += 1
-                if told <= SHOWN:
+                printed += 1
+                if printed <= SHOWN:
                     bar.console.print(
                         f"{problem.path}: {problem.message}", markup=False, highlight=False, soft_wrap=True
                     )
-                elif told == SHOWN + 1:
+                elif printed == SHOWN + 1:
                     bar.console.print("more problems follow; --json lists them all")
             bar.update(
                 task,

@@ -75,7 +75,7 @@ def proved(plans: list[Plan], sweeps: Sequence[int], db: Path, limit: float) -> 
                 prove_plan(
                     plan,
                     limit=limit,
-                    tell=lambda text: click.echo(text, err=True),
+                    note=lambda text: click.echo(text, err=True),
                     warn=lambda text: click.echo(f"warning: {text}", err=True),
                 )
             )

@@ -17,9 +17,9 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.speeds import Speed
+    from hvdsweep.curves.speeds import MeasuredSpeed
     from hvdsweep.launch.hosts import Host
-    from hvdsweep.launch.scale import Case, Failed, Now, Outcome, Scale, Timed
+    from hvdsweep.launch.scale import Case, Failed, Now, Scale, ScaleOutcome, Timed
     from hvdsweep.plan import Plan
     from hvdsweep.store.rows import ThroughputRow
 
@@ -149,7 +149,7 @@ def _checked(
     return plans, cases, machines
 
 
-def _measure(measure: Scale, db: Path) -> Outcome:
+def _measure(measure: Scale, db: Path) -> ScaleOutcome:
     """Time all cases; each speed is stored as soon as it is known."""
     from hvdsweep.launch.signals import StopSignals
     from hvdsweep.store.connection import connect
@@ -230,7 +230,7 @@ def _ranks(np: int) -> str:
     return "1 rank" if np == 1 else f"{np} ranks"
 
 
-def _rows(outcome: Outcome) -> list[Speed]:
+def _rows(outcome: ScaleOutcome) -> list[MeasuredSpeed]:
     """The new measurements, each relative to the fewest ranks of this run."""
     import time
 
@@ -300,7 +300,7 @@ def _named(db: Path, asked: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _print(found: Sequence[Speed], names: Sequence[str], only_ascii: bool, chart: bool) -> None:
+def _print(found: Sequence[MeasuredSpeed], names: Sequence[str], only_ascii: bool, chart: bool) -> None:
     for place, name in enumerate(dict.fromkeys(names)):
         mine = [speed for speed in found if speed.workload == name]
         if not mine:
@@ -311,7 +311,7 @@ def _print(found: Sequence[Speed], names: Sequence[str], only_ascii: bool, chart
             _draw(mine, only_ascii)
 
 
-def speed_lines(found: Sequence[Speed]) -> list[str]:
+def speed_lines(found: Sequence[MeasuredSpeed]) -> list[str]:
     """A row per batch size, a column per number of ranks: examples per second, and efficiency beyond the first."""
     from hvdsweep.cli.columns import table, whole
     from hvdsweep.words import short
@@ -341,7 +341,7 @@ def speed_lines(found: Sequence[Speed]) -> list[str]:
     return lines
 
 
-def _draw(found: Sequence[Speed], only_ascii: bool) -> None:
+def _draw(found: Sequence[MeasuredSpeed], only_ascii: bool) -> None:
     """Print the chart on stdout, as wide as the terminal; coloured on a terminal, else plain text."""
     from hvdsweep.charts import render
     from hvdsweep.curves.speeds import speed_chart

@@ -19,7 +19,7 @@ MOST_NOTES = 3
 
 
 @dataclass(frozen=True)
-class Choice:
+class WorkloadChoice:
     """The chosen workloads, and notes for the user on how they were found."""
 
     workloads: tuple[WorkloadRow, ...]
@@ -27,7 +27,7 @@ class Choice:
     """For stderr, one sentence each."""
 
 
-def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> Choice:
+def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> WorkloadChoice:
     """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
 
     Without names, all workloads. A workload in several sweeps is taken from the newest with a finished trial of it,
@@ -66,7 +66,7 @@ def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> 
         if len(rows) > 1:
             notes.append(_which_sweep(rows, finished))
         chosen[row.id] = row
-    return Choice(tuple(chosen.values()), tuple(notes))
+    return WorkloadChoice(tuple(chosen.values()), tuple(notes))
 
 
 def _finished(reader: Store) -> set[int]:

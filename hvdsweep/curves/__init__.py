@@ -13,7 +13,6 @@ from hvdsweep.lazy import on_first_use
 if TYPE_CHECKING:
     from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
     from hvdsweep.curves.costs import Costs, Throughput, TimeToGoal, time_to_goal
-    from hvdsweep.curves.doubts import Caution, Doubt, Limits, cautions
     from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
     from hvdsweep.curves.measurements import (
         BestMeasurements,
@@ -47,8 +46,9 @@ if TYPE_CHECKING:
         perfect_scaling,
         regions,
     )
-    from hvdsweep.curves.scaling_curve import Curve, Point, curve, curve_of
+    from hvdsweep.curves.scaling_curve import Curve, CurvePoint, curve, curve_of
     from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
+    from hvdsweep.curves.warnings import CurveWarning, Limits, WarningKind, warnings_for
     from hvdsweep.curves.words import answer, verdict
     from hvdsweep.curves.written import curve_json, point_json, to_csv
 
@@ -59,19 +59,18 @@ __all__ = [
     "BestMeasurements",
     "BestOf",
     "BudgetCurves",
-    "Caution",
     "Comparison",
     "Costs",
     "Critical",
     "Curve",
-    "Doubt",
+    "CurvePoint",
+    "CurveWarning",
     "Estimate",
     "GoalSweep",
     "HyperbolaFit",
     "Limits",
     "NoiseScale",
     "Outcome",
-    "Point",
     "PowerLaw",
     "Region",
     "Rules",
@@ -81,13 +80,13 @@ __all__ = [
     "Throughput",
     "TimeToGoal",
     "Useful",
+    "WarningKind",
     "WorkloadTable",
     "answer",
     "best_measurements",
     "best_of",
     "best_parameter",
     "best_under_budgets",
-    "cautions",
     "compare",
     "critical_batch_size",
     "curve",
@@ -112,10 +111,11 @@ __all__ = [
     "to_csv",
     "trial_best",
     "verdict",
+    "warnings_for",
 ]
 
 _HOME = {
-    "doubts": ("Caution", "Doubt", "Limits", "cautions"),
+    "warnings": ("CurveWarning", "WarningKind", "Limits", "warnings_for"),
     "comparison": ("Comparison", "GoalSweep", "compare", "goal_sweep"),
     "costs": ("Costs", "Throughput", "TimeToGoal", "time_to_goal"),
     "fit": ("Estimate", "HyperbolaFit", "fit_hyperbola"),
@@ -151,7 +151,7 @@ _HOME = {
         "perfect_scaling",
         "regions",
     ),
-    "scaling_curve": ("Curve", "curve", "curve_of", "Point"),
+    "scaling_curve": ("Curve", "curve", "curve_of", "CurvePoint"),
     "table": ("COMPLETE_ONLY", "LIVE", "WorkloadTable"),
     "words": ("answer", "verdict"),
     "written": ("curve_json", "point_json", "to_csv"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series
 from hvdsweep.curves.scaling import Region
-from hvdsweep.curves.scaling_curve import Curve, Point
+from hvdsweep.curves.scaling_curve import Curve, CurvePoint
 
 _SHORT = {
     Region.PERFECT: "perfect scaling",
@@ -76,8 +76,8 @@ def warnings_of(curves: Sequence[Curve], names: Sequence[str] = ()) -> tuple[str
     for number, curve in enumerate(curves):
         said: dict[str, list[str]] = {}
         for point in curve.points:
-            for caution in point.warnings:
-                said.setdefault(caution.message, []).append(f"{point.batch_size:,}")
+            for warning in point.warnings:
+                said.setdefault(warning.message, []).append(f"{point.batch_size:,}")
         whose = f"{names[number]}: " if len(curves) > 1 and names else ""
         lines += [
             f"warning: {whose}batch size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}: {message}"
@@ -126,7 +126,7 @@ def _series(curve: Curve, name: str, examples: bool, *, intervals: bool) -> Seri
     )
 
 
-def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
+def _shown(curve: Curve, point: CurvePoint, which: int, examples: bool) -> float:
     """The value (0), or the lower (1) or upper (2) end of its interval, in the chart's unit; NaN if there is none."""
     if not point.reached:
         # No trial reached the goal within the budget; without any trained step there is nothing to show.
@@ -140,7 +140,7 @@ def _shown(curve: Curve, point: Point, which: int, examples: bool) -> float:
     return steps * _unit(curve, point, examples) if steps else math.nan
 
 
-def _unit(curve: Curve, point: Point, examples: bool) -> float:
+def _unit(curve: Curve, point: CurvePoint, examples: bool) -> float:
     if examples:
         return float(point.batch_size * curve.per_example)
     if curve.normalise is None:

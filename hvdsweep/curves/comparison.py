@@ -27,8 +27,8 @@ class GoalSweep:
     """[S]"""
     steps: Floats
     """[G, S], NaN if not reached."""
-    leans_on_stopped: Ints
-    """[G, S], see `StepsToResult.leans_on_stopped`."""
+    trials_undecided: Ints
+    """[G, S], see `StepsToResult.trials_undecided`."""
 
 
 def goal_sweep(
@@ -53,7 +53,7 @@ def goal_sweep(
             statuses=statuses,
         )
         steps[row] = np.where(result.reached, result.steps, np.nan)
-        leaning[row] = result.leans_on_stopped
+        leaning[row] = result.trials_undecided
     return GoalSweep(np.asarray(goals, np.float64), table.batch_sizes, steps, leaning)
 
 
@@ -72,7 +72,7 @@ class Comparison:
     """[C]"""
     differs: Bools
     """[C], whether the interval excludes 1. For two equal workloads any does in 1 - level of all comparisons."""
-    leans_on_stopped: Ints
+    trials_undecided: Ints
     """[C], stopped trials that could have changed either side's answer."""
 
 
@@ -97,7 +97,7 @@ def compare(first: StepsToResult, second: StepsToResult, *, level: float = LEVEL
         low[compared], high[compared] = ratio[compared] * np.exp(-half), ratio[compared] * np.exp(half)
     with np.errstate(invalid="ignore"):
         differs = (low > 1) | (high < 1)
-    leaning = first.leans_on_stopped[mine] + second.leans_on_stopped[theirs]
+    leaning = first.trials_undecided[mine] + second.trials_undecided[theirs]
     return Comparison(sizes, ratio, low, high, differs, leaning)
 
 

@@ -24,7 +24,7 @@ class BestMeasurements:
     """[S], or NEVER."""
     trial: Ints
     """[S], index of the trial, or NEVER."""
-    leans_on_stopped: Ints
+    trials_undecided: Ints
     """[S], counted trials stopped before the budget because of the sweep's own goal: they might have gone lower."""
 
 

@@ -99,7 +99,7 @@ class StepsToResult:
         return early
 
     @cached_property
-    def leans_on_stopped(self) -> Ints:
+    def trials_undecided(self) -> Ints:
         """[S], how many such trials could have changed the answer; 0 if stopping lost nothing."""
         return _per_study(self.table, self.unanswered(self.steps))
 

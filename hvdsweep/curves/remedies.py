@@ -1,4 +1,4 @@
-"""How to resolve the cautions of a curve: a wider range, a longer budget, more trials, as a changed sweep."""
+"""How to resolve the warnings of a curve: a wider range, a longer budget, more trials, as a changed sweep."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hvdsweep.curves.doubts import Doubt, Limits
-from hvdsweep.curves.scaling_curve import Curve, Point
+from hvdsweep.curves.scaling_curve import Curve, CurvePoint
+from hvdsweep.curves.warnings import Limits, WarningKind
 from hvdsweep.search import Range, Space
 
-REMEDIED = (Doubt.BOUNDARY, Doubt.BUDGET, Doubt.FEW_REACHED)
+REMEDIED = (WarningKind.BOUNDARY, WarningKind.BUDGET, WarningKind.FEW_REACHED)
 """Doubts that a changed sweep can resolve; not UNFINISHED, nor STOPPED: stopped trials cannot continue."""
 
 WIDER = 0.3
@@ -38,27 +38,27 @@ def remedy(
     definition: Mapping[str, Any],
     curve: Curve,
     spaces: Mapping[int, Space],
-    only: Collection[tuple[int, Doubt]] | None = None,
+    only: Collection[tuple[int, WarningKind]] | None = None,
     limits: Limits | None = None,
 ) -> Remedy | None:
-    """The sweep of `definition` changed to resolve the cautions of its curve; None if none can be resolved.
+    """The sweep of `definition` changed to resolve the warnings of its curve; None if none can be resolved.
 
-    `spaces`: batch size -> search space of its study. `only`: the (batch size, doubt) pairs to answer; None answers all.
+    `spaces`: batch size -> search space of its study. `only`: the (batch size, kind) pairs to answer; None answers all.
     """
     limits = limits or Limits()
     changed = copy.deepcopy(dict(definition))
     changes: list[str] = []
     more_trials = False
     for point in curve.points:
-        doubts = {caution.doubt for caution in point.warnings}
+        kinds = {warning.kind for warning in point.warnings}
         if only is not None:
-            doubts &= {doubt for size, doubt in only if size == point.batch_size}
-        if Doubt.BOUNDARY in doubts:
+            kinds &= {kind for size, kind in only if size == point.batch_size}
+        if WarningKind.BOUNDARY in kinds:
             changes += _widen(changed, point, spaces.get(point.batch_size), limits)
         # If the budget was only part of the question, trials did train longer.
-        if Doubt.BUDGET in doubts and curve.step_budget is None and curve.example_budget is None:
+        if WarningKind.BUDGET in kinds and curve.step_budget is None and curve.example_budget is None:
             changes.append(_lengthen(changed, point))
-        more_trials = more_trials or Doubt.FEW_REACHED in doubts
+        more_trials = more_trials or WarningKind.FEW_REACHED in kinds
     if more_trials and "points" not in changed["search"]:
         studies = changed["studies"]
         before = studies["trials"]
@@ -84,7 +84,7 @@ def _trials(trials: Any) -> str:
     return ", ".join(f"{number} at {size}" for size, number in trials.items())
 
 
-def _widen(changed: dict[str, Any], point: Point, space: Space | None, limits: Limits) -> list[str]:
+def _widen(changed: dict[str, Any], point: CurvePoint, space: Space | None, limits: Limits) -> list[str]:
     """Write wider ranges for one batch size; returns the changes."""
     if space is None or space.listed is not None:
         return []
@@ -152,7 +152,7 @@ def _outward(low: float, high: float, *, lower: bool) -> float:
     return min(digit for digit in digits if digit >= share * (1 - 1e-9)) * power
 
 
-def _lengthen(changed: dict[str, Any], point: Point) -> str:
+def _lengthen(changed: dict[str, Any], point: CurvePoint) -> str:
     """Write a longer budget for one batch size; returns the change."""
     budget = changed["budget"]
     override = budget.setdefault("override", {})

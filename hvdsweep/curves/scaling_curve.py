@@ -11,7 +11,6 @@ import numpy as np
 
 from hvdsweep.curves import scaling
 from hvdsweep.curves.decisions import critical_of, regions_of, useful_of
-from hvdsweep.curves.doubts import Caution, Limits, cautions
 from hvdsweep.curves.fitted import ScalingFit, fit_curve
 from hvdsweep.curves.intervals import (
     OF_OPEN,
@@ -30,13 +29,14 @@ from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval
 from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
 from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
+from hvdsweep.curves.warnings import CurveWarning, Limits, warnings_for
 from hvdsweep.search import Space
 from hvdsweep.states import Status
 from hvdsweep.tokens import Unit
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One batch size of a curve."""
 
     batch_size: int
@@ -68,7 +68,7 @@ class Point:
     """How many of them reached the goal."""
     infeasible: int
     """Trials of the study that diverged."""
-    leans_on_stopped: int
+    trials_undecided: int
     """Trials stopped because of the sweep's own goal that might have changed this answer; 0: nothing was lost."""
     trials_censored: int
     """Trials stopped because of the sweep's own goal before they reached this one; they might have reached it later."""
@@ -83,7 +83,7 @@ class Point:
     """Metaparameters of the trial that reached the goal first; if none did, of the one with the best measurement."""
     effective_learning_rate: float | None
     """Initial learning rate / (1 - momentum) of that trial."""
-    warnings: tuple[Caution, ...]
+    warnings: tuple[CurveWarning, ...]
     repeats: Repeats | None = None
     """The repeats of trial `trial`; None if there are none."""
 
@@ -119,7 +119,7 @@ class Curve:
     metric: str
     goal: float
     maximize: bool
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     """Ascending by batch size; every study of the table is here, reached or not."""
     fit: ScalingFit | None
     """None if fewer than three batch sizes reached the goal, or the curve does not bend."""
@@ -136,7 +136,7 @@ class Curve:
     example_budget: float | None
     num_trials: int | None
     normalise: int | None
-    """The batch size whose steps are the divisor of `Point.normalised`."""
+    """The batch size whose steps are the divisor of `CurvePoint.normalised`."""
     result: StepsToResult
     """The arrays from which everything is derived."""
     noise: CurveNoise | None = None
@@ -284,9 +284,9 @@ def curve_of(
             if known is None:
                 known = np.where(result.trials_counted > 1, spread.trials**2 + spread.coarseness, np.nan)
             critical = _repeated(critical, result, known, rules, level, resamples, seed)
-    warnings: list[tuple[Caution, ...]] = [()] * len(sizes)
+    warnings: list[tuple[CurveWarning, ...]] = [()] * len(sizes)
     if whole:
-        warnings = cautions(result, best, searches, limits)
+        warnings = warnings_for(result, best, searches, limits)
     return Curve(
         workload=table.workload,
         metric=table.metric,
@@ -325,9 +325,9 @@ def _points(
     useful: Useful | None,
     normalise: int | None,
     intervals: Sequence[Interval | None],
-    warnings: list[tuple[Caution, ...]],
+    warnings: list[tuple[CurveWarning, ...]],
     repeats: Sequence[Repeats | None],
-) -> tuple[Point, ...]:
+) -> tuple[CurvePoint, ...]:
     table = result.table
     sizes = table.batch_sizes
     studies = len(sizes)
@@ -340,7 +340,7 @@ def _points(
     first_steps, first_trials, best_trials = result.steps.tolist(), result.trial.tolist(), best.trial.tolist()
     best_values, best_steps, budgets = best.value.tolist(), best.step.tolist(), result.budget.tolist()
     counted, reached_it = result.trials_counted.tolist(), result.trials_reached.tolist()
-    leaning, reaching = result.leans_on_stopped.tolist(), result.reached.tolist()
+    leaning, reaching = result.trials_undecided.tolist(), result.reached.tolist()
     censored, early = result.trials_censored.tolist(), result.trials_stopped_early.tolist()
     points = []
     for index, size in enumerate(sizes.tolist()):
@@ -348,7 +348,7 @@ def _points(
         shown = first if reached else measured
         rate = math.nan if shown == NEVER else float(table.effective_learning_rate[shown])
         points.append(
-            Point(
+            CurvePoint(
                 batch_size=size,
                 steps=first_steps[index] if reached else None,
                 trial=int(table.number[first]) if reached else None,
@@ -364,7 +364,7 @@ def _points(
                 trials=counted[index],
                 trials_reached=reached_it[index],
                 infeasible=int(infeasible[index]),
-                leans_on_stopped=leaning[index],
+                trials_undecided=leaning[index],
                 trials_censored=censored[index],
                 trials_stopped_early=early[index],
                 best_value=finite(best_values[index]),

@@ -11,7 +11,6 @@ import numpy as np
 
 from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves.chart import goal_text, warnings_of
-from hvdsweep.curves.doubts import space_from
 from hvdsweep.curves.measurements import trial_best
 from hvdsweep.curves.metaparameters import (
     EFFECTIVE,
@@ -24,6 +23,7 @@ from hvdsweep.curves.metaparameters import (
 from hvdsweep.curves.outcomes import NEVER, step_limits
 from hvdsweep.curves.scaling_curve import Curve
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
+from hvdsweep.curves.warnings import space_from
 from hvdsweep.search import Range, Space
 
 MOMENTUM = "1 - momentum"
@@ -40,7 +40,7 @@ OUTCOMES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class SearchPlot:
     """The trials of one study on two axes, with their outcomes: N points."""
 
     batch_size: int
@@ -80,7 +80,7 @@ def search_points(
     y_name: str | None = None,
     step_budget: float | None = None,
     example_budget: float | None = None,
-) -> Search:
+) -> SearchPlot:
     """The ended trials of one study, as points. UserError: no such study, no goal, no learning rate."""
     found = scatter(table, batch_size, goal, step_budget=step_budget, example_budget=example_budget)
     first = int(table.study_starts[table.study_of(batch_size)])
@@ -94,7 +94,7 @@ def search_points(
         y = value[trial] if y_name == BEST else _steps(table, trial, goal, step_budget, example_budget)
     else:
         y = table.parameters[y_name][trial]
-    return Search(batch_size, y_name, found.learning_rate, y, found.outcome.astype(np.int64), trial)
+    return SearchPlot(batch_size, y_name, found.learning_rate, y, found.outcome.astype(np.int64), trial)
 
 
 def _steps(
@@ -113,7 +113,11 @@ def _steps(
 
 
 def search_chart(
-    table: WorkloadTable, search: Search, space: Mapping[str, Any] | Space | None = None, *, title: str = ""
+    table: WorkloadTable,
+    search: SearchPlot,
+    space: Mapping[str, Any] | Space | None = None,
+    *,
+    title: str = "",
 ) -> Chart:
     """Learning rate against `search.y_name`, a series per outcome; dashed lines at the ends of the searched ranges."""
     space = space_from(space)

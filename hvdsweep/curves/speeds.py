@@ -22,7 +22,7 @@ TITLES: dict[Measure, str] = {
 
 
 @dataclass(frozen=True)
-class Speed:
+class MeasuredSpeed:
     """The speed of one workload at one batch size on a number of ranks."""
 
     workload: str
@@ -64,7 +64,7 @@ class Speed:
         }
 
 
-def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[Speed]:
+def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[MeasuredSpeed]:
     """One speed per (workload, batch size, ranks), ascending. Preferred: measured by `hvdsweep scale` over during
     training, a gang alone on the machine over one among others, then the latest."""
     chosen: dict[tuple[str, int, int], ThroughputRow] = {}
@@ -86,7 +86,7 @@ def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[S
         if row.np > first.np and first.examples_per_second > 0:
             efficiency = (row.examples_per_second / row.np) / (first.examples_per_second / first.np)
         found.append(
-            Speed(
+            MeasuredSpeed(
                 row.workload,
                 row.batch_size,
                 row.np,
@@ -108,7 +108,7 @@ def _worth(row: ThroughputRow) -> tuple[bool, bool, float]:
     return row.source == "scale", row.gangs == 1, row.time
 
 
-def throughputs(found: Iterable[Speed], workload: str) -> list[Throughput]:
+def throughputs(found: Iterable[MeasuredSpeed], workload: str) -> list[Throughput]:
     """The input for time and cost to the goal."""
     return [
         Throughput(speed.batch_size, speed.np, speed.steps_per_second)
@@ -123,7 +123,11 @@ def series_of(batch_size: int) -> str:
 
 
 def speed_chart(
-    found: Sequence[Speed], *, measure: Measure = "examples", focus: int | None = None, title: str = ""
+    found: Sequence[MeasuredSpeed],
+    *,
+    measure: Measure = "examples",
+    focus: int | None = None,
+    title: str = "",
 ) -> Chart:
     """Speed against ranks, a series per batch size, with the ideal line: in proportion to the ranks.
 
@@ -154,7 +158,7 @@ def speed_chart(
     )
 
 
-def _rank_limits(found: Sequence[Speed]) -> tuple[float, float]:
+def _rank_limits(found: Sequence[MeasuredSpeed]) -> tuple[float, float]:
     """Ends of the axis of ranks: wide enough for three powers of two, so that no tick falls between whole ranks."""
     if not found:
         return 1.0, 8.0
@@ -162,7 +166,7 @@ def _rank_limits(found: Sequence[Speed]) -> tuple[float, float]:
     return low / 1.2, max(high * 1.2, low * 4.4)
 
 
-def _value(speed: Speed, measure: Measure) -> float:
+def _value(speed: MeasuredSpeed, measure: Measure) -> float:
     if measure == "examples":
         return speed.examples_per_second
     if measure == "steps":

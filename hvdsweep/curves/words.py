@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 
 from hvdsweep.curves.comparison import compare
-from hvdsweep.curves.doubts import Doubt
-from hvdsweep.curves.scaling_curve import Curve, Point
+from hvdsweep.curves.scaling_curve import Curve, CurvePoint
+from hvdsweep.curves.warnings import WarningKind
 
 _LISTED = 4
 """Most batch sizes to list; of more only the number is given."""
 
 _UNCERTAIN = (
-    (Doubt.FEW_REACHED, "{have} too few successful trials"),
-    (Doubt.STOPPED, "{have} trials that were stopped early and might have done better"),
-    (Doubt.UNFINISHED, "{have} trials to come"),
-    (Doubt.BUDGET, "{have} too short a budget for the best trial"),
-    (Doubt.BOUNDARY, "{have} the best trial at the edge of the search space"),
+    (WarningKind.FEW_REACHED, "{have} too few successful trials"),
+    (WarningKind.STOPPED, "{have} trials that were stopped early and might have done better"),
+    (WarningKind.UNFINISHED, "{have} trials to come"),
+    (WarningKind.BUDGET, "{have} too short a budget for the best trial"),
+    (WarningKind.BOUNDARY, "{have} the best trial at the edge of the search space"),
 )
 
 
@@ -38,7 +38,7 @@ def answer(curve: Curve) -> str:
     return _answer(curve, trained)
 
 
-def _answer(curve: Curve, trained: Sequence[Point]) -> str:
+def _answer(curve: Curve, trained: Sequence[CurvePoint]) -> str:
     if curve.useful is None or curve.critical is None or len(trained) < 3:
         sizes = sizes_text([point.batch_size for point in trained])
         verb = "reach" if len(trained) > 1 else "reaches"
@@ -101,13 +101,13 @@ def _not_reached(curve: Curve) -> str:
         return "Too little data: no trial that counts has ended yet."
     sign = -1 if curve.maximize else 1
     nearest = min(best, key=lambda point: sign * (point.best_value or 0.0))
-    unfinished = any(_has(point, Doubt.UNFINISHED) for point in curve.points)
+    unfinished = any(_has(point, WarningKind.UNFINISHED) for point in curve.points)
     start = "The goal is not reached yet" if unfinished else "The goal was not reached"
     said = (
         f"{start} at any batch size; the best {'so far ' if unfinished else ''}is {nearest.best_value:.4g}, "
         f"at batch size {nearest.batch_size:,}."
     )
-    falling = [point.batch_size for point in best if _has(point, Doubt.BUDGET)]
+    falling = [point.batch_size for point in best if _has(point, WarningKind.BUDGET)]
     if falling:
         were = "was" if len(falling) == 1 else "were"
         said += f" {_capital(sizes_text(falling))} {were} still improving when the budget ended: a longer one may reach it."
@@ -116,8 +116,8 @@ def _not_reached(curve: Curve) -> str:
 
 def _uncertain(curve: Curve) -> list[str]:
     parts = []
-    for doubt, words in _UNCERTAIN:
-        sizes = [point.batch_size for point in curve.points if point.reached and _has(point, doubt)]
+    for kind, words in _UNCERTAIN:
+        sizes = [point.batch_size for point in curve.points if point.reached and _has(point, kind)]
         if sizes:
             have = "has" if len(sizes) == 1 else "have"
             parts.append(f"{sizes_text(sizes)} {words.format(have=have)}")
@@ -202,8 +202,8 @@ def _between(interval: tuple[float, float | None] | None, form: str) -> str:
     return form.format(f"{about(low)} to {about(high)}")
 
 
-def _has(point: Point, doubt: Doubt) -> bool:
-    return any(caution.doubt is doubt for caution in point.warnings)
+def _has(point: CurvePoint, kind: WarningKind) -> bool:
+    return any(warning.kind is kind for warning in point.warnings)
 
 
 def _capital(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from hvdsweep.curves.fit import Estimate
 from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit
 from hvdsweep.curves.scaling import Critical, Rules, Useful
-from hvdsweep.curves.scaling_curve import Curve, Point, finite
+from hvdsweep.curves.scaling_curve import Curve, CurvePoint, finite
 from hvdsweep.curves.words import verdict
 from hvdsweep.visible import visible
 
@@ -46,7 +46,7 @@ def curve_json(curve: Curve) -> dict[str, Any]:
     }
 
 
-def point_json(point: Point, per_example: int = 1) -> dict[str, Any]:
+def point_json(point: CurvePoint, per_example: int = 1) -> dict[str, Any]:
     """Plain values; what is not finite becomes null. `per_example`: what an example counts in the unit of data."""
     return {
         "batch_size": point.batch_size,
@@ -65,7 +65,7 @@ def point_json(point: Point, per_example: int = 1) -> dict[str, Any]:
         "trials": point.trials,
         "trials_reached": point.trials_reached,
         "infeasible": point.infeasible,
-        "leans_on_stopped": point.leans_on_stopped,
+        "trials_undecided": point.trials_undecided,
         "trials_censored": point.trials_censored,
         "trials_stopped_early": point.trials_stopped_early,
         "best_value": finite(point.best_value),
@@ -73,7 +73,7 @@ def point_json(point: Point, per_example: int = 1) -> dict[str, Any]:
         "best_trial": point.best_trial,
         "parameters": {name: finite(value) for name, value in point.parameters.items()},
         "effective_learning_rate": finite(point.effective_learning_rate),
-        "warnings": [caution.to_json() for caution in point.warnings],
+        "warnings": [warning.to_json() for warning in point.warnings],
         "repeats": None if point.repeats is None else point.repeats.to_json(),
     }
 
@@ -94,7 +94,7 @@ _COLUMNS = [
     "trials",
     "trials_reached",
     "infeasible",
-    "leans_on_stopped",
+    "trials_undecided",
     "trials_censored",
     "trials_stopped_early",
     "best_value",
@@ -132,9 +132,9 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
                 row[f"repeats_{name}"] = again.get(name)
             row["repeats"], row["luck"] = again.get("repeats"), again.get("luck")
             values = [*(row[name] for name in _COLUMNS), *(point.parameters.get(name) for name in names)]
-            doubts = " ".join(str(caution.doubt) for caution in point.warnings)
+            kinds = " ".join(str(warning.kind) for warning in point.warnings)
             fixed = [curve.workload, curve.metric, curve.goal, curve.maximize]
-            writer.writerow([_cell(value) for value in (*fixed, *values, doubts)])
+            writer.writerow([_cell(value) for value in (*fixed, *values, kinds)])
     return out.getvalue()
 
 

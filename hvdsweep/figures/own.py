@@ -14,7 +14,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
 from hvdsweep.figures.figure import Figure, Panel
-from hvdsweep.figures.source import Source
+from hvdsweep.figures.source import FigureSource
 from hvdsweep.tokens import tokens_for
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask |
     if not rows:
         raise UserError(f"figure: {kind}: name at least one workload")
     make, title, columns = KINDS[kind]
-    made = make(Source(reader), rows, ask or Ask())
+    made = make(FigureSource(reader), rows, ask or Ask())
     title = f"{title}: {', '.join(dict.fromkeys(row.name for row in rows))}"
     return Figure(kind, title, columns, tuple(made))
 
@@ -108,22 +108,22 @@ def _sweeps_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
     return [sweeps[row.sweep_id] for row in rows]
 
 
-def _table(source: Source, row: WorkloadRow, ask: Ask) -> WorkloadTable:
+def _table(source: FigureSource, row: WorkloadRow, ask: Ask) -> WorkloadTable:
     return source.table(row, ask.metric, ask.maximize)
 
 
-def _result(source: Source, row: WorkloadRow, ask: Ask) -> StepsToResult:
+def _result(source: FigureSource, row: WorkloadRow, ask: Ask) -> StepsToResult:
     return steps_to_result(_table(source, row, ask), ask.goal, **ask.budgets)
 
 
-def _asked_curve(source: Source, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
+def _asked_curve(source: FigureSource, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
     one = source.curve(
         row, goal, metric=ask.metric, maximize=ask.maximize, normalise=ask.normalise, **ask.budgets
     )
     return replace(one, tokens_per_example=tokens_for(source.reader, row, ask.unit))
 
 
-def _curve(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _curve(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     goals: Sequence[float | None] = ask.goals or (None,)
     names = names_of(source.reader, rows)
     lines = [
@@ -147,7 +147,7 @@ def _curve(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]
     ]
 
 
-def _goals(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _goals(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     made = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         table = _table(source, row, ask)
@@ -165,7 +165,7 @@ def _goals(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]
     return made
 
 
-def _metaparameters(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _metaparameters(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     made = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         result = _result(source, row, ask)
@@ -178,7 +178,7 @@ def _metaparameters(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> li
     return made
 
 
-def _scatter(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _scatter(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     made: list[Panel] = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         table = _table(source, row, ask)
@@ -206,7 +206,7 @@ def _spread(values: list[int], most: int) -> list[int]:
     return [values[round(index * (len(values) - 1) / (most - 1))] for index in range(most)]
 
 
-def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _best_error(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     names = names_of(source.reader, rows)
     tables = [_table(source, row, ask).restrict(num_trials=ask.num_trials) for row in rows]
     if not (ask.step_budgets or ask.epoch_budgets or ask.example_budgets):
@@ -229,7 +229,7 @@ def _best_error(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[P
     return made
 
 
-def _stability(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _stability(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     return [
         search_panels.stability_panel(_table(source, row, ask), parameter, name)
         for row, name in zip(rows, names_of(source.reader, rows), strict=True)
@@ -237,7 +237,7 @@ def _stability(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pa
     ]
 
 
-def _split(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _split(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     if len(ask.parameters) != 1:
         raise UserError("split: name the metaparameter to split by, once (--parameter NAME)")
     made = []
@@ -257,7 +257,7 @@ def _split(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]
     return made
 
 
-def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _compare(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     if len(rows) < 2:
         raise UserError("compare: name two workloads, or two sweeps that have one (--sweep A --sweep B)")
     one = len({row.name for row in rows}) == 1
@@ -270,14 +270,14 @@ def _compare(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pane
     return made
 
 
-def _best_of(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _best_of(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     return [
         search_panels.best_of_panel(_result(source, row, ask), name)
         for row, name in zip(rows, names_of(source.reader, rows), strict=True)
     ]
 
 
-def _power_lines(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _power_lines(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     names = names_of(source.reader, rows)
     laws = [
         (
@@ -294,7 +294,7 @@ def _power_lines(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[
     return [law_panel(laws, "B_crit over budgets", workloads=names)]
 
 
-def _scaling_law(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _scaling_law(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     names = names_of(source.reader, rows)
     curves = [
         (row, name, _asked_curve(source, row, ask, ask.goal)) for row, name in zip(rows, names, strict=True)
@@ -307,7 +307,7 @@ def _scaling_law(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[
     ]
 
 
-def _iso_loss(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _iso_loss(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     speeds: dict[str, list[Throughput]] = {}
     for speed in sorted(source.reader.throughput(), key=lambda speed: (speed.source == "scale", speed.time)):
         one = Throughput(speed.batch_size, speed.np, speed.steps_per_second)
@@ -319,7 +319,7 @@ def _iso_loss(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Pan
     return made
 
 
-def _sensitivity(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+def _sensitivity(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     made = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         table = _table(source, row, ask)
@@ -330,7 +330,7 @@ def _sensitivity(source: Source, rows: Sequence[WorkloadRow], ask: Ask) -> list[
     return made
 
 
-Maker = Callable[[Source, Sequence["WorkloadRow"], Ask], list[Panel]]
+Maker = Callable[[FigureSource, Sequence["WorkloadRow"], Ask], list[Panel]]
 
 KINDS: Mapping[str, tuple[Maker, str, int]] = {
     "curve": (_curve, "Steps to the goal against batch size", 3),

@@ -17,7 +17,7 @@ CLASSIFICATION_ERROR = "val/classification_error"
 
 
 @dataclass(frozen=True)
-class Goal:
+class PaperGoal:
     """A metric and the value to reach."""
 
     metric: str
@@ -112,15 +112,15 @@ def _series(entry: Mapping[str, Any]) -> PaperSeries:
 
 
 @cache
-def goals() -> dict[str, Goal]:
+def goals() -> dict[str, PaperGoal]:
     """Workload -> its goal: that of Figure 1, else the hardest in any other figure."""
-    found: dict[str, Goal] = {}
+    found: dict[str, PaperGoal] = {}
     for figure in figures().values():
         for panel in figure.panels:
             for series in panel.series:
                 if series.goal is None:
                     continue
-                goal = Goal(series.metric, series.goal, series.maximize)
+                goal = PaperGoal(series.metric, series.goal, series.maximize)
                 known = found.get(series.workload)
                 harder = known is not None and (
                     goal.value > known.value if goal.maximize else goal.value < known.value
@@ -128,7 +128,7 @@ def goals() -> dict[str, Goal]:
                 if known is None or (harder and series.workload not in _of_figure_1()):
                     found[series.workload] = goal
     for workload, value in _document()["goals"].items():
-        found.setdefault(workload, Goal(CLASSIFICATION_ERROR, value))
+        found.setdefault(workload, PaperGoal(CLASSIFICATION_ERROR, value))
     return found
 
 

@@ -11,7 +11,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.figures.paper import PaperFigure, PaperPanel, PaperSeries, figures
-from hvdsweep.figures.source import Absent, Source
+from hvdsweep.figures.source import Absent, FigureSource
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, WorkloadTable
@@ -25,7 +25,7 @@ def paper_figure(reader: Store, name: str, sweep: int | None = None) -> Figure:
     counts, all of them count. KeyError for another name.
     """
     found: PaperFigure = figures()[name]
-    source = Source(reader, sweep)
+    source = FigureSource(reader, sweep)
     made: list[Panel] = []
     for panel in found.panels:
         try:
@@ -43,7 +43,7 @@ def _limits(options: Mapping[str, Any], key: str) -> panels.Limits:
     return low, high
 
 
-def _trials(source: Source, series: PaperSeries) -> tuple[int | None, list[str]]:
+def _trials(source: FigureSource, series: PaperSeries) -> tuple[int | None, list[str]]:
     """How many trials count, and notes if they are not those of the paper."""
     row = source.row(series.workload)
     trials = source.enough(row, series.trials)
@@ -55,7 +55,7 @@ def _trials(source: Source, series: PaperSeries) -> tuple[int | None, list[str]]
 
 
 def _curve(
-    source: Source, series: PaperSeries, goal: float | None, normalise: int | None = None
+    source: FigureSource, series: PaperSeries, goal: float | None, normalise: int | None = None
 ) -> tuple[Curve, list[str]]:
     row = source.row(series.workload)
     trials, notes = _trials(source, series)
@@ -70,7 +70,7 @@ def _curve(
     return found, notes
 
 
-def _table(source: Source, series: PaperSeries) -> tuple[WorkloadTable, list[str]]:
+def _table(source: FigureSource, series: PaperSeries) -> tuple[WorkloadTable, list[str]]:
     """The table of the trials that count, or of all COMPLETE ones if the paper counts them all."""
     row = source.row(series.workload)
     trials, notes = _trials(source, series)
@@ -78,19 +78,19 @@ def _table(source: Source, series: PaperSeries) -> tuple[WorkloadTable, list[str
     return table.restrict(num_trials=trials), notes
 
 
-def _steps(source: Source, panel: PaperPanel) -> Panel:
+def _steps(source: FigureSource, panel: PaperPanel) -> Panel:
     normalise = panel.options.get("normalise")
     curves, names, notes = [], [], []
     for series in panel.series:
         try:
-            curve, told = _curve(source, series, series.goal, normalise)
+            curve, more = _curve(source, series, series.goal, normalise)
         except (Absent, UserError) as error:
             notes.append(str(error))
             continue
         curves.append(curve)
         # A single line needs no name: the panel's title names it.
         names.append(series.label if len(panel.series) > 1 else "fewest steps")
-        notes += told
+        notes += more
     if not curves:
         raise Absent("; ".join(notes))
     scaling = panel.options.get("scaling")
@@ -105,7 +105,7 @@ def _steps(source: Source, panel: PaperPanel) -> Panel:
     )
 
 
-def _goals(source: Source, panel: PaperPanel) -> Panel:
+def _goals(source: FigureSource, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     curves = []
     notes: list[str] = []
@@ -123,7 +123,7 @@ def _goals(source: Source, panel: PaperPanel) -> Panel:
     )
 
 
-def _split(source: Source, panel: PaperPanel) -> tuple[list[WorkloadTable], list[str], list[str]]:
+def _split(source: FigureSource, panel: PaperPanel) -> tuple[list[WorkloadTable], list[str], list[str]]:
     """(one table per value of the metaparameter, their names, notes)."""
     (series,) = panel.series
     table, notes = _table(source, series)
@@ -135,24 +135,24 @@ def _split(source: Source, panel: PaperPanel) -> tuple[list[WorkloadTable], list
     return [parts[value] for value in wanted], [f"{label} = {value:.2f}" for value in wanted], notes
 
 
-def _split_best(source: Source, panel: PaperPanel) -> Panel:
+def _split_best(source: FigureSource, panel: PaperPanel) -> Panel:
     tables, names, notes = _split(source, panel)
     return panels.best_panel(tables, names, panel.title, notes=notes)
 
 
-def _split_steps(source: Source, panel: PaperPanel) -> Panel:
+def _split_steps(source: FigureSource, panel: PaperPanel) -> Panel:
     tables, names, notes = _split(source, panel)
     curves = [curve_of_table(table, panel.series[0].goal, resamples=0) for table in tables]
     return panels.steps_panel(curves, names, panel.title, scaling=[panel.options["scaling"]], notes=notes)
 
 
-def _metaparameter(source: Source, panel: PaperPanel) -> Panel:
+def _metaparameter(source: FigureSource, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     curve, notes = _curve(source, series, series.goal)
     return search_panels.metaparameter_panel(curve.result, search_panels.EFFECTIVE, panel.title, notes=notes)
 
 
-def _scatter(source: Source, panel: PaperPanel) -> Panel:
+def _scatter(source: FigureSource, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     row = source.row(series.workload)
     options = panel.options
@@ -169,7 +169,7 @@ def _scatter(source: Source, panel: PaperPanel) -> Panel:
     )
 
 
-def _budgets(source: Source, panel: PaperPanel) -> Panel:
+def _budgets(source: FigureSource, panel: PaperPanel) -> Panel:
     (series,) = panel.series
     table, notes = _table(source, series)
     options = panel.options
@@ -186,7 +186,7 @@ def _budgets(source: Source, panel: PaperPanel) -> Panel:
     )
 
 
-KINDS: Mapping[str, Callable[[Source, PaperPanel], Panel]] = {
+KINDS: Mapping[str, Callable[[FigureSource, PaperPanel], Panel]] = {
     "steps": _steps,
     "goals": _goals,
     "split best": _split_best,

@@ -23,7 +23,7 @@ class Absent(Exception):
     """There is nothing to show; the text gives the reason, as a clause."""
 
 
-class Source:
+class FigureSource:
     """A store as input for figures: the newest sweep that has a workload, or one given sweep."""
 
     def __init__(self, reader: Store, sweep: int | None = None) -> None:

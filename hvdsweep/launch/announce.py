@@ -15,9 +15,9 @@ from hvdsweep.launch.events import (
     StageEvent,
     TrialEvent,
 )
-from hvdsweep.launch.gang import Gang
-from hvdsweep.launch.ledger import Ended, Ledger, View
+from hvdsweep.launch.gang import StartedGang
 from hvdsweep.launch.settings import Settings
+from hvdsweep.launch.stored_sweep import EndedTrial, StoredSweep, SweepView
 from hvdsweep.repeats import repeat_of
 from hvdsweep.store.lifecycle import Recovered
 from hvdsweep.words import counted
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class Announcer:
     """Creates the events of a run, with the names of its studies."""
 
-    def __init__(self, ledger: Ledger, report: Callable[[Event], None]) -> None:
-        self._ledger = ledger
+    def __init__(self, stored: StoredSweep, report: Callable[[Event], None]) -> None:
+        self._stored = stored
         self._report = report
 
     def report(self, event: Event) -> None:
@@ -57,13 +57,13 @@ class Announcer:
         if found.retried:
             self.note(f"{counted(found.retried, 'trial')} given up by earlier runs will be trained again.")
 
-    def trial(self, trial: Ended) -> None:
+    def trial(self, trial: EndedTrial) -> None:
         """Report that a trial has ended, or was put back."""
-        study = self._ledger.studies.get(trial.study)
+        study = self._stored.studies.get(trial.study)
         if study is not None:
             self.report(
                 TrialEvent(
-                    sweep=self._ledger.sweep,
+                    sweep=self._stored.sweep,
                     trial=trial.id,
                     workload=study.workload,
                     batch_size=study.batch_size,
@@ -78,11 +78,13 @@ class Announcer:
                 )
             )
 
-    def gang(self, gang: Gang, state: str, seconds: float | None = None, message: str | None = None) -> None:
+    def gang(
+        self, gang: StartedGang, state: str, seconds: float | None = None, message: str | None = None
+    ) -> None:
         """Report a gang's new state."""
         self.report(
             GangEvent(
-                sweep=self._ledger.sweep,
+                sweep=self._stored.sweep,
                 gang=gang.id,
                 state=state,
                 pid=gang.process.pid,
@@ -92,11 +94,11 @@ class Announcer:
             )
         )
 
-    def plan(self, settings: Settings, hosts: Sequence[str], threads: int, view: View) -> None:
+    def plan(self, settings: Settings, hosts: Sequence[str], threads: int, view: SweepView) -> None:
         """Report what is trained, and on what; `hosts` of each gang that starts now."""
         self.report(
             PlanEvent(
-                sweep=self._ledger.sweep,
+                sweep=self._stored.sweep,
                 np=None if settings.slots else settings.np,
                 gangs=None if settings.slots else settings.gangs,
                 slots=settings.slots,
@@ -109,35 +111,35 @@ class Announcer:
                         "steps": study.train_steps,
                         "target": study.target,
                         "done": view.counts[study.id].get("COMPLETE", 0),
-                        "repeats": self._ledger.repeats(view, study)[1],
-                        "repeats_done": self._ledger.repeats(view, study)[0],
+                        "repeats": self._stored.repeats(view, study)[1],
+                        "repeats_done": self._stored.repeats(view, study)[0],
                     }
-                    for study in self._ledger.studies.values()
+                    for study in self._stored.studies.values()
                 ],
             )
         )
 
-    def stage(self, gang: Gang, stage: str | None, seconds: float, usual: float | None) -> None:
+    def stage(self, gang: StartedGang, stage: str | None, seconds: float, usual: float | None) -> None:
         """Report a new stage of a gang's start; None: it has made its first step."""
         self.report(
             StageEvent(
-                sweep=self._ledger.sweep, gang=gang.id, stage=stage, seconds=seconds, usual_seconds=usual
+                sweep=self._stored.sweep, gang=gang.id, stage=stage, seconds=seconds, usual_seconds=usual
             )
         )
 
     def end(self, state: str, exit_code: int, message: str, seconds: float) -> None:
         """Report the end of the run."""
-        view = self._ledger.view(())
-        studies = self._ledger.studies
-        repeats = [self._ledger.repeats(view, study) for study in studies.values()]
+        view = self._stored.view(())
+        studies = self._stored.studies
+        repeats = [self._stored.repeats(view, study) for study in studies.values()]
         self.report(
             EndEvent(
-                sweep=self._ledger.sweep,
+                sweep=self._stored.sweep,
                 state=state,
                 exit_code=exit_code,
                 message=message,
                 seconds=seconds,
-                done=self._ledger.done(view),
+                done=self._stored.done(view),
                 target=sum(study.target for study in studies.values()),
                 infeasible=view.count("INFEASIBLE"),
                 repeats=sum(wanted for _, wanted in repeats),
@@ -150,7 +152,7 @@ class Announcer:
                         "number": trial.number,
                         "message": trial.message,
                     }
-                    for trial in self._ledger.set_aside()
+                    for trial in self._stored.set_aside()
                     if trial.study in studies
                 ],
             )

@@ -293,7 +293,7 @@ def database(db: Path) -> Iterator[Check]:
 
 def _unwritable(db: Path, folder: Path) -> str | None:
     """Why the database cannot be written, from access rights alone (writes nothing, migrates no older store)."""
-    from hvdsweep.store.connection import checked_version, told, usable, writable
+    from hvdsweep.store.connection import checked_version, error_for, usable, writable
 
     if folder != db.absolute().parent:
         return f"the folder {db.absolute().parent} does not exist"
@@ -313,7 +313,7 @@ def _unwritable(db: Path, folder: Path) -> str | None:
         except HvdsweepError as error:
             return str(error)
         except sqlite3.Error as error:
-            return str(told(db, error))
+            return str(error_for(db, error))
         return None
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".hvdsweep-"):

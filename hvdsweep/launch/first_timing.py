@@ -11,9 +11,9 @@ from hvdsweep.launch.gang import CommandBuilder
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.scale import Case, Failed, Scale, Timed, cases_of
 from hvdsweep.layout import START_SECONDS, Shape
-from hvdsweep.plan import Plan as SweepPlan
+from hvdsweep.plan import Plan
 from hvdsweep.step_time import StepTimes, family
-from hvdsweep.store.plan_types import Plan
+from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.throughput import here_last, record_throughput, throughput
 from hvdsweep.words import counted, duration
 
@@ -28,29 +28,31 @@ WORTH = 10
 
 
 @dataclass(frozen=True)
-class Timing:
+class FirstTiming:
     """What to time on one number of ranks."""
 
     np: int
     cases: tuple[Case, ...]
 
 
-def wanted(plan: Plan, shapes: Sequence[Shape], times: StepTimes, expected: float) -> list[Timing]:
+def wanted(
+    plan: PlannedSweep, shapes: Sequence[Shape], times: StepTimes, expected: float
+) -> list[FirstTiming]:
     """What to time before one of `shapes` is chosen; empty if speeds are known, or timing does not pay.
 
     `expected`: seconds that the sweep takes, as far as known. Times the fewest ranks, the most, and some between; times
     on other numbers are derived from them.
     """
-    if not isinstance(plan, SweepPlan) or len(shapes) < 2:
+    if not isinstance(plan, Plan) or len(shapes) < 2:
         return []
     chosen = sorted({shapes[0], shapes[len(shapes) // 2], shapes[-1]})
-    found = [Timing(shape.np, tuple(_cases(plan, shape, times))) for shape in chosen]
+    found = [FirstTiming(shape.np, tuple(_cases(plan, shape, times))) for shape in chosen]
     found = [timing for timing in found if timing.cases]
     cost = sum(START_SECONDS + CASE_SECONDS * len(timing.cases) for timing in found)
     return found if expected >= WORTH * cost else []
 
 
-def _cases(plan: SweepPlan, shape: Shape, times: StepTimes) -> list[Case]:
+def _cases(plan: Plan, shape: Shape, times: StepTimes) -> list[Case]:
     """A few batch sizes of every model whose speed on so many ranks is unknown."""
     models: dict[str, dict[int, Case]] = {}
     for case in cases_of(plan):
@@ -67,7 +69,7 @@ def _spread(sizes: Sequence[int]) -> list[int]:
 
 def measure(
     conn: sqlite3.Connection,
-    timings: Sequence[Timing],
+    timings: Sequence[FirstTiming],
     announce: Announcer,
     stop: Callable[[], bool],
     *,

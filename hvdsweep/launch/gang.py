@@ -19,7 +19,7 @@ MODULE = "hvdsweep.training.gang"
 
 
 @dataclass
-class Gang:
+class StartedGang:
     """A started gang; call `reap` once it has ended or is to end."""
 
     id: int
@@ -40,7 +40,7 @@ class Gang:
         threads: int,
         build: CommandBuilder,
         checkpoint_every: float,
-    ) -> Gang:
+    ) -> StartedGang:
         """Start horovodrun, which ends when this thread does."""
         logs.mkdir(parents=True, exist_ok=True)
         arguments = [

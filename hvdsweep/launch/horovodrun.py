@@ -60,7 +60,7 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Network:
+class HostNetwork:
     """How ranks on other hosts are reached."""
 
     interfaces: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def quick_horovodrun() -> list[str]:
 
 
 def gang_command(
-    hosts: Sequence[Host], module: str, arguments: Sequence[str], network: Network = Network()
+    hosts: Sequence[Host], module: str, arguments: Sequence[str], network: HostNetwork = HostNetwork()
 ) -> list[str]:
     """The command line of one gang: `python -m module arguments` on every slot of `hosts`.
 

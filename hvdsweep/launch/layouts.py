@@ -6,14 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hvdsweep.launch.first_timing import Timing, speeds_of, wanted
-from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.first_timing import FirstTiming, speeds_of, wanted
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.layout import START_SECONDS, Layout, Shape, choose
 from hvdsweep.plan_layout import Study, described, forecast
 from hvdsweep.store.claims import assign
 
 if TYPE_CHECKING:
-    from hvdsweep.store.plan_types import Plan
+    from hvdsweep.store.plan_types import PlannedSweep
 
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,12 @@ class Layouts:
     also train the last few trials instead of gangs of another size.
     """
 
-    def __init__(self, ledger: Ledger, plan: Plan, shapes: tuple[Shape, ...]) -> None:
-        self._ledger = ledger
+    def __init__(self, stored: StoredSweep, plan: PlannedSweep, shapes: tuple[Shape, ...]) -> None:
+        self._stored = stored
         self._plan = plan
         self._shapes = shapes
         self._ids: dict[Study, int] = {
-            (study.workload, study.batch_size): study.id for study in ledger.studies.values()
+            (study.workload, study.batch_size): study.id for study in stored.studies.values()
         }
         self._shape_of: dict[int, Shape] = {}
         self._seconds = 0.0
@@ -42,13 +42,15 @@ class Layouts:
         self.words = ""
         """The last choice in words: `2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for ...`."""
 
-    def choose(self, view: View, *, warm: Shape | None = None, starts: Sequence[float] = ()) -> Layout[Study]:
+    def choose(
+        self, view: SweepView, *, warm: Shape | None = None, starts: Sequence[float] = ()
+    ) -> Layout[Study]:
         """Lay out what is left, and store the layout.
 
         `warm`: the shape of running gangs; `starts`: seconds that starts of gangs took in this run.
         """
         waiting = {study: float(view.count_of(id, "PENDING")) for study, id in self._ids.items()}
-        expected = forecast(self._plan, self._shapes, speeds_of(self._ledger.conn), waiting)
+        expected = forecast(self._plan, self._shapes, speeds_of(self._stored.conn), waiting)
         start = sum(starts) / len(starts) if starts else START_SECONDS
         layout = choose(expected.jobs, self._shapes, start=start, warm=warm)
         used = [(study, shape.np) for study, shape in layout.shapes.items() if waiting[study]]
@@ -59,8 +61,8 @@ class Layouts:
             if waiting[study] or self._shape_of.get(self._ids[study]) not in self._shapes:
                 self._shape_of[self._ids[study]] = shape
         assign(
-            self._ledger.conn,
-            self._ledger.sweep,
+            self._stored.conn,
+            self._stored.sweep,
             {id: (shape.np, shape.gangs) for id, shape in self._shape_of.items()},
         )
         phases = [(phase.shape, [study for study in phase.keys if waiting[study]]) for phase in layout.phases]
@@ -70,11 +72,11 @@ class Layouts:
         log.info("layout: %s, about %.0f s", self.words or "nothing is left", layout.seconds)
         return layout
 
-    def untimed(self) -> list[Timing]:
+    def untimed(self) -> list[FirstTiming]:
         """What to time before the choice just made is used."""
-        return wanted(self._plan, self._shapes, speeds_of(self._ledger.conn), self._seconds)
+        return wanted(self._plan, self._shapes, speeds_of(self._stored.conn), self._seconds)
 
-    def is_outdated(self, view: View) -> bool:
+    def is_outdated(self, view: SweepView) -> bool:
         """Whether the first choice was a guess and by now a trial of every study has shown how long its steps take."""
         return self._guessed and all(
             counts.get("COMPLETE", 0) for counts in view.counts.values() if counts.get("PENDING", 0)
@@ -89,7 +91,7 @@ class Layouts:
         shape = self._shape_of.get(study)
         return None if shape is None else shape.gangs
 
-    def pending(self, view: View) -> Mapping[int, int]:
+    def pending(self, view: SweepView) -> Mapping[int, int]:
         """Ranks -> trials waiting for gangs of that size."""
         found: dict[int, int] = {}
         for study in view.counts:
@@ -97,7 +99,7 @@ class Layouts:
             found[np] = found.get(np, 0) + view.count_of(study, "PENDING")
         return found
 
-    def is_over(self, view: View) -> bool:
+    def is_over(self, view: SweepView) -> bool:
         """Whether gangs of the current shape have nothing left to begin while trials wait for gangs of another size."""
         pending = self.pending(view)
         return not pending.get(self.current.np) and any(pending.values())

@@ -11,7 +11,7 @@ STOPPED = 130
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended."""
 
     state: str
@@ -20,12 +20,12 @@ class Outcome:
     message: str
 
 
-def finished(aside: int, short: int) -> Outcome:
+def finished(aside: int, short: int) -> RunOutcome:
     """The outcome of a run with nothing left to train: `aside` trials were given up, `short` studies have too few that
     did not diverge."""
     if aside:
         was = "was" if aside == 1 else "were"
-        return Outcome(
+        return RunOutcome(
             "FAILED",
             1,
             f"{counted(aside, 'trial')} could not be trained and {was} given up; "
@@ -33,5 +33,5 @@ def finished(aside: int, short: int) -> Outcome:
         )
     if short:
         wants = "1 study has" if short == 1 else f"{short} studies have"
-        return Outcome("DONE", 0, f"{wants} fewer trials than wanted, as too many diverged")
-    return Outcome("DONE", 0, "every study has its trials")
+        return RunOutcome("DONE", 0, f"{wants} fewer trials than wanted, as too many diverged")
+    return RunOutcome("DONE", 0, "every study has its trials")

@@ -6,45 +6,45 @@ import time
 from collections.abc import Callable
 
 from hvdsweep.launch.events import Event, ProgressEvent, StudyProgress
-from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.store.paces import paces_of
 from hvdsweep.time_left import Work, remaining
 
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 
 
-class Outlook:
+class OutlookReporter:
     """Estimates the progress from the trial times in the store."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        stored: StoredSweep,
         clock: Callable[[], float] = time.monotonic,
         most: Callable[[], int | None] = lambda: None,
     ) -> None:
         """`most`: how many trials there may be in the end; None if their number is fixed."""
         self._most = most
-        self._ledger = ledger
+        self._stored = stored
         self._clock = clock
-        self._told = float("-inf")
+        self._reported = float("-inf")
         self.gangs_of: Callable[[int], int | None] = lambda study: None
         """Study -> gangs side by side that may train it under `--np auto`."""
 
-    def tell(self, view: View, gangs: int, report: Callable[[Event], None]) -> None:
+    def update(self, view: SweepView, gangs: int, report: Callable[[Event], None]) -> None:
         """Report the progress, unless that was done less than a second ago."""
         now = self._clock()
-        if now - self._told >= TELL_SECONDS:
-            self._told = now
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
             report(self.progress(view, gangs))
 
-    def progress(self, view: View, gangs: int) -> ProgressEvent:
+    def progress(self, view: SweepView, gangs: int) -> ProgressEvent:
         """The progress of the sweep in `view`, with `gangs` living gangs."""
-        studies = list(self._ledger.studies.values())
+        studies = list(self._stored.studies.values())
         started: dict[int, float] = {study.id: 0.0 for study in studies}
         busy: dict[int, int] = {study.id: 0 for study in studies}
         for trial in view.running.values():
             if trial.study in started:
-                steps = self._ledger.studies[trial.study].train_steps
+                steps = self._stored.studies[trial.study].train_steps
                 started[trial.study] += min(1.0, trial.steps / steps) if steps else 0.0
                 busy[trial.study] += 1
         works = []
@@ -52,7 +52,7 @@ class Outlook:
             open_trials = view.count_of(study.id, "PENDING", "RUNNING")
             if not view.repeats.get(study.id):
                 # Repeats come when the search is finished.
-                open_trials += self._ledger.repeats(view, study)[1]
+                open_trials += self._stored.repeats(view, study)[1]
             works.append(
                 Work(
                     study.id,
@@ -64,12 +64,12 @@ class Outlook:
                     self.gangs_of(study.id),
                 )
             )
-        paces = paces_of(lambda sql, values: self._ledger.conn.execute(sql, values).fetchall(), started)
+        paces = paces_of(lambda sql, values: self._stored.conn.execute(sql, values).fetchall(), started)
         each, eta = remaining(works, paces, max(1, gangs))
         rows = []
         for study, left in zip(studies, each, strict=True):
             counts = view.counts[study.id]
-            repeated, repeats = self._ledger.repeats(view, study)
+            repeated, repeats = self._stored.repeats(view, study)
             settled = counts.get("COMPLETE", 0) + counts.get("INCOMPLETE", 0) + repeated
             whole = settled + counts.get("PENDING", 0) + counts.get("RUNNING", 0) + repeats - repeated
             rows.append(
@@ -92,8 +92,8 @@ class Outlook:
         weights = [max(1, study.target * max(1, study.train_steps)) for study in studies]
         total = sum(weights)
         return ProgressEvent(
-            sweep=self._ledger.sweep,
-            done=self._ledger.done(view),
+            sweep=self._stored.sweep,
+            done=self._stored.done(view),
             target=sum(row.target for row in rows),
             repeats=sum(row.repeats for row in rows),
             repeats_done=sum(row.repeats_done for row in rows),

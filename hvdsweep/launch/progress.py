@@ -51,7 +51,7 @@ def reporter(
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:
         return JsonLines(out)
-    return Bars(err, curve=curve) if err.isatty() else Lines(err)
+    return ProgressBars(err, curve=curve) if err.isatty() else ProgressLines(err)
 
 
 class _Writing(Reporter):
@@ -85,9 +85,9 @@ class _Writing(Reporter):
         """False for a trial given up for a reason that was reported before: with a broken model all trials are."""
         if not isinstance(event, TrialEvent) or event.status != "INCOMPLETE":
             return True
-        told = event.message in self._last_words
+        known = event.message in self._last_words
         self._last_words.add(event.message)
-        return not told
+        return not known
 
 
 class JsonLines(_Writing):
@@ -99,13 +99,13 @@ class JsonLines(_Writing):
         )
 
 
-class Lines(_Writing):
+class ProgressLines(_Writing):
     """A line per change of state, and every few seconds one about the progress."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
         self._clock = clock
-        self._told = float("-inf")
+        self._printed = float("-inf")
         self._said = ""
         self._finished: set[tuple[str, int]] | None = None
         self._followed: int | None = None
@@ -139,15 +139,15 @@ class Lines(_Writing):
         working = [_study_line(study) for study in event.studies if study.running]
         said = "; ".join([_overall(event), *working[:3]])
         now = self._clock()
-        if now - self._told >= (LINE_SECONDS if said != self._said else QUIET_SECONDS):
-            self._told, self._said = now, said
+        if now - self._printed >= (LINE_SECONDS if said != self._said else QUIET_SECONDS):
+            self._printed, self._said = now, said
             self._line(visible(said))
 
     def _line(self, text: str) -> None:
         self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
-class Bars(_Writing):
+class ProgressBars(_Writing):
     """Progress bars at the bottom of a terminal: the sweep, and the studies in training."""
 
     def __init__(self, stream: TextIO, *, curve: bool = False) -> None:

@@ -27,18 +27,18 @@ MODULE = "hvdsweep.training.proof"
 
 
 def prove(
-    loaded: LoadedSweep, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]
+    loaded: LoadedSweep, *, limit: float, note: Callable[[str], None], warn: Callable[[str], None]
 ) -> dict[str, str]:
     """Prove the data set and the model of a sweep if they are the user's own; returns hashes of what they give.
 
-    UserError with every mistake, also if the proof takes more than `limit` seconds. `tell` gets one line before it
+    UserError with every mistake, also if the proof takes more than `limit` seconds. `note` gets one line before it
     begins, `warn` whatever is allowed but probably a mistake.
     """
     sweep = loaded.sweep
     if not has_user_code(sweep):
         return {}
     names = " and ".join(name for name in dict.fromkeys((sweep.dataset, sweep.model)) if ":" in name)
-    tell(f"Proving {names}: imports TensorFlow, loads the data, builds the model, usually 10 to 40 s ...")
+    note(f"Proving {names}: imports TensorFlow, loads the data, builds the model, usually 10 to 40 s ...")
     found = _run(_job(loaded), names, limit, os.environ)
     if found["problems"]:
         raise UserError(*(_sentence(loaded, key, text) for key, text in found["problems"]))
@@ -49,12 +49,12 @@ def prove(
     return content
 
 
-def prove_plan(plan: Plan, *, limit: float, tell: Callable[[str], None], warn: Callable[[str], None]) -> Plan:
+def prove_plan(plan: Plan, *, limit: float, note: Callable[[str], None], warn: Callable[[str], None]) -> Plan:
     """The plan of a sweep whose own code is proved now (`prove`), with the resulting hashes in its keys."""
     loaded = plan.loaded
     if loaded is None or not has_user_code(loaded.sweep):
         return plan
-    return make_plan(loaded, prove(loaded, limit=limit, tell=tell, warn=warn))
+    return make_plan(loaded, prove(loaded, limit=limit, note=note, warn=warn))
 
 
 def _sentence(loaded: LoadedSweep, key: str, text: str) -> str:

@@ -16,9 +16,8 @@ import numpy as np
 
 from hvdsweep.curves.certainty import influence, known_steps, relative_half_width
 from hvdsweep.curves.table import Floats
-from hvdsweep.plan import Plan as SweepPlan
-from hvdsweep.plan import StudyPlan
-from hvdsweep.store.plan_types import Plan
+from hvdsweep.plan import Plan, StudyPlan
+from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome, stored_rounds, trial_outcomes
 from hvdsweep.widening import MOST_WIDENINGS, Stretch, new_points, stretches_of, widened_at
 from hvdsweep.words import counted
@@ -116,10 +115,10 @@ class Progress:
 class Rounds:
     """The rounds of one sweep that its trials have decided so far."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlannedSweep) -> None:
         self._plan = plan
         self._studies: list[Progress] = []
-        if isinstance(plan, SweepPlan):
+        if isinstance(plan, Plan):
             self._studies = [
                 Progress(study, workload.maximize, study.target_trials)
                 for workload in plan.workloads
@@ -129,9 +128,9 @@ class Rounds:
         """Whether the sweep is trained in rounds."""
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> PlannedSweep:
         """The sweep's plan with the trials and spaces decided so far."""
-        if not self.active or not isinstance(self._plan, SweepPlan):
+        if not self.active or not isinstance(self._plan, Plan):
             return self._plan
         now = {
             study.name: replace(study.plan, target_trials=study.target, stretches=tuple(study.stretches))
@@ -306,7 +305,7 @@ def decide(conn: sqlite3.Connection, sweep_id: int, rounds: Rounds) -> list[Step
     ]
 
 
-def resumed(conn: sqlite3.Connection, plan: Plan) -> tuple[Plan, list[Step]]:
+def resumed(conn: sqlite3.Connection, plan: PlannedSweep) -> tuple[PlannedSweep, list[Step]]:
     """The plan with the trials and spaces decided by this sweep's trials in the store, and which steps are new."""
     rounds = Rounds(plan)
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()

@@ -89,7 +89,7 @@ class Now:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScaleOutcome:
     """The result of the whole measurement."""
 
     timed: tuple[Timed, ...]
@@ -119,7 +119,7 @@ def cases_of(plan: Plan, batch_sizes: Sequence[int] | None = None) -> list[Case]
 
 
 @dataclass
-class Pace:
+class ScalePace:
     """How long starting ranks and timing a case have taken so far, to estimate the rest."""
 
     seconds: float
@@ -157,7 +157,7 @@ class Scale:
         self._patience = patience
         self._environment = os.environ if environment is None else environment
         self._build = build
-        self._pace = Pace(seconds)
+        self._pace = ScalePace(seconds)
         self._done = 0
 
     def warnings(self) -> list[str]:
@@ -170,10 +170,10 @@ class Scale:
         self,
         timed: Callable[[Timed], None],
         failed: Callable[[Failed], None],
-        told: Callable[[Now], None],
+        watch: Callable[[Now], None],
         stop: Callable[[], bool],
-    ) -> Outcome:
-        """Measure all; calls `timed` and `failed` with each result at once, `told` ten times a second with the
+    ) -> ScaleOutcome:
+        """Measure all; calls `timed` and `failed` with each result at once, `watch` ten times a second with the
         progress.
 
         Once `stop` returns true the ranks are ended and the rest is skipped. No process is left in any case.
@@ -193,9 +193,9 @@ class Scale:
             if stop():
                 break
             with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder, Guard():
-                self._time(np, Path(folder), len(self.counts) - place - 1, keep, told, stop)
+                self._time(np, Path(folder), len(self.counts) - place - 1, keep, watch, stop)
             self._done = (place + 1) * len(self.cases)
-        return Outcome(tuple(good), tuple(bad), stop())
+        return ScaleOutcome(tuple(good), tuple(bad), stop())
 
     def _time(
         self,
@@ -203,7 +203,7 @@ class Scale:
         folder: Path,
         later: int,
         keep: Callable[[Timed | Failed], None],
-        told: Callable[[Now], None],
+        watch: Callable[[Now], None],
         stop: Callable[[], bool],
     ) -> None:
         """Time all cases on `np` ranks; `later`: how many numbers of ranks still follow."""
@@ -241,7 +241,7 @@ class Scale:
                 if silence > self._patience + self.seconds:
                     why = str(hang_of(folder, silence))
                     break
-                told(self._now(np, ready, answered, later, silence))
+                watch(self._now(np, ready, answered, later, silence))
                 time.sleep(POLL_SECONDS)
         finally:
             kill_marked(lambda found: found == mark)

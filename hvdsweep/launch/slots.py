@@ -10,13 +10,13 @@ from pathlib import Path
 
 from hvdsweep.launch.announce import Announcer
 from hvdsweep.launch.failure_report import Death, death_of, hang_of
-from hvdsweep.launch.gang import CommandBuilder, Gang
+from hvdsweep.launch.gang import CommandBuilder, StartedGang
 from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.hosts import Host, is_here
-from hvdsweep.launch.ledger import Ledger, View
 from hvdsweep.launch.memory_kills import UNKNOWN, MemoryKills
 from hvdsweep.launch.processes import Mark
 from hvdsweep.launch.settings import Settings
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.checkpoints import being_written
 from hvdsweep.store.events import event
@@ -49,7 +49,7 @@ class Slot:
     """(host, number) of each slot of the hosts that its gangs take. No two living gangs share one."""
     devices: tuple[str, ...] = ()
     """GPUs of this machine that its gangs may see; empty: as in the environment."""
-    gang: Gang | None = None
+    gang: StartedGang | None = None
     leaves_by: float | None = None
     """Deadline (monotonic) for a gang that was asked to leave."""
     ready: bool = False
@@ -82,7 +82,7 @@ class Slots:
 
     def __init__(
         self,
-        ledger: Ledger,
+        stored: StoredSweep,
         announce: Announcer,
         settings: Settings,
         supervisor: ProcessId,
@@ -90,8 +90,8 @@ class Slots:
         environment: Mapping[str, str],
         build: CommandBuilder,
     ) -> None:
-        self._ledger = ledger
-        self._conn = ledger.conn
+        self._stored = stored
+        self._conn = stored.conn
         self._announce = announce
         self._settings = settings
         self._supervisor = supervisor
@@ -138,7 +138,7 @@ class Slots:
                 self._start(slot)
                 missing -= 1
 
-    def send_away(self, kept: Collection[int], view: View) -> None:
+    def send_away(self, kept: Collection[int], view: SweepView) -> None:
         """End the gangs without a trial whose number of ranks is not in `kept`: the trials for their size are done."""
         now = time.monotonic()
         for slot in self.slots:
@@ -153,16 +153,16 @@ class Slots:
                 gang_state(self._conn, gang.id, "STOPPED")
                 slot.leaves_by = now + GIVE_BACK_SECONDS
 
-    def _leave(self, slot: Slot, gang: Gang, code: int | None) -> None:
+    def _leave(self, slot: Slot, gang: StartedGang, code: int | None) -> None:
         """End what is left of a gang that is to end; its trial is requeued without counting an attempt."""
         self.unkillable_pids += gang.reap()
         slot.gang, slot.leaves_by = None, None
         self._close(gang, code)
 
     def _start(self, slot: Slot) -> None:
-        gang_id = new_gang(self._conn, self._ledger.sweep, np=slot.np, stage=HOROVODRUN)
-        logs = sweep_logs(self._store, self._ledger.sweep) / f"gang-{gang_id}"
-        mark = Mark(self._supervisor, self._ledger.sweep, gang_id, self._store)
+        gang_id = new_gang(self._conn, self._stored.sweep, np=slot.np, stage=HOROVODRUN)
+        logs = sweep_logs(self._store, self._stored.sweep) / f"gang-{gang_id}"
+        mark = Mark(self._supervisor, self._stored.sweep, gang_id, self._store)
         environment = gang_environment(
             self._environment,
             size=slot.np,
@@ -174,7 +174,7 @@ class Slots:
         here = all(is_here(host.name) for host in slot.hosts)
         slot.memory_kills = MemoryKills.now() if here else None
         try:
-            slot.gang = Gang.start(
+            slot.gang = StartedGang.start(
                 gang_id,
                 mark,
                 logs,
@@ -196,11 +196,11 @@ class Slots:
             listed = "".join(f"{name}\n" for name in environment.left_out)
             (logs / "environment.txt").write_text(f"Not passed on to the ranks:\n{listed}", encoding="utf-8")
         gang_state(self._conn, gang_id, pid=slot.gang.process.pid)
-        self._ledger.set_logs(gang_id, str(logs))
+        self._stored.set_logs(gang_id, str(logs))
         self._announce.gang(slot.gang, "STARTING")
         self._announce.stage(slot.gang, slot.stage, 0.0, slot.usual)
 
-    def reap_dead(self, view: View) -> bool:
+    def reap_dead(self, view: SweepView) -> bool:
         """End the gangs that have died or hang, and requeue their trials. Returns whether there were any."""
         now = time.monotonic()
         buried = False
@@ -231,7 +231,7 @@ class Slots:
                 buried = True
         return buried
 
-    def _silence(self, slot: Slot, gang: Gang, view: View, now: float) -> float:
+    def _silence(self, slot: Slot, gang: StartedGang, view: SweepView, now: float) -> float:
         """Seconds since the gang's last sign of life, by this process's monotonic clock: the system clock may jump."""
         row = view.gangs.get(gang.id)
         sign = (row, view.trial_of(gang.id))
@@ -246,31 +246,31 @@ class Slots:
             self._announce.stage(gang, slot.stage, now - gang.started, slot.usual)
         return now - slot.seen
 
-    def _patience(self, slot: Slot, view: View) -> float:
+    def _patience(self, slot: Slot, view: SweepView) -> float:
         trial = view.trial_of(slot.gang.id) if slot.gang is not None else None
         if not slot.ready or (trial is not None and trial.steps <= (trial.checkpoint or 0)):
             return max(self._settings.hang_timeout, self._settings.start_timeout)
         return self._settings.hang_timeout
 
-    def _died(self, slot: Slot, gang: Gang, death: Death, now: float) -> None:
+    def _died(self, slot: Slot, gang: StartedGang, death: Death, now: float) -> None:
         """All consequences of a gang's death; its processes are gone already."""
         most = self._settings.max_attempts
         self._failed(slot, gang.id, gang.logs, death, now)
-        held = self._ledger.running_of(gang.id)
+        held = self._stored.running_of(gang.id)
         requeued, aside = requeue(self._conn, held, count_attempt=True, message=str(death), max_attempts=most)
         slot.gang = None
         log.info("trials of gang %d: %s back to the queue, %s given up", gang.id, requeued, aside)
         self._announce.gang(gang, "DEAD", seconds=now - gang.started, message=str(death))
         for trial in requeued:
-            self._announce.trial(self._ledger.trial(trial))
+            self._announce.trial(self._stored.trial(trial))
         for trial in aside:
             words = f"given up after {most} attempts: {death.line}"
-            event(self._conn, "trial", words, sweep_id=self._ledger.sweep, gang_id=gang.id, trial_id=trial)
+            event(self._conn, "trial", words, sweep_id=self._stored.sweep, gang_id=gang.id, trial_id=trial)
 
     def _failed(self, slot: Slot, gang: int, logs: Path, death: Death, now: float) -> None:
         """Record that a gang has died, or did not start, and when the next one may start in its place."""
         gang_state(self._conn, gang, "DEAD", message=str(death))
-        event(self._conn, "gang", f"died: {death.line}", sweep_id=self._ledger.sweep, gang_id=gang)
+        event(self._conn, "gang", f"died: {death.line}", sweep_id=self._stored.sweep, gang_id=gang)
         slot.startup_failures += not slot.ready
         slot.failures += 1
         # The first time at once; gangs that die again and again must not take up the machine.
@@ -287,7 +287,7 @@ class Slots:
         self.last_death = (gang, logs, death)
 
     def dismiss(self) -> None:
-        """Tell every gang that nothing is left to train; each leaves when it next reads the store."""
+        """Let every gang know that nothing is left to train; each leaves when it next reads the store."""
         log.info("nothing is left to train: gangs %s may leave", self.living())
         for gang in self.living():
             gang_state(self._conn, gang, "STOPPED")
@@ -331,9 +331,9 @@ class Slots:
         for gang, code in ended:
             self._close(gang, code)
 
-    def _close(self, gang: Gang, code: int | None) -> None:
+    def _close(self, gang: StartedGang, code: int | None) -> None:
         """Store that a gang has ended normally; `code` is its exit code if it left on its own."""
-        held = self._ledger.running_of(gang.id)
+        held = self._stored.running_of(gang.id)
         requeue(self._conn, held, count_attempt=False, message=None, max_attempts=1)
         message = None if code == 0 else "ended by its supervisor"
         gang_state(self._conn, gang.id, "STOPPED", message=message)

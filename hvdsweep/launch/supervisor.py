@@ -20,23 +20,24 @@ from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_command
 from hvdsweep.launch.hosts import check_first_is_here
 from hvdsweep.launch.layouts import Layouts
-from hvdsweep.launch.ledger import Ended, Ledger, View
 from hvdsweep.launch.machine import versions
-from hvdsweep.launch.outcome import STOPPED, Outcome, finished
-from hvdsweep.launch.outlook import Outlook
+from hvdsweep.launch.outcome import STOPPED, RunOutcome, finished
+from hvdsweep.launch.outlook import OutlookReporter
 from hvdsweep.launch.processes import kill_marked
 from hvdsweep.launch.rounds import Rounds, decide
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.sharing import share_out
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slots, sweep_logs
+from hvdsweep.launch.stored_sweep import EndedTrial, StoredSweep, SweepView
 from hvdsweep.layout import Shape
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.claims import assign
-from hvdsweep.store.connection import connect, heard, told
+from hvdsweep.store.connection import connect, error_for, heard
 from hvdsweep.store.events import event
 from hvdsweep.store.lifecycle import beat, end_run, recover, request_stop
-from hvdsweep.store.plans import Plan, add_repeats, next_round, top_up
+from hvdsweep.store.plan_types import PlannedSweep
+from hvdsweep.store.plans import add_repeats, next_round, top_up
 from hvdsweep.words import counted
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Supervisor:
         self,
         path: str | os.PathLike[str],
         sweep: int,
-        plan: Plan,
+        plan: PlannedSweep,
         settings: Settings,
         reporter: Reporter | None = None,
         *,
@@ -71,24 +72,24 @@ class Supervisor:
         planned = {
             (workload.name, study.batch_size) for workload in plan.workloads for study in workload.studies
         }
-        self._ledger = Ledger(self._conn, sweep, planned)
-        self._announce = Announcer(self._ledger, reporter or Reporter())
+        self._stored = StoredSweep(self._conn, sweep, planned)
+        self._announce = Announcer(self._stored, reporter or Reporter())
         self._signals = StopSignals()
         self._build = build
         self._slots = Slots(
-            self._ledger, self._announce, settings, self._me, self._store, self._environment, build
+            self._stored, self._announce, settings, self._me, self._store, self._environment, build
         )
         self._rounds = Rounds(plan)
-        self._outlook = Outlook(self._ledger, most=self._rounds.most)
+        self._outlook = OutlookReporter(self._stored, most=self._rounds.most)
         self._shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)
         self._layouts: Layouts | None = None
         """Set under `--np auto`."""
         self._topped_up: Mapping[int, Mapping[str, int]] | None = None
         self._beaten = float("-inf")
-        self._aside_in_a_row: list[Ended] = []
+        self._aside_in_a_row: list[EndedTrial] = []
         """Trials given up in a row: refused by their gang, or after too many crashes."""
 
-    def run(self) -> Outcome:
+    def run(self) -> RunOutcome:
         """Train until every study is complete, nothing more can be done, or the user asks to stop.
 
         No process of a gang is left in any case. RunFailed: another supervisor trains this sweep, or the store can no
@@ -96,7 +97,7 @@ class Supervisor:
         """
         settings = self._settings
         begun = time.monotonic()
-        outcome = Outcome("FAILED", 1, "ended by an internal error")
+        outcome = RunOutcome("FAILED", 1, "ended by an internal error")
         log_file = run_log_file(sweep_logs(self._store, self._sweep))
         with (
             contextlib.closing(self._conn),
@@ -110,7 +111,7 @@ class Supervisor:
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
             auto = settings.slots is not None
-            self._ledger.register(
+            self._stored.register(
                 np=None if auto else settings.np,
                 gangs=None if auto else settings.gangs,
                 slots=settings.slots,
@@ -123,7 +124,7 @@ class Supervisor:
                     outcome = self._train()
                 except (HvdsweepError, sqlite3.Error, OSError) as error:
                     # A lock that another program holds, a full disk, another supervisor, a limit of this machine.
-                    outcome = Outcome("FAILED", 1, str(self._known(error)))
+                    outcome = RunOutcome("FAILED", 1, str(self._known(error)))
                     raise
                 finally:
                     self._end(outcome, time.monotonic() - begun)
@@ -134,7 +135,7 @@ class Supervisor:
     def _known(self, error: Exception) -> Exception:
         """The error as a message for the user."""
         if isinstance(error, sqlite3.Error):
-            known = told(Path(self._store), error)
+            known = error_for(Path(self._store), error)
             return RunFailed(f"{self._store}: {error}." if known is error else str(known))
         if isinstance(error, OSError):
             return RunFailed(
@@ -142,7 +143,7 @@ class Supervisor:
             )
         return error
 
-    def _end(self, outcome: Outcome, seconds: float) -> None:
+    def _end(self, outcome: RunOutcome, seconds: float) -> None:
         """Leave nothing behind, and report the outcome."""
         self._slots.end_all()
         end_run(self._conn, self._sweep, outcome.state, outcome.message.partition("\n")[0], self._me)
@@ -159,7 +160,7 @@ class Supervisor:
                 mark.store == self._store and mark.sweep == self._sweep and mark.supervisor != self._me
             )
         )
-        for gang in self._ledger.close_earlier_gangs():
+        for gang in self._stored.close_earlier_gangs():
             event(
                 self._conn,
                 "gang",
@@ -176,12 +177,12 @@ class Supervisor:
         )
         if self._rounds.active:
             self._next_round()
-        view = self._top_up(self._ledger.view(()))
-        self._ledger.newly_ended(view)
+        view = self._top_up(self._stored.view(()))
+        self._stored.newly_ended(view)
         if settings.slots is None:
             assign(self._conn, self._sweep, {})
         else:
-            self._layouts = Layouts(self._ledger, self._plan, self._shapes)
+            self._layouts = Layouts(self._stored, self._plan, self._shapes)
             self._layouts.choose(view)
             if timings := self._layouts.untimed():
                 measure(
@@ -208,7 +209,7 @@ class Supervisor:
         """Ranks of the gangs being started."""
         return self._settings.np if self._layouts is None else self._layouts.current.np
 
-    def _rearrange(self, view: View) -> None:
+    def _rearrange(self, view: SweepView) -> None:
         """Under `--np auto`: give the slots to gangs of another size once the current ones have nothing to begin."""
         if self._layouts is None:
             return
@@ -220,7 +221,7 @@ class Supervisor:
         waited_for = {np for np, trials in self._layouts.pending(view).items() if trials}
         self._slots.send_away(waited_for | {self._ranks}, view)
 
-    def _give_up_shape(self, view: View) -> bool:
+    def _give_up_shape(self, view: SweepView) -> bool:
         """Under `--np auto`, if no gang of several ranks starts: reassign their trials; False if none are left."""
         if self._layouts is None or self._ranks == 1:
             return False
@@ -234,7 +235,7 @@ class Supervisor:
         )
         return True
 
-    def _wanted(self, view: View) -> int:
+    def _wanted(self, view: SweepView) -> int:
         """How many gangs there is work for."""
         if self._layouts is None:
             return view.count("PENDING", "RUNNING")
@@ -242,13 +243,13 @@ class Supervisor:
         training = sum(slot.gang is not None and slot.gang.id in busy for slot in self._slots.of(self._ranks))
         return self._layouts.pending(view).get(self._ranks, 0) + training
 
-    def _train(self) -> Outcome:
+    def _train(self) -> RunOutcome:
         slots = self._slots
         latest = time.monotonic()
         while True:
             begun = time.monotonic()
             if self._lost():
-                return Outcome(
+                return RunOutcome(
                     "FAILED",
                     1,
                     f"{self._store} was deleted, moved or replaced during training. What it held is not in the new file. Do "
@@ -258,8 +259,8 @@ class Supervisor:
                 # This process was suspended itself (with its machine, or by a debugger): silence proves nothing.
                 log.warning("this process was held up for %.1f s", begun - latest)
                 slots.reset_heartbeats(begun)
-            view = self._top_up(self._ledger.view(slots.living()))
-            self._tell_ended(view)
+            view = self._top_up(self._stored.view(slots.living()))
+            self._report_ended(view)
             if self._beat() or self._signals.gestures or self._job_ends:
                 return self._stop()
             if slots.reap_dead(view):
@@ -289,7 +290,7 @@ class Supervisor:
                     f"Its logs: {logs}. `hvdsweep doctor` checks this machine."
                 )
             slots.start(min(len(slots.of(self._ranks)), self._wanted(view)), self._ranks)
-            self._outlook.tell(view, len(slots.living()), self._announce.report)
+            self._outlook.update(view, len(slots.living()), self._announce.report)
             # Reading must not take the gangs' core, however many trials there are to count.
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
             latest = time.monotonic() + pause
@@ -307,7 +308,7 @@ class Supervisor:
         except FileNotFoundError:
             return True
 
-    def _top_up(self, view: View) -> View:
+    def _top_up(self, view: SweepView) -> SweepView:
         """Replace diverged trials while their study may have more, and repeat the best trials of studies whose search
         has ended; returns the new view."""
         if self._topped_up == view.counts:
@@ -315,14 +316,14 @@ class Supervisor:
         self._topped_up = view.counts
         log.debug("trials by study and state: %s", view.counts)
         added = 0
-        if self._ledger.lacks_trials(view):
+        if self._stored.lacks_trials(view):
             added = top_up(self._conn, self._sweep, self._plan)
         if not self._rounds.active:
             # In rounds no search is finished before the last round.
             added += add_repeats(self._conn, self._sweep, self._plan)
         if added:
             log.info("%d trials added: replacements of diverged ones, repeats", added)
-        return self._ledger.view(self._slots.living()) if added else view
+        return self._stored.view(self._slots.living()) if added else view
 
     def _next_round(self) -> bool:
         """Decide the next round once all trials of the last have ended, and add its trials; returns if there are any."""
@@ -331,7 +332,7 @@ class Supervisor:
         log.info("next round: %s", "; ".join(step.message for step in steps) or "no more")
         if steps or self._plan != before:
             next_round(self._conn, self._sweep, self._plan, [step.message for step in steps])
-            self._ledger.reload()
+            self._stored.reload()
             self._topped_up = None
         for step in steps:
             (self._announce.warn if step.warning else self._announce.note)(step.message)
@@ -341,12 +342,12 @@ class Supervisor:
         """Write the heartbeat to the store, once a second; returns whether the store requests a stop."""
         now = time.monotonic()
         if now - self._beaten < BEAT_SECONDS:
-            return self._ledger.request() == "stop"
+            return self._stored.request() == "stop"
         self._beaten = now
         return beat(self._conn, self._sweep, self._me)
 
-    def _tell_ended(self, view: View) -> None:
-        for ended in self._ledger.newly_ended(view):
+    def _report_ended(self, view: SweepView) -> None:
+        for ended in self._stored.newly_ended(view):
             if ended.status == "INCOMPLETE":
                 self._aside_in_a_row.append(ended)
             else:
@@ -354,12 +355,12 @@ class Supervisor:
                 self._slots.reset_failures()
             self._announce.trial(ended)
 
-    def _finish(self, view: View) -> Outcome:
+    def _finish(self, view: SweepView) -> RunOutcome:
         """Nothing is left to train: dismiss the gangs."""
         self._announce.report(self._outlook.progress(view, len(self._slots.living())))
         self._slots.dismiss()
         self._wait_for_gangs()
-        short = self._ledger.short(view)
+        short = self._stored.short(view)
         for study in short:
             done = view.counts[study.id].get("COMPLETE", 0)
             self._announce.warn(
@@ -368,23 +369,23 @@ class Supervisor:
             )
         return finished(view.count("INCOMPLETE"), len(short))
 
-    def _stop(self) -> Outcome:
+    def _stop(self) -> RunOutcome:
         """A stop was requested: the gangs save their trials; those that do not are ended."""
         why = self._signals.name or ("the end of the job" if self._job_ends else "a request in the store")
         self._announce.note(
             f"Stopping ({why}): waiting for gangs to save their trials. Press Ctrl-C again to kill them now."
         )
-        if self._ledger.request() != "stop":
+        if self._stored.request() != "stop":
             request_stop(self._conn, self._sweep)
         # However long this took, the second gesture ends the wait.
         self._wait_for_gangs(heard=1 if self._signals.name else 0)
-        return Outcome("IDLE", STOPPED, f"stopped by {why}; run the same command again to continue")
+        return RunOutcome("IDLE", STOPPED, f"stopped by {why}; run the same command again to continue")
 
-    def _give_up(self, why: str) -> Outcome:
+    def _give_up(self, why: str) -> RunOutcome:
         log.error("giving up: %s", why)
         self._slots.dismiss()
         self._wait_for_gangs()
-        return Outcome("FAILED", 1, why)
+        return RunOutcome("FAILED", 1, why)
 
     def _wait_for_gangs(self, heard: int | None = None) -> None:
         """Wait until they have left, or a gesture beyond those `heard` (None: all so far) asks to end them."""

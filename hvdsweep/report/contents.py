@@ -12,7 +12,7 @@ from hvdsweep.curves.metaparameters import best_parameter
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
-from hvdsweep.figures.source import Source
+from hvdsweep.figures.source import FigureSource
 from hvdsweep.states import Status
 from hvdsweep.tokens import tokens_per_example
 
@@ -73,7 +73,7 @@ class Contents:
 
 def gather(reader: Store, sweep: SweepRow) -> Contents:
     """Everything about `sweep`. A workload without a curve gives the reason; missing data are never an error."""
-    source = Source(reader, sweep.id)
+    source = FigureSource(reader, sweep.id)
     studies = reader.studies(sweep.id)
     counts = reader.counts()
     rows = reader.workloads(sweep.id)
@@ -99,7 +99,7 @@ def gather(reader: Store, sweep: SweepRow) -> Contents:
 
 
 def _part(
-    source: Source,
+    source: FigureSource,
     row: WorkloadRow,
     studies: tuple[StudyRow, ...],
     counts: Mapping[int, Mapping[Status, int]],

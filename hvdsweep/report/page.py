@@ -187,9 +187,9 @@ def _svg(figure: Figure | None, prefix: str) -> str:
 
 def _warnings(curve: Curve) -> str:
     items = [
-        f"<li>Batch size {point.batch_size:,}: {escape(caution.message)}.</li>"
+        f"<li>Batch size {point.batch_size:,}: {escape(warning.message)}.</li>"
         for point in curve.points
-        for caution in point.warnings
+        for warning in point.warnings
     ]
     return f'<ul class="warnings">{"".join(items)}</ul>' if items else ""
 

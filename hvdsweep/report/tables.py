@@ -13,7 +13,7 @@ from hvdsweep.visible import visible_html as escape
 from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Curve, Point
+    from hvdsweep.curves import Curve, CurvePoint
 
 MOST_ROWS = 200
 """Most rows of one table: a report is read by people."""

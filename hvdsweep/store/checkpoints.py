@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckpointFile:
     """A file in the folder of checkpoints, whole or partial."""
 
     path: Path
@@ -86,14 +86,16 @@ def load(db: str | os.PathLike[str], trial_id: int, key: str | None, step: int) 
     return [(name, tuple(shape)) for name, shape in header["arrays"]], body[start:]
 
 
-def files(db: str | os.PathLike[str]) -> list[Found]:
+def files(db: str | os.PathLike[str]) -> list[CheckpointFile]:
     """Every checkpoint of the database, partial ones included."""
     try:
         names = os.listdir(folder_of(db))
     except OSError:
         return []
     matches = ((name, _NAME.fullmatch(name)) for name in names)
-    return [Found(folder_of(db) / name, int(m[1]), int(m[2])) for name, m in matches if m is not None]
+    return [
+        CheckpointFile(folder_of(db) / name, int(m[1]), int(m[2])) for name, m in matches if m is not None
+    ]
 
 
 def being_written(db: str | os.PathLike[str]) -> bool:

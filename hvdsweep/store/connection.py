@@ -63,13 +63,13 @@ def connect(path: str | os.PathLike[str], *, create: bool = False) -> sqlite3.Co
             name, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
     except sqlite3.Error as error:
-        raise told(path, error) from error
+        raise error_for(path, error) from error
     try:
         _prepare(conn, path, create)
     except BaseException as error:
         conn.close()
         if isinstance(error, sqlite3.Error):
-            raise told(path, error) from error
+            raise error_for(path, error) from error
         raise
     return conn
 
@@ -216,7 +216,7 @@ def missing(path: Path) -> str:
     )
 
 
-def told(path: Path, error: sqlite3.Error) -> Exception:
+def error_for(path: Path, error: sqlite3.Error) -> Exception:
     """The UserError for a failure of the file or the machine; any other `error`, being a bug, is returned as it is."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_NOTADB:
@@ -315,5 +315,5 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
 
 def _failed(conn: sqlite3.Connection, error: sqlite3.Error) -> Exception:
     """The error of a failed write as a message; a bug is returned as it is."""
-    explained = told(Path(conn.execute("PRAGMA database_list").fetchone()[2]), error)
+    explained = error_for(Path(conn.execute("PRAGMA database_list").fetchone()[2]), error)
     return RunFailed(str(explained)) if isinstance(explained, UserError) else explained

@@ -6,7 +6,16 @@ import json
 import sqlite3
 from dataclasses import dataclass, field
 
-from hvdsweep.merit import FARTHEST, MOST_PENDING, Chosen, Ended, Known, Pending, choose, position
+from hvdsweep.merit import (
+    FARTHEST,
+    MOST_PENDING,
+    Chosen,
+    FinishedTrial,
+    KnownTrials,
+    PendingTrial,
+    choose,
+    position,
+)
 from hvdsweep.search import Space
 from hvdsweep.store.schema import SEARCH_TRIAL
 
@@ -19,11 +28,11 @@ class _Study:
     batch_size: int
     budget: int
     space: Space
-    ended: dict[int, Ended] = field(default_factory=dict)
+    ended: dict[int, FinishedTrial] = field(default_factory=dict)
     """By trial id: the ended trials read so far."""
-    known: Known | None = None
+    known: KnownTrials | None = None
     """Made from `ended`; None after another trial has ended, until asked for."""
-    pending: dict[int, Pending] = field(default_factory=dict)
+    pending: dict[int, PendingTrial] = field(default_factory=dict)
     """By trial id; some may have begun since."""
 
 
@@ -68,7 +77,7 @@ class Knowledge:
             workload.metric_id = _metric_id(conn, workload_id)
         return workload
 
-    def _pending(self, conn: sqlite3.Connection, study: _Study) -> list[Pending]:
+    def _pending(self, conn: sqlite3.Connection, study: _Study) -> list[PendingTrial]:
         """Ascending numbers."""
         ids = [
             trial
@@ -83,7 +92,7 @@ class Knowledge:
             (json.dumps(new),),
         ):
             parameters = json.loads(text)
-            study.pending[trial] = Pending(
+            study.pending[trial] = PendingTrial(
                 number, parameters, position(parameters, study.space, study.batch_size)
             )
         return [study.pending[trial] for trial in ids]
@@ -110,7 +119,7 @@ class Knowledge:
             (new,),
         ).fetchall():
             parameters, best = json.loads(text), tuple(records.get(trial, ()))
-            study.ended[trial] = Ended(
+            study.ended[trial] = FinishedTrial(
                 number,
                 parameters,
                 position(parameters, study.space, study.batch_size),
@@ -121,11 +130,11 @@ class Knowledge:
             )
 
 
-def _known(study: _Study) -> Known:
+def _known(study: _Study) -> KnownTrials:
     if study.known is None:
         # By id, independent of the order of reading.
         trials = [study.ended[trial] for trial in sorted(study.ended)]
-        study.known = Known(study.batch_size, study.budget, trials)
+        study.known = KnownTrials(study.batch_size, study.budget, trials)
     return study.known
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 
-class TrialPlan(Protocol):
+class PlannedTrial(Protocol):
     """One trial to be trained."""
 
     @property
@@ -19,7 +19,7 @@ class TrialPlan(Protocol):
     def metaparameters(self) -> Mapping[str, float]: ...
 
 
-class StudyPlan(Protocol):
+class PlannedStudy(Protocol):
     """One batch size of a workload."""
 
     @property
@@ -42,15 +42,15 @@ class StudyPlan(Protocol):
     @property
     def search(self) -> Mapping[str, Any]: ...
     @property
-    def trials(self) -> Sequence[TrialPlan]:
+    def trials(self) -> Sequence[PlannedTrial]:
         """The first `target_trials`."""
         ...
 
-    def trial_range(self, start: int, count: int) -> Sequence[TrialPlan]:
+    def trial_range(self, start: int, count: int) -> Sequence[PlannedTrial]:
         """Trials start .. start + count - 1, by number."""
         ...
 
-    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> TrialPlan:
+    def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> PlannedTrial:
         """Repeat `index` (from 0) of trial `trial`, which had these metaparameters."""
         ...
 
@@ -64,7 +64,7 @@ class ChoosesNumbers(Protocol):
         ...
 
 
-class WorkloadPlan(Protocol):
+class PlannedWorkload(Protocol):
     """One workload with its studies."""
 
     @property
@@ -86,10 +86,10 @@ class WorkloadPlan(Protocol):
     @property
     def parameters(self) -> int | None: ...
     @property
-    def studies(self) -> Sequence[StudyPlan]: ...
+    def studies(self) -> Sequence[PlannedStudy]: ...
 
 
-class Plan(Protocol):
+class PlannedSweep(Protocol):
     """The parts of `hvdsweep.plan.Plan` that the store uses."""
 
     @property
@@ -101,4 +101,4 @@ class Plan(Protocol):
     @property
     def definition(self) -> Mapping[str, Any]: ...
     @property
-    def workloads(self) -> Sequence[WorkloadPlan]: ...
+    def workloads(self) -> Sequence[PlannedWorkload]: ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from hvdsweep.errors import RunFailed
-from hvdsweep.store.connection import checked_version, told, usable
+from hvdsweep.store.connection import checked_version, error_for, usable
 from hvdsweep.store.content import explained, problems
 from hvdsweep.store.rows import (
     KEY,
@@ -48,7 +48,7 @@ class Reader:
             self._conn, at_rest = open_connection(self.path)
             wrong = list(problems(self._conn, small=True))
         except sqlite3.Error as error:
-            raise told(self.path, error) from error
+            raise error_for(self.path, error) from error
         if wrong:
             self._conn.close()
             raise RunFailed(explained(self.path, wrong))
@@ -97,7 +97,7 @@ class Reader:
         try:
             return self._conn.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise told(self.path, error) from error
+            raise error_for(self.path, error) from error
 
     def measured(self, ids: Sequence[int], metric: str) -> npt.NDArray[np.void]:
         """RECORD of every finite measurement of these trials, by trial and step."""
@@ -133,7 +133,7 @@ class Reader:
         try:
             return np.fromiter(self._conn.execute(sql, values), np.dtype(dtype))
         except sqlite3.DatabaseError as error:
-            raise told(self.path, error) from error
+            raise error_for(self.path, error) from error
 
     def data_version(self) -> int:
         """A number that changes if, and only if, another connection has committed since the last call.

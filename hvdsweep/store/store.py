@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.states import Status
-from hvdsweep.store.connection import told
+from hvdsweep.store.connection import error_for
 from hvdsweep.store.liveness import Heartbeats, lives_here
 from hvdsweep.store.reader import Reader
 from hvdsweep.store.rows import (
@@ -239,7 +239,7 @@ class Store(Reader):
         try:
             return dataclasses.replace(gang, usual_start_seconds=usual_seconds(self._conn, gang.np))
         except sqlite3.DatabaseError as error:
-            raise told(self.path, error) from error
+            raise error_for(self.path, error) from error
 
     @explaining
     def events(

@@ -30,7 +30,7 @@ class RanksDisagree(RuntimeError):
     """Two ranks of a gang hold different weights: the results would be wrong, so the gang must end."""
 
 
-class Evaluation:
+class Evaluator:
     """The metrics of some splits for one network, for example `val/classification_error`."""
 
     def __init__(

@@ -37,7 +37,7 @@ from hvdsweep.training.rank import (
     redirect_output,
     watch_supervisor,
 )
-from hvdsweep.training.studies import Studies
+from hvdsweep.training.studies import TracedStudies
 
 if TYPE_CHECKING:
     from hvdsweep.store.writer import Claim, Reply, TrialWriter
@@ -117,7 +117,7 @@ class Gang:
         self._checkpoint_every = checkpoint_every
         self._stages = stages or Stages("", 0, active=False)
         self._writer = writer
-        self._studies = Studies(ranks)
+        self._studies = TracedStudies(ranks)
         self._built: set[str] = set()
         """Definitions of the studies that are kept compiled, as rank 0 knows them."""
         self._refused: dict[str, str | None] = {}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from hvdsweep.training.batches import Shuffle
-from hvdsweep.training.evaluation import AGREEMENT, Evaluation
+from hvdsweep.training.evaluation import AGREEMENT, Evaluator
 from hvdsweep.training.network import Network
 from hvdsweep.training.noise import Estimates, Halves, NoiseEstimator, Probes, most_estimates
 from hvdsweep.training.ranks import Ranks
@@ -30,7 +30,7 @@ NEVER = 2**24 - 1
 
 
 @dataclass(frozen=True)
-class Rules:
+class LoopRules:
     """What a study's loop evaluates, and when it ends; the same for all its trials."""
 
     batch_size: int
@@ -105,7 +105,7 @@ class Loop:
         ranks: Ranks,
         algorithm: str,
         names: tuple[str, ...],
-        evaluation: Evaluation | None,
+        evaluation: Evaluator | None,
         metric: str,
         *,
         accumulate: bool,
@@ -166,7 +166,7 @@ class Loop:
         labels: Any,
         rows: npt.NDArray[np.int64],
         share: Share,
-        rules: Rules,
+        rules: LoopRules,
         *,
         seed: int,
         first_step: int,
@@ -233,7 +233,7 @@ class Loop:
         measured: npt.NDArray[np.float64],
         heard: npt.NDArray[np.float32],
         first_step: int,
-        rules: Rules,
+        rules: LoopRules,
         probes: Probes | None,
     ) -> Chunk:
         measurements: list[tuple[int, dict[str, float]]] = []
@@ -361,7 +361,7 @@ class Loop:
         return self.evaluation.names
 
 
-def _thresholds(rules: Rules) -> npt.NDArray[np.float64]:
+def _thresholds(rules: LoopRules) -> npt.NDArray[np.float64]:
     above = np.inf if rules.loss_above is None else rules.loss_above
     direction = 0.0 if not rules.stop_at_goal else 1.0 if rules.maximize else -1.0
     return np.array([above, rules.goal, direction], np.float64)

@@ -2,7 +2,7 @@
 
     python -m hvdsweep.training.proof JOB.json OUT.json
 
-JOB holds what a sweep asks of its data set and model; OUT receives the result (`Found`). Faults are reported here, in
+JOB holds what a sweep asks of its data set and model; OUT receives the result (`ProvedCode`). Faults are reported here, in
 plain sentences, instead of in every rank of every gang.
 """
 
@@ -36,7 +36,7 @@ ANOTHER_RANK = {
 
 
 @dataclass
-class Found:
+class ProvedCode:
     """The result of the proof."""
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -61,12 +61,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def prove(job: dict[str, Any]) -> Found:
+def prove(job: dict[str, Any]) -> ProvedCode:
     """Load the data set and build the model; check those that are the user's own code."""
     from hvdsweep.training.keras_settings import prepare_keras
 
     prepare_keras()
-    found = Found()
+    found = ProvedCode()
     try:
         _prove(job, found)
     except UserError as error:
@@ -156,7 +156,7 @@ def _network(job: dict[str, Any], dataset: Any) -> Any:
     return Network(dataset, job["model"], job["model_options"], job["source"])
 
 
-def _check_asked(job: dict[str, Any], dataset: Any, found: Found) -> None:
+def _check_asked(job: dict[str, Any], dataset: Any, found: ProvedCode) -> None:
     for split in job["splits"]:
         if split not in dataset.splits:
             found.wrong(
@@ -170,7 +170,7 @@ def _check_asked(job: dict[str, Any], dataset: Any, found: Found) -> None:
         )
 
 
-def _check_metrics(job: dict[str, Any], network: Any, found: Found) -> None:
+def _check_metrics(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
     """Check that the task measures the goal's metric."""
     from hvdsweep.sweep.messages import one_of
     from hvdsweep.training.trial_rows import Rows, call
@@ -193,7 +193,7 @@ def _check_metrics(job: dict[str, Any], network: Any, found: Found) -> None:
         found.wrong(text, "goal.metric")
 
 
-def _check_model(job: dict[str, Any], network: Any, found: Found) -> None:
+def _check_model(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
     from hvdsweep.training.behaviour import behaviour_problems, without_influence
 
     name, model = job["model"], network.model

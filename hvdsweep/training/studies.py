@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hvdsweep.training.study import Study
 
 
-class Studies:
+class TracedStudies:
     """Builds studies when they are first asked for; they share data sets, networks and traced loops."""
 
     def __init__(self, ranks: Ranks) -> None:

@@ -14,8 +14,8 @@ from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
 from hvdsweep.training.batches import Shuffle
 from hvdsweep.training.checkpoints import Keeper, Resume, State
-from hvdsweep.training.evaluation import Evaluation, RanksDisagree
-from hvdsweep.training.loop import Chunk, Loop, Rules, Words
+from hvdsweep.training.evaluation import Evaluator, RanksDisagree
+from hvdsweep.training.loop import Chunk, Loop, LoopRules, Words
 from hvdsweep.training.network import Network
 from hvdsweep.training.noise import Estimates, Halves, is_due, layer_names
 from hvdsweep.training.ranks import Ranks
@@ -76,7 +76,7 @@ class Study:
         self.ranks = ranks
         self.definition = definition
         evaluation, goal = definition["evaluation"], definition["goal"]
-        self.rules = Rules(
+        self.rules = LoopRules(
             batch_size=definition["batch_size"],
             steps=definition["steps"],
             every=evaluation["every"],
@@ -97,7 +97,7 @@ class Study:
         splits = tuple(evaluation["splits"])
         self.evaluation = network.shared(
             ("evaluation", splits, micro_batch),
-            lambda: Evaluation(network, ranks, splits, per_pass=micro_batch),
+            lambda: Evaluator(network, ranks, splits, per_pass=micro_batch),
         )
         self._in_loop = self.evaluation.in_loop
         self._streamed = not network.dataset.train.in_memory

@@ -79,9 +79,9 @@ def time_cases(
     ranks: Ranks, cases: list[dict[str, Any]], seconds: float, report: Callable[[dict[str, Any]], None]
 ) -> None:
     """Time each case (`definition` as of a study, `metaparameters`) for `seconds`; `report` one line each."""
-    from hvdsweep.training.studies import Studies
+    from hvdsweep.training.studies import TracedStudies
 
-    studies = Studies(ranks)
+    studies = TracedStudies(ranks)
     for number, case in enumerate(cases):
         definition = endless(case["definition"])
         names = tuple(sorted(case["metaparameters"]))

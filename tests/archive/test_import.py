@@ -6,16 +6,16 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hvdsweep.archive.inserts import insert_rows
 
 from hvdsweep.archive import import_archive
-from hvdsweep.archive.messages import Known, Trials
+from hvdsweep.archive.messages import AlreadyStored, TrialBatch
 from hvdsweep.archive.published import NAME
 from hvdsweep.archive.tars import read_tar
 from hvdsweep.curves import curve
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
 from hvdsweep.store import connect
+from hvdsweep.store.inserts import insert_rows
 from hvdsweep.store.maintenance import check
 from hvdsweep.store.schema import quoted
 from hvdsweep.store.store import Store
@@ -75,8 +75,8 @@ def test_waiting_files_go_to_disk(tmp_path: Path) -> None:
     def trials(in_memory: int) -> list[tuple[int, int, int]]:
         return sorted(
             (trial.study, trial.number, batch.rows)
-            for batch in read_tar(archive, Known(), True, in_memory=in_memory)
-            if isinstance(batch, Trials)
+            for batch in read_tar(archive, AlreadyStored(), True, in_memory=in_memory)
+            if isinstance(batch, TrialBatch)
             for trial in batch.trials
         )
 

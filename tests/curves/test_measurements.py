@@ -73,6 +73,6 @@ def test_best_error_leans_on_stopped_trials():
     """A trial stopped at the sweep's goal might have gone lower: it is counted, unless the budget ends before."""
     trials = [Trial(0, [(5, 0.4)], stop_reason=StopReason.GOAL, steps=5), Trial(1, [(5, 0.3)])]
     table = oracle.table([Study(1, trials)])
-    assert best_measurements(table).leans_on_stopped.tolist() == [1]
-    assert best_measurements(table, step_budget=5).leans_on_stopped.tolist() == [0]
+    assert best_measurements(table).trials_undecided.tolist() == [1]
+    assert best_measurements(table, step_budget=5).trials_undecided.tolist() == [0]
     assert best_measurements(table, statuses=(Status.RUNNING,)).trial.tolist() == [NEVER]

@@ -174,7 +174,7 @@ def test_answers_that_lean_on_stopped_trials_say_so(goal, steps, leaning):
     """A stopped trial counts against an answer only where it stopped, not reaching the goal, before that answer."""
     result = steps_to_result(oracle.table([stopped_study()]), goal)
     assert result.steps.tolist() == [steps]
-    assert result.leans_on_stopped.tolist() == [leaning]
+    assert result.trials_undecided.tolist() == [leaning]
 
 
 @pytest.mark.parametrize(
@@ -198,10 +198,10 @@ def test_a_step_budget_before_the_stop_leans_on_nothing():
     """Within a budget that every stopped trial used up, their stopping lost nothing."""
     assert steps_to_result(
         oracle.table([stopped_study()]), 0.1, step_budget=20
-    ).leans_on_stopped.tolist() == [0]
+    ).trials_undecided.tolist() == [0]
     assert steps_to_result(
         oracle.table([stopped_study()]), 0.1, step_budget=21
-    ).leans_on_stopped.tolist() == [1]
+    ).trials_undecided.tolist() == [1]
 
 
 def test_fewer_trials_may_lean_on_stopped_ones():
@@ -209,7 +209,7 @@ def test_fewer_trials_may_lean_on_stopped_ones():
     first = Trial(0, [(10, 0.7), (30, 0.6)], steps=30, **BEATEN)
     winner = Trial(1, [(20, 0.45)], stop_reason=StopReason.GOAL, steps=20)
     result = steps_to_result(oracle.table([study_at_goal([first, winner])]), 0.5, num_trials=1)
-    assert (result.steps.tolist(), result.leans_on_stopped.tolist()) == ([NEVER], [1])
+    assert (result.steps.tolist(), result.trials_undecided.tolist()) == ([NEVER], [1])
 
 
 @given(oracle.workloads(), oracle.goals.filter(lambda goal: goal > -1e9), oracle.budgets)
@@ -221,7 +221,7 @@ def test_exactly_the_answers_that_stopping_may_change_are_flagged(studies, goal,
             if trial.stop_reason in (StopReason.GOAL, StopReason.BEATEN):
                 trial.measurements.append((trial.steps + 1, -1e9))
     after = steps_to_result(oracle.table(studies), goal, step_budget=step_budget)
-    flagged = before.leans_on_stopped > 0
+    flagged = before.trials_undecided > 0
     same = (before.steps == after.steps) & (_numbers(before) == _numbers(after))
     assert bool((same | flagged).all())
     assert bool((after.reached & ((after.steps <= before.steps) | ~before.reached))[flagged].all())

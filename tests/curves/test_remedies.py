@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.curves import curve
-from hvdsweep.curves.doubts import Doubt
 from hvdsweep.curves.remedies import LEAST_FACTOR, remedy, widened
+from hvdsweep.curves.warnings import WarningKind
 from hvdsweep.plan import make_plan
 from hvdsweep.search import Range
 from hvdsweep.sweep import check_text, sweep_toml
@@ -74,8 +74,8 @@ def test_nothing_to_do():
     """A curve without warnings, and one whose warnings were not asked about."""
     assert remedy(definition(), made(BEST), spaces()) is None
     doubtful = made({**BEST, "learning_rate": 0.011})
-    assert remedy(definition(), doubtful, spaces(), only=[(32, Doubt.BOUNDARY)]) is None
-    assert remedy(definition(), doubtful, spaces(), only=[(16, Doubt.BUDGET)]) is None
+    assert remedy(definition(), doubtful, spaces(), only=[(32, WarningKind.BOUNDARY)]) is None
+    assert remedy(definition(), doubtful, spaces(), only=[(16, WarningKind.BUDGET)]) is None
 
 
 def test_a_best_trial_at_the_edge_widens_that_end_at_that_batch_size():
@@ -123,9 +123,9 @@ def test_a_short_budget_is_doubled_in_its_own_unit():
 def test_too_few_successes_double_the_trials_of_every_study():
     """The same sweep continues: its key and its trials stay."""
     few = made(BEST, others=())
-    doubts = {caution.doubt for caution in few.points[0].warnings}
-    assert Doubt.FEW_REACHED in doubts
-    found = remedy(definition(), few, spaces(), only=[(16, Doubt.FEW_REACHED)])
+    doubts = {warning.kind for warning in few.points[0].warnings}
+    assert WarningKind.FEW_REACHED in doubts
+    found = remedy(definition(), few, spaces(), only=[(16, WarningKind.FEW_REACHED)])
     assert found.changes == ("every batch size: 4 -> 8 trials",)
     before, after = make_plan(check_text(SWEEP, "x.toml").loaded), planned(found)
     assert after.key == before.key

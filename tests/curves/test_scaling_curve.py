@@ -55,7 +55,7 @@ def test_a_planted_curve_is_read_back():
         *[Region.MAXIMAL] * 2,
     ]
     first = found.points[0]
-    assert (first.trials, first.trials_reached, first.infeasible, first.leans_on_stopped) == (5, 5, 1, 0)
+    assert (first.trials, first.trials_reached, first.infeasible, first.trials_undecided) == (5, 5, 1, 0)
     assert first.examples == 8 * first.steps
     low, high = first.interval
     assert 0.9 * first.steps < low < first.steps < high < 1.1 * first.steps
@@ -104,7 +104,7 @@ def test_an_interval_that_stopped_trials_leave_open():
         Trial(n, [(20, 0.9)], steps=21, stop_reason=StopReason.BEATEN) for n in range(1, 6)
     ]
     (point,) = curve(oracle.table([Study(4, trials)])).points
-    assert (point.steps, point.leans_on_stopped, point.interval) == (20, 0, None)
+    assert (point.steps, point.trials_undecided, point.interval) == (20, 0, None)
     later = [*trials[:1], *(Trial(n, [(20 + n, 0.4)]) for n in range(1, 5)), trials[5]]
     (point,) = curve(oracle.table([Study(4, later)])).points
     # The upper end, step 23, could have been one of the stopped trial's steps from 22 on, after its 21: unknown.
@@ -138,7 +138,7 @@ def test_json_is_plain_for_any_table(studies, goal, step_budget):
                 low, high = point["interval"]
                 assert low <= point["steps"] <= (high or point["steps"])
                 assert point["interval_of"]
-            assert point["leans_on_stopped"] <= point["trials"] - point["trials_reached"]
+            assert point["trials_undecided"] <= point["trials"] - point["trials_reached"]
             assert point["region"] is not None
         else:
             assert point["region"] is None

@@ -29,7 +29,9 @@ def studies() -> list[Study]:
     return found
 
 
-def _trial(rng: random.Random, number: int, size: int, goal: paper.Goal, metrics: tuple[str, ...]) -> Trial:
+def _trial(
+    rng: random.Random, number: int, size: int, goal: paper.PaperGoal, metrics: tuple[str, ...]
+) -> Trial:
     status = "COMPLETE" if number < 4 else rng.choice(["COMPLETE", "INFEASIBLE"])
     steps = round(20_000 * (1 + 64 / size) * rng.uniform(0.5, 2))
     rows = []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hvdsweep.launch.layouts import Layouts
-from hvdsweep.launch.ledger import Ledger, View
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.step_time import Expected, StepTimes
 from hvdsweep.store import connect, record_throughput, save_plan
@@ -109,7 +109,7 @@ def test_a_replacement_is_left_to_gangs_that_still_live(launch: Launch, store: S
 
 def planned(
     store: Store, speeds: Sequence[tuple[int, int, int, float]]
-) -> tuple[Layouts, Callable[..., View]]:
+) -> tuple[Layouts, Callable[..., SweepView]]:
     """A choice for two studies of four trials of 20 steps on two slots, and views with so many PENDING trials of each."""
     plan = plan_of([FINE] * 4, [FINE] * 4)
     conn = connect(store.path, create=True)
@@ -117,12 +117,12 @@ def planned(
     for batch_size, ranks, gangs, steps_per_second in speeds:
         speed = {"batch_size": batch_size, "np": ranks, "gangs": gangs}
         record_throughput(conn, workload="w", **speed, steps=1, seconds=1 / steps_per_second)
-    ledger = Ledger(conn, sweep)
+    stored = StoredSweep(conn, sweep)
 
-    def view(*pending: int) -> View:
-        return View({id: {"PENDING": n} for id, n in zip(ledger.studies, pending, strict=True)}, {}, {})
+    def view(*pending: int) -> SweepView:
+        return SweepView({id: {"PENDING": n} for id, n in zip(stored.studies, pending, strict=True)}, {}, {})
 
-    return Layouts(ledger, plan, shapes_for(2)), view
+    return Layouts(stored, plan, shapes_for(2)), view
 
 
 def test_few_trials_left_are_trained_by_gangs_that_live(store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hvdsweep.launch.events import GangEvent, ProgressEvent, StageEvent, StudyProgress, SweepEvent
 from hvdsweep.launch.live_curve import LEAST_SECONDS, LiveCurve, short_names
-from hvdsweep.launch.progress import Bars, Lines
+from hvdsweep.launch.progress import ProgressBars, ProgressLines
 from hvdsweep.launch.starting import Starting
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import TrialWriter, connect, save_plan
@@ -111,7 +111,7 @@ def test_the_curve_stands_under_the_bars(
     monkeypatch.setenv("TERM", "xterm")
     train(tmp_path / "s.db", {2: 32, 4: 16})
     out = Terminal()
-    report = Bars(out, curve=curve)
+    report = ProgressBars(out, curve=curve)
     sweep = SweepEvent(
         sweep=1, name="s", file=None, store=str(tmp_path / "s.db"), outcome="created", message="new", trials=1,
         done=0, new=1, adopted=0, withdrawn=0, changed=[],
@@ -128,7 +128,7 @@ def test_a_resized_terminal_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
-    report = Bars(out)
+    report = ProgressBars(out)
     report(progress())
     report(progress())
     assert "\x1b[2J" not in out.getvalue()
@@ -162,7 +162,7 @@ def test_gangs_that_start_are_named_with_their_stage() -> None:
 def test_plain_lines_follow_the_first_gang_only() -> None:
     """Eight gangs go through the same stages: one of them is reported."""
     out = io.StringIO()
-    report = Lines(out)
+    report = ProgressLines(out)
     for gang, words, usual in (
         (1, "loading TensorFlow", None),
         (2, "compiling", None),

@@ -20,7 +20,7 @@ from hvdsweep.launch.events import (
     SweepEvent,
     TrialEvent,
 )
-from hvdsweep.launch.progress import Bars, JsonLines, Lines, reporter, sentence
+from hvdsweep.launch.progress import JsonLines, ProgressBars, ProgressLines, reporter, sentence
 
 SWEEP = SweepEvent(
     sweep=1,
@@ -93,7 +93,7 @@ def end(**changes: Any) -> EndEvent:
 def lines(*events: Event, clock: list[float] | None = None) -> list[str]:
     out = io.StringIO()
     now = clock or [0.0]
-    report = Lines(out, clock=lambda: now[0])
+    report = ProgressLines(out, clock=lambda: now[0])
     for event in events:
         report(event)
     return [line[len("00:00:00 ") :] for line in out.getvalue().splitlines()]
@@ -154,7 +154,7 @@ def test_plain_progress_is_not_repeated() -> None:
     """A changed progress at most every 5 s, an unchanged one every minute, a finished study at once."""
     now = [0.0]
     out = io.StringIO()
-    report = Lines(out, clock=lambda: now[0])
+    report = ProgressLines(out, clock=lambda: now[0])
     for second in range(130):
         now[0] = float(second)
         report(progress(min(3, second // 4)))
@@ -191,7 +191,7 @@ def test_a_closed_pipe_does_not_end_a_run() -> None:
             self.written += 1
             raise BrokenPipeError
 
-    for kind in (JsonLines, Lines, Bars):
+    for kind in (JsonLines, ProgressLines, ProgressBars):
         stream = Closed()
         report = kind(stream)
         for _ in range(3):
@@ -204,7 +204,7 @@ def test_a_closed_pipe_does_not_end_a_run() -> None:
 def test_bars_show_what_is_trained() -> None:
     """The bars name sweep and study with numbers and times; the end is a sentence below them."""
     out = io.StringIO()
-    report = Bars(out)
+    report = ProgressBars(out)
     for event in (SWEEP, PLAN, progress(1), trial("COMPLETE"), progress(2), end()):
         report(event)
     report.close()
@@ -224,8 +224,8 @@ def test_the_reporter_fits_the_stream() -> None:
             return True
 
     assert isinstance(reporter(as_json=True, err=Terminal()), JsonLines)
-    assert isinstance(reporter(as_json=False, err=Terminal()), Bars)
-    assert isinstance(reporter(as_json=False, err=io.StringIO()), Lines)
+    assert isinstance(reporter(as_json=False, err=Terminal()), ProgressBars)
+    assert isinstance(reporter(as_json=False, err=io.StringIO()), ProgressLines)
 
 
 def test_nothing_is_started_where_all_is_done() -> None:

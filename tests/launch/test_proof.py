@@ -108,7 +108,7 @@ def proved(
     """The plan after a proof that found `result`, and what was printed."""
     monkeypatch.setattr(proof, "_run", lambda *arguments: result)
     words: list[str] = []
-    return proof.prove_plan(make_plan(loaded), limit=1, tell=words.append, warn=words.append), words
+    return proof.prove_plan(make_plan(loaded), limit=1, note=words.append, warn=words.append), words
 
 
 def test_what_user_code_gives_is_part_of_a_trial(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_built_in_workloads_need_no_proof(monkeypatch: pytest.MonkeyPatch) -> No
     """No process is started for them."""
     plan = make_plan(load_sweep("small/fc"))
     monkeypatch.setattr(proof, "_run", None)
-    assert proof.prove_plan(plan, limit=1, tell=pytest.fail, warn=pytest.fail) is plan
+    assert proof.prove_plan(plan, limit=1, note=pytest.fail, warn=pytest.fail) is plan
 
 
 def test_a_proof_that_hangs_ends(own: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_proof_that_hangs_ends(own: Any) -> None:
     with pytest.raises(
         UserError, match=r"own:load and own:build: not ready after 0\.01 s; .*--start-timeout"
     ):
-        proof.prove(load_sweep(own()), limit=0.01, tell=lambda text: None, warn=pytest.fail)
+        proof.prove(load_sweep(own()), limit=0.01, note=lambda text: None, warn=pytest.fail)
 
 
 def test_the_end_of_a_process_in_words(tmp_path: Path) -> None:

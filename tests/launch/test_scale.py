@@ -21,7 +21,7 @@ from hvdsweep.curves.speeds import speeds
 from hvdsweep.errors import UserError
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import marked
-from hvdsweep.launch.scale import Failed, Now, Pace, Scale, Timed, cases_of
+from hvdsweep.launch.scale import Failed, Now, Scale, ScalePace, Timed, cases_of
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect
@@ -175,7 +175,7 @@ def test_no_time_is_left_once_the_last_case_is_answered(sweep):
 
 def test_time_left_is_learned():
     """Before anything is known a guess; then the mean of what starts and cases took."""
-    pace = Pace(seconds=5.0)
+    pace = ScalePace(seconds=5.0)
     assert pace.left(1, 2) == pytest.approx(12 + 2 * 9)
     pace.starts += [4.0, 6.0]
     pace.cases += [7.0]

@@ -89,9 +89,9 @@ def test_cases_are_timed_one_after_the_other():
 
 def test_the_loss_of_a_timed_trial_stays_where_it_was():
     """With a learning rate of 0 nothing is learned: time cannot depend on divergence."""
-    from hvdsweep.training.studies import Studies
+    from hvdsweep.training.studies import TracedStudies
 
-    study, failure = Studies(Ranks()).get(endless(definition()), ("learning_rate",), trials=1)
+    study, failure = TracedStudies(Ranks()).get(endless(definition()), ("learning_rate",), trials=1)
     assert failure is None
     losses: list[float] = []
 

@@ -194,7 +194,7 @@ async def test_warnings_are_those_of_the_curve(narrow):
     with open_store(narrow.store) as reader:
         searches = {s.batch_size: s.search for s in reader.studies() if s.workload == NESTEROV}
         points = curve(reader.workload_table(NESTEROV), 0.1, searches=searches).points
-    messages = [caution.message for point in points for caution in point.warnings]
+    messages = [warning.message for point in points for warning in point.warnings]
     assert any("lower end of its range" in message for message in messages)
     async with pilot_of(narrow, place="metaparameters", selection=ON_NESTEROV) as pilot:
         table = warnings(pilot)

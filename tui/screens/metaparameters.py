@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hvdsweep.charts import Chart, Reading
     from hvdsweep.curves.doubts import Doubt
     from hvdsweep.curves.scaling_curve import Curve
-    from hvdsweep.curves.search_chart import Search
+    from hvdsweep.curves.search_chart import SearchPlot
     from hvdsweep.store.rows import WorkloadRow
     from tui.remedying import Proposal
 
@@ -59,7 +59,7 @@ class MetaparametersScreen(WorkloadScreen):
         self.drawn: int | None = None
         """The workload whose curve that is: the current one as soon as its table is there."""
         self._y_name: str | None = None
-        self._search: Search | None = None
+        self._search: SearchPlot | None = None
         self._sensitive: str | None = None
         """The metaparameter whose sensitivity is drawn in place of the search."""
         self._drawn: object = None

@@ -25,7 +25,7 @@ from tui.words import clock, count, plural
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading
-    from hvdsweep.curves.speeds import Measure, Speed
+    from hvdsweep.curves.speeds import Measure, MeasuredSpeed
     from hvdsweep.store.store import Store
 
 MEASURES: tuple[Measure, ...] = ("examples", "steps", "efficiency")
@@ -63,7 +63,7 @@ class ThroughputScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: list[Speed] = []
+        self._found: list[MeasuredSpeed] = []
         self._workload: str | None = None
         self._measure: Measure = "examples"
         self._chosen_from: object = None
@@ -104,7 +104,7 @@ class ThroughputScreen(AppScreen):
             self._workload = selection.workload or self._workload
         self.ask(self.answer_speeds, snapshot.number, _read)
 
-    def answer_speeds(self, about: object, value: list[Speed]) -> None:
+    def answer_speeds(self, about: object, value: list[MeasuredSpeed]) -> None:
         if value != self._found or not value:
             self._found = value
             self._draw()
@@ -132,7 +132,7 @@ class ThroughputScreen(AppScreen):
             self.query_one("#facts", Static).update(_facts(mine))
         self.refresh_keys()
 
-    def _put_chart(self, mine: Sequence[Speed]) -> None:
+    def _put_chart(self, mine: Sequence[MeasuredSpeed]) -> None:
         from hvdsweep.curves.speeds import speed_chart
 
         sizes = {speed.batch_size for speed in mine}
@@ -144,10 +144,10 @@ class ThroughputScreen(AppScreen):
         )
 
     def _selected_size(self) -> int | None:
-        speed: Speed | None = self.query_one("#speeds", Table).about
+        speed: MeasuredSpeed | None = self.query_one("#speeds", Table).about
         return None if speed is None else speed.batch_size
 
-    def _put_table(self, mine: Sequence[Speed]) -> None:
+    def _put_table(self, mine: Sequence[MeasuredSpeed]) -> None:
         from tui.words import short
 
         rows = [
@@ -172,7 +172,7 @@ class ThroughputScreen(AppScreen):
         ]
         self.query_one("#speeds", Table).put(rows)
 
-    def _speed_of(self, reading: Reading) -> Speed | None:
+    def _speed_of(self, reading: Reading) -> MeasuredSpeed | None:
         """The speed that a point stands for."""
         from hvdsweep.curves.speeds import series_of
 
@@ -262,7 +262,7 @@ def _read(store: Store) -> list[Speed]:
     return speeds(store.throughput())
 
 
-def _widest(mine: Sequence[Speed]) -> str:
+def _widest(mine: Sequence[MeasuredSpeed]) -> str:
     """The row of the batch size that was measured on the most numbers of ranks, the largest of such."""
     ranks: dict[int, list[int]] = {}
     for speed in mine:
@@ -275,14 +275,14 @@ def _key(batch_size: int, np: int) -> str:
     return f"{batch_size} {np}"
 
 
-def _efficiency(speed: Speed) -> Content:
+def _efficiency(speed: MeasuredSpeed) -> Content:
     if speed.efficiency is None:
         return Content.styled("base", "$foreground-muted")
     colour = "$success" if speed.efficiency >= 0.8 else "$warning" if speed.efficiency >= 0.5 else "$error"
     return Content.styled(f"{100 * speed.efficiency:.0f} %", colour)
 
 
-def _facts(mine: Sequence[Speed]) -> Content:
+def _facts(mine: Sequence[MeasuredSpeed]) -> Content:
     """What the speeds say."""
     from tui.words import short
 

@@ -25,7 +25,7 @@ CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"
 
 
 @dataclass(frozen=True)
-class File:
+class DataFile:
     """A file as its authors publish it."""
 
     name: str
@@ -45,15 +45,15 @@ class Home:
     """One data set's folder and its contents."""
 
     folder: str
-    files: tuple[File, ...] = ()
+    files: tuple[DataFile, ...] = ()
     patterns: tuple[tuple[str, ...], ...] = ()
     """In addition to or instead of `files`: for each part of the data, glob patterns of which one must match."""
     how: str = ""
     """How to get it, in addition to the addresses of `files`."""
 
 
-def _idx(base: str, entries: list[tuple[str, int, str]]) -> tuple[File, ...]:
-    return tuple(File(f"{name}.gz", f"{base}{name}.gz", size, sha256) for name, size, sha256 in entries)
+def _idx(base: str, entries: list[tuple[str, int, str]]) -> tuple[DataFile, ...]:
+    return tuple(DataFile(f"{name}.gz", f"{base}{name}.gz", size, sha256) for name, size, sha256 in entries)
 
 
 HOMES = {
@@ -118,7 +118,7 @@ HOMES = {
         Home(
             "cifar_10",
             (
-                File(
+                DataFile(
                     "cifar-10-binary.tar.gz",
                     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
                     170_052_171,
@@ -151,7 +151,7 @@ HOMES = {
         Home(
             "lm1b",
             (
-                File(
+                DataFile(
                     "1-billion-word-language-modeling-benchmark-r13output.tar.gz",
                     "http://www.statmt.org/lm-benchmark/1-billion-word-language-modeling-benchmark-r13output.tar.gz",
                     1_792_209_805,
@@ -205,7 +205,7 @@ def instructions(home: Home) -> str:
     return "\n".join([*lines, f"  {home.how}"] if home.how else lines)
 
 
-def locate(home: Home, file: File) -> Path:
+def locate(home: Home, file: DataFile) -> Path:
     """The file, compressed or unpacked. Raises `UserError` with instructions if there is neither."""
     candidates = [folder_of(home) / name for name in (file.name, file.raw) if name]
     for path in candidates:
@@ -255,7 +255,7 @@ def present(home: Home) -> list[Path]:
     return found or [locate(home, file) for file in home.files]
 
 
-def check(path: Path, file: File) -> None:
+def check(path: Path, file: DataFile) -> None:
     """Compare a published file with its size and checksum. Raises `UserError` for a damaged one; an
     unpacked file has neither."""
     if path.name != file.name:

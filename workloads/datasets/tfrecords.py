@@ -137,6 +137,6 @@ def verify(paths: list[Path]) -> int:
             count += int(tf.data.TFRecordDataset(str(path)).reduce(np.int64(0), lambda n, _: n + 1).numpy())
         except tf.errors.DataLossError as error:
             # TensorFlow adds the name of its operation to the sentence.
-            told = re.sub(r"\{\{.*?\}\}\s*| \[Op.*", "", error.message, flags=re.DOTALL)
-            raise UserError(f"{path}: {told}; make this shard again") from error
+            said = re.sub(r"\{\{.*?\}\}\s*| \[Op.*", "", error.message, flags=re.DOTALL)
+            raise UserError(f"{path}: {said}; make this shard again") from error
     return count

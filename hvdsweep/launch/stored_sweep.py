@@ -15,7 +15,7 @@ from hvdsweep.store.schema import SEARCH_TRIAL
 
 
 @dataclass(frozen=True)
-class Study:
+class SweepStudy:
     """A study of the sweep, as planned."""
 
     id: int
@@ -29,7 +29,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningTrial:
     """A trial in training."""
 
     id: int
@@ -42,7 +42,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class GangRow:
+class GangReport:
     """What a gang has written about itself."""
 
     state: str
@@ -53,18 +53,18 @@ class GangRow:
 
 
 @dataclass(frozen=True)
-class View:
+class SweepView:
     """The state of the sweep at one instant."""
 
     counts: Mapping[int, Mapping[str, int]]
     """Study -> status -> number of trials of the search."""
-    running: Mapping[int, Running]
+    running: Mapping[int, RunningTrial]
     """Trial id -> trial."""
-    gangs: Mapping[int, GangRow]
+    gangs: Mapping[int, GangReport]
     repeats: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     """Study -> status -> number of repeats of its best trial."""
 
-    def trial_of(self, gang: int) -> Running | None:
+    def trial_of(self, gang: int) -> RunningTrial | None:
         """The trial that `gang` trains."""
         row = self.gangs.get(gang)
         return self.running.get(row.trial) if row is not None and row.trial is not None else None
@@ -80,7 +80,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedTrial:
     """A trial that has stopped training."""
 
     id: int
@@ -103,14 +103,14 @@ class Ended:
 
 
 @dataclass
-class Ledger:
+class StoredSweep:
     """One sweep in an open store."""
 
     conn: sqlite3.Connection
     sweep: int
     planned: Collection[tuple[str, int]] | None = None
     """(workload, batch size) of the studies in this run; None: all. Others may have finished trials from before."""
-    studies: dict[int, Study] = field(init=False)
+    studies: dict[int, SweepStudy] = field(init=False)
     """The planned studies, by id."""
     _mine: str = field(init=False)
     """SQL: whether a trial belongs to the sweep."""
@@ -123,7 +123,7 @@ class Ledger:
     def reload(self) -> None:
         """Read the studies again: a round has changed their numbers of trials."""
         every = [
-            Study(*row)
+            SweepStudy(*row)
             for row in self.conn.execute(
                 "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials, s.max_trials,"
                 " coalesce(s.repeats, 0) FROM studies s JOIN workloads w ON w.id = s.workload_id"
@@ -163,11 +163,11 @@ class Ledger:
             gang_state(self.conn, gang, "DEAD", message="its supervisor was gone")
         return [gang for (gang,) in rows]
 
-    def view(self, gangs: Iterable[int]) -> View:
+    def view(self, gangs: Iterable[int]) -> SweepView:
         """The current state of the sweep, as one snapshot."""
         counts: dict[int, dict[str, int]] = {study: {} for study in self.studies}
         repeats: dict[int, dict[str, int]] = {study: {} for study in self.studies}
-        running: dict[int, Running] = {}
+        running: dict[int, RunningTrial] = {}
         ids = ", ".join(str(gang) for gang in gangs)
         self.conn.execute("BEGIN")
         try:
@@ -179,24 +179,24 @@ class Ledger:
             for row in self.conn.execute(
                 f"SELECT id, study_id, number, steps, gang_id, checkpoint FROM trials WHERE {self._mine} AND status = 'RUNNING'"
             ):
-                running[row[0]] = Running(*row)
+                running[row[0]] = RunningTrial(*row)
             rows = {
-                row[0]: GangRow(*row[1:])
+                row[0]: GangReport(*row[1:])
                 for row in self.conn.execute(
                     f"SELECT id, state, heartbeat, trial_id, stage FROM gangs WHERE id IN ({ids})"
                 )
             }
         finally:
             self.conn.execute("COMMIT")
-        return View(counts, running, rows, repeats)
+        return SweepView(counts, running, rows, repeats)
 
-    def done(self, view: View) -> int:
+    def done(self, view: SweepView) -> int:
         """COMPLETE trials, for each study at most its target: a surplus in one does not make up for another."""
         return sum(
             min(view.counts[study.id].get("COMPLETE", 0), study.target) for study in self.studies.values()
         )
 
-    def repeats(self, view: View, study: Study) -> tuple[int, int]:
+    def repeats(self, view: SweepView, study: SweepStudy) -> tuple[int, int]:
         """(ended, wanted) repeats of a study's best trial: stored, or to come when its search is finished."""
         there = view.repeats.get(study.id, {})
         wanted = sum(there.values())
@@ -223,9 +223,9 @@ class Ledger:
             )
         ]
 
-    def newly_ended(self, view: View) -> list[Ended]:
+    def newly_ended(self, view: SweepView) -> list[EndedTrial]:
         """Trials that have ended since the last call, in the order of their ends."""
-        found: list[Ended] = []
+        found: list[EndedTrial] = []
         for study in view.counts:
             reported = self._reported[study]
             if view.count_of(study, *ENDED) == len(reported):
@@ -240,15 +240,15 @@ class Ledger:
             found += [self.trial(trial) for trial in new]
         return sorted(found, key=lambda trial: trial.ended or 0.0)
 
-    def trial(self, trial: int) -> Ended:
+    def trial(self, trial: int) -> EndedTrial:
         """The current state of one trial."""
         row = self.conn.execute(
             "SELECT id, study_id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials WHERE id = ?",
             (trial,),
         ).fetchone()
-        return Ended(*row)
+        return EndedTrial(*row)
 
-    def set_aside(self) -> list[Ended]:
+    def set_aside(self) -> list[EndedTrial]:
         """The INCOMPLETE trials of the sweep."""
         return [
             self.trial(row[0])
@@ -257,7 +257,7 @@ class Ledger:
             )
         ]
 
-    def lacks_trials(self, view: View) -> bool:
+    def lacks_trials(self, view: SweepView) -> bool:
         """Whether `top_up` would add a trial to some study."""
         for study in self.studies.values():
             counts = view.counts[study.id]
@@ -266,7 +266,7 @@ class Ledger:
                 return True
         return False
 
-    def short(self, view: View) -> list[Study]:
+    def short(self, view: SweepView) -> list[SweepStudy]:
         """Studies that ran out of replacements for diverged trials before they reached their target."""
         return [
             study

@@ -16,8 +16,8 @@ from hvdsweep.search import Space
 from hvdsweep.states import Status
 
 
-class Doubt(StrEnum):
-    """The subject of a caution."""
+class WarningKind(StrEnum):
+    """The subject of a warning."""
 
     BOUNDARY = "boundary"
     """The best trial lies at the edge of the search space; a better one may lie beyond."""
@@ -34,14 +34,14 @@ class Doubt(StrEnum):
 
 
 @dataclass(frozen=True)
-class Caution:
+class CurveWarning:
     """One reason to doubt a point: a word for programs and a sentence for people."""
 
-    doubt: Doubt
+    kind: WarningKind
     message: str
 
     def to_json(self) -> dict[str, str]:
-        return {"kind": str(self.doubt), "message": self.message}
+        return {"kind": str(self.kind), "message": self.message}
 
 
 @dataclass(frozen=True)
@@ -68,24 +68,24 @@ def space_from(search: Mapping[str, Any] | Space | None) -> Space | None:
         return None
 
 
-def cautions(
+def warnings_for(
     result: StepsToResult,
     best: BestMeasurements,
     searches: Mapping[int, Mapping[str, Any] | Space] | None = None,
     limits: Limits | None = None,
-) -> list[tuple[Caution, ...]]:
+) -> list[tuple[CurveWarning, ...]]:
     """The reasons to doubt each of the S points. `searches`: batch size -> the study's search space."""
     limits = limits or Limits()
     table = result.table
-    counted, reached, leaning = result.trials_counted, result.trials_reached, result.leans_on_stopped
+    counted, reached, leaning = result.trials_counted, result.trials_reached, result.trials_undecided
     censored = result.trials_censored
     studies = len(table.batch_sizes)
     held = np.bincount(table.study[table.status == Status.COMPLETE], minlength=studies)
     going_on = (table.status == Status.PENDING) | (table.status == Status.RUNNING)
     left = np.bincount(table.study[going_on], minlength=studies)
-    found: list[tuple[Caution, ...]] = []
+    found: list[tuple[CurveWarning, ...]] = []
     for index, size in enumerate(table.batch_sizes.tolist()):
-        here: list[Caution] = []
+        here: list[CurveWarning] = []
         trial = int(result.trial[index] if result.steps[index] != NEVER else best.trial[index])
         if trial != NEVER:
             space = space_from((searches or {}).get(size))
@@ -97,11 +97,11 @@ def cautions(
             possible < limits.min_reached or possible < limits.min_share_reached * counted[index]
         ):
             text = _few(int(reached[index]), int(censored[index]), int(counted[index]))
-            here.append(Caution(Doubt.FEW_REACHED, text))
+            here.append(CurveWarning(WarningKind.FEW_REACHED, text))
         if result.steps[index] == 0:
             here.append(
-                Caution(
-                    Doubt.AT_START,
+                CurveWarning(
+                    WarningKind.AT_START,
                     "the initial weights reach the goal, at step 0: use a stricter goal",
                 )
             )
@@ -109,11 +109,11 @@ def cautions(
         if left[index] or held[index] < target:
             of = f" of {target}" if target else ""
             more = f", {left[index]} to come" if left[index] else ""
-            here.append(Caution(Doubt.UNFINISHED, f"{held[index]}{of} trials complete{more}"))
+            here.append(CurveWarning(WarningKind.UNFINISHED, f"{held[index]}{of} trials complete{more}"))
         if leaning[index]:
             here.append(
-                Caution(
-                    Doubt.STOPPED,
+                CurveWarning(
+                    WarningKind.STOPPED,
                     f"{leaning[index]} {'trial was' if leaning[index] == 1 else 'trials were'} stopped before this answer, "
                     "because of the sweep's own goal: it may be better than shown",
                 )
@@ -133,7 +133,7 @@ def _few(reached: int, censored: int, counted: int) -> str:
     )
 
 
-def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) -> list[Caution]:
+def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) -> list[CurveWarning]:
     found = []
     for name, value in table.parameters_of(trial).items():
         if space.boundary_distance(name, value) >= limits.boundary:
@@ -142,8 +142,8 @@ def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) ->
         low, high = getattr(dimension, "min", value), getattr(dimension, "max", value)
         end = "lower" if abs(float(dimension.to_unit(value))) < 0.5 else "upper"
         found.append(
-            Caution(
-                Doubt.BOUNDARY,
+            CurveWarning(
+                WarningKind.BOUNDARY,
                 f"best {name} {value:.4g} is within {limits.boundary:.0%} of the {end} end of its range "
                 f"({low:g} to {high:g})",
             )
@@ -153,7 +153,7 @@ def _boundary(table: WorkloadTable, trial: int, space: Space, limits: Limits) ->
 
 def _budget(
     result: StepsToResult, best: BestMeasurements, index: int, trial: int, limits: Limits
-) -> list[Caution]:
+) -> list[CurveWarning]:
     table = result.table
     # A trial stopped at its goal has made few steps, but was allowed the study's budget; some run longer.
     planned = max(int(table.train_steps[index]), int(table.steps[trial]))
@@ -162,12 +162,16 @@ def _budget(
     if result.steps[index] != NEVER:
         steps = int(result.steps[index])
         if end > 0 and steps > (1 - limits.last_steps) * end:
-            return [Caution(Doubt.BUDGET, f"reached at step {steps} of {end}: a longer budget may do better")]
+            return [
+                CurveWarning(
+                    WarningKind.BUDGET, f"reached at step {steps} of {end}: a longer budget may do better"
+                )
+            ]
         return []
     if int(best.step[index]) >= max((1 - limits.last_steps) * end, 1):
         return [
-            Caution(
-                Doubt.BUDGET,
+            CurveWarning(
+                WarningKind.BUDGET,
                 f"not reached, and the best trial was still improving in the last {limits.last_steps:.0%} of its "
                 f"{end} steps",
             )
