@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.options import DATABASE_VARIABLE, DEFAULT_DATABASE, json_option, print_json
+from hvdsweep.cli.options import DATABASE_VARIABLE, DEFAULT_DATABASE, json_option, print_json, together
 from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
 from hvdsweep.words import counted
@@ -33,85 +33,78 @@ def batch() -> None:
     """
 
 
-def _job_options(command: Any) -> Any:
-    """The options that describe a job; the same for `submit` and `script`."""
-    for option in reversed(
-        (
-            click.option(
-                "--np", type=AT_LEAST_1, default=1, metavar="N", show_default=True, help="Ranks per trial."
-            ),
-            click.option(
-                "--gangs",
-                type=AT_LEAST_1,
-                default=1,
-                metavar="G",
-                show_default=True,
-                help="Trials side by side in each job.",
-            ),
-            click.option(
-                "--jobs",
-                type=click.IntRange(min=1, max=100_000),
-                metavar="J",
-                help="Shards, one per array task.  [default: from the expected hours, most jobs half their time]",
-            ),
-            click.option(
-                "--nodes",
-                type=AT_LEAST_1,
-                default=1,
-                metavar="M",
-                show_default=True,
-                help="Nodes of each job.",
-            ),
-            click.option(
-                "--gpus-per-node",
-                type=click.IntRange(min=0),
-                metavar="G",
-                help="GPUs on each node.  [default: the profile's]",
-            ),
-            click.option(
-                "--time",
-                "limit",
-                metavar="T",
-                help="Time limit of each job, such as 04:00:00.  [default: the site's]",
-            ),
-            click.option(
-                "--max-running",
-                type=AT_LEAST_1,
-                metavar="R",
-                help="How many jobs may run at the same time.  [default: no limit]",
-            ),
-            click.option(
-                "--chain",
-                type=click.IntRange(min=0),
-                default=20,
-                metavar="N",
-                show_default=True,
-                help="At most this many requeues and follow-up jobs per shard.",
-            ),
-            click.option(
-                "--profile",
-                metavar="SITE",
-                help="Site profile: a name (cpu, gpu, apptainer, your own) or a TOML file.",
-            ),
-            click.option(
-                "--dir",
-                "folder",
-                type=click.Path(path_type=Path),
-                metavar="DIR",
-                help="The batch folder.  [default: NAME.batch]",
-            ),
-            click.option(
-                "--db",
-                type=click.Path(path_type=Path),
-                envvar=DATABASE_VARIABLE,
-                default=DEFAULT_DATABASE,
-                metavar="PATH",
-                help="A database with measured speeds, to estimate the hours from.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+_job_options = together(
+    click.option("--np", type=AT_LEAST_1, default=1, metavar="N", show_default=True, help="Ranks per trial."),
+    click.option(
+        "--gangs",
+        type=AT_LEAST_1,
+        default=1,
+        metavar="G",
+        show_default=True,
+        help="Trials side by side in each job.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1, max=100_000),
+        metavar="J",
+        help="Shards, one per array task.  [default: from the expected hours, most jobs half their time]",
+    ),
+    click.option(
+        "--nodes",
+        type=AT_LEAST_1,
+        default=1,
+        metavar="M",
+        show_default=True,
+        help="Nodes of each job.",
+    ),
+    click.option(
+        "--gpus-per-node",
+        type=click.IntRange(min=0),
+        metavar="G",
+        help="GPUs on each node.  [default: the profile's]",
+    ),
+    click.option(
+        "--time",
+        "limit",
+        metavar="T",
+        help="Time limit of each job, such as 04:00:00.  [default: the site's]",
+    ),
+    click.option(
+        "--max-running",
+        type=AT_LEAST_1,
+        metavar="R",
+        help="How many jobs may run at the same time.  [default: no limit]",
+    ),
+    click.option(
+        "--chain",
+        type=click.IntRange(min=0),
+        default=20,
+        metavar="N",
+        show_default=True,
+        help="At most this many requeues and follow-up jobs per shard.",
+    ),
+    click.option(
+        "--profile",
+        metavar="SITE",
+        help="Site profile: a name (cpu, gpu, apptainer, your own) or a TOML file.",
+    ),
+    click.option(
+        "--dir",
+        "folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The batch folder.  [default: NAME.batch]",
+    ),
+    click.option(
+        "--db",
+        type=click.Path(path_type=Path),
+        envvar=DATABASE_VARIABLE,
+        default=DEFAULT_DATABASE,
+        metavar="PATH",
+        help="A database with measured speeds, to estimate the hours from.",
+    ),
+)
+"""What a job is to be; the same for `submit` and `script`."""
 
 
 @batch.command()

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json
-from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
-from hvdsweep.cli.workload_choice import choose
-from hvdsweep.errors import UserError
+from hvdsweep.cli.questions import answers, question_options
 from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from hvdsweep.curves import BestOf, Curve, PowerLaw
+    from hvdsweep.curves.question import Question
 
 EFFECTIVE = "effective_learning_rate"
 
@@ -35,12 +34,7 @@ def best(
     workloads: tuple[str, ...],
     db: Path,
     sweep: int | None,
-    metric: str | None,
-    maximize: bool | None,
-    step_budget: float | None,
-    example_budget: float | None,
-    num_trials: int | None,
-    statuses: tuple[str, ...],
+    question: Question,
     goal: float | None,
     as_json: bool,
 ) -> None:
@@ -50,34 +44,7 @@ def best(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
-    from hvdsweep.opening import open_store
-    from hvdsweep.store.pairs import paired
-
-    preload()
-    question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
-    found: list[tuple[int, Curve]] = []
-    problems: list[str] = []
-    with open_store(db) as reader, paired(reader) as twin:
-        choice = choose(reader, workloads, sweep)
-        searches = searches_of(reader)
-        for workload in choice.workloads:
-            try:
-                (curve,) = answer(
-                    reader,
-                    workload,
-                    question,
-                    [] if goal is None else [goal],
-                    searches.get(workload.id, {}),
-                    twin=twin,
-                )
-            except UserError as error:
-                problems += error.problems
-                continue
-            found.append((workload.sweep_id, curve))
-    if problems and (workloads or not found):
-        raise UserError(*problems)
-    for note in (*choice.notes, *problems):
-        click.echo(note, err=True)
+    found, _ = answers(db, workloads, sweep, question, [] if goal is None else [goal])
     if as_json:
         print_json([_json(sweep_id, curve) for sweep_id, curve in found])
     else:

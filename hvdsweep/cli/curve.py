@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
-from hvdsweep.cli.questions import answer, preload, question_of, question_options, searches_of
+from hvdsweep.cli.questions import answers, normalise_option, question_options
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, Throughput
     from hvdsweep.curves.question import Question
-    from hvdsweep.store.store import Store
+    from hvdsweep.store.rows import ThroughputRow
 
 SHOWN_IN_FULL = 4
 """With more workloads than this, and none named, each gets a single line."""
@@ -37,9 +37,7 @@ SHOWN_IN_FULL = 4
     metavar="X",
     help="Reached strictly below (above); may be repeated.  [default: the sweep's]",
 )
-@click.option(
-    "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
-)
+@normalise_option
 @click.option(
     "--useful-tolerance",
     type=click.FloatRange(min=0),
@@ -96,12 +94,7 @@ def curve(
     workloads: tuple[str, ...],
     db: Path,
     sweep: int | None,
-    metric: str | None,
-    maximize: bool | None,
-    step_budget: float | None,
-    example_budget: float | None,
-    num_trials: int | None,
-    statuses: tuple[str, ...],
+    question: Question,
     goals: tuple[float, ...],
     normalise: int | None,
     useful_tolerance: float,
@@ -121,14 +114,8 @@ def curve(
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """
-    from hvdsweep.opening import open_store
-    from hvdsweep.store.pairs import paired
-
     if as_csv and as_json:
         raise UserError("curve: --csv and --json exclude each other; give one of them")
-    preload()
-
-    question = question_of(metric, maximize, step_budget, example_budget, num_trials, statuses)
     if reference_batch_size is not None and critical_from == "points":
         raise UserError(
             "curve: --reference-batch-size: points are measured against the smallest; leave out --critical-from points"
@@ -143,36 +130,20 @@ def curve(
         "overhead": overhead,
         "critical_from": critical_from,
     }
-    found: list[tuple[int, Curve, Costs]] = []
-    problems: list[str] = []
-    with open_store(db) as reader, paired(reader) as twin:
-        choice = choose(reader, workloads, sweep)
-        searches = searches_of(reader)
-        speeds = _speeds(reader)
-        for workload in choice.workloads:
-            try:
-                answers = answer(
-                    reader,
-                    workload,
-                    question,
-                    goals,
-                    searches.get(workload.id, {}),
-                    normalise=normalise,
-                    rules=rules,
-                    level=level,
-                    reference_batch_size=reference_batch_size,
-                    twin=twin,
-                    unit=unit,
-                )
-            except UserError as error:
-                problems += error.problems
-                continue
-            found += [(workload.sweep_id, one, _costs(one, speeds)) for one in answers]
-    # A named workload must have an answer; of all workloads, those with an answer are shown.
-    if problems and (workloads or not found):
-        raise UserError(*problems)
-    for note in (*choice.notes, *problems):
-        click.echo(note, err=True)
+    answered, rows = answers(
+        db,
+        workloads,
+        sweep,
+        question,
+        goals,
+        normalise=normalise,
+        rules=rules,
+        level=level,
+        reference_batch_size=reference_batch_size,
+        unit=unit,
+    )
+    speeds = _speeds(rows)
+    found = [(sweep_id, one, _costs(one, speeds)) for sweep_id, one in answered]
     curves = [one for _, one, _ in found]
     if as_json:
         print_json([_json(sweep_id, one, costs) for sweep_id, one, costs in found])
@@ -225,14 +196,13 @@ def _print_budgets(
             print_figure(one.figure(), only_ascii)
 
 
-def _speeds(reader: Store) -> dict[str, list[Throughput]]:
-    """Workload -> its measured speeds, the most reliable last."""
+def _speeds(rows: Sequence[ThroughputRow]) -> dict[str, list[Throughput]]:
+    """Workload -> its measured speeds, the ones to believe last."""
     from hvdsweep.curves import Throughput
 
-    # Speeds measured by `hvdsweep scale` are preferred over those of trials.
-    rows = sorted(reader.throughput(), key=lambda row: (row.source == "scale", row.time))
+    # What was measured on purpose counts more than what trials happened to run at.
     found: dict[str, list[Throughput]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.source == "scale", row.time)):
         found.setdefault(row.workload, []).append(Throughput(row.batch_size, row.np, row.steps_per_second))
     return found
 

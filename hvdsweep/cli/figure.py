@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
+from hvdsweep.cli.questions import budget_options, metric_option, normalise_option
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
@@ -35,22 +36,11 @@ if TYPE_CHECKING:
 @click.option(
     "--sweep", "sweeps", type=int, multiple=True, metavar="ID", help="From this sweep; may be repeated."
 )
-@click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
+@metric_option
 @click.option("--maximize/--minimize", default=None, help="Whether more is better.")
 @click.option("--goal", "goals", type=GoalValue(), multiple=True, metavar="X", help="Goal; may be repeated.")
-@click.option("--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count.")
-@click.option(
-    "--example-budget",
-    type=click.FloatRange(min=0),
-    metavar="N",
-    help="Only batch size x steps up to N counts.",
-)
-@click.option(
-    "--num-trials", type=click.IntRange(min=1), metavar="N", help="Only the first N trials of each study."
-)
-@click.option(
-    "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
-)
+@budget_options
+@normalise_option
 @click.option(
     "--batch-size",
     "batch_sizes",
@@ -99,26 +89,13 @@ def figure(
     out: Path | None,
     as_text: bool,
     sweeps: tuple[int, ...],
-    metric: str | None,
-    maximize: bool | None,
-    goals: tuple[float, ...],
-    step_budget: float | None,
-    example_budget: float | None,
-    num_trials: int | None,
-    normalise: int | None,
-    batch_sizes: tuple[int, ...],
-    parameters: tuple[str, ...],
-    edges: tuple[float, ...],
-    step_budgets: tuple[float, ...],
-    epoch_budgets: tuple[float, ...],
-    example_budgets: tuple[float, ...],
-    against: str | None,
     as_csv: bool,
     examples: bool,
     unit: str | None,
     dpi: int,
     only_ascii: bool,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Draw a figure: NAME is 1 to 11, as in the paper, or one of these kinds for any WORKLOAD.
 
@@ -155,24 +132,7 @@ def figure(
                 raise UserError(f"figure {name}: --unit: the paper's figures count as the paper does")
             made = paper_figure(reader, name, sweeps[0] if sweeps else None)
         else:
-            ask = Ask(
-                metric=metric,
-                maximize=maximize,
-                goals=goals,
-                step_budget=step_budget,
-                example_budget=example_budget,
-                num_trials=num_trials,
-                normalise=normalise,
-                batch_sizes=batch_sizes,
-                parameters=parameters,
-                edges=edges,
-                step_budgets=step_budgets,
-                epoch_budgets=epoch_budgets,
-                example_budgets=example_budgets,
-                against=against,
-                examples=examples or unit is not None,
-                unit=unit,
-            )
+            ask = Ask(examples=examples or unit is not None, unit=unit, **asked)
             made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
     if out is not None:
         from hvdsweep.figures.draw import save

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.options import together
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def hosts_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         return command(where=Where(hosts, hostfile, host_names, network_interface, remote_shell), **rest)
 
-    options = (
+    return together(
         click.option(
             "-H",
             "--hosts",
@@ -132,7 +133,4 @@ def hosts_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="auto",
             help="What starts ranks on other hosts.  [default: srun in a Slurm job, else ssh]",
         ),
-    )
-    for option in reversed(options):
-        gathered = option(gathered)
-    return gathered
+    )(gathered)

@@ -24,6 +24,17 @@ DEFAULT_DATABASE = "hvdsweep.db"
 """The default database, in the working directory."""
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which `--help` lists them."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def db_option(command: Command) -> Command:
     """`--db PATH`, passed as `db: Path`; the command checks whether the file exists."""
     return click.option(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.options import together
+from hvdsweep.cli.workload_choice import choose
 from hvdsweep.curves.question import Question
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
@@ -20,69 +24,105 @@ from hvdsweep.words import goal_problem
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve
-    from hvdsweep.store.rows import WorkloadRow
+    from hvdsweep.store.rows import ThroughputRow, WorkloadRow
     from hvdsweep.store.store import Store
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+metric_option = click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
+budget_options = together(
+    click.option(
+        "--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count."
+    ),
+    click.option(
+        "--example-budget",
+        type=click.FloatRange(min=0),
+        metavar="N",
+        help="Only batch size x steps up to N counts.",
+    ),
+    click.option(
+        "--num-trials", type=click.IntRange(min=1), metavar="N", help="Only the first N trials of each study."
+    ),
+)
+normalise_option = click.option(
+    "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
+)
 
 
-def question_options(command: Command) -> Command:
-    """The options of a question; `question_of` makes it from the arguments they pass."""
+def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a question, passed as `question: Question`, and `--sweep`, passed as `sweep: int | None`."""
+
+    @functools.wraps(command)
+    def gathered(
+        metric: str | None,
+        maximize: bool | None,
+        step_budget: float | None,
+        example_budget: float | None,
+        num_trials: int | None,
+        statuses: tuple[str, ...],
+        **rest: Any,
+    ) -> Any:
+        counted = tuple(Status[word.upper()] for word in statuses) or (Status.COMPLETE,)
+        question = Question(metric, maximize, step_budget, example_budget, num_trials, counted)
+        return command(question=question, **rest)
+
     words = click.Choice([status.name.lower() for status in Status if status is not Status.PENDING])
-    for option in reversed(
-        [
-            click.option(
-                "--sweep",
-                type=int,
-                metavar="ID",
-                help="Take workloads from this sweep.  [default: the newest]",
-            ),
-            click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]"),
-            click.option(
-                "--maximize/--minimize",
-                default=None,
-                help="Whether more is better.  [default: the metric's direction]",
-            ),
-            click.option(
-                "--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count."
-            ),
-            click.option(
-                "--example-budget",
-                type=click.FloatRange(min=0),
-                metavar="N",
-                help="Only batch size x steps up to N counts.",
-            ),
-            click.option(
-                "--num-trials",
-                type=click.IntRange(min=1),
-                metavar="N",
-                help="Only the first N trials of each study.",
-            ),
-            click.option(
-                "--status",
-                "statuses",
-                type=words,
-                multiple=True,
-                help="Which trials count; may be repeated. `running`: with what they have measured so far."
-                "  [default: complete]",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+    return together(
+        click.option(
+            "--sweep", type=int, metavar="ID", help="Take workloads from this sweep.  [default: the newest]"
+        ),
+        metric_option,
+        click.option(
+            "--maximize/--minimize",
+            default=None,
+            help="Whether more is better.  [default: the metric's direction]",
+        ),
+        budget_options,
+        click.option(
+            "--status",
+            "statuses",
+            type=words,
+            multiple=True,
+            help="Which trials count; may be repeated. `running`: with what they have measured so far."
+            "  [default: complete]",
+        ),
+    )(gathered)
 
 
-def question_of(
-    metric: str | None,
-    maximize: bool | None,
-    step_budget: float | None,
-    example_budget: float | None,
-    num_trials: int | None,
-    statuses: Sequence[str],
-) -> Question:
-    """The question from the options' values."""
-    counted = tuple(Status[word.upper()] for word in statuses) or (Status.COMPLETE,)
-    return Question(metric, maximize, step_budget, example_budget, num_trials, counted)
+def answers(
+    db: Path,
+    asked: Sequence[str],
+    sweep: int | None,
+    question: Question,
+    goals: Sequence[float],
+    **options: Any,
+) -> tuple[list[tuple[int, Curve]], list[ThroughputRow]]:
+    """(sweep, curve) of every workload that was asked for (none: all of the database), see `answer`, and the measured speeds.
+
+    Notes, and workloads without an answer, go to stderr. UserError if a workload that was named has no answer, or none has one.
+    """
+    from hvdsweep.opening import open_store
+    from hvdsweep.store.pairs import paired
+
+    preload()
+    found: list[tuple[int, Curve]] = []
+    problems: list[str] = []
+    with open_store(db) as reader, paired(reader) as twin:
+        choice = choose(reader, asked, sweep)
+        searches = searches_of(reader)
+        speeds = list(reader.throughput())
+        for workload in choice.workloads:
+            try:
+                curves = answer(
+                    reader, workload, question, goals, searches.get(workload.id, {}), twin=twin, **options
+                )
+            except UserError as error:
+                problems += error.problems
+                continue
+            found += [(workload.sweep_id, curve) for curve in curves]
+    if problems and (asked or not found):
+        raise UserError(*problems)
+    for note in (*choice.notes, *problems):
+        click.echo(note, err=True)
+    return found, speeds
 
 
 def searches_of(reader: Store) -> dict[int, dict[int, Mapping[str, Any]]]:

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from hvdsweep.cli.options import together
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
     from hvdsweep.plan import Plan
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
-
-def shard_options(command: Command) -> Command:
-    """`--shard` and `--scratch`, passed as `shard: str | None` and `scratch: Path | None`."""
-    for option in (
-        click.option(
-            "--scratch",
-            type=click.Path(path_type=Path),
-            metavar="DIR",
-            help="Train in DIR, on a disk of this machine; copy the database whole to --db every minute and at the end.",
-        ),
-        click.option(
-            "--shard",
-            metavar="K/N",
-            help="Train only the K-th of N parts; auto: that of this array job. --db names a batch folder, or a file NAME.db.",
-        ),
-    ):
-        command = option(command)
-    return command
+shard_options = together(
+    click.option(
+        "--shard",
+        metavar="K/N",
+        help="Train only the K-th of N parts; auto: the part of this array job. --db may be a batch folder.",
+    ),
+    click.option(
+        "--scratch",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Train in DIR, on a disk of this machine; copy the database whole to --db every minute and at the end.",
+    ),
+)
+"""Passed as `shard: str | None` and `scratch: Path | None`."""
 
 
 def shard_of(plans: list[Plan], shard: str | None, db: Path) -> tuple[list[Plan], Path]:
