@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.curves.curve_data import Curve
 from hvdsweep.curves.ladders import budget_ladder, goal_ladder
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
 from hvdsweep.curves.outcomes import steps_to_result
-from hvdsweep.curves.scaling_curve import Curve, curve_of
+from hvdsweep.curves.scaling_curve import curve_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.curves.warnings import space_from
 from hvdsweep.errors import UserError

@@ -17,7 +17,7 @@ from hvdsweep.replacing import write_whole
 from tui.composing.words import AUTO, rank_options
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.curves.curve_data import Curve
     from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.search import Space
     from hvdsweep.store.store import Store

@@ -13,6 +13,7 @@ from hvdsweep.lazy import on_first_use
 if TYPE_CHECKING:
     from hvdsweep.curves.comparison import Comparison, GoalSweep, compare, goal_sweep
     from hvdsweep.curves.costs import Costs, Throughput, TimeToGoal, time_to_goal
+    from hvdsweep.curves.curve_data import Curve, CurvePoint
     from hvdsweep.curves.fit import Estimate, HyperbolaFit, fit_hyperbola
     from hvdsweep.curves.measurements import (
         BestMeasurements,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
         perfect_scaling,
         regions,
     )
-    from hvdsweep.curves.scaling_curve import Curve, CurvePoint, curve, curve_of
+    from hvdsweep.curves.scaling_curve import curve, curve_of
     from hvdsweep.curves.table import COMPLETE_ONLY, LIVE, WorkloadTable
     from hvdsweep.curves.warnings import CurveWarning, Limits, WarningKind, warnings_for
     from hvdsweep.curves.words import answer, verdict
@@ -151,7 +152,8 @@ _HOME = {
         "perfect_scaling",
         "regions",
     ),
-    "scaling_curve": ("Curve", "curve", "curve_of", "CurvePoint"),
+    "curve_data": ("Curve", "CurvePoint"),
+    "scaling_curve": ("curve", "curve_of"),
     "table": ("COMPLETE_ONLY", "LIVE", "WorkloadTable"),
     "words": ("answer", "verdict"),
     "written": ("curve_json", "point_json", "to_csv"),

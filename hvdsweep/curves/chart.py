@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hvdsweep.charts import Annotation, Axis, Band, Chart, Reference, Series
+from hvdsweep.curves.curve_data import Curve, CurvePoint
 from hvdsweep.curves.scaling import Region
-from hvdsweep.curves.scaling_curve import Curve, CurvePoint
 
 _SHORT = {
     Region.PERFECT: "perfect scaling",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hvdsweep.charts import Annotation, Axis, Chart, Series
 from hvdsweep.curves.chart import curve_names, goal_text, warnings_of
 from hvdsweep.curves.costs import Costs, TimeToGoal
-from hvdsweep.curves.scaling_curve import Curve
+from hvdsweep.curves.curve_data import Curve
 
 
 def cost_chart(

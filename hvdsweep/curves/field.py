@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvdsweep.curves.costs import Throughput, TimeToGoal, time_to_goal
+from hvdsweep.curves.curve_data import Curve
 from hvdsweep.curves.ladders import goal_ladder
 from hvdsweep.curves.metaparameters import PowerLaw, column, fit_exponent
-from hvdsweep.curves.scaling_curve import Curve, curve
+from hvdsweep.curves.scaling_curve import curve
 from hvdsweep.curves.table import Floats, WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hvdsweep.curves.scaling_curve import Curve, CurvePoint
+from hvdsweep.curves.curve_data import Curve, CurvePoint
 from hvdsweep.curves.warnings import Limits, WarningKind
 from hvdsweep.search import Range, Space
 

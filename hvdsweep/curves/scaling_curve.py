@@ -1,32 +1,31 @@
-"""The scaling curve of one workload as one public object: what the command line prints and the charts draw."""
+"""From the answers of a workload's studies to its scaling curve."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hvdsweep.curves import scaling
+from hvdsweep.curves.curve_data import Curve, CurvePoint, finite
 from hvdsweep.curves.decisions import critical_of, regions_of, useful_of
-from hvdsweep.curves.fitted import ScalingFit, fit_curve
+from hvdsweep.curves.fitted import fit_curve
 from hvdsweep.curves.intervals import (
     OF_OPEN,
     OF_REPEATED,
     OF_UPPER_END,
     Interval,
-    relative_width,
     repeat_intervals,
     variances,
 )
 from hvdsweep.curves.measurements import BestMeasurements, best_measurements
-from hvdsweep.curves.noise import CurveNoise, Estimates, curve_noise
 from hvdsweep.curves.outcomes import NEVER, StepsToResult, steps_to_result
 from hvdsweep.curves.repeated import Repeats, repeats_of
 from hvdsweep.curves.resampling import LEVEL, RESAMPLES, percentile_interval
-from hvdsweep.curves.scaling import Critical, Region, Rules, Useful
+from hvdsweep.curves.scaling import Critical, Rules, Useful
 from hvdsweep.curves.spread import spread_of
 from hvdsweep.curves.table import COMPLETE_ONLY, Floats, WorkloadTable
 from hvdsweep.curves.warnings import CurveWarning, Limits, warnings_for
@@ -410,7 +409,3 @@ def _repeated(
         interval = (min(low, critical.batch_size), None if open_above else max(high, critical.batch_size))
     definition = rules.critical_definition(start, hyperbola=True)
     return replace(critical, interval=interval, reference_batch_size=start, definition=definition)
-
-
-def finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves.chart import goal_text, warnings_of
+from hvdsweep.curves.curve_data import Curve
 from hvdsweep.curves.measurements import trial_best
 from hvdsweep.curves.metaparameters import (
     EFFECTIVE,
@@ -21,7 +22,6 @@ from hvdsweep.curves.metaparameters import (
     scatter,
 )
 from hvdsweep.curves.outcomes import NEVER, step_limits
-from hvdsweep.curves.scaling_curve import Curve
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
 from hvdsweep.curves.warnings import space_from
 from hvdsweep.search import Range, Space

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from hvdsweep.curves.comparison import compare
-from hvdsweep.curves.scaling_curve import Curve, CurvePoint
+from hvdsweep.curves.curve_data import Curve, CurvePoint
 from hvdsweep.curves.warnings import WarningKind
 
 _LISTED = 4

@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from hvdsweep.curves.curve_data import Curve, CurvePoint, finite
 from hvdsweep.curves.fit import Estimate
 from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit
 from hvdsweep.curves.scaling import Critical, Rules, Useful
-from hvdsweep.curves.scaling_curve import Curve, CurvePoint, finite
 from hvdsweep.curves.words import verdict
 from hvdsweep.visible import visible
 

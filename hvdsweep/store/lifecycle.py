@@ -363,13 +363,9 @@ def new_gang(
             "host": platform.node(),
             "pid": pid,
             "process": _identity(pid),
-            "state": GangState.STARTING.value,
-            "started": now,
-            "heartbeat": now,
-            "log_dir": log_dir,
-            "stage": stage,
         }
-        return insert(conn, "gangs", values)
+        values |= {"started": now, "heartbeat": now, "log_dir": log_dir, "stage": stage}
+        return insert(conn, "gangs", {**values, "state": GangState.STARTING.value})
 
 
 def gang_state(
