@@ -105,7 +105,7 @@ def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
             "trials_reached",
             "infeasible",
         ),
-        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "trials_undecided"),
+        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "leans_on_stopped"),
         *("trials_censored", "trials_stopped_early", "warnings"),
     ]
     points = []

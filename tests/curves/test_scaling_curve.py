@@ -138,7 +138,7 @@ def test_json_is_plain_for_any_table(studies, goal, step_budget):
                 low, high = point["interval"]
                 assert low <= point["steps"] <= (high or point["steps"])
                 assert point["interval_of"]
-            assert point["trials_undecided"] <= point["trials"] - point["trials_reached"]
+            assert point["leans_on_stopped"] <= point["trials"] - point["trials_reached"]
             assert point["region"] is not None
         else:
             assert point["region"] is None
