@@ -28,7 +28,7 @@ from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.inserts import insert, insert_rows
-from hvdsweep.store.lifecycle import beat
+from hvdsweep.store.lifecycle import heartbeat
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id
 
 STOP_REASONS = {
@@ -158,7 +158,7 @@ class BulkWriter:
             for group in groups:
                 records += self._insert_records(conn, group, ids)
                 self._name_columns(conn, batch, group)
-            self.stop = beat(conn, self._sweep)
+            self.stop = heartbeat(conn, self._sweep)
         self._columns = set(metric_columns(self._conn))
         return len(kept), rows, records, problems
 

@@ -35,7 +35,7 @@ from hvdsweep.process_id import ProcessId
 from hvdsweep.store.claims import assign
 from hvdsweep.store.connection import connect, error_for, heard
 from hvdsweep.store.events import event
-from hvdsweep.store.lifecycle import beat, end_run, recover, request_stop
+from hvdsweep.store.lifecycle import end_run, heartbeat, recover, request_stop
 from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import add_repeats, next_round, top_up
 from hvdsweep.words import counted
@@ -189,7 +189,7 @@ class Supervisor:
                     self._conn,
                     timings,
                     announce,
-                    lambda: self._beat() or self._signals.gestures > 0,
+                    lambda: self._heartbeat() or self._signals.gestures > 0,
                     hosts=settings.hosts,
                     threads=self._slots.threads,
                     build=self._build,
@@ -261,7 +261,7 @@ class Supervisor:
                 slots.reset_heartbeats(begun)
             view = self._top_up(self._stored.view(slots.living()))
             self._report_ended(view)
-            if self._beat() or self._signals.gestures or self._job_ends:
+            if self._heartbeat() or self._signals.gestures or self._job_ends:
                 return self._stop()
             if slots.reap_dead(view):
                 latest = time.monotonic()
@@ -338,13 +338,13 @@ class Supervisor:
             (self._announce.warn if step.warning else self._announce.note)(step.message)
         return self._plan != before
 
-    def _beat(self) -> bool:
+    def _heartbeat(self) -> bool:
         """Write the heartbeat to the store, once a second; returns whether the store requests a stop."""
         now = time.monotonic()
         if now - self._beaten < BEAT_SECONDS:
             return self._stored.request() == "stop"
         self._beaten = now
-        return beat(self._conn, self._sweep, self._me)
+        return heartbeat(self._conn, self._sweep, self._me)
 
     def _report_ended(self, view: SweepView) -> None:
         for ended in self._stored.newly_ended(view):
@@ -390,4 +390,4 @@ class Supervisor:
     def _wait_for_gangs(self, heard: int | None = None) -> None:
         """Wait until they have left, or a gesture beyond those `heard` (None: all so far) asks to end them."""
         before = self._signals.gestures if heard is None else heard
-        self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._beat)
+        self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._heartbeat)

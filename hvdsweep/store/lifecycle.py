@@ -253,7 +253,7 @@ def begin_run(
         event(conn, "run", f"started with {how}", sweep_id=sweep_id)
 
 
-def beat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
+def heartbeat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
     """The supervisor lives; True if it is asked to stop. TakenOver if the sweep is no longer that of `process`. Inside the
     caller's transaction where there is one."""
     with nullcontext() if conn.in_transaction else transaction(conn):

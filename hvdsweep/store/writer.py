@@ -90,11 +90,11 @@ class TrialWriter:
                         conn, self._sweep_id, self.gang_id, self._study_id, now, self._knowledge
                     )
                 if claimed is not None:
-                    self._beat(conn, "TRAINING", claimed.trial_id, now)
+                    self._heartbeat(conn, "TRAINING", claimed.trial_id, now)
                 elif update is not None and update.final is None:
-                    self._beat(conn, "TRAINING", update.trial_id, now)
+                    self._heartbeat(conn, "TRAINING", update.trial_id, now)
                 else:
-                    self._beat(conn, "IDLE", None, now)
+                    self._heartbeat(conn, "IDLE", None, now)
         except BaseException:
             # Discard what was learnt in the rolled-back transaction (columns, ids, records).
             self._forget(update)
@@ -123,7 +123,7 @@ class TrialWriter:
             if last is not None:
                 self._write(conn, last, {}, now)
             changed = release_trial(conn, trial_id, self.gang_id)
-            self._beat(conn, "IDLE", None, now)
+            self._heartbeat(conn, "IDLE", None, now)
         self._live.pop(trial_id, None)
         return changed
 
@@ -271,7 +271,7 @@ class TrialWriter:
         # No row: the sweep was deleted while this gang was running unnoticed.
         return row is None or row[0] == "stop" or row[1] in ("STOPPED", "DEAD")
 
-    def _beat(self, conn: sqlite3.Connection, state: str, trial_id: int | None, now: float) -> None:
+    def _heartbeat(self, conn: sqlite3.Connection, state: str, trial_id: int | None, now: float) -> None:
         conn.execute(
             "UPDATE gangs SET heartbeat = ?, trial_id = ?, state = CASE WHEN state IN ('STOPPED', 'DEAD')"
             " THEN state ELSE ? END WHERE id = ?",

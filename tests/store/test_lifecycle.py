@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.opening import open_store
-from hvdsweep.store import beat as beat_run
 from hvdsweep.store import (
     begin_run,
     connect,
@@ -23,6 +22,7 @@ from hvdsweep.store import (
     request_stop,
     requeue,
 )
+from hvdsweep.store import heartbeat as beat_run
 from hvdsweep.store.liveness import is_at_work
 from hvdsweep.store.maintenance import check
 

@@ -17,7 +17,7 @@ import pytest
 
 from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store import beat, begin_run, connect, end_run
+from hvdsweep.store import begin_run, connect, end_run, heartbeat
 from hvdsweep.store.lifecycle import delete_sweep, sign_in
 from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, TakenOver, is_at_work, vacant
 
@@ -143,7 +143,7 @@ def test_a_run_that_was_taken_over_notices_and_leaves_the_row_alone(planned: Pat
     begin_run(look, 1, np=1, gangs=1)
     sign(look, ELSEWHERE["another host"], 1.0)
     with pytest.raises(TakenOver, match="on elsewhere"):
-        beat(look, 1, ME)
+        heartbeat(look, 1, ME)
     end_run(look, 1, "FAILED", "internal", ME)
     assert look.execute("SELECT state, heartbeat, supervisor FROM sweeps WHERE id = 1").fetchone() == (
         "RUNNING",
