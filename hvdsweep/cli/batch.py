@@ -104,7 +104,7 @@ _job_options = together(
         help="A database with measured speeds, to estimate the hours from.",
     ),
 )
-"""What a job is to be; the same for `submit` and `script`."""
+"""The options that describe a job; the same for `submit` and `script`."""
 
 
 @batch.command()

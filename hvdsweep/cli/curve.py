@@ -197,7 +197,7 @@ def _print_budgets(
 
 
 def _speeds(rows: Sequence[ThroughputRow]) -> dict[str, list[Throughput]]:
-    """Workload -> its measured speeds, the ones to believe last."""
+    """Workload -> its measured speeds, the most reliable last."""
     from hvdsweep.curves import Throughput
 
     # What was measured on purpose counts more than what trials happened to run at.

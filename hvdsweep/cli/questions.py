@@ -100,24 +100,25 @@ def answers(
     Notes, and workloads without an answer, go to stderr. UserError if a workload that was named has no answer, or none has one.
     """
     from hvdsweep.opening import open_store
-    from hvdsweep.store.pairs import paired
 
     preload()
     found: list[tuple[int, Curve]] = []
     problems: list[str] = []
-    with open_store(db) as reader, paired(reader) as twin:
-        choice = choose(reader, asked, sweep)
-        searches = searches_of(reader)
-        speeds = list(reader.throughput())
-        for workload in choice.workloads:
-            try:
-                curves = answer(
-                    reader, workload, question, goals, searches.get(workload.id, {}), twin=twin, **options
-                )
-            except UserError as error:
-                problems += error.problems
-                continue
-            found += [(workload.sweep_id, curve) for curve in curves]
+    with open_store(db) as reader:
+        reader.need_records()
+        with reader.snapshot():
+            choice = choose(reader, asked, sweep)
+            searches = searches_of(reader)
+            speeds = list(reader.throughput())
+            for workload in choice.workloads:
+                try:
+                    curves = answer(
+                        reader, workload, question, goals, searches.get(workload.id, {}), **options
+                    )
+                except UserError as error:
+                    problems += error.problems
+                    continue
+                found += [(workload.sweep_id, curve) for curve in curves]
     if problems and (asked or not found):
         raise UserError(*problems)
     for note in (*choice.notes, *problems):
@@ -154,11 +155,10 @@ def answer(
     rules: Mapping[str, Any] | None = None,
     level: float | None = None,
     reference_batch_size: int | None = None,
-    twin: Store | None = None,
     unit: str | None = None,
 ) -> list[Curve]:
-    """One curve per goal (none given: the workload's own); `rules` as fields of `hvdsweep.curves.Rules`, `twin` as for
-    `answered`, `unit` as for `tokens_for`.
+    """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `unit` as
+    `tokens_for`.
 
     UserError if the question has no answer. Of several goals, those with an answer are answered and the others named on
     stderr.
@@ -176,8 +176,7 @@ def answer(
         lambda: reader.workload_table(workload.name, question.metric, workload.sweep_id, question.maximize)
     )
     answers = [
-        answered(reader, workload, goal, question, table, twin=twin, load=len(goals) > 1)
-        for goal in (goals or (None,))
+        answered(reader, workload, goal, question, table, load=len(goals) > 1) for goal in (goals or (None,))
     ]
 
     from hvdsweep.curves.resampling import LEVEL

@@ -16,12 +16,10 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store.pairs import asked_by_both
 from hvdsweep.store.schema import SEARCH_TRIAL, naturally_maximised
 from hvdsweep.words import as_float
 
@@ -62,11 +60,9 @@ def answer_at_goal(
     example_budget: float | None = None,
     num_trials: int | None = None,
     statuses: Sequence[Status] = (Status.COMPLETE,),
-    twin: Reader | None = None,
 ) -> tuple[StepsToResult, BestMeasurements] | None:
     """The results of `steps_to_result` and `best_measurements` for the workload's table. Their tables hold no records,
-    and metaparameters only of the trials that they name. `twin`: a second reader of the same state (`pairs.paired`), to
-    ask from two threads.
+    and metaparameters only of the trials that they name.
 
     None if the stored records do not answer it (another direction, nothing measured yet): ask the workload table.
     UserError: as `steps_to_result`.
@@ -89,14 +85,11 @@ def answer_at_goal(
     # Invalid questions find nothing here; the functions called below refuse them with a reason.
     asked = _Asked(kept[0][0], maximize, math.nan if wanted is None else wanted, tuple(statuses))
     limits = [_limit(study[1], step_budget, example_budget) for study in studies]
-    questions: list[Callable[[Reader], Any]] = []
-    for study, last in zip(studies, limits, strict=True):
-        questions.append(partial(_trials, asked=asked, study=study[0], limit=last))
-    if num_trials is None:
-        for study, last in zip(studies, limits, strict=True):
-            questions.append(partial(_best, asked=asked, study=study[0], limit=last))
-    answers = asked_by_both(reader, twin, questions)
-    texts, found = answers[: len(studies)], answers[len(studies) :]
+    limited = list(zip(studies, limits, strict=True))
+    texts = [_trials(reader, asked, study[0], last) for study, last in limited]
+    found = (
+        [] if num_trials is not None else [_best(reader, asked, study[0], last) for study, last in limited]
+    )
 
     import numpy as np
 
@@ -113,8 +106,8 @@ def answer_at_goal(
         return None
     if num_trials is not None:
         last_numbers = _last_numbers(table, counted)
-        rows = zip(studies, limits, last_numbers, strict=True)
-        found = [_best(reader, asked, study[0], last, number) for study, last, number in rows]
+        rows = zip(limited, last_numbers, strict=True)
+        found = [_best(reader, asked, study[0], last, number) for (study, last), number in rows]
     trial_steps = np.where(counted & (reached >= 0), reached, _NEVER)
     crossing = np.flatnonzero(trial_steps != _NEVER)
     steps, first = first_of_each(table, crossing, trial_steps[crossing])
@@ -219,7 +212,6 @@ def answered(
     question: Question,
     table: Callable[[], WorkloadTable],
     *,
-    twin: Reader | None = None,
     load: bool = False,
 ) -> tuple[StepsToResult, BestMeasurements]:
     """The answer at one goal, by SQLite, or from `table()` if SQLite cannot answer it; `load`: from the table directly,
@@ -227,7 +219,7 @@ def answered(
     asked = question.limits
     if not load:
         found = answer_at_goal(
-            reader, workload, goal, metric=question.metric, maximize=question.maximize, twin=twin, **asked
+            reader, workload, goal, metric=question.metric, maximize=question.maximize, **asked
         )
         if found is not None:
             return found

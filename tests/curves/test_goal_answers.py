@@ -13,7 +13,6 @@ from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
 from hvdsweep.states import Status
 from hvdsweep.store.goal_answers import answer_at_goal
-from hvdsweep.store.pairs import paired
 
 from . import database, oracle
 from .oracle import Study, Trial
@@ -61,9 +60,6 @@ def test_every_answer_is_that_of_the_table(studies, others, maximize, questions)
                     assert any(unmeasured(trial) for study in studies for trial in study.trials)
                 else:
                     assert curve_json(curve_of(*answered)) == expected
-                    with paired(reader) as twin:
-                        by_two = answer_at_goal(reader, workload, goal, twin=twin, **question)
-                    assert curve_json(curve_of(*by_two)) == expected
 
 
 def asked_of(table, goal, question):
