@@ -19,7 +19,7 @@ shard_options = together(
     click.option(
         "--shard",
         metavar="K/N",
-        help="Train only the K-th of N parts; auto: the part of this array job. --db may be a batch folder.",
+        help="Train only the K-th of N parts; auto: that of this array job. --db names a batch folder, or a file NAME.db.",
     ),
     click.option(
         "--scratch",
