@@ -11,7 +11,7 @@ from hvdsweep.charts import Axis, Chart
 from hvdsweep.curves.chart import CROWDED, curve_chart, goal_text
 from hvdsweep.curves.cost_chart import cost_chart
 from hvdsweep.curves.costs import Costs, time_to_goal
-from hvdsweep.curves.scaling_curve import Curve
+from hvdsweep.curves.curve_data import Curve
 from hvdsweep.curves.speeds import speeds, throughputs
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def propose(
     sweep: int,
     curve: Curve,
     spaces: Mapping[int, Space],
-    only: Collection[tuple[int, Doubt]] | None,
+    only: Collection[tuple[int, WarningKind]] | None,
     store: Store,
 ) -> Proposal:
     """The changed sweep that answers the warnings `only` of a curve (None: all). UserError where nothing can be changed."""

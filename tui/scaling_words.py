@@ -12,7 +12,7 @@ from tui.words import count, duration, number, plural, short
 
 if TYPE_CHECKING:
     from hvdsweep.curves.costs import Costs, TimeToGoal
-    from hvdsweep.curves.scaling_curve import Curve, Point
+    from hvdsweep.curves.curve_data import Curve, CurvePoint
     from hvdsweep.store.rows import WorkloadRow
     from tui.curve_cache import CurveCache
     from tui.field_views import View

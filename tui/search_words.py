@@ -8,7 +8,7 @@ from hvdsweep.states import Status
 from tui.words import count, number, plural
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.scaling_curve import Curve, Point
+    from hvdsweep.curves.curve_data import Curve, CurvePoint
 
 
 def trial_words(curve: Curve, trial: int) -> str:
@@ -29,7 +29,7 @@ def trial_words(curve: Curve, trial: int) -> str:
     return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])
 
 
-def best_words(point: Point, rate: float) -> str:
+def best_words(point: CurvePoint, rate: float) -> str:
     """The best trial of a batch size."""
     values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in sorted(point.parameters.items())]
     return " · ".join([f"at {count(point.batch_size)}: {number(rate)}", *values, f"trial {point.trial}"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hvdsweep.curves.fitted import ScalingFit
-from hvdsweep.curves.intervals import OF_REPEATED, OF_UPPER_END, Interval, relative_width
+from hvdsweep.curves.intervals import OF_OPEN, OF_REPEATED, OF_UPPER_END, Interval, relative_width
 from hvdsweep.curves.noise import CurveNoise, Estimates, curve_noise
 from hvdsweep.curves.outcomes import StepsToResult
 from hvdsweep.curves.repeated import Repeats
@@ -34,8 +34,8 @@ class CurvePoint:
     """Training examples to the goal: steps x batch size."""
     interval: Interval | None
     """Where the best of a repeated search with as many trials would lie, see `hvdsweep.curves.intervals`. A lower end
-    of 0: only the upper end is known. None: not reached, reached before any training, a single trial, or nothing
-    known."""
+    of 0: only the upper end is known. An upper end of None: another search may not reach the goal. None: not reached,
+    reached before any training, a single trial, or nothing known."""
     perfect_scaling: float | None
     """Steps with perfect scaling from the smallest batch size."""
     overhead: float | None
@@ -73,7 +73,9 @@ class CurvePoint:
         """What the interval is of, in words."""
         if self.interval is None:
             return None
-        return OF_REPEATED if self.interval[0] > 0 else OF_UPPER_END
+        if self.interval[0] == 0:
+            return OF_UPPER_END
+        return OF_OPEN if self.interval[1] is None else OF_REPEATED
 
     @property
     def relative_width(self) -> float | None:

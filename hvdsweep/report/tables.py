@@ -70,7 +70,7 @@ def points_table(curve: Curve) -> str:
     return html_table(head, (_point(point, curve.per_example) for point in curve.points), frozenset({5}))
 
 
-def _point(point: Point, per_example: int) -> tuple[str, list[object]]:
+def _point(point: CurvePoint, per_example: int) -> tuple[str, list[object]]:
     interval = None
     if point.interval is not None:
         low, high = point.interval

@@ -26,9 +26,9 @@ from tui.words import count
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart, Reading
-    from hvdsweep.curves.doubts import Doubt
-    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.curves.curve_data import Curve
     from hvdsweep.curves.search_chart import SearchPlot
+    from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.store.rows import WorkloadRow
     from tui.remedying import Proposal
 
@@ -202,7 +202,7 @@ class MetaparametersScreen(WorkloadScreen):
     def _put_batch_sizes(self, curve: Curve) -> None:
         choices = []
         for point in curve.points:
-            doubtful = [caution for caution in point.warnings if str(caution.doubt) in REMEDIES]
+            doubtful = [warning for warning in point.warnings if str(warning.kind) in REMEDIES]
             words = Content.assemble(
                 (count(point.batch_size), "" if point.reached else "$foreground-muted 60%"),
                 ("⚠", "$warning") if doubtful else "",
@@ -315,7 +315,7 @@ class MetaparametersScreen(WorkloadScreen):
     def action_extend_all(self) -> None:
         self._propose(self.warnings.answerable)
 
-    def _propose(self, only: list[tuple[int, Doubt]]) -> None:
+    def _propose(self, only: list[tuple[int, WarningKind]]) -> None:
         row = self.row(self.current)
         if row is None or self.curve is None or not self._can_launch:
             return

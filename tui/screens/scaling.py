@@ -37,7 +37,7 @@ from tui.widgets.workloads_table import Looks, WorkloadsTable
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart, Reading
-    from hvdsweep.curves.scaling_curve import Point
+    from hvdsweep.curves.curve_data import CurvePoint
     from hvdsweep.store.rows import WorkloadRow
 
 AT_FIRST = 4
@@ -240,7 +240,7 @@ class ScalingScreen(WorkloadScreen):
         place, point = found
         return point_words(reading.series, self.comparison.curves[place], point, self.measure)
 
-    def _point_of(self, reading: Reading) -> tuple[int, Point] | None:
+    def _point_of(self, reading: Reading) -> tuple[int, CurvePoint] | None:
         """The place of the curve, and its point, that a reading stands for; None where they are not drawn."""
         names = self.comparison.names
         if not self.shows_points or reading.series not in names:

@@ -256,7 +256,7 @@ class ThroughputScreen(AppScreen):
         self.notify(f"Copied: {command}", markup=False)
 
 
-def _read(store: Store) -> list[Speed]:
+def _read(store: Store) -> list[MeasuredSpeed]:
     from hvdsweep.curves.speeds import speeds
 
     return speeds(store.throughput())

@@ -11,8 +11,8 @@ from tui.widgets.table import Table
 from tui.words import count
 
 if TYPE_CHECKING:
-    from hvdsweep.curves.doubts import Caution, Doubt
-    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.curves.curve_data import Curve
+    from hvdsweep.curves.warnings import CurveWarning, WarningKind
 
 WARNINGS = (
     Column("batch_size", "batch", 6, right=True, fixed=True),
@@ -40,12 +40,12 @@ class WarningsTable(Table):
         self.put(
             [
                 Row(
-                    f"{point.batch_size} {caution.doubt} {place}",
-                    (count(point.batch_size), Content.assemble(("⚠ ", "$warning"), caution.message)),
-                    (point.batch_size, caution),
+                    f"{point.batch_size} {warning.kind} {place}",
+                    (count(point.batch_size), Content.assemble(("⚠ ", "$warning"), warning.message)),
+                    (point.batch_size, warning),
                 )
                 for point in curve.points
-                for place, caution in enumerate(point.warnings)
+                for place, warning in enumerate(point.warnings)
             ]
         )
 
@@ -55,30 +55,30 @@ class WarningsTable(Table):
 
     def sentence(self, *, can_launch: bool) -> Content | None:
         """The selected warning in full, and what can be done about it."""
-        about: tuple[int, Caution] | None = self.about
+        about: tuple[int, CurveWarning] | None = self.about
         if about is None or self._curve is None:
             return None
-        batch_size, caution = about
-        key_words = REMEDIES.get(str(caution.doubt), "") if can_launch else ""
+        batch_size, warning = about
+        key_words = REMEDIES.get(str(warning.kind), "") if can_launch else ""
         head, tail = (f"{count(batch_size)}: ", "bold"), (f"  {key_words}" if key_words else "", "$accent")
-        return Content.assemble(head, caution.message, tail)
+        return Content.assemble(head, warning.message, tail)
 
     @property
-    def selected(self) -> tuple[int, Doubt] | None:
+    def selected(self) -> tuple[int, WarningKind] | None:
         """The selected warning, if a changed sweep can answer it."""
-        about: tuple[int, Caution] | None = self.about
-        if about is None or str(about[1].doubt) not in REMEDIES:
+        about: tuple[int, CurveWarning] | None = self.about
+        if about is None or str(about[1].kind) not in REMEDIES:
             return None
-        return about[0], about[1].doubt
+        return about[0], about[1].kind
 
     @property
-    def answerable(self) -> list[tuple[int, Doubt]]:
+    def answerable(self) -> list[tuple[int, WarningKind]]:
         """All warnings that a changed sweep can answer."""
         return [
-            (point.batch_size, caution.doubt)
+            (point.batch_size, warning.kind)
             for point in (() if self._curve is None else self._curve.points)
-            for caution in point.warnings
-            if str(caution.doubt) in REMEDIES
+            for warning in point.warnings
+            if str(warning.kind) in REMEDIES
         ]
 
     def select(self, batch_size: int) -> None:

@@ -14,7 +14,7 @@ from tui.words import count
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
-    from hvdsweep.curves.scaling_curve import Curve
+    from hvdsweep.curves.curve_data import Curve
     from hvdsweep.store.rows import WorkloadRow
     from tui.snapshot import Snapshot
 
