@@ -78,7 +78,7 @@ def prove(job: dict[str, Any]) -> ProvedCode:
     return found
 
 
-def _prove(job: dict[str, Any], found: Found) -> None:
+def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     from hvdsweep.training.behaviour import augment_problem, task_problem
     from hvdsweep.training.content import data_content
     from hvdsweep.training.keras_settings import changed_settings
@@ -237,7 +237,7 @@ def _given(one: Any, other: Any) -> bool:
     return bool((one == other).all() and one.size and (one != one.flat[0]).any())
 
 
-def _check_metaparameters(job: dict[str, Any], network: Any, found: Found) -> None:
+def _check_metaparameters(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
     """Check that something uses the metaparameters of [search]; searching them would otherwise be useless."""
     from hvdsweep.training.behaviour import unread_metaparameters
 
