@@ -119,7 +119,7 @@ class IntegerRange(Table):
     max: int = Field(examples=[2000])
     """Upper end, included."""
     log: bool = False
-    """Evenly in the logarithm instead of evenly."""
+    """Evenly in the logarithm, not in the value."""
 
 
 class ChoiceRange(Table):

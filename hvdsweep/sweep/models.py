@@ -25,7 +25,7 @@ class SearchOverride(Metaparameters):
     """Another space for some batch sizes: each metaparameter given here replaces that of [search]."""
 
     batch_sizes: BatchSizes = Field(examples=["2^8..2^10"])
-    """The batch sizes it holds for. A batch size not in the sweep is allowed: it may be added later."""
+    """The batch sizes it applies to. They may include some that are not in the sweep yet."""
 
 
 def _point_fields() -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Search(Metaparameters):
 
 
 class Goal(Table):
-    """What a trial has to reach for its steps to count."""
+    """What a trial has to reach."""
 
     metric: str = Field(examples=["val/classification_error"])
     """`split/metric`. The metrics of a data set: `hvdsweep workloads`."""
@@ -86,26 +86,26 @@ class _Amount(Table):
     examples: int | None = Field(default=None, ge=1, le=2**60, examples=[100000])
     """Training examples; steps are this many divided by the batch size, rounded down."""
     epochs: float | None = Field(default=None, gt=0, le=2**40, examples=[20])
-    """Passes over the training set; steps are counted from the examples, rounded down. Only for built-in data
+    """Passes over the training set; steps are computed from the examples, rounded down. Only for built-in data
     sets."""
 
 
 class BudgetOverride(_Amount):
-    """Another budget for some batch sizes. Exactly one of steps, examples, epochs."""
+    """Another budget for some batch sizes. Give exactly one of steps, examples, epochs."""
 
     batch_sizes: BatchSizes = Field(examples=[[1, 2]])
-    """The batch sizes it holds for. A batch size not in the sweep is allowed: it may be added later."""
+    """The batch sizes it applies to. They may include some that are not in the sweep yet."""
 
 
 class Budget(_Amount):
-    """How long a trial trains at most. Exactly one of steps, examples, epochs."""
+    """How long a trial trains at most. Give exactly one of steps, examples, epochs."""
 
     override: list[BudgetOverride] = Field(default=[], examples=[[{"batch_sizes": [1, 2], "steps": 8000}]])
     """Other budgets for some batch sizes, each a `[[budget.override]]` table."""
 
 
 class Evaluation(Table):
-    """When a trial is measured, and on what. The last step is always measured."""
+    """When trials are measured, and on which data. The last step is always measured."""
 
     ONE_OF = ("every", "count")
 
@@ -123,7 +123,7 @@ class Evaluation(Table):
 
 
 class Studies(Table):
-    """One study per batch size, each with a search of its own."""
+    """One study per batch size, each with its own search."""
 
     batch_sizes: BatchSizes = Field(examples=["2^1..2^10"])
     """Global batch sizes, over all ranks: a list, or a range in quotes: `"2^1..2^10"` doubles, `"8..2048 *4"`
@@ -131,14 +131,14 @@ class Studies(Table):
     trials: Trials | None = Field(default=None, examples=[24])
     """Trials per study that did not diverge: a number; a number per batch size, `{ 64 = 9, default = 3 }`; or
     `{ least = 8, most = 64, until = 0.1 }`, more of them where the answer is least certain. Required, except
-    with `search.points`, whose number it then is."""
+    with `search.points`, which gives the number."""
     max_trials: int | None = Field(default=None, ge=1, le=10_000_000, examples=[96])
     """Trials per study including those that replace diverged ones. Default: 4 times `trials` (or its `most`)."""
     repeats: int = Field(default=0, ge=0, le=100, examples=[5])
-    """Times that the best trial of each study is trained again, with other seeds, once its search is finished. They
+    """How often the best trial of each study is trained again, with other seeds, once its search is finished. Repeats
     show how lucky the best trial was, and do not count as trials of the search."""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """Start of everything random: points of the search, initial weights, order of examples, dropout."""
+    """Seed of everything random: points of the search, initial weights, order of examples, dropout."""
 
 
 class Training(Table):
@@ -152,12 +152,12 @@ class Training(Table):
     over `learning_rate_decay_steps`, then constant."""
     stop: Literal["budget", "goal", "beaten"] = "budget"
     """When a trial ends: at its `budget`; at its `goal`; or also as soon as it is `beaten`: another trial of
-    the study has reached the goal in fewer steps. The last two save time and keep the steps to this goal, but
-    not to others."""
+    the study has reached the goal in fewer steps. The last two save time. They do not change the steps to this
+    goal, but those to other goals."""
     margin: float = Field(default=0.0, ge=0, le=100, examples=[0.25])
     """With `stop = "beaten"`: how much slower than the best a trial has to be before it is stopped, as a share
-    of the best trial's steps. With 0.25 a trial trains on until it has made 1.25 times as many steps, so that
-    the number of close trials, and an interval, can still be known."""
+    of the best trial's steps. With 0.25 a trial continues until it has made 1.25 times as many steps, which
+    shows how many trials come close, and so gives an interval."""
     noise_scale: bool = False
     """Estimate the gradient noise scale while trials train, see docs/intervals.md. Changes no loss. An estimate takes about
     as long as one or two steps, and there is one in 128 steps; a workload starts one to two seconds later."""
@@ -184,14 +184,14 @@ class Sweep(Table):
     description: str | None = Field(
         default=None, examples=["How far data parallelism pays on handwritten digits"]
     )
-    """A note for people."""
+    """A free comment."""
     dataset: str = Field(title="data set", min_length=1, examples=["digits"])
-    """A built-in data set (`hvdsweep workloads` lists them), or `module:function` of your own beside this
+    """A built-in data set (`hvdsweep workloads` lists them), or your own `module:function`, next to this
     file."""
     dataset_options: dict[str, Any] = Field(default={}, examples=[{}])
     """Options of the data set."""
     model: str = Field(min_length=1, examples=["fc_128"])
-    """A built-in model, or `module:function` of your own beside this file."""
+    """A built-in model, or your own `module:function`, next to this file."""
     model_options: dict[str, Any] = Field(default={}, examples=[{}])
     """Options of the model: widths, number of layers, ..."""
     algorithms: list[Algorithm] = Field(default=[], examples=[list(ALGORITHMS)])

@@ -175,7 +175,7 @@ schedule = "linear"
 
 ## Your own data set and model
 
-`module:function` names a function in a module beside the sweep file. Checking the file reads its source without running it;
+`module:function` names a function in a module next to the sweep file. Checking the file reads its source without running it;
 `hvdsweep launch` then tries it in a separate process before any gang starts ([workloads.md](workloads.md)). The source of
 that module and of the modules that it imports from its folder (except comments), the data that it returns and the weights
 that it sets are part of what a trial is: changing them starts a new sweep.
@@ -184,7 +184,7 @@ that it sets are part of what a trial is: changing them starts a new sweep.
 
 Launching a file again resumes its sweep. More `trials`, `max_trials` or batch sizes extend the sweep, and no earlier point
 moves; `name`, `description`, `micro_batch` and `noise_scale` may change too, and so may `[goal]` as long as `stop` is
-`"budget"`. Any other change alters what a trial *is*, and so starts a new sweep; the message names the keys that differ.
+`"budget"`. Any other change changes what a trial *is*, and so starts a new sweep; the message names the keys that differ.
 Finished trials that are the same in both sweeps are copied. """
 
 

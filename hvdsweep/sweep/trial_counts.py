@@ -18,14 +18,14 @@ DEFAULT = "default"
 
 
 class TrialsUntil(Table):
-    """Trials in rounds, where the steps to the goal are least certain."""
+    """Trials in rounds, at the batch sizes whose steps to the goal are least certain."""
 
     least: int = Field(default=LEAST_TRIALS, ge=4, le=MOST, examples=[8])
     """Trials that every batch size gets before the first round; fewer than 4 give no interval."""
     most: int = Field(default=MOST_TRIALS, ge=4, le=MOST, examples=[64])
-    """Trials of one batch size, at most."""
+    """Most trials of one batch size."""
     until: float = Field(gt=0, le=1, examples=[0.1])
-    """Half the width of the steps' interval, as a share: 0.1 trains until the steps are known within 10 %."""
+    """Largest half width of the steps' interval, relative to the steps: 0.1 trains until they are known within 10 %."""
 
 
 def _numbers(value: object) -> object:
