@@ -278,8 +278,8 @@ def _noise_of_studies(sweep: Sweep) -> dict[str, str]:
 
 
 def _margin_of_studies(sweep: Sweep) -> dict[str, float]:
-    """The margin for stopping trials; in rounds, wide enough to see how certain the best is."""
-    from hvdsweep.curves.certainty import least_margin
+    """The margin that trials are stopped by: where they come in rounds, wide enough to see how certain the best is."""
+    from hvdsweep.curves.so_far import least_margin
     from hvdsweep.sweep.trial_counts import TrialsUntil
 
     trials, training = sweep.studies.trials, sweep.training

@@ -109,6 +109,10 @@ class PlanSummary:
     """Over all studies, if some are trained in rounds; steps, examples and hours are those of `trials`."""
     most_hours: float | None = None
     """Expected if every study needed its most trials."""
+    until: float | None = None
+    """Share within which rounds of trials shall bring the steps to the goal."""
+    fewest_evaluations: int | None = None
+    """Before the goal, about: with fewer, their distance alone makes an interval wider than that."""
 
     @property
     def at_once(self) -> str:
@@ -199,6 +203,12 @@ def _plan(
                 for study in studies
             )
             most_hours = hours * most_work / work
+    until = next((study.until for study in plan.studies if study.until is not None), None)
+    evaluations = None
+    if until is not None:
+        from hvdsweep.curves.so_far import fewest_evaluations
+
+        evaluations = fewest_evaluations(until, max(len(workload.studies) for workload in plan.workloads))
     return PlanSummary(
         name=plan.name,
         key=plan.key,
@@ -217,6 +227,8 @@ def _plan(
         repeats=sum(study.repeats for study in studies),
         most_trials=most_trials,
         most_hours=most_hours,
+        until=until,
+        fewest_evaluations=evaluations,
     )
 
 

@@ -84,6 +84,11 @@ def totals(summary: PlanSummary) -> str:
         if summary.most_hours is not None:
             text += f" and {duration(3600 * summary.most_hours)}"
         text += "."
+    if summary.until is not None:
+        text += (
+            f" Rounds end once the steps of every batch size are known within {100 * summary.until:.3g} %; that cannot be where "
+            f"the goal is reached in fewer than about {summary.fewest_evaluations} evaluations."
+        )
     return text
 
 

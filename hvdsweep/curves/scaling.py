@@ -119,18 +119,6 @@ def max_useful_batch_size(
     return Useful(int(batch_sizes[useful]), not bool((later & evidence).any()))
 
 
-def resampled_max_useful(batch_sizes: Ints, minima: Floats, rules: Rules | None = None) -> Floats:
-    """[resamples], the maximum useful batch size of each row of `minima` [resamples, S]; NaN if none reached."""
-    rules = rules or Rules()
-    steps = np.where(np.isnan(minima), np.inf, minima)
-    least = steps.min(axis=1) if steps.shape[1] else np.full(len(steps), np.inf)
-    found = np.isfinite(least)
-    useful = np.full(len(steps), np.nan)
-    within = steps[found] <= ((1 + rules.useful_tolerance) * least[found] * (1 + 1e-12))[:, None]
-    useful[found] = batch_sizes[np.argmax(within, axis=1)] if found.any() else np.nan
-    return useful
-
-
 def _threshold(steps: Floats, rules: Rules) -> float:
     # 1e-12 makes S = 110 count as within 10 % of 100, despite the binary rounding of 1.1.
     return float((1 + rules.useful_tolerance) * np.nanmin(steps) * (1 + 1e-12))

@@ -12,10 +12,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from hvdsweep.curves.certainty import influence, known_steps, relative_half_width
-from hvdsweep.curves.table import Floats
+from hvdsweep.curves.so_far import Searched, Width, interval_widths
 from hvdsweep.plan import Plan, StudyPlan
 from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome, stored_rounds, trial_outcomes
@@ -23,7 +20,8 @@ from hvdsweep.widening import MOST_WIDENINGS, Stretch, new_points, stretches_of,
 from hvdsweep.words import counted
 
 GROWTH = 2
-"""A round gives a study one trial for every so many it has: few rounds, and few chances to stop at a lucky moment."""
+"""A round gives a study half of the trials that its interval asks for, at most one for every so many it has: few rounds, and few
+trials too many."""
 
 PATIENCE = 2
 """A batch size where no trial reached the goal gets at most so many times the least number of trials."""
@@ -83,12 +81,25 @@ class Progress:
         return True
 
     @property
-    def steps(self) -> Floats:
-        """[n] of the COMPLETE trials, inf if the goal was not reached, or not within the steps known exactly."""
-        found = [trial.steps for trial in self.trials if trial.status == "COMPLETE"]
+    def searched(self) -> Searched:
+        """The COMPLETE trials."""
+        complete = [trial for trial in self.trials if trial.status == "COMPLETE"]
         definition = self.plan.definition
         margin = float(definition.get("margin", 0.0)) if definition["stop"] == "beaten" else None
-        return known_steps([math.inf if steps is None else float(steps) for steps in found], margin)
+        steps = [trial.steps for trial in complete]
+        return Searched(
+            self.plan.batch_size, self.plan.steps, steps, [trial.before for trial in complete], margin
+        )
+
+    @property
+    def reached(self) -> bool:
+        """Whether any trial reached the goal."""
+        return any(trial.steps is not None for trial in self.trials if trial.status == "COMPLETE")
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many trials that did not reach the goal are enough."""
+        return not self.reached and self.target >= PATIENCE * self.plan.target_trials
 
     @property
     def best(self) -> TrialOutcome | None:
@@ -165,13 +176,22 @@ class Rounds:
         """
         steps: list[Step] = []
         while self.active and all(study.take(outcomes.get(study.name, ())) for study in self._studies):
+            widths = self._widths()
             decided = self._widenings(widened or {})
-            decided += self._more_trials({step.study for step in decided})
-            decided += self._closed({step.study for step in decided})
+            decided += self._more_trials({step.study for step in decided}, widths)
             if not decided:
-                break
+                return steps + self._closed(widths)
             steps += decided
         return steps
+
+    def _widths(self) -> dict[StudyName, Width]:
+        """Of every study's interval as `curve` prints it."""
+        found: dict[StudyName, Width] = {}
+        for workload in dict.fromkeys(study.plan.workload for study in self._studies):
+            studies = [study for study in self._studies if study.plan.workload == workload]
+            widths = interval_widths([study.searched for study in studies])
+            found |= {study.name: width for study, width in zip(studies, widths, strict=True)}
+        return found
 
     def _widenings(self, known: Mapping[StudyName, Sequence[Stretch]]) -> list[Step]:
         steps = []
@@ -214,76 +234,49 @@ class Rounds:
             return None
         return Stretch(len(study.trials), found[0]), ", ".join(found[1])
 
-    def _more_trials(self, busy: set[StudyName]) -> list[Step]:
-        """More trials for the less certain half of the studies that are not certain enough, and for the study of each
-        workload whose uncertainty moves the maximum useful batch size most."""
-        widths = {study.name: relative_half_width(study.steps) for study in self._studies}
-        uncertain = [
-            study
-            for study in self._studies
-            if study.name not in busy
-            and study.plan.until is not None
-            and widths[study.name] > study.plan.until
-            and study.can_grow
-            and not _hopeless(study)
-        ]
-        # The sort is stable: ties stay in the order of the file.
-        chosen = sorted(uncertain, key=lambda study: -widths[study.name])[: -(-len(uncertain) // 2)]
-        reasons = {study.name: _least_certain(widths[study.name]) for study in chosen}
-        for study in self._most_influential(uncertain):
-            reasons.setdefault(study.name, "its uncertainty moves the maximum useful batch size most")
-        steps = []
-        for study in uncertain:
-            if study.name in reasons:
-                before = study.target
-                growth = max(1, -(-study.target // GROWTH))
-                if not np.isfinite(study.steps).any():
-                    growth = min(growth, PATIENCE * study.plan.target_trials - study.target)
-                target = study.grow(growth)
-                more = counted(target - before, "more trial")
-                message = f"{_name(study)}: {more}, {target} in all: {reasons[study.name]}"
-                steps.append(Step(study.name, target, message))
-        return steps
-
-    def _most_influential(self, uncertain: Sequence[Progress]) -> list[Progress]:
-        found = []
-        for workload in dict.fromkeys(study.plan.workload for study in uncertain):
-            every = [study for study in self._studies if study.plan.workload == workload]
-            moved = influence(
-                np.array([study.plan.batch_size for study in every], np.int64),
-                [study.steps for study in every],
-            )
-            candidates = [
-                (share, study) for share, study in zip(moved, every, strict=True) if study in uncertain
-            ]
-            share, study = max(candidates, key=lambda entry: entry[0])
-            if share > 0:
-                found.append(study)
-        return found
-
-    def _closed(self, busy: set[StudyName]) -> list[Step]:
-        """Report, once, studies that get no more trials although their steps are not certain enough."""
+    def _more_trials(self, busy: set[StudyName], widths: Mapping[StudyName, Width]) -> list[Step]:
+        """More for every study whose steps are not certain enough, the less certain the more."""
         steps = []
         for study in self._studies:
-            until = study.plan.until
-            if study.closed or until is None or study.name in busy:
+            until, width = study.plan.until, widths[study.name]
+            if until is None or width.relative <= until or not study.can_grow or study.name in busy:
                 continue
-            width = relative_half_width(study.steps)
-            if width <= until:
+            if study.hopeless or width.spacing >= until:
                 continue
-            if _hopeless(study):
+            before = study.target
+            growth = _growth(before, width, until)
+            if not study.reached:
+                growth = min(growth, PATIENCE * study.plan.target_trials - before)
+            target = study.grow(growth)
+            more = counted(target - before, "more trial")
+            message = f"{_name(study)}: {more}, {target} in all: its steps to the goal are {_known(width)}"
+            steps.append(Step(study.name, target, message))
+        return steps
+
+    def _closed(self, widths: Mapping[StudyName, Width]) -> list[Step]:
+        """After the last round, once: the studies whose steps are not certain enough, and why they get no more trials."""
+        steps = []
+        for study in self._studies:
+            until, width = study.plan.until, widths[study.name]
+            if study.closed or until is None or width.relative <= until:
+                continue
+            if study.hopeless:
                 text = (
                     f"none of {counted(study.target, 'trial')} reached the goal, so it gets no more; "
                     "a longer budget or another search may help"
                 )
-            elif not study.can_grow:
-                known = f"within {width:.0%}" if math.isfinite(width) else "too loosely for an interval"
+            elif width.spacing >= until:
+                every = study.plan.definition["evaluation"]["every"]
+                best = study.best.steps if study.best is not None else None
                 text = (
-                    f"after {counted(study.target, 'trial')}, the most allowed, its steps are known {known}, "
-                    f"not within {until:.0%}"
+                    f"its steps to the goal are {_known(width)}, not within {100 * until:.3g} %, and more trials cannot help: "
+                    f"the goal was reached after {best} steps and an evaluation comes every {every}; evaluate more often"
                 )
             else:
-                continue
+                text = (
+                    f"after {counted(study.target, 'trial')}, the most allowed, its steps to the goal are {_known(width)}, "
+                    f"not within {100 * until:.3g} %"
+                )
             study.closed = True
             steps.append(Step(study.name, study.target, f"{_name(study)}: {text}", warning=True))
         return steps
@@ -313,15 +306,20 @@ def resumed(conn: sqlite3.Connection, plan: PlannedSweep) -> tuple[PlannedSweep,
     return rounds.plan, steps
 
 
-def _hopeless(study: Progress) -> bool:
-    return not np.isfinite(study.steps).any() and study.target >= PATIENCE * study.plan.target_trials
+def _growth(trials: int, width: Width, until: float) -> int:
+    """How many more: half of what is missing if the width beyond that of the evaluations falls as the root of the trials."""
+    most = -(-trials // GROWTH)
+    if not math.isfinite(width.relative):
+        return most
+    missing = trials * (width.relative**2 - until**2) / (until**2 - width.spacing**2)
+    return max(1, min(most, math.ceil(missing / 2)))
 
 
 def _name(study: Progress) -> str:
     return f"{study.plan.workload}, batch size {study.plan.batch_size}"
 
 
-def _least_certain(width: float) -> str:
-    if math.isfinite(width):
-        return f"its steps to the goal are least certain (within {width:.0%})"
-    return "its steps to the goal are least certain (no interval yet)"
+def _known(width: Width) -> str:
+    if not math.isfinite(width.relative):
+        return "known too loosely for an interval"
+    return f"known within {100 * width.relative:.3g} %"

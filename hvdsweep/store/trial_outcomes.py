@@ -23,6 +23,8 @@ class TrialOutcome:
     """To the goal; None if it was not reached."""
     best: float | None
     """The best measurement of the goal's metric."""
+    before: int | None = None
+    """The step of the record before the goal."""
 
     @cached_property
     def parameters(self) -> Mapping[str, float]:
@@ -38,12 +40,13 @@ StudyName = tuple[str, int]
 def trial_outcomes(conn: sqlite3.Connection, sweep_id: int) -> dict[StudyName, list[TrialOutcome]]:
     """The trials of every study of the sweep, by number, without repeats."""
     record = "(SELECT r.{} FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id{} ORDER BY r.step {} LIMIT 1)"
-    beyond = " AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END"
+    beyond = " AND{} CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END"
     found: dict[StudyName, list[TrialOutcome]] = {}
     for name, batch_size, *row in conn.execute(
-        f"SELECT w.name, s.batch_size, t.number, t.status, t.parameters, {record.format('step', beyond, 'ASC')},"
-        f" {record.format('value', '', 'DESC')} FROM workloads w JOIN studies s ON s.workload_id = w.id"
-        " JOIN trials t ON t.study_id = s.id LEFT JOIN metrics m ON m.name = w.metric AND m.maximize = w.maximize"
+        f"SELECT w.name, s.batch_size, t.number, t.status, t.parameters, {record.format('step', beyond.format(''), 'ASC')},"
+        f" {record.format('value', '', 'DESC')}, {record.format('step', beyond.format(' NOT'), 'DESC')}"
+        " FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
+        " LEFT JOIN metrics m ON m.name = w.metric AND m.maximize = w.maximize"
         f" WHERE w.sweep_id = ? AND {SEARCH_TRIAL} ORDER BY w.id, s.batch_size, t.number",
         (sweep_id,),
     ):

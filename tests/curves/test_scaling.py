@@ -15,7 +15,7 @@ from hvdsweep.curves import (
     perfect_scaling,
     regions,
 )
-from hvdsweep.curves.scaling import normalised, overhead, resampled_max_useful
+from hvdsweep.curves.scaling import normalised, overhead
 from hvdsweep.errors import UserError
 
 SIZES = 2 ** np.arange(8)
@@ -76,8 +76,6 @@ def test_max_useful_by_its_definition(steps, tolerance):
         if value is not None and 100 * value <= (100 + percent) * min(reached)
     ]
     assert useful.batch_size == min(within)
-    minima = np.where(np.isnan(array), np.inf, array)[None, :]
-    assert resampled_max_useful(sizes, minima, Rules(useful_tolerance=tolerance)).tolist() == [min(within)]
 
 
 def test_a_curve_that_still_falls_only_bounds_the_useful_batch_size():

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from hvdsweep.curves import curve
+from hvdsweep.store.store import Store as Reading
 from tests.launch.conftest import Store, wait_for
 from tests.sweep.texts import edited
 
@@ -68,18 +70,20 @@ def undisturbed(tmp_path: Path) -> Sweep:
     return sweep
 
 
-def test_trials_go_where_the_answer_is_uncertain(undisturbed: Sweep) -> None:
-    """The steepest batch size gets the most trials, the flattest the fewest, each between least and most; every round is an
-    event."""
-    targets = [
-        row[0] for row in undisturbed.store.rows("SELECT target_trials FROM studies ORDER BY batch_size")
-    ]
-    assert targets[0] == 16
-    assert 4 <= targets[2] < targets[0]
+def test_rounds_end_when_the_printed_intervals_are_narrow_or_trials_used_up(undisturbed: Sweep) -> None:
+    """Each study has between least and most trials; those that got no more have a printed interval within the share, or
+    the most; every round is an event that names the width."""
+    studies = dict(undisturbed.store.rows("SELECT batch_size, target_trials FROM studies"))
     counts = undisturbed.store.rows("SELECT count(*) FROM trials GROUP BY study_id ORDER BY study_id")
-    assert [count for (count,) in counts] == targets
-    assert undisturbed.store.statuses() == ["COMPLETE"] * sum(targets)
-    assert any("least certain" in message for message in undisturbed.rounds())
+    assert [count for (count,) in counts] == list(studies.values())
+    assert undisturbed.store.statuses() == ["COMPLETE"] * sum(studies.values())
+    with Reading(undisturbed.store.path) as store:
+        printed = curve(store.workload_table("digits/fc_128/sgd")).points
+    assert max(studies.values()) > 4
+    for point in printed:
+        assert 4 <= studies[point.batch_size] <= 16
+        assert studies[point.batch_size] == 16 or (point.relative_width or 1) <= 0.1
+    assert any("its steps to the goal are known within" in message for message in undisturbed.rounds())
 
 
 def test_the_number_of_gangs_changes_nothing(undisturbed: Sweep, tmp_path: Path) -> None:

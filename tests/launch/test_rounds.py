@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hvdsweep.curves.certainty import relative_half_width
+from hvdsweep.curves.so_far import Searched, interval_widths
 from hvdsweep.launch.rounds import PATIENCE, Rounds, Step
 from hvdsweep.plan import Plan, StudyPlan
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome
@@ -35,7 +36,7 @@ def outcome(plan: StudyPlan, number: int, steps: int | None, status: str | None 
     value = None if steps is None or steps < 0 or status != "COMPLETE" else steps
     # Points matter where ranges are widened only, and computing them costs.
     parameters = json.dumps(plan.trial(number).metaparameters) if plan.widen else "{}"
-    return TrialOutcome(number, status, parameters, value, 1.0 if value is None else 0.0)
+    return TrialOutcome(number, status, parameters, value, 1.0 if value is None else 0.0, value and value - 1)
 
 
 def studies_of(rounds: Rounds) -> dict[StudyName, StudyPlan]:
@@ -141,13 +142,14 @@ def test_every_study_is_certain_or_said_not_to_be(truth: Truth) -> None:
     """In the end each batch size is within the share, or has its one warning."""
     rounds, history = to_the_end(PLAN, truth)
     warned = [step.study for steps in history for step in steps if step.warning]
-    for name, outcomes in trained(rounds, truth).items():
-        steps = [
-            math.inf if entry.steps is None else entry.steps
-            for entry in outcomes
-            if entry.status == "COMPLETE"
-        ]
-        assert warned.count(name) == (relative_half_width(steps) > 0.1)
+    searched = []
+    for (_, size), outcomes in trained(rounds, truth).items():
+        steps = [entry.steps for entry in outcomes if entry.status == "COMPLETE"]
+        searched.append(
+            Searched(size, 10**6, steps, [None if value is None else value - 1 for value in steps])
+        )
+    wide = [width.relative > 0.1 for width in interval_widths(searched)]
+    assert [warned.count(name) for name in NAMES] == wide
 
 
 def flat(steps: int | None) -> list[int | None]:
@@ -159,24 +161,31 @@ def spread(least: int, share: float) -> list[int | None]:
     return [round(least * (1 + share * ((number * 7 + 3) % 20))) for number in range(80)]
 
 
-def test_the_least_certain_half_comes_first() -> None:
-    """Of one wide, one narrower and one certain batch size, the first round goes to the widest alone."""
-    truth = dict(zip(NAMES, [spread(1000, 0.2), spread(500, 0.06), flat(480)], strict=True))
+def test_the_less_certain_get_more_and_the_certain_none() -> None:
+    """Where no curve is fitted, each batch size's own trials count: in the first round the widest gets more than a narrower one,
+    and one whose trials agree none, ever."""
+    truth = dict(zip(NAMES, [spread(200, 0.2), spread(500, 0.0088), flat(600)], strict=True))
     _, history = to_the_end(PLAN, truth)
-    first = history[0]
-    assert first[0].study == NAMES[0]
-    assert "least certain" in first[0].message
+    first = {step.study: step.target for step in history[0]}
+    assert first[NAMES[0]] > first[NAMES[1]] > LEAST
     assert NAMES[2] not in [step.study for steps in history for step in steps]
+    assert all("known" in step.message for step in history[0])
 
 
-def test_the_one_that_moves_the_curve_comes_too() -> None:
-    """A batch size at the bend, less uncertain than another, is trained in the first round since it decides the maximum useful
-    batch size."""
-    truth = dict(zip(NAMES, [spread(40000, 0.9), [109, 125, 140, 150, *[125] * 76], [100] * 80], strict=True))
-    _, history = to_the_end(PLAN, truth)
-    reasons = {step.study: step.message for step in history[0]}
-    assert "maximum useful batch size" in reasons[NAMES[1]]
-    assert "least certain" in reasons[NAMES[0]]
+def test_rare_evaluations_get_no_more_trials() -> None:
+    """Where the distance between evaluations alone makes the interval wider than asked for, no trial is added, and the warning
+    at the end names the distance and the remedy."""
+    rounds = Rounds(PLAN)
+    outcomes = {
+        name: [
+            replace(outcome(study, number, 100 * (1 + 64 // study.batch_size)), before=0)
+            for number in range(LEAST)
+        ]
+        for name, study in studies_of(rounds).items()
+    }
+    steps = rounds.advance(outcomes)
+    assert [(step.target, step.warning) for step in steps] == [(LEAST, True)] * 3
+    assert "evaluate more often" in steps[0].message
 
 
 def test_a_goal_never_reached_is_not_searched_for_to_the_most() -> None:
@@ -195,9 +204,10 @@ def test_set_aside_trials_end_a_round_and_count_for_nothing() -> None:
     rounds = Rounds(PLAN)
     studies = studies_of(rounds)
     outcomes = {name: [outcome(studies[name], n, 100) for n in range(LEAST)] for name in NAMES}
-    outcomes[NAMES[0]][2] = outcome(studies[NAMES[0]], 2, None, "INCOMPLETE")
+    for number in (1, 2):
+        outcomes[NAMES[0]][number] = outcome(studies[NAMES[0]], number, None, "INCOMPLETE")
     steps = rounds.advance(outcomes)
-    # Three known numbers of steps are no interval.
+    # Two known numbers of steps are no interval.
     assert [(step.study, step.target) for step in steps] == [(NAMES[0], LEAST + 2)]
 
 

@@ -1,0 +1,124 @@
+"""How wide `curve` prints the interval of each batch size's steps to the goal: what rounds of trials are decided by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvdsweep.curves import student
+from hvdsweep.curves.fitted import fit_curve
+from hvdsweep.curves.intervals import relative_width, repeat_intervals
+from hvdsweep.curves.outcomes import NEVER, NO_LIMIT, StepsToResult, first_of_each
+from hvdsweep.curves.resampling import LEVEL
+from hvdsweep.curves.spread import fastest_trials, spread_of
+from hvdsweep.curves.table import WorkloadTable
+from hvdsweep.states import Status, StopReason
+from hvdsweep.stopping import beaten_at
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The trials of one batch size that count."""
+
+    batch_size: int
+    budget: int
+    steps: Sequence[int | None]
+    """Of each trial to the goal; None: not reached."""
+    before: Sequence[int | None]
+    """The step of each trial's record before that; None: not known."""
+    margin: float | None = None
+    """Share beyond the fewest steps up to which trials are trained; None: to the goal or the budget.
+
+    How far a beaten trial came depends on which trial ran beside which; up to there every number of steps is exact."""
+
+
+@dataclass(frozen=True)
+class Width:
+    """Of one batch size's interval, as shares: 0.1 is "within 10 %"."""
+
+    relative: float
+    """Half of it over the steps, or how far the upper end is where only that is known; inf where there is no interval."""
+    spacing: float = 0.0
+    """What it would be if only the distance between evaluations made it."""
+
+
+def least_margin(until: float) -> float:
+    """The margin up to which trials are trained to see whether an interval is within `until`."""
+    return round((1 + until) ** 3 - 1, 4)
+
+
+def interval_widths(studies: Sequence[Searched], level: float = LEVEL) -> list[Width]:
+    """The widths of the intervals of one workload's studies, ascending by batch size."""
+    result = _result(studies)
+    steps = np.where(result.reached, result.steps, np.nan)
+    spread = spread_of(result)
+    fitted = fit_curve(result.table.batch_sizes, steps, spread, level, whole=False)
+    intervals = repeat_intervals(result, fitted, spread, level)
+    t = fitted.residual.quantile(level) if fitted.fit_found and fitted.residual is not None else 0.0
+    found = []
+    for best, interval, coarseness in zip(
+        result.steps.tolist(), intervals, spread.coarseness.tolist(), strict=True
+    ):
+        width = relative_width(best, interval) if best > 0 else None
+        spacing = math.sinh(t * math.sqrt(2 * coarseness)) if best else math.inf
+        found.append(Width(math.inf if width is None else width, spacing))
+    return found
+
+
+def fewest_evaluations(until: float, studies: int, level: float = LEVEL) -> int:
+    """Evaluations before the goal below which their spacing alone makes an interval wider than `until`, if each of so many
+    studies reaches the goal: a hyperbola is fitted, and the gap of each study counts as half a degree of freedom."""
+    t = student.quantile((1 + level) / 2, max(1, studies - 2 + studies // 2))
+    return math.ceil(t / (math.sqrt(6) * math.asinh(until)))
+
+
+def _result(studies: Sequence[Searched]) -> StepsToResult:
+    trial_steps, before, ended, stopped = [], [], [], []
+    for study in studies:
+        best = min((steps for steps in study.steps if steps is not None), default=None)
+        limit = NO_LIMIT
+        if best is not None and study.margin is not None:
+            limit = beaten_at(best, study.margin)
+        for steps, record in zip(study.steps, study.before, strict=True):
+            known = steps is not None and steps <= limit
+            trial_steps.append(steps if known else NEVER)
+            before.append(record if known and record is not None else NEVER)
+            ended.append(min(limit, study.budget))
+            stopped.append(StopReason.BEATEN if not known and limit < study.budget else StopReason.BUDGET)
+    counts = [len(study.steps) for study in studies]
+    table = WorkloadTable(
+        workload="",
+        metric="",
+        maximize=False,
+        goal=None,
+        train_examples=None,
+        batch_sizes=np.array([study.batch_size for study in studies]),
+        train_steps=np.array([study.budget for study in studies]),
+        target_trials=np.array(counts),
+        study=np.repeat(np.arange(len(studies)), counts),
+        trial_id=np.arange(len(ended)),
+        number=np.concatenate([np.arange(count) for count in counts]),
+        status=np.full(len(ended), Status.COMPLETE),
+        stop_reason=np.array(stopped),
+        steps=np.array(ended),
+        parameters={},
+        offsets=np.zeros(len(ended) + 1, np.int64),
+        record_step=np.empty(0, np.int64),
+        record_value=np.empty(0),
+    )
+    reached = np.array(trial_steps, np.int64)
+    trials = np.flatnonzero(reached != NEVER)
+    fewest, first = first_of_each(table, trials, reached[trials])
+    return StepsToResult(
+        table,
+        math.nan,
+        np.ones(len(ended), np.bool_),
+        np.full(len(studies), NO_LIMIT),
+        reached,
+        fewest,
+        first,
+        before=np.array(before, np.int64)[fastest_trials(table, reached)],
+    )
