@@ -80,6 +80,7 @@ def upper_ends(result: StepsToResult, level: float) -> Floats:
     until = np.where(np.isfinite(ends), np.nan_to_num(ends), NEVER).astype(np.int64)
     unknown = np.unique(result.table.study[result.unanswered(until)])
     ends[unknown] = np.nan
+    ends[ends > result.horizon] = np.nan
     return ends
 
 

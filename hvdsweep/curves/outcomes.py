@@ -14,9 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from hvdsweep.curves.table import COMPLETE_ONLY, Bools, Ints, WorkloadTable
+from hvdsweep.curves.table import COMPLETE_ONLY, Bools, Floats, Ints, WorkloadTable
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
+from hvdsweep.stopping import beaten_at
 
 NEVER = -1
 """In arrays of steps and of trial indices: the goal was not reached."""
@@ -85,6 +86,19 @@ class StepsToResult:
         study, steps = self.table.study[trials], self.trial_steps[trials]
         starts = np.searchsorted(study, np.arange(len(self.steps) + 1))
         return steps[np.lexsort((steps, study))], starts.astype(np.int64)
+
+    @cached_property
+    def horizon(self) -> Floats:
+        """[S], steps up to which those of every trial are known, whichever trials ran at the same time; inf if all are.
+
+        If beaten trials are trained up to a margin, how far beyond they came is chance: a study's scatter must not depend on it.
+        """
+        table = self.table
+        found = np.full(len(self.steps), np.inf)
+        if table.margin and self.goal == table.goal:
+            limits = [beaten_at(steps, table.margin) for steps in self.steps[self.reached].tolist()]
+            found[self.reached] = limits
+        return found
 
     def unanswered(self, until: Ints) -> Bools:
         """[T], counted trials stopped because of the sweep's own goal that might have answered before `until` [S].

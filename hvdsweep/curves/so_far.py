@@ -16,7 +16,6 @@ from hvdsweep.curves.resampling import LEVEL
 from hvdsweep.curves.spread import fastest_trials, spread_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.states import Status, StopReason
-from hvdsweep.stopping import beaten_at
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,6 @@ class Searched:
     """Of each trial to the goal; None: not reached."""
     before: Sequence[int | None]
     """The step of each trial's record before that; None: not known."""
-    margin: float | None = None
-    """Share beyond the fewest steps up to which trials are trained; None: to the goal or the budget.
-
-    How far a beaten trial came depends on which trial ran beside which; up to there every number of steps is exact."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,14 @@ def least_margin(until: float) -> float:
     return round((1 + until) ** 3 - 1, 4)
 
 
-def interval_widths(studies: Sequence[Searched], level: float = LEVEL) -> list[Width]:
-    """The widths of the intervals of one workload's studies, ascending by batch size."""
-    result = _result(studies)
+def interval_widths(
+    studies: Sequence[Searched], margin: float | None = None, level: float = LEVEL
+) -> list[Width]:
+    """The widths of the intervals of one workload's studies, ascending by batch size.
+
+    `margin`: share beyond the fewest steps up to which beaten trials are trained; None: all to the goal or the budget.
+    """
+    result = _result(studies, margin)
     steps = np.where(result.reached, result.steps, np.nan)
     spread = spread_of(result)
     fitted = fit_curve(result.table.batch_sizes, steps, spread, level, whole=False)
@@ -75,50 +75,46 @@ def fewest_evaluations(until: float, studies: int, level: float = LEVEL) -> int:
     return math.ceil(t / (math.sqrt(6) * math.asinh(until)))
 
 
-def _result(studies: Sequence[Searched]) -> StepsToResult:
-    trial_steps, before, ended, stopped = [], [], [], []
-    for study in studies:
-        best = min((steps for steps in study.steps if steps is not None), default=None)
-        limit = NO_LIMIT
-        if best is not None and study.margin is not None:
-            limit = beaten_at(best, study.margin)
-        for steps, record in zip(study.steps, study.before, strict=True):
-            known = steps is not None and steps <= limit
-            trial_steps.append(steps if known else NEVER)
-            before.append(record if known and record is not None else NEVER)
-            ended.append(min(limit, study.budget))
-            stopped.append(StopReason.BEATEN if not known and limit < study.budget else StopReason.BUDGET)
+def _result(studies: Sequence[Searched], margin: float | None) -> StepsToResult:
     counts = [len(study.steps) for study in studies]
+    trials = sum(counts)
+    budgets = np.array([study.budget for study in studies])
+    index = np.repeat(np.arange(len(studies)), counts)
     table = WorkloadTable(
         workload="",
         metric="",
         maximize=False,
-        goal=None,
+        goal=0.0,
         train_examples=None,
         batch_sizes=np.array([study.batch_size for study in studies]),
-        train_steps=np.array([study.budget for study in studies]),
+        train_steps=budgets,
         target_trials=np.array(counts),
-        study=np.repeat(np.arange(len(studies)), counts),
-        trial_id=np.arange(len(ended)),
+        study=index,
+        trial_id=np.arange(trials),
         number=np.concatenate([np.arange(count) for count in counts]),
-        status=np.full(len(ended), Status.COMPLETE),
-        stop_reason=np.array(stopped),
-        steps=np.array(ended),
+        status=np.full(trials, Status.COMPLETE),
+        # How far trials beyond the margin came does not count.
+        stop_reason=np.full(trials, StopReason.BUDGET),
+        steps=budgets[index],
         parameters={},
-        offsets=np.zeros(len(ended) + 1, np.int64),
+        offsets=np.zeros(trials + 1, np.int64),
         record_step=np.empty(0, np.int64),
         record_value=np.empty(0),
+        margin=margin,
     )
-    reached = np.array(trial_steps, np.int64)
-    trials = np.flatnonzero(reached != NEVER)
-    fewest, first = first_of_each(table, trials, reached[trials])
+    reached, before = (
+        np.array([NEVER if step is None else step for study in column for step in study], np.int64)
+        for column in ([study.steps for study in studies], [study.before for study in studies])
+    )
+    some = np.flatnonzero(reached != NEVER)
+    fewest, first = first_of_each(table, some, reached[some])
     return StepsToResult(
         table,
-        math.nan,
-        np.ones(len(ended), np.bool_),
+        0.0,
+        np.ones(trials, np.bool_),
         np.full(len(studies), NO_LIMIT),
         reached,
         fewest,
         first,
-        before=np.array(before, np.int64)[fastest_trials(table, reached)],
+        before=before[fastest_trials(table, reached)],
     )

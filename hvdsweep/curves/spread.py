@@ -96,6 +96,7 @@ def _mean_gap(result: StepsToResult, coarseness: Floats) -> tuple[float, float]:
     table = result.table
     cut = result.unanswered(np.full(len(horizon), NEVER))
     np.minimum.at(horizon, table.study[cut], table.steps[cut].astype(np.float64))
+    horizon = np.minimum(horizon, result.horizon)
     gaps: list[tuple[float, bool, float]] = []
     for study in np.flatnonzero((result.trials_counted > 1) & (result.steps > 0)).tolist():
         first = float(steps[starts[study]])
@@ -125,10 +126,11 @@ def evaluation_spacing(result: StepsToResult) -> Floats:
     fastest = fastest_trials(result.table, result.trial_steps)
     if len(fastest) == 0:
         return np.full(len(found), np.nan)
-    steps, study = result.trial_steps[fastest], result.table.study[fastest]
-    before = result.before
+    steps, study, before = result.trial_steps[fastest], result.table.study[fastest], result.before
     if before is None:
         before = records_before(result.table, fastest, steps)
+    known = steps <= result.horizon[study]
+    steps, study, before = steps[known], study[known], before[known]
     gap = steps - before
     known = (before != NEVER) & (gap > 0)
     np.minimum.at(found, study[known], gap[known])

@@ -75,6 +75,8 @@ class WorkloadTable:
     """[R]"""
     record_value: Floats
     """[R]"""
+    margin: float | None = None
+    """Share beyond the fewest steps to `goal` up to which beaten trials are trained; None if none are, or no further."""
 
     def __post_init__(self) -> None:
         for name in (*_INTS, "record_step"):

@@ -84,12 +84,8 @@ class Progress:
     def searched(self) -> Searched:
         """The COMPLETE trials."""
         complete = [trial for trial in self.trials if trial.status == "COMPLETE"]
-        definition = self.plan.definition
-        margin = float(definition.get("margin", 0.0)) if definition["stop"] == "beaten" else None
         steps = [trial.steps for trial in complete]
-        return Searched(
-            self.plan.batch_size, self.plan.steps, steps, [trial.before for trial in complete], margin
-        )
+        return Searched(self.plan.batch_size, self.plan.steps, steps, [trial.before for trial in complete])
 
     @property
     def reached(self) -> bool:
@@ -189,7 +185,9 @@ class Rounds:
         found: dict[StudyName, Width] = {}
         for workload in dict.fromkeys(study.plan.workload for study in self._studies):
             studies = [study for study in self._studies if study.plan.workload == workload]
-            widths = interval_widths([study.searched for study in studies])
+            definition = studies[0].plan.definition
+            margin = definition.get("margin") if definition["stop"] == "beaten" else None
+            widths = interval_widths([study.searched for study in studies], margin)
             found |= {study.name: width for study, width in zip(studies, widths, strict=True)}
         return found
 

@@ -271,6 +271,7 @@ def _table(
         offsets=np.zeros(len(number) + 1, np.int64),
         record_step=np.empty(0, np.int64),
         record_value=np.empty(0),
+        margin=workload.margin,
     )
     return table, reached
 

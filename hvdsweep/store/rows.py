@@ -58,6 +58,8 @@ class WorkloadRow:
     train_examples: int | None
     parameters: int | None
     """Trainable weights of the model."""
+    margin: float | None = None
+    """Share beyond the fewest steps up to which beaten trials are trained."""
 
 
 @dataclass(frozen=True)

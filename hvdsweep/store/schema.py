@@ -205,6 +205,13 @@ REPEATS = (
 """Version 8: the best trial of a study trained again with other seeds (`hvdsweep.repeats`)."""
 
 
+MARGIN = (
+    "(SELECT CASE json_extract(s.definition, '$.stop') WHEN 'beaten' THEN json_extract(s.definition, '$.margin') END"
+    " FROM studies s WHERE s.workload_id = workloads.id LIMIT 1)"
+)
+"""Of a row of workloads: the share beyond the fewest steps up to which beaten trials are trained; NULL: no further."""
+
+
 GRADIENT_NOISE = (
     """CREATE TABLE gradient_noise (
     trial_id INTEGER NOT NULL REFERENCES trials(id),

@@ -28,7 +28,7 @@ from hvdsweep.store.rows import (
     TrialRow,
     WorkloadRow,
 )
-from hvdsweep.store.schema import SEARCH_TRIAL, quoted
+from hvdsweep.store.schema import MARGIN, SEARCH_TRIAL, quoted
 from hvdsweep.store.stages import usual_seconds
 from hvdsweep.store.throughput import THROUGHPUT
 from hvdsweep.visible import visible
@@ -96,7 +96,8 @@ class Store(Reader):
     def workloads(self, sweep_id: int | None = None) -> list[WorkloadRow]:
         """The workloads of one sweep, or of all."""
         rows = self.rows(
-            "SELECT id, sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters"
+            "SELECT id, sweep_id, name, dataset, model, algorithm, metric, goal, maximize, train_examples, parameters,"
+            f" {MARGIN}"
             " FROM workloads WHERE ?1 IS NULL OR sweep_id = ?1 ORDER BY id",
             (sweep_id,),
         )

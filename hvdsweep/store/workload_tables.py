@@ -13,7 +13,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
 from hvdsweep.store.rows import KEY, RECORD, SHIFT
-from hvdsweep.store.schema import SEARCH_TRIAL, naturally_maximised
+from hvdsweep.store.schema import MARGIN, SEARCH_TRIAL, naturally_maximised
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def repeats_table(
 def _table(
     reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None, which: str
 ) -> WorkloadTable:
-    workload_id, own_metric, goal, own_maximize, examples = _found(reader, workload, sweep)
+    workload_id, own_metric, goal, own_maximize, examples, margin = _found(reader, workload, sweep)
     measured = reader.metrics()
     if metric is None:
         metric = own_metric or preferred(reader, workload_id)
@@ -101,19 +101,20 @@ def _table(
         offsets=offsets,
         record_step=steps,
         record_value=values,
+        margin=margin,
     )
 
 
 def _found(
     reader: Reader, workload: str, sweep: int | None
-) -> tuple[int, str | None, float | None, int, int | None]:
+) -> tuple[int, str | None, float | None, int, int | None, float | None]:
     rows = reader.rows(
-        "SELECT id, metric, goal, maximize, train_examples FROM workloads"
+        f"SELECT id, metric, goal, maximize, train_examples, {MARGIN} FROM workloads"
         " WHERE name = ?1 AND (?2 IS NULL OR sweep_id = ?2) ORDER BY sweep_id DESC LIMIT 1",
         (workload, sweep),
     )
     if rows:
-        found: tuple[int, str | None, float | None, int, int | None] = rows[0]
+        found: tuple[int, str | None, float | None, int, int | None, float | None] = rows[0]
         return found
     names = [
         row[0]

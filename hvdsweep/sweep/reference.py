@@ -129,8 +129,8 @@ At the end of the launch there is a warning for each batch size that is not cert
 steps scatter with the seed by more than `until` narrow the interval only slowly: more of them up to `most` are trained.
 
 With `stop = "beaten"` a trial continues until it is a third slower than the best (for 10 %; `margin` may ask for more), so that
-the scatter of the best can be estimated. Only results up to that point count for the rounds, since how far a beaten trial came
-depends on the trials that ran at the same time; `curve` can print another width only where the second fastest trial lies beyond.
+the scatter of the best can be estimated. Only results up to that point count, for the rounds and for the intervals of `curve`,
+since how far a beaten trial came depends on the trials that ran at the same time.
 `--until 10%` does the same for any file, with the file's `least` and `most`, or else 8 and 64; `--trials N` replaces `least`.
 Each round, with its reason, is an event of the sweep (`hvdsweep status`).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from hvdsweep.curves import curve
 from hvdsweep.curves.so_far import Searched, Width, fewest_evaluations, interval_widths, least_margin
+from hvdsweep.states import StopReason
+from hvdsweep.stopping import beaten_at
 from tests.curves.oracle import Study, Trial, table
 
 SIZES = (8, 16, 32, 64, 128)
@@ -41,32 +44,36 @@ SEARCHES = st.builds(
 )
 
 
-def searched(steps: list[list[int | None]], every: int = 1, margin: float | None = None) -> list[Searched]:
+def searched(steps: list[list[int | None]]) -> list[Searched]:
     return [
-        Searched(size, BUDGET, study, [None if value is None else value - every for value in study], margin)
+        Searched(size, BUDGET, study, [None if value is None else value - 1 for value in study])
         for size, study in zip(SIZES, steps, strict=True)
     ]
+
+
+def printed(steps: list[list[int | None]], margin: float | None = None) -> list[float]:
+    """What `curve` makes of them; with a margin, trials that did not reach the goal were stopped at some step beyond it."""
+    studies = []
+    for size, study in zip(SIZES, steps, strict=True):
+        limit = None if margin is None else beaten_at(min(filter(None, study), default=BUDGET), margin)
+        trials = [
+            Trial(number, [(value - 1, 0.5), (value, 0.1)], steps=BUDGET)
+            if value is not None
+            else Trial(number, [(1, 0.9)], stop_reason=StopReason.BEATEN, steps=min(limit + number, BUDGET))
+            if limit is not None
+            else Trial(number, [(1, 0.9)], steps=BUDGET)
+            for number, value in enumerate(study)
+        ]
+        studies.append(Study(size, trials, BUDGET))
+    points = curve(replace(table(studies, goal=0.2), margin=margin)).points
+    return [math.inf if point.relative_width is None else point.relative_width for point in points]
 
 
 @settings(max_examples=30, deadline=None)
 @given(SEARCHES)
 def test_they_are_the_printed_ones(steps: list[list[int | None]]) -> None:
     """For any search, half of every point's interval over its steps, and infinite where `curve` prints no interval."""
-    studies = [
-        Study(
-            size,
-            [
-                Trial(number, [(1, 0.9)] if value is None else [(value - 1, 0.5), (value, 0.1)], steps=BUDGET)
-                for number, value in enumerate(study)
-            ],
-            BUDGET,
-        )
-        for size, study in zip(SIZES, steps, strict=True)
-    ]
-    printed = [point.relative_width for point in curve(table(studies), 0.2).points]
-    assert [width.relative for width in interval_widths(searched(steps))] == [
-        math.inf if width is None else width for width in printed
-    ]
+    assert [width.relative for width in interval_widths(searched(steps))] == printed(steps)
 
 
 @settings(max_examples=30, deadline=None)
@@ -74,19 +81,19 @@ def test_they_are_the_printed_ones(steps: list[list[int | None]]) -> None:
 def test_what_stopping_cuts_off_changes_nothing(
     steps: list[list[int | None]], margin: float, data: st.DataObject
 ) -> None:
-    """Trials beyond the margin may have reached the goal or have been stopped anywhere there: the same widths."""
+    """Trials beyond the margin may have reached the goal or have been stopped anywhere there: the same widths, in the rounds
+    and in `curve`."""
+    limits = [beaten_at(min(filter(None, study), default=BUDGET), margin) for study in steps]
     cut = [
         [
-            None
-            if value is not None
-            and value > (1 + margin) * min(filter(None, study)) + 1
-            and data.draw(st.booleans())
-            else value
+            None if value is not None and value > limit and data.draw(st.booleans()) else value
             for value in study
         ]
-        for study in steps
+        for study, limit in zip(steps, limits, strict=True)
     ]
-    assert interval_widths(searched(cut, 1, margin)) == interval_widths(searched(steps, 1, margin))
+    widths = interval_widths(searched(steps), margin)
+    assert interval_widths(searched(cut), margin) == widths
+    assert printed(cut, margin) == [width.relative for width in widths]
 
 
 def test_evaluations_that_are_too_rare_are_recognised() -> None:
