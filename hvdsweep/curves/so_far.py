@@ -16,6 +16,7 @@ from hvdsweep.curves.resampling import LEVEL
 from hvdsweep.curves.spread import fastest_trials, spread_of
 from hvdsweep.curves.table import WorkloadTable
 from hvdsweep.states import Status, StopReason
+from hvdsweep.stopping import beaten_at
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,7 @@ def _result(studies: Sequence[Searched], margin: float | None) -> StepsToResult:
         trial_id=np.arange(trials),
         number=np.concatenate([np.arange(count) for count in counts]),
         status=np.full(trials, Status.COMPLETE),
-        # How far trials beyond the margin came does not count.
-        stop_reason=np.full(trials, StopReason.BUDGET),
+        stop_reason=np.array([reason for study in studies for reason in _stops(study, margin)], np.uint8),
         steps=budgets[index],
         parameters={},
         offsets=np.zeros(trials + 1, np.int64),
@@ -118,3 +118,10 @@ def _result(studies: Sequence[Searched], margin: float | None) -> StepsToResult:
         first,
         before=before[fastest_trials(table, reached)],
     )
+
+
+def _stops(study: Searched, margin: float | None) -> list[StopReason]:
+    """Beaten: what did not reach the goal within the margin. How far such a trial came does not count."""
+    best = min((steps for steps in study.steps if steps is not None), default=None)
+    cut = best is not None and bool(margin) and beaten_at(best, margin or 0.0) < study.budget
+    return [StopReason.BEATEN if cut and steps is None else StopReason.BUDGET for steps in study.steps]

@@ -64,7 +64,8 @@ def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
     steps, starts = result.ranked
     for row, study in enumerate(np.flatnonzero(shown).tolist()):
         own = np.full(int(counted[study]), np.inf)
-        found = np.log(steps[starts[study] : starts[study + 1]])
+        reached = steps[starts[study] : starts[study + 1]]
+        found = np.log(reached[reached <= result.horizon[study]])
         own[: len(found)] = found
         sooner[row, : len(own) - 1] = -np.diff(best_of(own).expected)
     total = np.append(0.0, np.cumsum(np.nanmean(sooner, axis=0)))
