@@ -241,7 +241,9 @@ async def test_another_file_is_not_overwritten_silently(empty, tmp_path):
             assert pilot.app.screen.query_one(Input).value.endswith("digits-2.toml")
             pilot.app.screen.query_one(Input).value = "digits.toml"
             await settle(pilot)
-            assert "already exists with other content" in str(pilot.app.screen.query_one(".outlook", Static).content)
+            assert "already exists with other content" in str(
+                pilot.app.screen.query_one(".outlook", Static).content
+            )
             await pilot.press("enter")
             await settle(pilot)
             assert isinstance(pilot.app.screen, SaveDialog)
