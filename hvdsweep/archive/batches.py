@@ -9,7 +9,7 @@ import numpy as np
 
 from hvdsweep.archive.goals import defaults_of
 from hvdsweep.archive.layout import TrialFile
-from hvdsweep.archive.measurements import CsvText, Headers, Measurements, parse, records, split
+from hvdsweep.archive.measurements import CsvText, Headers, MeasuredTrial, parse, records, split
 from hvdsweep.archive.messages import (
     ArchivedStudy,
     ArchivedTrial,
@@ -73,7 +73,7 @@ class Batches:
             return
         tables = parse([entry.text for entry in waiting])
         trials: list[ArchivedTrial] = []
-        members: dict[tuple[tuple[str, ...], str | None], list[tuple[int, Measurements]]] = {}
+        members: dict[tuple[tuple[str, ...], str | None], list[tuple[int, MeasuredTrial]]] = {}
         for entry, table in zip(waiting, tables, strict=True):
             if isinstance(table, ValueError):
                 yield ArchiveProblem(entry.path, str(table), trials=1)
@@ -85,7 +85,7 @@ class Batches:
             yield TrialBatch(tuple(trials), groups)
 
     def _group(
-        self, metrics: tuple[str, ...], turned: str | None, members: Sequence[tuple[int, Measurements]]
+        self, metrics: tuple[str, ...], turned: str | None, members: Sequence[tuple[int, MeasuredTrial]]
     ) -> MeasurementGroup:
         positions = np.array([position for position, _ in members], np.int64)
         tables = [table for _, table in members]
@@ -100,7 +100,7 @@ class Batches:
         )
 
     def _records(
-        self, metrics: tuple[str, ...], turned: str | None, tables: Sequence[Measurements]
+        self, metrics: tuple[str, ...], turned: str | None, tables: Sequence[MeasuredTrial]
     ) -> tuple[BestRecords, ...]:
         kept = [index for index, name in enumerate(metrics) if self._all_records or imports_keep(name)]
         maximised = [naturally_maximised(metrics[index]) != (metrics[index] == turned) for index in kept]

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measurements:
+class MeasuredTrial:
     """The measurements of one trial."""
 
     steps: Ints
@@ -109,9 +109,9 @@ def _columns(line: bytes) -> tuple[str, ...]:
     return tuple(names)
 
 
-def parse(texts: Sequence[CsvText]) -> list[Measurements | ValueError]:
+def parse(texts: Sequence[CsvText]) -> list[MeasuredTrial | ValueError]:
     """The tables of several files, in order; a ValueError in place of a malformed one."""
-    found: list[Measurements | ValueError] = [_NOTHING] * len(texts)
+    found: list[MeasuredTrial | ValueError] = [_NOTHING] * len(texts)
     by_columns: dict[tuple[str, ...], list[int]] = {}
     for index, text in enumerate(texts):
         by_columns.setdefault(text.columns, []).append(index)
@@ -124,7 +124,7 @@ def parse(texts: Sequence[CsvText]) -> list[Measurements | ValueError]:
     return found
 
 
-_NOTHING = Measurements(np.empty(0, np.int64), np.empty((0, 0)))
+_NOTHING = MeasuredTrial(np.empty(0, np.int64), np.empty((0, 0)))
 
 
 def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
@@ -142,7 +142,7 @@ def _together(texts: Sequence[CsvText], width: int) -> Floats | None:
     return np.asarray(rows, np.float64)
 
 
-def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Measurements | ValueError]:
+def _cut(texts: Sequence[CsvText], rows: Floats) -> list[MeasuredTrial | ValueError]:
     """Split the rows of all files into one table each."""
     place = texts[0].columns.index("step")
     whole = rows[:, place]
@@ -159,16 +159,16 @@ def _cut(texts: Sequence[CsvText], rows: Floats) -> list[Measurements | ValueErr
     columns = [index for index in range(rows.shape[1]) if index != place]
     values = np.ascontiguousarray(rows[:, columns].T)
     bad = np.concatenate(([0], np.cumsum(~fine)))
-    tables: list[Measurements | ValueError] = []
+    tables: list[MeasuredTrial | ValueError] = []
     for text, start, end in zip(texts, starts.tolist(), ends.tolist(), strict=True):
         if bad[end] == bad[start]:
-            tables.append(Measurements(steps[start:end], values[:, start:end]))
+            tables.append(MeasuredTrial(steps[start:end], values[:, start:end]))
         else:
             tables.append(_each(text))
     return tables
 
 
-def _each(text: CsvText) -> Measurements | ValueError:
+def _each(text: CsvText) -> MeasuredTrial | ValueError:
     """Parse one file: quotes, blanks, rows out of order; or the error in it."""
     try:
         return _slowly(text)
@@ -176,7 +176,7 @@ def _each(text: CsvText) -> Measurements | ValueError:
         return error
 
 
-def _slowly(text: CsvText) -> Measurements:
+def _slowly(text: CsvText) -> MeasuredTrial:
     try:
         decoded = text.body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -206,7 +206,7 @@ def _slowly(text: CsvText) -> Measurements:
         raise ValueError(f"line {reader.line_num + 1}: {error}") from None
     steps = sorted(rows)
     values = np.array([rows[step] for step in steps], np.float64).reshape(len(steps), len(text.columns) - 1)
-    return Measurements(np.array(steps, np.int64), np.ascontiguousarray(values.T))
+    return MeasuredTrial(np.array(steps, np.int64), np.ascontiguousarray(values.T))
 
 
 def _number(field: str, column: str, line: int) -> float:
