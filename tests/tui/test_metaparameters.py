@@ -232,7 +232,7 @@ async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkey
         await settle(pilot)
         text = screen_text(pilot)
         assert f"{name} from {range_.min:g} .. {range_.max:g} to {wider.min:g} .. {wider.max:g}" in text
-        assert "A new sweep beside sweep 1" in text
+        assert "A new sweep; sweep 1 stays as it is" in text
         assert not (tmp_path / "narrow-extended.toml").exists()
         await pilot.press("enter")
         await settle(pilot)
