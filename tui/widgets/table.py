@@ -208,8 +208,6 @@ class Table(ScrollView, can_focus=True):
         if total != earlier:
             self.virtual_size = self._whole
             self.refresh()
-            # More rows than fit bring a scroll bar, which takes its cells from the columns.
-            self.call_after_refresh(self._refit)
         else:
             first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
             for place in range(first, last):
@@ -227,7 +225,8 @@ class Table(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         self._lay_out()
 
-    def _refit(self) -> None:
+    def watch_show_vertical_scrollbar(self) -> None:
+        """More rows than fit bring a scroll bar, which takes its cells from the columns."""
         if self._room != self._columns.room:
             self._lay_out()
 
