@@ -134,12 +134,12 @@ since how far a beaten trial came depends on the trials that ran at the same tim
 `--until 10%` does the same for any file, with the file's `least` and `most`, or else 8 and 64; `--trials N` replaces `least`.
 Each round, with its reason, is an event of the sweep (`hvdsweep status`).
 
-Measured by simulation (`benchmarks/adaptive.py`, 300 planted sweeps of ten batch sizes, until 10 %): 24 trials per batch size on
+Measured by simulation (`benchmarks/adaptive.py`, 300 planted sweeps of ten batch sizes, until 10 %): 25 trials per batch size on
 average, and all intervals but 1 in 3,000 within 10 %. Single sweeps need between 8 and 64, which is not known beforehand: one
-number for all of them would have to be 64 for as many intervals within 10 % (0.38 of its trials), or 47 for 95 % of them (0.52).
-Against a number chosen in hindsight for each sweep alone nothing is saved (0.97), because an interval's scatter is pooled over
+number for all of them would have to be 64 for as many intervals within 10 % (0.39 of its trials), or 47 for 95 % of them (0.53).
+Against a number chosen in hindsight for each sweep alone nothing is saved (0.98), because an interval's scatter is pooled over
 all batch sizes. Stopping when intervals look narrow makes no bias that can be seen: half the printed width was 9.1 % on average,
-and 9.1 % holds the best of a repeated search in 95 %; the printed intervals hold it in 94.8 %. The steps found were 0.2 % below
+and 9.0 % holds the best of a repeated search in 95 %; the printed intervals hold it in 94.9 %. The steps found were 0.2 % below
 the median of repeated searches of the same size. Real sweeps differ from the planted ones, whose steps grow quadratically off
 the best of two metaparameters; widening, and a single searched metaparameter, were not measured.
 
