@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.cli.columns import between, table, whole
 from hvdsweep.curves.chart import goal_text, warnings_of
-from hvdsweep.curves.words import verdict
+from hvdsweep.curves.words import interval_notes, verdict
 from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration, short
 
@@ -25,7 +25,7 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
     if not curve.points:
         return [*lines, "No studies yet."]
     lines += [*textwrap.wrap(visible(verdict(curve)), WIDTH), ""]
-    lines += [*_table(curve, examples), *_interval_lines(curve), ""]
+    lines += [*_table(curve, examples), *interval_notes(curve), ""]
     lines += repeat_lines(curve)
     lines += findings(curve)
     if costs is not None and costs.fastest is not None and costs.cheapest is not None:
@@ -33,12 +33,6 @@ def curve_lines(curve: Curve, costs: Costs | None = None, *, examples: bool = Fa
     lines += stopped_lines(curve)
     warnings = warnings_of([curve])
     return [*lines, *(["", *warnings] if warnings else [])]
-
-
-def _interval_lines(curve: Curve) -> list[str]:
-    """What the table's intervals are of."""
-    known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
-    return [f"{100 * curve.level:g} % interval: {of}" for of in known]
 
 
 def repeat_lines(curve: Curve) -> list[str]:

@@ -133,6 +133,20 @@ def _uncertain(curve: Curve) -> list[str]:
     return [f"Uncertain: {'; '.join(parts)}."] if parts else []
 
 
+def interval_notes(curve: Curve) -> list[str]:
+    """What the points' intervals are of: one sentence for most, and one for each other kind with its batch sizes."""
+    kinds: dict[str, list[int]] = {}
+    for point in curve.points:
+        if point.interval_of is not None:
+            kinds.setdefault(point.interval_of, []).append(point.batch_size)
+    most, *others = sorted(kinds, key=lambda kind: -len(kinds[kind])) or [""]
+    level = f"{100 * curve.level:g} % interval"
+    return [
+        *([f"{level}: {most}"] if most else []),
+        *(f"{level} at {sizes_text(kinds[kind])}: {kind}" for kind in others),
+    ]
+
+
 def against(first: Curve, second: Curve, names: tuple[str, str]) -> str | None:
     """How the second workload compares with the first, in one sentence; None if no batch size allows it."""
     found = compare(first.result, second.result, level=first.level)

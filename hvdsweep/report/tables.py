@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.curves.words import interval_notes
 from hvdsweep.report.contents import WorkloadPart
 from hvdsweep.search import WIDENED
 from hvdsweep.states import Status
@@ -130,8 +131,7 @@ def repeats_table(curve: Curve) -> str:
 
 def interval_note(curve: Curve) -> str:
     """What the intervals in `points_table` are of."""
-    known = dict.fromkeys(point.interval_of for point in curve.points if point.interval_of is not None)
-    return "".join(f'<p class="note">{curve.level:.0%} interval: {escape(of)}.</p>' for of in known)
+    return "".join(f'<p class="note">{escape(note)}.</p>' for note in interval_notes(curve))
 
 
 def parameters_table(curve: Curve) -> str:
