@@ -157,7 +157,7 @@ def in_namespace(
         "-c",
         code,
         "launch",
-        str(sweep.file),
+        *map(str, sweep.files),
         "--db",
         str(sweep.store.path),
         "--np",
@@ -227,7 +227,7 @@ def test_another_user_with_few_processes(sweep, place: Path, expected) -> None:
     home = place / "home"
     home.mkdir()
     one = sweep(place / "sweep")
-    for path in (place, home, one.folder, one.file):
+    for path in (place, home, one.folder, *one.files):
         os.chown(path, 12345, 12345)
     # What is below root's own folder, Python perhaps, is reached over a folder that all may enter.
     mounts = (
