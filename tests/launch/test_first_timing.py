@@ -86,7 +86,8 @@ def test_a_long_sweep_is_timed_once(write: Callable[..., Path], store: Store) ->
     """The first launch times both numbers of ranks, keeps the speeds, and lays out by them; the second times nothing."""
     file = write(LONG, FEW)
     notes = run(file, store, FAKE_TIMING="steep")
-    assert "timing steps on 1, 2 ranks first" in notes[0]
+    # On a machine of one core a word about that comes first.
+    assert any("timing steps on 1, 2 ranks first" in note for note in notes[:2])
     speeds = "SELECT np, batch_size FROM throughput WHERE source = 'scale' ORDER BY 1, 2"
     assert store.rows(speeds) == [(np, size) for np in (1, 2) for size in (8, 64, 512)]
     # The planted speed grows with the ranks, by more than trials side by side could make up for.
