@@ -133,7 +133,7 @@ def widths_of(studies: list[StudyPlan], found: list[Floats]) -> list[float]:
     for study, values in zip(studies, found, strict=True):
         steps = [int(value) if math.isfinite(value) else None for value in values]
         before = [None if value is None else value - 1 for value in steps]
-        searched.append(Searched(study.batch_size, study.steps, steps, before))
+        searched.append(Searched(study.batch_size, study.steps, steps, before, 1))
     return [width.relative for width in interval_widths(searched)]
 
 

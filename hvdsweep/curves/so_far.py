@@ -29,6 +29,8 @@ class Searched:
     """Of each trial to the goal; None: not reached."""
     before: Sequence[int | None]
     """The step of each trial's record before that; None: not known."""
+    every: int
+    """Steps between evaluations, which records of few trials show only from above."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Width:
     relative: float
     """Half of it over the steps, or how far the upper end is where only that is known; inf where there is no interval."""
     spacing: float = 0.0
-    """What it would be if only the distance between evaluations made it."""
+    """What it would be if only the distance between evaluations made it; 0 where no trial has reached the goal."""
 
 
 def least_margin(until: float) -> float:
@@ -60,11 +62,13 @@ def interval_widths(
     intervals = repeat_intervals(result, fitted, spread, level)
     t = fitted.residual.quantile(level) if fitted.fit_found and fitted.residual is not None else 0.0
     found = []
-    for best, interval, coarseness in zip(
-        result.steps.tolist(), intervals, spread.coarseness.tolist(), strict=True
+    for best, interval, seen, study in zip(
+        result.steps.tolist(), intervals, spread.spacing.tolist(), studies, strict=True
     ):
         width = relative_width(best, interval) if best > 0 else None
-        spacing = math.sinh(t * math.sqrt(2 * coarseness)) if best else math.inf
+        # The variance of ln S, evenly between two evaluations, is a twelfth of their distance squared.
+        gap = study.every if math.isnan(seen) else min(seen, study.every)
+        spacing = math.sinh(t * gap / best / math.sqrt(6)) if best > 0 else math.inf if best == 0 else 0.0
         found.append(Width(math.inf if width is None else width, spacing))
     return found
 

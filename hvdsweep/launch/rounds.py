@@ -26,6 +26,9 @@ trials too many."""
 PATIENCE = 2
 """A batch size where no trial reached the goal gets at most so many times the least number of trials."""
 
+LOOSE = 9.0
+"""Wider intervals are named no more exactly: ten times the steps are 900 % more."""
+
 ENDED = ("COMPLETE", "INFEASIBLE", "INCOMPLETE")
 
 
@@ -55,6 +58,8 @@ class Progress:
     """Whether it was reported that more trials do not help."""
     trials: Sequence[TrialOutcome] = ()
     """The trials of the rounds so far, by number."""
+    widths: list[tuple[int, float]] = field(default_factory=list)
+    """(target, width of the interval) after each round."""
 
     @property
     def name(self) -> StudyName:
@@ -85,7 +90,9 @@ class Progress:
         """The COMPLETE trials."""
         complete = [trial for trial in self.trials if trial.status == "COMPLETE"]
         steps = [trial.steps for trial in complete]
-        return Searched(self.plan.batch_size, self.plan.steps, steps, [trial.before for trial in complete])
+        before = [trial.before for trial in complete]
+        every: int = self.plan.definition["evaluation"]["every"]
+        return Searched(self.plan.batch_size, self.plan.steps, steps, before, every)
 
     @property
     def reached(self) -> bool:
@@ -96,6 +103,13 @@ class Progress:
     def hopeless(self) -> bool:
         """Whether so many trials that did not reach the goal are enough."""
         return not self.reached and self.target >= PATIENCE * self.plan.target_trials
+
+    @property
+    def stalled(self) -> bool:
+        """Whether twice as many trials have not narrowed the interval: the points lie off the fitted curve."""
+        target, now = self.widths[-1]
+        earlier = [width for trials, width in self.widths if 2 * trials <= target]
+        return math.isfinite(now) and now >= min(earlier, default=math.inf)
 
     @property
     def best(self) -> TrialOutcome | None:
@@ -188,7 +202,9 @@ class Rounds:
             definition = studies[0].plan.definition
             margin = definition.get("margin") if definition["stop"] == "beaten" else None
             widths = interval_widths([study.searched for study in studies], margin)
-            found |= {study.name: width for study, width in zip(studies, widths, strict=True)}
+            for study, width in zip(studies, widths, strict=True):
+                found[study.name] = width
+                study.widths.append((study.target, width.relative))
         return found
 
     def _widenings(self, known: Mapping[StudyName, Sequence[Stretch]]) -> list[Step]:
@@ -239,7 +255,7 @@ class Rounds:
             until, width = study.plan.until, widths[study.name]
             if until is None or width.relative <= until or not study.can_grow or study.name in busy:
                 continue
-            if study.hopeless or width.spacing >= until:
+            if study.hopeless or study.stalled or width.spacing >= until:
                 continue
             before = study.target
             growth = _growth(before, width, until)
@@ -269,6 +285,11 @@ class Rounds:
                 text = (
                     f"its steps to the goal are {_known(width)}, not within {100 * until:.3g} %, and more trials cannot help: "
                     f"the goal was reached after {best} steps and an evaluation comes every {every}; evaluate more often"
+                )
+            elif study.stalled:
+                text = (
+                    f"its steps to the goal are {_known(width)}, not within {100 * until:.3g} %, and twice as many trials did "
+                    f"not narrow that, so it gets no more than {study.target}: the curve's points lie off the fitted formula"
                 )
             else:
                 text = (
@@ -320,4 +341,6 @@ def _name(study: Progress) -> str:
 def _known(width: Width) -> str:
     if not math.isfinite(width.relative):
         return "known too loosely for an interval"
+    if width.relative > LOOSE:
+        return "not even known within a factor of ten"
     return f"known within {100 * width.relative:.3g} %"

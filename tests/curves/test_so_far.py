@@ -46,7 +46,7 @@ SEARCHES = st.builds(
 
 def searched(steps: list[list[int | None]]) -> list[Searched]:
     return [
-        Searched(size, BUDGET, study, [None if value is None else value - 1 for value in study])
+        Searched(size, BUDGET, study, [None if value is None else value - 1 for value in study], 1)
         for size, study in zip(SIZES, steps, strict=True)
     ]
 
@@ -104,7 +104,9 @@ def test_evaluations_that_are_too_rare_are_recognised() -> None:
     assert 5 < fewest < 20
     for share, enough in ((5, False), (20, True)):
         spaced = [
-            Searched(size, BUDGET, [steps, steps + every, steps + every], [steps - every, steps, steps])
+            Searched(
+                size, BUDGET, [steps, steps + every, steps + every], [steps - every, steps, steps], every
+            )
             for size, steps, every in (
                 (size, steps, steps // share) for size, steps in zip(SIZES, best, strict=True)
             )

@@ -146,7 +146,7 @@ def test_every_study_is_certain_or_said_not_to_be(truth: Truth) -> None:
     for (_, size), outcomes in trained(rounds, truth).items():
         steps = [entry.steps for entry in outcomes if entry.status == "COMPLETE"]
         searched.append(
-            Searched(size, 10**6, steps, [None if value is None else value - 1 for value in steps])
+            Searched(size, 10**6, steps, [None if value is None else value - 1 for value in steps], 1)
         )
     wide = [width.relative > 0.1 for width in interval_widths(searched)]
     assert [warned.count(name) for name in NAMES] == wide
@@ -175,7 +175,7 @@ def test_the_less_certain_get_more_and_the_certain_none() -> None:
 def test_rare_evaluations_get_no_more_trials() -> None:
     """Where the distance between evaluations alone makes the interval wider than asked for, no trial is added, and the warning
     at the end names the distance and the remedy."""
-    rounds = Rounds(PLAN)
+    rounds = Rounds(planned(ONE, UNTIL, ("every = 20", "every = 100")))
     outcomes = {
         name: [
             replace(outcome(study, number, 100 * (1 + 64 // study.batch_size)), before=0)
@@ -186,6 +186,28 @@ def test_rare_evaluations_get_no_more_trials() -> None:
     steps = rounds.advance(outcomes)
     assert [(step.target, step.warning) for step in steps] == [(LEAST, True)] * 3
     assert "evaluate more often" in steps[0].message
+
+
+def test_records_far_apart_are_no_rare_evaluations() -> None:
+    """One trial that reached the goal long after its last record: evaluations come often, so more trials are added."""
+    rounds = Rounds(PLAN)
+    outcomes = {
+        name: [
+            replace(outcome(study, number, None if number else 5000 * (1 + 64 // study.batch_size)), before=0)
+            for number in range(LEAST)
+        ]
+        for name, study in studies_of(rounds).items()
+    }
+    assert [step.target > LEAST for step in rounds.advance(outcomes)] == [True] * 3
+
+
+def test_an_interval_that_does_not_narrow_gets_no_more_trials() -> None:
+    """The middle batch size never comes near the fitted curve: twice as many trials do not help, and the warning says so."""
+    truth = {name: spread(steps, 0.001) for name, steps in zip(NAMES, (90_000, 1000, 10_000), strict=True)}
+    rounds, history = to_the_end(PLAN, truth)
+    last = {step.study: step.message for step in history[-1] if step.warning}
+    assert any("twice as many trials did not narrow that" in message for message in last.values())
+    assert max(study.target_trials for study in studies_of(rounds).values()) < MOST
 
 
 def test_a_goal_never_reached_is_not_searched_for_to_the_most() -> None:
