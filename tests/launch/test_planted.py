@@ -70,20 +70,26 @@ def undisturbed(tmp_path: Path) -> Sweep:
     return sweep
 
 
-def test_rounds_end_when_the_printed_intervals_are_narrow_or_trials_used_up(undisturbed: Sweep) -> None:
-    """Each study has between least and most trials; those that got no more have a printed interval within the share, or
-    the most; every round is an event that names the width."""
-    studies = dict(undisturbed.store.rows("SELECT batch_size, target_trials FROM studies"))
-    counts = undisturbed.store.rows("SELECT count(*) FROM trials GROUP BY study_id ORDER BY study_id")
+def test_rounds_end_when_the_printed_intervals_are_narrow_or_trials_used_up(tmp_path: Path) -> None:
+    """Each study has between least and most trials; those that got no more have a printed interval within the share, the most,
+    or a warning that says why more would not help; every round is an event that names the width."""
+    sweep = Sweep(tmp_path / "whole", UNTIL)
+    said = [event["message"] for event in sweep.run() if event["event"] == "note"]
+    studies = dict(sweep.store.rows("SELECT batch_size, target_trials FROM studies"))
+    counts = sweep.store.rows("SELECT count(*) FROM trials GROUP BY study_id ORDER BY study_id")
     assert [count for (count,) in counts] == list(studies.values())
-    assert undisturbed.store.statuses() == ["COMPLETE"] * sum(studies.values())
-    with Reading(undisturbed.store.path) as store:
+    assert sweep.store.statuses() == ["COMPLETE"] * sum(studies.values())
+    with Reading(sweep.store.path) as store:
         printed = curve(store.workload_table("digits/fc_128/sgd")).points
     assert max(studies.values()) > 4
     for point in printed:
         assert 4 <= studies[point.batch_size] <= 16
-        assert studies[point.batch_size] == 16 or (point.relative_width or 1) <= 0.1
-    assert any("its steps to the goal are known within" in message for message in undisturbed.rounds())
+        why = [
+            text for text in said if f"batch size {point.batch_size}:" in text and "not within 10 %" in text
+        ]
+        assert bool(why) == (not (point.relative_width or 1) <= 0.1), why
+        assert studies[point.batch_size] == 16 or not why or "trials did not narrow" in why[0]
+    assert any("its steps to the goal are known within" in message for message in sweep.rounds())
 
 
 def test_the_number_of_gangs_changes_nothing(undisturbed: Sweep, tmp_path: Path) -> None:
