@@ -57,7 +57,7 @@ def decimate(
 
     `x` and `y` are [n] with n > 0 and finite; `column_of` must never fall as x rises; `ascending` says that x never
     falls, and then costs O(columns log n) transforms instead of n. `edge_of` is about the x at which a column begins; it
-    saves time, and need not be exact. `breaks` holds the indices that begin anew after a gap.
+    saves time, and need not be exact. `breaks` holds the indices that begin again after a gap.
     """
     bisect = ascending and len(x) > _WORTH_BISECTING
     starts = _column_starts(x, column_of, edge_of) if bisect else _changes(column_of(x))

@@ -26,7 +26,7 @@ class LogPart:
     """Whole lines, without control sequences; of a line that was overwritten (progress bars), its final text."""
     offset: int
     """Where to continue reading."""
-    anew: bool
+    restarted: bool
     """Whether these lines do not follow those read before: first part, log replaced, or part too long."""
 
 
@@ -49,18 +49,18 @@ def read_log(path: Path, offset: int | None = None) -> LogPart:
     """The lines of `path` from byte `offset` on; None: its last FIRST_BYTES. OSError if it cannot be read."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        anew = offset is None or offset > size or size - offset > MOST_BYTES
+        restarted = offset is None or offset > size or size - offset > MOST_BYTES
         # One byte more, to know whether the part begins a line.
-        start = offset if offset is not None and not anew else max(0, size - FIRST_BYTES - 1)
+        start = offset if offset is not None and not restarted else max(0, size - FIRST_BYTES - 1)
         file.seek(start)
         data = file.read(size - start)
-    if anew and start > 0:
+    if restarted and start > 0:
         cut = data.find(b"\n") + 1
         start, data = start + cut, data[cut:]
     whole = data.rfind(b"\n") + 1
     text = data[:whole].decode("utf-8", "replace")
     lines = tuple(plain(line) for line in text.split("\n")[:-1])
-    return LogPart(lines, start + whole, anew)
+    return LogPart(lines, start + whole, restarted)
 
 
 def plain(line: str) -> str:

@@ -38,19 +38,19 @@ def test_control_sequences_and_overwritten_lines(tmp_path):
     assert read_log(path).lines == ("red", "99 %", "windows", "a       b", "\ufffd\ufffd")
 
 
-def test_a_replaced_log_begins_anew(tmp_path):
+def test_a_replaced_log_begins_again(tmp_path):
     """A file that is shorter than what was read is another one."""
     path = tmp_path / "rank-0.log"
     path.write_text("one\ntwo\n")
     first = read_log(path)
-    assert first.anew
+    assert first.restarted
     path.write_text("new\n")
     second = read_log(path, first.offset)
-    assert (second.lines, second.anew) == (("new",), True)
+    assert (second.lines, second.restarted) == (("new",), True)
     with path.open("a") as file:
         file.write("more\n")
     third = read_log(path, second.offset)
-    assert (third.lines, third.anew) == (("more",), False)
+    assert (third.lines, third.restarted) == (("more",), False)
 
 
 def test_the_debug_log_of_the_latest_run(tmp_path):
@@ -72,7 +72,7 @@ def test_of_a_long_log_only_the_end_is_read(tmp_path, monkeypatch):
     with path.open("a") as file:
         file.write("".join(f"more {n:04d}\n" for n in range(100)))
     second = read_log(path, first.offset)
-    assert second.anew
+    assert second.restarted
     assert second.lines == tuple(f"more {n:04d}" for n in range(95, 100))
 
 

@@ -95,9 +95,9 @@ class WorkloadScreen(AppScreen):
         if self.current not in {row.id for row in snapshot.workloads}:
             self.current = None
         selection = self.interface.selection
-        anew = selection != self._chosen_from
+        changed = selection != self._chosen_from
         self._chosen_from = selection
-        if self.current is not None and not anew:
+        if self.current is not None and not changed:
             return
         before = self.row(self.current)
         known = snapshot.sweep(selection.sweep) is not None

@@ -76,7 +76,7 @@ class LogTail(LogView):
     def answer_part(self, about: object, value: LogPart | None) -> None:
         if value is None or value.offset == self._offset:
             return
-        if value.anew:
+        if value.restarted:
             self.clear()
         self._offset = value.offset
         self.extend(value.lines)
