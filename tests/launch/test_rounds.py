@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hvdsweep.curves.so_far import Searched, interval_widths
 from hvdsweep.launch.rounds import PATIENCE, Rounds, Step
 from hvdsweep.plan import Plan, StudyPlan
+from hvdsweep.stopping import beaten_at
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome
 from hvdsweep.widening import MOST_WIDENINGS
 from tests.sweep.texts import planned
@@ -244,7 +245,7 @@ def test_stopping_beaten_trials_at_other_moments_changes_nothing(truth: Truth, d
     cut = {}
     for name, outcomes in whole.items():
         reached = [entry.steps for entry in outcomes if entry.steps is not None]
-        limit = (1 + margin) * min(reached, default=0)
+        limit = beaten_at(min(reached, default=0), margin)
         cut[name] = [
             outcome(studies_of(rounds)[name], entry.number, None)
             if entry.steps is not None and entry.steps > limit and data.draw(st.booleans())
