@@ -1,4 +1,4 @@
-"""Settings every test shares: no GPU, quiet TensorFlow, hypothesis without deadlines on a shared machine."""
+"""Settings every test shares: no GPU, quiet TensorFlow, hypothesis without deadlines, with the same examples in every run."""
 
 import os
 import signal
@@ -19,7 +19,13 @@ if threading.current_thread() is threading.main_thread():
             signal.signal(number, lambda *_: None)
 
 settings.register_profile(
-    "hvdsweep", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60, print_blob=True
+    "hvdsweep",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=60,
+    print_blob=True,
+    # The same examples in every run, so that a change alone can make a test fail; tests/README.md says how to try others.
+    derandomize="HVDSWEEP_OTHER_EXAMPLES" not in os.environ,
 )
 settings.load_profile("hvdsweep")
 
