@@ -22,7 +22,7 @@ EVERYWHERE = " ".join(SCREENS)
 
 
 @dataclass(frozen=True)
-class Entry:
+class GlossaryEntry:
     """One thing that a screen shows."""
 
     words: tuple[str, ...]
@@ -36,8 +36,8 @@ class Entry:
         return ", ".join(self.words)
 
 
-def _entry(words: str, screens: str, rule: str) -> Entry:
-    return Entry(tuple(words.split("|")), rule, tuple(screens.split()))
+def _entry(words: str, screens: str, rule: str) -> GlossaryEntry:
+    return GlossaryEntry(tuple(words.split("|")), rule, tuple(screens.split()))
 
 
 GLOSSARY = (
@@ -376,7 +376,7 @@ GLOSSARY = (
 """In the order of help and documentation."""
 
 
-def entries(screen: str) -> tuple[Entry, ...]:
+def entries(screen: str) -> tuple[GlossaryEntry, ...]:
     """What this screen shows."""
     return tuple(entry for entry in GLOSSARY if screen in entry.screens)
 

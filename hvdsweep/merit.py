@@ -106,7 +106,7 @@ class PendingTrial:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class NextTrial:
     """The trial that comes next."""
 
     number: int
@@ -135,11 +135,11 @@ def position(parameters: Mapping[str, float], space: Space, batch_size: int) -> 
 
 def choose(
     pending: Sequence[PendingTrial], batch_size: int, known: Sequence[KnownTrials], space: Space
-) -> Chosen:
+) -> NextTrial:
     """The next of the `pending` trials (at least one, ascending numbers) of the study of `batch_size`."""
     pending = pending[:MOST_PENDING]
     if len(pending) == 1:
-        return Chosen(pending[0].number, "the last one left")
+        return NextTrial(pending[0].number, "the last one left")
     trials, logs, sizes = _evidence(batch_size, known)
     if not trials:
         return _first(pending, space)
@@ -155,23 +155,23 @@ def choose(
     variance = 2.0 - np.einsum("ij,ji->i", across, solved[:, 1:])
     merit = mean - OPTIMISM * np.sqrt(np.maximum(variance, 0.0))
     if not np.isfinite(merit).all():
-        return Chosen(pending[0].number, "the first by number, as no prediction can be made")
+        return NextTrial(pending[0].number, "the first by number, as no prediction can be made")
     # Rounded, so that the last bits of another machine's exp cannot change the order of ties; the smallest number wins.
     index = int(np.argmin(np.round(merit, 9)))
     nearest = int(np.argmin(((seen - wanted[index]) ** 2).sum(axis=1) + (doublings / BATCH_SIZE_LENGTH) ** 2))
     like = _described(trials[nearest], sizes[nearest])
-    return Chosen(pending[index].number, f"predicted {math.exp(mean[index]):,.0f} steps; most like {like}")
+    return NextTrial(pending[index].number, f"predicted {math.exp(mean[index]):,.0f} steps; most like {like}")
 
 
-def _first(pending: Sequence[PendingTrial], space: Space) -> Chosen:
+def _first(pending: Sequence[PendingTrial], space: Space) -> NextTrial:
     """The first trial, when nothing is known."""
     searched = space.searched
     if not searched:
-        return Chosen(pending[0].number, "the first by number, as nothing is known yet")
+        return NextTrial(pending[0].number, "the first by number, as nothing is known yet")
     values = {name: [one.parameters.get(name, math.nan) for one in pending] for name in searched}
     units = np.array([space.dimensions[name].to_unit(values[name]) for name in searched])
     away = np.nan_to_num(np.round(((units - START) ** 2).sum(axis=0), 9), nan=np.inf)
-    return Chosen(
+    return NextTrial(
         pending[int(np.argmin(away))].number, "near the middle of its ranges, as nothing is known yet"
     )
 

@@ -34,7 +34,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ChartedCurves:
     """The curves in one chart."""
 
     workloads: Sequence[Compared] = ()
@@ -76,7 +76,7 @@ def compared(
     measure: Measure,
     normalise: int | None,
     measured: Sequence[Any],
-) -> Comparison:
+) -> ChartedCurves:
     """The comparison of `workloads`, whose tables are in the cache.
 
     `normalise`: batch size whose steps the others' are divided by; `measured`: rows of the store's throughput.
@@ -102,7 +102,7 @@ def compared(
         wanted = place == focus or measure in ("time", "cost")
         steps = {point.batch_size: point.steps for point in curve.points} if wanted else {}
         costs.append(time_to_goal(steps, throughputs(known, curve.workload) if wanted else ()))
-    return Comparison(workloads, curves, costs, focus, measure)
+    return ChartedCurves(workloads, curves, costs, focus, measure)
 
 
 def smallest_reached(cache: CurveCache, workloads: Sequence[Compared]) -> int | None:

@@ -36,7 +36,7 @@ KEPT = 200
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TableWanted:
     """A workload's table as it should be."""
 
     workload: int
@@ -73,7 +73,7 @@ class Answer:
     """What it took."""
 
 
-def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
+def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[TableWanted]:
     """The workloads with their stamps: the states of their trials, and of a sweep in training every snapshot."""
     found = []
     chosen = set(workloads)
@@ -87,12 +87,12 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[Wanted]:
             if study.workload == row.name
         )
         found.append(
-            Wanted(row.id, row.name, row.sweep_id, (trials, snapshot.number if sweep.live else None))
+            TableWanted(row.id, row.name, row.sweep_id, (trials, snapshot.number if sweep.live else None))
         )
     return found
 
 
-def read(wanted: Sequence[Wanted], store: Store) -> Answer:
+def read(wanted: Sequence[TableWanted], store: Store) -> Answer:
     """Read tables. Workloads that are gone meanwhile are left out."""
     begun = time.monotonic()
     loaded: dict[int, Loaded] = {}
@@ -141,7 +141,7 @@ class CurveCache:
         if loaded:
             self._ladders.clear()
 
-    def missing(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+    def missing(self, wanted: Iterable[TableWanted]) -> list[TableWanted]:
         """Those that are not loaded, or no longer as they are in the store."""
         return [
             one

@@ -116,7 +116,7 @@ class LanguageModel(Task):
         }
 
 
-class NoisyQuadratic(Task):
+class NoisyQuadraticTask(Task):
     """The model's outputs [b, 2] are the exact loss and the noise's share of it (paper: arXiv 1907.04163,
     section 3)."""
 
@@ -178,7 +178,7 @@ def average_precision(scores: npt.NDArray[Any], labels: npt.NDArray[Any]) -> flo
 
 
 TASKS: Mapping[str, type[Task]] = {
-    kind.name: kind for kind in (Classification, LanguageModel, Multilabel, NoisyQuadratic)
+    kind.name: kind for kind in (Classification, LanguageModel, Multilabel, NoisyQuadraticTask)
 }
 
 

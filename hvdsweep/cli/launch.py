@@ -16,7 +16,7 @@ from hvdsweep.cli.launched import absent_data, checked, proved
 from hvdsweep.cli.options import (
     DEFAULT_DATABASE,
     Interval,
-    Ranks,
+    RanksOption,
     Seconds,
     db_option,
     json_option,
@@ -52,7 +52,7 @@ SECONDS = Seconds()
 )
 @click.option(
     "--np",
-    type=Ranks(),
+    type=RanksOption(),
     default=1,
     metavar="N",
     show_default=True,

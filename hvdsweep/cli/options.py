@@ -72,7 +72,7 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 """Seconds."""
 
 
-class Ranks(click.ParamType[int | str]):
+class RanksOption(click.ParamType[int | str]):
     """An integer from 1 to `MOST_RANKS`, or `auto`."""
 
     name = "ranks"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from hvdsweep.merit import (
     FARTHEST,
     MOST_PENDING,
-    Chosen,
     FinishedTrial,
     KnownTrials,
+    NextTrial,
     PendingTrial,
     choose,
     position,
@@ -21,7 +21,7 @@ from hvdsweep.store.schema import SEARCH_TRIAL
 
 
 @dataclass
-class _Study:
+class _StudyTrials:
     """One batch size of a workload."""
 
     id: int
@@ -42,7 +42,7 @@ class _Workload:
     """None until the goal's metric has been measured."""
     goal: float
     maximize: bool
-    studies: dict[int, _Study]
+    studies: dict[int, _StudyTrials]
     """By id."""
 
 
@@ -52,7 +52,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._workloads: dict[int, _Workload | None] = {}
 
-    def choose(self, conn: sqlite3.Connection, workload_id: int, study_id: int) -> Chosen | None:
+    def choose(self, conn: sqlite3.Connection, workload_id: int, study_id: int) -> NextTrial | None:
         """The PENDING trial of the study to train next; None if merit cannot be judged: no goal, or no search space."""
         workload = self._workload(conn, workload_id)
         if workload is None or study_id not in workload.studies:
@@ -77,7 +77,7 @@ class Knowledge:
             workload.metric_id = _metric_id(conn, workload_id)
         return workload
 
-    def _pending(self, conn: sqlite3.Connection, study: _Study) -> list[PendingTrial]:
+    def _pending(self, conn: sqlite3.Connection, study: _StudyTrials) -> list[PendingTrial]:
         """Ascending numbers."""
         ids = [
             trial
@@ -97,7 +97,7 @@ class Knowledge:
             )
         return [study.pending[trial] for trial in ids]
 
-    def _read_ended(self, conn: sqlite3.Connection, workload: _Workload, study: _Study) -> None:
+    def _read_ended(self, conn: sqlite3.Connection, workload: _Workload, study: _StudyTrials) -> None:
         ids = conn.execute(
             f"SELECT id FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}",
             (study.id,),
@@ -130,7 +130,7 @@ class Knowledge:
             )
 
 
-def _known(study: _Study) -> KnownTrials:
+def _known(study: _StudyTrials) -> KnownTrials:
     if study.known is None:
         # By id, independent of the order of reading.
         trials = [study.ended[trial] for trial in sorted(study.ended)]
@@ -144,13 +144,13 @@ def _read_workload(conn: sqlite3.Connection, workload_id: int) -> _Workload | No
     ).fetchone()
     if metric is None or goal is None:
         return None
-    studies: dict[int, _Study] = {}
+    studies: dict[int, _StudyTrials] = {}
     for study, batch_size, budget, search in conn.execute(
         "SELECT id, batch_size, train_steps, search FROM studies WHERE workload_id = ? ORDER BY batch_size",
         (workload_id,),
     ):
         try:
-            studies[study] = _Study(study, batch_size, budget, Space.from_json(json.loads(search)))
+            studies[study] = _StudyTrials(study, batch_size, budget, Space.from_json(json.loads(search)))
         except (TypeError, ValueError):
             # This program cannot read the search: its trials are taken by number.
             continue

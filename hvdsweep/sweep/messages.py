@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hvdsweep.sweep.metaparameters import KINDS, METAPARAMETERS, SCALES, Table
+from hvdsweep.sweep.metaparameters import KINDS, METAPARAMETERS, SCALES, SweepTable
 from hvdsweep.sweep.models import TABLES
 from hvdsweep.sweep.trial_counts import KINDS as TRIALS_KINDS
 from hvdsweep.sweep.write import toml_key, toml_value
@@ -169,7 +169,7 @@ def _is_tag(key: str | int, part: str | int) -> bool:
     return key in METAPARAMETERS and (part == "number" or part in KINDS)
 
 
-def _table_at(raw: Location) -> type[Table] | None:
+def _table_at(raw: Location) -> type[SweepTable] | None:
     if len(raw) >= 2 and raw[-2] in METAPARAMETERS:
         return KINDS.get(str(raw[-1]))
     if len(raw) >= 2 and raw[-2] == "trials":

@@ -42,7 +42,7 @@ BatchSizes = Annotated[
 ]
 
 
-class Table(BaseModel):
+class SweepTable(BaseModel):
     """What all tables share: no unknown keys, no silent conversion, no NaN or infinity, no change after
     reading."""
 
@@ -97,7 +97,7 @@ class Domain:
         return None
 
 
-class ScaledRange(Table):
+class ScaledRange(SweepTable):
     """A metaparameter searched between two values, evenly on a scale."""
 
     scale: Literal["linear", "log", "reverse_log"] = Field(examples=["log"])
@@ -109,7 +109,7 @@ class ScaledRange(Table):
     """Upper end, included."""
 
 
-class IntegerRange(Table):
+class IntegerRange(SweepTable):
     """A metaparameter searched over whole numbers."""
 
     scale: Literal["integer"] = Field(examples=["integer"])
@@ -122,7 +122,7 @@ class IntegerRange(Table):
     """Evenly in the logarithm, not in the value."""
 
 
-class ChoiceRange(Table):
+class ChoiceRange(SweepTable):
     """A metaparameter searched over a few values that have no order."""
 
     scale: Literal["choice"] = Field(examples=["choice"])
@@ -131,7 +131,7 @@ class ChoiceRange(Table):
     """The values to choose from."""
 
 
-KINDS: dict[str, type[Table]] = {"range": ScaledRange, "integer": IntegerRange, "choice": ChoiceRange}
+KINDS: dict[str, type[SweepTable]] = {"range": ScaledRange, "integer": IntegerRange, "choice": ChoiceRange}
 """Ways to search a metaparameter, by the tag in a validation error's location; "number" is a fixed
 value."""
 SCALES = {"linear": "range", "log": "range", "reverse_log": "range", "integer": "integer", "choice": "choice"}
@@ -156,7 +156,7 @@ Metaparameter = Annotated[
 LEARNING_RATE_EXAMPLE = {"scale": "log", "min": 0.001, "max": 10.0}
 
 
-class Metaparameters(Table):
+class Metaparameters(SweepTable):
     """Every metaparameter that a trial may have: a number (fixed), or a range to search."""
 
     learning_rate: Annotated[Metaparameter | None, Domain(0, low_included=False)] = Field(

@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 from hvdsweep.algorithms import ALGORITHMS, Algorithm
 from hvdsweep.store.schema import LARGEST_STEP, LONGEST_NAME
 from hvdsweep.sweep.batch_sizes import LARGEST
-from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, Table
+from hvdsweep.sweep.metaparameters import LEARNING_RATE_EXAMPLE, BatchSizes, Metaparameters, SweepTable
 from hvdsweep.sweep.trial_counts import Trials
 
 SplitName = Literal["train", "val", "test"]
@@ -43,11 +43,11 @@ def _point_fields() -> dict[str, Any]:
 
 if TYPE_CHECKING:
 
-    class Point(Table):
+    class Point(SweepTable):
         """One exact trial."""
 
 else:
-    Point = create_model("Point", __base__=Table, __doc__="One exact trial.", **_point_fields())
+    Point = create_model("Point", __base__=SweepTable, __doc__="One exact trial.", **_point_fields())
 
 
 class Search(Metaparameters):
@@ -67,7 +67,7 @@ class Search(Metaparameters):
     Not together with points."""
 
 
-class Goal(Table):
+class Goal(SweepTable):
     """What a trial has to reach."""
 
     metric: str = Field(examples=["val/classification_error"])
@@ -78,7 +78,7 @@ class Goal(Table):
     """Whether more is better. Default: true for `average_precision` and `accuracy`, else false."""
 
 
-class _Amount(Table):
+class _Amount(SweepTable):
     ONE_OF = ("steps", "examples", "epochs")
 
     steps: int | None = Field(default=None, ge=1, le=LARGEST_STEP, examples=[2000])
@@ -104,7 +104,7 @@ class Budget(_Amount):
     """Other budgets for some batch sizes, each a `[[budget.override]]` table."""
 
 
-class Evaluation(Table):
+class Evaluation(SweepTable):
     """When trials are measured, and on which data. The last step is always measured."""
 
     ONE_OF = ("every", "count")
@@ -122,7 +122,7 @@ class Evaluation(Table):
     """Measure the initial weights too, as step 0."""
 
 
-class Studies(Table):
+class Studies(SweepTable):
     """One study per batch size, each with its own search."""
 
     batch_sizes: BatchSizes = Field(examples=["2^1..2^10"])
@@ -141,7 +141,7 @@ class Studies(Table):
     """Seed of everything random: points of the search, initial weights, order of examples, dropout."""
 
 
-class Training(Table):
+class Training(SweepTable):
     """How a trial is trained."""
 
     micro_batch: int = Field(default=1024, ge=1, le=LARGEST, examples=[256])
@@ -165,7 +165,7 @@ class Training(Table):
     """Estimate it for every layer, too. Needs `noise_scale`."""
 
 
-class Infeasible(Table):
+class Infeasible(SweepTable):
     """What counts as diverged, in addition to a loss or a weight that is not finite. A diverged trial is recorded and
     replaced by another."""
 
@@ -173,7 +173,7 @@ class Infeasible(Table):
     """A training loss above this is a divergence."""
 
 
-class Sweep(Table):
+class Sweep(SweepTable):
     """A sweep: one or more workloads (data set, model, training algorithm), each trained at several batch
     sizes with its metaparameters tuned at each of them."""
 
@@ -213,7 +213,7 @@ class Sweep(Table):
         return self
 
 
-TABLES: dict[str, type[Table]] = {
+TABLES: dict[str, type[SweepTable]] = {
     "": Sweep,
     "goal": Goal,
     "budget": Budget,
@@ -229,4 +229,4 @@ TABLES: dict[str, type[Table]] = {
 """Dotted name (without indices) -> class, in the order of the file's reference."""
 
 KEYS: dict[str, tuple[str, ...]] = {table: tuple(model.model_fields) for table, model in TABLES.items()}
-"""Table ("" for the top) -> its keys, in the order of documentation and of written files."""
+"""SweepTable ("" for the top) -> its keys, in the order of documentation and of written files."""

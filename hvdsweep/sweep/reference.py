@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hvdsweep.sweep.metaparameters import METAPARAMETERS, ChoiceRange, IntegerRange, ScaledRange, Table
+from hvdsweep.sweep.metaparameters import METAPARAMETERS, ChoiceRange, IntegerRange, ScaledRange, SweepTable
 from hvdsweep.sweep.models import TABLES
 from hvdsweep.sweep.schema import sweep_schema
 from hvdsweep.sweep.trial_counts import TrialsUntil
@@ -227,7 +227,7 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _rows(table: type[Table], node: dict[str, Any], schema: dict[str, Any]) -> str:
+def _rows(table: type[SweepTable], node: dict[str, Any], schema: dict[str, Any]) -> str:
     lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
     if table.__name__ == "SearchOverride":
         lines.append(
@@ -244,7 +244,7 @@ def _rows(table: type[Table], node: dict[str, Any], schema: dict[str, Any]) -> s
     return "\n".join(lines) + "\n"
 
 
-def _tables_of(table: type[Table]) -> set[str]:
+def _tables_of(table: type[SweepTable]) -> set[str]:
     """Keys that have their own section."""
     return {name for name in TABLES if name} if table is TABLES[""] else set()
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from hvdsweep.sweep.batch_sizes import LARGEST
-from hvdsweep.sweep.metaparameters import Table
+from hvdsweep.sweep.metaparameters import SweepTable
 
 MOST = 1_000_000
 """Most trials of a study."""
@@ -17,7 +17,7 @@ DEFAULT = "default"
 """The key for all batch sizes that are not listed."""
 
 
-class TrialsUntil(Table):
+class TrialsUntil(SweepTable):
     """Trials in rounds, at the batch sizes whose steps to the goal are least certain."""
 
     least: int = Field(default=LEAST_TRIALS, ge=4, le=MOST, examples=[8])
@@ -67,7 +67,7 @@ TrialNumbers = Annotated[
 ]
 """Batch size (as text) or `default` -> trials."""
 
-KINDS: dict[str, type[Table] | None] = {"number": None, "until": TrialsUntil, "numbers": None}
+KINDS: dict[str, type[SweepTable] | None] = {"number": None, "until": TrialsUntil, "numbers": None}
 """Ways to give the trials, by the tag in a validation error's location."""
 
 

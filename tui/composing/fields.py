@@ -17,7 +17,7 @@ from tui.composing.words import words_of
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from hvdsweep.sweep.metaparameters import Table
+    from hvdsweep.sweep.metaparameters import SweepTable
 
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 """Names of options that are offered as fields; others are left to the text."""
@@ -96,7 +96,7 @@ def sections() -> list[tuple[str, list[FieldSpec]]]:
     return [*found, ("Launch", list(LAUNCH)), ("About", notes)]
 
 
-def _fields(table: str, model: type[Table]) -> list[FieldSpec]:
+def _fields(table: str, model: type[SweepTable]) -> list[FieldSpec]:
     """The fields of a table of the file."""
     from hvdsweep.sweep.models import TABLES
 

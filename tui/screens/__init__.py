@@ -8,7 +8,7 @@ How to add a screen:
  2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
     (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from AppScreen. A main and a side
-    pane go into a `Split`, returned by `split`: folding, full screen and `esc` then work. A screen that is of use without a
+    pane go into a `Panes`, returned by `split`: folding, full screen and `esc` then work. A screen that is of use without a
     database sets `NEEDS_DATA = False`.
  3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen. `when="can_x"` names a
     property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_keys()` when it may

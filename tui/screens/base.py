@@ -20,7 +20,7 @@ from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
-from tui.widgets.split import Split
+from tui.widgets.panes import Panes
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
@@ -89,10 +89,10 @@ class AppScreen(Screen[None]):
         return None
 
     @property
-    def split(self) -> Split | None:
+    def split(self) -> Panes | None:
         """Its main and side pane; None where it has none."""
         body = self.query_one("#body").children if self.is_mounted else ()
-        return next((child for child in body if isinstance(child, Split)), None)
+        return next((child for child in body if isinstance(child, Panes)), None)
 
     @property
     def typing(self) -> bool:

@@ -19,7 +19,7 @@ from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.notice import Notice
-from tui.widgets.split import Split
+from tui.widgets.panes import Panes
 from tui.widgets.table import Table
 from tui.widgets.warnings_table import REMEDIES, WarningsTable
 from tui.words import count
@@ -41,7 +41,7 @@ class MetaparametersScreen(WorkloadScreen):
     DEFAULT_CSS = """
     MetaparametersScreen #none { display: none; }
     MetaparametersScreen.-nothing #none { display: block; }
-    MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing Split { display: none; }
+    MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing Panes { display: none; }
     MetaparametersScreen #main { width: 1fr; }
     MetaparametersScreen #side { width: 1fr; border-left: solid $border; }
     MetaparametersScreen #warnings { height: auto; max-height: 40%; min-height: 3; border-top: solid $border; }
@@ -68,7 +68,7 @@ class MetaparametersScreen(WorkloadScreen):
     def compose_body(self) -> ComposeResult:
         yield Chips("workload  ", id="workload")
         yield Chips("batch size", id="batch_size")
-        with Split():
+        with Panes():
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="search", describe=self._describe)
             with Vertical(id="side", classes="side"):

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from hvdsweep.curves.words import answer
 from tui.actions import bindings
-from tui.comparison import MEASURES, Compared, Comparison, Measure, awaited, compared, smallest_reached
+from tui.comparison import MEASURES, ChartedCurves, Compared, Measure, awaited, compared, smallest_reached
 from tui.field_views import VIEWS, FieldJob, View, field_job
 from tui.scaling_words import (
     NUMBERS,
@@ -29,9 +29,9 @@ from tui.screens.workload_screen import WorkloadScreen, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.notice import Notice
+from tui.widgets.panes import Panes
 from tui.widgets.prompt import Prompt
 from tui.widgets.question_controls import BUDGETS, QuestionControls
-from tui.widgets.split import Split
 from tui.widgets.table import Table
 from tui.widgets.workloads_table import Looks, WorkloadsTable
 
@@ -52,7 +52,7 @@ class ScalingScreen(WorkloadScreen):
     DEFAULT_CSS = """
     ScalingScreen #none { display: none; }
     ScalingScreen.-nothing #none { display: block; }
-    ScalingScreen.-nothing QuestionControls, ScalingScreen.-nothing Split { display: none; }
+    ScalingScreen.-nothing QuestionControls, ScalingScreen.-nothing Panes { display: none; }
     ScalingScreen #main { width: 1fr; }
     ScalingScreen #side { width: 52; border-left: solid $border; }
     ScalingScreen.-very-wide #side { width: 66; }
@@ -73,14 +73,14 @@ class ScalingScreen(WorkloadScreen):
         self.measure: Measure = "steps"
         self.view: View = "curve"
         self.normalised = False
-        self.comparison = Comparison()
+        self.comparison = ChartedCurves()
         self._drawn: object = None
         """What the chart of a view other than the curve hangs on; None: it is not drawn."""
 
     def compose_body(self) -> ComposeResult:
         yield QuestionControls()
         yield Static(id="verdict")
-        with Split():
+        with Panes():
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="curve", describe=self._describe)
             with Vertical(id="side", classes="side"):

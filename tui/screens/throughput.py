@@ -19,7 +19,7 @@ from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.columns import Column, Row
 from tui.widgets.notice import Notice
-from tui.widgets.split import Split
+from tui.widgets.panes import Panes
 from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
@@ -53,7 +53,7 @@ class ThroughputScreen(AppScreen):
     DEFAULT_CSS = """
     ThroughputScreen #none { display: none; }
     ThroughputScreen.-nothing #none { display: block; }
-    ThroughputScreen.-nothing .aside, ThroughputScreen.-nothing Split { display: none; }
+    ThroughputScreen.-nothing .aside, ThroughputScreen.-nothing Panes { display: none; }
     ThroughputScreen #main { width: 1fr; }
     ThroughputScreen #side { width: 50; border-left: solid $border; }
     ThroughputScreen.-very-wide #side { width: 84; }
@@ -72,7 +72,7 @@ class ThroughputScreen(AppScreen):
 
     def compose_body(self) -> ComposeResult:
         yield Chips("workload", id="workload")
-        with Split():
+        with Panes():
             with Vertical(id="main", classes="main"):
                 yield ChartView(id="speed", describe=self._describe)
             with Vertical(id="side", classes="side"):

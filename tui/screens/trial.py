@@ -50,7 +50,7 @@ LOG_LINES = 12
 
 
 @dataclass(frozen=True)
-class Findings:
+class TrialRecords:
     """All that is recorded of a trial."""
 
     trial: TrialRow
@@ -92,7 +92,7 @@ class TrialScreen(AppScreen):
         self._tab = tab
         self._before: Selection | None = None
         """What was selected on the screen below."""
-        self._findings: Findings | None = None
+        self._findings: TrialRecords | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="trial"):
@@ -144,7 +144,7 @@ class TrialScreen(AppScreen):
         self.add_class("-unknown")
         self.query_one("#unknown", Notice).say(f"No trial {about}", text, "esc goes back.")
 
-    def answer_trial(self, about: object, found: Findings) -> None:
+    def answer_trial(self, about: object, found: TrialRecords) -> None:
         self.remove_class("-unknown")
         self._findings = found
         trial = found.trial
@@ -198,7 +198,7 @@ class TrialScreen(AppScreen):
             self.notify("Copied the metaparameters.")
 
 
-def _find(trial_id: int, store: Store) -> Findings:
+def _find(trial_id: int, store: Store) -> TrialRecords:
     from hvdsweep.launch.logs import log_files, read_log
 
     with store.snapshot():
@@ -211,7 +211,7 @@ def _find(trial_id: int, store: Store) -> Findings:
         files = log_files(gang.log_dir) if gang.id == trial.gang_id and not trial.message else []
         if files:
             log = read_log(files[0]).lines[-LOG_LINES:]
-    return Findings(trial, workload, losses, measurements, log)
+    return TrialRecords(trial, workload, losses, measurements, log)
 
 
 def _neighbour(study: int, place: int, way: int, store: Store) -> int | None:
@@ -223,7 +223,7 @@ def _neighbour(study: int, place: int, way: int, store: Store) -> int | None:
     return rows[0][0] if rows else None
 
 
-def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple[str, str | Content]]]:
+def _named(found: TrialRecords) -> tuple[list[tuple[str, str | Content]], list[tuple[str, str | Content]]]:
     """(what the trial is, its metaparameters), as (name, value)."""
     trial = found.trial
     share = f" of {count(trial.train_steps)}" if trial.train_steps else ""
@@ -258,7 +258,7 @@ def _named(found: Findings) -> tuple[list[tuple[str, str | Content]], list[tuple
     return facts, parameters
 
 
-def _facts(found: Findings) -> Content:
+def _facts(found: TrialRecords) -> Content:
     """One fact a line."""
     facts, parameters = _named(found)
     width = max(len(name) for name, _ in (*facts, *parameters)) + 2
@@ -271,7 +271,7 @@ def _facts(found: Findings) -> Content:
     return Content("\n").join(lines)
 
 
-def _sentence(found: Findings) -> Content:
+def _sentence(found: TrialRecords) -> Content:
     """The same in running text, where there is little room."""
     facts, parameters = _named(found)
     parts = [Content.styled(f"Trial {found.trial.id}", "bold $primary")]
@@ -281,7 +281,7 @@ def _sentence(found: Findings) -> Content:
     return Content(" · ").join(parts)
 
 
-def _metrics(found: Findings) -> list[Row]:
+def _metrics(found: TrialRecords) -> list[Row]:
     import numpy as np
 
     rows = []
@@ -306,7 +306,7 @@ def _metrics(found: Findings) -> list[Row]:
     return rows
 
 
-def _maximised(found: Findings, name: str) -> bool:
+def _maximised(found: TrialRecords, name: str) -> bool:
     from hvdsweep.store.schema import naturally_maximised
 
     workload = found.workload
@@ -315,7 +315,7 @@ def _maximised(found: Findings, name: str) -> bool:
     )
 
 
-def _chart(found: Findings, name: str) -> Any:
+def _chart(found: TrialRecords, name: str) -> Any:
     from hvdsweep.charts import Axis, Chart, Reference, Series
 
     if name == LOSS:

@@ -16,7 +16,7 @@ from tui.snapshot import Snapshot
 if TYPE_CHECKING:
     from hvdsweep.curves.question import Question
     from hvdsweep.store.rows import WorkloadRow
-    from tui.curve_cache import Answer, CurveCache, Wanted
+    from tui.curve_cache import Answer, CurveCache, TableWanted
 
 REST = 20
 """Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
@@ -139,7 +139,7 @@ class WorkloadScreen(AppScreen):
         if missing:
             self.ask(self.answer_tables, tuple(missing), partial(read, missing))
 
-    def answer_tables(self, about: tuple[Wanted, ...], value: Answer) -> None:
+    def answer_tables(self, about: tuple[TableWanted, ...], value: Answer) -> None:
         self._read_seconds, self._read_at = value.seconds, time.monotonic()
         self.speeds = value.speeds
         self.cache.take(value.loaded)

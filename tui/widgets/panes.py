@@ -6,7 +6,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 
-class Split(Horizontal):
+class Panes(Horizontal):
     """Holds two panes, of the classes `main` and `side`.
 
     Where the screen is narrow the side takes the main pane's place when it is asked for, and is away otherwise. While a pane
@@ -15,13 +15,13 @@ class Split(Horizontal):
 
     SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
-    Split { height: 1fr; }
-    .-narrow Split > .side, .-tiny Split > .side { display: none; }
-    Split.-side-over > .side { display: block; width: 1fr !important; border-left: none !important; }
-    Split.-side-over > .main { display: none; }
-    Split.-side-off > .side { display: none; }
-    .-full Split > .side, .-full Split > .main { display: none; }
-    .-full Split > .-filled { display: block; width: 1fr !important; height: 1fr; border-left: none !important; }
+    Panes { height: 1fr; }
+    .-narrow Panes > .side, .-tiny Panes > .side { display: none; }
+    Panes.-side-over > .side { display: block; width: 1fr !important; border-left: none !important; }
+    Panes.-side-over > .main { display: none; }
+    Panes.-side-off > .side { display: none; }
+    .-full Panes > .side, .-full Panes > .main { display: none; }
+    .-full Panes > .-filled { display: block; width: 1fr !important; height: 1fr; border-left: none !important; }
     """
 
     @property
