@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hvdsweep.store import connect
+from hvdsweep.store.inserts import insert
 
 from .oracle import Study
 
@@ -30,11 +31,8 @@ def write(
     with conn:
         conn.execute("BEGIN")
         count = conn.execute("SELECT count(*) FROM sweeps").fetchone()[0]
-        sweep_id = conn.execute(
-            "INSERT INTO sweeps (name, key, source, file, definition, state, created) VALUES (?, ?, 'launch', ?, '{}',"
-            " 'DONE', 0) RETURNING id",
-            (sweep, f"key {count}", file),
-        ).fetchone()[0]
+        values = {"name": sweep, "key": f"key {count}", "source": "launch", "file": file, "definition": "{}"}
+        sweep_id = insert(conn, "sweeps", {**values, "state": "DONE", "created": 0})
         if not count:
             conn.execute(f'ALTER TABLE measurements ADD COLUMN "{METRIC}" REAL')
         conn.execute("INSERT OR IGNORE INTO metrics (name, maximize) VALUES (?, ?)", (METRIC, maximize))
@@ -43,11 +41,9 @@ def write(
         ).fetchone()
         for name, studies in workloads.items():
             dataset, model, algorithm = name.split("/")
-            (workload_id,) = conn.execute(
-                "INSERT INTO workloads (sweep_id, name, dataset, model, algorithm, metric, goal, maximize,"
-                " train_examples) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1000) RETURNING id",
-                (sweep_id, name, dataset, model, algorithm, METRIC, goal, maximize),
-            ).fetchone()
+            parts = {"name": name, "dataset": dataset, "model": model, "algorithm": algorithm}
+            asked = {"metric": METRIC, "goal": goal, "maximize": maximize, "train_examples": 1000}
+            workload_id = insert(conn, "workloads", {"sweep_id": sweep_id, **parts, **asked})
             for study in studies:
                 _study(conn, workload_id, study, metric_id, maximize, json.dumps(search or {}))
     conn.close()
@@ -55,24 +51,20 @@ def write(
 
 
 def _study(conn: Any, workload_id: int, study: Study, metric_id: int, maximize: bool, search: str) -> None:
-    (study_id,) = conn.execute(
-        "INSERT INTO studies (workload_id, batch_size, train_steps, target_trials, max_trials, seed, definition, search)"
-        " VALUES (?, ?, ?, ?, 100, 0, '{}', ?) RETURNING id",
-        (workload_id, study.batch_size, study.train_steps, study.target_trials, search),
-    ).fetchone()
+    planned = {name: getattr(study, name) for name in ("batch_size", "train_steps", "target_trials")}
+    rest = {"max_trials": 100, "seed": 0, "definition": "{}", "search": search}
+    study_id = insert(conn, "studies", {"workload_id": workload_id, **planned, **rest})
     for trial in study.trials:
-        (trial_id,) = conn.execute(
-            "INSERT INTO trials (study_id, number, status, parameters, seed, steps, stop_reason)"
-            " VALUES (?, ?, ?, ?, 0, ?, ?) RETURNING id",
-            (
-                study_id,
-                trial.number,
-                trial.status.name,
-                json.dumps(trial.parameters),
-                trial.steps,
-                trial.stop_reason.word,
-            ),
-        ).fetchone()
+        values = {
+            "study_id": study_id,
+            "number": trial.number,
+            "status": trial.status.name,
+            "parameters": json.dumps(trial.parameters),
+            "seed": 0,
+            "steps": trial.steps,
+            "stop_reason": trial.stop_reason.word,
+        }
+        trial_id = insert(conn, "trials", values)
         best = -math.inf if maximize else math.inf
         for step, value in trial.measurements:
             # A NaN parameter is stored as NULL by sqlite3 itself.

@@ -24,6 +24,8 @@ from hvdsweep.store import (
 )
 from tests.plans import GOAL, Plan, Trial, Workload
 
+from .trained import train_claims
+
 
 @dataclass(frozen=True)
 class Study:
@@ -101,14 +103,15 @@ def train_all(path: Path, sweep_id: int = 1, diverging: Sequence[int] = ()) -> d
     """Train the whole sweep with one gang; trials of the numbers `diverging` diverge. Returns what was written."""
     conn = connect(path)
     begin_run(conn, sweep_id, np=2, gangs=1, versions={"hvdsweep": "1"})
+    gang_id = new_gang(conn, sweep_id, np=2)
     conn.close()
-    written = {}
-    with gang(path, sweep_id) as writer:
-        claim = writer.commit(None, claim=True).claim
-        while claim is not None:
-            update = outcome(claim, Status.INFEASIBLE if claim.number in diverging else Status.COMPLETE)
-            written[claim.trial_id] = update
-            claim = writer.commit(update, claim=True).claim
+    written = train_claims(
+        path,
+        gang_id,
+        lambda claim, place: outcome(
+            claim, Status.INFEASIBLE if claim.number in diverging else Status.COMPLETE
+        ),
+    )
     conn = connect(path)
     end_run(conn, sweep_id, "DONE")
     conn.close()

@@ -12,9 +12,9 @@ import numpy as np
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
+    Claim,
     Final,
     TrialUpdate,
-    TrialWriter,
     begin_run,
     connect,
     end_run,
@@ -24,6 +24,7 @@ from hvdsweep.store import (
 )
 from hvdsweep.store.throughput import record_throughput
 from hvdsweep.sweep import check_text
+from tests.store.trained import train_claims
 from tests.tui.stores import NOW
 
 SWEEP = """
@@ -86,29 +87,21 @@ def curve_store(path: Path) -> Path:
 def train_all(path: Path, gang: int, *, most: int | None = None) -> None:
     """Train the pending trials (the first `most`) by formula: the error falls exponentially, faster the nearer the
     learning rate is to 0.3; rates above 5 diverge."""
-    with TrialWriter(path, gang) as writer:
-        claim = writer.commit(None, claim=True).claim
-        done = 0
-        while claim is not None and (most is None or done < most):
-            study = claim.definition
-            rate = claim.metaparameters["learning_rate"]
-            diverges = rate > 5
-            steps = 50 if diverges else study["steps"]
-            measured = [
-                (s, {"val/classification_error": _error(study, rate, s)}) for s in range(0, steps + 1, 10)
-            ]
-            final = Final(Status.COMPLETE, StopReason.BUDGET)
-            if diverges:
-                final = Final(Status.INFEASIBLE, StopReason.DIVERGED, f"the loss of step {steps} is nan")
-            update = TrialUpdate(
-                claim.trial_id,
-                losses=np.linspace(2, 0.1, steps).astype(np.float32),
-                measurements=measured,
-                steps=steps,
-                final=final,
-            )
-            claim = writer.commit(update, claim=True).claim
-            done += 1
+
+    def outcome(claim: Claim, place: int) -> TrialUpdate:
+        study, rate = claim.definition, claim.metaparameters["learning_rate"]
+        diverges = rate > 5
+        steps = 50 if diverges else study["steps"]
+        measured = [
+            (s, {"val/classification_error": _error(study, rate, s)}) for s in range(0, steps + 1, 10)
+        ]
+        final = Final(Status.COMPLETE, StopReason.BUDGET)
+        if diverges:
+            final = Final(Status.INFEASIBLE, StopReason.DIVERGED, f"the loss of step {steps} is nan")
+        losses = np.linspace(2, 0.1, steps).astype(np.float32)
+        return TrialUpdate(claim.trial_id, losses=losses, measurements=measured, steps=steps, final=final)
+
+    train_claims(path, gang, outcome, most)
 
 
 def _error(study: dict[str, object], rate: float, step: int) -> float:

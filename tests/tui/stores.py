@@ -13,9 +13,9 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store import (
+    Claim,
     Final,
     TrialUpdate,
-    TrialWriter,
     begin_run,
     connect,
     end_run,
@@ -26,6 +26,7 @@ from hvdsweep.store import (
     transaction,
 )
 from hvdsweep.sweep import check_text
+from tests.store.trained import train_claims
 from tui.snapshot import Snapshot, read_snapshot
 
 NOW = 1_700_000_000.0
@@ -100,44 +101,37 @@ def _train(
     failing: frozenset[int] | set[int] = frozenset(),
     going: int = 0,
 ) -> None:
-    """Train so many trials by drawing numbers; the next `going` are left in training."""
+    """Train so many trials by drawing numbers; one more is left in training if `going`."""
     random = np.random.default_rng(7)
-    with TrialWriter(path, gang) as writer:
-        claim = writer.commit(None, claim=True).claim
-        for place in range(trials + going):
-            assert claim is not None
-            steps = 200 if place < trials else 120
-            if place in diverging:
-                steps = 30
-            losses = 2.3 * np.exp(-np.arange(steps) / 60) * random.uniform(0.7, 1.3, steps)
-            measured = [
-                (
-                    step,
-                    {
-                        "val/classification_error": round(
-                            0.9 * float(np.exp(-step / 70)) + 0.01 * (place % 4), 3
-                        ),
-                        "val/cross_entropy_error": round(2.3 * float(np.exp(-step / 80)), 3),
-                    },
-                )
-                for step in range(0, steps + 1, 20)
-            ]
-            final = Final(Status.COMPLETE, StopReason.BUDGET)
-            if place in diverging:
-                losses[-1] = np.nan
-                final = Final(Status.INFEASIBLE, StopReason.DIVERGED, f"the loss of step {steps} is nan")
-            if place in failing:
-                words = "rank 1: exit code 1\nTraceback (most recent call last):\nMemoryError"
-                final = Final(Status.INCOMPLETE, StopReason.FAILED, words)
-            ended = place < trials
-            update = TrialUpdate(
-                claim.trial_id,
-                losses=losses,
-                measurements=measured,
-                steps=steps,
-                final=final if ended else None,
+
+    def outcome(claim: Claim, place: int) -> TrialUpdate:
+        steps = 200 if place < trials else 120
+        if place in diverging:
+            steps = 30
+        losses = 2.3 * np.exp(-np.arange(steps) / 60) * random.uniform(0.7, 1.3, steps)
+        measured = [
+            (
+                step,
+                {
+                    "val/classification_error": round(
+                        0.9 * float(np.exp(-step / 70)) + 0.01 * (place % 4), 3
+                    ),
+                    "val/cross_entropy_error": round(2.3 * float(np.exp(-step / 80)), 3),
+                },
             )
-            claim = writer.commit(update, claim=ended).claim
+            for step in range(0, steps + 1, 20)
+        ]
+        final = Final(Status.COMPLETE, StopReason.BUDGET)
+        if place in diverging:
+            losses[-1] = np.nan
+            final = Final(Status.INFEASIBLE, StopReason.DIVERGED, f"the loss of step {steps} is nan")
+        if place in failing:
+            words = "rank 1: exit code 1\nTraceback (most recent call last):\nMemoryError"
+            final = Final(Status.INCOMPLETE, StopReason.FAILED, words)
+        ended = final if place < trials else None
+        return TrialUpdate(claim.trial_id, losses=losses, measurements=measured, steps=steps, final=ended)
+
+    train_claims(path, gang, outcome, trials + going)
 
 
 def _freeze(conn: object) -> None:
