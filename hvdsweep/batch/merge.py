@@ -25,6 +25,8 @@ class Merger:
     def __init__(self, conn: sqlite3.Connection, report: MergeReport) -> None:
         self._conn = conn
         self.report = report
+        self.running = 0
+        """Sources in training: a trial of theirs that diverged may still be replaced."""
         conn.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         make_maps(conn)
@@ -36,7 +38,8 @@ class Merger:
         with attached(self._conn, source):
             self.report.sources += 1
             rows = self._conn.execute(
-                "SELECT id FROM src.sweeps WHERE source = 'launch' ORDER BY id"
+                "SELECT id, state = 'RUNNING' FROM src.sweeps WHERE source = 'launch' ORDER BY id"
             ).fetchall()
-            for (sweep,) in rows:
+            for sweep, running in rows:
+                self.running += running
                 SourceSweep(self._conn, self.report, source, sweep).merge()

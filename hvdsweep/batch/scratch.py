@@ -4,11 +4,13 @@ training."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -35,13 +37,13 @@ class Scratch:
     another name, and renamed last.
     """
 
-    def __init__(self, folder: Path, final: Path) -> None:
-        """UserError if `folder` does not exist."""
+    def __init__(self, folder: Path, final: Path, keys: Iterable[str] = ()) -> None:
+        """`keys`: of the sweeps to train. UserError if `folder` does not exist."""
         if not folder.is_dir():
             raise UserError(f"--scratch: {folder}: is not a folder. Make it, or name another.")
-        # Shards of several sweeps may share a scratch folder.
-        name = "-".join(final.absolute().parts[-3:])
-        self.local = folder / name
+        # Shards of several sweeps share a scratch folder, and a batch folder may be made again for another sweep.
+        whose = hashlib.sha256("\n".join([str(final.absolute()), *keys]).encode()).hexdigest()[:8]
+        self.local = folder / "-".join([*final.absolute().parts[-3:-1], f"{final.stem}-{whose}{final.suffix}"])
         self.final = final
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="copy to the shared disk", daemon=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from hvdsweep.batch.folder import BatchFolder
@@ -77,14 +77,22 @@ def _other_sweep(
 
 
 def sources_of(paths: Sequence[Path]) -> list[Path]:
-    """The stores to merge: files themselves, folders as their shards and their plan."""
+    """The stores to merge: files themselves, folders as their shards that have begun and their plan."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             folder = BatchFolder(path)
-            found += [shard for _, shard in folder.shards()]
+            found += [shard for _, shard in folder.shards() if _has_begun(shard)]
             # Last, so that it only adds trials that no shard has.
             found += [folder.plan] if folder.plan.exists() else []
         else:
             found.append(path)
     return found
+
+
+def _has_begun(shard: Path) -> bool:
+    """Whether the job of a shard has written its sweep. True also for a file that cannot be read: that is an error."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(read_only_uri(shard)[0], uri=True)) as conn:
+        tables = conn.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return tables is not None and conn.execute("SELECT 1 FROM sweeps").fetchone() is not None
+    return True

@@ -73,6 +73,8 @@ class Content:
     """What its gangs are training."""
     heartbeat: float = 0.0
     """The last sign of life, unix seconds."""
+    signs: tuple[tuple[float, float], ...] = ()
+    """Start and last sign of life of each gang, unix seconds."""
     lost: tuple[Lost, ...] = ()
     """Lost to kills; if its job was killed, includes the trials in training."""
     goals: frozenset[tuple[str, int]] = frozenset()
@@ -194,15 +196,15 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
             running = latest_run and state.active and state.state != "PENDING" and run.job == state.job
             end = run.end
             if end is None:
-                end = (
-                    now
-                    if running
-                    else max(run.start, min(held.heartbeat, now) if latest_run else made[number + 1].start)
-                )
+                after = math.inf if latest_run else made[number + 1].start
+                # The next run may have waited for hours: a killed one lasted to its own last sign of life.
+                signs = [sign for started, sign in held.signs if run.start <= started < after]
+                if latest_run:
+                    signs += [held.heartbeat, _changed(folder.logs / f"{state.shard:04d}.log")]
+                end = now if running else max(run.start, min(now, after, max(signs, default=0.0)))
                 if not running:
                     kills += 1
-                    until = math.inf if latest_run else made[number + 1].start
-                    mine = [one for one in held.lost if run.start <= one.gang_started < until]
+                    mine = [one for one in held.lost if run.start <= one.gang_started < after]
                     lost += sum(one.seconds * one.share for one in mine) * run.cores
             cores += (end - run.start) * run.cores
             gpus += (end - run.start) * run.gpus
@@ -231,6 +233,14 @@ def latest_jobs(record: dict[str, Any], runs: dict[int, tuple[list[Run], str]]) 
         elif made and _number(made[-1].job) > _number(found.get(shard, "")):
             found[shard] = made[-1].job
     return found
+
+
+def _changed(path: Path) -> float:
+    """When the file was last written to, unix seconds; 0 if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _number(job: str) -> int:
@@ -284,6 +294,7 @@ def _content(path: Path) -> Content:
             trials = dict(conn.execute("SELECT status, count(*) FROM trials GROUP BY status"))
             states = conn.execute("SELECT state, heartbeat FROM sweeps").fetchall()
             training, goals, lost = [], [], _lost(conn)
+            signs = conn.execute("SELECT started, heartbeat FROM gangs WHERE heartbeat IS NOT NULL").fetchall()
             if "RUNNING" in trials:
                 training = conn.execute(
                     "SELECT w.name, s.batch_size, t.number FROM trials t JOIN studies s ON s.id = t.study_id"
@@ -304,6 +315,7 @@ def _content(path: Path) -> Content:
         finished=bool(states) and not pending and all(state in ("DONE", "FAILED") for state, _ in states),
         trains="; ".join(f"{name} batch size {size:,}, trial {number}" for name, size, number in training),
         heartbeat=max((beat or 0.0 for _, beat in states), default=0.0),
+        signs=tuple(signs),
         lost=lost,
         goals=frozenset((name, size) for name, size in goals),
     )

@@ -242,7 +242,7 @@ def launch(
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
     with placed(plans, db, scratch) as place:
-        code = _train(plans, settings, place, as_json, curve=not no_curve, build=where.builder())
+        code = _train(plans, settings, place, db, as_json, curve=not no_curve, build=where.builder())
     sys.exit(code)
 
 
@@ -324,9 +324,16 @@ def _show(
 
 
 def _train(
-    plans: list[Plan], settings: Settings, db: Path, as_json: bool, *, curve: bool, build: CommandBuilder
+    plans: list[Plan],
+    settings: Settings,
+    db: Path,
+    lasting: Path,
+    as_json: bool,
+    *,
+    curve: bool,
+    build: CommandBuilder,
 ) -> int:
-    """Train one sweep after another; returns the exit code."""
+    """Train one sweep after another into `db`, which is copied to `lasting`; returns the exit code."""
     from contextlib import closing
 
     from hvdsweep.launch.events import NoteEvent
@@ -351,7 +358,7 @@ def _train(
                 report(NoteEvent(level="warning", message=warning))
             outcome = Supervisor(db, saved[number].sweep_id, plan, settings, report, build=build).run()
             worst = max(worst, outcome.exit_code)
-            _hint(report, plan, db)
+            _hint(report, plan, lasting)
             if outcome.exit_code == STOPPED:
                 # A third Ctrl-C must not change the exit code while this process ends.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -368,9 +375,12 @@ def _hint(report: Reporter, plan: Plan, db: Path) -> None:
     """Print a shell command that shows what was trained."""
     import shlex
 
+    from hvdsweep.batch.folder import SHARDS
     from hvdsweep.launch.events import NoteEvent
 
     command = ["hvdsweep", "curve"]
+    if db.parent.name == SHARDS:
+        db = db.absolute().parent.parent
     if len(plan.workloads) == 1:
         command.append(plan.workloads[0].name)
     if db != Path(DEFAULT_DATABASE):

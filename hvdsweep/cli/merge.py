@@ -53,13 +53,14 @@ def merge(database: Path, shards: tuple[Path, ...], follow: bool, every: float, 
         raise UserError(
             f"{database}: is a folder. Name the database to merge into: {database / MERGED}, for one."
         )
+    said: set[str] = set()
     while True:
-        report, open_trials = _once(database, shards, patient=follow)
+        report, ended = _once(database, shards, patient=follow)
         if as_json:
             print_json(report.to_json(), line=follow)
-        elif not follow or report.copied or report.conflicts:
-            click.echo("\n".join(_lines(report)))
-        if not follow or open_trials == 0:
+        elif lines := _lines(report, said, quiet=follow):
+            click.echo("\n".join(lines))
+        if not follow or ended:
             sys.exit(1 if report.conflicts or report.problems else 0)
         try:
             time.sleep(every)
@@ -67,25 +68,34 @@ def merge(database: Path, shards: tuple[Path, ...], follow: bool, every: float, 
             sys.exit(130)
 
 
-def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[MergeReport, int | None]:
-    """Merge everything once; returns how many trials of the sweep have not ended, None if nothing is known yet.
+def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[MergeReport, bool]:
+    """Merge everything once; returns whether every trial of the sweep has ended.
 
-    `patient`: a shard that cannot be read now is tried again next time.
+    `patient`: a shard that cannot be read now is reported, the others are merged, and next time it is tried again.
     """
     from contextlib import closing
 
     from hvdsweep.batch.merge import Merger
     from hvdsweep.batch.merge_report import MergeReport
     from hvdsweep.batch.sources import check_one_sweep, sources_of
+    from hvdsweep.opening import open_store
     from hvdsweep.store.connection import connect
     from hvdsweep.store.repeats import repeats_to_come
 
     sources = sources_of(paths)
     report = MergeReport(str(database))
-    if not sources:
-        if patient:
-            return report, None
+    if not sources and not patient:
         raise UserError(f"{paths[0]}: holds no shard yet. Its jobs write them when they begin.")
+    unread = 0
+    for source in sources[:] if patient else ():
+        try:
+            open_store(source).close()
+        except HvdsweepError as error:
+            report.problems.append(str(error))
+            sources.remove(source)
+            unread += 1
+    if not sources:
+        return report, False
     check_one_sweep(sources, database)
     with closing(connect(database, create=True)) as conn:
         merger = Merger(conn, report)
@@ -95,14 +105,21 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
             except HvdsweepError as error:
                 if not patient:
                     raise
-                click.echo(f"{error} Tried again in the next round.", err=True)
-                return report, None
+                report.problems.append(str(error))
+                unread += 1
         report.repeats = repeats_to_come(conn)
         query = "SELECT count(*) FROM trials WHERE status IN ('PENDING', 'RUNNING')"
-        return report, int(conn.execute(query).fetchone()[0])
+        return report, not (unread or merger.running or conn.execute(query).fetchone()[0])
 
 
-def _lines(report: MergeReport) -> list[str]:
+def _lines(report: MergeReport, said: set[str], *, quiet: bool) -> list[str]:
+    """The report in words; with `quiet` nothing that was `said` before, and no counts where nothing was copied."""
+    wrong = [f"left out: {problem}" for problem in report.problems]
+    wrong += [f"conflict: {conflict}" for conflict in report.conflicts]
+    new = [line for line in wrong if line not in said]
+    said.update(new)
+    if quiet and not report.copied:
+        return new
     lines = [
         f"{counted(report.sources, 'source')} -> {report.database}: {counted(report.copied, 'trial')} copied "
         f"({counted(report.losses, 'loss', 'losses')}), {report.present:,} already there"
@@ -116,6 +133,4 @@ def _lines(report: MergeReport) -> list[str]:
         )
     if report.rounded:
         lines.append(f"{counted(report.rounded, 'trial')} trained twice, equal up to rounding")
-    lines += [f"left out: {problem}" for problem in report.problems]
-    lines += [f"conflict: {conflict}" for conflict in report.conflicts]
-    return lines
+    return lines + new

@@ -72,5 +72,5 @@ def placed(plans: list[Plan], db: Path, scratch: Path | None) -> Iterator[Path]:
         return
     from hvdsweep.batch.scratch import Scratch
 
-    with Scratch(scratch, db) as local:
+    with Scratch(scratch, db, [plan.key for plan in plans]) as local:
         yield local

@@ -100,11 +100,13 @@ class JsonLines(_Writing):
 
 
 class ProgressLines(_Writing):
-    """A line per change of state, and every few seconds one about the progress."""
+    """A line per change of state, and one about the progress: every few seconds at first, every minute after an hour."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
         self._clock = clock
+        self._begun = clock()
+        self._day = ""
         self._printed = float("-inf")
         self._said = ""
         self._finished: set[tuple[str, int]] | None = None
@@ -139,12 +141,16 @@ class ProgressLines(_Writing):
         working = [_study_line(study) for study in event.studies if study.running]
         said = "; ".join([_overall(event), *working[:3]])
         now = self._clock()
-        if now - self._printed >= (LINE_SECONDS if said != self._said else QUIET_SECONDS):
+        often = min(QUIET_SECONDS, max(LINE_SECONDS, (now - self._begun) / 60))
+        if now - self._printed >= (often if said != self._said else QUIET_SECONDS):
             self._printed, self._said = now, said
             self._line(visible(said))
 
     def _line(self, text: str) -> None:
-        self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        # A job's log takes the runs of several days.
+        day, moment = time.strftime("%Y-%m-%d %H:%M:%S").split()
+        self._stream.write(f"{moment if day == self._day else f'{day} {moment}'} {text}\n")
+        self._day = day
 
 
 class ProgressBars(_Writing):

@@ -37,6 +37,12 @@ class StopSignals:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
+    def rest(self, seconds: float) -> None:
+        """Sleep, but not long beyond a signal: `time.sleep` alone ignores it."""
+        before, end = self.gestures, self._clock() + seconds
+        while self.gestures == before and (left := end - self._clock()) > 0:
+            time.sleep(min(left, 0.1))
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -294,7 +294,7 @@ class Supervisor:
             # Reading must not take the gangs' core, however many trials there are to count.
             pause = max(POLL_SECONDS, min(2.0, 20 * (time.monotonic() - begun)))
             latest = time.monotonic() + pause
-            time.sleep(pause)
+            self._signals.rest(pause)
 
     @property
     def _job_ends(self) -> bool:
@@ -372,9 +372,8 @@ class Supervisor:
     def _stop(self) -> RunOutcome:
         """A stop was requested: the gangs save their trials; those that do not are ended."""
         why = self._signals.name or ("the end of the job" if self._job_ends else "a request in the store")
-        self._announce.note(
-            f"Stopping ({why}): waiting for gangs to save their trials. Press Ctrl-C again to kill them now."
-        )
+        again = "" if self._settings.in_job else " Press Ctrl-C again to kill them now."
+        self._announce.note(f"Stopping ({why}): waiting for gangs to save their trials.{again}")
         if self._stored.request() != "stop":
             request_stop(self._conn, self._sweep)
         # However long this took, the second gesture ends the wait.

@@ -354,8 +354,8 @@ def test_cancel_asks_and_cancels_what_is_active(run: Batch, cluster: StandIn) ->
 
 
 def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandIn) -> None:
-    """Two nodes of 4 cores and 2 GPUs for 900 s, then 100 s to a kill, then a run at work; half a line is skipped. Lost is
-    what one of the killed run's two gangs had trained since its checkpoint, before and after the next run finds it dead."""
+    """Two nodes of 4 cores and 2 GPUs for 900 s, then 90 s to a kill, an hour in the queue, then a run at work; half a line is
+    skipped. The killed run lasts to the last sign of its gang, or the last line of its log. Lost is what one of the killed run's two gangs had trained since its checkpoint, before and after the next run finds it dead."""
     folder = BatchFolder(home / "batch")
     folder.logs.mkdir(parents=True)
     folder.shards_folder.mkdir()
@@ -378,13 +378,18 @@ def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandI
         (folder.logs / "0001.jobs").write_text(runs)
         state = batch_state(folder, Slurm(), now=2200.0)
         assert (state.shards[0].state, state.kills, state.lost_core_hours) == ("KILLED", 1, lost)
+        assert state.core_hours == pytest.approx((900 + 90) * 8 / 3600)
+        log = folder.logs / "0001.log"
+        log.touch()
+        os.utime(log, (2095, 2095))
+        assert batch_state(folder, Slurm(), now=2200.0).core_hours == pytest.approx((900 + 95) * 8 / 3600)
         cluster.queue("7_1|RUNNING|10:00|n2|None")
         assert batch_state(folder, Slurm(), now=2200.0).lost_core_hours == 0
         recover(conn, sweep)
-    (folder.logs / "0001.jobs").write_text(runs + "2100 7_1 start n2 4(x2) 2 2\n17")
-    state = batch_state(folder, Slurm(), now=2200.0)
-    assert state.core_hours == pytest.approx((900 + 100 + 100) * 8 / 3600)
-    assert state.gpu_hours == pytest.approx((900 + 100 + 100) * 4 / 3600)
+    (folder.logs / "0001.jobs").write_text(runs + "5700 7_1 start n2 4(x2) 2 2\n17")
+    state = batch_state(folder, Slurm(), now=5800.0)
+    assert state.core_hours == pytest.approx((900 + 90 + 100) * 8 / 3600)
+    assert state.gpu_hours == pytest.approx((900 + 90 + 100) * 4 / 3600)
     assert (state.kills, state.lost_core_hours) == (1, lost)
     assert state.shards[0].state == "RUNNING"
 

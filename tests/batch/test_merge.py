@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -298,6 +299,47 @@ def test_a_folder_is_merged_with_what_has_not_begun(trained, tmp_path):
     }
     with pytest.raises(UserError, match="no batch folder"):
         CliRunner().invoke(group, ["merge", str(shards[0])], catch_exceptions=False)
+
+
+def test_a_follower_merges_what_appears_and_ends_with_the_last_trial(trained, tmp_path, monkeypatch):
+    """`merge --follow DIR`: shards that begin later, one that has written nothing yet, a damaged one that is replaced, a
+    conflict: each is reported once, the others are merged meanwhile. It ends once every trial has ended and no shard may
+    replace a diverged one any more; exit code 1 for the conflict."""
+    _, plan, shards, _ = trained
+    folder = BatchFolder(tmp_path)
+    folder.shards_folder.mkdir()
+    write_plan(folder, [plan])
+    copies = iter(range(100))
+
+    def appear(number, source, *statements):
+        part = Path(shutil.copy(source, tmp_path / f"part-{next(copies)}"))
+        for statement in statements:
+            change(part, statement)
+        os.replace(part, folder.shard(number))
+
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"no database" * 1000)
+    running = "UPDATE sweeps SET state = 'RUNNING'"
+    other = "UPDATE losses SET loss = loss * 2 WHERE trial_id = 2", "UPDATE trials SET ended = ended + 1"
+    rounds = iter(
+        [
+            lambda: folder.shard(1).touch(),
+            lambda: appear(1, shards[0]),
+            lambda: appear(2, damaged),
+            lambda: appear(4, shards[0], *other),
+            lambda: appear(3, shards[2], running),
+            lambda: appear(2, shards[1]),
+            lambda: appear(3, shards[2]),
+        ]
+    )
+    monkeypatch.setattr(time, "sleep", lambda seconds: next(rounds)())
+    run = CliRunner().invoke(group, ["merge", "--follow", str(tmp_path)], catch_exceptions=False)
+    assert run.exit_code == 1
+    assert next(rounds, None) is None
+    lines = run.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines if " copied " not in line] == ["left out", "conflict"]
+    assert sum(" copied " in line for line in lines) == 3
+    assert len(content(tmp_path / "merged.db")["trials"]) == sum(len(content(one)["trials"]) for one in shards)
 
 
 def test_a_million_losses_arrive_to_the_last_bit(tmp_path):

@@ -53,6 +53,17 @@ def test_the_copy_is_whole_and_the_next_node_goes_on_from_it(places, tmp_path):
         assert ended(path) == 3
 
 
+def test_another_sweep_under_the_same_name_begins_with_nothing(places, tmp_path):
+    """Batch folders of equal names share a scratch folder, and one may be made again for another sweep: each database of a shard
+    holds its own sweep alone, and the same sweep finds its file again."""
+    local, final = places
+    mine = Scratch(local, final, ["one"])
+    assert Scratch(local, final, ["one"]).local == mine.local
+    elsewhere = tmp_path / "home" / final.parent.name / final.name
+    others = [Scratch(local, final, ["other"]), Scratch(local, elsewhere, ["one"])]
+    assert len({mine.local, *(one.local for one in others)}) == 3
+
+
 def test_a_node_that_died_before_it_copied_loses_nothing(places, tmp_path):
     """Where the local file goes beyond the shared one it is kept; where it is behind, it is replaced."""
     local, final = places

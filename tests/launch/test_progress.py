@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import json
 from typing import Any
 
@@ -96,7 +97,14 @@ def lines(*events: Event, clock: list[float] | None = None) -> list[str]:
     report = ProgressLines(out, clock=lambda: now[0])
     for event in events:
         report(event)
-    return [line[len("00:00:00 ") :] for line in out.getvalue().splitlines()]
+    return _texts(out)
+
+
+def _texts(out: io.StringIO) -> list[str]:
+    """Without times; the first line begins with the date, since a job's log takes the runs of several days."""
+    text, dated = re.subn(r"^\d{4}-\d\d-\d\d ", "", out.getvalue())
+    assert dated == 1
+    return [line[len("00:00:00 ") :] for line in text.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,7 @@ def test_the_same_last_words_are_told_once() -> None:
 
 
 def test_plain_progress_is_not_repeated() -> None:
-    """A changed progress at most every 5 s, an unchanged one every minute, a finished study at once."""
+    """A changed progress at most every 5 s, after an hour every minute as an unchanged one; a finished study at once."""
     now = [0.0]
     out = io.StringIO()
     report = ProgressLines(out, clock=lambda: now[0])
@@ -159,7 +167,7 @@ def test_plain_progress_is_not_repeated() -> None:
         now[0] = float(second)
         report(progress(min(3, second // 4)))
     report(progress(4, running=0, pending=0))
-    said = [line[9:] for line in out.getvalue().splitlines()]
+    said = _texts(out)
     assert said[:3] == [
         "0 of 4 trials (0 %), about 1 min 05 s left; w, batch size 8: 0 of 4, 1 diverged",
         "1 of 4 trials (25 %), about 1 min 05 s left; w, batch size 8: 1 of 4, 1 diverged",
@@ -168,6 +176,10 @@ def test_plain_progress_is_not_repeated() -> None:
     assert len(said) == 4 + 1 + 2
     assert said[-2] == "w, batch size 8: 4 of 4, 1 diverged"
     assert said[-1].startswith("4 of 4 trials (100 %)")
+    for second in range(3600, 3720):
+        now[0] = float(second)
+        report(progress(second % 3))
+    assert len(_texts(out)) == len(said) + 2
 
 
 def test_the_end_groups_equal_failures() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+
+import pytest
 
 from hvdsweep.launch.signals import StopSignals
 
@@ -20,6 +23,22 @@ def test_signals_in_quick_succession_are_one_gesture() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         assert (signals.gestures, signals.name) == (2, "SIGHUP")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_rest_ends_with_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor of a large sweep rests for up to two seconds; a stop need not wait for that."""
+    now, naps = [100.0], iter((lambda: None, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+
+    def nap(seconds: float) -> None:
+        now[0] += seconds
+        next(naps)()
+
+    monkeypatch.setattr(time, "sleep", nap)
+    with StopSignals(clock=lambda: now[0]) as signals:
+        signals.rest(0.05)
+        assert now[0] == pytest.approx(100.05)
+        signals.rest(5.0)
+        assert now[0] < 101
 
 
 def test_nohup_is_respected() -> None:
