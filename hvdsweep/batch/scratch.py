@@ -43,7 +43,9 @@ class Scratch:
             raise UserError(f"--scratch: {folder}: is not a folder. Make it, or name another.")
         # Shards of several sweeps share a scratch folder, and a batch folder may be made again for another sweep.
         whose = hashlib.sha256("\n".join([str(final.absolute()), *keys]).encode()).hexdigest()[:8]
-        self.local = folder / "-".join([*final.absolute().parts[-3:-1], f"{final.stem}-{whose}{final.suffix}"])
+        self.local = folder / "-".join(
+            [*final.absolute().parts[-3:-1], f"{final.stem}-{whose}{final.suffix}"]
+        )
         self.final = final
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="copy to the shared disk", daemon=True)

@@ -294,7 +294,9 @@ def _content(path: Path) -> Content:
             trials = dict(conn.execute("SELECT status, count(*) FROM trials GROUP BY status"))
             states = conn.execute("SELECT state, heartbeat FROM sweeps").fetchall()
             training, goals, lost = [], [], _lost(conn)
-            signs = conn.execute("SELECT started, heartbeat FROM gangs WHERE heartbeat IS NOT NULL").fetchall()
+            signs = conn.execute(
+                "SELECT started, heartbeat FROM gangs WHERE heartbeat IS NOT NULL"
+            ).fetchall()
             if "RUNNING" in trials:
                 training = conn.execute(
                     "SELECT w.name, s.batch_size, t.number FROM trials t JOIN studies s ON s.id = t.study_id"

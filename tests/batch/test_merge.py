@@ -339,7 +339,9 @@ def test_a_follower_merges_what_appears_and_ends_with_the_last_trial(trained, tm
     lines = run.stdout.splitlines()
     assert [line.split(":")[0] for line in lines if " copied " not in line] == ["left out", "conflict"]
     assert sum(" copied " in line for line in lines) == 3
-    assert len(content(tmp_path / "merged.db")["trials"]) == sum(len(content(one)["trials"]) for one in shards)
+    assert len(content(tmp_path / "merged.db")["trials"]) == sum(
+        len(content(one)["trials"]) for one in shards
+    )
 
 
 def test_a_million_losses_arrive_to_the_last_bit(tmp_path):
