@@ -355,7 +355,8 @@ def test_cancel_asks_and_cancels_what_is_active(run: Batch, cluster: StandIn) ->
 
 def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandIn) -> None:
     """Two nodes of 4 cores and 2 GPUs for 900 s, then 90 s to a kill, an hour in the queue, then a run at work; half a line is
-    skipped. The killed run lasts to the last sign of its gang, or the last line of its log. Lost is what one of the killed run's two gangs had trained since its checkpoint, before and after the next run finds it dead."""
+    skipped. The killed run lasts to the last sign of its gang, or the last line of its log. Lost is what one of its two gangs had
+    trained since its checkpoint, before and after the next run finds it dead."""
     folder = BatchFolder(home / "batch")
     folder.logs.mkdir(parents=True)
     folder.shards_folder.mkdir()
