@@ -88,13 +88,21 @@ class Slurm:
         answer = self._call("sbatch", "--test-only", f"--array={first}", input=text, both=True)
         return answer.strip().removeprefix("sbatch: ")
 
-    def submit(self, script: Path, tasks: Sequence[int], offset: int, most_running: int | None) -> str:
-        """Submit one array of the tasks, with shard = offset + task; returns the job's id."""
+    def submit(
+        self,
+        script: Path,
+        tasks: Sequence[int],
+        offset: int,
+        most_running: int | None,
+        after: str | None = None,
+    ) -> str:
+        """Submit one array of the tasks, with shard = offset + task, to begin once job `after` has ended; returns its id."""
         limit = f"%{most_running}" if most_running else ""
         answer = self._call(
             "sbatch",
             "--parsable",
             f"--array={spans(tasks)}{limit}",
+            *([f"--dependency=afterany:{after}"] if after else []),
             str(script),
             str(offset),
             cwd=script.parent,

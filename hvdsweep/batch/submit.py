@@ -128,10 +128,12 @@ def submit(
         groups.setdefault((shard - 1) // size * size, []).append(shard)
     ids: list[str] = []
     for offset, members in groups.items():
-        # Together the arrays run at most the requested number of jobs.
+        # Together the arrays run at most the requested number of jobs: of more arrays than that, the later ones wait.
         limit = None if most is None else max(1, most // len(groups))
+        after = ids[-most] if most is not None and len(ids) >= most else None
         try:
-            job = scheduler.submit(folder.script, [shard - offset for shard in members], offset, limit)
+            tasks = [shard - offset for shard in members]
+            job = scheduler.submit(folder.script, tasks, offset, limit, after)
         except HvdsweepError as error:
             if not ids:
                 raise

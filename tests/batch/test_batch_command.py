@@ -134,6 +134,10 @@ def test_a_dry_run_is_the_script_that_is_submitted(run: Batch, home: Path, clust
     assert (home / "mine.batch" / "job.sh").read_text() == printed
 
 
+def jobs_of(folder: Path) -> list[str]:
+    return [job["id"] for job in json.loads((folder / "batch.json").read_text())["jobs"]]
+
+
 def test_arrays_are_split_where_the_cluster_limits_them(run: Batch, home: Path, cluster: StandIn) -> None:
     """MaxArraySize 11 allows tasks 1 to 10: 24 shards are three arrays, each shard in exactly one, the limit shared."""
     (home / "mine.toml").write_text((ROOT / "examples" / "digits.toml").read_text())
@@ -148,6 +152,11 @@ def test_arrays_are_split_where_the_cluster_limits_them(run: Batch, home: Path, 
     assert [job["id"] for job in record["jobs"]] == ["101", "102", "103"]
     assert [number for job in record["jobs"] for number in numbers(job["shards"])] == list(range(1, 25))
     assert record["shards"] == 24
+    # Fewer at once than arrays: the third begins when the first has ended.
+    assert run("submit", "mine.toml", "--jobs", "24", "--max-running", "2", "--dir", "other").exit_code == 0
+    arrays = [line.split() for line in cluster.asked("sbatch")[3:]]
+    dependencies = [[word for word in words if word.startswith("--dep")] for words in arrays]
+    assert dependencies == [[], [], [f"--dependency=afterany:{jobs_of(home / 'other')[0]}"]]
 
 
 def test_a_refused_submission_leaves_nothing(run: Batch, home: Path, cluster: StandIn) -> None:
