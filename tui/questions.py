@@ -11,6 +11,7 @@ from hvdsweep.errors import HvdsweepError
 
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
+    from tui.interface import Interface
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,11 @@ Then = Callable[[Any, Any], None]
 class Asker(Protocol):
     """The screen whose questions they are."""
 
-    def ask_store(self, question: Callable[[Store], Any]) -> Any: ...
+    @property
+    def interface(self) -> Interface: ...
     def failed(self, then: Then, about: object, text: str) -> None: ...
     def refresh_keys(self) -> None: ...
-    def run_thread(self, work: Callable[[], None], group: str) -> None: ...
+    def run_worker(self, work: Any, *, group: str = ..., thread: bool = ...) -> Any: ...
     def call_later(self, callback: Callable[..., Any], *args: Any) -> bool: ...
 
 
@@ -51,7 +53,7 @@ class Questions:
 
         One question by `then` at a time; of those asked meanwhile only the latest is kept.
         """
-        self.work_out(then, about, partial(self._screen.ask_store, question))
+        self.work_out(then, about, partial(self._screen.interface.source.ask, question))
 
     def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
         """The same for what needs time but not the store."""
@@ -60,7 +62,9 @@ class Questions:
             self._waiting[then] = (about, job)
             return
         self._busy.add(then)
-        self._screen.run_thread(partial(self._work, then, about, job), then.__name__)
+        # It ends with the screen.
+        work = partial(self._work, then, about, job)
+        self._screen.run_worker(work, thread=True, group=then.__name__)
 
     def _work(self, then: Then, about: object, job: Callable[[], Any]) -> None:
         value = error = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.search import Space
     from hvdsweep.store.store import Store
-    from tui.launching import Ended, Launched
+    from tui.launching import Changes, Ended, Launched
 
 
 @dataclass(frozen=True)
@@ -126,15 +126,8 @@ def write(proposal: Proposal) -> Path:
     return proposal.path
 
 
-def launch(
-    db: Path,
-    path: Path,
-    np: int | str,
-    gangs: int,
-    ended: Ended | None = None,
-    slots: int | None = None,
-) -> Launched:
-    """Launch a written sweep as a separate process."""
+def launch(db: Path, path: Path, changes: Changes, ended: Ended | None = None) -> Launched:
+    """Launch a written sweep as a separate process, with the ranks of `changes`."""
     from tui.launching import spawn_launch
 
-    return spawn_launch(db, [str(path), *rank_options(np, gangs, slots)], ended)
+    return spawn_launch(db, [str(path), *rank_options(changes.np, changes.gangs, changes.slots)], ended)

@@ -59,7 +59,7 @@ def screen_of(pilot: Pilot[None]) -> ComposeScreen:
 
 
 def row(pilot: Pilot[None], key: str) -> FormRow:
-    found = screen_of(pilot).form.row(key)
+    found = screen_of(pilot).composer.form.row(key)
     assert found is not None
     return found
 
@@ -87,8 +87,8 @@ async def settle(pilot: Pilot[None]) -> None:
 
 def text_of(pilot: Pilot[None]) -> str:
     screen = screen_of(pilot)
-    assert screen.draft.text == screen.editor.text
-    return screen.draft.text
+    assert screen.composer.draft.text == screen.composer.editor.text
+    return screen.composer.draft.text
 
 
 def claims() -> tuple[Callable[[Claim], Claim], Any]:
@@ -107,7 +107,7 @@ def claims() -> tuple[Callable[[Claim], Claim], Any]:
                 with subtests.test(f"{check.__name__}: {check.__doc__}"):
                     pilot.app.go("compose")
                     screen_of(pilot).set_focus(None)
-                    screen_of(pilot).begin(template())
+                    screen_of(pilot).starting.begin(template())
                     await settle(pilot)
                     await check(pilot)
 

@@ -10,7 +10,8 @@ from textual.widgets import Input, Static
 
 from tests.tui.composing import OVERRIDES, claims, row, said, screen_of, settle, text_of, type_into
 from tests.tui.conftest import pilot_of, screen_text
-from tui.composing.start import TEMPLATE, Start, nothing, preset
+from tui.composing.draft import Draft
+from tui.composing.start import TEMPLATE, nothing, preset
 from tui.composing.toml_text import parsed
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -43,14 +44,14 @@ FIELDS = [
 async def a_field_goes_into_the_text(pilot):
     """What is typed is in the text at once, at its key, and the sweep still holds together."""
     for key, typed, path, value in FIELDS:
-        screen_of(pilot).begin(Start(TEMPLATE))
+        screen_of(pilot).starting.begin(Draft(TEMPLATE))
         await settle(pilot)
         await type_into(pilot, key, typed)
         found: Any = parsed(text_of(pilot))
         for part in path:
             found = found[part]
         assert found == value
-        assert screen_of(pilot).outlook.sound, key
+        assert screen_of(pilot).checking.outlook.sound, key
 
 
 @claim
@@ -67,7 +68,9 @@ async def choices_go_into_the_text(pilot):
         ("training.schedule", ["right"]),
         ("training.stop", ["left"]),
     ):
-        screen.set_focus(row(pilot, key).unit if key in ("budget", "evaluation") else row(pilot, key).first())
+        screen.set_focus(
+            row(pilot, key).parts[1] if key in ("budget", "evaluation") else row(pilot, key).first()
+        )
         await pilot.press(*keys)
         await settle(pilot)
     tables = parsed(text_of(pilot))
@@ -77,7 +80,7 @@ async def choices_go_into_the_text(pilot):
     assert tables["evaluation"] == {"count": 10, "splits": ["val", "test"], "at_start": False}
     assert tables["training"] == {"schedule": "linear", "stop": "goal"}
     assert tables["search"]["momentum"] == {"scale": "reverse_log", "min": 0.8, "max": 0.999}
-    assert screen.outlook.sound
+    assert screen.checking.outlook.sound
     assert row(pilot, "search.learning_rate_decay_steps").display
 
 
@@ -93,7 +96,7 @@ async def an_algorithm_brings_the_momentum_it_needs(pilot):
         "min": 0.8,
         "max": 0.999,
     }
-    assert screen.outlook.sound
+    assert screen.checking.outlook.sound
     await type_into(pilot, "search.momentum", "0.5")
     screen.set_focus(row(pilot, "algorithms").first())
     await pilot.press("right", "space")
@@ -132,24 +135,24 @@ async def every_way_of_a_metaparameter(pilot):
 async def the_text_changes_the_form(pilot):
     """Typing in the editor: fields, ticks, choices and ranges follow as soon as it is TOML."""
     screen = screen_of(pilot)
-    screen.set_focus(screen.editor)
+    screen.set_focus(screen.composer.editor)
     text = TEMPLATE.replace('["sgd"]', '["momentum"]').replace("value = 0.1", "value = 2e-1  # so")
     text = text.replace(
         "[search]\n",
         "[search]\nmomentum = 0.9\nweight_decay = { scale = 'choice', values = [0.0, 1e-4] }\n",
     )
-    screen.editor.load_text(text.replace('stop = "beaten"', 'stop = "goal"'))
+    screen.composer.editor.load_text(text.replace('stop = "beaten"', 'stop = "goal"'))
     await settle(pilot)
     assert row(pilot, "goal.value").query_one(Input).value == "2e-1"
-    assert row(pilot, "algorithms").value == ("momentum",)
-    assert row(pilot, "training.stop").choice.word == "goal"
-    assert row(pilot, "search.momentum").how.word == "fixed"
-    assert row(pilot, "search.weight_decay").how.word == "choice"
+    assert row(pilot, "algorithms").held == ("momentum",)
+    assert row(pilot, "training.stop").parts[0].value == "goal"
+    assert row(pilot, "search.momentum").how.value == "fixed"
+    assert row(pilot, "search.weight_decay").how.value == "choice"
     assert row(pilot, "search.weight_decay").query(Input).first().value == "0.0, 1e-4"
-    assert screen.outlook.sound
+    assert screen.checking.outlook.sound
     await pilot.press("ctrl+home", "x")
     await settle(pilot)
-    assert "xdataset" in screen.draft.text
+    assert "xdataset" in screen.composer.draft.text
     assert row(pilot, "dataset").query_one(Input).value == ""
 
 
@@ -157,18 +160,17 @@ async def the_text_changes_the_form(pilot):
 async def what_the_form_does_not_know_stays(pilot):
     """Comments, overrides, points and unknown keys are as they were after edits all over the form."""
     screen = screen_of(pilot)
-    begun = Start(OVERRIDES)
-    screen.begin(begun)
+    screen.starting.begin(Draft(OVERRIDES))
     await settle(pilot)
     await type_into(pilot, "studies.trials", "20")
     await type_into(pilot, "goal.value", "0.5")
     await type_into(pilot, "search.learning_rate", "5", place=1)
     await type_into(pilot, "description", "mine")
-    before = [line for line in begun.text.splitlines() if line]
+    before = [line for line in OVERRIDES.splitlines() if line]
     after = [line for line in text_of(pilot).splitlines() if line]
     gone = [line.partition(" ")[0] for line in before if line not in after]
     assert gone == ["value", "trials", "learning_rate"]
-    tables, old = parsed(text_of(pilot)), parsed(begun.text)
+    tables, old = parsed(text_of(pilot)), parsed(OVERRIDES)
     assert tables["budget"] == old["budget"]
     assert tables["search"]["override"] == old["search"]["override"]
 
@@ -177,7 +179,7 @@ async def what_the_form_does_not_know_stays(pilot):
 async def a_comment_behind_a_value_survives_typing(pilot):
     """Selecting a field's text and typing another removes the value for a moment, and nothing else."""
     screen = screen_of(pilot)
-    screen.begin(Start(TEMPLATE.replace("value = 0.1", "value = 0.1   # below this")))
+    screen.starting.begin(Draft(TEMPLATE.replace("value = 0.1", "value = 0.1   # below this")))
     await settle(pilot)
     await type_into(pilot, "goal.value", "0.3")
     assert "value = 0.3   # below this" in text_of(pilot)
@@ -187,10 +189,10 @@ async def a_comment_behind_a_value_survives_typing(pilot):
 async def what_only_the_text_can_say(pilot):
     """A range that the form has no way for is shown as it is written, cannot be turned, and stays."""
     text = TEMPLATE.replace('scale = "log"', 'scale = "lag"')
-    screen_of(pilot).begin(Start(text))
+    screen_of(pilot).starting.begin(Draft(text))
     await settle(pilot)
     cycle = row(pilot, "search.learning_rate").how
-    assert (cycle.word, cycle.disabled) == ("in the TOML", True)
+    assert (cycle.value, cycle.disabled) == ("in the TOML", True)
     assert "lag" in screen_text(pilot)
     assert '"lag" is no scale' in said(pilot, "search.learning_rate")
     await type_into(pilot, "studies.trials", "9")
@@ -201,23 +203,23 @@ async def what_only_the_text_can_say(pilot):
 async def a_text_that_is_no_toml(pilot):
     """Line and column are said, the form waits, nothing is lost, and undoing in the editor brings all back."""
     screen = screen_of(pilot)
-    screen.set_focus(screen.editor)
-    screen.editor.move_cursor((6, 8))
+    screen.set_focus(screen.composer.editor)
+    screen.composer.editor.move_cursor((6, 8))
     await pilot.press("equals_sign")
     await settle(pilot)
-    assert screen.form.disabled
+    assert screen.composer.form.disabled
     assert "line 7, column 9" in str(screen.query_one("#syntax", Static).content)
     assert "line 7, column 9" in screen_text(pilot)
     screen.set_focus(None)
     await pilot.press("ctrl+n")
     await settle(pilot)
-    assert screen.focused is screen.editor
-    assert screen.editor.cursor_location == (6, 8)
+    assert screen.focused is screen.composer.editor
+    assert screen.composer.editor.cursor_location == (6, 8)
     await pilot.press("ctrl+z")
     await settle(pilot)
     assert text_of(pilot) == TEMPLATE
-    assert not screen.form.disabled
-    assert screen.outlook.sound
+    assert not screen.composer.form.disabled
+    assert screen.checking.outlook.sound
 
 
 @claim
@@ -225,7 +227,7 @@ async def undo_in_the_editor_takes_back_what_the_form_did(pilot):
     """Edits of the form are edits of the text: its undo takes them back, and the form follows."""
     screen = screen_of(pilot)
     await type_into(pilot, "studies.seed", "5")
-    screen.set_focus(screen.editor)
+    screen.set_focus(screen.composer.editor)
     for _ in range(4):
         await pilot.press("ctrl+z")
     await settle(pilot)
@@ -263,17 +265,17 @@ async def no_text_whatsoever_breaks_the_form(pilot):
             lines = [f"{toml_key(key)} = {toml_value(next(values))}\n" for key in KEYS[table]]
             texts[1] += f"[{table}]\n{''.join(lines)}"
         for text in texts:
-            screen.editor.load_text(text)
+            screen.composer.editor.load_text(text)
             await settle(pilot)
-            assert screen.draft.tables is not None
-            assert screen.outlook.problems
+            assert screen.composer.draft.tables is not None
+            assert screen.checking.outlook.problems
 
 
 @claim
 async def options_come_and_go_with_the_model(pilot):
     """A model's own options are fields, with its defaults in the empty ones; other models have others."""
     await type_into(pilot, "model", "simple_cnn_narrow")
-    keys = [one.key for one in screen_of(pilot).form.rows if one.key.startswith("model_options")]
+    keys = [one.key for one in screen_of(pilot).composer.form.rows if one.key.startswith("model_options")]
     assert keys == ["model_options.filters", "model_options.hidden", "model_options.dropout"]
     await type_into(pilot, "model_options.filters", "8, 16")
     assert parsed(text_of(pilot))["model_options"] == {"filters": [8, 16]}
@@ -281,10 +283,10 @@ async def options_come_and_go_with_the_model(pilot):
     assert "is not a list of 2 whole numbers" in said(pilot, "model_options.filters")
     await type_into(pilot, "model_options.filters", "")
     assert "model_options" not in text_of(pilot)
-    assert screen_of(pilot).outlook.sound
-    screen_of(pilot).begin(preset("small/transformer"))
+    assert screen_of(pilot).checking.outlook.sound
+    screen_of(pilot).starting.begin(preset("small/transformer"))
     await settle(pilot)
-    assert row(pilot, "model_options.norm").choice.word in row(pilot, "model_options.norm").choice.words
+    assert row(pilot, "model_options.norm").parts[0].value in row(pilot, "model_options.norm").parts[0].words
     await type_into(pilot, "model", "fc_16")
     assert "no such option" in said(pilot, "model_options.layers") + said(pilot, "model")
 
@@ -307,7 +309,7 @@ async def facts_stand_beside_the_fields(pilot):
 @claim
 async def a_mistake_nowhere_in_the_form(pilot):
     """A key that does not exist is said above the form."""
-    screen_of(pilot).begin(Start("colour = 1\n" + TEMPLATE))
+    screen_of(pilot).starting.begin(Draft("colour = 1\n" + TEMPLATE))
     await settle(pilot)
     assert "colour: 1: no such key" in screen_text(pilot)
 
@@ -321,7 +323,7 @@ async def to_the_first_mistake(pilot):
     screen_of(pilot).set_focus(None)
     await pilot.press("ctrl+n")
     await settle(pilot)
-    assert screen_of(pilot).form.current is row(pilot, "studies.seed")
+    assert screen_of(pilot).composer.form.current is row(pilot, "studies.seed")
     assert "2 mistakes" in screen_text(pilot)
 
 
@@ -433,7 +435,7 @@ async def a_list_takes_what_is_typed(pilot):
     await pilot.press("enter")
     await settle(pilot)
     assert parsed(text_of(pilot))["model"] == "fc_64"
-    assert screen_of(pilot).outlook.sound
+    assert screen_of(pilot).checking.outlook.sound
 
 
 @claim
@@ -449,7 +451,7 @@ async def what_was_typed_can_be_taken_back(pilot):
     await settle(pilot)
     assert (field.value, parsed(text_of(pilot))["studies"]["trials"]) == ("12", 12)
     screen_of(pilot).set_focus(None)
-    screen_of(pilot).begin(Start(TEMPLATE))
+    screen_of(pilot).starting.begin(Draft(TEMPLATE))
     await settle(pilot)
     screen_of(pilot).set_focus(field)
     await pilot.press("ctrl+z")
@@ -477,7 +479,7 @@ async def a_pasted_file_is_offered_to_be_loaded(pilot):
 @claim
 async def rows_stay_where_they_are(pilot):
     """Mistakes come and go, and no row moves."""
-    places = {one.key: one.virtual_region for one in screen_of(pilot).form.rows}
+    places = {one.key: one.virtual_region for one in screen_of(pilot).composer.form.rows}
     for key in (
         "dataset",
         "goal.value",
@@ -487,23 +489,25 @@ async def rows_stay_where_they_are(pilot):
         "np",
     ):
         await type_into(pilot, key, "no such")
-    assert len(screen_of(pilot).outlook.problems) >= 5
-    assert {one.key: one.virtual_region for one in screen_of(pilot).form.rows if one.key in places} == places
+    assert len(screen_of(pilot).checking.outlook.problems) >= 5
+    assert {
+        one.key: one.virtual_region for one in screen_of(pilot).composer.form.rows if one.key in places
+    } == places
 
 
 @claim
 async def a_text_that_is_no_toml_has_no_fields(pilot):
     """Begun with, it shows nothing of the sweep before; what is typed into the editor only makes the form wait."""
     for broken in ("= nothing", f"seed = {'9' * 5000}", "a = [" * 3000):
-        screen_of(pilot).begin(Start(broken))
+        screen_of(pilot).starting.begin(Draft(broken))
         await settle(pilot)
-        fields = {one.key: field.value for one in screen_of(pilot).form.rows for field in one.fields}
+        fields = {one.key: field.value for one in screen_of(pilot).composer.form.rows for field in one.fields}
         assert {key: value for key, value in fields.items() if value} == {"np": "auto", "gangs": "1"}
-        assert screen_of(pilot).form.disabled
-        assert screen_of(pilot).outlook.problems
-        screen_of(pilot).begin(Start(TEMPLATE))
+        assert screen_of(pilot).composer.form.disabled
+        assert screen_of(pilot).checking.outlook.problems
+        screen_of(pilot).starting.begin(Draft(TEMPLATE))
         await settle(pilot)
-    screen_of(pilot).set_focus(screen_of(pilot).editor)
+    screen_of(pilot).set_focus(screen_of(pilot).composer.editor)
     await pilot.press("ctrl+home", "equals_sign")
     await settle(pilot)
     assert row(pilot, "model").fields[0].value == "fc_128"
@@ -514,7 +518,7 @@ async def numbers_for_single_batch_sizes(pilot):
     """A table typed into the field of the trials is one in the text."""
     await type_into(pilot, "studies.trials", "{ 64 = 9, default = 3 }")
     assert "trials = { 64 = 9, default = 3 }" in text_of(pilot)
-    assert screen_of(pilot).outlook.sound
+    assert screen_of(pilot).checking.outlook.sound
 
 
 async def test_screen(empty, golden):
@@ -531,7 +535,7 @@ async def test_panes_behind_one_another(empty, golden):
     is named there, and said to be in the TOML."""
     async with pilot_of(empty, place="compose", size=(80, 24)) as pilot:
         screen = screen_of(pilot)
-        screen.begin(Start(OVERRIDES))
+        screen.starting.begin(Draft(OVERRIDES))
         await settle(pilot)
         assert "(in the TOML)" in screen_text(pilot)
         for owner in ("plan", "toml", "dataset"):
@@ -547,10 +551,10 @@ async def test_nothing_and_mistakes(empty, golden):
     beside its field in the words of the check, with the plan before it greyed."""
     async with pilot_of(empty, place="compose") as pilot:
         screen = screen_of(pilot)
-        screen.begin(nothing())
+        screen.starting.begin(nothing())
         await settle(pilot)
         assert screen_text(pilot) == golden
-        screen.begin(Start(TEMPLATE))
+        screen.starting.begin(Draft(TEMPLATE))
         await settle(pilot)
         for key, text in (("goal.value", "5 %"), ("studies.batch_sizes", "8, 8"), ("model", "fc")):
             await type_into(pilot, key, text)

@@ -19,8 +19,9 @@ from tests.tui.composing import row, screen_of, settle, type_into
 from tests.tui.conftest import FakeSource, pilot_of, screen_text
 from tests.tui.stores import snapshot_of
 from tui import launching
+from tui.composing.draft import Draft
 from tui.composing.relatives import relatives
-from tui.composing.start import TEMPLATE, Start, file_at
+from tui.composing.start import TEMPLATE, file_at
 from tui.composing.toml_text import parsed
 from tui.launching import Launched
 from tui.widgets.form_dialogs import ListDialog, SaveDialog
@@ -60,19 +61,19 @@ async def test_compose_and_launch_by_keys_alone(empty, launches, tmp_path):
         await pilot.press(*"narrow")
         await pilot.press("enter")
         await settle(pilot)
-        while screen_of(pilot).form.current is not row(pilot, "algorithms"):
+        while screen_of(pilot).composer.form.current is not row(pilot, "algorithms"):
             await pilot.press("down")
         await pilot.press("right", "right", "space")
-        while screen_of(pilot).form.current is not row(pilot, "studies.batch_sizes"):
+        while screen_of(pilot).composer.form.current is not row(pilot, "studies.batch_sizes"):
             await pilot.press("down")
         await pilot.press("1", "6", "comma", "6", "4", "enter", "2")
-        while screen_of(pilot).form.current is not row(pilot, "search.momentum"):
+        while screen_of(pilot).composer.form.current is not row(pilot, "search.momentum"):
             await pilot.press("down")
         await pilot.press("left", "left", "left", "tab", "0", "full_stop", "9")
-        while screen_of(pilot).form.current is not row(pilot, "gangs"):
+        while screen_of(pilot).composer.form.current is not row(pilot, "gangs"):
             await pilot.press("down")
         await pilot.press("2")
-        while screen_of(pilot).form.current is not row(pilot, "slots"):
+        while screen_of(pilot).composer.form.current is not row(pilot, "slots"):
             await pilot.press("down")
         await pilot.press("4", "ctrl+l")
         await settle(pilot)
@@ -107,13 +108,13 @@ async def test_compose_and_launch_by_mouse_alone(empty, launches, tmp_path):
         await settle(pilot)
         await click_entry(pilot, "resnet_8")
         await pilot.click("#algorithms-momentum")
-        screen_of(pilot).form.scroll_end(animate=False)  # As the wheel does.
+        screen_of(pilot).composer.form.scroll_end(animate=False)  # As the wheel does.
         await settle(pilot)
         await pilot.click("#training-stop")
         await settle(pilot)
         await click_entry(pilot, "goal")
         cycle = row(pilot, "search.momentum").how
-        assert cycle.word == "reverse_log"
+        assert cycle.value == "reverse_log"
         await pilot.click(cycle)
         await settle(pilot)
         await click_entry(pilot, "linear")
@@ -149,7 +150,7 @@ async def test_a_mistake_is_not_launched(empty, launches):
         screen_of(pilot).set_focus(None)
         await pilot.press("ctrl+l")
         await settle(pilot)
-        assert screen_of(pilot).form.current is row(pilot, "studies.trials")
+        assert screen_of(pilot).composer.form.current is row(pilot, "studies.trials")
         assert launches == []
 
 
@@ -242,7 +243,7 @@ async def test_another_file_is_not_overwritten_silently(empty, tmp_path):
             pilot.app.screen.query_one(Input).value = "digits.toml"
             await settle(pilot)
             assert "already exists with other content" in str(
-                pilot.app.screen.query_one(".outlook", Static).content
+                pilot.app.screen.query_one(".problem", Static).content
             )
             await pilot.press("enter")
             await settle(pilot)
@@ -266,7 +267,7 @@ async def test_paths_that_are_none(empty):
         ):
             pilot.app.screen.query_one(Input).value = typed
             await settle(pilot)
-            assert says in str(pilot.app.screen.query_one(".outlook", Static).content)
+            assert says in str(pilot.app.screen.query_one(".problem", Static).content)
             assert pilot.app.screen.query_one("#ok", Button).disabled
             await pilot.press("enter")
             assert isinstance(pilot.app.screen, SaveDialog)
@@ -305,19 +306,19 @@ async def test_a_file_that_was_launched_is_not_written_over(tmp_path, launches):
             ),
             ("studies.seed", "2", ("studies.seed: 1 -> 2", "12 finished trials")),
         ):
-            screen_of(pilot).begin(file_at(file))
+            screen_of(pilot).starting.begin(file_at(file))
             await settle(pilot)
             await type_into(pilot, key, typed)
             await pilot.press("ctrl+l")
             await settle(pilot)
             assert pilot.app.screen.query_one(Input).value == str(tmp_path / "digits-2.toml")
-            outlook = str(pilot.app.screen.query_one(".outlook", Static).content)
+            outlook = str(pilot.app.screen.query_one(".problem", Static).content)
             assert "A new sweep; 36 trials" in outlook
             assert all(words in outlook for words in says), outlook
             await pilot.press("escape")
             await settle(pilot)
         # More trials are the same sweep: they are written where it is.
-        screen_of(pilot).begin(file_at(file))
+        screen_of(pilot).starting.begin(file_at(file))
         await settle(pilot)
         await type_into(pilot, "studies.trials", "7")
         await pilot.press("ctrl+s")
@@ -326,7 +327,7 @@ async def test_a_file_that_was_launched_is_not_written_over(tmp_path, launches):
         await pilot.press("escape")
         # A name that a launched file had is not proposed, whether that file is there still or not.
         file.unlink()
-        screen_of(pilot).begin(Start(TEMPLATE.replace("steps = 300", "steps = 500"), name="digits"))
+        screen_of(pilot).starting.begin(Draft(TEMPLATE.replace("steps = 300", "steps = 500"), name="digits"))
         await settle(pilot)
         await pilot.press("ctrl+l")
         await settle(pilot)

@@ -25,11 +25,12 @@ from hvdsweep.store import connect, save_plan
 from hvdsweep.sweep import Overrides, check_text, load_sweep, metaparameters, models
 from hvdsweep.sweep.write import toml_value
 from tui.composing import offers, outlook, start, words
+from tui.composing.draft import Draft
 from tui.composing.draft_store import MOST, DraftStore
 from tui.composing.fields import FieldSpec, sections
 from tui.composing.files import write
 from tui.composing.outlook import Inquiry, look
-from tui.composing.start import TEMPLATE, Start
+from tui.composing.start import TEMPLATE
 from tui.composing.toml_text import REMOVED, parsed
 
 ROOT = Path(__file__).parents[2]
@@ -213,26 +214,26 @@ def test_a_kept_draft_comes_back_whole(tmp_path):
     """Text, file, ranks and what was saved; the newest first."""
     drafts = DraftStore(tmp_path)
     first, second = drafts.new_id(), drafts.new_id()
-    begun = Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft="", saved="a = 0")
+    begun = Draft("a = 1", "n", Path("/x/y.toml"), "2", "3", saved="a = 0")
     drafts.keep(first, begun, "title")
-    drafts.keep(second, Start("b"), "other")
+    drafts.keep(second, Draft("b"), "other")
     os.utime(tmp_path / "drafts" / f"{first}.json")
-    kept = {draft.id: draft for draft in drafts.all()}
+    kept = {one.draft.id: one for one in drafts.all()}
     assert set(kept) == {first, second}
     assert kept[first].title == "title"
-    assert kept[first].start == Start("a = 1", "n", Path("/x/y.toml"), "2", "3", draft=first, saved="a = 0")
+    assert kept[first].draft == Draft("a = 1", "n", Path("/x/y.toml"), "2", "3", id=first, saved="a = 0")
     assert [draft.when for draft in drafts.all()] == sorted(
         (draft.when for draft in drafts.all()), reverse=True
     )
     drafts.drop(first)
-    assert [draft.id for draft in drafts.all()] == [second]
+    assert [one.draft.id for one in drafts.all()] == [second]
 
 
 def test_a_shelf_with_rubbish(tmp_path):
     """Files of another version, half-written ones and foreign ones are passed over; too many drafts are not kept."""
     drafts = DraftStore(tmp_path)
     for _ in range(MOST + 3):
-        drafts.keep(drafts.new_id(), Start("x"), "t")
+        drafts.keep(drafts.new_id(), Draft("x"), "t")
     folder = tmp_path / "drafts"
     for name, text in (("a", "{"), ("b", "[]"), ("c", '{"version": 99}'), ("d", '{"version": 1}')):
         (folder / f"{name}.json").write_text(text)
@@ -244,7 +245,7 @@ def test_no_shelf_is_no_trouble(tmp_path):
     """Nothing is kept without a state directory, or where it may not be written."""
     (tmp_path / "drafts").write_text("in the way")
     for drafts in (DraftStore(None), DraftStore(tmp_path)):
-        drafts.keep("a", Start("x"), "t")
+        drafts.keep("a", Draft("x"), "t")
         drafts.drop("a")
         assert drafts.all() == []
 
@@ -328,8 +329,8 @@ def test_what_is_offered(tmp_path, monkeypatch):
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "other.toml").write_text(TEMPLATE)
     drafts = DraftStore(tmp_path / "state")
-    drafts.keep("one", Start("a = 1\n"), "first")
-    drafts.keep("two", Start("a = 2\n"), "second")
+    drafts.keep("one", Draft("a = 1\n"), "first")
+    drafts.keep("two", Draft("a = 2\n"), "second")
     entries = offers.offers(drafts, "two", None)
     values = [entry.value for entry in entries if entry.value]
     assert values[:3] == ["draft:one", "template:", "nothing:"]
@@ -341,7 +342,7 @@ def test_what_is_offered(tmp_path, monkeypatch):
     for value in values:
         begun = offers.taken(drafts, value, OPEN)
         assert value == "nothing:" or begun.text
-    assert offers.taken(drafts, "draft:one", OPEN).draft == "one"
+    assert offers.taken(drafts, "draft:one", OPEN).id == "one"
     with pytest.raises(UserError, match="gone"):
         offers.taken(drafts, "draft:three", OPEN)
 

@@ -62,7 +62,7 @@ async def test_a_file_that_is_in_the_list_already(empty, tmp_path):
     (tmp_path / "mine.toml").write_text(TEMPLATE)
     async with pilot_of(empty, place="compose") as pilot:
         await start_from(pilot, "mine.toml")
-        assert screen_of(pilot).draft.file == tmp_path / "mine.toml"
+        assert screen_of(pilot).composer.draft.file == tmp_path / "mine.toml"
 
 
 @claim
@@ -83,10 +83,10 @@ async def test_files_as_launch_reads_them(empty, tmp_path):
     async with pilot_of(empty, place="compose") as pilot:
         await start_from(pilot, "marked.toml")
         assert row(pilot, "studies.trials").first().value == "8"
-        assert screen_of(pilot).outlook.sound
+        assert screen_of(pilot).checking.outlook.sound
         await start_from(pilot, "other.toml")
         assert "UTF-8" in screen_text(pilot)
-        assert screen_of(pilot).draft.file == marked
+        assert screen_of(pilot).composer.draft.file == marked
         assert "marked.toml" in screen_text(pilot)
 
 
@@ -105,7 +105,7 @@ async def test_nothing_typed_is_lost(empty, tmp_path):
         await pilot.press("enter")
         await settle(pilot)
         assert text_of(pilot) == text
-        assert screen_of(pilot).draft.np == "3"
+        assert screen_of(pilot).composer.draft.np == "3"
         assert row(pilot, "np").query_one(Input).value == "3"
         assert "unsaved draft" not in screen_text(pilot)
         await pilot.press("ctrl+s")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hvdsweep.sweep import models
 from tui.composing.colours import coloured, key_lines
 from tui.composing.draft import Draft
-from tui.composing.start import Start
 from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed, value_at
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +122,7 @@ def test_a_whole_range_replaces_its_parts():
 
 def test_new_keys_and_tables_come_where_one_would_write_them():
     """A file typed from scratch in any order is in the order of the reference."""
-    draft = Draft(Start(""))
+    draft = Draft("")
     for path, value in (
         ("search.momentum", 0.9),
         ("studies.trials", 3),
@@ -308,7 +307,7 @@ def test_any_text_says_what_a_dictionary_would(text, path, value):
 
 def test_a_comment_outlives_a_moment_without_its_value():
     """Clearing a field and typing again keeps the comment behind the old value."""
-    draft = Draft(Start(TEXT))
+    draft = Draft(TEXT)
     path = ("goal", "value")
     for value in (REMOVED, 0, 0.0, 0.05):
         assert draft.edit("goal.value", [Change(path, value)])
@@ -317,7 +316,7 @@ def test_a_comment_outlives_a_moment_without_its_value():
 
 def test_another_field_in_between_is_another_edit():
     """What was typed in one field stays when one comes back to another."""
-    draft = Draft(Start(TEXT))
+    draft = Draft(TEXT)
     draft.edit("goal.value", [Change(("goal", "value"), 5)])
     draft.edit("studies.trials", [Change(("studies", "trials"), 6)])
     draft.edit("goal.value", [Change(("goal", "value"), 7)])
@@ -329,7 +328,7 @@ def test_another_field_in_between_is_another_edit():
 
 def test_while_the_text_is_no_toml_no_field_changes_it():
     """The text that is half-written by hand stays as it is."""
-    draft = Draft(Start(TEXT))
+    draft = Draft(TEXT)
     draft.retype("value = = 3")
     assert draft.tables is None
     assert not draft.edit("goal.value", [Change(("goal", "value"), 5)])
@@ -338,7 +337,7 @@ def test_while_the_text_is_no_toml_no_field_changes_it():
 
 def test_a_text_is_changed_until_it_is_saved(tmp_path):
     """Only what was typed counts as something that could be lost."""
-    draft = Draft(Start(TEXT))
+    draft = Draft(TEXT)
     assert not draft.changed
     draft.edit("studies.seed", [Change(("studies", "seed"), 3)])
     assert draft.changed

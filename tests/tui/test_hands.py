@@ -38,7 +38,7 @@ async def test_coming_back_to_compose_leaves_the_field():
     async with pilot_of(FakeSource(Trouble("none", "none", gone=True)), place="compose") as pilot:
         compose = pilot.app.screen
         assert isinstance(compose, ComposeScreen)
-        row = compose.form.row("goal.value")
+        row = compose.composer.form.row("goal.value")
         assert row is not None
         compose.set_focus(row.first())
         await settle(pilot)

@@ -70,10 +70,10 @@ async def test_every_field_of_compose_holds_what_was_typed(clearing, burst):
     """Emptied in any way and typed into, a field holds the word, and so does the text."""
     async with pilot_of(FakeSource(Trouble("none", "none", gone=True)), place="compose") as pilot:
         screen = compose_screen(pilot)
-        fields = [field for field in screen.form.query(Input) if field.display]
+        fields = [field for field in screen.composer.form.query(Input) if field.display]
         assert len(fields) >= 15
         for field in fields:
-            row = next((row for row in screen.form.rows if field in row.query(Input)), None)
+            row = next((row for row in screen.composer.form.rows if field in row.query(Input)), None)
             # Options come and go with the model.
             if row is None or not row.display or (clearing != "ctrl+u" and row.key not in SHORT):
                 continue
@@ -82,7 +82,7 @@ async def test_every_field_of_compose_holds_what_was_typed(clearing, burst):
             await pilot.pause()
             await type_keys(pilot, CLEARINGS[clearing], word, burst=burst)
             assert field.value == word, row.key
-            assert screen.editor.text == screen.draft.text
+            assert screen.composer.editor.text == screen.composer.draft.text
 
 
 @pytest.mark.parametrize("burst", [True, False], ids=["burst", "singly"])
@@ -90,11 +90,11 @@ async def test_the_editor_takes_keys_in_order(burst):
     """In the TOML, what is deleted is what stood there, not what is typed after it."""
     async with pilot_of(FakeSource(Trouble("none", "none", gone=True)), place="compose") as pilot:
         screen = compose_screen(pilot)
-        screen.editor.begin('model = "fc_128"')
-        screen.set_focus(screen.editor)
+        screen.composer.editor.begin('model = "fc_128"')
+        screen.set_focus(screen.composer.editor)
         await type_keys(pilot, ["end", *["backspace"] * 4], '32"', burst=burst)
-        assert screen.editor.text == 'model = "fc_32"'
-        assert screen.draft.text == screen.editor.text
+        assert screen.composer.editor.text == 'model = "fc_32"'
+        assert screen.composer.draft.text == screen.composer.editor.text
 
 
 @pytest.mark.parametrize("key", ["ctrl+o", "ctrl+s"])
@@ -121,18 +121,20 @@ async def test_a_field_with_the_cursor_is_never_written_to():
     async with pilot_of(FakeSource(Trouble("none", "none", gone=True)), place="compose") as pilot:
         screen = compose_screen(pilot)
         for key in ("dataset", "model", "goal.value", "studies.seed"):
-            row = screen.form.row(key)
+            row = screen.composer.form.row(key)
             assert row is not None
             field = row.query_one(Input)
             screen.set_focus(field)
             await pilot.pause()
             before = field.value
-            screen.editor.load_text(screen.draft.text.replace(f"{before or 'no such text'}", "9"))
+            screen.composer.editor.load_text(
+                screen.composer.draft.text.replace(f"{before or 'no such text'}", "9")
+            )
             await settle(pilot)
             assert field.value == before
             screen.set_focus(None)
             await settle(pilot)
-            expected = screen.draft.tables
+            expected = screen.composer.draft.tables
             for part in key.split("."):
                 expected = None if expected is None else expected.get(part)
             assert field.value == ("" if expected is None else str(expected))

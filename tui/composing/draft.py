@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tui.composing.start import Start
 from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed
+from tui.composing.words import AUTO
 
 LAUNCH = ("np", "gangs", "slots")
 """Options of the launch; not part of the text."""
@@ -19,25 +20,34 @@ MOMENTUM = {"scale": "reverse_log", "min": 0.8, "max": 0.999}
 """The range that is added when an algorithm needs a momentum."""
 
 
+@dataclass
 class Draft:
     """A text and its tables. The text is what counts: the form shows its values and edits them in place."""
 
-    def __init__(self, start: Start) -> None:
-        self.text = start.text
-        self.file = start.file
-        """The file it was read from or written to last; None where there is none."""
-        self.saved = start.text if start.draft is None else start.saved
-        """The text as it was last saved or loaded."""
-        self.np = start.np
-        self.gangs = start.gangs
-        self.slots = start.slots
-        self.name = start.name
-        """The sweep's name where the text gives none."""
-        self.tables: dict[str, Any] | None = None
-        """The text read; None while it is not TOML."""
-        self._field = ""
+    text: str
+    name: str = "sweep"
+    """The sweep's name where the text gives none."""
+    file: Path | None = None
+    """The file it was read from or written to last; None where there is none."""
+    np: str = AUTO
+    """Ranks per trial, as typed."""
+    gangs: str = "1"
+    """Trials side by side, as typed; nothing where ranks are `auto`."""
+    slots: str = ""
+    """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
+    id: str = ""
+    """In the store of drafts; "" while it was never stored."""
+    saved: str | None = None
+    """The text as it was last saved or loaded."""
+    remark: str = ""
+    """A notice for the user."""
+    tables: dict[str, Any] | None = field(default=None, init=False, compare=False)
+    """The text read; None while it is not TOML."""
+
+    def __post_init__(self) -> None:
+        self.saved = self.text if self.saved is None else self.saved
         self._before = self.text
-        self._read()
+        self.retype(self.text)
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -56,9 +66,8 @@ class Draft:
 
     def retype(self, text: str) -> None:
         """The text was changed by hand."""
-        self.text = text
         self._field = ""
-        self._read()
+        self._read(text)
 
     def edit(self, field: str, changes: Sequence[Change]) -> bool:
         """Write a field's new value into the text; False where the text cannot be edited that way.
@@ -76,15 +85,13 @@ class Draft:
 
         if field != self._field:
             self._field, self._before = field, self.text
-        try:
-            self.text = edited(self._before, changes, KEYS)
-        except (CannotEdit, ValueError):
+        for text in (self._before, self.text):
             try:
-                self.text = edited(self.text, changes, KEYS)
+                self._read(edited(text, changes, KEYS))
             except (CannotEdit, ValueError):
-                return False
-        self._read()
-        return True
+                continue
+            return True
+        return False
 
     def add_momentum(self) -> bool:
         """Add a range for the momentum where an algorithm needs one and the text has none; whether the text has changed."""
@@ -100,18 +107,13 @@ class Draft:
             return False
         return self.edit("search.momentum", [Change(("search", "momentum"), MOMENTUM)])
 
-    def start(self) -> Start:
-        """What to start from to get this draft again."""
-        return Start(
-            self.text, self.name, self.file, self.np, self.gangs, self.slots, draft="", saved=self.saved
-        )
-
     def written(self, file: Path, text: str) -> None:
         """`text` is in `file` now."""
         self.file, self.saved, self.name = file, text, file.stem
 
-    def _read(self) -> None:
+    def _read(self, text: str) -> None:
+        self.text = text
         try:
-            self.tables = parsed(self.text)
+            self.tables = parsed(text)
         except (tomllib.TOMLDecodeError, RecursionError):
             self.tables = None

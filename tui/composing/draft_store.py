@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hvdsweep.replacing import write_whole
-from tui.composing.start import Start
-
-if TYPE_CHECKING:
-    from tui.composing.draft import Draft
+from tui.composing.draft import Draft
 
 VERSION = 1
 MOST = 30
 """Drafts kept; the oldest go first."""
+
+STORED = tuple(one.name for one in fields(Draft) if one.name not in ("id", "remark", "tables"))
+"""What a file holds of a draft."""
 
 
 @dataclass(frozen=True)
 class StoredDraft:
     """A draft on disk."""
 
-    id: str
     when: float
     """Unix seconds of the last change."""
     title: str
-    start: Start
+    draft: Draft
 
 
 class DraftStore:
@@ -41,31 +40,35 @@ class DraftStore:
         """None: nothing is kept."""
         self._directory = None if directory is None else directory / "drafts"
         self._made = 0
+        self._there: set[str] = set()
+        """Drafts that were written or read here."""
 
     def new_id(self) -> str:
         """A name that no other draft has."""
         self._made += 1
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._made}"
 
-    def keep(self, name: str, draft: Start, title: str) -> None:
+    def follow(self, draft: Draft, title: str) -> Callable[[], None] | None:
+        """What stores a draft that has changes, or drops it once it is saved; None where there is nothing to do."""
+        if draft.changed:
+            draft.id = draft.id or self.new_id()
+            self._there.add(draft.id)
+            return partial(self.keep, draft.id, copy.copy(draft), title)
+        if draft.id not in self._there:
+            return None
+        self._there.discard(draft.id)
+        return partial(self.drop, draft.id)
+
+    def keep(self, name: str, draft: Draft, title: str) -> None:
         """Write a draft, whole or not at all."""
         if self._directory is None:
             return
-        content = {
-            "version": VERSION,
-            "when": time.time(),
-            "title": title,
-            "text": draft.text,
-            "saved": draft.saved,
-            "file": None if draft.file is None else str(draft.file),
-            "name": draft.name,
-            "np": draft.np,
-            "gangs": draft.gangs,
-            "slots": draft.slots,
-        }
+        content = {"version": VERSION, "when": time.time(), "title": title}
+        content |= {key: getattr(draft, key) for key in STORED}
         with contextlib.suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
-            write_whole(self._directory / f"{name}.json", json.dumps(content, indent=1).encode())
+            text = json.dumps(content, indent=1, default=str)
+            write_whole(self._directory / f"{name}.json", text.encode())
 
     def drop(self, name: str) -> None:
         """A draft is saved, or not wanted any more."""
@@ -79,33 +82,12 @@ class DraftStore:
             return []
         found = []
         with contextlib.suppress(OSError):
-            for path in self._directory.glob("*.json"):
-                kept = _read(path)
-                if kept is not None:
-                    found.append(kept)
+            found = [kept for path in self._directory.glob("*.json") if (kept := _read(path)) is not None]
         found.sort(key=lambda kept: kept.when, reverse=True)
         for kept in found[MOST:]:
-            self.drop(kept.id)
+            self.drop(kept.draft.id)
+        self._there |= {kept.draft.id for kept in found[:MOST]}
         return found[:MOST]
-
-
-class OpenDraft:
-    """The draft that is being composed: it is stored while it has changes that are in no file."""
-
-    def __init__(self, store: DraftStore, start: Start) -> None:
-        self._store = store
-        self.id = start.draft or store.new_id()
-        self._stored = start.draft is not None
-
-    def kept(self, draft: Draft, title: str) -> Callable[[], None] | None:
-        """What stores it, or drops it once it is saved; None where there is nothing to do."""
-        if draft.changed:
-            self._stored = True
-            return partial(self._store.keep, self.id, draft.start(), title)
-        if not self._stored:
-            return None
-        self._stored = False
-        return partial(self._store.drop, self.id)
 
 
 def _read(path: Path) -> StoredDraft | None:
@@ -113,14 +95,10 @@ def _read(path: Path) -> StoredDraft | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] != VERSION:
             return None
-        texts = {key: str(found[key]) for key in ("text", "saved", "name", "np", "gangs")}
-        texts["slots"] = str(found.get("slots", ""))
-        file = None if found["file"] is None else Path(found["file"])
-        return StoredDraft(
-            path.stem,
-            float(found["when"]),
-            str(found["title"]),
-            Start(**texts, file=file, draft=path.stem),
-        )
+        # Files of earlier versions have no slots.
+        values = {key: None if (value := found.get(key, "")) is None else str(value) for key in STORED}
+        draft = Draft(**values, id=path.stem)  # type: ignore[arg-type]
+        draft.file = None if draft.file is None else Path(draft.file)
+        return StoredDraft(float(found["when"]), str(found["title"]), draft)
     except (OSError, ValueError, KeyError, TypeError):
         return None

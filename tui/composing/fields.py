@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from tui.composing.words import words_of
+from tui.composing.toml_text import REMOVED, Change, Path, value_at
+from tui.composing.words import value_of, words_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -202,6 +203,59 @@ def _option(table: str, name: str, kind: str, default: str) -> FieldSpec:
     else:
         kind = {"count": "number", "counts": "numbers", "rate": "number"}.get(kind, kind)
     return FieldSpec(f"{table}.{name}", f"  {name.replace('_', ' ')}", kind, choices, default)
+
+
+# What the controls of a field hold, and what that says in the text.
+
+
+def path_of(key: str) -> Path:
+    """`goal.metric` -> ("goal", "metric")."""
+    return tuple(key.split("."))
+
+
+def texts_of(spec: FieldSpec, tables: Mapping[str, Any], held: Sequence[str]) -> tuple[str, ...]:
+    """What the controls of a field show of the tables; of ticks the words in lines. `held`: what they hold now."""
+    value, choices = value_at(tables, path_of(spec.key)), spec.choices or {}
+    match spec.kind:
+        case "choice":
+            named = (word for word, known in choices.items() if type(known) is type(value) and known == value)
+            return (spec.default if value is None else next(named, words_of(value)),)
+        case "ticks":
+            if value is None and spec.single:
+                one = value_at(tables, path_of(spec.single))
+                value = None if one is None else [one]
+            if value is None and spec.default:
+                value = spec.default.split(", ")
+            return ("\n".join(map(str, value)) if isinstance(value, list) else "",)
+        case "amount":
+            there = [word for word, key in choices.items() if isinstance(value, Mapping) and key in value]
+            unit = held[1] if held[1] in there or not there else there[0]
+            return words_of(value_at(value, (choices.get(unit, ""),))), unit
+    return (words_of(value),)
+
+
+def change_of(spec: FieldSpec, held: Sequence[str]) -> Change:
+    """The change that writes what the controls of a field hold."""
+    path, choices = path_of(spec.key), spec.choices or {}
+    match spec.kind:
+        case "choice":
+            value = choices.get(held[0])
+            return Change(path, REMOVED if value is None else value)
+        case "ticks":
+            return Change(path, held[0].splitlines(), (path_of(spec.single),) if spec.single else ())
+        case "amount":
+            chosen = choices[held[1]]
+            others = tuple((*path, key) for key in choices.values() if key != chosen)
+            return Change((*path, chosen), value_of("number", held[0]), others)
+    return Change(path, value_of(spec.kind, held[0]))
+
+
+def says(kind: str, typed: str, text: str) -> bool:
+    """Whether what is typed means what the text says, which then stays as it was typed."""
+    if kind == "text":
+        return typed == text
+    value = value_of("number" if kind == "amount" else kind, typed)
+    return value is not REMOVED and words_of(value) == text
 
 
 # What a field with a list offers: (value, what it is).

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.composing.draft import Draft
 from tui.composing.draft_store import DraftStore
-from tui.composing.start import Start, file_at, nothing, preset, template
+from tui.composing.start import file_at, nothing, preset, template
 from tui.snapshot import Snapshot
 from tui.words import count, plural
 
@@ -31,12 +32,14 @@ def offers(store: DraftStore, current: str, snapshot: Snapshot | None) -> list[E
     """Everything, under headings: drafts but the `current` one, small things, sweeps of the database, files here, presets."""
     from workloads import catalogue
 
-    drafts = [kept for kept in store.all() if kept.id != current]
+    drafts = [kept for kept in store.all() if kept.draft.id != current]
     entries = [Entry("", "Drafts that were not saved")] if drafts else []
     for kept in drafts:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.when))
-        file = f", {kept.start.file.name}" if kept.start.file is not None else ""
-        entries.append(Entry(f"draft:{kept.id}", kept.title, f"{when}{file}, {_lines(kept.start.text)}"))
+        file = f", {kept.draft.file.name}" if kept.draft.file is not None else ""
+        entries.append(
+            Entry(f"draft:{kept.draft.id}", kept.title, f"{when}{file}, {_lines(kept.draft.text)}")
+        )
     entries += [
         Entry("", "A new sweep"),
         Entry("template:", "a small example", "digits, trained in about a minute"),
@@ -92,15 +95,15 @@ def typed(text: str) -> Entry | None:
         return None
 
 
-def taken(store: DraftStore, value: str, database: Path) -> Start:
+def taken(store: DraftStore, value: str, database: Path) -> Draft:
     """The start that an entry stands for. UserError where it is gone, or a file of `database`."""
     from hvdsweep.errors import UserError
 
     kind, _, name = value.partition(":")
     if kind == "draft":
         for kept in store.all():
-            if kept.id == name:
-                return kept.start
+            if kept.draft.id == name:
+                return kept.draft
         raise UserError(f"The draft {name} is gone: it was saved, or opened elsewhere.")
     if kind == "file":
         from tui.composing.files import refuse_open

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import HvdsweepError, UserError
+from tui.composing.draft import Draft
 from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
@@ -43,54 +44,31 @@ stop = "beaten"
 """Trains in about a minute on one core."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """A text to start from, with its file and the options of its launch."""
-
-    text: str
-    name: str = "sweep"
-    """The sweep's name where the text gives none."""
-    file: Path | None = None
-    """Where the text is already."""
-    np: str = AUTO
-    """Ranks per trial, as typed."""
-    gangs: str = "1"
-    """Trials side by side, as typed; nothing where ranks are `auto`."""
-    slots: str = ""
-    """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
-    draft: str | None = None
-    """The id of the stored draft, where it is one."""
-    saved: str = ""
-    """Of a draft: the text as it was last saved."""
-    remark: str = ""
-    """A notice for the user."""
-
-
-def template() -> Start:
+def template() -> Draft:
     """A small sweep that is complete."""
-    return Start(TEMPLATE, name="digits")
+    return Draft(TEMPLATE, name="digits")
 
 
-def nothing() -> Start:
+def nothing() -> Draft:
     """Every field empty."""
-    return Start("")
+    return Draft("")
 
 
-def preset(name: str) -> Start:
+def preset(name: str) -> Draft:
     """A preset, as its file says it."""
     from workloads import catalogue
 
-    return Start(catalogue.presets()[name].read_text(encoding="utf-8"), name=name)
+    return Draft(catalogue.presets()[name].read_text(encoding="utf-8"), name=name)
 
 
-def file_at(path: Path) -> Start:
+def file_at(path: Path) -> Draft:
     """A file. UserError where it cannot be read."""
     from hvdsweep.sweep.load import read_toml
 
-    return Start(read_toml(path), name=path.stem, file=path.absolute())
+    return Draft(read_toml(path), name=path.stem, file=path.absolute())
 
 
-def stored(sweep_id: int, store: Store) -> Start:
+def stored(sweep_id: int, store: Store) -> Draft:
     """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
     thread. UserError where there is no such sweep, or where it was imported."""
     rows = store.rows(
@@ -104,17 +82,17 @@ def stored(sweep_id: int, store: Store) -> Start:
     np, gangs, slots = (AUTO, "1", str(slots)) if slots else (str(np or 1), str(gangs or 1), "")
     start = _unchanged(file, key, definition)
     if start is not None:
-        return Start(start.text, name=name, file=start.file, np=np, gangs=gangs, slots=slots)
+        return replace(start, name=name, np=np, gangs=gangs, slots=slots)
     remark = f"From what the database keeps of sweep {sweep_id}" + (
         f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
     )
     from hvdsweep.sweep.restore import definition_toml
 
     text = definition_toml(definition, f"sweep {sweep_id}")
-    return Start(text, name=name, np=np, gangs=gangs, slots=slots, remark=remark)
+    return Draft(text, name=name, np=np, gangs=gangs, slots=slots, remark=remark)
 
 
-def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Start | None:
+def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Draft | None:
     """The sweep's file, if launching it would resume that sweep unchanged. A preset's file is only read."""
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import load_sweep
@@ -129,5 +107,6 @@ def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Sta
         return None
     if plan.key != key or plan.definition["studies"] != definition.get("studies"):
         return None
-    preset = Path(file) in catalogue.presets().values()
-    return Start(start.text, file=None if preset else start.file)
+    if Path(file) in catalogue.presets().values():
+        start.file = None
+    return start

@@ -17,9 +17,9 @@ How to add a screen:
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
     set it with `self.interface.select(...)`.
- 5. Everything else that is read: `self.ask(self.answer_table, about, question)` runs `question(store)` in a thread, one at a
-    time by that method; while it runs only the latest further question is kept. The answer comes to `answer_table(about, value)`
-    on the interface's thread, if `about` is still what was last asked about. Errors come to
+ 5. Everything else that is read: `self.questions.ask(self.answer_table, about, question)` runs `question(store)` in a thread, one
+    at a time by that method; while it runs only the latest further question is kept. The answer comes to
+    `answer_table(about, value)` on the interface's thread, if `about` is still what was last asked about. Errors come to
     `failed(self.answer_table, about, text)`. A widget that reads gets `self.questions`. Never call the store from a handler.
  6. To change something (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to show
     (or raises HvdsweepError); then the store is read again. `tui/launching.py` starts `hvdsweep launch`.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,7 +15,7 @@ from textual.widgets import Input, TextArea
 from tui.actions import Action, actions_of, conditions
 from tui.actions.reasons import CANCELLING, reason
 from tui.held_key import HeldKey
-from tui.questions import About, Questions, Then, Value
+from tui.questions import Questions, Then
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
@@ -24,7 +24,6 @@ from tui.widgets.panes import Panes
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
-    from hvdsweep.store.store import Store
     from tui.interface import Interface
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
@@ -197,24 +196,6 @@ class AppScreen(Screen[None]):
             f"{start} to train the demo (one to three minutes), or run `hvdsweep launch` in another terminal; "
             "this screen fills by itself."
         )
-
-    def ask_store(self, question: Callable[[Store], Any]) -> Any:
-        """The answer to a question; not on the interface's thread."""
-        return self.interface.source.ask(question)
-
-    def run_thread(self, work: Callable[[], None], group: str) -> None:
-        """Run `work` in a thread that ends with the screen."""
-        self.run_worker(work, thread=True, group=group)
-
-    def ask(
-        self, then: Callable[[About, Value], None], about: About, question: Callable[[Store], Value]
-    ) -> None:
-        """See `Questions.ask`."""
-        self.questions.ask(then, about, question)
-
-    def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
-        """See `Questions.work_out`."""
-        self.questions.work_out(then, about, job)
 
     def failed(self, then: Then, about: object, text: str) -> None:
         """A question could not be answered. Troubles with the store itself are reported by the watching thread."""

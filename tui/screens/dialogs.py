@@ -8,20 +8,17 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Static
 
 from hvdsweep.words import counted
-from tui.composing.words import AUTO
 from tui.launching import Changes, Extent
-from tui.widgets.window import RANKS, WINDOW, Window, field, whole_number
+from tui.widgets.window import AskingWindow, Lines, Window, rank_lines, ranks_asked
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Window[bool]):
     """A question with two answers; `y` and `n`, Enter on the button, or the mouse. The safe answer has the keyboard first."""
 
     BINDINGS: ClassVar = [("y", "answer(True)", "Yes"), ("n,escape,q", "answer(False)", "No")]
-    DEFAULT_CSS = f"Confirm {{ {WINDOW} }}"
 
     def __init__(self, title: str, text: str, yes: str) -> None:
         super().__init__()
@@ -65,44 +62,29 @@ class Asked:
     """or only the trials of one batch size."""
 
 
-class LaunchDialog(Window[Changes]):
+class LaunchDialog(AskingWindow[Changes]):
     """How to continue a sweep: ranks and gangs, and with `extend` also trials and batch sizes."""
 
-    DEFAULT_CSS = f"""
-    LaunchDialog {{
-        {WINDOW}
-        & .problem {{ height: auto; min-height: 1; margin-top: 1; color: $error; }}
-        & .problem.-fine {{ color: $foreground-muted; }}
-    }}
-    """
-
     def __init__(self, asked: Asked) -> None:
-        super().__init__()
+        from hvdsweep.sweep.batch_sizes import format_batch_sizes
+
         self._asked = asked
         self._now = dict(asked.extent.trials)
         self._more = 0
         """Trials that are asked for above those now."""
-
-    def compose(self) -> ComposeResult:
-        from hvdsweep.sweep.batch_sizes import format_batch_sizes
-
-        asked, one = self._asked, self._asked.batch_size
-        with Vertical() as window:
-            window.border_title = f"{'Extend' if asked.extend else 'Start'} {asked.name}"
-            if one is not None:
-                window.border_title += f" at batch size {one}"
-                yield from field("trials", f"trials at {one}", str(self._now[one]))
-            elif asked.extend:
-                yield from field("trials", "trials per study", self._trials())
-                sizes = sorted(self._now)
-                written = format_batch_sizes(sizes) or ", ".join(map(str, sizes))
-                yield from field("batch_sizes", "batch sizes", written)
-            for name, title in RANKS.items():
-                yield from field(name, title, str(getattr(asked, name)))
-            yield Static(classes="problem", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
-                yield Button("Extend" if asked.extend else "Start", id="ok", variant="primary", compact=True)
+        one, verb = asked.batch_size, "Extend" if asked.extend else "Start"
+        lines: Lines = []
+        if one is not None:
+            lines = [("trials", f"trials at {one}", str(self._now[one]))]
+        elif asked.extend:
+            sizes = sorted(self._now)
+            written = format_batch_sizes(sizes) or ", ".join(map(str, sizes))
+            lines = [
+                ("trials", "trials per study", self._trials()),
+                ("batch_sizes", "batch sizes", written),
+            ]
+        title = f"{verb} {asked.name}" + (f" at batch size {one}" if one is not None else "")
+        super().__init__(title, [*lines, *rank_lines(asked.np, asked.gangs)], {"ok": verb})
 
     def _trials(self) -> str:
         """One number, or `64=9, default=3`."""
@@ -111,25 +93,11 @@ class LaunchDialog(Window[Changes]):
         others = [f"{size}={number}" for size, number in self._now.items() if number != most]
         return ", ".join([*others, f"default={most}"]) if others else str(most)
 
-    def on_mount(self) -> None:
-        self.query(Input).first().focus()
-        self._check()
-
-    def _changes(self) -> Changes | str:
-        """What is asked for, or what is wrong with it."""
-        texts = self.typed()
-        numbers: dict[str, int] = {}
-        for name, title in RANKS.items():
-            if (name, texts[name]) == ("np", AUTO):
-                continue
-            value = whole_number(title, texts[name])
-            if isinstance(value, str):
-                return value
-            numbers[name] = value
-        changes = Changes(
-            numbers.get("np", AUTO), numbers["gangs"], None if "np" in numbers else self._asked.slots
-        )
-        return self._larger(changes, texts) if self._asked.extend else changes
+    def answer(self) -> Changes | str:
+        changes = ranks_asked(self.typed, self._asked.slots)
+        if isinstance(changes, str) or not self._asked.extend:
+            return changes
+        return self._larger(changes, self.typed)
 
     def _larger(self, changes: Changes, texts: dict[str, str]) -> Changes | str:
         """The same with more trials or batch sizes, or what is wrong with them; "" where nothing is more."""
@@ -177,39 +145,15 @@ class LaunchDialog(Window[Changes]):
             return trials
         return trials.get(str(size), trials.get("default", self._now.get(size, 0)))
 
-    def _check(self) -> None:
-        changes = self._changes()
-        line = self.query_one(".problem", Static)
-        line.update(changes if isinstance(changes, str) else self._outlook(changes))
-        line.set_class(not isinstance(changes, str), "-fine")
-        self.query_one("#ok", Button).disabled = isinstance(changes, str)
-
-    def _outlook(self, changes: Changes) -> str:
-        if isinstance(changes.np, int):
-            ranks = changes.np * changes.gangs
+    def consequence(self, answer: Changes) -> str:
+        if isinstance(answer.np, int):
+            ranks = answer.np * answer.gangs
             words = f"{ranks} rank{'s' if ranks > 1 else ''} in all"
         else:
             words = (
-                f"{changes.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
+                f"{answer.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
             )
         words += " in the background: leaving the interface does not stop it."
         if self._asked.extend:
             return f"{counted(self._more, 'more trial')} per workload. {words}"
         return words
-
-    @on(Input.Changed)
-    def _changed(self) -> None:
-        self._check()
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self._finish()
-
-    @on(Button.Pressed, "#ok")
-    def _ok(self) -> None:
-        self._finish()
-
-    def _finish(self) -> None:
-        changes = self._changes()
-        if isinstance(changes, Changes):
-            self.dismiss(changes)

@@ -188,7 +188,7 @@ class MetaparametersScreen(WorkloadScreen):
         about = (row.id, id(table), name)
         if about != self._drawn:
             named = f"{self.names[row.id]}: {name.replace('_', ' ')}"
-            self.work_out(self.answer_field, about, partial(sensitivity_chart, table, name, named))
+            self.questions.work_out(self.answer_field, about, partial(sensitivity_chart, table, name, named))
 
     def answer_field(self, about: object, value: Chart) -> None:
         if self._sensitive is not None:
@@ -327,7 +327,7 @@ class MetaparametersScreen(WorkloadScreen):
             if (space := self.cache.space(row.id, size)) is not None
         }
         question = partial(propose, row.sweep_id, self.curve, spaces, tuple(only))
-        self.ask(self.answer_proposal, (row.id, tuple(only)), question)
+        self.questions.ask(self.answer_proposal, (row.id, tuple(only)), question)
 
     def answer_proposal(self, about: object, value: Proposal) -> None:
         from tui.screens.remedy import ask_remedy

@@ -2,79 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from tui.composing.relatives import NOTHING_KNOWN, Relatives, relatives
 from tui.composing.words import rank_options
 from tui.launching import Pending
+from tui.questions import Questions
+from tui.screens.checking import Checking
+from tui.screens.starting import Starting
+from tui.selection import Selection
+from tui.widgets.composer import Composer
+from tui.widgets.form_dialogs import SaveDialog, Target
 from tui.words import plural
 
 if TYPE_CHECKING:
-    from tui.composing.draft import Draft
-    from tui.composing.outlook import Outlook
-    from tui.composing.relatives import Relatives
-    from tui.composing.standing import Standing
     from tui.interface import Interface
-    from tui.widgets.form_dialogs import Target
 
 
-def ask_path(
-    app: Interface,
-    draft: Draft,
-    title: str,
-    outlook: Outlook | None,
-    standing: Standing,
-    relatives: Relatives,
-    *,
-    launch: bool,
-    then: Callable[[Target | None], None],
-) -> None:
-    """Open the window that asks where to save, and says what launching would begin."""
-    from tui.widgets.form_dialogs import SaveDialog
+class Saving:
+    """Writes the draft to a file that the user names, and launches it."""
 
-    words = []
-    if launch and outlook is not None and outlook.summary is not None:
-        summary, begins = outlook.summary, f"{standing.words[:1].upper()}{standing.words[1:]}"
-        words.append(f"{begins}; {plural(summary.trials, 'trial')}, {summary.at_once}.")
-    if outlook is not None and standing.sweep is None and relatives.words:
-        words.append(relatives.words)
-    path = relatives.free(draft.file, Path.cwd() / f"{_file_name(title)}.toml")
-    mistakes = 0 if outlook is None else len(outlook.problems)
-    dialog = SaveDialog(path, own=draft.file, what="\n".join(words), launch=launch, mistakes=mistakes)
-    app.push_screen(dialog, then)
+    def __init__(
+        self, composer: Composer, checking: Checking, starting: Starting, questions: Questions
+    ) -> None:
+        self._composer = composer
+        self._checking = checking
+        self._starting = starting
+        self._questions = questions
 
+    @property
+    def _interface(self) -> Interface:
+        return cast("Interface", self._composer.app)
 
-def write(
-    app: Interface,
-    draft: Draft,
-    title: str,
-    target: Target,
-    *,
-    saved: Callable[[Path, str], None],
-    launched: Callable[[], None] | None,
-) -> None:
-    """In a thread: write the text, then launch it where there is a `launched`; both are called once that is done."""
-    path, text = target.path, draft.text
-    before = draft.saved if path == draft.file else None
-    arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
+    def save(self) -> None:
+        """Ask where to save."""
+        self._composer.take()
+        self._look_for_relatives(launch=False)
 
-    def job() -> str:
-        from tui.composing import files
+    def launch(self) -> None:
+        """Save what is not saved, and launch; where there is a mistake, go there instead."""
+        composer, standing = self._composer, self._checking.standing
+        composer.take()
+        outlook, draft = self._checking.current, composer.draft
+        if outlook is None:
+            return self._checking.afterwards(self.launch)
+        if outlook.problems:
+            composer.notify(
+                f"{plural(len(outlook.problems), 'mistake')} to correct first.", severity="warning"
+            )
+            return composer.go_to_mistake()
+        if not standing.ready:
+            text = outlook.unplanned or f"This is {standing.words}."
+            return composer.notify(text, severity="warning", markup=False)
+        if draft.file is not None and not draft.changed:
+            return self._write(Target(draft.file, replace=True), launch=True)
+        self._look_for_relatives(launch=True)
 
-        files.write(path, text, replace=target.replace, before=before, database=app.source.path)
-        app.call_from_thread(saved, path, text)
-        if launched is None:
-            return f"Saved: {path}"
-        from tui import launching
+    def _look_for_relatives(self, *, launch: bool) -> None:
+        """Ask the store which sweeps came from files of this name, then the user for a path."""
+        outlook, draft = self._checking.current, self._composer.draft
+        if self._interface.snapshot is None:
+            return self.answer_relatives(launch, NOTHING_KNOWN)
+        plan = None if outlook is None else outlook.plan
+        question = partial(relatives, plan, draft.file, self._checking.title)
+        self._questions.ask(self.answer_relatives, launch, question)
 
-        process = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, title))
-        app.pending = Pending(title, process.pid)
-        app.call_from_thread(launched)
-        return f"{title} starts as process {process.pid}; its output goes to {process.log}."
+    def answer_relatives(self, about: bool, value: Relatives) -> None:
+        """Open the window that asks where to save, and says what launching would begin."""
+        draft, outlook, standing = self._composer.draft, self._checking.outlook, self._checking.standing
+        words = []
+        if about and outlook is not None and outlook.summary is not None:
+            summary, begins = outlook.summary, f"{standing.words[:1].upper()}{standing.words[1:]}"
+            words.append(f"{begins}; {plural(summary.trials, 'trial')}, {summary.at_once}.")
+        if outlook is not None and standing.sweep is None and value.words:
+            words.append(value.words)
+        path = value.free(draft.file, Path.cwd() / f"{_file_name(self._checking.title)}.toml")
+        mistakes = 0 if outlook is None else len(outlook.problems)
+        dialog = SaveDialog(path, own=draft.file, what="\n".join(words), launch=about, mistakes=mistakes)
+        self._interface.push_screen(dialog, partial(self._write, launch=about))
 
-    app.do(job)
+    def _write(self, target: Target | None, *, launch: bool) -> None:
+        """In a thread: write the text, then launch it."""
+        if target is None:
+            return
+        app, draft, title = self._interface, self._composer.draft, self._checking.title
+        path, text = target.path, draft.text
+        before = draft.saved if path == draft.file else None
+        arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
+
+        def job() -> str:
+            from tui.composing import files
+
+            files.write(path, text, replace=target.replace, before=before, database=app.source.path)
+            app.call_from_thread(self._saved, path, text)
+            if not launch:
+                return f"Saved: {path}"
+            from tui import launching
+
+            process = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, title))
+            app.pending = Pending(title, process.pid)
+            app.call_from_thread(self._launched)
+            return f"{title} starts as process {process.pid}; its output goes to {process.log}."
+
+        app.do(job)
+
+    def _saved(self, path: Path, text: str) -> None:
+        draft = self._composer.draft
+        moved = draft.file != path
+        draft.written(path, text)
+        self._starting.keep()
+        self._composer.entitle()
+        if moved:
+            # The user's own modules are looked for in the file's folder.
+            self._checking.check()
+
+    def _launched(self) -> None:
+        self._interface.go("live", Selection(sweep=self._checking.standing.sweep))
 
 
 def _file_name(title: str) -> str:

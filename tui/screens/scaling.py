@@ -177,7 +177,7 @@ class ScalingScreen(WorkloadScreen):
         if self.view != "curve" and current is not None and self.cache.has(current.id):
             field = self._field_job(current)
             if field.about != self._drawn:
-                self.work_out(self.answer_field, field.about, field.draw)
+                self.questions.work_out(self.answer_field, field.about, field.draw)
         elif workloads:
             self._drawn = None
             view.chart = self.comparison.chart()

@@ -102,7 +102,7 @@ class ThroughputScreen(AppScreen):
         if selection != self._chosen_from:
             self._chosen_from = selection
             self._workload = selection.workload or self._workload
-        self.ask(self.answer_speeds, snapshot.number, _read)
+        self.questions.ask(self.answer_speeds, snapshot.number, _read)
 
     def answer_speeds(self, about: object, value: list[MeasuredSpeed]) -> None:
         if value != self._found or not value:

@@ -138,7 +138,7 @@ class TrialScreen(AppScreen):
             self._ask()
 
     def _ask(self) -> None:
-        self.ask(self.answer_trial, self._trial, partial(_find, self._trial))
+        self.questions.ask(self.answer_trial, self._trial, partial(_find, self._trial))
 
     def failed(self, then: Then, about: object, text: str) -> None:
         self.add_class("-unknown")
@@ -180,7 +180,7 @@ class TrialScreen(AppScreen):
     def action_neighbour(self, way: int) -> None:
         if self._findings is not None:
             trial = self._findings.trial
-            self.ask(
+            self.questions.ask(
                 self.answer_next, (trial.id, way), partial(_neighbour, trial.study_id, trial.number, way)
             )
 

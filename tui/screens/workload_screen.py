@@ -137,7 +137,7 @@ class WorkloadScreen(AppScreen):
         if len(known) == len(missing) and time.monotonic() - self._read_at < REST * self._read_seconds:
             return
         if missing:
-            self.ask(self.answer_tables, tuple(missing), partial(read, missing))
+            self.questions.ask(self.answer_tables, tuple(missing), partial(read, missing))
 
     def answer_tables(self, about: tuple[TableWanted, ...], value: Answer) -> None:
         self._read_seconds, self._read_at = value.seconds, time.monotonic()

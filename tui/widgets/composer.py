@@ -13,7 +13,7 @@ from textual.widgets import Button, Checkbox, Input, Static, TextArea
 from tui.composing.draft import Draft
 from tui.composing.outlook import Outlook
 from tui.composing.standing import Standing
-from tui.composing.start import Start, template
+from tui.composing.start import template
 from tui.questions import Questions
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
@@ -70,7 +70,7 @@ class Composer(Vertical):
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="-form")
         self._questions = questions
-        self.draft = Draft(template())
+        self.draft = template()
         self.form = Form(id="form")
         self.editor = TomlEditor(id="toml")
         self.full = False
@@ -101,9 +101,9 @@ class Composer(Vertical):
 
     # Form and text
 
-    def begin(self, start: Start) -> None:
+    def begin(self, draft: Draft) -> None:
         """Compose from here on. A text that is no TOML has no fields, and shows none of the sweep before."""
-        self.draft = Draft(start)
+        self.draft = draft
         self.editor.begin(self.draft.text)
         self.query_one(OutlookView).clear()
         self._follow(always=True)

@@ -9,40 +9,37 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.composing.offers import Entry
 from tui.widgets.typing import Field
-from tui.widgets.window import WINDOW, Window
+from tui.widgets.window import AskingWindow, Window
 from tui.words import plural
 
 
-class ListDialog(ModalScreen[str | None]):
+class ListDialog(Window[str]):
     """A list and a line that narrows it; arrows and Enter, or a click."""
 
     BINDINGS: ClassVar = [
-        ("escape", "cancel", "Cancel"),
         ("down", "move(1)", "Down"),
         ("up", "move(-1)", "Up"),
         ("pagedown", "move(10)", "Page down"),
         ("pageup", "move(-10)", "Page up"),
     ]
-    DEFAULT_CSS = f"""
-    ListDialog {{
-        {WINDOW}
-        & > Vertical {{ width: 84; height: 80%; min-height: 7; padding: 0 1; }}
-        & Input {{ margin-bottom: 1; background: $panel; padding: 0 1; }}
-        & OptionList {{
+    DEFAULT_CSS = """
+    ListDialog {
+        & > Vertical { width: 84; height: 80%; min-height: 7; padding: 0 1; }
+        & Input { margin-bottom: 1; background: $panel; padding: 0 1; }
+        & OptionList {
             height: 1fr; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
             text-wrap: nowrap; text-overflow: ellipsis;
-            &:focus {{ border: none; background-tint: $foreground 0%; }}
-        }}
-    }}
-    .-low ListDialog Input, ListDialog.-low Input {{ margin-bottom: 0; }}
+            &:focus { border: none; background-tint: $foreground 0%; }
+        }
+    }
+    .-low ListDialog Input, ListDialog.-low Input { margin-bottom: 0; }
     """
 
     def __init__(
@@ -127,9 +124,6 @@ class ListDialog(ModalScreen[str | None]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
-    def action_cancel(self) -> None:
-        self.dismiss(None)
-
 
 @dataclass(frozen=True)
 class Target:
@@ -139,25 +133,22 @@ class Target:
     replace: bool
 
 
-class SaveDialog(Window[Target]):
+class SaveDialog(AskingWindow[Target]):
     """A path. A file that holds something else is replaced only after a second confirmation."""
 
-    DEFAULT_CSS = f"""
-    SaveDialog {{
-        {WINDOW}
-        & .field Label {{ width: 8; }}
-        & .field Input {{ width: 1fr; background: $panel; padding: 0 1; }}
-        & .outlook {{ height: auto; min-height: 2; margin-top: 1; color: $foreground-muted; }}
-        & .outlook.-wrong {{ color: $error; }}
-        & .outlook.-doubtful {{ color: $warning; }}
-    }}
+    DEFAULT_CSS = """
+    SaveDialog {
+        & .field Label { width: 8; }
+        & .field Input { background: $panel; padding: 0 1; }
+        & .problem { min-height: 2; }
+    }
     """
 
     def __init__(self, path: Path, *, own: Path | None, what: str, launch: bool, mistakes: int) -> None:
         """`own`: the file that holds an earlier state of this very text. `what`: what is saved and begun, in words. `launch`:
         whether it is launched, too."""
-        super().__init__()
-        self._path = path
+        title = "Save and launch" if launch else "Save"
+        super().__init__(title, [("file", "file", str(path))], {"ok": "Save"})
         self._own = own
         self._what = what
         self._launch = launch
@@ -165,22 +156,10 @@ class SaveDialog(Window[Target]):
         self._warned: Path | None = None
         """The file that the user was warned about."""
 
-    def compose(self) -> ComposeResult:
-        with Vertical() as window:
-            window.border_title = "Save and launch" if self._launch else "Save"
-            with Horizontal(classes="field"):
-                yield Label("file")
-                yield Field(str(self._path), compact=True, select_on_focus=False)
-            yield Static(classes="outlook", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
-                yield Button("Save", id="ok", variant="primary", compact=True)
-
     def on_mount(self) -> None:
         field = self.query_one(Input)
-        field.focus()
+        field.select_on_focus = False
         field.cursor_position = len(field.value)
-        self._look()
 
     @property
     def path(self) -> Path | None:
@@ -194,8 +173,8 @@ class SaveDialog(Window[Target]):
         except (OSError, RuntimeError, ValueError):
             return None
 
-    def _problem(self, path: Path | None) -> str:
-        """Why nothing can be saved there."""
+    def answer(self) -> Target | str:
+        path = self.path
         try:
             if path is None:
                 return "Give the name of a file, such as digits.toml."
@@ -203,55 +182,38 @@ class SaveDialog(Window[Target]):
                 return f"{path} is a directory: add the name of a file."
             if not path.parent.is_dir():
                 return f"There is no directory {path.parent}."
+            return Target(path, replace=path.exists())
         except OSError as error:
             return f"{path}: {error.strerror}"
-        return ""
 
-    def _look(self) -> None:
-        path = self.path
-        problem = self._problem(path)
-        there = not problem and path is not None and path.exists()
-        foreign = there and path != self._own
-        line, button = self.query_one(".outlook", Static), self.query_one("#ok", Button)
-        if problem:
-            said = problem
-        elif foreign:
-            said = f"{path} already exists with other content. It will be replaced."
+    def _is_foreign(self, answer: Target | str) -> bool:
+        """Whether a file there holds something else."""
+        return isinstance(answer, Target) and answer.replace and answer.path != self._own
+
+    def consequence(self, answer: Target) -> str:
+        if self._is_foreign(answer):
+            said = f"{answer.path} already exists with other content. It will be replaced."
         else:
-            said = f"{path}{' will be overwritten with this text' if there else ''}"
+            said = f"{answer.path}{' will be overwritten with this text' if answer.replace else ''}"
             said += f"\n{self._what}" if self._what else ""
-        if self._mistakes and not problem:
+        if self._mistakes:
             said += f"\n{plural(self._mistakes, 'mistake')} left: it can be saved but not launched."
-        line.update(said)
-        line.set_class(bool(problem), "-wrong")
-        line.set_class(foreign, "-doubtful")
-        button.disabled = bool(problem)
+        return said
+
+    def look(self) -> None:
+        super().look()
+        self._warned = None
+        foreign, button = self._is_foreign(self.answer()), self.query_one("#ok", Button)
+        self.query_one(".problem").set_class(foreign, "-doubtful")
         verb = "Replace" if foreign else "Save"
         button.label = f"{verb} and launch" if self._launch else verb
         button.variant = "warning" if foreign else "primary"
 
-    @on(Input.Changed)
-    def _typed(self) -> None:
-        self._warned = None
-        self._look()
-
     @on(Input.Submitted)
-    def _submitted(self) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         path = self.path
-        if self._problem(path) or path is None:
-            return
-        if path.exists() and path != self._own and self._warned != path:
+        if self._is_foreign(self.answer()) and self._warned != path:
             # Enter in the field never replaces a file that holds something else; the button does.
+            event.prevent_default()
             self._warned = path
             self.query_one("#ok", Button).focus()
-            return
-        self._finish()
-
-    @on(Button.Pressed, "#ok")
-    def _ok(self) -> None:
-        self._finish()
-
-    def _finish(self) -> None:
-        path = self.path
-        if path is not None and not self._problem(path):
-            self.dismiss(Target(path, replace=path.exists()))

@@ -1,13 +1,14 @@
-"""What all rows of a form share: a label, a control, and a note for the check's finding. `form_rows` has the kinds of rows.
+"""A row of a form: a label, controls that each hold a text, and a note for the check's finding.
 
-Wide rows (`-two-lines`) have their note in a line below, which is always there, so that nothing jumps.
+What the controls hold, and what that says in the sweep file, is in `composing.fields`. Wide rows (`-two-lines`) have their note
+in a line below, which is always there, so that nothing jumps. `form_rows` has the rows that need more.
 
 `follow` shows the values of a text; `edit` returns what to change in it. A row checks nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
@@ -19,19 +20,14 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Label, Static
 
 from tui.actions import bindings
-from tui.composing.fields import FieldSpec
+from tui.composing.fields import FieldSpec, change_of, says, texts_of
 from tui.composing.offers import Entry
-from tui.composing.toml_text import Change, Path
+from tui.composing.toml_text import Change
 from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.typing import Field
 
 Edit = tuple[str, list[Change]]
 """The field that was edited, and the changes; further typing in the same field belongs to the same edit."""
-
-
-def path_of(key: str) -> Path:
-    """`goal.metric` -> ("goal", "metric")."""
-    return tuple(key.split("."))
 
 
 class Choice(Static, can_focus=True):
@@ -49,7 +45,7 @@ class Choice(Static, can_focus=True):
     Choice:disabled { color: $foreground-muted; }
     """
 
-    word: reactive[str] = reactive("", init=False)
+    value: reactive[str] = reactive("", init=False)
     """The chosen word; one that is not offered is shown until another one is chosen."""
 
     class Changed(Message):
@@ -59,25 +55,25 @@ class Choice(Static, can_focus=True):
         super().__init__(id=id, markup=False)
         self.words = tuple(words)
         self.styles.width = max(map(len, words)) + 3
-        self.set_reactive(Choice.word, self.words[0])
+        self.set_reactive(Choice.value, self.words[0])
 
     def render(self) -> str:
-        return f"{self.word} ▾" if not self.disabled else self.word
+        return f"{self.value} ▾" if not self.disabled else self.value
 
-    def watch_word(self) -> None:
+    def watch_value(self) -> None:
         self.post_message(self.Changed())
 
     def action_step(self, way: int) -> None:
-        at = self.words.index(self.word) if self.word in self.words else -1
-        self.word = self.words[(at + way) % len(self.words)]
+        at = self.words.index(self.value) if self.value in self.words else -1
+        self.value = self.words[(at + way) % len(self.words)]
 
     def action_take(self) -> None:
-        dialog = ListDialog("Choose", [Entry(word, word) for word in self.words], current=self.word)
+        dialog = ListDialog("Choose", [Entry(word, word) for word in self.words], current=self.value)
         self.app.push_screen(dialog, self._taken)
 
     def _taken(self, word: str | None) -> None:
         if word is not None:
-            self.word = word
+            self.value = word
 
     def on_click(self) -> None:
         self.action_take()
@@ -100,8 +96,37 @@ class Tick(Checkbox):
         self.toggle()
 
     def action_step(self, way: int) -> None:
-        ticks = list(self.query_ancestor(FormRow).query(Tick))
+        ticks = list(self.query_ancestor(Ticks).ticks)
         self.screen.set_focus(ticks[(ticks.index(self) + way) % len(ticks)])
+
+
+class Ticks(Horizontal):
+    """Any number of a few words."""
+
+    DEFAULT_CSS = "Ticks { column-span: 2; height: 1; }"
+
+    def __init__(self, words: Iterable[str], *, id: str) -> None:
+        self.ticks = tuple(Tick(word, compact=True, id=f"{id}-{word}", name=word) for word in words)
+        super().__init__(*self.ticks)
+        self._others: list[str] = []
+        """Words in the text that are not offered."""
+
+    @property
+    def value(self) -> str:
+        """The ticked words in lines, those that are not offered behind them."""
+        return "\n".join([*(str(tick.name) for tick in self.ticks if tick.value), *self._others])
+
+    @value.setter
+    def value(self, text: str) -> None:
+        words = text.splitlines()
+        for tick in self.ticks:
+            tick.value = tick.name in words
+        names = {tick.name for tick in self.ticks}
+        self._others = [word for word in words if word not in names]
+
+
+Part = Field | Choice | Ticks
+"""A control: its `value` is what it holds, as a text."""
 
 
 class FormRow(Horizontal):
@@ -120,15 +145,19 @@ class FormRow(Horizontal):
     FormRow.-two-lines { height: 2; layout: grid; grid-size: 3 2; grid-columns: 17 1fr 3; grid-rows: 1; }
     FormRow.-two-lines Input { width: 100%; }
     FormRow.-two-lines .note { column-span: 3; padding: 0 0 0 18; }
+    FormRow.-amount Choice { margin-left: 1; }
     .-tiny FormRow .label { width: 12; }
     .-tiny FormRow.-two-lines { grid-columns: 12 1fr 3; }
     """
 
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__()
+    def __init__(self, spec: FieldSpec, *line: Widget) -> None:
+        """`line`: the controls, and what stands among them."""
+        super().__init__(classes=f"-{spec.kind}")
         self.spec = spec
         self.key = spec.key
-        self.fields: tuple[Field, ...] = ()
+        self._line = line
+        self.parts = tuple(part for part in line if isinstance(part, Part))
+        self.fields = tuple(part for part in line if isinstance(part, Field))
         """What is typed into."""
         self.ready = False
         """Whether it is mounted with its controls."""
@@ -142,24 +171,23 @@ class FormRow(Horizontal):
         label = Label(self.spec.label, classes="label", markup=False)
         label.tooltip = self.spec.meaning or None
         yield label
-        yield from self.controls()
+        yield from self._line
         yield self._note
-
-    def controls(self) -> ComposeResult:
-        """What is typed into or chosen from."""
-        yield from ()
 
     @property
     def held(self) -> tuple[str, ...]:
         """The values in its controls."""
-        return ()
+        return tuple(part.value for part in self.parts)
 
     def put(self, tables: Mapping[str, Any]) -> None:
         """Show what the tables say."""
+        for part, text in zip(self.parts, texts_of(self.spec, tables, self.held), strict=True):
+            if not isinstance(part, Field) or not says(self.spec.kind, part.value, text):
+                part.value = text
 
     def edit(self, before: tuple[str, ...]) -> Edit:
-        """What to change in the text, where the row held `before` until now; a row that cannot be edited changes nothing."""
-        return self.key, []
+        """What to change in the text, where the row held `before` until now."""
+        return self.key, [change_of(self.spec, self.held)]
 
     def follow(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
         """Show the tables' values, unless it is being typed into or was just now; `always`: even then."""
@@ -211,6 +239,7 @@ class FormRow(Horizontal):
     def on_unmount(self) -> None:
         self.ready = False
 
-    def id_of(self, part: str = "") -> str:
-        """The id of a control."""
-        return self.key.replace(".", "-") + part
+
+def id_of(spec: FieldSpec, part: str = "") -> str:
+    """The id of a control."""
+    return spec.key.replace(".", "-") + part

@@ -1,4 +1,4 @@
-"""The kinds of rows of a form: a line, a choice, ticks, an amount with its unit, a search space, a note."""
+"""The row of every kind of field; lines with a list, search spaces and notes do more than hold a text."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from textual import events
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.widgets import Label, Static
 
-from tui.composing.fields import FieldSpec, choices_of
+from tui.composing.fields import FieldSpec, choices_of, path_of, says
 from tui.composing.offers import Entry
 from tui.composing.toml_text import REMOVED, Change, value_at
 from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, value_of, words_of
 from tui.widgets.form_dialogs import ListDialog
-from tui.widgets.form_row import Choice, Edit, FormRow, Tick, path_of
+from tui.widgets.form_row import Choice, Edit, FormRow, Ticks, id_of
 from tui.widgets.typing import Field
 
 
@@ -49,32 +47,17 @@ class LineRow(FormRow):
     def __init__(self, spec: FieldSpec) -> None:
         self.choices = choices_of(spec.key, {}) or []
         """(value, what it is) of the list."""
-        super().__init__(spec)
+        self.field = Field(compact=True, placeholder=spec.hint, id=id_of(spec))
+        mark = ListMark(" ▾ " if self.choices else "", classes="list")
+        super().__init__(spec, self.field, mark)
         self.set_class(bool(self.choices) or spec.kind in ("sizes", "text"), "-two-lines")
-        self.field = Field(compact=True, placeholder=spec.hint, id=self.id_of())
-        self.fields = (self.field,)
         if self.choices:
             self.field.suggester = Listed(self)
-
-    def controls(self) -> ComposeResult:
-        yield self.field
-        yield ListMark(" ▾ " if self.choices else "", classes="list")
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        return (self.field.value,)
 
     def put(self, tables: Mapping[str, Any]) -> None:
         if self.choices:
             self.choices = choices_of(self.key, tables) or self.choices
-        text = words_of(value_at(tables, path_of(self.key)))
-        value = value_of(self.spec.kind, self.field.value)
-        # An equal value stays as it was typed.
-        if self.spec.kind == "text" or value is REMOVED or words_of(value) != text:
-            self.field.value = text
-
-    def edit(self, before: tuple[str, ...]) -> Edit:
-        return self.key, [Change(path_of(self.key), value_of(self.spec.kind, self.field.value))]
+        super().put(tables)
 
     def open_list(self) -> None:
         """Open the list of its choices."""
@@ -95,108 +78,6 @@ class LineRow(FormRow):
             self.screen.set_focus(self.field)
 
 
-class ChoiceRow(FormRow):
-    """One of a few words."""
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
-        self.choice = Choice(list(spec.choices or {}), id=self.id_of())
-
-    def controls(self) -> ComposeResult:
-        yield self.choice
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        return (self.choice.word,)
-
-    def put(self, tables: Mapping[str, Any]) -> None:
-        value = value_at(tables, path_of(self.key))
-        words = (self.spec.choices or {}).items()
-        named = next((word for word, known in words if type(known) is type(value) and known == value), None)
-        self.choice.word = self.spec.default if value is None else named or words_of(value)
-
-    def edit(self, before: tuple[str, ...]) -> Edit:
-        value = (self.spec.choices or {}).get(self.choice.word)
-        return self.key, [Change(path_of(self.key), REMOVED if value is None else value)]
-
-
-class TicksRow(FormRow):
-    """Any number of a few words."""
-
-    DEFAULT_CSS = "TicksRow Horizontal { column-span: 2; height: 1; }"
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
-        self.add_class("-two-lines")
-        self.ticks = {
-            word: Tick(word, compact=True, id=self.id_of(f"-{word}")) for word in spec.choices or {}
-        }
-        self._others: tuple[str, ...] = ()
-        """Words in the text that are not offered."""
-
-    def controls(self) -> ComposeResult:
-        with Horizontal():
-            yield from self.ticks.values()
-
-    @property
-    def value(self) -> tuple[str, ...]:
-        """The ticked words, those that are not offered behind them."""
-        return (*(word for word, tick in self.ticks.items() if tick.value), *self._others)
-
-    held = value
-
-    def put(self, tables: Mapping[str, Any]) -> None:
-        value = value_at(tables, path_of(self.key))
-        if value is None and self.spec.single:
-            one = value_at(tables, path_of(self.spec.single))
-            value = None if one is None else [one]
-        listed = value if isinstance(value, list) else []
-        if value is None and self.spec.default:
-            listed = self.spec.default.split(", ")
-        for word, tick in self.ticks.items():
-            tick.value = word in listed
-        self._others = tuple(str(word) for word in listed if word not in self.ticks)
-
-    def edit(self, before: tuple[str, ...]) -> Edit:
-        instead = (path_of(self.spec.single),) if self.spec.single else ()
-        return self.key, [Change(path_of(self.key), list(self.value), instead)]
-
-
-class AmountRow(FormRow):
-    """A number and what it counts: exactly one of a few keys of one table."""
-
-    DEFAULT_CSS = "AmountRow Choice { margin-left: 1; }"
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
-        self._units = dict(spec.choices or {})
-        self.field = Field(compact=True, id=self.id_of("-amount"))
-        self.fields = (self.field,)
-        self.unit = Choice(list(self._units), id=self.id_of("-unit"))
-
-    def controls(self) -> ComposeResult:
-        yield self.field
-        yield self.unit
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        return self.field.value, self.unit.word
-
-    def put(self, tables: Mapping[str, Any]) -> None:
-        table = value_at(tables, path_of(self.key))
-        there = [word for word, key in self._units.items() if isinstance(table, Mapping) and key in table]
-        if there and self.unit.word not in there:
-            self.unit.word = there[0]
-        text = words_of(value_at(table, (self._units.get(self.unit.word, ""),)))
-        if words_of(value_of("number", self.field.value)) != text or not text:
-            self.field.value = text
-
-    def edit(self, before: tuple[str, ...]) -> Edit:
-        chosen = self._units[self.unit.word]
-        others = tuple((self.key, key) for key in self._units.values() if key != chosen)
-        return self.key, [Change((self.key, chosen), value_of("number", self.field.value), others)]
-
-
 TEXTS = ("value", "min", "max", "values")
 """What can be typed for a metaparameter."""
 
@@ -211,42 +92,34 @@ class SpaceRow(FormRow):
     """
 
     def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
+        self.how = Choice(list(HOWS), id=id_of(spec, "-how"))
+        first, second = (Field(compact=True, id=id_of(spec, part)) for part in ("-first", "-second"))
+        self._to = Label("…", classes="to")
+        super().__init__(spec, self.how, first, self._to, second)
         self._example = _examples(spec.example)
         self._texts = dict.fromkeys(TEXTS, "")
-        self._other = ""
-        """A value that only the text can hold."""
-        self.how = Choice(list(HOWS), id=self.id_of("-how"))
-        self.fields = tuple(Field(compact=True, id=self.id_of(part)) for part in ("-first", "-second"))
-        self._to = Label("…", classes="to")
-
-    def controls(self) -> ComposeResult:
-        yield self.how
-        yield self.fields[0]
-        yield self._to
-        yield self.fields[1]
 
     @property
     def _used(self) -> tuple[str, ...]:
         """The texts that go with the chosen scale."""
         ways = {FIXED: ("value",), "choice": ("values",), LEFT_OUT: (), OTHER: ()}
-        return ways.get(self.how.word, ("min", "max"))
+        return ways.get(self.how.value, ("min", "max"))
 
     @property
     def held(self) -> tuple[str, ...]:
         used = len(self._used)
-        return (self.how.word, *(field.value for field in self.fields[:used]))
+        return (self.how.value, *(field.value for field in self.fields[:used]))
 
     def put(self, tables: Mapping[str, Any]) -> None:
         value = value_at(tables, path_of(self.key))
-        self.how.word = how_of(value)
-        self.how.disabled = self.how.word == OTHER
+        self.how.value = how_of(value)
+        self.how.disabled = self.how.value == OTHER
         for name in self._used:
             text = words_of(value if name == "value" else value_at(value, (name,)))
-            if words_of(_meaning(name, self._texts[name])) != text:
+            if not says("numbers" if name == "values" else "number", self._texts[name], text):
                 self._texts[name] = text
         self._arrange()
-        self.say(fact=words_of(value) if self.how.word == OTHER else "")
+        self.say(fact=words_of(value) if self.how.value == OTHER else "")
 
     def follow(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
         if always:
@@ -267,7 +140,7 @@ class SpaceRow(FormRow):
         self._to.display = len(used) > 1
 
     def edit(self, before: tuple[str, ...]) -> Edit:
-        if not before or before[0] != self.how.word:
+        if not before or before[0] != self.how.value:
             return self.key, [Change(path_of(self.key), self._turned())]
         changes, path = [], path_of(self.key)
         for name, field, old in zip(self._used, self.fields, before[1:], strict=False):
@@ -288,9 +161,9 @@ class SpaceRow(FormRow):
             self._texts |= {name: others.get(name) or self._example[name] for name in used}
         self._arrange()
         self._known = self.held
-        if self.how.word in (LEFT_OUT, FIXED):
+        if self.how.value in (LEFT_OUT, FIXED):
             return value_of("number", self._texts["value"]) if used else REMOVED
-        return range_of(self.how.word, *(self._texts[name] for name in ("min", "max", "values")))
+        return range_of(self.how.value, *(self._texts[name] for name in ("min", "max", "values")))
 
 
 def _examples(given: Any) -> dict[str, str]:
@@ -303,12 +176,6 @@ def _examples(given: Any) -> dict[str, str]:
     )
     shown = {"value": fixed, "min": ends.get("min"), "max": ends.get("max"), "values": values}
     return {name: words_of(value) for name, value in shown.items()}
-
-
-def _meaning(name: str, text: str) -> Any:
-    """The value of a text; None for nothing."""
-    value = value_of("numbers" if name == "values" else "number", text)
-    return None if value is REMOVED else value
 
 
 class NoteRow(FormRow):
@@ -333,10 +200,20 @@ class NoteRow(FormRow):
         self.say(fact=f"{'; '.join(said)}{more} (in the TOML)")
 
 
-KINDS = {"choice": ChoiceRow, "ticks": TicksRow, "amount": AmountRow, "space": SpaceRow, "note": NoteRow}
-"""Kind of a field -> its row, where that is no line."""
-
-
 def row_of(spec: FieldSpec) -> FormRow:
     """The row of a field."""
-    return KINDS.get(spec.kind, LineRow)(spec)
+    words = list(spec.choices or {})
+    match spec.kind:
+        case "choice":
+            return FormRow(spec, Choice(words, id=id_of(spec)))
+        case "ticks":
+            row = FormRow(spec, Ticks(words, id=id_of(spec)))
+            return row.add_class("-two-lines")
+        case "amount":
+            field = Field(compact=True, id=id_of(spec, "-amount"))
+            return FormRow(spec, field, Choice(words, id=id_of(spec, "-unit")))
+        case "space":
+            return SpaceRow(spec)
+        case "note":
+            return NoteRow(spec)
+    return LineRow(spec)

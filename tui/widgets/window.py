@@ -1,62 +1,144 @@
-"""What small windows over a screen share: their frame, lines to type numbers into, and a way out."""
+"""What small windows over a screen share: their frame, lines to type into, what is wrong with them, and a way out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Input, Label, Static
 
+from tui.composing.words import AUTO
+from tui.launching import Changes
 from tui.widgets.typing import Field
 
 Result = TypeVar("Result")
 
-WINDOW = """
-    align: center middle;
-    & > Vertical {
-        width: 66; max-width: 100%; height: auto; max-height: 100%; overflow-y: auto;
-        background: $surface; border: round $primary; padding: 0 2;
-        border-title-color: $primary; border-title-style: bold;
-    }
-    & .text { height: auto; margin: 1 0 0 0; }
-    & .buttons { height: 1; margin: 1 0; align-horizontal: right; }
-    & Button { margin-left: 2; }
-    & .field { height: 1; margin-top: 1; }
-    & .field Label { width: 22; color: $foreground; }
-    & .field Input { width: 1fr; }
-"""
-"""CSS of a frame in the middle of the screen."""
-
 RANKS = {"np": "ranks per trial", "gangs": "trials side by side"}
 """What a launch is asked for besides the sweep."""
+
+Lines = Sequence[tuple[str, str, str]]
+"""(id, title, text) of each line to type into."""
 
 
 class Window(ModalScreen[Result | None]):
     """A window that `esc` and its button `#cancel` leave without an answer."""
 
     BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
+    DEFAULT_CSS = """
+    Window {
+        align: center middle;
+        & > Vertical {
+            width: 66; max-width: 100%; height: auto; max-height: 100%; overflow-y: auto;
+            background: $surface; border: round $primary; padding: 0 2;
+            border-title-color: $primary; border-title-style: bold;
+        }
+        & .text { height: auto; margin: 1 0 0 0; }
+        & .buttons { height: 1; margin: 1 0; align-horizontal: right; }
+        & Button { margin-left: 2; }
+        & .field { height: 1; margin-top: 1; }
+        & .field Label { width: 22; color: $foreground; }
+        & .field Input { width: 1fr; }
+        & .problem { height: auto; min-height: 1; margin-top: 1; color: $error; }
+        & .problem.-fine { color: $foreground-muted; }
+        & .problem.-doubtful { color: $warning; }
+    }
+    """
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         self.dismiss(None)
 
+
+class AskingWindow(Window[Result]):
+    """Lines to type into, which `answer` reads; while something is wrong with them, the window says so and Enter does nothing."""
+
+    FIRST: ClassVar = "Input"
+    """What has the keyboard first."""
+
+    def __init__(
+        self, title: str, lines: Lines, buttons: Mapping[str, str], text: Content | str = ""
+    ) -> None:
+        """`buttons`: id -> label; `#ok`, the last one, takes the answer."""
+        super().__init__()
+        self._title = title
+        self._lines = lines
+        self._buttons = buttons
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as window:
+            window.border_title = self._title
+            if self._text:
+                yield Static(self._text, classes="text", markup=False)
+            for name, title, value in self._lines:
+                with Horizontal(classes="field"):
+                    yield Label(title)
+                    yield Field(value, id=name, compact=True)
+            yield Static(classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                for name, label in {"cancel": "Cancel", **self._buttons}.items():
+                    yield Button(
+                        label, id=name, variant="primary" if name == "ok" else "default", compact=True
+                    )
+
+    def on_mount(self) -> None:
+        self.query(self.FIRST).first().focus()
+        self.look()
+
+    @property
     def typed(self) -> dict[str, str]:
         """Id of a line -> what stands in it."""
         return {str(field.id): field.value.strip() for field in self.query(Input)}
 
+    def answer(self) -> Result | str:
+        """What is asked for, or what is wrong with it; "" where nothing is asked for yet."""
+        raise NotImplementedError
 
-def field(name: str, title: str, value: str) -> ComposeResult:
-    """A line to type into."""
-    with Horizontal(classes="field"):
-        yield Label(title)
-        yield Field(value, id=name, compact=True)
+    def consequence(self, answer: Result) -> str:
+        """What an answer without a mistake would do."""
+        return ""
+
+    def look(self) -> None:
+        """Say what is wrong, or what would be done."""
+        answer = self.answer()
+        line, problem = self.query_one(".problem", Static), isinstance(answer, str)
+        line.update(answer if isinstance(answer, str) else self.consequence(answer))
+        line.set_class(not problem, "-fine")
+        self.query_one("#ok", Button).disabled = problem
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.look()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#ok")
+    def finish(self) -> None:
+        """Leave with the answer."""
+        answer = self.answer()
+        if not isinstance(answer, str):
+            self.dismiss(answer)
 
 
-def whole_number(title: str, text: str) -> int | str:
-    """The number, or what is wrong with it."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**6:
-        return f"{title}: {text or 'nothing'}: give a whole number of at least 1"
-    return int(text)
+def rank_lines(np: int | str, gangs: int) -> Lines:
+    """The lines for the ranks of a launch."""
+    return [
+        (name, title, str(value)) for (name, title), value in zip(RANKS.items(), (np, gangs), strict=True)
+    ]
+
+
+def ranks_asked(texts: Mapping[str, str], slots: int | None) -> Changes | str:
+    """What those lines ask for, or what is wrong with them; `slots` where ranks are `auto`."""
+    numbers: dict[str, int] = {}
+    for name, title in RANKS.items():
+        text = texts[name]
+        if (name, text) == ("np", AUTO):
+            continue
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**6:
+            return f"{title}: {text or 'nothing'}: give a whole number of at least 1"
+        numbers[name] = int(text)
+    return Changes(numbers.get("np", AUTO), numbers["gangs"], None if "np" in numbers else slots)

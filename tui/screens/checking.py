@@ -1,0 +1,107 @@
+"""The check of what is composed: its latest result, and what launching it would begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from tui.composing.outlook import Inquiry, Outlook, look
+from tui.composing.relatives import known
+from tui.composing.standing import Standing, standing_of
+from tui.questions import Questions
+from tui.widgets.composer import Composer
+
+if TYPE_CHECKING:
+    from hvdsweep.step_time import Speed
+    from tui.interface import Interface
+    from tui.snapshot import Snapshot
+
+
+class Checking:
+    """Checks the draft in a thread, with the speeds and the sweeps that the store knows."""
+
+    def __init__(self, composer: Composer, questions: Questions) -> None:
+        self._composer = composer
+        self._questions = questions
+        self.outlook: Outlook | None = None
+        """The latest result; it may be about an earlier text."""
+        self._speeds: tuple[Speed, ...] = ()
+        self._known: dict[str, int] = {}
+        """Key of a sweep of the store -> its id."""
+        self._seen: object = None
+        self._then: Callable[[], object] | None = None
+        """What the user asked for while the check was running."""
+
+    @property
+    def _inquiry(self) -> Inquiry:
+        draft = self._composer.draft
+        return Inquiry(
+            draft.text, draft.directory, draft.name, draft.np, draft.gangs, self._speeds, draft.slots
+        )
+
+    def check(self) -> None:
+        """Check the draft as it is now."""
+        inquiry = self._inquiry
+        self._questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
+
+    def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
+        self.outlook = value
+        self._composer.judge(value)
+        self._say_standing()
+        if self._then is not None and self.current is not None:
+            then, self._then = self._then, None
+            then()
+
+    @property
+    def current(self) -> Outlook | None:
+        """The result for the draft as it is now; None while that is not there."""
+        return self.outlook if self.outlook is not None and self.outlook.inquiry == self._inquiry else None
+
+    def afterwards(self, then: Callable[[], object]) -> None:
+        """Check, and do `then` once the result is there."""
+        self._then = then
+        self.check()
+
+    @property
+    def title(self) -> str:
+        """The sweep's name, as far as it is known."""
+        return (self.outlook.name if self.outlook is not None else "") or self._composer.draft.name
+
+    # What the store knows
+
+    @property
+    def _snapshot(self) -> Snapshot | None:
+        return cast("Interface", self._composer.app).snapshot
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """What was read of the store just now."""
+        seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
+        if seen != self._seen:
+            self._seen = seen
+            self.look_up()
+        else:
+            self._say_standing()
+
+    def look_up(self) -> None:
+        """Ask the store for speeds and sweeps."""
+        if self._snapshot is not None:
+            self._questions.ask(self.answer_known, None, known)
+
+    def answer_known(self, about: object, value: tuple[tuple[Speed, ...], dict[str, int]]) -> None:
+        speeds, self._known = value
+        if speeds != self._speeds:
+            self._speeds = speeds
+            self.check()
+        else:
+            self._say_standing()
+
+    @property
+    def standing(self) -> Standing:
+        """What launching this would begin."""
+        return Standing() if self.outlook is None else standing_of(self.outlook, self._snapshot, self._known)
+
+    def _say_standing(self) -> None:
+        """The line at the left of the buttons."""
+        if self.outlook is not None:
+            self._composer.say_standing(self.outlook, self.standing)

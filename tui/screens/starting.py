@@ -1,0 +1,124 @@
+"""What a sweep is composed from: drafts that are kept while they are not saved, the list of starts, a file that is pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.widgets import Static
+
+from tui.composing.draft import Draft
+from tui.composing.draft_store import DraftStore, StoredDraft
+from tui.composing.start import template
+from tui.questions import Questions
+from tui.screens.checking import Checking
+from tui.widgets.composer import Composer
+from tui.words import plural
+
+if TYPE_CHECKING:
+    from tui.composing.offers import Entry
+    from tui.interface import Interface
+
+
+class Starting:
+    """Begins with another draft; the one before is kept in the state directory if it was not saved."""
+
+    def __init__(self, composer: Composer, checking: Checking, questions: Questions) -> None:
+        self._composer = composer
+        self._checking = checking
+        self._questions = questions
+        self._drafts = DraftStore(None)
+
+    @property
+    def _interface(self) -> Interface:
+        return cast("Interface", self._composer.app)
+
+    def open(self) -> None:
+        """Begin with the template, and look for drafts from before."""
+        self._drafts = DraftStore(self._interface.state_directory)
+        self.begin(template())
+        self._questions.work_out(self.answer_kept, None, self._drafts.all)
+
+    def begin(self, draft: Draft) -> None:
+        """Compose from here on."""
+        self.keep_now()
+        self._composer.begin(draft)
+        self._checking.check()
+        self.keep()
+        if draft.remark:
+            self._composer.notify(draft.remark, markup=False)
+
+    # The drafts
+
+    def _keeping(self) -> Callable[[], None] | None:
+        return self._drafts.follow(self._composer.draft, self._checking.title)
+
+    def keep(self) -> None:
+        """Keep what is not saved, in a thread."""
+        if (job := self._keeping()) is not None:
+            self._questions.work_out(self.answer_keep, None, job)
+
+    def answer_keep(self, about: object, value: None) -> None:
+        """Nothing is shown of it."""
+
+    def keep_now(self) -> None:
+        """Keep it before it goes out of view."""
+        if (job := self._keeping()) is not None:
+            job()
+
+    def answer_kept(self, about: object, value: list[StoredDraft]) -> None:
+        drafts = [kept for kept in value if kept.draft.id != self._composer.draft.id]
+        line = self._composer.query_one("#kept", Static)
+        line.update(f"{plural(len(drafts), 'unsaved draft')} from before: ^o opens the list")
+        line.set_class(bool(drafts), "-said")
+
+    # Another start
+
+    def offer(self) -> None:
+        """Open the list of what to start from."""
+        from tui.composing.offers import offers
+
+        self._composer.take()
+        self.keep_now()
+        current, snapshot = self._composer.draft.id, self._interface.snapshot
+        self._questions.work_out(self.answer_offers, None, partial(offers, self._drafts, current, snapshot))
+
+    def answer_offers(self, about: object, value: list[Entry]) -> None:
+        from tui.composing.offers import typed
+        from tui.widgets.form_dialogs import ListDialog
+
+        hint = "type to narrow the list, or the path of a file"
+        dialog = ListDialog("Start from", value, hint=hint, free=typed)
+        self._interface.push_screen(dialog, self._chosen)
+
+    def _chosen(self, value: str | None) -> None:
+        kind, _, name = (value or "").partition(":")
+        if kind == "sweep":
+            from tui.composing.start import stored
+
+            self._questions.ask(self.answer_start, value, partial(stored, int(name)))
+        elif kind:
+            from tui.composing.offers import taken
+
+            job = partial(taken, self._drafts, str(value), self._interface.source.path)
+            self._questions.work_out(self.answer_start, value, job)
+
+    def answer_start(self, about: Any, value: Draft) -> None:
+        self.begin(value)
+        self._composer.query_one("#kept", Static).remove_class("-said")
+        self._composer.bring("form")
+        self._composer.screen.set_focus(None)
+
+    def pasted(self, text: str) -> None:
+        """Ask whether a TOML file that was pasted into a field takes the place of this sweep."""
+        from tui.screens.dialogs import Confirm
+
+        draft = self._composer.draft
+        pasted = Draft(text.removeprefix("\ufeff"), name=draft.name)
+        lines = plural(len(pasted.text.splitlines()), "line")
+        asked = f"A whole TOML file was pasted ({lines}). Load it in place of this sweep?"
+        if draft.changed:
+            asked += " This draft is kept; Start from lists it."
+        dialog = Confirm("Load the pasted file", asked, "Load")
+        self._interface.push_screen(dialog, lambda yes: self.answer_start(None, pasted) if yes else None)
