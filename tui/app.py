@@ -172,8 +172,8 @@ class HvdsweepApp(App[None]):
         screen = self.screen
         if not isinstance(screen, AppScreen) or screen.typing:
             return
-        screen.held_key.drop()
-        if event.key not in screen.active_bindings and screen.held_key.press(event.key):
+        screen.keys.drop()
+        if event.key not in screen.active_bindings and screen.keys.press(event.key):
             event.prevent_default()
 
     @property

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from tui.source import Source, Trouble
 
 
+class ShownKeys(Protocol):
+    """What can be done on a screen."""
+
+    @property
+    def possible(self) -> tuple[Action, ...]: ...
+
+
 class ShownScreen(Protocol):
     """A screen, as the application's other parts see it."""
 
     @property
-    def possible_actions(self) -> tuple[Action, ...]: ...
+    def keys(self) -> ShownKeys: ...
     def perform(self, action: str) -> Any: ...
     def refresh_keys(self) -> None: ...
     def show_jobs(self, state: BatchState) -> None: ...

@@ -46,7 +46,7 @@ class Commands(Provider):
         place = self.interface.place
         if place is None:
             return
-        for action in (*place.possible_actions, *self.interface.possible_actions):
+        for action in (*place.keys.possible, *self.interface.possible_actions):
             if action.palette:
                 words = f"{action.label}  ({action.key_names[0]})"
                 yield words, action.help, partial(place.perform, action.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -12,10 +10,9 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from tui.actions import Action, actions_of, conditions
-from tui.actions.reasons import CANCELLING, reason
-from tui.held_key import HeldKey
+from tui.actions import actions_of
 from tui.questions import Questions, Then
+from tui.screen_keys import ScreenKeys
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
 
-PINNED = ("help", "quit")
-"""Actions whose keys stay at the right end of the footer."""
-
 
 class AppScreen(Screen[None]):
     """A screen that one of the keys 1 to 6 opens. See the package's docstring for how to write one."""
@@ -41,6 +35,8 @@ class AppScreen(Screen[None]):
     """Whether a message takes the place of the panes, and the keys do nothing, while no database can be read."""
     HELPS: ClassVar[tuple[str, ...]] = ("table", "log")
     """Widgets whose keys the help lists as well."""
+    KEYS_OF: ClassVar[tuple[str, ...]] = ()
+    """Widgets whose keys are bindings of the screen."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
@@ -55,17 +51,8 @@ class AppScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._shown: object = None
-        self._conditions = conditions(self.PLACE, "chart")
-        self._opening = {action.id for action in actions_of(self.PLACE) if action.opens_line}
-        self._own = {action.id.partition("(")[0] for action in actions_of(self.PLACE, "chart")}
+        self.keys = ScreenKeys(self, *self.KEYS_OF)
         self.questions = Questions(self)
-        self.held_key = HeldKey(
-            self,
-            self._note,
-            lambda when: (
-                (when in CANCELLING and self.interface.jobs.no_cancelling) or reason(self.PLACE, when)
-            ),
-        )
 
     @property
     def interface(self) -> Interface:
@@ -172,7 +159,7 @@ class AppScreen(Screen[None]):
         header = self.query_one(Header)
         header.database = self.interface.source.path.name
         header.state, header.state_style = self.interface.state
-        self.set_class(snapshot is None and self.NEEDS_DATA, "-trouble")
+        self.set_class(self.lacks_data, "-trouble")
         if snapshot is not None and snapshot is not update:
             return self.refresh_keys()
         with self.app.batch_update():
@@ -222,37 +209,19 @@ class AppScreen(Screen[None]):
         self.refresh_keys()
 
     def on_screen_suspend(self) -> None:
-        self.held_key.drop()
+        self.keys.drop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in self._own and (not self.is_mounted or (self.snapshot is None and self.NEEDS_DATA)):
-            return False
-        if action in self._opening and self.typing:
-            return False
-        when = self._conditions.get(action)
-        return bool(getattr(self, when)) if when else True
+        return self.keys.allows(action)
 
     def refresh_keys(self) -> None:
-        """Let the footer follow what can be done now; keys ask `check_action` when they are pressed."""
-        if not self.is_mounted:
-            return
-        bar = self.query_one(KeyBar)
-        mine = [action for action in self.possible_actions if action.footer]
-        ours = [action for action in self.interface.possible_actions if action.footer]
-        if self.typing:
-            mine, ours = _while_typing(mine), _while_typing(ours)
-        self.query_one(Header).typing = self.typing
-        back = [action for action in ours if action.id == "leave" and self.typing]
-        bar.actions = (
-            *back,
-            *mine,
-            *(action for action in ours if action.id not in PINNED and action not in back),
-        )
-        bar.pinned = tuple(action for action in ours if action.id in PINNED)
-        self.held_key.settle()
+        """Let the footer follow what can be done now."""
+        self.keys.refresh()
 
-    def _note(self, words: str) -> None:
-        self.query_one(KeyBar).note = words
+    @property
+    def lacks_data(self) -> bool:
+        """Whether nothing can be done for want of a database."""
+        return self.snapshot is None and self.NEEDS_DATA
 
     @property
     def awaits_data(self) -> bool:
@@ -260,27 +229,9 @@ class AppScreen(Screen[None]):
         return self.questions.open or (self.NEEDS_DATA and self.interface.latest is None)
 
     @property
-    def known_actions(self) -> tuple[Action, ...]:
-        """What can be done on this screen at one time or another."""
-        charts = () if type(self).chart is AppScreen.chart else ("chart",)
-        return tuple(
-            one for one in actions_of(self.PLACE, *charts, "app") if one.footer and one.id != "leave"
-        )
-
-    @property
-    def doable_actions(self) -> tuple[Action, ...]:
-        """What can be done now, here or everywhere."""
-        return (*self.possible_actions, *self.interface.possible_actions)
-
-    @property
-    def possible_actions(self) -> tuple[Action, ...]:
-        """What can be done on this screen now."""
-        if self.snapshot is None and self.NEEDS_DATA:
-            return ()
-        owners = (self.PLACE, *(("chart",) if self.chart is not None else ()))
-        return tuple(
-            action for action in actions_of(*owners) if not action.when or getattr(self, action.when)
-        )
+    def has_charts(self) -> bool:
+        """Whether there is a chart at one time or another."""
+        return type(self).chart is not AppScreen.chart
 
     def on_chart_view_view_changed(self) -> None:
         self.refresh_keys()
@@ -328,9 +279,3 @@ class AppScreen(Screen[None]):
         self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
         for chart in self.query(ChartView):
             chart.refresh()
-
-
-def _while_typing(actions: Sequence[Action]) -> list[Action]:
-    """What the footer offers while a field has the cursor: keys that are no text there."""
-    able = [able for action in actions if (able := action.while_typing) is not None]
-    return [replace(action, label="Leave field") if action.id == "leave" else action for action in able]

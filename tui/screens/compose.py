@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Button, Input
 
-from tui.actions import bindings, conditions
+from tui.actions import bindings
 from tui.composing.relatives import NOTHING_KNOWN
 from tui.questions import Then
 from tui.screens.base import AppScreen
@@ -30,6 +30,7 @@ class ComposeScreen(AppScreen):
     PLACE = "compose"
     HELPS = ("form", "choice", "table")
     NEEDS_DATA = False
+    KEYS_OF = ("form",)
     REST: ClassVar[float] = 0.2
     """Seconds without a key before the text is checked."""
     AUTO_FOCUS = ""  # Digits and letters are keys of the screen until somebody goes to a field.
@@ -41,7 +42,6 @@ class ComposeScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._conditions |= conditions("form")
         self.composer = Composer(self.questions, id="composer")
         self.checking = Checking(self.composer, self.questions)
         self.starting = Starting(self.composer, self.checking, self.questions)

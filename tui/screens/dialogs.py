@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -45,46 +45,35 @@ class Confirm(Window[bool]):
         self.dismiss(answer)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a launch dialog begins with."""
-
-    name: str
-    np: int | str
-    """Or `auto`."""
-    gangs: int
-    slots: int | None
-    """Of `auto`."""
-    extent: Extent
-    extend: bool
-    """Whether trials and batch sizes are asked for too,"""
-    batch_size: int | None = None
-    """or only the trials of one batch size."""
-
-
 class LaunchDialog(AskingWindow[Changes]):
     """How to continue a sweep: ranks and gangs, and with `extend` also trials and batch sizes."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(
+        self, name: str, now: Changes, extent: Extent, *, extend: bool, batch_size: int | None = None
+    ) -> None:
+        """`now`: the ranks that it begins with; `batch_size`: only its trials are asked for."""
         from hvdsweep.sweep.batch_sizes import format_batch_sizes
 
-        self._asked = asked
-        self._now = dict(asked.extent.trials)
+        self._slots = now.slots
+        self._until = extent.until
+        self._extend = extend
+        self._one = one = batch_size
+        self._now = dict(extent.trials)
         self._more = 0
         """Trials that are asked for above those now."""
-        one, verb = asked.batch_size, "Extend" if asked.extend else "Start"
+        verb = "Extend" if extend else "Start"
         lines: Lines = []
         if one is not None:
             lines = [("trials", f"trials at {one}", str(self._now[one]))]
-        elif asked.extend:
+        elif extend:
             sizes = sorted(self._now)
             written = format_batch_sizes(sizes) or ", ".join(map(str, sizes))
             lines = [
                 ("trials", "trials per study", self._trials()),
                 ("batch_sizes", "batch sizes", written),
             ]
-        title = f"{verb} {asked.name}" + (f" at batch size {one}" if one is not None else "")
-        super().__init__(title, [*lines, *rank_lines(asked.np, asked.gangs)], {"ok": verb})
+        title = f"{verb} {name}" + (f" at batch size {one}" if one is not None else "")
+        super().__init__(title, [*lines, *rank_lines(now.np, now.gangs)], {"ok": verb})
 
     def _trials(self) -> str:
         """One number, or `64=9, default=3`."""
@@ -94,8 +83,8 @@ class LaunchDialog(AskingWindow[Changes]):
         return ", ".join([*others, f"default={most}"]) if others else str(most)
 
     def answer(self) -> Changes | str:
-        changes = ranks_asked(self.typed, self._asked.slots)
-        if isinstance(changes, str) or not self._asked.extend:
+        changes = ranks_asked(self.typed, self._slots)
+        if isinstance(changes, str) or not self._extend:
             return changes
         return self._larger(changes, self.typed)
 
@@ -104,7 +93,7 @@ class LaunchDialog(AskingWindow[Changes]):
         from hvdsweep.sweep.batch_sizes import parse_batch_sizes
         from hvdsweep.sweep.trial_counts import parse_trials
 
-        one, sizes = self._asked.batch_size, sorted(self._now)
+        one, sizes = self._one, sorted(self._now)
         try:
             trials = parse_trials(texts["trials"])
         except ValueError as problem:
@@ -113,7 +102,7 @@ class LaunchDialog(AskingWindow[Changes]):
             if not isinstance(trials, int):
                 return f"trials at {one}: give one number"
             trials = {str(one): trials}
-        elif not isinstance(trials, int) and self._asked.extent.until is not None:
+        elif not isinstance(trials, int) and self._until is not None:
             return (
                 "trials: this sweep adds trials where its answer is least certain; give one number, the least"
             )
@@ -135,7 +124,7 @@ class LaunchDialog(AskingWindow[Changes]):
         return replace(
             changes,
             trials=trials,
-            until=self._asked.extent.until,
+            until=self._until,
             batch_sizes=None if one is not None else tuple(sizes),
         )
 
@@ -154,6 +143,6 @@ class LaunchDialog(AskingWindow[Changes]):
                 f"{answer.slots or 'All'} slots, each batch size on the ranks that finish the sweep soonest"
             )
         words += " in the background: leaving the interface does not stop it."
-        if self._asked.extend:
+        if self._extend:
             return f"{counted(self._more, 'more trial')} per workload. {words}"
         return words

@@ -49,13 +49,14 @@ def _batch_size(trial: int, store: Store) -> int | None:
 
 
 def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
-    from tui.screens.dialogs import Asked, LaunchDialog
+    from tui.launching import Changes
+    from tui.screens.dialogs import LaunchDialog
 
     # A number for one batch size does not go with trials in rounds.
     one = batch_size if extent.until is None and batch_size in extent.trials else None
-    np = AUTO if sweep.slots else sweep.np or 1
-    asked = Asked(sweep.name, np, sweep.gangs or 1, sweep.slots, extent, extend, one)
-    app.push_screen(LaunchDialog(asked), partial(_launch, app, sweep.id, sweep.name))
+    now = Changes(AUTO if sweep.slots else sweep.np or 1, sweep.gangs or 1, sweep.slots)
+    dialog = LaunchDialog(sweep.name, now, extent, extend=extend, batch_size=one)
+    app.push_screen(dialog, partial(_launch, app, sweep.id, sweep.name))
 
 
 def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:
