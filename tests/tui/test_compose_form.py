@@ -460,11 +460,12 @@ async def what_was_typed_can_be_taken_back(pilot):
 
 @claim
 async def a_pasted_file_is_offered_to_be_loaded(pilot):
-    """In any field; a refusal changes nothing, lines that are no TOML become one, and a mark of UTF-8 is no part of it."""
+    """In any field; a refusal changes nothing, lines that are no TOML become one, and a mark of UTF-8 is no part of it. Most
+    terminals send the ends of pasted lines as CR."""
     screen, field = screen_of(pilot), row(pilot, "goal.value").first()
-    for key, text in (("n", TEMPLATE), ("y", OVERRIDES)):
+    for key, text, ends in (("n", TEMPLATE, "\n"), ("y", OVERRIDES, "\r")):
         screen.set_focus(field)
-        pilot.app.post_message(events.Paste("\ufeff" + OVERRIDES))
+        pilot.app.post_message(events.Paste("\ufeff" + OVERRIDES.replace("\n", ends)))
         await settle(pilot)
         assert "A whole TOML file was pasted" in screen_text(pilot)
         await pilot.press(key)

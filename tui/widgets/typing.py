@@ -84,13 +84,15 @@ class Field(Input):
         await key_in_order(self, event)
 
     def _on_paste(self, event: events.Paste) -> None:
-        lines = [line.strip() for line in event.text.splitlines() if line.strip()]
+        # Most terminals send the ends of pasted lines as CR.
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         if len(lines) > 1:
             # Textual calls the `_on_paste` of Input next, which would take the first line.
             event.prevent_default()
             event.stop()
-            if self.takes_files and _is_file(event.text):
-                self.post_message(self.FilePasted(event.text))
+            if self.takes_files and _is_file(text):
+                self.post_message(self.FilePasted(text))
             else:
                 start, end = self.selection
                 self.replace(" ".join(lines), start, end)
