@@ -14,20 +14,20 @@ from textual.widgets import Static
 
 from tui.actions import bindings
 from tui.screens.workload_screen import WorkloadScreen
-from tui.search_words import best_words, trial_words
+from tui.search_words import best_words
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
+from tui.widgets.search_view import SearchView
 from tui.widgets.table import Table
 from tui.widgets.warnings_table import REMEDIES, WarningsTable
 from tui.words import count
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart, Reading
+    from hvdsweep.charts import Reading
     from hvdsweep.curves.curve_data import Curve
-    from hvdsweep.curves.search_chart import SearchPlot
     from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.store.rows import WorkloadRow
     from tui.remedying import Proposal
@@ -58,19 +58,13 @@ class MetaparametersScreen(WorkloadScreen):
         self.curve: Curve | None = None
         self.drawn: int | None = None
         """The workload whose curve that is: the current one as soon as its table is there."""
-        self._y_name: str | None = None
-        self._search: SearchPlot | None = None
-        self._sensitive: str | None = None
-        """The metaparameter whose sensitivity is drawn in place of the search."""
-        self._drawn: object = None
-        """What that chart hangs on; None: it is not drawn."""
 
     def compose_body(self) -> ComposeResult:
         yield Chips("workload  ", id="workload")
         yield Chips("batch size", id="batch_size")
         with Panes():
             with Vertical(id="main", classes="main"):
-                yield ChartView(id="search", describe=self._describe)
+                yield SearchView(self.questions, id="search")
             with Vertical(id="side", classes="side"):
                 yield ChartView(id="rates", describe=self._describe_rate)
                 yield WarningsTable(id="warnings")
@@ -80,14 +74,18 @@ class MetaparametersScreen(WorkloadScreen):
     def on_mount(self) -> None:
         for name in ("workload", "batch_size"):
             self.query_one(f"#{name}").add_class("aside")
-        self.set_focus(self.query_one("#search", ChartView))
+        self.set_focus(self.search)
 
     @property
     def chart(self) -> ChartView | None:
         if not self.is_mounted:
             return None
         rates = self.query_one("#rates", ChartView)
-        return rates if rates.has_focus else self.query_one("#search", ChartView)
+        return rates if rates.has_focus else self.search
+
+    @property
+    def search(self) -> SearchView:
+        return self.query_one(SearchView)
 
     @property
     def warnings(self) -> WarningsTable:
@@ -95,7 +93,7 @@ class MetaparametersScreen(WorkloadScreen):
 
     @property
     def has_search(self) -> bool:
-        return self._search is not None
+        return self.is_mounted and self.search.plot is not None
 
     @property
     def has_trial(self) -> bool:
@@ -124,14 +122,19 @@ class MetaparametersScreen(WorkloadScreen):
         goal = self.goal(row)
         table = self.cache.table(row.id)
         if goal is None or not len(table.batch_sizes):
-            self.curve = self._search = None
-            self._draw_nothing("nothing was measured yet")
-            return
+            self.curve = None
+            return self._draw_nothing("nothing was measured yet")
         if self.batch_size not in table.batch_sizes:
             self.batch_size = int(table.batch_sizes[len(table.batch_sizes) // 2])
         self.curve, self.drawn = self.cache.curve(row.id, goal, self.question(row), whole=True), row.id
         self._put_batch_sizes(self.curve)
-        self._draw_search(row, goal)
+        assert self.batch_size is not None
+        if "learning_rate" in table.parameters:
+            name, question = self.names[row.id], self.question(row)
+            space = self.cache.space(row.id, self.batch_size)
+            self.search.put(name, table, self.curve, self.batch_size, goal, question, space)
+        else:
+            self._draw_nothing("the trials have no learning rates")
         from hvdsweep.curves.search_chart import rate_chart
 
         rates = rate_chart(self.curve)
@@ -145,55 +148,10 @@ class MetaparametersScreen(WorkloadScreen):
         from hvdsweep.charts import Axis, Chart
 
         empty = Chart(x=Axis("log10"), y=Axis("log10"), empty=words)
-        for name in ("search", "rates"):
-            self.query_one(f"#{name}", ChartView).chart = empty
+        self.search.clear(empty)
+        self.query_one("#rates", ChartView).chart = empty
         self.query_one("#batch_size", Chips).put((), "")
         self.warnings.clear()
-
-    def _draw_search(self, row: WorkloadRow, goal: float) -> None:
-        from hvdsweep.curves.chart import goal_text
-        from hvdsweep.curves.search_chart import search_chart, search_points, y_names
-
-        assert self.batch_size is not None
-        assert self.curve is not None
-        table = self.cache.table(row.id)
-        if "learning_rate" not in table.parameters:
-            self._search = None
-            self._draw_nothing("the trials have no learning rates")
-            return
-        names = y_names(table)
-        y_name = self._y_name if self._y_name in names else names[0]
-        question = self.question(row)
-        self._search = search_points(
-            table,
-            self.batch_size,
-            goal,
-            y_name=y_name,
-            step_budget=question.step_budget,
-            example_budget=question.example_budget,
-        )
-        title = f"{self.names[row.id]} at {count(self.batch_size)}  {goal_text(self.curve)}"
-        name = self._sensitive
-        if name is None or name not in table.parameters:
-            self._sensitive = self._drawn = None
-            chart = search_chart(table, self._search, self.cache.space(row.id, self.batch_size), title=title)
-            here = next((point for point in self.curve.points if point.batch_size == self.batch_size), None)
-            doubts = () if here is None else here.warnings
-            self.query_one("#search", ChartView).chart = dataclasses.replace(
-                chart, warnings=tuple(f"warning: {doubt.message}" for doubt in doubts)
-            )
-            return
-        from tui.field_views import sensitivity_chart
-
-        about = (row.id, id(table), name)
-        if about != self._drawn:
-            named = f"{self.names[row.id]}: {name.replace('_', ' ')}"
-            self.questions.work_out(self.answer_field, about, partial(sensitivity_chart, table, name, named))
-
-    def answer_field(self, about: object, value: Chart) -> None:
-        if self._sensitive is not None:
-            self._drawn = about
-            self.query_one("#search", ChartView).chart = value
 
     def _put_workloads(self) -> None:
         chips = self.query_one("#workload", Chips)
@@ -212,43 +170,19 @@ class MetaparametersScreen(WorkloadScreen):
 
     # Points
 
-    def _describe(self, reading: Reading) -> str:
-        """A trial in words."""
-        trial = self._trial_of(reading)
-        chart = self.query_one("#search", ChartView).shown
-        if self._sensitive is not None and chart is not None:
-            from hvdsweep.charts import sentence
-
-            return sentence(reading, chart.x.title, chart.y.title)
-        return "" if trial is None or self.curve is None else trial_words(self.curve, trial)
-
     def _describe_rate(self, reading: Reading) -> str:
         """The best trial of a batch size in words."""
         return "" if self.curve is None else best_words(self.curve.points[reading.index], reading.y)
 
-    def _trial_of(self, reading: Reading) -> int | None:
-        """Index of the trial in the table that a point of the search stands for."""
-        if self._search is None or self._sensitive is not None:
-            return None
-        from hvdsweep.curves.search_chart import OUTCOMES
-
-        outcome = next((one for one, word, _, _ in OUTCOMES if word == reading.series), None)
-        if outcome is None:
-            return None
-        points = self._search.of(outcome)
-        return int(self._search.trial[points[reading.index]]) if reading.index < len(points) else None
-
     def _trial(self) -> int | None:
         """Row of the store of the trial that is read out, else of the best one."""
-        if not self.is_mounted or self._search is None or self.curve is None:
+        if not self.has_search or self.curve is None:
             return None
         rates = self.query_one("#rates", ChartView)
         if rates.has_focus and rates.reading is not None:
             return self.curve.points[rates.reading.index].trial_id
-        reading = self.query_one("#search", ChartView).reading
-        trial = None if reading is None else self._trial_of(reading)
-        if trial is not None:
-            return int(self.curve.result.table.trial_id[trial])
+        if (trial := self.search.trial) is not None:
+            return trial
         point = next((one for one in self.curve.points if one.batch_size == self.batch_size), None)
         return None if point is None else point.trial_id
 
@@ -356,25 +290,11 @@ class MetaparametersScreen(WorkloadScreen):
         self.redraw_soon()
 
     def action_axis(self) -> None:
-        if self.curve is None or self._search is None:
-            return
-        from hvdsweep.curves.search_chart import y_names
-
-        self._sensitive = None
-        names = y_names(self.curve.result.table)
-        self._y_name = names[(names.index(self._search.y_name) + 1) % len(names)]
-        self.query_one("#search", ChartView).fit()
+        self.search.next_axis()
         self.redraw_soon()
 
     def action_sensitivity(self) -> None:
-        if self.curve is None:
-            return
-        names: list[str | None] = [*sorted(self.curve.result.table.parameters), None]
-        place = -1 if self._sensitive is None else names.index(self._sensitive)
-        self._sensitive, self._drawn = names[place + 1], None
-        view = self.query_one("#search", ChartView)
-        view.unread()
-        view.fit()
+        self.search.next_sensitivity()
         self.redraw_soon()
 
     @property

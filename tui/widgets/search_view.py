@@ -1,0 +1,137 @@
+"""The search at one batch size, a point for every trial; or in its place what each batch size loses off the best values."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui.search_words import trial_words
+from tui.widgets.chart import ChartView
+from tui.words import count
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart, Reading
+    from hvdsweep.curves.curve_data import Curve
+    from hvdsweep.curves.question import Question
+    from hvdsweep.curves.search_chart import SearchPlot
+    from hvdsweep.curves.table import WorkloadTable
+    from hvdsweep.search import Space
+    from tui.questions import Questions
+
+
+class SearchView(ChartView):
+    """Draws what `put` gives it."""
+
+    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+        super().__init__(id=id, describe=self._describe)
+        self._questions = questions
+        self.plot: SearchPlot | None = None
+        """The trials of the search; None where there are none with a learning rate."""
+        self._curve: Curve | None = None
+        self._y_name: str | None = None
+        self._sensitive: str | None = None
+        """The metaparameter whose sensitivity is drawn in place of the search."""
+        self._asked: object = None
+        """What that chart hangs on; None: it is not drawn."""
+
+    def clear(self, empty: Chart) -> None:
+        """There is no search."""
+        self._curve = self.plot = None
+        self.chart = empty
+
+    def put(
+        self,
+        name: str,
+        table: WorkloadTable,
+        curve: Curve,
+        batch_size: int,
+        goal: float,
+        question: Question,
+        space: Space | None,
+    ) -> None:
+        """Show the search of the workload `name` at a batch size; its trials have learning rates."""
+        from hvdsweep.curves.chart import goal_text
+        from hvdsweep.curves.search_chart import search_chart, search_points, y_names
+        from tui.field_views import sensitivity_chart
+
+        names = y_names(table)
+        self._curve = curve
+        self.plot = search_points(
+            table,
+            batch_size,
+            goal,
+            y_name=self._y_name if self._y_name in names else names[0],
+            step_budget=question.step_budget,
+            example_budget=question.example_budget,
+        )
+        varied = self._sensitive
+        if varied is not None and varied in table.parameters:
+            about = (name, id(table), varied)
+            if about != self._asked:
+                title = f"{name}: {varied.replace('_', ' ')}"
+                self._questions.work_out(
+                    self.answer_sensitivity, about, partial(sensitivity_chart, table, varied, title)
+                )
+            return
+        self._sensitive = self._asked = None
+        title = f"{name} at {count(batch_size)}  {goal_text(curve)}"
+        here = next((point for point in curve.points if point.batch_size == batch_size), None)
+        doubts = () if here is None else here.warnings
+        self.chart = dataclasses.replace(
+            search_chart(table, self.plot, space, title=title),
+            warnings=tuple(f"warning: {doubt.message}" for doubt in doubts),
+        )
+
+    def answer_sensitivity(self, about: object, value: Chart) -> None:
+        if self._sensitive is not None:
+            self._asked = about
+            self.chart = value
+
+    def next_axis(self) -> None:
+        """Draw the search against the next value."""
+        from hvdsweep.curves.search_chart import y_names
+
+        if self._curve is not None and self.plot is not None:
+            self._sensitive = None
+            names = y_names(self._curve.result.table)
+            self._y_name = names[(names.index(self.plot.y_name) + 1) % len(names)]
+            self.fit()
+
+    def next_sensitivity(self) -> None:
+        """Draw the sensitivity to the next metaparameter; after the last one the search."""
+        if self._curve is not None:
+            names: list[str | None] = [*sorted(self._curve.result.table.parameters), None]
+            place = -1 if self._sensitive is None else names.index(self._sensitive)
+            self._sensitive, self._asked = names[place + 1], None
+            self.unread()
+            self.fit()
+
+    # Points
+
+    @property
+    def trial(self) -> int | None:
+        """Row of the store of the trial that is read out."""
+        place = None if self.reading is None else self._place_of(self.reading)
+        return None if place is None or self._curve is None else int(self._curve.result.table.trial_id[place])
+
+    def _place_of(self, reading: Reading) -> int | None:
+        """Index of the trial in the table that a point of the search stands for."""
+        if self.plot is None or self._sensitive is not None:
+            return None
+        from hvdsweep.curves.search_chart import OUTCOMES
+
+        outcome = next((one for one, word, _, _ in OUTCOMES if word == reading.series), None)
+        if outcome is None:
+            return None
+        points = self.plot.of(outcome)
+        return int(self.plot.trial[points[reading.index]]) if reading.index < len(points) else None
+
+    def _describe(self, reading: Reading) -> str:
+        """A point in words."""
+        if self._sensitive is not None and self.shown is not None:
+            from hvdsweep.charts import sentence
+
+            return sentence(reading, self.shown.x.title, self.shown.y.title)
+        place = self._place_of(reading)
+        return "" if place is None or self._curve is None else trial_words(self._curve, place)
