@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tui.composing.outlook import Inquiry, Outlook, look
 from tui.composing.relatives import known
 from tui.composing.standing import Standing, standing_of
-from tui.questions import Questions
 from tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
     from hvdsweep.step_time import Speed
-    from tui.interface import Interface
     from tui.snapshot import Snapshot
 
 
 class Checking:
     """Checks the draft in a thread, with the speeds and the sweeps that the store knows."""
 
-    def __init__(self, composer: Composer, questions: Questions) -> None:
+    def __init__(self, composer: Composer) -> None:
         self._composer = composer
-        self._questions = questions
         self.outlook: Outlook | None = None
         """The latest result; it may be about an earlier text."""
         self._speeds: tuple[Speed, ...] = ()
@@ -43,7 +40,7 @@ class Checking:
     def check(self) -> None:
         """Check the draft as it is now."""
         inquiry = self._inquiry
-        self._questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
+        self._composer.questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
 
     def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
         self.outlook = value
@@ -70,10 +67,6 @@ class Checking:
 
     # What the store knows
 
-    @property
-    def _snapshot(self) -> Snapshot | None:
-        return cast("Interface", self._composer.app).snapshot
-
     def follow(self, snapshot: Snapshot) -> None:
         """What was read of the store just now."""
         seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
@@ -85,8 +78,8 @@ class Checking:
 
     def look_up(self) -> None:
         """Ask the store for speeds and sweeps."""
-        if self._snapshot is not None:
-            self._questions.ask(self.answer_known, None, known)
+        if self._composer.interface.snapshot is not None:
+            self._composer.questions.ask(self.answer_known, None, known)
 
     def answer_known(self, about: object, value: tuple[tuple[Speed, ...], dict[str, int]]) -> None:
         speeds, self._known = value
@@ -99,7 +92,11 @@ class Checking:
     @property
     def standing(self) -> Standing:
         """What launching this would begin."""
-        return Standing() if self.outlook is None else standing_of(self.outlook, self._snapshot, self._known)
+        return (
+            Standing()
+            if self.outlook is None
+            else standing_of(self.outlook, self._composer.interface.snapshot, self._known)
+        )
 
     def _say_standing(self) -> None:
         """The line at the left of the buttons."""

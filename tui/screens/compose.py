@@ -43,9 +43,9 @@ class ComposeScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.composer = Composer(self.questions, id="composer")
-        self.checking = Checking(self.composer, self.questions)
-        self.starting = Starting(self.composer, self.checking, self.questions)
-        self.saving = Saving(self.composer, self.checking, self.starting, self.questions)
+        self.checking = Checking(self.composer)
+        self.starting = Starting(self.composer, self.checking)
+        self.saving = Saving(self.composer, self.checking, self.starting)
         self._timer: Timer | None = None
 
     def compose_body(self) -> ComposeResult:

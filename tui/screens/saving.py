@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from tui.composing.relatives import NOTHING_KNOWN, Relatives, relatives
 from tui.composing.words import rank_options
 from tui.launching import Pending
-from tui.questions import Questions
 from tui.screens.checking import Checking
 from tui.screens.starting import Starting
 from tui.selection import Selection
@@ -17,24 +15,14 @@ from tui.widgets.composer import Composer
 from tui.widgets.form_dialogs import SaveDialog, Target
 from tui.words import plural
 
-if TYPE_CHECKING:
-    from tui.interface import Interface
-
 
 class Saving:
     """Writes the draft to a file that the user names, and launches it."""
 
-    def __init__(
-        self, composer: Composer, checking: Checking, starting: Starting, questions: Questions
-    ) -> None:
+    def __init__(self, composer: Composer, checking: Checking, starting: Starting) -> None:
         self._composer = composer
         self._checking = checking
         self._starting = starting
-        self._questions = questions
-
-    @property
-    def _interface(self) -> Interface:
-        return cast("Interface", self._composer.app)
 
     def save(self) -> None:
         """Ask where to save."""
@@ -63,11 +51,11 @@ class Saving:
     def _look_for_relatives(self, *, launch: bool) -> None:
         """Ask the store which sweeps came from files of this name, then the user for a path."""
         outlook, draft = self._checking.current, self._composer.draft
-        if self._interface.snapshot is None:
+        if self._composer.interface.snapshot is None:
             return self.answer_relatives(launch, NOTHING_KNOWN)
         plan = None if outlook is None else outlook.plan
         question = partial(relatives, plan, draft.file, self._checking.title)
-        self._questions.ask(self.answer_relatives, launch, question)
+        self._composer.questions.ask(self.answer_relatives, launch, question)
 
     def answer_relatives(self, about: bool, value: Relatives) -> None:
         """Open the window that asks where to save, and says what launching would begin."""
@@ -81,13 +69,13 @@ class Saving:
         path = value.free(draft.file, Path.cwd() / f"{_file_name(self._checking.title)}.toml")
         mistakes = 0 if outlook is None else len(outlook.problems)
         dialog = SaveDialog(path, own=draft.file, what="\n".join(words), launch=about, mistakes=mistakes)
-        self._interface.push_screen(dialog, partial(self._write, launch=about))
+        self._composer.interface.push_screen(dialog, partial(self._write, launch=about))
 
     def _write(self, target: Target | None, *, launch: bool) -> None:
         """In a thread: write the text, then launch it."""
         if target is None:
             return
-        app, draft, title = self._interface, self._composer.draft, self._checking.title
+        app, draft, title = self._composer.interface, self._composer.draft, self._checking.title
         path, text = target.path, draft.text
         before = draft.saved if path == draft.file else None
         arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
@@ -119,7 +107,7 @@ class Saving:
             self._checking.check()
 
     def _launched(self) -> None:
-        self._interface.go("live", Selection(sweep=self._checking.standing.sweep))
+        self._composer.interface.go("live", Selection(sweep=self._checking.standing.sweep))
 
 
 def _file_name(title: str) -> str:

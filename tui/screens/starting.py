@@ -4,41 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Static
 
 from tui.composing.draft import Draft
 from tui.composing.draft_store import DraftStore, StoredDraft
 from tui.composing.start import template
-from tui.questions import Questions
 from tui.screens.checking import Checking
 from tui.widgets.composer import Composer
 from tui.words import plural
 
 if TYPE_CHECKING:
     from tui.composing.offers import Entry
-    from tui.interface import Interface
 
 
 class Starting:
     """Begins with another draft; the one before is kept in the state directory if it was not saved."""
 
-    def __init__(self, composer: Composer, checking: Checking, questions: Questions) -> None:
+    def __init__(self, composer: Composer, checking: Checking) -> None:
         self._composer = composer
         self._checking = checking
-        self._questions = questions
         self._drafts = DraftStore(None)
-
-    @property
-    def _interface(self) -> Interface:
-        return cast("Interface", self._composer.app)
 
     def open(self) -> None:
         """Begin with the template, and look for drafts from before."""
-        self._drafts = DraftStore(self._interface.state_directory)
+        self._drafts = DraftStore(self._composer.interface.state_directory)
         self.begin(template())
-        self._questions.work_out(self.answer_kept, None, self._drafts.all)
+        self._composer.questions.work_out(self.answer_kept, None, self._drafts.all)
 
     def begin(self, draft: Draft) -> None:
         """Compose from here on."""
@@ -57,7 +50,7 @@ class Starting:
     def keep(self) -> None:
         """Keep what is not saved, in a thread."""
         if (job := self._keeping()) is not None:
-            self._questions.work_out(self.answer_keep, None, job)
+            self._composer.questions.work_out(self.answer_keep, None, job)
 
     def answer_keep(self, about: object, value: None) -> None:
         """Nothing is shown of it."""
@@ -81,8 +74,10 @@ class Starting:
 
         self._composer.take()
         self.keep_now()
-        current, snapshot = self._composer.draft.id, self._interface.snapshot
-        self._questions.work_out(self.answer_offers, None, partial(offers, self._drafts, current, snapshot))
+        current, snapshot = self._composer.draft.id, self._composer.interface.snapshot
+        self._composer.questions.work_out(
+            self.answer_offers, None, partial(offers, self._drafts, current, snapshot)
+        )
 
     def answer_offers(self, about: object, value: list[Entry]) -> None:
         from tui.composing.offers import typed
@@ -90,19 +85,19 @@ class Starting:
 
         hint = "type to narrow the list, or the path of a file"
         dialog = ListDialog("Start from", value, hint=hint, free=typed)
-        self._interface.push_screen(dialog, self._chosen)
+        self._composer.interface.push_screen(dialog, self._chosen)
 
     def _chosen(self, value: str | None) -> None:
         kind, _, name = (value or "").partition(":")
         if kind == "sweep":
             from tui.composing.start import stored
 
-            self._questions.ask(self.answer_start, value, partial(stored, int(name)))
+            self._composer.questions.ask(self.answer_start, value, partial(stored, int(name)))
         elif kind:
             from tui.composing.offers import taken
 
-            job = partial(taken, self._drafts, str(value), self._interface.source.path)
-            self._questions.work_out(self.answer_start, value, job)
+            job = partial(taken, self._drafts, str(value), self._composer.interface.source.path)
+            self._composer.questions.work_out(self.answer_start, value, job)
 
     def answer_start(self, about: Any, value: Draft) -> None:
         self.begin(value)
@@ -121,4 +116,6 @@ class Starting:
         if draft.changed:
             asked += " This draft is kept; Start from lists it."
         dialog = Confirm("Load the pasted file", asked, "Load")
-        self._interface.push_screen(dialog, lambda yes: self.answer_start(None, pasted) if yes else None)
+        self._composer.interface.push_screen(
+            dialog, lambda yes: self.answer_start(None, pasted) if yes else None
+        )

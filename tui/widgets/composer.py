@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -22,6 +24,9 @@ from tui.widgets.form_row import Choice, FormRow
 from tui.widgets.form_rows import LineRow
 from tui.widgets.tabline import TabLine
 from tui.words import plural
+
+if TYPE_CHECKING:
+    from tui.interface import Interface
 
 PANES = {"form": "Form", "plan": "Plan", "toml": "TOML"}
 """Where there is room for one of them only, tabs name them."""
@@ -69,7 +74,7 @@ class Composer(Vertical):
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="-form")
-        self._questions = questions
+        self.questions = questions
         self.draft = template()
         self.form = Form(id="form")
         self.editor = TomlEditor(id="toml")
@@ -81,6 +86,11 @@ class Composer(Vertical):
         """The field that `esc` left."""
         self._outlook: Outlook | None = None
 
+    @property
+    def interface(self) -> Interface:
+        """The app, by its own type."""
+        return cast("Interface", self.app)
+
     def compose(self) -> ComposeResult:
         yield TabLine(list(PANES.items()), id="tabs")
         with Horizontal(id="panes"):
@@ -89,7 +99,7 @@ class Composer(Vertical):
                 yield self.form
                 yield Static(id="guide")
             with Vertical(id="others"):
-                yield OutlookView(self._questions, id="plan-pane")
+                yield OutlookView(self.questions, id="plan-pane")
                 with Vertical(id="toml-pane"):
                     yield self.editor
                     yield Static(id="syntax", markup=False)
