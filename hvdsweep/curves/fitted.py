@@ -216,11 +216,13 @@ def _residual(found: _Choice, x: Floats, y: Floats, spread: Spread, kept: Bools)
     variance, degrees = _pooled(found.squares, own, spread, kept)
     coarse = spread.coarseness[kept]
     between = float(np.mean(spread.trials[kept] ** 2)) if spread.gaps else 0.0
-    known = max(between, variance - float(coarse.mean()), 1e-20) + coarse
-    weight = known[0] ** 2 / known**2
+    relative = _relative(spread, kept)
+    known = max(between, variance - float(coarse.mean()), 1e-20) * relative + coarse
+    weight = relative * known[0] ** 2 / known**2
     rest = y - found.a - knee.shape(x, found.b, found.p)
-    of_points = float(weight @ (rest**2 * len(x) / own - coarse)) / float(weight.sum())
-    own_degrees = own * float(weight.sum()) ** 2 / (len(x) * float(weight @ weight))
+    share = weight * relative
+    of_points = float(weight @ (rest**2 * len(x) / own - coarse)) / float(share.sum())
+    own_degrees = own * float(share.sum()) ** 2 / (len(x) * float(share @ share))
     worth = spread.gaps / 2
     pooled = (own_degrees * max(of_points, 0.0) + worth * between) / (own_degrees + worth)
     pooled = max(pooled, 0.0 if spread.gaps else UNSEEN_SCATTER**2)
@@ -247,19 +249,37 @@ def _expected(spread: Spread, kept: Bools) -> float:
     return float((spread.trials[kept] ** 2 + spread.coarseness[kept]).mean())
 
 
+def _relative(spread: Spread, kept: Bools) -> Floats:
+    """Variance of each point relative to the mean over the points."""
+    each = spread.relative[kept] ** 2
+    relative: Floats = each / each.mean()
+    return relative
+
+
 def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) -> Allowed:
     """Profile likelihood with Student's t, over both b and p."""
     best = knee.optimum(x, y)
     variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
-    if spread.gaps:
-        # Batch sizes with few trials scatter more, and they may be the ones that decide.
-        each = spread.trials[kept] ** 2
-        variance *= float(each.max() / each.mean()) if each.any() else 1.0
+    variance *= _leverage(x, best, _relative(spread, kept))
     t = student.quantile((1 + level) / 2, degrees)
     found = knee.allowed(x, y, best, t * t * variance)
+    luck = spread.luck[kept]
+    if luck.any():
+        # The best of n gained more from seeds at one end: the curve may be that without this gain, too.
+        y = y + luck
+        found = knee.both(found, knee.allowed(x, y, knee.optimum(x, y), t * t * variance))
     likely = found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance
     weight = found.weight * np.exp(-found.excess / (2 * max(variance, 1e-20)))
     return replace(found, likely=likely, weight=weight / weight.sum())
+
+
+def _leverage(x: Floats, best: tuple[float, float, float], relative: Floats) -> float:
+    """How much more than points of equal variance those of this `relative` variance move S_min, B_crit or E_min."""
+    b, p, _ = best
+    slopes = np.stack((np.ones(len(x)), *knee.slopes(x, b, p)))[: 3 if len(x) >= LEAST_FOR_KNEE else 2]
+    moves = np.linalg.pinv(slopes.T)[:2] ** 2
+    moves = np.vstack((moves, np.linalg.pinv(slopes.T)[:2].sum(axis=0) ** 2))
+    return max(1.0, float(np.max(moves @ relative / np.maximum(moves.sum(axis=1), 1e-300))))
 
 
 def _scaling_fit(

@@ -62,9 +62,7 @@ def variances(result: StepsToResult, fitted: Fitted, spread: Spread) -> Floats |
     if spread.gaps:
         # If evaluations are as coarse as the scatter, the points may show none by chance.
         own = max(own, min(FLOOR * float(np.mean(spread.trials[shown] ** 2)), fitted.residual.variance))
-    # The best of more trials scatters less: like a mean's, its variance is proportional to 1 over trials.
-    typical = 1.0 / np.mean(1.0 / counted[shown])
-    return np.where(shown, own * typical / np.maximum(counted, 1) + spread.coarseness, np.nan)
+    return np.where(shown, own * spread.relative**2 + spread.coarseness, np.nan)
 
 
 def upper_ends(result: StepsToResult, level: float) -> Floats:

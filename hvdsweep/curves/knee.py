@@ -118,12 +118,17 @@ def _residual(x: Floats, y: Floats, b: float, p: float) -> Floats:
     return rest
 
 
-def _slopes(x: Floats, b: float, p: float) -> Floats:
-    """[2, n], derivatives of the shape by b and p, each minus its mean."""
+def slopes(x: Floats, b: float, p: float) -> Floats:
+    """[2, n], derivatives of the shape by b and p."""
     share = 1.0 / (1.0 + np.exp(np.clip(p * (x - b), -700.0, 700.0)))
-    slopes = np.array([share, ((b - x) * share - shape(x, b, p)) / p])
-    slopes -= slopes.mean(axis=1, keepdims=True)
-    return slopes
+    return np.array([share, ((b - x) * share - shape(x, b, p)) / p])
+
+
+def _slopes(x: Floats, b: float, p: float) -> Floats:
+    """`slopes`, each minus its mean."""
+    found = slopes(x, b, p)
+    found -= found.mean(axis=1, keepdims=True)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +249,17 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
         weight,
         no_least=bool(every_b.min() <= first.b[0] + MARGIN),
         no_largest=bool(every_b.max() >= first.b[-1] - MARGIN),
+    )
+
+
+def both(one: Allowed, other: Allowed) -> Allowed:
+    """The curves of either set."""
+    joined = {
+        name: np.concatenate((getattr(one, name), getattr(other, name)))
+        for name in ("b", "p", "low_a", "high_a", "excess", "likely", "weight")
+    }
+    return Allowed(
+        **joined, no_least=one.no_least or other.no_least, no_largest=one.no_largest or other.no_largest
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from hvdsweep.curves.outcomes import NEVER, StepsToResult
 from hvdsweep.curves.resampling import best_of
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
+from hvdsweep.curves.trend import trend_of
 
 COARSE_ROUNDS = 3
 """How often the scatter that gaps are weighed by is found again."""
@@ -29,6 +30,9 @@ class Spread:
     """[S], steps from the previous evaluation to the one at which the goal was reached; NaN if not known."""
     coarseness: Floats
     """[S], variance of ln S because the goal was reached at an unknown step between two evaluations; 0 if not known."""
+    relative: Floats
+    """[S], how much more than usual a study's best scatters, by its number of trials and a trend with the batch size; where they
+    leave room, not too little."""
     trials: Floats
     """[S], standard deviation of ln S of the best of the study's trials, from the gaps between the fastest two; NaN if no
     study has a known gap."""
@@ -38,6 +42,9 @@ class Spread:
     """The usual number of trials: the median over the studies."""
     later: Floats
     """[S], ln of how much slower the best of `typical` trials is than the best of the study's own number."""
+    luck: Floats
+    """[S], by how much more than on average ln S of the best gained from seeds, where their scatter changes with the
+    batch size; 0 where it does not."""
 
 
 def spread_of(result: StepsToResult) -> Spread:
@@ -47,8 +54,10 @@ def spread_of(result: StepsToResult) -> Spread:
     # The true S may be anywhere between the two evaluations.
     coarseness = np.nan_to_num((spacing / steps) ** 2 / 12)
     mean, count = _mean_gap(result, coarseness)
-    trials = mean * _by_trials(result.trials_counted)
-    return Spread(spacing, coarseness, trials, count, *_as_typical(result))
+    by_trials = _by_trials(result)
+    scatter, luck = trend_of(result, coarseness, by_trials)
+    relative = by_trials * scatter
+    return Spread(spacing, coarseness, relative, mean * relative, count, *_as_typical(result), luck)
 
 
 def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
@@ -73,14 +82,33 @@ def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
     return typical, later
 
 
-def _by_trials(counted: Ints) -> Floats:
-    """[S], scatter of the best of so many trials relative to a typical study: as the root of 1 over trials."""
-    trials = np.maximum(counted, 1).astype(np.float64)
-    some = trials[counted > 0]
+def _by_trials(result: StepsToResult) -> Floats:
+    """[S], scatter of the best of so many trials relative to the usual number: as 1 over a power of trials.
+
+    If the gap behind the i-th fastest trial is as i^-k, the best of n scatters as n^(k - 1): as 1 / n if trials are evenly
+    spread (k = 0), independently of n if few are fast (k = 1). The likelihood of gaps that scatter exponentially gives k; not
+    too little for any k within a standard deviation.
+    """
+    trials = np.maximum(result.trials_counted, 1).astype(np.float64)
+    some = trials[result.trials_counted > 0]
     if len(some) == 0 or bool((some == some[0]).all()):
         return np.ones(len(trials))
-    typical = 1.0 / np.mean(1.0 / some)
-    ratio: Floats = np.sqrt(typical / trials)
+    k, likelihood = np.linspace(0, 1, 11), np.zeros(11)
+    steps, starts = result.ranked
+    for study in np.flatnonzero(result.steps > 0).tolist():
+        fastest = steps[starts[study] : starts[study + 1]]
+        gaps = np.diff(np.log(fastest[fastest <= result.horizon[study]][: FASTEST + 1]))
+        if gaps.any():
+            rank = np.log(np.arange(1, len(gaps) + 1))
+            likelihood += k * rank.sum() - len(gaps) * np.log(np.exp(np.outer(k, rank)) @ gaps)
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    mean = float(weight @ k)
+    sd = math.sqrt(float(weight @ (k - mean) ** 2))
+    both = [trials ** (power - 1) for power in (mean - sd, mean + sd)]
+    ratio: Floats = np.maximum(
+        *(one / math.sqrt(float(np.mean(one[result.trials_counted > 0] ** 2))) for one in both)
+    )
     return ratio
 
 

@@ -18,9 +18,8 @@ X = np.log(SIZES)
 
 def spread(count, *, gaps=0, trials=0.05, spacing=math.nan):
     known = np.full(count, float(spacing))
-    return Spread(
-        known, np.zeros(count), np.full(count, trials if gaps else math.nan), gaps, 8, np.zeros(count)
-    )
+    scatter, none = np.full(count, trials if gaps else math.nan), np.zeros(count)
+    return Spread(known, none, np.ones(count), scatter, gaps, 8, none, none)
 
 
 def bent(p, b_crit=64.0, s_min=60.0):
