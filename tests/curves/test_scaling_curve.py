@@ -47,10 +47,11 @@ def test_a_planted_curve_is_read_back():
     assert found.max_useful_batch_size == 1024
     assert not found.useful.at_least
     assert found.critical.batch_size == pytest.approx(8 + 0.2 * 108, rel=0.03)
+    # The critical batch size, 27 to 39, may be below or above 32.
     kinds = [point.region for point in found.points]
     assert kinds == [
         *[Region.PERFECT] * 2,
-        Region.DIMINISHING,
+        Region.UNDECIDED,
         *[Region.DIMINISHING] * 4,
         *[Region.MAXIMAL] * 2,
     ]
