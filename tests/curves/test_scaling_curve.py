@@ -47,12 +47,13 @@ def test_a_planted_curve_is_read_back():
     assert found.max_useful_batch_size == 1024
     assert not found.useful.at_least
     assert found.critical.batch_size == pytest.approx(8 + 0.2 * 108, rel=0.03)
-    # The critical batch size, 27 to 39, may be below or above 32.
+    # The critical batch size may be below or above 32, the maximum useful one 512: larger batch sizes scatter more in ln S.
     kinds = [point.region for point in found.points]
     assert kinds == [
         *[Region.PERFECT] * 2,
         Region.UNDECIDED,
-        *[Region.DIMINISHING] * 4,
+        *[Region.DIMINISHING] * 3,
+        Region.UNDECIDED,
         *[Region.MAXIMAL] * 2,
     ]
     first = found.points[0]
