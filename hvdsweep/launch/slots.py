@@ -300,6 +300,11 @@ class Slots:
         deadline = time.monotonic() + (JOB_SECONDS if self._settings.in_job else GIVE_BACK_SECONDS)
         latest = time.monotonic() + CHECKPOINT_SECONDS
         terminated = False
+        rows = self._stored.view(self.living()).gangs
+        for slot in self.slots:
+            if slot.gang is not None and slot.gang.id in rows and rows[slot.gang.id].state == "STARTING":
+                # It has no trial to save, and reads no request while it loads TensorFlow.
+                self._leave(slot, slot.gang, None)
         while any(slot.gang is not None and slot.gang.exit_code() is None for slot in self.slots):
             if impatient():
                 break

@@ -4,7 +4,7 @@ crash: raise in the middle of the trial. crash_until: the same on the first so m
 freeze: stop giving signs of life. refuse: set the trial aside oneself, as a gang that cannot build it. diverge: end INFEASIBLE.
 seconds: take so long. seconds_once: the same on the first attempt. stubborn: do not answer a request to stop.
 The whole gang, by FAKE_GANG in the environment: "stillborn" dies at once ("stillborn 2": only those of 2 ranks), "child" starts a
-grandchild in a session of its own, "hurry" takes no time over its trials.
+grandchild in a session of its own, "hurry" takes no time over its trials, "loading" never gets as far as the store.
 FAKE_SECONDS: what every trial takes that does not say otherwise; "0 600": the gang's first trial no time, all others so long.
 """
 
@@ -106,6 +106,8 @@ def work(options: argparse.Namespace) -> None:
     mood = os.environ.get("FAKE_GANG", "")
     if "stillborn" in mood and mood.partition(" ")[2] in ("", str(np_of(options.db, options.gang))):
         raise RuntimeError("libfake.so: cannot open shared object file")
+    while "loading" in mood:
+        time.sleep(600)
     if "child" in mood:
         hold = "import os, signal, time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(6000)"
         child = subprocess.Popen([sys.executable, "-c", hold])

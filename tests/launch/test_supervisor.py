@@ -226,6 +226,17 @@ def test_a_job_of_a_cluster_gives_its_gangs_longer(launch: Launch, store: Store)
     assert store.rows("SELECT state, message FROM gangs") == [("STOPPED", None)]
 
 
+def test_a_gang_that_still_starts_is_not_waited_for(launch: Launch, store: Store) -> None:
+    """It has no trial to save, and would not read the request before it has loaded TensorFlow."""
+    odd = {"FAKE_GANG": "loading", "FAKE_GIVE_BACK_SECONDS": "3600"}
+    launched = launch([[{}]], environment=odd)
+    launched.until(lambda: store.one("SELECT count(*) FROM gangs WHERE state = 'STARTING' AND pid > 0"))
+    launched.send(signal.SIGTERM)
+    assert launched.end()[0] == 130
+    assert store.rows("SELECT status, attempts FROM trials") == [("PENDING", 0)]
+    assert store.processes() == []
+
+
 def test_a_second_ctrl_c_stops_at_once(launch: Launch, store: Store) -> None:
     """The second Ctrl-C does not wait for a gang that does not answer, though the first one would for an hour."""
     launched = launch([[{"seconds": 2400, "stubborn": 1}]], environment={"FAKE_GIVE_BACK_SECONDS": "3600"})
