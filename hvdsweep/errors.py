@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+MOST_PROBLEMS = 40
+"""Problems that one message lists."""
+
+LONGEST = 4000
+"""Characters of each that it shows."""
+
 
 class HvdsweepError(Exception):
     """A failure with a message for the user; never shown as a traceback."""
@@ -19,6 +25,8 @@ class UserError(HvdsweepError):
     exit_code = 2
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+        more = len(problems) - MOST_PROBLEMS
+        lines = [one if len(one) <= LONGEST else f"{one[:LONGEST]} ..." for one in problems[:MOST_PROBLEMS]]
+        super().__init__("\n".join([*lines, *([f"... and {more:,} more"] if more > 0 else [])]))
         self.problems = problems
         """One complete sentence each."""

@@ -5,10 +5,16 @@ from __future__ import annotations
 import html
 import re
 
+UNSEEN = (
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that change the direction of what follows
+    "\xad\u034f\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f"  # without width: two names would look the same
+    "\u2028\u2029\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+"""Part of a regular expression: characters that are no control characters, but change what a terminal shows."""
+
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # control characters; ESC and CSI begin sequences that terminals obey
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that change the direction of what follows
-    "\u2028\u2029\ufeff"
+    f"{UNSEEN}"
     "\ud800-\udfff]"  # bytes of a file name that are no UTF-8
 )
 _HIDDEN_BUT_LINES = re.compile(_HIDDEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
@@ -25,7 +31,12 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 def visible_json(text: str) -> str:
     """JSON text with everything a terminal might obey escaped; JSON itself escapes only characters below a blank."""
-    return _HIDDEN_BUT_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _HIDDEN_BUT_LINES.sub(_in_json, text)
+
+
+def _in_json(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
 
 
 def visible_html(text: str) -> str:

@@ -24,6 +24,9 @@ HOSTILE = {
     "a turned direction": "\u202egnp.exe",
     "a byte that is no text": "\udcff",
     "a null": "\x00",
+    "a blank without width": "a\u200bb\u2060c\xadd",
+    "letters joined for the eye": "a\u200db\u200cc",
+    "tags that nothing shows": "a\U000e0041",
     "a link": "\x1b]8;;http://example.org\x1b\\text\x1b]8;;\x1b\\",
 }
 

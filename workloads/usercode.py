@@ -35,7 +35,7 @@ def find(name: str, source: str | None) -> Callable[..., Any]:
             ) from error
         place = f" in {source} or" if source else ""
         raise UserError(f"{name}: no module {module_name}{place} among the installed packages") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UserError(f"{name}: importing {module_name} failed: {describe(error)}") from error
     _refuse_namesake(name, module_name, module, source)
     function = getattr(module, function_name, None)
@@ -63,9 +63,12 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
         return function(*arguments, **options)
     except UserError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UserError(f"{name}: {describe(error)}") from error
 
+
+LONGEST = 1000
+"""Characters of an exception's message that are shown."""
 
 _WRAPPED = re.compile(
     r"(?s)^(?:\w+: )?(Exception encountered when calling .*?|in user code:)\n+(.*?)(\n+Arguments received by .*)?$"
@@ -87,14 +90,20 @@ def describe(error: BaseException) -> str:
     asked = any(Path(frame.filename).name == "argparse.py" for frame in frames)
     own = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]
     place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    text = f"{type(error).__name__}: {_words(str(error))}{place}"
+    try:
+        words = _words(str(error))
+    except Exception:
+        words = "an exception without words: its __str__ fails"
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]}..."
+    text = f"{type(error).__name__}{words and ': '}{words}{place}"
     if isinstance(error, SystemExit):
         reason = "it reads a command line (argparse)" if asked else "it calls exit"
         return (
             f'{text}: {reason}; put what a script does under `if __name__ == "__main__":`, and take settings from '
             "dataset_options and model_options"
         )
-    if "Horovod has not been initialized" in str(error):
+    if "Horovod has not been initialized" in words:
         return (
             f"{text}: user code may not depend on the rank: give all data and the same model everywhere, hvdsweep shares the "
             "batches out"

@@ -72,7 +72,7 @@ class Scratch:
 
     def _fetch(self) -> None:
         """Start from the latest state: that of `final`, unless a run has taken the local one further."""
-        if not self.final.exists() or _last_sign(self.local) >= _last_sign(self.final):
+        if not self.final.exists() or _trained(self.local) >= _trained(self.final):
             return
         for ending in ("-wal", "-shm", "-journal"):
             Path(f"{self.local}{ending}").unlink(missing_ok=True)
@@ -128,16 +128,15 @@ class Scratch:
         return kept
 
 
-def _last_sign(path: Path) -> float:
-    """The latest sign of life of any run in this store, unix seconds; -1 if there is no store."""
+def _trained(path: Path) -> tuple[int, int]:
+    """How far the trials of this store are: their steps, and events; no times, since clocks of two machines differ."""
     if not path.exists():
-        return -1.0
+        return (-1, -1)
     try:
         with closing(open_connection(path)[0]) as conn:
-            return float(
-                conn.execute(
-                    "SELECT coalesce(max(max(coalesce(heartbeat, 0), created)), 0) FROM sweeps"
-                ).fetchone()[0]
-            )
+            steps, events = conn.execute(
+                "SELECT (SELECT coalesce(sum(steps), 0) FROM trials), (SELECT coalesce(max(id), 0) FROM events)"
+            ).fetchone()
+            return int(steps), int(events)
     except sqlite3.Error as error:
         raise error_for(path, error) from error

@@ -9,7 +9,9 @@ import gc
 import importlib
 import io
 import logging
+import math
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Iterable
@@ -100,9 +102,9 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         commands = command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in [parameter for one in (command, *commands) for parameter in one.params]:
-            # A command that runs a second time in this process has its bounds already.
-            if isinstance(parameter.type, click.types.IntParamType) and "convert" not in vars(parameter.type):
-                parameter.type = _bounded(parameter.type)
+            # A command that runs a second time in this process has its checks already.
+            if isinstance(parameter.type, CHECKED) and "convert" not in vars(parameter.type):
+                parameter.type = _checked(parameter.type)
         if cmd_name in EXAMPLES:
             setattr(command, "format_help", partial(_help, command, EXAMPLES[cmd_name]))  # noqa: B010
         return command
@@ -115,6 +117,17 @@ class LazyGroup(click.Group):
             advice = f"Did you mean {close}?" if close else f"There is {', '.join(COMMANDS)}."
             raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; for an option that it does not have, name only the one that begins most like it."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            typed = error.option_name
+            starts = [typed[:length] for length in range(len(typed), 0, -1)]
+            # The first of those with the longest common beginning.
+            close = [one for start in starts for one in error.possibilities or () if one.startswith(start)]
+            raise click.NoSuchOption(typed, error.message, close[:1], error.ctx) from None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Put the tool's purpose first."""
@@ -135,19 +148,31 @@ def _help(
     type(command).format_help(command, context, formatter)
 
 
-def _bounded(kind: click.types.IntParamType) -> click.types.IntParamType:
-    """The same type, restricted to numbers that SQLite can hold."""
+CHECKED = (click.types.IntParamType, click.types.FloatParamType, click.types.StringParamType, click.Path)
+
+
+def _checked(kind: click.ParamType[Any]) -> click.ParamType[Any]:
+    """The same type, restricted to what SQLite can hold: whole numbers of 64 bits, numbers, and text that is UTF-8; and to
+    paths that name something."""
     # A copy, since all commands share the original.
-    bounded, convert = copy.copy(kind), kind.convert
+    checked, convert = copy.copy(kind), kind.convert
 
     def within(value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        number = convert(value, parameter, context)
-        if not -(2**63) <= number < 2**63:
-            kind.fail(f"{str(value)[:40]} is beyond 64 bits.", parameter, context)
-        return number
+        if value == "" and isinstance(kind, click.Path):
+            # Python would take the working folder.
+            kind.fail("It is empty. Name a file or a folder.", parameter, context)
+        found = convert(value, parameter, context)
+        match found:
+            case int() if not -(2**63) <= found < 2**63:
+                kind.fail(f"{str(value)[:40]} is beyond 64 bits.", parameter, context)
+            case float() if math.isnan(found):
+                kind.fail(f"{value} is not a number.", parameter, context)
+            case str() if re.search("[\ud800-\udfff]", found):
+                kind.fail(f"{found[:40]} has bytes that are not UTF-8.", parameter, context)
+        return found
 
-    setattr(bounded, "convert", within)  # noqa: B010
-    return bounded
+    setattr(checked, "convert", within)  # noqa: B010
+    return checked
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

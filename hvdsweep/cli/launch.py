@@ -218,6 +218,7 @@ def launch(
         plans = proved(plans, sweeps, db, start_timeout)
     plans, db = shard_of(plans, shard, db)
     if dry_run:
+        _place_problems(db, scratch)
         _show(plans, np, gangs, slots, machines, db, as_json)
         for name in absent:
             click.echo(f"{name}: is not on this machine; how to get it: hvdsweep datasets {name}", err=True)
@@ -244,6 +245,17 @@ def launch(
     with placed(plans, db, scratch) as place:
         code = _train(plans, settings, place, db, as_json, curve=not no_curve, build=where.builder())
     sys.exit(code)
+
+
+def _place_problems(db: Path, scratch: Path | None) -> None:
+    """UserError where a launch could not keep its results: a dry run refuses what the launch would refuse."""
+    from hvdsweep.store.connection import usable, writable
+
+    if scratch is not None and not scratch.is_dir():
+        raise UserError(f"--scratch: {scratch}: is not a folder. Make it, or name another.")
+    if db.parent.name != "shards":
+        usable(db, may_be_missing=True)
+        writable(db)
 
 
 def _stops_at(stop_before: float) -> float | None:
@@ -300,7 +312,7 @@ def _show(
     from hvdsweep.plan_summary import summarize, summarize_auto
 
     speeds: list[ThroughputRow] = []
-    if db.exists():
+    if db.exists() and db.stat().st_size:
         from hvdsweep.opening import open_store
         from hvdsweep.store.throughput import here_last
 

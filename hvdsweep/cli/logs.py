@@ -66,9 +66,9 @@ def logs(
         files = [path for path in files if path.name == f"rank-{rank or 0}.log"]
     if not files:
         what = "no logs" if rank is None else f"no log of rank {rank}"
-        raise UserError(
-            f"gang {chosen.id}: {what} in {chosen.log_dir} on this machine; it trained on {chosen.host}."
-        )
+        where = "" if chosen.log_dir is None else f" in {chosen.log_dir}"
+        host = "" if chosen.host is None else f"; it trained on {chosen.host}"
+        raise UserError(f"gang {chosen.id}: {what}{where} on this machine{host}.")
     parts = {path: read_log(path) for path in files}
     if as_json and not follow:
         print_json(

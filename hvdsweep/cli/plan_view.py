@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+MOST_ROWS = 500
+"""Studies of a workload that are printed."""
+
+
 def render_plan(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Speed] = ()) -> RenderableType:
     """The plan as `--dry-run` prints it: `rich.console.Console().print(render_plan(...))`."""
     return render_summary(summarize(plan, np, gangs, throughput))
@@ -43,7 +47,7 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         table.add_column("passes")
         if timed:
             table.add_column("hours", justify="right")
-        for study in rows:
+        for study in rows[:MOST_ROWS]:
             table.add_row(
                 str(study.batch_size),
                 f"{study.trials}{f' to {study.most_trials}' if study.most_trials else ''}"
@@ -56,6 +60,8 @@ def render_summary(summary: PlanSummary) -> RenderableType:
                 *([hours(study)] if timed else []),
             )
         parts.append(table)
+        if len(rows) > MOST_ROWS:
+            parts.append(Text(f"... and {len(rows) - MOST_ROWS:,} more; --json lists all"))
     parts.append(Text(totals(summary)))
     parts.append(Text(summary.advice))
     parts += [Text(f"warning: {warning}", style="yellow") for warning in summary.warnings]

@@ -213,11 +213,15 @@ def answer(
 
 
 def _note_goals(metric: str, goals: Sequence[float]) -> None:
-    """Name on stderr the goals that make no sense for the metric, as in the check of a sweep file."""
+    """Name on stderr the goals that make no sense for the metric, as in the check of a sweep file: each once."""
     from hvdsweep.store.schema import naturally_maximised
 
+    # The next workload has the same goals.
+    noted = click.get_current_context().meta.setdefault("hvdsweep.noted goals", set())
     for goal in goals:
-        if problem := goal_problem(metric.rpartition("/")[2], goal, naturally_maximised(metric)):
+        problem = goal_problem(metric.rpartition("/")[2], goal, naturally_maximised(metric))
+        if problem and (goal, problem) not in noted:
+            noted.add((goal, problem))
             click.echo(f"--goal: {goal:g} {visible(problem)}", err=True)
 
 

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hvdsweep.visible import UNSEEN
+
 _OWN = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]"
 """Colours; hiding and showing the cursor; moving up a line and erasing a line, for progress bars."""
 
-_ANY = re.compile(rf"({_OWN})|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ANY = re.compile(rf"({_OWN})|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{UNSEEN}]")
 
 
 class GuardedStream(io.TextIOWrapper):

@@ -275,7 +275,7 @@ def database(db: Path) -> Iterator[Check]:
         yield Check("database", "warning", found, remedy, details)
     else:
         yield Check("database", "ok", found, details=details)
-    if not problem and db.exists():
+    if not problem and db.exists() and db.stat().st_size:
         yield content(db)
     free = shutil.disk_usage(folder).free
     details = {"path": str(folder), "free_bytes": free}

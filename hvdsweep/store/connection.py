@@ -202,8 +202,9 @@ def writable(path: Path) -> None:
     """
     for place in (path, path.absolute().parent):
         if place.exists() and not os.access(place, os.W_OK):
+            what = "" if place == path else f"its folder {place} "
             raise UserError(
-                f"{path}: {place} cannot be written: you have no right to, or the disk is mounted read-only. "
+                f"{path}: {what}cannot be written: you have no right to, or the disk is mounted read-only. "
                 "Change that, or name another file with --db."
             )
 
@@ -218,7 +219,12 @@ def missing(path: Path) -> str:
 
 def error_for(path: Path, error: sqlite3.Error) -> Exception:
     """The UserError for a failure of the file or the machine; any other `error`, being a bug, is returned as it is."""
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+        return UserError(
+            f"{path}: a trigger that another program put into the database refuses: {error}. Drop that trigger."
+        )
+    match code & 0xFF:
         case sqlite3.SQLITE_NOTADB:
             problem = "is not an SQLite database. Name another file with --db."
         case sqlite3.SQLITE_CORRUPT:

@@ -10,8 +10,9 @@ A new column gets an entry in `TABLES`; `tests/store/test_content.py` then damag
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,15 @@ class Kind:
     holds: str
     """SQL that is true for a valid value `{c}`."""
     nullable: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds any text, or JSON."""
+        return self.words in ("text", "a name") or self.is_json
+
+    @property
+    def is_json(self) -> bool:
+        return self.words.startswith("a JSON")
 
 
 def _or_null(kind: Kind) -> Kind:
@@ -209,6 +219,15 @@ KEYS = {
 }
 """The key of tables without an `id`."""
 
+UNIQUE = {
+    "sweeps": ("key",),
+    "workloads": ("sweep_id", "name"),
+    "studies": ("workload_id", "batch_size"),
+    "trials": ("study_id", "number"),
+    "metrics": ("name", "maximize"),
+}
+"""What else identifies a row."""
+
 SINCE = {
     ("sweeps", "trial_order"): 2,
     ("trials", "chosen"): 2,
@@ -235,30 +254,54 @@ SINCE = {
 def problems(conn: sqlite3.Connection, *, small: bool = False) -> Iterator[str]:
     """What is wrong, one sentence per table and column, naming the first bad row. `small`: skip large tables."""
     version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+    kinds: dict[str, str] = dict(
+        conn.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')")
+    )
     # A view of a missing table has no columns that SQLite could name.
-    there: dict[str, list[str]] = {
-        name: [] for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-    }
+    there: dict[str, list[str]] = {name: [] for name in kinds}
     for table, column in conn.execute(
         "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'"
     ):
         there[table].append(column)
+    keys = _unique_columns(conn, kinds)
     for table, columns in TABLES.items():
         if table not in there:
             if all(SINCE.get((table, column), 1) <= version for column in columns):
                 yield f"has no table {table}"
             continue
+        if columns and kinds[table] != "table":
+            yield f"has a view {table} in the place of the table"
+            continue
         wanted = {
             column: kind for column, kind in columns.items() if SINCE.get((table, column), 1) <= version
         }
-        for column in wanted.keys() - set(there[table]):
+        for column in [column for column in wanted if column not in there[table]]:
             yield f"table {table}: has no column {column}"
+        for unique in (KEYS.get(table, ("id",)), UNIQUE.get(table)) if columns else ():
+            if unique is not None and set(unique) not in keys[table]:
+                yield f"table {table}: nothing keeps {', '.join(unique)} unique, so that rows may be there twice"
         wanted = {column: kind for column, kind in wanted.items() if column in there[table]}
         if table == "measurements":
             wanted |= {column: _or_null(NUMBER) for column in there[table] if column not in wanted}
         if not wanted or (small and (table in KEYS or _is_large(conn, table))):
             continue
-        yield from _wrong_values(conn, table, wanted)
+        wrong = list(_wrong_values(conn, table, wanted))
+        yield from wrong
+        if not small and not wrong:
+            yield from _unreadable(conn, table, [column for column, kind in wanted.items() if kind.is_text])
+
+
+def _unique_columns(conn: sqlite3.Connection, names: Iterable[str]) -> dict[str, list[set[str]]]:
+    """Table -> the sets of columns that identify a row."""
+    found: dict[str, list[set[str]]] = {name: [] for name in names}
+    for table, columns in conn.execute(
+        "SELECT m.name, json_group_array(p.name) FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+        " WHERE m.type = 'table' AND p.pk GROUP BY m.name UNION ALL"
+        " SELECT m.name, json_group_array(c.name) FROM sqlite_master m JOIN pragma_index_list(m.name) i"
+        " JOIN pragma_index_info(i.name) c WHERE m.type = 'table' AND i.\"unique\" GROUP BY m.name, i.name"
+    ):
+        found[table].append(set(json.loads(columns)))
+    return found
 
 
 def _is_large(conn: sqlite3.Connection, table: str) -> bool:
@@ -290,6 +333,25 @@ def _wrong_values(conn: sqlite3.Connection, table: str, columns: dict[str, Kind]
                 for name, value in zip(key, row[1:], strict=False)
             )
             yield f"table {table}, row {where or row[1]}, column {column}: {_shown(row[0])} is not {kind.words}"
+
+
+def _unreadable(conn: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[str]:
+    """Text that SQLite takes but Python does not: bytes that are not UTF-8, JSON with numbers of thousands of digits."""
+    factory, conn.text_factory = conn.text_factory, bytes
+    try:
+        for column in columns:
+            key = ", ".join(KEYS.get(table, ("id",)))
+            for content, *row in conn.execute(f"SELECT {quoted(column)}, {key} FROM {table}"):
+                try:
+                    text = None if content is None else content.decode()
+                    if text is not None and TABLES[table][column].is_json:
+                        json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    where = ", ".join(str(part) for part in row)
+                    yield f"table {table}, row {where}, column {column}: {_shown(content)} cannot be read: {error}"
+                    break
+    finally:
+        conn.text_factory = factory
 
 
 def _shown(value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hvdsweep.search import Space
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.records import imports_keep, strict_records
 from hvdsweep.store.schema import metric_columns, metric_id, naturally_maximised, quoted
@@ -67,11 +68,31 @@ def check(conn: sqlite3.Connection, *, deep: bool = True) -> list[str]:
         trials = [row[0] for row in conn.execute(query)]
         if trials:
             found.append(f"{problem}: trials {_few(trials)}")
+    found += _wrong_definitions(conn)
     if deep:
         wrong = [trial for chunk in _chunks(conn) for trial in _wrong_records(conn, chunk)]
         if wrong:
             found.append(f"the running best is not that of the measurements: trials {_few(wrong)}")
     return found
+
+
+PARTS = ("budget", "evaluation", "goal", "infeasible", "search", "studies", "training")
+"""What is a table of its own in the definition of a sweep or a study."""
+
+
+def _wrong_definitions(conn: sqlite3.Connection) -> Iterator[str]:
+    """JSON that is an object as it should be, but describes no sweep or no search."""
+    for table in ("sweeps", "studies"):
+        for row, text in conn.execute(f"SELECT id, definition FROM {table}"):
+            definition = json.loads(text)
+            for part in PARTS:
+                if not isinstance(definition.get(part, {}), dict | None):
+                    yield f"table {table}, row {row}, column definition: {part} is no object"
+    for row, text in conn.execute("SELECT id, search FROM studies"):
+        try:
+            Space.from_json(json.loads(text))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            yield f"table studies, row {row}, column search: {error}"
 
 
 def rebuild_running_best(conn: sqlite3.Connection) -> int:

@@ -36,6 +36,13 @@ class _Live:
     """The goal's metric and whether it is maximised."""
     first: int = 0
     """Updates made before this writer claimed it."""
+    offset: float = field(default_factory=lambda: time.time() - time.monotonic())
+    """The clock that people set less the one that only runs, at the claim."""
+
+    @property
+    def shift(self) -> float:
+        """Seconds by which the clock was set, or the machine slept, since the claim: no part of the trial's time."""
+        return time.time() - time.monotonic() - self.offset
 
 
 class TrialWriter:
@@ -194,16 +201,18 @@ class TrialWriter:
         """Write everything about the trial; False if the trial is no longer this gang's."""
         trial = update.trial_id
         live = self._live.get(trial) or self._adopt(conn, trial)
+        shift = live.shift if live is not None else 0.0
         final = update.final
         if final is None:
+            step_at = update.checkpoint and (update.checkpoint[0], update.checkpoint[1] - shift)
             changed = conn.execute(
                 "UPDATE trials SET steps = ?, checkpoint = coalesce(?, checkpoint), checkpoint_seconds ="
                 " coalesce(max(?, started) - started, checkpoint_seconds)"
                 " WHERE id = ? AND status = 'RUNNING' AND gang_id = ?",
-                (int(update.steps), *(update.checkpoint or (None, None)), trial, self.gang_id),
+                (int(update.steps), *(step_at or (None, None)), trial, self.gang_id),
             ).rowcount
         else:
-            changed = end_trial(conn, trial, self.gang_id, int(update.steps), final, now)
+            changed = end_trial(conn, trial, self.gang_id, int(update.steps), final, now - shift)
         if not changed or live is None:
             return False
         losses = update.losses.tolist()

@@ -30,6 +30,8 @@ def check(sweep: Sweep, unsound: Iterable[Location], source: str | None) -> Find
     if sweep.name is not None and not sweep.name.isprintable():
         # The name appears in output and tables, and an escape sequence would reach the terminal.
         findings.wrong(("name",), sweep.name, "holds a line break or a control character; leave it out")
+    elif sweep.name is not None and not sweep.name.strip():
+        findings.wrong(("name",), sweep.name, "is blank; leave the key out, or fill it")
     _algorithms(findings)
     info = _dataset(findings, source)
     _model(findings, info, source)

@@ -13,6 +13,8 @@ MOST = 1_000_000
 """Most trials of a study."""
 LEAST_TRIALS = 8
 MOST_TRIALS = 64
+LEAST_SHARE = 0.001
+"""Smallest `until`: evaluations are never so close together that steps are known better."""
 DEFAULT = "default"
 """The key for all batch sizes that are not listed."""
 
@@ -24,7 +26,7 @@ class TrialsUntil(SweepTable):
     """Trials that every batch size gets before the first round; fewer than 4 give no interval."""
     most: int = Field(default=MOST_TRIALS, ge=4, le=MOST, examples=[64])
     """Most trials of one batch size."""
-    until: float = Field(gt=0, le=1, examples=[0.1])
+    until: float = Field(ge=LEAST_SHARE, le=1, examples=[0.1])
     """Largest half width of the steps' interval, relative to the steps: 0.1 trains until they are known within 10 %."""
 
 
@@ -153,6 +155,6 @@ def parse_share(text: str) -> float:
         share = float(written.removesuffix("%").strip()) / (100 if written.endswith("%") else 1)
     except ValueError:
         raise ValueError("is neither a percentage like 10% nor a share like 0.1") from None
-    if not 0 < share <= 1:
-        raise ValueError("must lie above 0 and be at most 100%: 10% or 0.1 for within ten percent")
+    if not LEAST_SHARE <= share <= 1:
+        raise ValueError("must lie between 0.1% and 100%: 10% or 0.1 for within ten percent")
     return share

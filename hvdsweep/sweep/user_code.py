@@ -10,9 +10,11 @@ import io
 import re
 import sys
 import tokenize
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvdsweep.errors import UserError
 from hvdsweep.sweep.messages import closest
 
 if TYPE_CHECKING:
@@ -37,8 +39,10 @@ def problem_of(name: str, source: str | None) -> str | None:
             return None
         return f"is not found: no module {match['module']} in {source} (nor among the installed packages)"
     try:
-        names = _top_level_names(ast.parse(file.read_bytes()))
-    except (OSError, SyntaxError, ValueError) as error:
+        names = _top_level_names(ast.parse(_text(file), filename=file.name))
+    except UserError as error:
+        return f"is not found: {error}"
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"is not found: {file} cannot be read as Python: {error}"
     if match["function"] in names or "*" in names:
         return None
@@ -95,16 +99,19 @@ def _texts(name: str, source: str) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    # In the encoding that Python would use.
-    with tokenize.open(file) as lines:
-        return lines.read()
+    try:
+        # In the encoding that Python would use.
+        with tokenize.open(file) as lines:
+            return lines.read()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file} cannot be read as Python: {error}") from error
 
 
 def _imported(text: str, source: str) -> set[str]:
     """The modules that a text imports, anywhere in it; packages of relative imports are looked up in `source`."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -175,8 +182,10 @@ def _top_level_names(tree: ast.Module) -> set[str]:
 
 def _without_comments(text: str) -> str:
     lines = text.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
+    # A module with a mistake in it fails when it is imported, with words of its own.
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                lines[row - 1] = lines[row - 1][:column]
     return "\n".join(line.rstrip() for line in lines if line.strip())

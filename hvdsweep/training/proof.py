@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hvdsweep.errors import UserError
 from hvdsweep.replacing import write_whole
+from hvdsweep.training.rank import leave
 
 TWICE_WITHIN = 20.0
 """A data set that loads within so many seconds is loaded twice, to check that it is the same."""
@@ -51,14 +52,15 @@ class ProvedCode:
         self.problems.append((key, text))
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> NoReturn:
     """Read the job, write the result."""
     job, out = json.loads(Path(argv[1]).read_text("utf-8")), Path(argv[2])
     # User code that reads a command line (argparse at import) must not read ours; the same holds on ranks.
     del sys.argv[1:]
     found = prove(job)
     write_whole(out, json.dumps(asdict(found)).encode())
-    return 0
+    # Threads that the user's code has started may never end.
+    leave(0)
 
 
 def prove(job: dict[str, Any]) -> ProvedCode:
@@ -252,4 +254,4 @@ def _check_metaparameters(job: dict[str, Any], network: Any, found: ProvedCode) 
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(sys.argv)

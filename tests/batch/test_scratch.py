@@ -1,6 +1,7 @@
 """A shard on a disk of its machine: its place on the shared disk holds whole copies, the latest state goes before."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -88,6 +89,27 @@ def test_a_node_that_died_before_it_copied_loses_nothing(places, tmp_path):
         heard(elsewhere)
     with Scratch(local, final) as path:
         assert ended(path) == 4
+
+
+@pytest.mark.parametrize("step", [-30 * 86400.0, 3600.0])
+def test_the_clocks_of_nodes_do_not_decide_which_state_is_the_latest(places, tmp_path, monkeypatch, step):
+    """A node whose clock is ahead must not put its old state in the place of what another has trained since."""
+    local, final = places
+    plan = plan_of(tmp_path, sizes="[8]")
+    now = time.time()
+
+    def train(folder: Path, offset: float) -> int:
+        monkeypatch.setattr(time, "time", lambda: now + offset)
+        folder.mkdir(exist_ok=True)
+        with Scratch(folder, final) as path:
+            worker = Worker(path, plan)
+            worker.train(1)
+            worker.close()
+            heard(path)
+            return ended(path)
+
+    assert [train(local, step), train(tmp_path / "other", 0.0), train(local, step)] == [1, 2, 3]
+    assert ended(final) == 3
 
 
 def test_what_cannot_be_copied_is_said(places, tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ ODD: dict[str, bytes] = {
     "a device without end": b"/dev/zero",
     "a folder": b"folder",
     "below a file": b"hvdsweep.db/x",
+    "a socket": b"socket",
+    "a loop of links": b"loop",
+    "a link to a FIFO": b"link",
+    "in a folder that does not exist": b"nowhere/x",
     "an escape sequence": b"a\x1b[31mb",
     "nothing": b"",
 }
@@ -58,7 +63,7 @@ WRITING = [
 ]
 """Command lines that may make a file of that name; ordinary names are left out."""
 
-MADE = ("an escape sequence", "nothing")
+MADE = ("an escape sequence", "in a folder that does not exist")
 """Names under which a file may be made."""
 
 
@@ -68,6 +73,14 @@ def folder(tmp_path_factory) -> Path:
     small_store(folder / "hvdsweep.db")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "fifo")
+    (folder / "loop").symlink_to("loop")
+    (folder / "link").symlink_to("fifo")
+    # The path of a socket may have 107 characters.
+    there = os.getcwd()
+    os.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("socket")
+    os.chdir(there)
     (Path(os.fsdecode(bytes(folder) + b"/" + ODD["bytes that are not UTF-8"]))).write_bytes(
         (folder / "hvdsweep.db").read_bytes()
     )
@@ -88,6 +101,19 @@ def test_an_odd_path_is_answered_in_words(odd: str, folder: Path):
         # An import that finds nothing may have made its database.
         (folder / "other.db").unlink(missing_ok=True)
         assert (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev"))) == before, command
+
+
+@pytest.mark.parametrize("option", ["--db", "--scratch"])
+def test_a_dry_run_refuses_the_path_that_a_launch_refuses(option: str, folder: Path):
+    """Exit code 2 and the same words, before anything is trained; an empty file may become a database."""
+    for odd, path in ODD.items():
+        if odd != "an escape sequence" and not (option == "--scratch" and odd == "a folder"):
+            words = ["launch", "digits.toml", "--dry-run", option, path]
+            ended = run(words, folder, before=lambda: signal.alarm(60))
+            assert ended.code == 2, (odd, ended)
+    (folder / "new").write_bytes(b"")
+    assert run(["launch", "digits.toml", "--dry-run", "--db", "new"], folder).code == 0
+    (folder / "new").unlink()
 
 
 async def test_an_odd_path_is_answered_in_words_by_the_interface(folder: Path):

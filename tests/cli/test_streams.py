@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
-from hvdsweep.cli import COMMANDS
+from hvdsweep.cli import COMMANDS, group
 from hvdsweep.store import connect
 from tests.archive.generator import files, planted, write_folder
 from tests.cli.forked import run
@@ -167,6 +169,35 @@ def test_numbers_beyond_64_bits_are_refused(arguments, number, tmp_path):
     ended = run([*arguments, number], tmp_path)
     assert ended.code == 2, ended.err
     assert "Traceback" not in ended.err
+
+
+def parameters() -> Iterator[tuple[str, click.Parameter]]:
+    """Every option and argument of every command, with its name on the command line."""
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            yield from ((f"{name} {one.name} {parameter.name}", parameter) for parameter in one.params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        (click.types.StringParamType, "a\udcff", "bytes that are not UTF-8"),
+        (click.types.FloatParamType, "nan", "nan"),
+        (click.types.FloatParamType, "NaN%", "NaN%"),
+        (click.Path, "", "is empty"),
+        (click.types.IntParamType, str(2**63), "beyond 64 bits"),
+        (click.types.IntParamType, "9" * 5000, "not a valid integer"),
+    ],
+)
+def test_no_option_takes_what_a_store_cannot_hold(kind, value, says):
+    """Whatever the command and the option: refused as bad input, with the value."""
+    tried = [(name, one) for name, one in parameters() if isinstance(one.type, kind)]
+    assert len(tried) > 5
+    for name, parameter in tried:
+        with pytest.raises(click.BadParameter) as refused:
+            parameter.type.convert(value, parameter, None)
+        assert says in str(refused.value) or value[:40] in str(refused.value), name
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "1e400", "-1", "1e308h"])

@@ -130,7 +130,7 @@ def test_logs(db):
     for arguments, words in (
         (["--gang", 1, "--rank", 7], "no log of rank 7"),
         (["--gang", 99], "no gang has worked here"),
-        (["--sweep", 2], "no logs"),
+        (["--sweep", 2], "no logs on this machine; it trained on here"),
     ):
         with pytest.raises(UserError, match=words):
             run(logs, "--db", db, *arguments)

@@ -85,6 +85,14 @@ def test_a_foreign_file_is_no_database(tmp_path: Path) -> None:
     assert path.read_text() == "hello"
 
 
+def test_an_empty_file_may_become_a_database(tmp_path: Path) -> None:
+    """As `launch` makes one of it: nothing is to be rescued."""
+    path = tmp_path / "s.db"
+    path.touch()
+    assert [check.status for check in checks.database(path)] == ["ok", "ok"]
+    assert path.stat().st_size == 0
+
+
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Less than 100 MB is a failure, less than 2 GB a warning."""
     for free, status in ((50 << 20, "failed"), (1 << 30, "warning"), (10 << 30, "ok")):

@@ -44,6 +44,9 @@ def look(path: Path) -> Iterator[sqlite3.Connection]:
                 connections.append(connect(path))
             return getattr(connections[0], name)
 
+        def __setattr__(self, name: str, value: object) -> None:
+            setattr(connections[0], name, value)
+
     yield Lazy()  # type: ignore[misc]
     for connection in connections:
         connection.close()

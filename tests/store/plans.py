@@ -34,7 +34,9 @@ class Study:
     max_trials: int = 6
     steps: int = 40
     seed: int = 1
-    search: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": {"scale": "log"}})
+    search: Mapping[str, Any] = field(
+        default_factory=lambda: {"learning_rate": {"scale": "log", "min": 0.001, "max": 1.0}}
+    )
     goal: Mapping[str, Any] = field(default_factory=lambda: GOAL)
     repeats: int = 0
 

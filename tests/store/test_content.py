@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.checks import database
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store import connect, transaction
 from hvdsweep.store.content import KEYS, SINCE, TABLES, problems
 from hvdsweep.store.schema import quoted
 from tests.tui.stores import small_store
@@ -108,6 +108,37 @@ def damage(path: Path, table: str, column: str, value: object) -> bool:
         return bool(list(problems(conn)))
 
 
+UNREADABLE = {
+    "bytes that are not UTF-8": ("text", b"a\xff\xfe"),
+    "half a character": ("text", "激".encode()[:2]),
+    "bytes in JSON that are not UTF-8": ("JSON", b'{"a": "\xff"}'),
+    "a number of 6,000 digits": ("JSON", b'{"a": 1' + b"0" * 6000 + b"}"),
+}
+"""Text that SQLite takes for text or JSON, and Python does not."""
+
+
+@pytest.mark.parametrize(("kind", "content"), UNREADABLE.values(), ids=UNREADABLE)
+def test_text_that_python_cannot_read_is_named(kind: str, content: bytes, original: Path, tmp_path: Path):
+    """In every column: by whatever needs it, by a launch before it writes, and by doctor."""
+    for table, column in columns():
+        wanted = TABLES[table][column].is_json if kind == "JSON" else TABLES[table][column].is_text
+        if not wanted or (kind == "text" and TABLES[table][column].is_json):
+            continue
+        path = Path(shutil.copy(original, tmp_path / "damaged.db"))
+        with closing(sqlite3.connect(path)) as conn:
+            key = ", ".join(KEYS.get(table, ("id",)))
+            conn.execute(
+                f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE ({key}) = (SELECT {key} FROM {table} LIMIT 1)",
+                (content,),
+            )
+            conn.commit()
+            (found,) = problems(conn)
+        assert found.startswith(f"table {table}, row "), found
+        assert f", column {column}: " in found
+        with pytest.raises(RunFailed, match=f"table {table}, row .*, column {column}: "):
+            connect(path, create=True)
+
+
 def test_every_column_is_described(original: Path):
     """The description names the columns of a store as it is made, and none that it does not have."""
     with closing(sqlite3.connect(original)) as conn:
@@ -159,6 +190,41 @@ def test_a_missing_table_is_named(table: str, copy: Path):
             opened(copy)
 
 
+SCHEMA = {
+    **{f"a view for {table}": (table, "view") for table, kinds in TABLES.items() if kinds},
+    **{f"{table} without keys": (table, "table") for table, kinds in TABLES.items() if kinds},
+}
+"""A table that another program has put another one in the place of: a view of it, or a copy without its keys."""
+
+
+@pytest.mark.parametrize(("table", "kind"), SCHEMA.values(), ids=SCHEMA)
+def test_a_table_of_another_program_is_named(table: str, kind: str, copy: Path):
+    """Reading and writing alike: rows could be there twice, or could not be written."""
+    with closing(sqlite3.connect(copy)) as conn:
+        conn.execute("DROP VIEW running_best")
+        conn.execute(f"ALTER TABLE {table} RENAME TO renamed")
+        conn.execute(f"CREATE {kind} {table} AS SELECT * FROM renamed")
+        conn.execute("CREATE VIEW running_best AS SELECT 1")
+        conn.commit()
+    says = f"has a view {table} in the place" if kind == "view" else f"table {table}: nothing keeps .* unique"
+    for opened in (open_store, connect):
+        with pytest.raises(RunFailed, match=says):
+            opened(copy)
+
+
+def test_a_trigger_of_another_program_is_one_sentence(copy: Path):
+    """What it refuses fails as a whole, with its words."""
+    with closing(sqlite3.connect(copy)) as conn:
+        conn.execute("CREATE TRIGGER t BEFORE UPDATE ON sweeps BEGIN SELECT raise(FAIL, 'not mine'); END")
+    with closing(connect(copy)) as conn:
+        with (
+            pytest.raises(RunFailed, match=r"a trigger that another program put .* refuses: not mine"),
+            transaction(conn),
+        ):
+            conn.execute("UPDATE sweeps SET request = 'stop'")
+        assert conn.execute("SELECT count(*) FROM sweeps WHERE request = 'stop'").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_every_command_says_the_same(arguments: list[str], original: Path, tmp_path: Path, monkeypatch):
     """Any damaged small table: exit code 1 and the sentence, from every command that reads."""
@@ -178,6 +244,39 @@ def test_every_command_says_the_same(arguments: list[str], original: Path, tmp_p
         assert isinstance(run.exception, RunFailed), (table, column, run.output)
         assert f"table {table}, row " in str(run.exception)
         assert f"column {column}: " in str(run.exception)
+
+
+WRONG_JSON = {
+    "studies are a number": ("sweeps", "definition", "$.studies", "7"),
+    "a goal is a list": ("sweeps", "definition", "$.goal", "[]"),
+    "an evaluation is a word": ("studies", "definition", "$.evaluation", '"often"'),
+    "a scale is unknown": ("studies", "search", "$.learning_rate.scale", '"cubic"'),
+    "a range has a word for an end": ("studies", "search", "$.learning_rate.min", '"a"'),
+    "a range is upside down": ("studies", "search", "$.learning_rate.min", "1e9"),
+    "a metaparameter is a list": ("studies", "search", "$.learning_rate", "[1]"),
+    "points are a number": ("studies", "search", "$.points", "7"),
+}
+"""Table, column, path in its JSON, and what is put there."""
+
+
+@pytest.mark.parametrize(("table", "column", "path", "value"), WRONG_JSON.values(), ids=WRONG_JSON)
+def test_wrong_json_is_named_by_doctor_and_by_whatever_fails(
+    table, column, path, value, copy: Path, monkeypatch
+):
+    """A command answers, or names table, row and column."""
+    from hvdsweep.cli import group
+
+    monkeypatch.chdir(copy.parent)
+    with closing(sqlite3.connect(copy)) as conn:
+        conn.execute(f"UPDATE {table} SET {column} = json_set({column}, ?, json(?))", (path, value))
+        conn.commit()
+    says = f"table {table}, row 1, column {column}: "
+    for name in ("status", "trial", "curve", "export"):
+        run = CliRunner().invoke(group, [*COMMANDS[name], "--db", str(copy)])
+        if run.exception is not None:
+            with pytest.raises(RunFailed, match=says), open_store(copy) as reader:
+                reader.explain(run.exception)
+    assert any(says in check.found for check in database(copy))
 
 
 def test_large_tables_are_looked_at_when_an_answer_fails(copy: Path, monkeypatch):

@@ -13,13 +13,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store import begin_run, connect, end_run, heartbeat
+from hvdsweep.states import Status, StopReason
+from hvdsweep.store import Final, TrialUpdate, begin_run, connect, end_run, heartbeat
 from hvdsweep.store.lifecycle import delete_sweep, sign_in
 from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, TakenOver, is_at_work, vacant
+
+from .plans import gang
+
+DONE = Final(Status.COMPLETE, StopReason.BUDGET)
 
 STEPS = (-30 * 86400.0, -3600.0, -60.0, 0.0, 60.0, 3600.0, 30 * 86400.0)
 """Seconds by which the system clock is changed."""
@@ -183,3 +189,20 @@ def test_a_store_of_the_first_version_is_read_as_it_is(planned: Path, look):
     look.execute("PRAGMA user_version = 1")
     with open_store(planned) as reader:
         assert reader.sweeps()[0].live
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_trial_takes_the_time_that_it_takes(planned: Path, look, step, monkeypatch):
+    """A clock set while a trial trains changes neither its seconds nor those before its checkpoint."""
+    now, running = time.time(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: running[0])
+    monkeypatch.setattr(time, "time", lambda: now + running[0] + (step if running[0] else 0.0))
+    with gang(planned) as writer:
+        trial = writer.commit(None, claim=True).claim.trial_id
+        running[0] = 8.5
+        writer.commit(TrialUpdate(trial, np.ones(20), 20, checkpoint=(20, time.time())), claim=False)
+        ((saved,),) = look.execute("SELECT checkpoint_seconds FROM trials WHERE id = ?", (trial,))
+        running[0] = 10.5
+        writer.commit(TrialUpdate(trial, np.ones(20), 40, 21, final=DONE), claim=False)
+    ((seconds,),) = look.execute("SELECT ended - started FROM trials WHERE id = ?", (trial,))
+    assert (saved, seconds) == (pytest.approx(8.5, abs=1e-3), pytest.approx(10.5, abs=1e-3))

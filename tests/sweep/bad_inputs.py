@@ -75,6 +75,8 @@ BAD_INPUTS = [
     Bad('dataset = "digits"', "dataset = 3", "dataset", ("3", "put it in quotes")),
     Bad('dataset = "digits"', 'dataset = "digit"', "dataset", ('"digit"', "did you mean digits")),
     Bad('dataset = "digits"', 'dataset = ""', "dataset", ("is empty",)),
+    Bad('dataset = "digits"', 'name = " "\ndataset = "digits"', "name", ('" "', "is blank")),
+    Bad("trials = 24", "trials = { until = 5e-324 }", "studies.trials.until", ("is below 0.001",)),
     Bad(
         'dataset = "digits"',
         'name = "a\\nb"\ndataset = "digits"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,17 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         assert str(path) in caught.value.problems[0]
 
 
+UNREADABLE = {
+    "broken": b"def build(:\n",
+    "latin": b"# \xe9\xff\ndef build(dataset): ...\n",
+    "coded": b"# coding: klingon\ndef build(dataset): ...\n",
+    "nulls": b"def build(dataset): ...\n\0",
+    "unfinished": b"def build(dataset):\n    return (\n",
+    "nested": b"def build(dataset): ...\nx = " + b"(" * 300 + b")" * 300,
+}
+"""Modules that Python cannot read, by their names."""
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -149,7 +161,7 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         ("own:other", "defines no other"),
         ("own:biuld", "did you mean build"),
         ("nowhere:build", "no module nowhere"),
-        ("broken:build", "cannot be read as Python"),
+        *((f"{name}:build", f"{name}.py cannot be read as Python") for name in UNREADABLE),
         ("own", "own"),
         ("own:build:twice", "is not module:function"),
         ("numpy:array", None),
@@ -161,7 +173,8 @@ def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | No
     """module:function is looked up in the source beside the file: a missing module or function is found
     without import."""
     (tmp_path / "own.py").write_text("raise SystemExit('was run')\ndef build(dataset): ...\n")
-    (tmp_path / "broken.py").write_text("def build(:\n")
+    for broken, content in UNREADABLE.items():
+        (tmp_path / f"{broken}.py").write_bytes(content)
     for name_of_another in ("random", "keras"):
         (tmp_path / f"{name_of_another}.py").write_text("def build(dataset): ...\n")
     checked = check_text(edited(("fc_128", name)), "f.toml", source=str(tmp_path))
@@ -171,6 +184,15 @@ def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | No
         assert len(checked.problems) == 1
         assert checked.problems[0].startswith("f.toml: model: ")
         assert says in checked.problems[0]
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_module_that_user_code_imports_is_no_crash(tmp_path: Path, name: str):
+    """It is part of the identity as it is, or refused in words; importing it fails later."""
+    (tmp_path / "own.py").write_text(f"def build(dataset):\n    import {name}\n")
+    (tmp_path / f"{name}.py").write_bytes(UNREADABLE[name])
+    with suppress(UserError):
+        assert fingerprint("own:build", str(tmp_path)) is not None
 
 
 def test_epochs_of_a_data_set_of_unknown_size(tmp_path: Path):
@@ -307,3 +329,13 @@ def test_the_exit_code_is_2_and_stdout_stays_empty(tmp_path: Path):
     assert run.returncode == 2
     assert run.stdout == ""
     assert len(run.stderr.splitlines()) == 2
+
+
+def test_a_thousand_mistakes_and_endless_values_stay_readable():
+    """The first of them, how many more there are, and the beginning of each."""
+    problems = [f"f.toml: key {number}: {'x' * 10**5}" for number in range(1000)]
+    lines = str(UserError(*problems)).splitlines()
+    assert len(lines) < 50
+    assert lines[-1].endswith("960 more")
+    assert lines[0].startswith("f.toml: key 0: x")
+    assert all(len(line) < 5000 for line in lines)

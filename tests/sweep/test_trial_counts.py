@@ -77,7 +77,9 @@ def test_shares(text: str, share: float) -> None:
     assert parse_share(text) == share
 
 
-@pytest.mark.parametrize("text", ["", "ten", "10", "0", "-5%", "nan", "101%", "10%%"])
+@pytest.mark.parametrize(
+    "text", ["", "ten", "10", "0", "-5%", "nan", "101%", "10%%", "5e-324", "1e-9", "0.01%"]
+)
 def test_what_is_no_share(text: str) -> None:
     """Everything else is refused, with what would be right."""
     with pytest.raises(ValueError, match=r"10%"):

@@ -136,8 +136,9 @@ async def opened(url: str, folder: Path) -> AsyncIterator[Page]:
                 yield page
 
 
-async def test_a_browser_shows_the_sweeps_and_takes_keys(tmp_path: Path) -> None:
-    """`textual serve` on localhost: the page draws the Sweeps screen; `4` brings the scaling curve of the real store."""
+async def test_two_browsers_show_the_sweeps_and_take_keys_each_for_itself(tmp_path: Path) -> None:
+    """`textual serve` on localhost, two browsers at once: each draws the Sweeps screen; `4` brings the scaling curve of the
+    real store in the one, `2` Compose in the other, and the first sees nothing of the second's key."""
     database, port = tmp_path / "sweep.db", free_port()
     small_store(database)
     hvdsweep = Path(sys.executable).with_name("hvdsweep")
@@ -151,11 +152,20 @@ async def test_a_browser_shows_the_sweeps_and_takes_keys(tmp_path: Path) -> None
     ]
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     with running([*serve, "--command", f"{hvdsweep} tui --db {database}"], env=environment):
-        async with asyncio.timeout(HANG_SECONDS):
-            async with opened(f"http://127.0.0.1:{port}", tmp_path / "profile") as page:
+        async with asyncio.timeout(HANG_SECONDS), contextlib.AsyncExitStack() as stack:
+            address = f"http://127.0.0.1:{port}"
+            pages = [
+                await stack.enter_async_context(opened(address, tmp_path / name)) for name in ("one", "two")
+            ]
+            for page in pages:
                 await page.wait_for("Sweeps")
                 await page.wait_for("Quit")
-                page.forget()
                 await page.call("Runtime.evaluate", expression="document.querySelector('textarea')?.focus()")
-                await page.press("4")
-                await page.wait_for("batch size")
+                page.forget()
+            for page, key, words in zip(pages, "42", ("batch size", "data set"), strict=True):
+                await page.press(key)
+                await page.wait_for(words)
+            # What a key of the second had changed in the first would arrive before the answer to this one.
+            await pages[0].press("1")
+            await pages[0].wait_for("lost")
+            assert "data set" not in pages[0].shown

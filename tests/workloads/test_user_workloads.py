@@ -135,9 +135,13 @@ def test_code_that_cannot_be_found_or_fails_is_named(module: Any) -> None:
         "fails": r"ZeroDivisionError: division by zero \(.*fails\.py:2\)",
         "json": "is hidden by another module",
         "leaves": r"importing leaves failed: SystemExit: 3 \(.*leaves\.py:2\): it calls exit; put what a script does",
+        "interrupts": r"importing interrupts failed: KeyboardInterrupt \(.*interrupts\.py:1\)",
+        "beyond": r"importing beyond failed: Own: an exception without words: its __str__ fails \(.*beyond\.py:3\)",
         "asks": r"importing asks failed: SystemExit: 2 \(.*asks\.py:4\): it reads a command line \(argparse\)",
     }
     module("import sys\nsys.exit(3)", "leaves")
+    module("raise KeyboardInterrupt", "interrupts")
+    module("class Own(BaseException):\n    def __str__(self): 1 / 0\nraise Own", "beyond")
     module(
         "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('needed')\nparser.parse_args([])",
         "asks",
