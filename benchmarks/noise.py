@@ -1,10 +1,12 @@
 """What the estimates of the gradient noise scale cost, as a ratio of the time of a step.
 
-    python -m benchmarks.noise [--json FILE] [--batch-sizes 64,1024] [--steps 2000] [--rounds 12]
+    python -m benchmarks.noise [--json FILE] [--models fc_128,resnet_50,transformer] [--np 1,2] [--batch-size 64] [--rounds 12]
 
-`fc_128` on the digits, evaluated every 20 steps, on one rank with one thread. The same trial is trained with and without the
-estimates in turns, the first of each pair alternating; the ratio is the median over the pairs. Once as TensorFlow runs the graph,
-once compiled with XLA. Times are the process's CPU time, so that other work on the machine counts little.
+`fc_128` on the digits and the models of the presets `small/resnet_50` and `small/transformer`, evaluated every 16 steps. The
+same trial is trained without the estimates, with them, and with one at every evaluation, in turns, half the rounds in one order
+and half in the other; the ratio is the median over the rounds. The last one tells more exactly how many steps an estimate takes.
+On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs); several ranks never
+use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import sys
 import time
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from benchmarks.telling import parser_of
@@ -21,8 +26,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 TRIAL = {"seed": 1, "metaparameters": {"learning_rate": 0.05, "momentum": 0.9}}
+EVERY = 16
 TRIALS = {"graph": 1, "XLA": 1_000_000}
 """Trials that the study counts on, which decides whether XLA compiles it."""
+STEPS = {"fc_128": 2000, "resnet_50": 512, "transformer": 512}
+"""Of a trial; from 4,000 on there is no graph without XLA."""
 
 
 def definition(batch_size: int, steps: int, noise: bool) -> dict[str, Any]:
@@ -31,91 +39,147 @@ def definition(batch_size: int, steps: int, noise: bool) -> dict[str, Any]:
         "batch_size": batch_size,
         "steps": steps,
         "algorithm": "nesterov_momentum",
-        "evaluation": {"every": 20, "splits": ["val"], "at_start": True},
-        "goal": {"metric": "val/classification_error", "value": 0.05, "maximize": False},
+        "evaluation": {"every": EVERY, "splits": ["val"], "at_start": True},
+        "goal": {"metric": "val/cross_entropy_error", "value": 0.0, "maximize": False},
         "stop": "budget",
         "micro_batch": 1024,
         "noise_scale": "model" if noise else "",
     }
 
 
-def measured(network: Any, batch_size: int, steps: int, mode: str, rounds: int) -> dict[str, Any]:
-    """The pairs of one batch size."""
-    from hvdsweep.training.ranks import Ranks
+def network_of(model: str) -> Any:
+    """The model and data of a preset, or `fc_128` on the digits."""
+    from hvdsweep.training.network import Network
+    from workloads.catalogue import presets
+    from workloads.datasets import load_dataset
+
+    said = {"dataset": "digits", "model": model}
+    if preset := presets().get(f"small/{model}"):
+        said = tomllib.loads(preset.read_text(encoding="utf-8"))
+    dataset = load_dataset(said["dataset"], said.get("dataset_options", {}))
+    return Network(dataset, said["model"], said.get("model_options", {}), None)
+
+
+def measured(model: str, ranks: Any, batch_size: int, mode: str, rounds: int) -> dict[str, Any] | None:
+    """The pairs of one model; None if XLA does not compile it, and on ranks other than 0."""
+    from hvdsweep.training import noise
     from hvdsweep.training.study import Study
 
+    network, steps = network_of(model), STEPS[model] if ranks.size == 1 else 512
+    if mode == "XLA" and not network.compiles:
+        return None
     names = tuple(sorted(TRIAL["metaparameters"]))
     studies = {
-        noise: Study(network, Ranks(), definition(batch_size, steps, noise), names, trials=TRIALS[mode])
-        for noise in (False, True)
+        estimated: Study(network, ranks, definition(batch_size, steps, estimated), names, trials=TRIALS[mode])
+        for estimated in (False, True)
     }
     assert all(study.loop.compiled == (mode == "XLA") for study in studies.values())
-    estimates = 0
+    clock = time.process_time if ranks.size == 1 else time.perf_counter
+    usual = noise.SPACING
+    arms = {"without": 0, "with": usual, "dense": EVERY}
+    made: dict[str, int] = {}
 
-    def trial(noise: bool) -> float:
-        nonlocal estimates
+    def trial(arm: str) -> float:
         found: list[Any] = []
 
-        def record(first: int, losses: Any, measurements: Any, noise: Any) -> bool:
-            found.extend(noise)
+        def record(first: int, losses: Any, measurements: Any, estimates: Any) -> bool:
+            found.extend(estimates)
             return False
 
-        began = time.process_time()
-        studies[noise].train(TRIAL, record, lambda: None)
-        taken = time.process_time() - began
-        assert bool(found) == noise
-        estimates = max(estimates, len(found))
+        noise.SPACING = arms[arm] or usual
+        began = clock()
+        end = studies[bool(arms[arm])].train(TRIAL, record, lambda: None)
+        taken = clock() - began
+        assert end.steps == steps
+        made[arm] = len(found)
         return taken
 
-    for noise in (False, True):
-        trial(noise)
-        trial(noise)
-    plain, ratios = [], []
+    first = {arm: trial(arm) for arm in arms}
+    taken: dict[str, list[float]] = {arm: [] for arm in arms}
     for number in range(rounds):
-        order = (False, True) if number % 2 else (True, False)
-        taken = {noise: trial(noise) for noise in order}
-        plain.append(taken[False])
-        ratios.append(taken[True] / taken[False])
+        # Round the circle, so that none follows itself, whose code and data would still be in the caches.
+        for arm in list(arms) if 2 * number < rounds else list(arms)[::-1]:
+            taken[arm].append(trial(arm))
+    noise.SPACING = usual
+    ratios, dense = (
+        [one / other for one, other in zip(taken[arm], taken["without"], strict=True)]
+        for arm in ("with", "dense")
+    )
+    if not ranks.is_first:
+        return None
     low, _, high = statistics.quantiles(ratios, n=4)
+    one = (statistics.median(dense) - 1) * steps / made["dense"]
     return {
+        "model": model,
+        "ranks": ranks.size,
         "batch_size": batch_size,
         "mode": mode,
         "steps": steps,
-        "estimates": estimates,
-        "cpu_milliseconds_a_step": 1e3 * statistics.median(plain) / steps,
+        "estimates": made["with"],
+        "milliseconds_a_step": 1e3 * statistics.median(taken["without"]) / steps,
         "ratio": statistics.median(ratios),
         "quartiles": [low, high],
+        "standard_error": statistics.stdev(ratios) / len(ratios) ** 0.5,
+        "steps_an_estimate": one,
+        "expected_ratio": 1 + one * made["with"] / steps,
+        "later_start_seconds": first["with"] - first["without"],
         "ratios": ratios,
     }
 
 
-def main() -> None:
-    parser = parser_of(__doc__)
-    parser.add_argument("--batch-sizes", default="64,1024")
-    parser.add_argument(
-        "--steps", type=int, default=2000, help="of a trial; from 4,000 on there is no graph without XLA"
-    )
-    parser.add_argument("--rounds", type=int, default=12)
-    options = parser.parse_args()
+def one_thread() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from hvdsweep.training.network import Network
-    from workloads.datasets import load_dataset
 
-    network = Network(load_dataset("digits"), "fc_128", {}, None)
+
+def rank(model: str, batch_size: int, rounds: int) -> None:
+    """What runs on each of several ranks."""
+    one_thread()
+    from hvdsweep.training.ranks import Ranks
+
+    ranks = Ranks.join()
+    row = measured(model, ranks, batch_size, "graph", rounds)
+    if row:
+        print("RESULT " + json.dumps(row), flush=True)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["rank"]:
+        rank(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        return
+    parser = parser_of(__doc__)
+    parser.add_argument("--models", default=",".join(STEPS))
+    parser.add_argument("--np", default="1,2")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=12)
+    options = parser.parse_args()
+    from benchmarks.training import under_horovodrun
+    from hvdsweep.training.ranks import Ranks
+
+    one_thread()
     found = []
-    for mode in TRIALS:
-        for size in (int(one) for one in options.batch_sizes.split(",")):
-            row = measured(network, size, options.steps, mode, options.rounds)
-            found.append(row)
-            low, high = row["quartiles"]
-            print(
-                f"{mode:5}  batch size {size:5,}  {row['cpu_milliseconds_a_step']:.3f} ms of CPU a step,"
-                f" {row['estimates']} estimates in {row['steps']:,}: {row['ratio']:.4f} ({low:.4f} to {high:.4f})",
-                flush=True,
-            )
+    for model in options.models.split(","):
+        for np in (int(one) for one in options.np.split(",")):
+            for mode in TRIALS if np == 1 else ["graph"]:
+                if np == 1:
+                    row = measured(model, Ranks(), options.batch_size, mode, options.rounds)
+                else:
+                    given = ["rank", model, str(options.batch_size), str(options.rounds)]
+                    out = under_horovodrun(np, [str(Path(__file__)), *given])
+                    row = json.loads(out[out.index("RESULT ") + 7 :].splitlines()[0])
+                if row is None:
+                    continue
+                found.append(row)
+                print(
+                    f"{model:12} {np} ranks {mode:5}  {row['milliseconds_a_step']:7.3f} ms a step,"
+                    f" {row['estimates']} estimates in {row['steps']:,}: {row['ratio']:.4f}"
+                    f" ({row['quartiles'][0]:.4f} to {row['quartiles'][1]:.4f});"
+                    f" an estimate takes {row['steps_an_estimate']:.2f} steps, hence {row['expected_ratio']:.4f};"
+                    f" starts {row['later_start_seconds']:.2f} s later",
+                    flush=True,
+                )
     if options.json:
         kept = {"cores": os.cpu_count(), "rows": found}
         options.json.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")

@@ -159,8 +159,8 @@ class Training(SweepTable):
     of the best trial's steps. With 0.25 a trial continues until it has made 1.25 times as many steps, which
     shows how many trials come close, and so gives an interval."""
     noise_scale: bool = False
-    """Estimate the gradient noise scale while trials train, see docs/intervals.md. Changes no loss. An estimate takes about
-    as long as one or two steps, and there is one in 128 steps; a workload starts one to two seconds later."""
+    """Estimate the gradient noise scale while trials train, see docs/intervals.md. Changes no loss. An estimate takes
+    as long as one to three steps, and there is one in 256 steps; a workload starts half a second to two seconds later."""
     noise_layers: bool = False
     """Estimate it for every layer, too. Needs `noise_scale`."""
 

@@ -18,6 +18,8 @@ IntArray = npt.NDArray[np.int64]
 TABLE_LIMIT = 1 << 24
 """Sets with more examples are permuted by arithmetic instead of a table: a table of 2^24 int32 takes 64 MiB per epoch."""
 _KEPT_EPOCHS = 4
+_KEPT_EXAMPLES = 1 << 20
+"""Of small sets more epochs are kept, up to so many examples: one call of the loop may cover a hundred epochs."""
 
 
 class Shuffle:
@@ -59,7 +61,7 @@ class Shuffle:
             generator = np.random.Generator(np.random.Philox(key=np.array([self.seed, epoch], np.uint64)))
             table = generator.permutation(self.examples).astype(np.int32)
             self._tables[epoch] = table
-            while len(self._tables) > _KEPT_EPOCHS:
+            while len(self._tables) > max(_KEPT_EPOCHS, _KEPT_EXAMPLES // self.examples):
                 self._tables.popitem(last=False)
         return table[index].astype(np.int64)
 

@@ -1,7 +1,7 @@
 """The gradient noise scale, measured while a trial trains: |G|^2 and tr Sigma of McCandlish et al. (2018, appendix A).
 
-From time to time, right after an evaluation, the gradient is taken on two halves of a set of fresh examples: those of
-the next updates, for any number of ranks. Each half is summed over the ranks exactly as an update's gradient is. With
+From time to time, right after an evaluation, the gradient is taken on two halves of a set of fresh examples, usually the
+next two batches, for any number of ranks. Each half is summed over the ranks exactly as an update's gradient is. With
 H1 and H2 the gradients of the mean loss over the halves of n examples each,
 
     |G|^2    = H1 . H2               (the halves are independent, so noise does not add to it)
@@ -13,7 +13,6 @@ language model, a sequence. No estimate enters an update, so losses have the sam
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +30,10 @@ if TYPE_CHECKING:
     from hvdsweep.training.network import Network
     from hvdsweep.training.step import Update
 
-SPACING = 128
-"""Least updates between two estimates: each costs about as much as an update, or twice that if the exchange between
-ranks dominates."""
-EARLY = (16, 64)
-"""Updates after which there is an estimate too, so that short trials have some."""
+SPACING = 256
+"""Least updates between two estimates: each takes as long as one or two updates, of small models without XLA three."""
+EARLY = (64,)
+"""Updates after which there is an estimate too, so that short trials have one."""
 STREAM_BYTES = 64 << 20
 """Memory that the streamed examples of one estimate may take, unless one batch takes more."""
 
@@ -43,13 +41,12 @@ Estimates = list[tuple[int, npt.NDArray[np.float64]]]
 """(updates made, [[|G|^2 ...], [tr Sigma ...]]): float64 [2, layers], or [2, 1] for all weights together."""
 
 
-def is_due(step: int, before: int) -> bool:
-    """Whether the evaluation after `step` updates takes an estimate; `before`: updates at the evaluation before it."""
-
-    def marks(at: int) -> int:
-        return at // SPACING + sum(at >= mark for mark in EARLY)
-
-    return marks(step) > marks(before)
+def estimated_at(evaluations: Sequence[int], before: int) -> list[int]:
+    """The evaluations that take an estimate; `before`: updates at the evaluation before them."""
+    steps = np.array([before, *evaluations])
+    marks = steps // SPACING + sum(steps >= mark for mark in EARLY)
+    found: list[int] = steps[1:][np.diff(marks) > 0].tolist()
+    return found
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Halves:
         every: int,
         micro_batch: int | None,
     ) -> Halves | None:
-        """If evaluations are far apart, an estimate uses several batches: 1 of `SPACING` examples, at any spacing.
+        """A half is one batch. If evaluations are far apart it is several: 1 of `SPACING`, at any spacing.
 
         None if the training set is too small to give two halves that share no example.
         """
@@ -81,8 +78,8 @@ class Halves:
         batches = max(1, every // SPACING)
         if not train.in_memory:
             example = 4 * int(np.prod(network.dataset.input_shape))
-            batches = min(batches, max(1, STREAM_BYTES // (example * batch_size)))
-        size = min(max(batches * batch_size // 2, 1), len(train) // 2)
+            batches = min(batches, max(1, STREAM_BYTES // (2 * example * batch_size)))
+        size = min(batches * batch_size, len(train) // 2)
         # Rows that a model processes together stay together: a half is at least one batch, or as many rows.
         size = size // granule * granule or min(batch_size, granule)
         if 2 * size > len(train):
@@ -93,9 +90,11 @@ class Halves:
         real = share.real.reshape(share.layout)
         return cls(size, batch_size, np.concatenate([first, first + size]), np.concatenate([real, real]))
 
-    def rows(self, shuffle: Shuffle, step: int) -> npt.NDArray[np.int64]:
-        """The next training examples of the stream after `step` updates, [rows of this rank]."""
-        return shuffle.at(step * self.batch_size + self.positions.ravel().astype(np.int64))
+    def rows(self, shuffle: Shuffle, steps: Sequence[int]) -> npt.NDArray[np.int64]:
+        """The next training examples of the stream after each of `steps` updates, [steps, rows of this rank]."""
+        return shuffle.at(
+            np.array(steps)[:, None] * self.batch_size + self.positions.ravel().astype(np.int64)
+        )
 
     def estimates(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """[|G|^2, tr Sigma], float64 [2, layers], from the result of `NoiseEstimator.traced`."""
@@ -108,24 +107,33 @@ class Probes:
     """The estimates of one call of the loop."""
 
     halves: Halves
-    places: npt.NDArray[np.int32]
-    """For each evaluation of the call, the row of `rows` that its estimate uses; -1: no estimate."""
+    steps: list[int]
+    """The numbers of updates after which they are due."""
     rows: npt.NDArray[np.int32]
-    """Training examples, [estimates, rows of this rank]."""
+    """Training examples, [room, rows of this rank]."""
 
     @classmethod
     def of(
-        cls, halves: Halves, shuffle: Shuffle, evaluations: Sequence[int], before: int, room: tuple[int, int]
+        cls, halves: Halves, shuffle: Shuffle, evaluations: Sequence[int], before: int, room: int
     ) -> Probes:
         """`evaluations`: steps of the evaluations the call may make; `before`: step of the one before them. `room`: the
-        numbers of evaluations and of estimates that XLA compiles for."""
-        due = [is_due(step, earlier) for earlier, step in itertools.pairwise([before, *evaluations])]
-        places = np.full(room[0], -1, np.int32)
-        places[: len(due)] = np.where(due, np.cumsum(due) - 1, -1)
-        rows = np.zeros((room[1], halves.positions.size), np.int32)
-        for place, step in enumerate(itertools.compress(evaluations, due)):
-            rows[place] = halves.rows(shuffle, step)
-        return cls(halves, places, rows)
+        number of estimates that XLA compiles for."""
+        steps = estimated_at(evaluations, before)
+        rows = np.zeros((room, halves.positions.size), np.int32)
+        if steps:
+            rows[: len(steps)] = halves.rows(shuffle, steps)
+        return cls(halves, steps, rows)
+
+    def after(self, first_step: int) -> npt.NDArray[np.int32]:
+        """Updates of the call before each estimate, and then more than it makes: int32 [room + 1]."""
+        found = np.full(len(self.rows) + 1, np.iinfo(np.int32).max, np.int32)
+        found[: len(self.steps)] = np.array(self.steps, np.int32) - first_step
+        return found
+
+    def estimates(self, done: int, finite: Any, sums: npt.NDArray[np.float64]) -> Estimates:
+        """Those that were made by a call that ended after `done` updates, from `NoiseEstimator.traced`."""
+        pairs = zip(self.steps, sums, strict=False)
+        return [(step, self.halves.estimates(row)) for step, row in pairs if step < done + finite]
 
 
 def most_estimates(updates: int, every: int) -> int:
@@ -148,17 +156,6 @@ class NoiseEstimator:
             reduce_retracing=not update.network.autograph,
         )
 
-    def called(self, batch: Batch, seed: Any, step: Any, metaparameters: Any) -> Any:
-        """As `traced`, but one node in the surrounding graph. Inlined, every operation of an estimate would be visited
-        in every step even when none is due, which made a step of a small model a fifth slower."""
-        call = tf.function(
-            lambda *arrays: self.traced(Batch(*arrays[:-3]), *arrays[-3:]),
-            autograph=self._update.network.autograph,
-            experimental_attributes={"_noinline": True},
-        )
-        arrays = (batch.features, batch.labels, batch.rows, batch.positions, batch.real, batch.size)
-        return call(*arrays, seed, step, metaparameters)
-
     def traced(self, batch: Batch, seed: Any, step: Any, metaparameters: Any) -> Any:
         """Inside a traced function: [H1 . H2 by layer, |H1 - H2|^2 by layer], float64 [width], the same on every rank.
 
@@ -167,37 +164,37 @@ class NoiseEstimator:
         update, network = self._update, self._update.network
         named = update.named(metaparameters)
         passes = tf.shape(batch.rows)[0]
-        zeros = [tf.zeros_like(weight) for weight in network.weights]
+        sizes = [int(np.prod(weight.shape)) for weight in network.weights]
 
-        def add(number: Any, first: Any, second: Any, sizes: Any) -> Any:
+        def flat(tensors: Sequence[Any]) -> Any:
+            return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+
+        def add(number: Any, halves: Any, weights: Any) -> Any:
             gradients, _, sums = update.pass_sums(batch, number, seed, step, named)
-            late = number >= passes // 2
-            first = [tf.where(late, a, a + g) for a, g in zip(first, gradients, strict=True)]
-            second = [tf.where(late, a + g, a) for a, g in zip(second, gradients, strict=True)]
-            return number + 1, first, second, sizes + sums[1] * tf.one_hot(tf.cast(late, tf.int32), 2)
+            mine = tf.one_hot(2 * number // passes, 2)
+            return number + 1, halves + mine[:, None] * flat(gradients), weights + mine * sums[1]
 
         # One loop over both halves, so that the model is traced once.
-        _, first, second, sizes = tf.while_loop(
-            lambda number, *_: number < passes, add, (0, zeros, zeros, tf.zeros([2]))
+        _, halves, weights = tf.while_loop(
+            lambda number, *_: number < passes, add, (0, tf.zeros([2, sum(sizes)]), tf.zeros([2]))
         )
-        *summed, sizes = update.ranks.sum_in_graph([*first, *second, sizes], name="noise")
-        first, second = summed[: len(zeros)], summed[len(zeros) :]
+        halves, weights = update.ranks.sum_in_graph([halves, weights], name="noise")
+        halves /= weights[:, None]
+        difference = halves[0] - halves[1]
         _, slopes = network.penalties.of_weights()
-        products, differences = [], []
-        for index in range(len(zeros)):
-            one, other = first[index] / sizes[0], second[index] / sizes[1]
-            differences.append(_dot(one - other, one - other))
-            slope = slopes.get(index, 0.0)
-            products.append(_dot(one + slope, other + slope))
-        layers = self._layers or [0] * len(zeros)
+        if slopes:
+            halves += flat([slopes.get(i, tf.zeros_like(weight)) for i, weight in enumerate(network.weights)])
+        layers = self._layers or [0]
+        parts = sizes if self._layers else [sum(sizes)]
 
-        def by_layer(values: list[Any]) -> list[Any]:
+        def by_layer(one: Any, other: Any) -> list[Any]:
+            dots = [_dot(*pair) for pair in zip(tf.split(one, parts), tf.split(other, parts), strict=True)]
             return [
-                tf.add_n([value for value, layer in zip(values, layers, strict=True) if layer == chosen])
+                tf.add_n([value for value, layer in zip(dots, layers, strict=True) if layer == chosen])
                 for chosen in dict.fromkeys(layers)
             ]
 
-        return tf.stack([*by_layer(products), *by_layer(differences)])
+        return tf.stack([*by_layer(halves[0], halves[1]), *by_layer(difference, difference)])
 
     def measure(
         self, features: Any, labels: Any, rows: Any, halves: Halves, seed: int, step: int, values: Any
@@ -216,11 +213,10 @@ class NoiseEstimator:
 
 
 def _dot(one: Any, other: Any) -> Any:
-    """The inner product of two tensors, float64; rows in float32 first: exact enough, without a float64 copy."""
+    """The inner product of two vectors, float64; rows of 256 in float32 first: exact enough, without a float64 copy."""
     product = one * other
-    if product.shape.rank:
-        product = tf.reduce_sum(product, -1)
-    return tf.reduce_sum(tf.cast(product, tf.float64))
+    rows = tf.reshape(tf.pad(product, [[0, -product.shape[0] % 256]]), [-1, 256])
+    return tf.reduce_sum(tf.cast(tf.reduce_sum(rows, 1), tf.float64))
 
 
 def layers_of(network: Network) -> list[int]:

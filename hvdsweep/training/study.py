@@ -17,7 +17,7 @@ from hvdsweep.training.checkpoints import Keeper, Resume, State
 from hvdsweep.training.evaluation import Evaluator, RanksDisagree
 from hvdsweep.training.loop import Chunk, Loop, LoopRules, Words
 from hvdsweep.training.network import Network
-from hvdsweep.training.noise import Estimates, Halves, is_due, layer_names
+from hvdsweep.training.noise import Estimates, Halves, estimated_at, layer_names
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.step import Share
 from workloads import stateless
@@ -247,9 +247,9 @@ class Study:
         before = (done - 1) // self.rules.every * self.rules.every
         if self.halves is None or not chunk.finite or done != self.rules.next_evaluation(done - 1):
             return []
-        if not is_due(done, before):
+        if not estimated_at([done], before):
             return []
-        rows = self.halves.rows(shuffle, done)
+        (rows,) = self.halves.rows(shuffle, [done])
         features, labels = self.network.train_tensors if not self._streamed else (None, None)
         if self._streamed:
             keys = augmentation_keys(seed, done, 1, self.halves.positions.ravel().astype(np.int64))

@@ -38,6 +38,7 @@ def main() -> None:
     import numpy as np
 
     from hvdsweep.store.exchange import Claim
+    from hvdsweep.training import noise
     from hvdsweep.training import study as training
     from hvdsweep.training.checkpoints import Keeper
     from hvdsweep.training.evaluation import RanksDisagree
@@ -46,6 +47,7 @@ def main() -> None:
     from hvdsweep.training.study import Study
     from workloads.datasets import load_dataset
 
+    noise.EARLY = (16,)
     ranks = Ranks.join()
     usual = training.MOST_STEPS_A_CALL
     networks = {}
