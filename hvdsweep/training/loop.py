@@ -322,6 +322,9 @@ class Loop:
                 lambda: estimate(number, first_step + index),
                 lambda: tf.zeros([estimator.width], tf.float64),
             )
+            # The next updates change the weights, so they wait.
+            with tf.control_dependencies([found]):
+                state = tuple(tf.identity(value) for value in state)
             return number + 1, tf.tensor_scatter_nd_update(sums, [[number]], [found]), *state
 
         # An estimate in the loop of the updates would cost time in each of them, even where none is due. That loop is a function
