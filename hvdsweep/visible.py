@@ -44,6 +44,14 @@ def visible_html(text: str) -> str:
     return html.escape(visible(text, lines=True))
 
 
+def csv_cell(value: object) -> object:
+    """A value for a cell of CSV. A spreadsheet would run text that begins like a formula; an apostrophe makes it text there."""
+    if isinstance(value, str):
+        value = visible(value)
+        return f"'{value}" if value[:1] in tuple("=+-@") else value
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
 def _written_out(match: re.Match[str]) -> str:
     char = match[0]
     if "\udc80" <= char <= "\udcff":

@@ -11,6 +11,7 @@ import numpy as np
 
 from hvdsweep.charts.axis import Axis
 from hvdsweep.charts.marks import Annotation, Band, Reference, Series
+from hvdsweep.visible import csv_cell
 
 _LINEAR = Axis()
 
@@ -85,7 +86,7 @@ def chart_csv(chart: Chart) -> str:
         nothing = [""] * len(series)
         rows.writerows(
             zip(
-                [series.name] * len(series),
+                [csv_cell(series.name)] * len(series),
                 series.x.tolist(),
                 series.y.tolist(),
                 nothing if series.y_low is None else series.y_low.tolist(),

@@ -12,7 +12,7 @@ from hvdsweep.curves.fit import Estimate
 from hvdsweep.curves.fitted import CRITERION, FREE_KNEE, HYPERBOLA, ScalingFit
 from hvdsweep.curves.scaling import Critical, Rules, Useful
 from hvdsweep.curves.words import verdict
-from hvdsweep.visible import visible
+from hvdsweep.visible import csv_cell
 
 
 def curve_json(curve: Curve) -> dict[str, Any]:
@@ -121,7 +121,9 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
         # The curves of one table count alike.
         data = curves[0].data if curves else "examples"
         columns = [data if name == "examples" else name for name in _COLUMNS]
-        writer.writerow(["workload", "metric", "goal", "maximize", *columns, *map(_cell, names), "warnings"])
+        writer.writerow(
+            ["workload", "metric", "goal", "maximize", *columns, *map(csv_cell, names), "warnings"]
+        )
     for curve in curves:
         for point in curve.points:
             row = point_json(point, curve.per_example)
@@ -134,7 +136,7 @@ def to_csv(curves: Sequence[Curve], names: Sequence[str] | None = None, *, heade
             values = [*(row[name] for name in _COLUMNS), *(point.parameters.get(name) for name in names)]
             kinds = " ".join(str(warning.kind) for warning in point.warnings)
             fixed = [curve.workload, curve.metric, curve.goal, curve.maximize]
-            writer.writerow([_cell(value) for value in (*fixed, *values, kinds)])
+            writer.writerow([csv_cell(value) for value in (*fixed, *values, kinds)])
     return out.getvalue()
 
 
@@ -206,11 +208,3 @@ def _useful_json(useful: Useful, rules: Rules) -> dict[str, Any]:
         "at_least": useful.at_least,
         "rule": rules.useful,
     }
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        # A spreadsheet would run what begins like a formula; an apostrophe makes it text there.
-        value = visible(value)
-        return f"'{value}" if value[:1] in tuple("=+-@") else value
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.charts import Chart, Reference, chart_csv
+from hvdsweep.visible import csv_cell
 
 Floats = npt.NDArray[np.float64]
 
@@ -138,7 +139,8 @@ class Figure:
             header, *points = csv.reader(io.StringIO(chart_csv(panel.chart)))
             if not place:
                 rows.writerow(["part", "panel", *header])
-            rows.writerows([panel.heading, panel.chart.title, *point] for point in points)
+            place_of = [csv_cell(panel.heading), csv_cell(panel.chart.title)]
+            rows.writerows([*place_of, *point] for point in points)
         return out.getvalue()
 
     def to_json(self) -> dict[str, Any]:

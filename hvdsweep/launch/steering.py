@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 STEERS = re.compile(
-    # Kernels, precision, determinism and compilation of TensorFlow.
-    r"(TF_ENABLE_\w+|TF_DISABLE_\w+|TF_DETERMINISTIC_OPS|TF_CUDNN_\w+|TF_XLA_FLAGS|TF_AUTO_MIXED_PRECISION\w*"
-    r"|TF_USE_\w+|TF_OVERRIDE_\w+|XLA_\w+|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
+    # TensorFlow has hundreds of switches: all but those of logs, threads, memory, paths and its own clusters.
+    r"(TF_(?!CPP_|NUM_|CONFIG$|CUDA_PATHS$|GPU_ALLOCATOR$|GPU_THREAD_|GPU_HOST_MEM_LIMIT_IN_MB$|FORCE_GPU_ALLOW_GROWTH$"
+    r"|FORCE_UNIFIED_MEMORY$|DEVICE_MIN_SYS_MEMORY_IN_MB$)\w+|XLA_\w+|NVIDIA_TF32_OVERRIDE|CUBLAS_WORKSPACE_CONFIG"
     # oneDNN, MKL: reduced precision, other code paths.
     r"|ONEDNN_\w+|DNNL_\w+|MKL_CBWR|MKL_ENABLE_INSTRUCTIONS|OPENBLAS_CORETYPE|NPY_\w+"
     # Keras.

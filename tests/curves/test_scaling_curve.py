@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from hvdsweep.charts import Chart, Series, chart_csv
 from hvdsweep.curves import LIVE, Region, Rules, curve, curve_json, to_csv
 from hvdsweep.errors import UserError
+from hvdsweep.figures import Figure, Panel
 from hvdsweep.states import Status, StopReason
 from hvdsweep.visible import visible
 
@@ -195,6 +197,12 @@ def test_no_cell_of_a_csv_is_a_formula(begin):
     (row,) = csv.DictReader(io.StringIO(to_csv([found]), newline=""))
     assert row["workload"] == shown
     assert row[shown] == "-0.5"
+    chart = Chart((Series(name, [1.0], [-0.5]),), title=name)
+    (point,) = csv.DictReader(io.StringIO(chart_csv(chart), newline=""))
+    assert (point["series"], point["y"]) == (shown, "-0.5")
+    figure = Figure("", "", 1, (Panel(chart, heading=name),))
+    (point,) = csv.DictReader(io.StringIO(figure.to_csv(), newline=""))
+    assert [point[key] for key in ("part", "panel", "series", "y")] == [shown, shown, shown, "-0.5"]
 
 
 def test_the_interval_of_the_useful_batch_size_holds_it():

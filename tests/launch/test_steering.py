@@ -21,6 +21,11 @@ STEERING = {
     "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
     "TF_ENABLE_AUTO_MIXED_PRECISION": "1",
     "TF_DISABLE_MKL": "1",
+    "TF_FUNCTION_JIT_COMPILE_DEFAULT": "1",
+    "TF_JIT_COMPILE_REWRITE": "1",
+    "TF_OPTIONALS_IN_GRADIENTS": "1",
+    "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1",
+    "TF_GRAPPLER_OF_THE_FUTURE": "1",
     "XLA_FLAGS": "--xla_cpu_enable_fast_math=true",
     "NVIDIA_TF32_OVERRIDE": "0",
     "CUBLAS_WORKSPACE_CONFIG": ":16:8",
@@ -48,12 +53,18 @@ def test_no_variable_that_changes_numbers_reaches_a_rank(name: str) -> None:
 
 
 def test_what_only_says_where_things_lie_stays() -> None:
-    """Paths, Keras' home (its downloads lie there), and the folder of CUDA among XLA's flags."""
+    """Paths, Keras' home (its downloads lie there), the folder of CUDA among XLA's flags; logs and the memory of GPUs."""
     kept = {
         "PYTHONPATH": "/a",
         "KERAS_HOME": "/k",
         "HOME": "/h",
         "TF_CPP_MIN_LOG_LEVEL": "0",
+        "TF_CPP_VMODULE": "executor=1",
+        "TF_CUDA_PATHS": "/cuda",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_GPU_ALLOCATOR": "cuda_malloc_async",
+        "TF_GPU_THREAD_MODE": "gpu_private",
+        "TF_NUM_INTRAOP_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "1",
     }
     flags = "--xla_gpu_cuda_data_dir=/cuda --xla_cpu_enable_fast_math=true"
