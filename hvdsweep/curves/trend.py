@@ -58,9 +58,10 @@ def trend_of(result: StepsToResult, coarseness: Floats, by_trials: Floats) -> tu
     unit = gaps * by_trials[known]
     coarse = 2 * coarseness[known]
     x = np.log(result.table.batch_sizes.astype(np.float64))
-    x = (np.clip(x, x[known[0]], x[known[-1]]) - x[known].mean()) / np.ptp(x[known])
-    if not distance.any():
+    # Neighbouring sizes of many digits have the same logarithm.
+    if not distance.any() or not np.ptp(x[known]):
         return flat
+    x = (np.clip(x, x[known[0]], x[known[-1]]) - x[known].mean()) / np.ptp(x[known])
     design = np.stack((np.ones(len(known)), x[known]))
     line = np.array([np.log(distance.sum() / unit.sum()), 0.0])
     for _ in range(12):

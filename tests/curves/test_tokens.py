@@ -140,12 +140,12 @@ def test_the_interface_counts_text_in_tokens(db):
     """By itself, as long as every workload of the chart has tokens."""
     from hvdsweep.curves.chart import curve_chart
     from hvdsweep.curves.question import Question
-    from tui.curve_cache import CurveCache, Wanted, read
+    from tui.curve_cache import CurveCache, TableWanted, read
     from tui.scaling_words import point_words, value_title
 
     with open_store(db) as reader:
         rows = {row.name: row for row in reader.workloads()}
-        wanted = [Wanted(row.id, row.name, row.sweep_id, None) for row in rows.values()]
+        wanted = [TableWanted(row.id, row.name, row.sweep_id, None) for row in rows.values()]
         cache = CurveCache()
         cache.take(read(wanted, reader).loaded)
     assert [cache.has_tokens(rows[name].id) for name in (TEXT, IMAGES)] == [True, False]

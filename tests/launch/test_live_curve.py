@@ -16,6 +16,7 @@ from hvdsweep.states import Status, StopReason
 from hvdsweep.store import TrialWriter, connect, save_plan
 from hvdsweep.store.exchange import Final, TrialUpdate
 from hvdsweep.store.lifecycle import new_gang
+from tests.launch.test_progress import texts_of
 from tests.store.plans import plan
 
 
@@ -170,7 +171,7 @@ def test_plain_lines_follow_the_first_gang_only() -> None:
     ):
         report(stage(gang, words, usual=usual))
     report(stage(1, None))
-    assert [line[9:] for line in out.getvalue().splitlines()] == [
+    assert texts_of(out) == [
         "gang 1: loading TensorFlow (from start to first step: usually 10 to 45 s)",
         "gang 1: compiling (from start to first step: usually 12 s)",
     ]

@@ -97,14 +97,14 @@ def lines(*events: Event, clock: list[float] | None = None) -> list[str]:
     report = ProgressLines(out, clock=lambda: now[0])
     for event in events:
         report(event)
-    return _texts(out)
+    return texts_of(out)
 
 
-def _texts(out: io.StringIO) -> list[str]:
-    """Without times; the first line begins with the date, since a job's log takes the runs of several days."""
-    text, dated = re.subn(r"^\d{4}-\d\d-\d\d ", "", out.getvalue())
-    assert dated == 1
-    return [line[len("00:00:00 ") :] for line in text.splitlines()]
+def texts_of(out: io.StringIO) -> list[str]:
+    """Lines without times; the first of a day begins with the date, since a job's log takes the runs of several days."""
+    lines = out.getvalue().splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", lines[0])
+    return [re.sub(r"^([\d-]{10} )?[\d:]{8} ", "", line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_plain_progress_is_not_repeated() -> None:
         now[0] = float(second)
         report(progress(min(3, second // 4)))
     report(progress(4, running=0, pending=0))
-    said = _texts(out)
+    said = texts_of(out)
     assert said[:3] == [
         "0 of 4 trials (0 %), about 1 min 05 s left; w, batch size 8: 0 of 4, 1 diverged",
         "1 of 4 trials (25 %), about 1 min 05 s left; w, batch size 8: 1 of 4, 1 diverged",
@@ -179,7 +179,7 @@ def test_plain_progress_is_not_repeated() -> None:
     for second in range(3600, 3720):
         now[0] = float(second)
         report(progress(second % 3))
-    assert len(_texts(out)) == len(said) + 2
+    assert len(texts_of(out)) == len(said) + 2
 
 
 def test_the_end_groups_equal_failures() -> None:
