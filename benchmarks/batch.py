@@ -1,13 +1,11 @@
 """How long `hvdsweep batch` takes with 1,000 shards, Slurm's programs replaced by ones that answer at once.
 
-`python benchmarks/batch.py [--shards N] [--json]` prints seconds of `batch submit` and of `batch status` with as many jobs and
-databases, each a fresh process.
+`python -m benchmarks.batch [--shards N] [--json FILE]` prints seconds of `batch submit` and of `batch status` with as many jobs
+and databases, each a fresh process.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import subprocess
 import sys
@@ -16,8 +14,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from benchmarks.telling import parser_of, tell
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect, save_plan
 from hvdsweep.sweep import Overrides, load_sweep
@@ -27,9 +24,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--shards", type=int, default=1000)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -47,7 +43,8 @@ def main() -> None:
             subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
             return time.perf_counter() - begun
 
-        found = {"submit": timed("submit", "sweep.toml", "--jobs", str(options.shards))}
+        found = {"shards": options.shards}
+        found["batch submit, s"] = timed("submit", "sweep.toml", "--jobs", str(options.shards))
         cluster.queue(*(f"101_{task}|RUNNING|1:00:00|n{task}|None" for task in range(1, options.shards + 1)))
         first = folder / "shard.db"
         with closing(connect(first, create=True)) as conn:
@@ -57,12 +54,8 @@ def main() -> None:
             conn.execute("PRAGMA journal_mode = delete").fetchall()
         for shard in range(1, options.shards + 1):
             (folder / "large.batch" / "shards" / f"{shard:04d}.db").write_bytes(first.read_bytes())
-        found["status"] = min(timed("status", "large.batch") for _ in range(3))
-    if options.json:
-        print(json.dumps(found))
-    else:
-        for name, seconds in found.items():
-            print(f"batch {name:7} {options.shards:,} shards  {seconds:.2f} s")
+        found["batch status, s"] = min(timed("status", "large.batch") for _ in range(3))
+    tell(found, options.json)
 
 
 if __name__ == "__main__":

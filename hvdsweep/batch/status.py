@@ -121,6 +121,7 @@ class BatchState:
     gpu_hours: float
     lost_core_hours: float
     """Training of killed jobs since the last checkpoint, which has to be repeated."""
+    lost_gpu_hours: float
     kills: int
     goals: int
     """Number of (workload, batch size) that have reached their goal."""
@@ -187,7 +188,7 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
         )
         for shard in range(1, count + 1)
     )
-    cores = gpus = lost = 0.0
+    cores = gpus = lost_cores = lost_gpus = 0.0
     kills = 0
     for state in shards:
         made, held = runs[state.shard][0], content[state.shard]
@@ -205,7 +206,9 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
                 if not running:
                     kills += 1
                     mine = [one for one in held.lost if run.start <= one.gang_started < after]
-                    lost += sum(one.seconds * one.share for one in mine) * run.cores
+                    seconds = sum(one.seconds * one.share for one in mine)
+                    lost_cores += seconds * run.cores
+                    lost_gpus += seconds * run.gpus
             cores += (end - run.start) * run.cores
             gpus += (end - run.start) * run.gpus
     reached = frozenset[tuple[str, int]]().union(*(one.goals for one in content.values()))
@@ -214,7 +217,8 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
         shards,
         cores / 3600,
         gpus / 3600,
-        lost / 3600,
+        lost_cores / 3600,
+        lost_gpus / 3600,
         kills,
         len(reached),
         problem,

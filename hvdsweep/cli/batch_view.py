@@ -52,13 +52,13 @@ def rendered(state: BatchState) -> RenderableType:
             f"{sum(trials):,} of {total:,}" if total else "",
             visible(what),
         )
-    used = f"Used {state.core_hours:.3g} core hours"
-    if state.gpu_hours:
-        used += f" and {state.gpu_hours:.3g} GPU hours"
+    used = f"Used {_hours(state.core_hours, state.gpu_hours)}"
     if state.kills:
-        used += f"; {state.lost_core_hours:.3g} core hours of training lost to {counted(state.kills, 'kill')}"
+        lost = _hours(state.lost_core_hours, state.lost_gpu_hours)
+        used += f"; {lost} of training lost to {counted(state.kills, 'kill')}"
     if state.goals:
-        used += f"; {state.core_hours / state.goals:.3g} core hours for each of {counted(state.goals, 'batch size')} at its goal"
+        each = _hours(state.core_hours / state.goals, state.gpu_hours / state.goals)
+        used += f"; {each} for each of {counted(state.goals, 'batch size')} at its goal"
     left = sum(shard.left for shard in state.shards)
     more = (
         [Text(f"{counted(left, 'shard')} with work left and no job: hvdsweep batch resubmit DIR")]
@@ -66,3 +66,7 @@ def rendered(state: BatchState) -> RenderableType:
         else []
     )
     return Group(Text(head, "bold"), table, Text(used), *more)
+
+
+def _hours(cores: float, gpus: float) -> str:
+    return f"{cores:.3g} core hours" + (f" and {gpus:.3g} GPU hours" if gpus else "")

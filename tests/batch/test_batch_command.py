@@ -402,6 +402,27 @@ def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandI
     assert state.gpu_hours == pytest.approx((900 + 90 + 100) * 4 / 3600)
     assert (state.kills, state.lost_core_hours) == (1, lost)
     assert state.shards[0].state == "RUNNING"
+    assert state.lost_gpu_hours == pytest.approx(state.lost_core_hours / 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ("echo '101_1|CANCELLED by 0|n1'", "CANCELLED"),
+        ("echo '101_1|TIMEOUT|n1'", "TIMEOUT"),
+        ("exit 1", "GONE"),
+        (r"printf '\377|x\n'", "GONE"),
+        ("exec sleep 600", "GONE"),
+    ],
+)
+def test_accounting_says_how_forgotten_jobs_ended(
+    run: Batch, cluster: StandIn, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
+) -> None:
+    """The scheduler's word for the end; from a failure, nonsense or no answer, only that the job is gone."""
+    monkeypatch.setattr("hvdsweep.batch.slurm.CALL_SECONDS", 0.5 if "sleep" in answer else 60.0)
+    assert run("submit", "mine.toml", "--jobs", "1").exit_code == 0
+    cluster.answer("sacct", answer)
+    assert json.loads(run("status", "mine.batch", "--json").output)["shards"][0]["state"] == state
 
 
 @pytest.mark.parametrize(

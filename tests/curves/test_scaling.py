@@ -15,7 +15,8 @@ from hvdsweep.curves import (
     perfect_scaling,
     regions,
 )
-from hvdsweep.curves.scaling import normalised, overhead
+from hvdsweep.curves.decisions import regions_of
+from hvdsweep.curves.scaling import Critical, Useful, normalised, overhead
 from hvdsweep.errors import UserError
 
 SIZES = 2 ** np.arange(8)
@@ -134,3 +135,19 @@ def test_rules_without_sense_are_refused(options):
     """A tolerance is a share, not negative."""
     with pytest.raises(UserError, match=next(iter(options))):
         Rules(**options)
+
+
+def test_a_region_is_named_only_where_the_data_say_so():
+    """Undecided within the intervals; never maximal where examples were saved, where the next larger batch size is less than
+    twice as large, or while the maximum useful one may be larger."""
+    sizes, steps = np.array([4, 64, 96, 256]), np.array([100.0, 10.0, 9.0, 9.0])
+    critical, useful = Critical(8.0, False, (8.0, 8.0)), Useful(64, False, (64, 64), (64, 64))
+    excess = overhead(sizes, steps)
+    P, U, M = Region.PERFECT, Region.UNDECIDED, Region.MAXIMAL
+    assert regions_of(sizes, steps, excess, critical, useful) == [P, U, M, M]
+    assert regions_of(sizes, steps, np.full(4, -0.1), critical, useful) == [P, U, U, U]
+    open_end = Useful(64, True, (64, None), (64, 64))
+    assert regions_of(sizes, steps, excess, critical, open_end) == [P, U, U, U]
+    later = Useful(256, False, (256, 256), (256, 256))
+    assert regions_of(sizes, steps, excess, critical, later) == [P, Region.DIMINISHING, Region.DIMINISHING, M]
+    assert regions_of(sizes, np.array([100.0, NAN, 9.0, 9.0]), excess, None, useful) == [U, None, M, M]

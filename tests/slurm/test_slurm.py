@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from click.testing import CliRunner
 
+from hvdsweep.cli import group
 from hvdsweep.cli.batch import batch
 from hvdsweep.launch.allocation import expand
 from tests.launch.conftest import Store
@@ -158,6 +159,10 @@ class Submitted:
         )
         paths = sorted((self.folder / "shards").glob("*.db"))
         assert results(paths) == undisturbed
+        merged = self.folder / "merged.db"
+        done = CliRunner().invoke(group, ["merge", str(merged), str(self.folder)])
+        assert done.exit_code == 0, done.output
+        assert results([merged]) == undisturbed
         assert not any(Store(path).one("SELECT sum(attempts) FROM trials") for path in paths)
         nodes = self.cluster.nodes
         until(lambda: not any(self.cluster.processes(name) for name in nodes), "the nodes to be empty")
@@ -231,10 +236,13 @@ def test_the_cluster_limits_an_array(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def test_a_job_stops_itself_and_is_followed_as_often_as_asked(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster,
+    undisturbed: dict[str, list[tuple[Any, ...]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A limit of one minute and no SIGTERM: `launch` learns the end from squeue and stops before it. The site refuses requeues: a
-    follow-up job continues; with --chain 1 it has none itself."""
+    follow-up job continues; with --chain 1 it has none itself. What is left is submitted again, and ends as on one machine."""
     monkeypatch.setenv("FAKE_EARLIER", "52")
     # A harmless signal, in place of the script's own.
     options = ("--time", "1", "--chain", "1", "--", "--signal=B:URG@10", "--no-requeue")
@@ -245,6 +253,10 @@ def test_a_job_stops_itself_and_is_followed_as_often_as_asked(
     assert run.shard().one("SELECT sum(attempts) FROM trials") == 0
     assert "RUNNING" not in run.shard().statuses()
     assert run.state()["kills"] == 0
+    monkeypatch.delenv("FAKE_EARLIER")
+    run.pace("0")
+    run.batch("resubmit")
+    run.finish(undisturbed)
 
 
 @pytest.mark.horovod
