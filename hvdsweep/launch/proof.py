@@ -15,10 +15,12 @@ from typing import Any
 
 from hvdsweep.errors import UserError
 from hvdsweep.launch.failure_report import death_of_process
+from hvdsweep.launch.guard import Guard
 from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.machine import cores
-from hvdsweep.launch.processes import start
+from hvdsweep.launch.processes import Mark, kill_marked, start
 from hvdsweep.plan import Plan, make_plan
+from hvdsweep.process_id import ProcessId
 from hvdsweep.sweep import LoadedSweep
 from hvdsweep.sweep.proofs import has_user_code, remember
 from hvdsweep.sweep.resolve import given
@@ -83,22 +85,27 @@ def _job(loaded: LoadedSweep) -> dict[str, Any]:
 
 def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[str, str]) -> dict[str, Any]:
     """Run the proof in a process with the environment of a rank; returns the result."""
-    variables = gang_environment(environment, size=1, threads=cores(), mark="").variables
     with tempfile.TemporaryDirectory(prefix="hvdsweep-proof-") as folder:
         given_file, out, log = (Path(folder, name) for name in ("job.json", "out.json", "log"))
         given_file.write_text(json.dumps(job), encoding="utf-8")
-        process = start([sys.executable, "-P", "-m", MODULE, str(given_file), str(out)], variables, log)
-        try:
-            code = process.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
+        mark = Mark(ProcessId.current(), 0, 0, folder)
+        variables = gang_environment(environment, size=1, threads=cores(), mark=str(mark)).variables
+        with Guard():
+            process = start([sys.executable, "-P", "-m", MODULE, str(given_file), str(out)], variables, log)
+            try:
+                code: int | None = process.wait(timeout=limit)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                # Whatever user code has started ends with it, in a session of its own too.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                kill_marked(lambda found: found == mark)
+                process.wait()
+        if code is None:
             raise UserError(
                 f"{names}: not ready after {limit:g} s; if loading or building takes so long, allow more with --start-timeout"
-            ) from None
-        finally:
-            # Whatever user code has started ends with it.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            )
         if not out.exists():
             raise UserError(
                 f"{names}: the process that tried it ended before it was done: {death_of_process(log, code)}"

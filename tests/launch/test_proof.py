@@ -14,7 +14,9 @@ from hvdsweep.cli import main
 from hvdsweep.errors import UserError
 from hvdsweep.launch import proof
 from hvdsweep.launch.failure_report import Death
+from hvdsweep.launch.processes import marked
 from hvdsweep.plan import make_plan
+from hvdsweep.process_id import ProcessId
 from hvdsweep.sweep import LoadedSweep, load_sweep
 from hvdsweep.sweep.proofs import remember, remembered
 
@@ -75,17 +77,19 @@ def launched(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 END = [
     ("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--data', required=True)\nparser.parse_args()\n",
      r"own:load: importing own failed: SystemExit: 2 .*own\.py:4\): it reads a command line \(argparse\)"),
-    ("import os\nprint('about to go', flush=True)\nos._exit(7)\n", "exit code 7\nabout to go"),
+    ("import os, subprocess\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\nprint('about to go', flush=True)\n"
+     "os._exit(7)\n", "exit code 7\nabout to go"),
     ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "killed by SIGSEGV"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("before", "says"), END, ids=["argparse", "os._exit", "segfault"])
 def test_code_that_ends_its_process_is_one_message(own: Any, launched: Any, before: str, says: str) -> None:
-    """Exit code 2, the words of the code, and nothing written, with and without --dry-run alike."""
+    """Exit code 2, the words of the code, nothing written, and none of the processes that the code started is left."""
     code, said = launched(own(before + CODE), "--dry-run")
     assert code == 2
     assert re.search(rf"(?s)own:load.*{says}", said), said
+    assert marked(lambda mark: mark.supervisor == ProcessId.current()) == []
     assert not list(own().parent.glob("x.db*"))
 
 

@@ -1,5 +1,7 @@
 """A gang of one on a real store: what it writes, and how it notices a request to stop."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,7 @@ def prepared(tmp_path):
         batch_sizes="[16, 64]",
         name="small",
         training="",
+        content=None,
     ):
         toml, path = tmp_path / "small.toml", tmp_path / f"{name}.db"
         toml.write_text(
@@ -54,7 +57,7 @@ def prepared(tmp_path):
             + training
         )
         conn = connect(path, create=True)
-        sweep = save_plan(conn, make_plan(load_sweep(toml))).sweep_id
+        sweep = save_plan(conn, make_plan(load_sweep(toml), content)).sweep_id
         writer = TrialWriter(path, new_gang(conn, sweep, np=1))
         writers.append(writer)
         writers.append(conn)
@@ -140,6 +143,30 @@ def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp
         trials = store.trials().rows
         assert {trial.status.name for trial in trials} == {"INCOMPLETE"}
         assert all("the disk is on the moon" in trial.message for trial in trials)
+
+
+def test_data_that_differ_from_the_plan_are_not_trained_on(prepared, tmp_path):
+    """Data whose hash is not the planned one: every trial is INCOMPLETE with both hashes and no loss; with the right hash in the
+    plan the same data train."""
+    (tmp_path / "changed_data.py").write_text(
+        "import numpy as np\ndef load():\n    x, y = np.eye(64)[:, :8], np.arange(64) % 2\n"
+        "    return {'train': (x, y), 'val': (x, y)}\n"
+    )
+    options = {"dataset": "changed_data:load", "steps": 20, "batch_sizes": "[16]"}
+    path, sweep, writer = prepared(**options, content={"data": "0" * 16})
+    work(path, sweep, writer)
+    with open_store(path) as store:
+        trials = store.trials().rows
+        assert [trial.status.name for trial in trials] == ["INCOMPLETE"] * 2
+        assert all(len(store.losses(trial.id)[0]) == 0 for trial in trials)
+    (said,) = {trial.message for trial in trials}
+    found = re.search(
+        r"changed_data:load: the data are not those .* planned with \((\w{16}), planned 0{16}\)", said
+    )
+    path, sweep, writer = prepared(**options, content={"data": found[1]}, name="right")
+    work(path, sweep, writer)
+    with open_store(path) as store:
+        assert [trial.status.name for trial in store.trials().rows] == ["COMPLETE"] * 2
 
 
 def test_a_request_to_stop_gives_the_running_trial_back(prepared, monkeypatch):
