@@ -280,7 +280,9 @@ def _show(db: Path, workloads: Sequence[str], only_ascii: bool, chart: bool, as_
         print_json({"speeds": [speed.to_json() for speed in found], "failed": [], "stopped": False})
         return
     if not found:
-        click.echo(f"{db}: no speed was measured yet. `hvdsweep scale --np 1,2 WORKLOAD` measures some.")
+        click.echo(
+            f"{db}: no speed was measured yet. Imported sweeps have none; `hvdsweep scale --np 1,2 WORKLOAD` measures others."
+        )
         return
     _print(found, names, only_ascii, chart)
 

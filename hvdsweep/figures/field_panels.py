@@ -75,7 +75,7 @@ def iso_loss_panel(fronts: Sequence[IsoLoss], title: str, workload: str) -> Pane
         x=Axis("log10", title="hours to the goal"),
         y=Axis("log2", title="ranks"),
         title=title,
-        empty="no speed is known; `hvdsweep scale` measures it",
+        empty="no speed is known; imported sweeps have none, `hvdsweep scale` measures others",
     )
     return Panel(chart, notes, workloads=(workload,), ordered=True)
 

@@ -14,6 +14,7 @@ from hvdsweep.curves.costs import Throughput
 from hvdsweep.curves.field import critical_by_budget, iso_loss, power_law, scaling_law, sensitivity
 from hvdsweep.curves.measurements import best_under_budgets
 from hvdsweep.errors import UserError
+from hvdsweep.figures.field_panels import iso_loss_panel
 from hvdsweep.published import curves as published_curves
 from hvdsweep.states import Status
 from hvdsweep.store.rows import WorkloadRow
@@ -103,6 +104,7 @@ def test_the_front_of_ranks_and_hours_is_that_of_a_loop() -> None:
     speeds = [
         Throughput(size, ranks, ranks * float(rng.uniform(1, 5))) for size in SIZES for ranks in (1, 2, 4, 8)
     ]
+    assert "imported sweeps have none" in iso_loss_panel(iso_loss([made], []), "", "").chart.empty
     (found,) = iso_loss([made], speeds)
     steps = {point.batch_size: point.steps or 0 for point in made.points}
     every = [(steps[one.batch_size] / one.steps_per_second / 3600, one.np) for one in speeds]

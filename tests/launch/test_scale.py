@@ -300,9 +300,13 @@ def test_bad_input_writes_nothing(sweep, tmp_path, arguments, told):
 
 
 def test_show_prints_what_is_stored(tmp_path):
-    """Speeds of the asked workload, without measuring; a part of its name will do."""
+    """Speeds of the asked workload, without measuring; a part of its name will do. Where there are none, why."""
     db = tmp_path / "s.db"
     with closing(connect(db, create=True)) as conn:
+        assert (
+            "Imported sweeps have none"
+            in CliRunner().invoke(group, ["scale", "--show", "--db", str(db)]).stdout
+        )
         for name in ("digits/fc_16/sgd", "digits/fc_16/momentum"):
             record_throughput(conn, workload=name, batch_size=8, np=1, gangs=1, steps=100, seconds=1.0)
     result = CliRunner().invoke(group, ["scale", "--show", "sgd", "--db", str(db), "--json"])

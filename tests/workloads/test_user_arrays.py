@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,45 @@ def test_a_data_set_made_by_hand_is_looked_at_too(case: str, monkeypatch: pytest
     splits = [Split(*value[key]) for key in ("train", "val")]
     with pytest.raises(UserError, match=rf"(?s)^mine:load: .*{message}"):
         returned(Dataset("own", task("classification"), *splits, None, (4,), 3), monkeypatch)
+
+
+class Stream:
+    """Arrays read by their numbers; `lost`: examples that every block lacks."""
+
+    def __init__(self, x: Any, y: Any, lost: int = 0) -> None:
+        self.x, self.y, self.lost = x, y, lost
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def blocks(self, rows: Any, keys: Any = None) -> Any:
+        for block in rows:
+            chosen = block[self.lost :]
+            yield self.x[chosen], self.y[chosen]
+
+
+STREAMS: dict[str, tuple[Stream, str]] = {
+    "labels beyond 32 bits": (Stream(X, Y + 2**33), "val: labels hold 85.*, beyond the whole numbers of 32"),
+    "one-hot labels": (Stream(X, np.eye(3)[Y]), r"val: labels have shape \(6, 3\)"),
+    "NaN": (Stream(X * np.nan, Y), "val: features hold NaN"),
+    "another shape": (Stream(X[:, :3], Y), r"val: examples have shape \(3,\), those of train \(4,\)"),
+    "classes": (Stream(X, Y + 1), "classes: 3, but a label is 3"),
+    "empty": (Stream(X[:0], Y[:0]), "val: has no examples"),
+    "too few": (Stream(X, Y, lost=1), "val: the stream gave 5 examples where 6 were asked for"),
+    "a number out of range": (Stream(X, Y[:2]), "IndexError: .*test_user_arrays.py"),
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_the_first_examples_of_a_stream_are_looked_at(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As arrays are; a right stream is taken as it is, next to arrays too."""
+    stream, message = STREAMS[case]
+    right = Split(Stream(X, Y), None)  # type: ignore[arg-type]
+    own = Dataset("own", task("classification"), right, right, Split(X, Y), (4,), 3)
+    taken = returned(own, monkeypatch)
+    assert (taken.train, taken.val) == (right, right)
+    with pytest.raises(UserError, match=rf"(?s)^mine:load: .*{message}"):
+        returned(replace(own, val=Split(stream, None)), monkeypatch)  # type: ignore[arg-type]
 
 
 KEPT: dict[str, np.ndarray] = {

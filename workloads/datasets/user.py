@@ -18,6 +18,8 @@ from workloads.tasks import task
 _KEYS = ("train", "val", "test", "task", "classes", "augment")
 KINDS = ("classification", "language_model", "multilabel")
 """The tasks whose data are plain arrays."""
+FIRST = 32
+"""Examples of a stream that are checked."""
 
 
 def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
@@ -64,25 +66,36 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
 
 
 def _checked(name: str, dataset: Dataset) -> Dataset:
-    """The user's own `Dataset`: arrays of a known task are checked like those of a dict."""
+    """The user's own `Dataset`: arrays of a known task, and the first examples of streams, are checked like those of a dict."""
     kind = dataset.task.name
-    if kind not in KINDS or any(hasattr(split.features, "blocks") for split in dataset.splits.values()):
+    if kind not in KINDS:
         return dataset
-    splits = {
-        key: _split(name, key, (split.features, split.labels), kind) for key, split in dataset.splits.items()
-    }
+    splits = {key: _looked_at(name, key, split, kind) for key, split in dataset.splits.items()}
     shape = _shape(name, splits)
     if tuple(dataset.input_shape) != shape:
         raise UserError(f"{name}: input_shape: {tuple(dataset.input_shape)}, but examples have shape {shape}")
     classes = _classes(name, kind, splits, dataset.classes)
-    return replace(
-        dataset,
-        train=splits["train"],
-        val=splits["val"],
-        test=splits.get("test"),
-        input_shape=shape,
-        classes=classes,
-    )
+    # A stream stays one: only its first examples were read.
+    kept: dict[str, Any] = {
+        key: split if hasattr(split.features, "blocks") else splits[key]
+        for key, split in dataset.splits.items()
+    }
+    return replace(dataset, **kept, input_shape=shape, classes=classes)
+
+
+def _looked_at(name: str, key: str, split: Split, kind: str) -> Split:
+    """A split of the user's own `Dataset`, checked; of a stream, its first examples."""
+    if not hasattr(split.features, "blocks"):
+        return _split(name, key, (split.features, split.labels), kind)
+    rows, blocks = np.arange(min(FIRST, usercode.call(name, len, split))), split.features.blocks
+    if not len(rows):
+        raise UserError(f"{name}: {key}: has no examples")
+    found = _split(name, key, usercode.call(name, lambda: next(iter(blocks([rows])), None)), kind)
+    if len(found) != len(rows):
+        raise UserError(
+            f"{name}: {key}: the stream gave {len(found)} examples where {len(rows)} were asked for"
+        )
+    return found
 
 
 def _shape(name: str, splits: Mapping[str, Split]) -> tuple[int, ...]:
