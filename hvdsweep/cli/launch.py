@@ -20,7 +20,6 @@ from hvdsweep.cli.options import (
     Seconds,
     db_option,
     json_option,
-    print_json,
     share,
     trials_of,
 )
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from hvdsweep.launch.hosts import Host
     from hvdsweep.launch.settings import Settings
     from hvdsweep.plan import Plan
-    from hvdsweep.store.rows import ThroughputRow
 
 AT_LEAST_1 = click.IntRange(min=1)
 SECONDS = Seconds()
@@ -218,8 +216,10 @@ def launch(
         plans = proved(plans, sweeps, db, start_timeout)
     plans, db = shard_of(plans, shard, db)
     if dry_run:
+        from hvdsweep.cli.plan_view import show_plans
+
         _place_problems(db, scratch)
-        _show(plans, np, gangs, slots, machines, db, as_json)
+        show_plans(plans, np, gangs, slots, machines, db, as_json=as_json)
         for name in absent:
             click.echo(f"{name}: is not on this machine; how to get it: hvdsweep datasets {name}", err=True)
         return
@@ -297,42 +297,6 @@ def _auto(slots: int | None, hosts: tuple[Host, ...] | None) -> tuple[int, tuple
     if slots is not None and slots > total:
         raise UserError(f"--slots: {slots}: the hosts have {total}. Give at most {total}, or more hosts.")
     return slots or total, trimmed(hosts, slots or total)
-
-
-def _show(
-    plans: list[Plan],
-    np: int | str,
-    gangs: int,
-    slots: int | None,
-    hosts: tuple[Host, ...] | None,
-    db: Path,
-    as_json: bool,
-) -> None:
-    """The plans, with expected hours if this database knows speeds, and under `--np auto` the layout."""
-    from hvdsweep.plan_summary import summarize, summarize_auto
-
-    speeds: list[ThroughputRow] = []
-    if db.exists() and db.stat().st_size:
-        from hvdsweep.opening import open_store
-        from hvdsweep.store.throughput import here_last
-
-        with open_store(db) as reader:
-            speeds = here_last(reader.throughput())
-    if isinstance(np, str):
-        first = hosts[0].slots if hosts else None
-        summaries = [summarize_auto(plan, slots or 1, first, speeds) for plan in plans]
-    else:
-        summaries = [summarize(plan, np, gangs, speeds) for plan in plans]
-    if as_json:
-        print_json([summary.to_json() for summary in summaries])
-        return
-    from rich.console import Console
-
-    from hvdsweep.cli.plan_view import render_summary
-
-    console = Console(highlight=False)
-    for summary in summaries:
-        console.print(render_summary(summary))
 
 
 def _train(

@@ -2,21 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hvdsweep.plan import Plan
-from hvdsweep.plan_summary import PlanSummary, StudySummary, summarize
+from hvdsweep.plan_summary import PlanSummary, StudySummary, summarize, summarize_auto
 from hvdsweep.step_time import Speed
+from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from hvdsweep.launch.hosts import Host
+    from hvdsweep.store.rows import ThroughputRow
+    from hvdsweep.store.store import Store
+
 
 MOST_ROWS = 500
 """Studies of a workload that are printed."""
+
+MOST_EXTENDED = 8
+"""Studies that an extension names."""
+
+
+def stored(reader: Store, plan: Plan) -> dict[str, Any] | None:
+    """The `sweep` of this database that the plan is, and how many `more` trials it asks for; None: it begins a new sweep."""
+    sweep = next((sweep.id for sweep in reader.sweeps() if sweep.key == plan.key), None)
+    if sweep is None:
+        return None
+    there = {(study.workload, study.batch_size): study.target_trials for study in reader.studies(sweep)}
+    more = [
+        {"workload": study.workload, "batch_size": study.batch_size, "trials": trials}
+        for study in plan.studies
+        if (trials := study.target_trials - there.get((study.workload, study.batch_size), 0)) > 0
+    ]
+    return {"sweep": sweep, "more": more}
+
+
+def standing(sweep: int, more: Sequence[Mapping[str, Any]]) -> str:
+    """The same in a sentence: `Extends sweep 1: 4 more at batch size 64, 9 at 128.`"""
+    if not more:
+        return f"Resumes sweep {sweep}."
+    several = len({study["workload"] for study in more}) > 1
+    words = [
+        f"{study['trials']:,} at {study['batch_size']:,}" + several * f" of {study['workload']}"
+        for study in more[:MOST_EXTENDED]
+    ]
+    words[0] = words[0].replace(" at ", " more at batch size ", 1)
+    left = len(more) > MOST_EXTENDED
+    return f"Extends sweep {sweep}: {', '.join(words)}{', ... (--json lists all)' * left}."
+
+
+def show_plans(
+    plans: Sequence[Plan],
+    np: int | str,
+    gangs: int,
+    slots: int | None,
+    hosts: Sequence[Host] | None,
+    db: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the plans of a dry run: which sweep of this database each resumes or extends, the expected hours if the database
+    knows speeds, and under `--np auto` the layout."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from hvdsweep.cli.options import print_json
+
+    speeds: list[ThroughputRow] = []
+    places: list[dict[str, Any] | None] = [None] * len(plans)
+    if db.exists() and db.stat().st_size:
+        from hvdsweep.opening import open_store
+        from hvdsweep.store.throughput import here_last
+
+        with open_store(db) as reader:
+            speeds = here_last(reader.throughput())
+            places = [stored(reader, plan) for plan in plans]
+    if isinstance(np, str):
+        first = hosts[0].slots if hosts else None
+        summaries = [summarize_auto(plan, slots or 1, first, speeds) for plan in plans]
+    else:
+        summaries = [summarize(plan, np, gangs, speeds) for plan in plans]
+    both = list(zip(summaries, places, strict=True))
+    if as_json:
+        print_json([{**summary.to_json(), "stored": place} for summary, place in both])
+        return
+    console = Console(highlight=False)
+    for summary, place in both:
+        console.print(render_summary(summary))
+        if place is not None:
+            console.print(Text(visible(standing(**place))))
 
 
 def render_plan(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Speed] = ()) -> RenderableType:
@@ -37,7 +116,11 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         timed = any(study.hours is not None for study in rows)
         auto = summary.layout is not None
         table = Table(
-            box=SIMPLE_HEAD, title=Text(workload), title_justify="left", title_style="bold", pad_edge=False
+            box=SIMPLE_HEAD,
+            title=Text(visible(workload)),
+            title_justify="left",
+            title_style="bold",
+            pad_edge=False,
         )
         for name in ("batch size", "trials", "steps", "measured"):
             table.add_column(name, justify="right")
@@ -62,9 +145,9 @@ def render_summary(summary: PlanSummary) -> RenderableType:
         parts.append(table)
         if len(rows) > MOST_ROWS:
             parts.append(Text(f"... and {len(rows) - MOST_ROWS:,} more; --json lists all"))
-    parts.append(Text(totals(summary)))
+    parts.append(Text(visible(totals(summary))))
     parts.append(Text(summary.advice))
-    parts += [Text(f"warning: {warning}", style="yellow") for warning in summary.warnings]
+    parts += [Text(visible(f"warning: {warning}"), style="yellow") for warning in summary.warnings]
     return Group(*parts)
 
 

@@ -51,6 +51,19 @@ def test_all_mistakes_of_a_command_line_come_at_once(tmp_path: Path, sweep_file:
     assert not (tmp_path / "s.db").exists()
 
 
+@pytest.mark.parametrize("ranks", [["--np", "100000000"], ["--slots", "99999999", "--np", "auto"]])
+def test_more_ranks_than_any_machine_has_are_refused(
+    ranks: list[str], sweep_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: their shares of a batch are never computed."""
+    monkeypatch.delattr("hvdsweep.plan_summary.summarize")
+    monkeypatch.delattr("hvdsweep.plan_summary.summarize_auto")
+    result = CliRunner().invoke(launch, [str(sweep_file), *ranks, "--dry-run"])
+    words = f"{result.output} {result.exception}"
+    assert result.exit_code
+    assert "65,536 at most." in words or "ranks from 1 to 65,536" in words
+
+
 def test_hosts_are_given_once(tmp_path: Path, sweep_file: Path) -> None:
     """-H and --hostfile exclude each other."""
     result = CliRunner().invoke(
@@ -279,6 +292,43 @@ def test_a_stored_sweep_is_launched_without_its_file(tmp_path: Path, sweep_file:
     (more,) = json.loads(CliRunner().invoke(launch, [*arguments, "--trials", f"{size}=9"]).stdout)
     wanted = [9, *(study["trials"] for study in found["studies"][1:])]
     assert [study["trials"] for study in more["studies"]] == wanted
+    name = found["studies"][0]["workload"]
+    assert found["stored"] == {"sweep": 1, "more": []}
+    assert more["stored"] == {"sweep": 1, "more": [{"workload": name, "batch_size": size, "trials": 6}]}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "Resumes sweep 1."),
+        (["--trials", "2"], "Resumes sweep 1."),
+        (["--trials", "64=9"], "Extends sweep 1: 6 more at batch size 64."),
+        (
+            ["--batch-sizes", "16,64,256", "--trials", "4"],
+            "Extends sweep 1: 1 more at batch size 16, 1 at 64, 4 at 256.",
+        ),
+        (
+            ["--batch-sizes", "2^0..2^10"],
+            "batch size 1, 3 at 2, 3 at 4, 3 at 8, 3 at 32, 3 at 128, 3 at 256, 3 at 512, ... (--json lists all).",
+        ),
+    ],
+)
+def test_a_dry_run_says_what_it_extends(
+    tmp_path: Path, sweep_file: Path, options: list[str], words: str
+) -> None:
+    """With a stored sweep: its number and the trials that each batch size gets; nothing for a new sweep or without a database."""
+    database = store_of(tmp_path, sweep_file)
+    arguments = ["--db", str(database), "--dry-run"]
+
+    def last(*more: str) -> str:
+        return " ".join(CliRunner().invoke(launch, [*arguments, *more]).stdout.split())
+
+    assert last("--sweep", "1", *options).endswith(words)
+    sweep_file.write_text(TEXT)
+    assert last(str(sweep_file), *options).endswith(words)
+    assert "sweep 1" not in last(str(sweep_file), "--seed", "2", *options)
+    database.unlink()
+    assert "sweep 1" not in last(str(sweep_file), *options)
 
 
 @pytest.mark.parametrize(
