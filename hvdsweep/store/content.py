@@ -285,7 +285,11 @@ def problems(conn: sqlite3.Connection, *, small: bool = False) -> Iterator[str]:
             wanted |= {column: _or_null(NUMBER) for column in there[table] if column not in wanted}
         if not wanted or (small and (table in KEYS or _is_large(conn, table))):
             continue
-        wrong = list(_wrong_values(conn, table, wanted))
+        factory, conn.text_factory = conn.text_factory, lambda text: text.decode(errors="backslashreplace")
+        try:
+            wrong = list(_wrong_values(conn, table, wanted))
+        finally:
+            conn.text_factory = factory
         yield from wrong
         if not small and not wrong:
             yield from _unreadable(conn, table, [column for column, kind in wanted.items() if kind.is_text])

@@ -68,7 +68,10 @@ class Reader:
         from hvdsweep.store.maintenance import check
 
         # The thorough check relies on tables and columns being there.
-        wrong = list(problems(self._conn)) or check(self._conn)
+        try:
+            wrong = list(problems(self._conn)) or check(self._conn)
+        except sqlite3.Error as damage:
+            raise error_for(self.path, damage) from error
         if wrong:
             raise RunFailed(explained(self.path, wrong)) from error
 

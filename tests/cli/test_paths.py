@@ -1,6 +1,6 @@
 """Odd paths, wherever a command takes one: it ends, in words, and leaves nothing where it was pointed at.
 
-To add a case: a path in ODD, or a command line with `{}` in PLACES.
+To add a case: a path in ODD, or a command line with `{}` in READING or WRITING.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ READING = [
     "launch --dry-run {}",
     "launch --dry-run digits.toml --hostfile {}",
     "scale {}",
+    "merge main.db {}",
+    "batch status {}",
 ]
 """Command lines whose path is read."""
 
@@ -57,6 +59,7 @@ WRITING = [
     "import published/zhang_2024 --db {}",
     "import {} --db other.db",
     "export {}",
+    "merge {} x.db",
     "demo --db {}",
     "report --out {}",
     "figure curve --out {}",

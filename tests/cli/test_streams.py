@@ -43,6 +43,7 @@ def test_a_terminal_without_unicode(tmp_path_factory, encoding, arguments):
     )
     assert run.returncode == 0, run.stderr.decode()
     assert run.stderr == b""
+    assert b"\\u" not in run.stdout
     assert b"simple_cnn" in run.stdout or b"Simple CNN" in run.stdout
 
 
@@ -128,14 +129,16 @@ def test_watching_into_a_pipe_prints_every_state(folder):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_error(closed, tmp_path):
+@pytest.mark.parametrize(("arguments", "code"), [(["datasets"], 0), (["launch", "none.toml"], 2)])
+def test_closed_streams_are_no_error(arguments, code, closed, tmp_path):
     """A command whose streams the shell has closed does its work: none of its files gets their numbers."""
     script = f'"$@" {closed}; echo code $? > done'
     run = subprocess.run(
-        ["/bin/sh", "-c", script, "sh", *PROGRAM, "datasets"], cwd=tmp_path, capture_output=True, text=True
+        ["/bin/sh", "-c", script, "sh", *PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True
     )
-    assert (tmp_path / "done").read_text() == "code 0\n"
-    assert run.stderr == ""
+    assert (tmp_path / "done").read_text() == f"code {code}\n"
+    heard = bool(code) and "2>" not in closed
+    assert ("none.toml: " in run.stderr, run.stderr != "") == (heard, heard)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ COMMANDS = [
     ["report", "--out", "report.html"],
     *(["figure", kind, "--text", *options] for kind, options in FIGURES.items()),
     ["figure", "scatter", "--text", "--json"],
+    ["figure", "scatter", "--csv"],
+    ["figure", "curve", "--out", "a.svg"],
+    ["curve", "--csv"],
+    ["logs"],
+    ["export", "out"],
+    ["scale", "--show"],
+    ["launch", "--sweep", "1", "--dry-run"],
 ]
 
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")

@@ -43,6 +43,7 @@ def test_curve(reader: Store) -> None:
         curve = curves.curve(reader.workload_table(name))
         assert line["name"] == name
         assert line["y"] == [point.steps if point.reached else point.budget for point in curve.points]
+    assert own_figure(reader, "curve", rows(reader, FIRST, SECOND)).title.endswith(f": {FIRST}, {SECOND}")
     (alone,) = own_figure(reader, "curve", rows(reader, FIRST)).panels
     assert alone.chart.bands
     assert "max useful" in alone.chart.annotations[0].text

@@ -41,6 +41,25 @@ def test_a_sweep_trains_to_its_end(launch: Launch, store: Store) -> None:
     assert [event["exit_code"] for event in of(events, "end")] == [0]
 
 
+def test_a_sweep_trains_in_a_folder_of_any_name(launch: Launch, store: Store) -> None:
+    """Blanks, quotes, `$()`, `#` and `?` in a path mean nothing to whatever starts a gang; under umask 077 all that a launch
+    makes, logs and checkpoints included, is for its user alone."""
+    folder = store.path.parent / "it's a $(sweep) #1?"
+    folder.mkdir()
+    store.path = folder / "sweep.db"
+    usual = os.umask(0o077)
+    try:
+        started = launch([[FINE] * 2, [{"crash_until": 1}]])
+    finally:
+        os.umask(usual)
+    assert started.end()[0] == 0
+    assert store.statuses() == ["COMPLETE"] * 3
+    made = list(folder.rglob("*"))
+    assert {path.name for path in made} >= {"sweep.db", "sweep.db.logs", "gang-1", "rank-0.log"}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o700}
+
+
 def test_nothing_to_do_starts_no_gang(launch: Launch, store: Store) -> None:
     """A sweep that is done already ends at once, without starting a gang."""
     assert launch([[FINE]]).end()[0] == 0

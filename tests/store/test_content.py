@@ -51,6 +51,8 @@ COMMANDS = {
     "figure": ["figure", "curve", "--text"],
     "report": ["report", "--out", "report.html"],
     "export": ["export", "exported"],
+    "scale --show": ["scale", "--show"],
+    "launch --dry-run": ["launch", "--sweep", "1", "--dry-run"],
 }
 """Every command that reads a store."""
 

@@ -107,12 +107,19 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def damaged(path: Path) -> None:
+    with sqlite3.connect(path) as conn:
+        conn.execute("UPDATE studies SET batch_size = -4 WHERE id = 1")
+    conn.close()
+
+
 STATES = {
     "nothing": (nothing, "No database yet", "does not exist", True),
     "empty": (empty, "The database is empty", "holds nothing yet", True),
     "newer": (newer, "The database cannot be read", "Upgrade hvdsweep", False),
     "foreign": (foreign, "The database cannot be read", "of another program", False),
     "text": (text, "The database cannot be read", "is not an SQLite database", False),
+    "damaged": (damaged, "The database cannot be read", "table studies, row 1, column batch_size: -4", False),
     "folder": (folder, "The database cannot be read", "is a folder", False),
 }
 

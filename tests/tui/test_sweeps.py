@@ -18,6 +18,7 @@ from tui.screens.dialogs import LaunchDialog
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Trouble
+from tui.sweep_rows import sweep_row
 from tui.widgets.table import Table
 
 DIGITS = Selection(sweep=1)
@@ -88,6 +89,18 @@ async def test_every_condition_has_its_words_and_its_keys(trained, condition):
         labels = set(shown[-1].split())
         assert there <= labels
         assert not gone & labels
+
+
+def test_no_time_is_left_of_what_is_finished(trained):
+    """The last moment of a sweep in training has no `0.0 s`, nor has a sweep that is done; before, there is a time."""
+    first = snapshot_of(trained).sweeps[0]
+    for live, seconds, words in (
+        (True, 0.0, ""),
+        (False, 0.0, ""),
+        (False, 90.0, ""),
+        (True, 90.0, "1 min 30 s"),
+    ):
+        assert sweep_row(dataclasses.replace(first, live=live, eta_seconds=seconds), 10).cells[5] == words
 
 
 async def test_only_what_changed_changes(source, trained):
