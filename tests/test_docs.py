@@ -85,6 +85,25 @@ def test_links_lead_somewhere():
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_guarantee_names_its_tests():
+    """In the table of docs/workloads.md and the sentence after it: files that exist, and words that stand in the row's files."""
+    page = (ROOT / "docs" / "workloads.md").read_text()
+    section = page.split("### Your own model: what is guaranteed")[1].split("\n#")[0]
+    rows = [line.rstrip("| ").rpartition("|")[2] for line in section.splitlines() if line.startswith("| **")]
+    last = section.strip().rsplit("\n\n", 1)[-1]
+    assert len(rows) > 10
+    for row in (*rows, last):
+        names = re.findall(r"`([^`]+)`", row)
+        files = [name for name in names if name.endswith(".py")]
+        assert files, row
+        paths = [ROOT / "tests" / ("" if "/" in name else "training") / name for name in files]
+        # Their tables stand in modules of their own.
+        tables = [path.with_name(path.name.removeprefix("test_")) for path in paths]
+        found = [path.read_text() for path in (*paths, *filter(Path.exists, tables))]
+        for word in set(names) - set(files):
+            assert any(re.search(rf"\b{word}\b", text) for text in found), (row, word)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_example_trains(example, tmp_path):
     """One short trial of each study of its first batch size, by a gang of one: it ends COMPLETE or diverges, never fails."""

@@ -1,7 +1,7 @@
 """Values that a store can hold and a program may stumble over: one store for each, trained as far as `small_store` goes.
 
-To add a case: an entry in VALUES (for numbers), WORDS (for text anywhere) or METAPARAMETERS. Commands and screens that must show
-every one of them are listed in tests/cli/test_values.py and tests/tui/test_values.py.
+To add a case: an entry in NUMBERS, METAPARAMETERS, HOSTILE (text for every name) or CHANGES (anything else). Commands and screens
+that must show every one of them are listed in tests/cli/test_values.py and tests/tui/test_values.py.
 """
 
 from __future__ import annotations
