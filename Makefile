@@ -44,10 +44,11 @@ $(MARKER): | $(filter .uv/bin/uv,$(UV))
 	$(UV) cache clean --quiet --force horovod # uv would take this build for the usual one in other environments
 	touch $@
 
-gpu-build: # the build for GPUs in an environment apart (.uv/gpu-build), and two ranks of it on the CPU
+gpu-build: # the build for GPUs in an environment apart (.uv/gpu-build), and the tests of several ranks with it on the CPU
 	UV_PROJECT_ENVIRONMENT=.uv/gpu-build $(MAKE) install GPU=1
 	.uv/gpu-build/bin/python -c "import horovod.tensorflow as hvd; print('NCCL', hvd.nccl_built()); assert hvd.nccl_built()"
 	CUDA_VISIBLE_DEVICES= .uv/gpu-build/bin/hvdsweep doctor --db .uv/gpu-build/none.db
+	.uv/gpu-build/bin/pytest -q tests/training/test_ranks.py tests/launch/test_checks.py
 
 demo: install          # a small real sweep on scikit-learn's digits, one part of it on two Horovod ranks, and its scaling curve
 	$(RUN) hvdsweep demo --db demo.db
