@@ -4,7 +4,7 @@
 
 `fc_128` on the digits and the models of the presets `small/resnet_50` and `small/transformer`, evaluated every 16 steps. The
 same trial is trained without the estimates, with them, and with one at every evaluation, in turns, half the rounds in one order
-and half in the other; the ratio is the median over the rounds. The last one tells more exactly how many steps an estimate takes.
+and half in the other; the ratio is the median over the rounds. The last one shows more exactly how many steps an estimate takes.
 On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs); several ranks never
 use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
 """
