@@ -21,6 +21,7 @@ from hvdsweep.launch.allocation import repeated
 from hvdsweep.launch.failure_report import tail
 from hvdsweep.launch.logs import plain
 from hvdsweep.store.lifecycle import LOST
+from hvdsweep.store.schema import REACHED
 
 WATCH_SECONDS = 15.0
 """Time between two reads of a watched folder: schedulers should be queried rarely."""
@@ -308,10 +309,10 @@ def _content(path: Path) -> Content:
                 ).fetchall()
             if "COMPLETE" in trials or "RUNNING" in trials:
                 goals = conn.execute(
-                    "SELECT DISTINCT w.name, s.batch_size FROM best_records b JOIN metrics m ON m.id = b.metric_id"
-                    " JOIN trials t ON t.id = b.trial_id JOIN studies s ON s.id = t.study_id"
-                    " JOIN workloads w ON w.id = s.workload_id AND w.metric = m.name"
-                    " WHERE CASE WHEN w.maximize THEN b.value >= w.goal ELSE b.value <= w.goal END"
+                    "SELECT DISTINCT w.name, s.batch_size FROM best_records r JOIN metrics m ON m.id = r.metric_id"
+                    " JOIN trials t ON t.id = r.trial_id JOIN studies s ON s.id = t.study_id"
+                    " JOIN workloads w ON w.id = s.workload_id AND w.metric = m.name AND w.maximize = m.maximize"
+                    f" WHERE {REACHED}"
                 ).fetchall()
     except sqlite3.Error as error:
         return Content({}, problem=f"{path}: {error}")

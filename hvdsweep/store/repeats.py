@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.plan_types import PlannedStudy, PlannedSweep
-from hvdsweep.store.schema import SEARCH_TRIAL
+from hvdsweep.store.schema import REACHED, SEARCH_TRIAL
 
 _STUDIES = f"""
 SELECT w.name, s.batch_size, s.id, count(t.id) FILTER (WHERE t.status IN ('PENDING', 'RUNNING')), count(t.id),
@@ -22,7 +22,7 @@ SELECT t.number, t.parameters, r.step FROM studies s JOIN workloads w ON w.id = 
 JOIN metrics m ON m.name = w.metric AND m.maximize = w.maximize
 CROSS JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' AND {SEARCH_TRIAL}
 CROSS JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id
-    AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END
+    AND {REACHED}
 WHERE s.id = ? ORDER BY r.step, t.number LIMIT 1"""
 """The trial that determines the study's steps to the sweep's goal."""
 

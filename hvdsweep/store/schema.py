@@ -21,6 +21,9 @@ LONGEST_NAME = 100
 SEARCH_TRIAL = f"t.number < {FIRST_REPEAT}"
 """SQL: whether trial t belongs to its study's search and is no repeat. By number, which every schema version has."""
 
+REACHED = "CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END"
+"""SQL: whether record r has reached the goal of workload w."""
+
 LARGEST_STEP = 2**32 - 1
 """The last step that a store can hold: a trial and a step together fit one integer of SQLite."""
 

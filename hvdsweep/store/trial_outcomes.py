@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hvdsweep.store.schema import SEARCH_TRIAL
+from hvdsweep.store.schema import REACHED, SEARCH_TRIAL
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ StudyName = tuple[str, int]
 def trial_outcomes(conn: sqlite3.Connection, sweep_id: int) -> dict[StudyName, list[TrialOutcome]]:
     """The trials of every study of the sweep, by number, without repeats."""
     record = "(SELECT r.{} FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id{} ORDER BY r.step {} LIMIT 1)"
-    beyond = " AND{} CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END"
+    beyond = f" AND{{}} {REACHED}"
     found: dict[StudyName, list[TrialOutcome]] = {}
     for name, batch_size, *row in conn.execute(
         f"SELECT w.name, s.batch_size, t.number, t.status, t.parameters, {record.format('step', beyond.format(''), 'ASC')},"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialFilter, TrialPage, TrialRow
+from hvdsweep.store.schema import REACHED
 from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ BEST = "(SELECT r.{} FROM best_records r WHERE r.metric_id = m.id AND r.trial_id
 """The last record of a trial is its best."""
 
 GOAL_STEP = (
-    "(SELECT min(r.step) FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id"
-    " AND CASE WHEN w.maximize THEN r.value > w.goal ELSE r.value < w.goal END)"
+    f"(SELECT min(r.step) FROM best_records r WHERE r.metric_id = m.id AND r.trial_id = t.id AND {REACHED})"
 )
 
 JOINS = (

@@ -30,6 +30,7 @@ from hvdsweep.store import connect, new_gang, save_plan
 from hvdsweep.store.lifecycle import recover
 from hvdsweep.sweep import load_sweep
 from tests.batch.cluster import StandIn
+from tests.batch.sweeps import plan_of, train
 from tests.launch.test_sweeps import TEXT
 
 ROOT = Path(__file__).parents[2]
@@ -403,6 +404,21 @@ def test_hours_are_those_that_jobs_have_written_down(home: Path, cluster: StandI
     assert (state.kills, state.lost_core_hours) == (1, lost)
     assert state.shards[0].state == "RUNNING"
     assert state.lost_gpu_hours == pytest.approx(state.lost_core_hours / 2)
+
+
+def test_a_goal_counts_as_reached_only_beyond_it(home: Path, cluster: StandIn) -> None:
+    """`status` counts a batch size whose best trial is strictly below the goal, as every curve does, and none exactly at it."""
+    folder = BatchFolder(home / "batch")
+    folder.logs.mkdir(parents=True)
+    folder.shards_folder.mkdir()
+    folder.record.write_text(json.dumps({"name": "x", "shards": 1, "jobs": []}))
+    plan = plan_of(home, trials=1, sizes="[8, 16]")
+    train(folder.shard(1), plan)
+    with closing(connect(folder.shard(1))) as conn:
+        conn.execute("UPDATE best_records SET value = 0.3")
+        assert batch_state(folder, Slurm()).goals == 0
+        conn.execute("UPDATE best_records SET value = 0.29 WHERE trial_id = 1")
+        assert batch_state(folder, Slurm()).goals == 1
 
 
 @pytest.mark.parametrize(
