@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
-from hvdsweep.cli.questions import answers, normalise_option, question_options
+from hvdsweep.cli.questions import answers, normalise_option, question_options, reference_option
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
@@ -54,12 +54,7 @@ SHOWN_IN_FULL = 4
     metavar="X",
     help="Perfect scaling and critical batch size: this share of extra examples is allowed.",
 )
-@click.option(
-    "--reference-batch-size",
-    type=click.IntRange(min=1),
-    metavar="B0",
-    help="Critical batch size: where perfect scaling starts.  [default: the smallest]",
-)
+@reference_option
 @click.option(
     "--critical-from",
     type=click.Choice(["fit", "points"]),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
-from hvdsweep.cli.questions import budget_options, metric_option, normalise_option
+from hvdsweep.cli.questions import budget_options, metric_option, normalise_option, reference_option
 from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     type=click.Choice(["data", "model"]),
     help="scaling-law: size of data or model.  [default: the one that differs]",
 )
+@reference_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
 @unit_option
@@ -90,8 +91,6 @@ def figure(
     as_text: bool,
     sweeps: tuple[int, ...],
     as_csv: bool,
-    examples: bool,
-    unit: str | None,
     dpi: int,
     only_ascii: bool,
     as_json: bool,
@@ -118,21 +117,22 @@ def figure(
     """
     if as_csv and as_json:
         raise UserError("figure: --csv and --json exclude each other; give one of them")
-    from hvdsweep.figures.own import Ask, own_figure
+    from hvdsweep.figures.own import USES, Ask, own_figure
     from hvdsweep.figures.published import names, paper_figure
     from hvdsweep.opening import open_store
 
     with open_store(db) as reader, reader.snapshot():
+        ask = Ask(**asked)
         if name in names():
-            if workloads:
+            given = [*["WORKLOAD"] * bool(workloads), *(USES[field][0] for field in ask.given)]
+            given += ["a second --sweep"] * (len(sweeps) > 1)
+            if given:
                 raise UserError(
-                    f"figure {name}: is the paper's, with its own workloads; name a kind to draw others"
+                    f"figure {name}: {', '.join(given)}: the paper's figures have workloads and goals of their own; "
+                    "name a kind to draw others"
                 )
-            if unit is not None:
-                raise UserError(f"figure {name}: --unit: the paper's figures count as the paper does")
             made = paper_figure(reader, name, sweeps[0] if sweeps else None)
         else:
-            ask = Ask(examples=examples or unit is not None, unit=unit, **asked)
             made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
     if out is not None:
         from hvdsweep.figures.draw import save

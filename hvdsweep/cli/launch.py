@@ -270,6 +270,16 @@ def _stops_at(stop_before: float) -> float | None:
     return end - min(stop_before, max(0.0, end - now) / 4)
 
 
+def _cannot_save(settings: Settings) -> str | None:
+    """A warning if trials that are in training when the job ends are lost; else None."""
+    if settings.checkpoint_every or settings.stops_at is None:
+        return None
+    return (
+        "--checkpoint-every 0: this job has an end, and trials in training then cannot be saved: they begin again at their "
+        "first step. Leave the option out to keep them."
+    )
+
+
 def _ranks_problems(np: int | str, gangs: int | None, slots: int | None) -> list[str]:
     """Options that exclude each other, or ask for too many ranks."""
     if np == "auto" and gangs is not None:
@@ -322,6 +332,8 @@ def _train(
     report = reporter(as_json=as_json, curve=curve)
     worst = 0
     try:
+        if (warning := _cannot_save(settings)) is not None:
+            report(NoteEvent(level="warning", message=warning))
         with closing(connect(db, create=True)) as conn:
             saved = [save(conn, plan) for plan in plans]
         for number, plan in enumerate(plans):

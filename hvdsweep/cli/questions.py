@@ -45,6 +45,12 @@ budget_options = together(
 normalise_option = click.option(
     "--normalise", "--normalize", type=click.IntRange(min=1), metavar="B", help="Divide by the steps at B."
 )
+reference_option = click.option(
+    "--reference-batch-size",
+    type=click.IntRange(min=1),
+    metavar="B0",
+    help="Critical batch size: where perfect scaling starts.  [default: the smallest]",
+)
 
 
 def question_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -68,7 +68,7 @@ def critical_by_budget(
     """
     if not goals:
         ladder = goal_ladder([table])
-        goals = [ladder[index] for index in _spread(len(ladder), 3 * BUDGETS)]
+        goals = [ladder[index] for index in evenly(len(ladder), 3 * BUDGETS)]
     found = []
     for goal in goals:
         one = curve(table, goal, num_trials=num_trials, resamples=0)
@@ -80,7 +80,8 @@ def critical_by_budget(
     )
 
 
-def _spread(count: int, most: int) -> list[int]:
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the indices below `count`, evenly spread, both ends included."""
     if count <= most:
         return list(range(count))
     return sorted({round(index * (count - 1) / (most - 1)) for index in range(most)})
@@ -156,6 +157,8 @@ class IsoLoss:
     """The N choices for one goal that no other beats in both time and ranks, fastest first."""
 
     goal: float
+    reached: bool
+    """Whether any batch size reached it."""
     hours: Floats
     """[N]"""
     ranks: Floats
@@ -179,6 +182,7 @@ def iso_loss(curves: Sequence[Curve], speeds: Sequence[Throughput]) -> list[IsoL
         found.append(
             IsoLoss(
                 one.goal,
+                any(point.reached for point in one.points),
                 np.array([choice.seconds / 3600 for choice in front]),
                 np.array([choice.np for choice in front], np.float64),
                 tuple(choice.batch_size for choice in front),
@@ -209,7 +213,8 @@ def sensitivity(table: WorkloadTable, name: str, *, num_trials: int | None = Non
     the best that is possible there. UserError if no trial has the metaparameter.
     """
     values = column(table, name)
-    usable = table.counted((Status.COMPLETE,), num_trials) & (values > 0) & ~np.isnan(table.best_value)
+    usable = table.counted((Status.COMPLETE,), num_trials) & ~np.isnan(table.best_value)
+    usable &= (values > 0) & np.isfinite(values)
     found = []
     for study, size in enumerate(table.batch_sizes.tolist()):
         own = np.flatnonzero(usable & (table.study == study))
@@ -217,7 +222,9 @@ def sensitivity(table: WorkloadTable, name: str, *, num_trials: int | None = Non
             continue
         losses = -table.best_value[own] if table.maximize else table.best_value[own]
         first = int(np.argmin(losses))
-        place = np.rint(np.log2(values[own] / values[own[first]]) * BINS_PER_DOUBLING).astype(np.int64)
+        # Subtract logarithms, since a quotient of extreme values overflows.
+        away = np.log2(values[own]) - np.log2(values[own[first]])
+        place = np.rint(away * BINS_PER_DOUBLING).astype(np.int64)
         bins, inside = np.unique(place, return_inverse=True)
         least = np.full(len(bins), np.inf)
         np.minimum.at(least, inside, losses - losses[first])
@@ -225,7 +232,7 @@ def sensitivity(table: WorkloadTable, name: str, *, num_trials: int | None = Non
             Sensitivity(
                 size,
                 float(values[own[first]]),
-                np.exp2(bins / BINS_PER_DOUBLING),
+                np.exp2(np.clip(bins / BINS_PER_DOUBLING, -1074, 1023)),
                 least,
                 tuple(np.bincount(inside).tolist()),
             )

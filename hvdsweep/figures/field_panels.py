@@ -75,7 +75,9 @@ def iso_loss_panel(fronts: Sequence[IsoLoss], title: str, workload: str) -> Pane
         x=Axis("log10", title="hours to the goal"),
         y=Axis("log2", title="ranks"),
         title=title,
-        empty="no speed is known; imported sweeps have none, `hvdsweep scale` measures others",
+        empty="no speed is known; imported sweeps have none, `hvdsweep scale` measures others"
+        if any(front.reached for front in fronts)
+        else "no goal was reached",
     )
     return Panel(chart, notes, workloads=(workload,), ordered=True)
 

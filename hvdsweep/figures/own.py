@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.curves import steps_to_result
 from hvdsweep.curves.costs import Throughput
-from hvdsweep.curves.field import critical_by_budget, iso_loss, scaling_law, sensitivity
+from hvdsweep.curves.field import critical_by_budget, evenly, iso_loss, scaling_law, sensitivity
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
@@ -27,9 +27,6 @@ GOALS = (0.8, 0.9, 1.0, 1.25, 1.6)
 
 OVERLAID = 8
 """Up to so many workloads share one panel of `curve`; more get one each."""
-
-COUNT_DATA = ("curve", "best-error", "power-lines", "scaling-law")
-"""Kinds that show numbers of examples, or of tokens."""
 
 SCATTERED = 9
 """Default number of batch sizes in `scatter`, spread over all."""
@@ -59,7 +56,14 @@ class Ask:
     examples: bool = False
     """Training examples instead of steps."""
     unit: str | None = None
-    """`tokens`: examples are counted in tokens; the kinds in COUNT_DATA."""
+    """`tokens`: examples are counted in tokens."""
+    reference_batch_size: int | None = None
+    """B0 of the critical batch size; None: the smallest that reached the goal."""
+
+    @property
+    def given(self) -> list[str]:
+        """The fields that ask for something."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     @property
     def goal(self) -> float | None:
@@ -82,14 +86,27 @@ def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask |
         raise UserError(
             f"figure: {kind}: no such kind. There are {', '.join(KINDS)}, and 1 to 11 of the paper."
         )
-    if ask is not None and ask.unit is not None and kind not in COUNT_DATA:
-        raise UserError(f"figure {kind}: --unit: it counts no examples; {', '.join(COUNT_DATA)} do")
+    ask = ask or Ask()
+    _check_used(kind, ask)
     if not rows:
         raise UserError(f"figure: {kind}: name at least one workload")
     make, title, columns = KINDS[kind]
-    made = make(FigureSource(reader), rows, ask or Ask())
+    made = make(FigureSource(reader), rows, ask)
     title = f"{title}: {', '.join(dict.fromkeys(row.name for row in rows))}"
     return Figure(kind, title, columns, tuple(made))
+
+
+def _check_used(kind: str, ask: Ask) -> None:
+    """UserError that names every option that this kind does not use, with the kinds that do."""
+    problems = []
+    for field in ask.given:
+        option, kinds = USES[field]
+        if kind not in kinds:
+            problems.append(f"figure {kind}: {option}: does nothing here; it is for {', '.join(kinds)}")
+        elif kind in ONE_OF.get(field, ()) and len(getattr(ask, field)) > 1:
+            problems.append(f"figure {kind}: {option}: takes one value; give it once")
+    if problems:
+        raise UserError(*problems)
 
 
 def names_of(reader: Store, rows: Sequence[WorkloadRow]) -> list[str]:
@@ -118,13 +135,20 @@ def _result(source: FigureSource, row: WorkloadRow, ask: Ask) -> StepsToResult:
 
 def _asked_curve(source: FigureSource, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
     one = source.curve(
-        row, goal, metric=ask.metric, maximize=ask.maximize, normalise=ask.normalise, **ask.budgets
+        row,
+        goal,
+        metric=ask.metric,
+        maximize=ask.maximize,
+        normalise=ask.normalise,
+        reference_batch_size=ask.reference_batch_size,
+        **ask.budgets,
     )
     return replace(one, tokens_per_example=tokens_for(source.reader, row, ask.unit))
 
 
 def _curve(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
     goals: Sequence[float | None] = ask.goals or (None,)
+    examples = ask.examples or ask.unit is not None
     names = names_of(source.reader, rows)
     lines = [
         (
@@ -136,14 +160,12 @@ def _curve(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[
     ]
     if len(lines) <= OVERLAID:
         return [
-            panels.own_steps_panel(
-                [one for one, _ in lines], [name for _, name in lines], examples=ask.examples
-            )
+            panels.own_steps_panel([one for one, _ in lines], [name for _, name in lines], examples=examples)
         ]
     return [
         replace(panel, chart=replace(panel.chart, title=name))
         for one, name in lines
-        for panel in [panels.own_steps_panel([one], ["fewest steps"], examples=ask.examples)]
+        for panel in [panels.own_steps_panel([one], ["fewest steps"], examples=examples)]
     ]
 
 
@@ -182,9 +204,8 @@ def _scatter(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> lis
     made: list[Panel] = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         table = _table(source, row, ask)
-        if ask.num_trials is not None:
-            raise UserError("scatter: --num-trials: it shows all trials that ended")
-        sizes = list(ask.batch_sizes) or _spread(table.batch_sizes.tolist(), SCATTERED)
+        every = table.batch_sizes.tolist()
+        sizes = list(ask.batch_sizes) or [every[index] for index in evenly(len(every), SCATTERED)]
         for size in sizes:
             panel = search_panels.scatter_panel(
                 table,
@@ -199,14 +220,9 @@ def _scatter(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> lis
     return made
 
 
-def _spread(values: list[int], most: int) -> list[int]:
-    """At most `most` of the values, evenly spread, both ends included."""
-    if len(values) <= most:
-        return values
-    return [values[round(index * (len(values) - 1) / (most - 1))] for index in range(most)]
-
-
 def _best_error(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
+    if ask.unit is not None and not ask.example_budgets:
+        raise UserError("figure best-error: --unit: counts budgets of data; give some (--at-examples N)")
     names = names_of(source.reader, rows)
     tables = [_table(source, row, ask).restrict(num_trials=ask.num_trials) for row in rows]
     if not (ask.step_budgets or ask.epoch_budgets or ask.example_budgets):
@@ -238,8 +254,8 @@ def _stability(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> l
 
 
 def _split(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
-    if len(ask.parameters) != 1:
-        raise UserError("split: name the metaparameter to split by, once (--parameter NAME)")
+    if not ask.parameters:
+        raise UserError("split: name the metaparameter to split by (--parameter NAME)")
     made = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         table = _table(source, row, ask).restrict(num_trials=ask.num_trials)
@@ -348,3 +364,33 @@ KINDS: Mapping[str, tuple[Maker, str, int]] = {
     "best-of": (_best_of, "Whether the search was long enough", 2),
 }
 """Kind -> (function that makes its panels, title, panels side by side)."""
+
+_STEPS = ("curve", "goals", "metaparameters", "split", "compare", "best-of", "scaling-law", "iso-loss")
+"""Kinds that show steps to a goal within budgets and numbers of trials."""
+
+USES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "metric": ("--metric", tuple(KINDS)),
+    "maximize": ("--maximize", tuple(KINDS)),
+    "goals": ("--goal", (*_STEPS, "scatter", "power-lines")),
+    "step_budget": ("--step-budget", (*_STEPS, "scatter")),
+    "example_budget": ("--example-budget", (*_STEPS, "scatter")),
+    "num_trials": ("--num-trials", (*_STEPS, "best-error", "power-lines", "sensitivity")),
+    "normalise": ("--normalise", ("curve", "goals", "compare")),
+    "reference_batch_size": ("--reference-batch-size", ("scaling-law",)),
+    "batch_sizes": ("--batch-size", ("scatter",)),
+    "parameters": ("--parameter", ("metaparameters", "stability", "split", "sensitivity")),
+    "edges": ("--edge", ("split",)),
+    "step_budgets": ("--steps", ("best-error",)),
+    "epoch_budgets": ("--epochs", ("best-error",)),
+    "example_budgets": ("--at-examples", ("best-error",)),
+    "against": ("--against", ("scaling-law",)),
+    "unit": ("--unit", ("curve", "best-error", "power-lines", "scaling-law")),
+    "examples": ("--examples", ("curve",)),
+}
+"""Field of Ask -> its option, and the kinds that use it."""
+
+ONE_OF: Mapping[str, tuple[str, ...]] = {
+    "goals": ("metaparameters", "scatter", "split", "compare", "best-of", "scaling-law"),
+    "parameters": ("split",),
+}
+"""Options that may be repeated -> kinds that take one."""

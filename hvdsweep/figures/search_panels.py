@@ -128,7 +128,7 @@ def _contours(
     first = math.ceil(math.log10(left) - math.log10(high))
     last = math.floor(math.log10(right) - math.log10(low))
     lines = []
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(all="ignore"):
         for power in range(first, min(last, first + 24) + 1):
             ends = np.array([left / 10, right * 10])
             across = 10.0 ** (np.log10(ends) - power)
@@ -157,7 +157,9 @@ def stability_panel(table: WorkloadTable, parameter: str, title: str, *, bins: i
     """The share of trials that diverged over a metaparameter and batch size. UserError: no such metaparameter."""
     found = stability_map(table, parameter, bins)
     log = bool((found.edges > 0).all())
-    centres = np.sqrt(found.edges[:-1] * found.edges[1:]) if log else (found.edges[:-1] + found.edges[1:]) / 2
+    low, high = found.edges[:-1], found.edges[1:]
+    # Not of their product or sum, which may overflow.
+    centres = np.sqrt(low) * np.sqrt(high) if log else low / 2 + high / 2
     share = found.share
     series = []
     below = -1.0

@@ -84,6 +84,7 @@ class FigureSource:
         example_budget: float | None = None,
         num_trials: int | None = None,
         normalise: int | None = None,
+        reference_batch_size: int | None = None,
         rules: Rules | None = None,
         cautious: bool = False,
     ) -> Curve:
@@ -96,6 +97,14 @@ class FigureSource:
         result, best = answered(self.reader, row, goal, question, table)
         searches = self._searches.get(row.id, {}) if cautious else None
         repeats = repeats_table(self.reader, row, metric, maximize)
-        drawn = curve_of(result, best, normalise=normalise, rules=rules, searches=searches, repeats=repeats)
+        drawn = curve_of(
+            result,
+            best,
+            normalise=normalise,
+            reference_batch_size=reference_batch_size,
+            rules=rules,
+            searches=searches,
+            repeats=repeats,
+        )
         trials = [point.trial_id for point in drawn.points if point.trial_id is not None]
         return drawn.with_noise(noise_of_trials(self.reader, trials))

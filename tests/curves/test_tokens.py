@@ -125,7 +125,7 @@ def test_budgets_in_tokens(run):
         (("figure", "curve", "--unit", "tokens"), f"{IMAGES}: tokens: its examples are not sequences"),
         (("curve", IMAGES, "--at-budget", "1e6 tokens"), f"{IMAGES}: tokens: its examples are not sequences"),
         (("curve", TEXT, "--at-budget", "500", "--unit", "tokens"), "a budget names its own unit"),
-        (("figure", "scatter", TEXT, "--unit", "tokens"), "--unit: it counts no examples"),
+        (("figure", "scatter", TEXT, "--unit", "tokens"), "--unit: does nothing here"),
         (("figure", "11", "--unit", "tokens"), "--unit: the paper's figures"),
     ],
 )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +20,13 @@ from hvdsweep import curves
 from hvdsweep.archive import import_archive
 from hvdsweep.cli import group
 from hvdsweep.errors import UserError
-from hvdsweep.figures.own import KINDS, Ask, own_figure
+from hvdsweep.figures.own import KINDS, USES, Ask, own_figure
 from hvdsweep.opening import open_store
+from hvdsweep.store import connect, record_throughput
 from hvdsweep.store.rows import WorkloadRow
 from hvdsweep.store.store import Store
+from tests.curves.database import write
+from tests.curves.oracle import Study, Trial
 
 FIRST = "cifar_10/resnet_8/nesterov_momentum"
 SECOND = "cifar_10/resnet_8/sgd"
@@ -172,7 +179,21 @@ def test_mine_against_published(tmp_path: Path, folder: Path) -> None:
         ("split", Ask(parameters=("nothing",)), (FIRST,), "'nothing': no trial has it"),
         ("stability", Ask(parameters=("nothing",)), (FIRST,), "'nothing': no trial has it"),
         ("scatter", Ask(batch_sizes=(3,)), (FIRST,), "batch size 3: no such study"),
-        ("scatter", Ask(num_trials=3), (FIRST,), "--num-trials"),
+        (
+            "scatter",
+            Ask(num_trials=3),
+            (FIRST,),
+            "figure scatter: --num-trials: does nothing here; it is for curve, ",
+        ),
+        (
+            "curve",
+            Ask(parameters=("x",)),
+            (FIRST,),
+            "--parameter: does nothing here; it is for metaparameters, stability,",
+        ),
+        ("split", Ask(parameters=("a", "b")), (FIRST,), "--parameter: takes one value"),
+        ("compare", Ask(goals=(0.3, 0.4)), (FIRST, SECOND), "--goal: takes one value"),
+        ("best-error", Ask(unit="tokens"), (FIRST,), "--unit: counts budgets of data"),
         ("curve", Ask(metric="val/nothing"), (FIRST,), "was never measured"),
         ("curve", Ask(num_trials=1000), (FIRST,), "there are only"),
         ("curve", Ask(normalise=3), (FIRST,), "batch size 3 has no steps to divide by"),
@@ -184,6 +205,89 @@ def test_questions_without_an_answer(
     """What cannot be drawn is refused in a sentence that says what is wrong."""
     with pytest.raises(UserError, match=message.replace("(", r"\(")):
         own_figure(reader, kind, rows(reader, *names), ask)
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Two workloads of different data and models whose trials all differ, with measured speeds."""
+
+    def studies(least: int) -> list[Study]:
+        found = []
+        for size in (8, 16, 32, 64, 128):
+            best = least * (1 + 100 // size)
+            trials = [
+                Trial(
+                    4 - n,
+                    [
+                        (0, 0.9),
+                        (best + 30 * n, 0.45),
+                        (3 * best + 160 - 40 * n, 0.35),
+                        (8 * best, 0.2 + 0.01 * n),
+                    ],
+                    steps=5000,
+                    parameters={"learning_rate": 0.01 * (5 - n), "momentum": 0.1 * n},
+                )
+                for n in range(5)
+            ]
+            found.append(Study(size, trials, train_steps=5000, target_trials=5))
+        return found
+
+    path = tmp_path_factory.mktemp("varied") / "x.db"
+    write(path, {"a/b/sgd": studies(200), "a/b/momentum": studies(100)}, goal=0.5)
+    with closing(connect(path)) as conn:
+        conn.execute("UPDATE workloads SET train_examples = 1000 * id, parameters = 10 * id * id")
+        for size, ranks in itertools.product((8, 128), (1, 2)):
+            for name in ("a/b/sgd", "a/b/momentum"):
+                record_throughput(
+                    conn, workload=name, batch_size=size, np=ranks, gangs=1, steps=1, seconds=size**2
+                )
+    with open_store(path) as reader:
+        yield reader
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "goals": {"goals": (0.4,)},
+    "step_budget": {"step_budget": 500.0},
+    "example_budget": {"example_budget": 13_000.0},
+    "num_trials": {"num_trials": 2},
+    "normalise": {"normalise": 8},
+    "reference_batch_size": {"reference_batch_size": 32},
+    "batch_sizes": {"batch_sizes": (16,)},
+    "parameters": {"parameters": ("momentum",)},
+    "edges": {"edges": (0.0, 0.15, 1.0)},
+    "step_budgets": {"step_budgets": (300.0,)},
+    "epoch_budgets": {"epoch_budgets": (10.0,)},
+    "example_budgets": {"example_budgets": (9000.0,)},
+    "against": {"against": "model"},
+    "examples": {"examples": True},
+}
+
+
+@pytest.mark.parametrize("field", ASKED)
+def test_an_option_changes_the_figure_or_is_refused(varied: Store, field: str) -> None:
+    """The kinds for which an option is there draw something else with it; all others name it and those kinds."""
+    option, kinds = USES[field]
+    for kind in KINDS:
+        usual: dict[str, Any] = {
+            "split": {"parameters": ("learning_rate",)},
+            "scaling-law": {"against": "data"},
+        }
+        base = Ask(**usual.get(kind, {}))
+        asked = replace(base, **ASKED[field])
+        if kind not in kinds:
+            with pytest.raises(
+                UserError, match=f"figure {kind}: {option}: does nothing here; it is for {kinds[0]}"
+            ):
+                own_figure(varied, kind, varied.workloads(), asked)
+            continue
+        before, after = (own_figure(varied, kind, varied.workloads(), one).to_json() for one in (base, asked))
+        assert before != after, kind
+
+
+def test_options_of_own_figures_are_refused_for_those_of_the_paper(published: tuple[Path, Path]) -> None:
+    """All of them at once."""
+    found = run("1", "--goal", "0.1", "--maximize", "--unit", "tokens", database=published[1])
+    assert "figure 1: --maximize, --goal, --unit: the paper's figures have" in str(found.exception)
 
 
 def run(*arguments: str, database: Path) -> Result:
@@ -216,7 +320,7 @@ def test_command_of_the_paper(published: tuple[Path, Path]) -> None:
     """`figure 1` has nine panels; workloads of one's own do not fit it; a part of a name is enough elsewhere."""
     found = run("1", "--json", database=published[1])
     assert len(json.loads(found.stdout)["panels"]) == 9
-    assert "is the paper's, with its own workloads" in str(run("1", FIRST, database=published[1]).exception)
+    assert "figure 1: WORKLOAD: the paper's" in str(run("1", FIRST, database=published[1]).exception)
     found = run("curve", "lm1b/lstm", "--json", database=published[1])
     assert json.loads(found.stdout)["panels"][0]["workloads"] == ["lm1b/lstm/nesterov_momentum"]
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hvdsweep.cli.launch import _hint, launch
+from hvdsweep.cli.launch import _hint, _stops_at, launch
 from hvdsweep.errors import UserError
 from hvdsweep.launch.events import NoteEvent
+from hvdsweep.launch.outcome import RunOutcome
 from hvdsweep.plan import make_plan
 from hvdsweep.store import connect, record_throughput, save_plan
 from hvdsweep.sweep import load_sweep
@@ -367,3 +368,43 @@ def test_a_sweep_whose_code_has_changed_is_not_trained_as_another(tmp_path: Path
     (tmp_path / "mine.py").write_text("def build(info, options):\n    return 3\n")
     with pytest.raises(UserError, match=r"is another sweep now \(code.mine:build"):
         check_same(database, 1, make_plan(stored_sweep(database, 1)))
+
+
+def test_a_job_with_an_end_stops_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By --stop-before, of a short job by a quarter of what is left; never with 0, and nowhere without an end."""
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    for end, before, stops in (
+        (4000, 60.0, 3940.0),
+        (1100, 60.0, 1075.0),
+        (900, 60.0, 900.0),
+        (4000, 0.0, None),
+    ):
+        monkeypatch.setenv("HVDSWEEP_JOB_END", str(end))
+        assert _stops_at(before) == stops
+    for variable in ("HVDSWEEP_JOB_END", "SLURM_JOB_END_TIME", "SLURM_JOB_ID"):
+        monkeypatch.delenv(variable, raising=False)
+    assert _stops_at(60.0) is None
+
+
+def test_a_job_that_cannot_save_its_trials_is_warned_of(
+    tmp_path: Path, sweep_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--checkpoint-every 0` loses trials at the end of a job; with checkpoints, or without an end, there is no warning."""
+
+    class Idle:
+        """Trains nothing."""
+
+        def __init__(self, *arguments: object, **options: object) -> None:
+            pass
+
+        def run(self) -> RunOutcome:
+            return RunOutcome("DONE", 0, "")
+
+    monkeypatch.setattr("hvdsweep.launch.supervisor.Supervisor", Idle)
+    for end, every, warned in (("4000000000", "0", True), ("4000000000", "5", False), ("", "0", False)):
+        monkeypatch.setenv("HVDSWEEP_JOB_END", end)
+        result = CliRunner().invoke(
+            launch, [str(sweep_file), "--db", str(tmp_path / "s.db"), "--checkpoint-every", every, "--json"]
+        )
+        assert result.exit_code == 0, result.output
+        assert ("--checkpoint-every 0: this job has an end" in result.output) == warned
