@@ -1,41 +1,30 @@
-"""The app: one source, one snapshot, one selection, and a screen per place."""
+"""The app: a screen per place, what all of them get to see, and the keys that work everywhere."""
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding
 from textual.message import Message
 
-from hvdsweep.errors import HvdsweepError
 from tui import themes
-from tui.actions import Action, actions_of, bindings, conditions
-from tui.jobs import Jobs
+from tui.actions import bindings, conditions
+from tui.interface import Interface
 from tui.launching import Pending
-from tui.memory import Memory, remember, remembered
-from tui.screens import PlaceSpec, offered
+from tui.screens import PLACES
 from tui.screens.base import AppScreen
 from tui.selection import Selection
 from tui.snapshot import Snapshot
-from tui.source import Source, Trouble
+from tui.source import StoreSource, Trouble
 from tui.widgets.header import Header
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from hvdsweep.charts import Chart, View
-    from tui.curve_cache import CurveCache
-
-log = logging.getLogger(__name__)
 
 CONDITIONS = conditions("app")
 
@@ -60,29 +49,8 @@ class Updated(Message):
         return isinstance(message, Updated)
 
 
-class Done(Message):
-    """A job in a thread has ended."""
-
-    def __init__(self, text: str, failed: Callable[[], object] | None) -> None:
-        super().__init__()
-        self.text = text
-        self.failed = failed
-        """What to do about its failure; None where it went well."""
-
-
-class LaunchEnded(Message):
-    """A launch that was started from here has ended."""
-
-    def __init__(self, sweep: int, name: str, code: int, words: str) -> None:
-        super().__init__()
-        self.sweep = sweep
-        self.name = name
-        self.code = code
-        self.words = words
-
-
-class HvdsweepApp(App[None]):
-    """The interface over one source."""
+class HvdsweepApp(Interface):
+    """The interface over one source: the screen in view and the ways to others."""
 
     TITLE = "hvdsweep"
     ENABLE_COMMAND_PALETTE = True
@@ -90,7 +58,7 @@ class HvdsweepApp(App[None]):
     COMMANDS = {_commands}  # noqa: RUF012
     BINDINGS: ClassVar[list[Any]] = [
         *bindings("app"),
-        *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in offered()),
+        *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
     ]
     CSS = """
     Toast { max-width: 70; }
@@ -99,44 +67,23 @@ class HvdsweepApp(App[None]):
 
     def __init__(
         self,
-        source: Source,
+        source: StoreSource,
         *,
         memory_file: Path | None = None,
         place: str = "sweeps",
         selection: Selection | None = None,
         plain_charts: bool = False,
-        places: Sequence[PlaceSpec] | None = None,
         after_load: Callable[[], None] = lambda: None,
         when_still: Callable[[], None] = lambda: None,
     ) -> None:
-        """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille.
-        `places` None: those whose module is there. `after_load` is called whenever a further screen has been drawn,
+        """See `Interface`. `after_load` is called whenever a further screen has been drawn,
         `when_still` again and again while nobody is at the keyboard or the mouse."""
-        self.source = source
-        self._plain_charts = plain_charts
-        self.places = offered() if places is None else tuple(places)
-        self.selection = selection or Selection()
-        self.latest: Snapshot | Trouble | None = None
-        """What the source said last."""
-        self.snapshot: Snapshot | None = None
-        """The last one; it stays while a trouble may pass."""
-        self.pending: Pending | None = None
-        """The last launch started from here, until it ends."""
-        self.jobs = Jobs(self)
-        self.begun: set[int] = set()
-        """Sweeps asked to run whose supervisor has not signed in yet."""
-        self.curve_cache: CurveCache | None = None
-        """Tables of workloads and the goals asked about; made by the first screen that needs it."""
-        self._exporting = threading.Lock()
-        self._memory_file = memory_file
-        self.memory = Memory() if memory_file is None else remembered(memory_file)
         self._first = place
         self._after_load = after_load
         self._when_still = when_still
         self._touched = False
         """Whether somebody was at the keyboard or the mouse in the last STILL_SECONDS."""
-        # Textual's answer to NO_COLOR is grey; with the terminal's own colours asked for, it is no colour at all.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(source, memory_file=memory_file, selection=selection, plain_charts=plain_charts)
         for theme in themes.OURS:
             self.register_theme(theme)
         known = self.memory.theme in self.available_themes
@@ -181,18 +128,6 @@ class HvdsweepApp(App[None]):
         """The screen in view, or the one under a dialog."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, AppScreen)), None)
 
-    @property
-    def state(self) -> tuple[str, str]:
-        """What the header says of the database, and in which style."""
-        if isinstance(self.latest, Trouble):
-            return "✗ no data" if self.latest.gone else "✗ unreadable", "bold $error"
-        if self.snapshot is None:
-            return "…", "$foreground-muted"
-        running = sum(sweep.live for sweep in self.snapshot.sweeps)
-        if running:
-            return f"● {running} training", "bold $success"
-        return "○ at rest", "$foreground-muted"
-
     def on_updated(self, message: Updated) -> None:
         self.latest = message.update
         if isinstance(message.update, Snapshot):
@@ -207,7 +142,7 @@ class HvdsweepApp(App[None]):
 
     def go(self, name: str, selection: Selection | None = None) -> None:
         """Show a place, with something selected there if given."""
-        spec = next((place for place in self.places if place.name == name), None)
+        spec = next((place for place in PLACES if place.name == name), None)
         if spec is None:
             return
         if selection is not None:
@@ -236,15 +171,6 @@ class HvdsweepApp(App[None]):
     def action_go(self, name: str) -> None:
         self.go(name)
 
-    def select(self, selection: Selection) -> None:
-        """Remember what the user looks at, for the other screens."""
-        self.selection = selection
-
-    @property
-    def possible_actions(self) -> tuple[Action, ...]:
-        """What can be done everywhere now."""
-        return tuple(action for action in actions_of("app") if not action.when or getattr(self, action.when))
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         when = CONDITIONS.get(action)
         return bool(getattr(self, when)) if when else True
@@ -253,13 +179,6 @@ class HvdsweepApp(App[None]):
     def can_go_back(self) -> bool:
         """Whether `esc` would do something."""
         return self.place is not None and self.place.can_go_back
-
-    @property
-    def pending_words(self) -> str | None:
-        """About a launch that was started from here and that has no gang in the store yet."""
-        if self.pending is None or (self.snapshot is not None and self.snapshot.gangs):
-            return None
-        return self.pending.words
 
     @property
     def can_demo(self) -> bool:
@@ -315,86 +234,5 @@ class HvdsweepApp(App[None]):
     def action_theme(self) -> None:
         self.search_themes()
 
-    def do(self, job: Callable[[], str], failed: Callable[[], object] | None = None) -> None:
-        """Run `job` in a thread, show the sentence it returns, and read the store again; `failed` first where it raises."""
-        self.run_worker(partial(self._work, job, failed), thread=True, group="jobs")
-
-    def _work(self, job: Callable[[], str], failed: Callable[[], object] | None) -> None:
-        try:
-            done = Done(job(), None)
-        except HvdsweepError as error:
-            log.warning("a job failed: %s", error)
-            done = Done(str(error), failed or (lambda: None))
-        self.post_message(done)
-
-    def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
-        """From the thread that waits for a launch: it has ended."""
-        if self.is_running:
-            self.post_message(LaunchEnded(sweep, name, code, words))
-
-    def on_launch_ended(self, message: LaunchEnded) -> None:
-        self.pending = None
-        self.begun.discard(message.sweep)
-        self.source.nudge()
-        if message.code == 0:
-            self.notify(f"{message.name}: every study has its trials.", markup=False)
-        elif message.code == 130:
-            self.notify(f"{message.name} has stopped.", markup=False)
-        else:
-            self.notify(
-                message.words or f"exit code {message.code}",
-                title=f"{message.name} ended badly",
-                severity="error",
-                timeout=30,
-                markup=False,
-            )
-
-    def on_done(self, message: Done) -> None:
-        self.source.nudge()
-        if message.failed is not None:
-            message.failed()
-            self.notify(message.text, severity="error", timeout=15, markup=False)
-            if self.place is not None:
-                self.place.refresh_keys()
-        elif message.text:
-            self.notify(message.text, markup=False)
-
     def on_header_picked(self, message: Header.Picked) -> None:
-        self.go(message.place)
-
-    def remember(self, *, theme: str | None = None, layout: tuple[str, str] | None = None) -> None:
-        """Keep a choice for the next start."""
-        new = self.memory
-        if (theme is not None and theme != themes.DEFAULT) or new.theme is not None:
-            new = replace(new, theme=theme or new.theme)
-        if layout is not None:
-            new = new.with_layout(*layout)
-        if new != self.memory:
-            self.memory = new
-            if self._memory_file is not None:
-                remember(self._memory_file, new)
-
-    @property
-    def state_directory(self) -> Path | None:
-        """Where things are kept from one start to the next; None: nothing is."""
-        return None if self._memory_file is None else self._memory_file.parent
-
-    @property
-    def plain_charts(self) -> bool:
-        """Whether charts are to be drawn without braille."""
-        return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"
-
-    def export(self, chart: Chart, view: View, name: str) -> None:
-        """Write a chart as SVG, PNG and CSV into the folder of the database."""
-        stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
-
-        def job() -> str:
-            from hvdsweep.figures.export import export_chart
-
-            # One after the other: a free name is looked for before anything is written under it.
-            with self._exporting:
-                paths = export_chart(chart, stem, view)
-            return f"Written: {', '.join(path.name for path in paths)} in {stem.parent}"
-
-        self.notify("Writing the chart …", timeout=1.5)
-        self.do(job)
+        self.go(message.name)

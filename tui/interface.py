@@ -1,23 +1,35 @@
-"""The application as its screens see it, so that no screen knows the class that shows it."""
+"""The application as its screens see it: the source, what was read last, what is selected, remembered and started from here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hvdsweep.charts import Chart, View
-from tui.actions import Action
-from tui.memory import Memory
-from tui.screens import PlaceSpec
+from textual.app import App
+from textual.message import Message
+
+from hvdsweep.errors import HvdsweepError
+from tui import themes
+from tui.actions import Action, actions_of
+from tui.jobs import Jobs
+from tui.launching import Pending
+from tui.memory import Memory, remember, remembered
 from tui.selection import Selection
+from tui.snapshot import Snapshot
+from tui.source import StoreSource, Trouble
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState
+    from hvdsweep.charts import Chart, View
     from tui.curve_cache import CurveCache
-    from tui.launching import Pending
-    from tui.snapshot import Snapshot
-    from tui.source import Source, Trouble
+
+log = logging.getLogger(__name__)
 
 
 class ShownKeys(Protocol):
@@ -34,70 +46,194 @@ class ShownScreen(Protocol):
     def keys(self) -> ShownKeys: ...
     def perform(self, action: str) -> Any: ...
     def refresh_keys(self) -> None: ...
-    def show_jobs(self, state: BatchState) -> None: ...
+    def show_jobs(self, jobs: BatchState | None) -> None: ...
 
 
-class WatchedJobs(Protocol):
-    """The jobs of the batch folder that is shown."""
+class Done(Message):
+    """A job in a thread has ended."""
 
-    state: BatchState | None
-    """None until the scheduler has been asked, and of what was not submitted."""
-    watched: bool
-    """Whether this is a batch folder."""
-
-    @property
-    def active(self) -> tuple[str, ...]: ...
-    @property
-    def no_cancelling(self) -> str: ...
-    def cancel(self, jobs: Sequence[str], text: str) -> None: ...
+    def __init__(self, text: str, failed: Callable[[], object] | None) -> None:
+        super().__init__()
+        self.text = text
+        self.failed = failed
+        """What to do about its failure; None where it went well."""
 
 
-class Interface(Protocol):
-    """See `tui.app.HvdsweepApp`, which is the one."""
+class LaunchEnded(Message):
+    """A launch that was started from here has ended."""
 
-    source: Source
-    places: tuple[PlaceSpec, ...]
-    selection: Selection
-    snapshot: Snapshot | None
-    latest: Snapshot | Trouble | None
-    curve_cache: CurveCache | None
-    pending: Pending | None
-    begun: set[int]
-    memory: Memory
+    def __init__(self, sweep: int, name: str, code: int, words: str) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.name = name
+        self.code = code
+        self.words = words
 
-    @property
-    def jobs(self) -> WatchedJobs: ...
-    @property
-    def place(self) -> ShownScreen | None: ...
-    @property
-    def state(self) -> tuple[str, str]: ...
-    @property
-    def possible_actions(self) -> tuple[Action, ...]: ...
-    @property
-    def pending_words(self) -> str | None: ...
-    @property
-    def state_directory(self) -> Path | None: ...
-    @property
-    def plain_charts(self) -> bool: ...
 
-    def go(self, name: str, selection: Selection | None = None) -> None: ...
-    def open_trial(self, trial: int) -> None: ...
-    def select(self, selection: Selection) -> None: ...
-    def do(self, job: Callable[[], str], failed: Callable[[], object] | None = None) -> None: ...
-    def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None: ...
-    def remember(self, *, theme: str | None = None, layout: tuple[str, str] | None = None) -> None: ...
-    def export(self, chart: Chart, view: View, name: str) -> None: ...
+class Interface(App[None]):
+    """What screens have in common. `tui.app` has the screens, so that none of them knows the others."""
 
-    # Of Textual's App:
-    def push_screen(self, screen: Any, callback: Any = None) -> Any: ...
-    def call_from_thread(self, callback: Callable[..., Any], *args: Any) -> Any: ...
-    def call_later(self, callback: Callable[..., Any], *args: Any) -> bool: ...
-    def notify(
+    def __init__(
         self,
-        message: str,
+        source: StoreSource,
         *,
-        title: str = "",
-        severity: Literal["information", "warning", "error"] = "information",
-        timeout: float | None = None,
-        markup: bool = True,
-    ) -> None: ...
+        memory_file: Path | None,
+        selection: Selection | None,
+        plain_charts: bool,
+    ) -> None:
+        """`memory_file` None: nothing is remembered. `plain_charts`: ASCII, for fonts without braille."""
+        self.source = source
+        self._plain_charts = plain_charts
+        self.selection = selection or Selection()
+        self.latest: Snapshot | Trouble | None = None
+        """What the source said last."""
+        self.snapshot: Snapshot | None = None
+        """The last one; it stays while a trouble may pass."""
+        self.pending: Pending | None = None
+        """The last launch started from here, until it ends."""
+        self.jobs = Jobs(source.path, lambda state: self.call_later(self._on_jobs, state))
+        self.begun: set[int] = set()
+        """Sweeps asked to run whose supervisor has not signed in yet."""
+        self.curve_cache: CurveCache | None = None
+        """Tables of workloads and the goals asked about; made by the first screen that needs it."""
+        self._exporting = threading.Lock()
+        self._memory_file = memory_file
+        self.memory = Memory() if memory_file is None else remembered(memory_file)
+        # Textual's answer to NO_COLOR is grey; with the terminal's own colours asked for, it is no colour at all.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+
+    # Of the screens
+
+    @property
+    def place(self) -> ShownScreen | None:
+        """The screen in view, or the one under a dialog."""
+        raise NotImplementedError
+
+    def go(self, name: str, selection: Selection | None = None) -> None:
+        """Show a place, with something selected there if given."""
+        raise NotImplementedError
+
+    def open_trial(self, trial: int) -> None:
+        """Show one trial, over the screen in view."""
+        raise NotImplementedError
+
+    # What is shown
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """What the header says of the database, and in which style."""
+        if isinstance(self.latest, Trouble):
+            return "✗ no data" if self.latest.gone else "✗ unreadable", "bold $error"
+        if self.snapshot is None:
+            return "…", "$foreground-muted"
+        running = sum(sweep.live for sweep in self.snapshot.sweeps)
+        if running:
+            return f"● {running} training", "bold $success"
+        return "○ at rest", "$foreground-muted"
+
+    @property
+    def pending_words(self) -> str | None:
+        """About a launch that was started from here and that has no gang in the store yet."""
+        if self.pending is None or (self.snapshot is not None and self.snapshot.gangs):
+            return None
+        return self.pending.words
+
+    def select(self, selection: Selection) -> None:
+        """Remember what the user looks at, for the other screens."""
+        self.selection = selection
+
+    @property
+    def possible_actions(self) -> tuple[Action, ...]:
+        """What can be done everywhere now."""
+        return tuple(action for action in actions_of("app") if not action.when or getattr(self, action.when))
+
+    def _on_jobs(self, state: BatchState | str) -> None:
+        """The scheduler has answered, or what is wrong with that."""
+        problem = self.jobs.take(state)
+        if problem:
+            self.notify(problem, title="Jobs", severity="warning", timeout=15, markup=False)
+        if self.place is not None and self.jobs.state is not None:
+            self.place.show_jobs(self.jobs.state)
+
+    # What is done
+
+    def do(self, job: Callable[[], str], failed: Callable[[], object] | None = None) -> None:
+        """Run `job` in a thread, show the sentence it returns, and read the store again; `failed` first where it raises."""
+        self.run_worker(partial(self._work, job, failed), thread=True, group="jobs")
+
+    def _work(self, job: Callable[[], str], failed: Callable[[], object] | None) -> None:
+        try:
+            done = Done(job(), None)
+        except HvdsweepError as error:
+            log.warning("a job failed: %s", error)
+            done = Done(str(error), failed or (lambda: None))
+        self.post_message(done)
+
+    def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
+        """From the thread that waits for a launch: it has ended."""
+        if self.is_running:
+            self.post_message(LaunchEnded(sweep, name, code, words))
+
+    def on_launch_ended(self, message: LaunchEnded) -> None:
+        self.pending = None
+        self.begun.discard(message.sweep)
+        self.source.nudge()
+        if message.code == 0:
+            self.notify(f"{message.name}: every study has its trials.", markup=False)
+        elif message.code == 130:
+            self.notify(f"{message.name} has stopped.", markup=False)
+        else:
+            self.notify(
+                message.words or f"exit code {message.code}",
+                title=f"{message.name} ended badly",
+                severity="error",
+                timeout=30,
+                markup=False,
+            )
+
+    def on_done(self, message: Done) -> None:
+        self.source.nudge()
+        if message.failed is not None:
+            message.failed()
+            self.notify(message.text, severity="error", timeout=15, markup=False)
+            if self.place is not None:
+                self.place.refresh_keys()
+        elif message.text:
+            self.notify(message.text, markup=False)
+
+    def remember(self, *, theme: str | None = None, layout: tuple[str, str] | None = None) -> None:
+        """Keep a choice for the next start."""
+        new = self.memory
+        if (theme is not None and theme != themes.DEFAULT) or new.theme is not None:
+            new = replace(new, theme=theme or new.theme)
+        if layout is not None:
+            new = new.with_layout(*layout)
+        if new != self.memory:
+            self.memory = new
+            if self._memory_file is not None:
+                remember(self._memory_file, new)
+
+    @property
+    def state_directory(self) -> Path | None:
+        """Where things are kept from one start to the next; None: nothing is."""
+        return None if self._memory_file is None else self._memory_file.parent
+
+    @property
+    def plain_charts(self) -> bool:
+        """Whether charts are to be drawn without braille."""
+        return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"
+
+    def export(self, chart: Chart, view: View, name: str) -> None:
+        """Write a chart as SVG, PNG and CSV into the folder of the database."""
+        stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
+
+        def job() -> str:
+            from hvdsweep.figures.export import export_chart
+
+            # One after the other: a free name is looked for before anything is written under it.
+            with self._exporting:
+                paths = export_chart(chart, stem, view)
+            return f"Written: {', '.join(path.name for path in paths)} in {stem.parent}"
+
+        self.notify("Writing the chart …", timeout=1.5)
+        self.do(job)

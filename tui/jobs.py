@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -21,7 +22,6 @@ from tui.words import JOBS, duration, sign
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState, ShardState
-    from tui.interface import Interface
 
 JOB_COLUMNS = (
     Column("shard", "shard", 5, right=True, fixed=True),
@@ -55,8 +55,10 @@ def job_row(shard: ShardState) -> Row:
 class Jobs:
     """What is known of the jobs of the batch folder that the interface shows; of a database there are none."""
 
-    def __init__(self, app: Interface) -> None:
-        self._app = app
+    def __init__(self, path: Path, seen: Callable[[BatchState | str], object]) -> None:
+        """`seen` is called from a thread with every state, or with why there is none; it passes it to `take`."""
+        self._path = path
+        self._seen = seen
         self.state: BatchState | None = None
         """None until the scheduler has been asked, and of what was not submitted."""
         self.watched = False
@@ -69,7 +71,7 @@ class Jobs:
 
     def watch(self) -> None:
         """Begin to look, once the folder's data are on the screen."""
-        if not self.watched and self._app.source.path.is_dir():
+        if not self.watched and self._path.is_dir():
             self.watched = True
             # A scheduler that does not answer must not keep anybody from leaving the interface.
             threading.Thread(target=self._watch, daemon=True).start()
@@ -94,21 +96,13 @@ class Jobs:
             return "which jobs run is not known here: no Slurm on this machine, or no answer from it"
         return ""
 
-    def cancel(self, jobs: Sequence[str], text: str) -> None:
-        """Ask, then cancel these jobs; `text` names them."""
-        from tui.screens.dialogs import Confirm
+    def cancel(self, jobs: Sequence[str]) -> str:
+        """Cancel these jobs, in a thread; what to say of it."""
+        from hvdsweep.batch.slurm import Slurm
 
-        def job() -> str:
-            from hvdsweep.batch.slurm import Slurm
-
-            Slurm().cancel(jobs)
-            self._soon.set()
-            return f"{counted(len(jobs), 'job')} cancelled."
-
-        text += " What is trained is saved; `hvdsweep batch resubmit` continues."
-        self._app.push_screen(
-            Confirm("Cancel?", text, "Cancel"), lambda sure: self._app.do(job) if sure else None
-        )
+        Slurm().cancel(jobs)
+        self._soon.set()
+        return f"{counted(len(jobs), 'job')} cancelled."
 
     def _watch(self) -> None:
         from hvdsweep.batch.status import look, rest_seconds
@@ -117,20 +111,17 @@ class Jobs:
             begun = time.monotonic()
             self._soon.clear()
             try:
-                state: BatchState | str | None = look(self._app.source.path)
+                state: BatchState | str | None = look(self._path)
             except HvdsweepError as error:
                 state = str(error)
             self._foreign = state is None
             if state is not None and not self._closed:
-                self._app.call_later(self._seen, state)
+                self._seen(state)
             self._soon.wait(max(rest_seconds(), (time.monotonic() - begun) / LOOK_SHARE))
 
-    def _seen(self, state: BatchState | str) -> None:
-        problem = state if isinstance(state, str) else state.problem
-        if problem and problem != self._problem:
-            self._app.notify(problem, title="Jobs", severity="warning", timeout=15, markup=False)
-        self._problem = problem
+    def take(self, state: BatchState | str) -> str:
+        """Keep what was seen; what is wrong since then, "" where that is nothing new."""
+        before, self._problem = self._problem, state if isinstance(state, str) else state.problem
         if not isinstance(state, str):
             self.state = state
-            if self._app.place is not None:
-                self._app.place.show_jobs(state)
+        return self._problem if self._problem != before else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from tui.screens import PLACES
 from tui.selection import Selection
 from tui.words import CONDITIONS, plural
 
@@ -53,7 +54,7 @@ class Commands(Provider):
 
     def _places(self) -> Iterator[Command]:
         app = self.interface
-        for place in app.places:
+        for place in PLACES:
             yield f"Go to {place.title}  ({place.key})", place.help, partial(app.go, place.name)
         if app.snapshot is not None:
             for sweep in app.snapshot.sweeps:

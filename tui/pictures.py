@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tui.app import HvdsweepApp
 from tui.composing.start import stored
-from tui.screens import offered
+from tui.screens import PLACES
 from tui.screens.compose import ComposeScreen
 from tui.source import StoreSource
 
@@ -48,15 +48,15 @@ async def picture(database: Path, place: str) -> str:
 async def pictures(database: Path, folder: Path, names: Sequence[str] = ()) -> None:
     """The screens of these names, or every one there is, as `FOLDER/<screen>.svg`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for place in [place for place in offered() if not names or place.name in names]:
+    for place in [place for place in PLACES if not names or place.name in names]:
         target = folder / f"{place.name}.svg"
         target.write_text(await picture(database, place.name))
         print(target)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or not {*sys.argv[3:]} <= {place.name for place in offered()}:
+    if len(sys.argv) < 3 or not {*sys.argv[3:]} <= {place.name for place in PLACES}:
         sys.exit(
-            f"usage: python -m tui.pictures DATABASE FOLDER [{'|'.join(place.name for place in offered())}]..."
+            f"usage: python -m tui.pictures DATABASE FOLDER [{'|'.join(place.name for place in PLACES)}]..."
         )
     asyncio.run(pictures(Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]))

@@ -28,7 +28,6 @@ class Snapshot:
     """Those that have not ended."""
     events: tuple[EventRow, ...]
     """The last EVENTS, oldest first."""
-    metrics: tuple[str, ...]
     number: int = field(default=0, compare=False)
     """Rises with every snapshot of a source: what was asked at one number may be asked again at the next."""
 
@@ -56,6 +55,5 @@ def read_snapshot(store: Store, number: int = 0) -> Snapshot:
             workloads=tuple(store.workloads()),
             gangs=status.gangs,
             events=status.events,
-            metrics=tuple(store.metrics()),
             number=number,
         )

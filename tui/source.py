@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hvdsweep.errors import HvdsweepError
 
@@ -55,34 +55,12 @@ class Trouble:
     """Whether there is nothing (any more), so that what was shown before must go as well."""
 
 
-class Source(Protocol):
-    """What the app is given; tests inject their own."""
-
-    @property
-    def path(self) -> Path:
-        """The database, whether it exists or not."""
-
-    def listen(self, tell: Callable[[Snapshot | Trouble], None]) -> None:
-        """Call `tell`, from any thread, with the latest snapshot or trouble now (if any) and with every later one."""
-
-    def ask(self, question: Callable[[Store], Answer]) -> Answer:
-        """The answer to one question; blocks, so never on the interface's thread. UserError as the store raises it."""
-
-    def nudge(self) -> None:
-        """Look at once: something was just changed from here."""
-
-    def attend(self) -> None:
-        """Look as soon as `LOOK_SECONDS` allow: somebody is at the keyboard."""
-
-    def close(self) -> None:
-        """Stop watching."""
-
-
 class StoreSource:
-    """The source over a real store file, which may be missing, locked, replaced or deleted at any time."""
+    """The source over a store file, which may be missing, locked, replaced or deleted at any time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        """The database, whether it exists or not."""
         self._tell: Callable[[Snapshot | Trouble], None] | None = None
         self._latest: Snapshot | Trouble | None = None
         self._lock = threading.Lock()
@@ -100,24 +78,29 @@ class StoreSource:
         return self
 
     def listen(self, tell: Callable[[Snapshot | Trouble], None]) -> None:
+        """Call `tell`, from any thread, with the latest snapshot or trouble now (if any) and with every later one."""
         with self._lock:
             self._tell = tell
             if self._latest is not None:
                 tell(self._latest)
 
     def ask(self, question: Callable[[Store], Answer]) -> Answer:
+        """The answer to one question; blocks, so never on the interface's thread. UserError as the store raises it."""
         with self._spare.reader() as reader:
             return question(reader)
 
     def nudge(self) -> None:
+        """Look at once: something was just changed from here."""
         self._wake.set()
 
     def attend(self) -> None:
+        """Look as soon as `LOOK_SECONDS` allow: somebody is at the keyboard."""
         self._attended = True
         if self._resting:
             self._wake.set()
 
     def close(self) -> None:
+        """Stop watching."""
         self._closed = True
         self._wake.set()
         if self._thread.is_alive():

@@ -26,7 +26,6 @@ from tests.tui.curve_store import curve_store
 from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
 from tui.launching import Launched
-from tui.screens import PLACES
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Trouble
@@ -92,8 +91,7 @@ async def pilot_of(
     memory_file: Path | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """The app over `source`, settled."""
-    # All places, whichever modules are there: what one screen looks like must not depend on the others.
-    app = HvdsweepApp(source, place=place, selection=selection, memory_file=memory_file, places=PLACES)
+    app = HvdsweepApp(source, place=place, selection=selection, memory_file=memory_file)
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         yield pilot

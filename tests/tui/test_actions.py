@@ -7,7 +7,7 @@ import pytest
 from tests.tui.conftest import pilot_of, screen_text, settle
 from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
-from tui.screens import PLACES, offered
+from tui.screens import PLACES
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
 from tui.widgets.table import Table
@@ -20,12 +20,12 @@ def owners() -> dict[str, type]:
     from tui.screens.base import AppScreen
     from tui.screens.trial import TrialScreen
 
-    places = {place.name: place.load() for place in offered()}
+    places = {place.name: place.load() for place in PLACES}
     return {"app": HvdsweepApp, "chart": AppScreen, "trial": TrialScreen, **places, **WIDGET_CLASSES}
 
 
 def cases() -> list[tuple[str, str, str]]:
-    there = {*owners(), *(place.name for place in offered())}
+    there = {*owners(), *(place.name for place in PLACES)}
     return [(action.owner, action.id, action.when) for action in ACTIONS if action.owner in there]
 
 
@@ -43,7 +43,7 @@ def test_every_owner_is_known():
     assert {action.owner for action in ACTIONS} <= known
 
 
-@pytest.mark.parametrize("place", [place.name for place in offered()] + ["trial"])
+@pytest.mark.parametrize("place", [place.name for place in PLACES] + ["trial"])
 def test_no_key_means_two_things_on_a_screen(place):
     """App, screen and chart share no key, and none of theirs is a digit of a screen; neither do actions of one widget."""
     keys = [key for action in actions_of("app", place, "chart") for key in action.keys]

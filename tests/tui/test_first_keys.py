@@ -66,7 +66,7 @@ def footer(pilot: Pilot[None]) -> str:
 )
 async def test_a_first_key_waits_for_its_data(slow, done, place, key, what):
     """Pressed in one burst with the screen's digit, before any data: done once they are there, or explained."""
-    app = HvdsweepApp(slow, place="compose", places=PLACES, selection=Selection(sweep=1))
+    app = HvdsweepApp(slow, place="compose", selection=Selection(sweep=1))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         digit = next(one.key for one in PLACES if one.name == place)
@@ -116,7 +116,7 @@ async def test_without_a_database_a_key_says_so():
 
 async def test_a_key_is_not_kept_for_a_screen_that_was_left(slow, done):
     """Pressed and left: on return nothing happens by itself."""
-    app = HvdsweepApp(slow, place="scaling", places=PLACES)
+    app = HvdsweepApp(slow, place="scaling")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e", "2")
         await pilot.pause()

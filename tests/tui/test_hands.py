@@ -9,7 +9,7 @@ from textual.widgets import Input, TextArea
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tui.actions import ACTIONS
-from tui.screens import offered
+from tui.screens import PLACES
 from tui.screens.compose import ComposeScreen
 from tui.source import Trouble
 
@@ -21,7 +21,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("place", [place.name for place in offered()])
+@pytest.mark.parametrize("place", [place.name for place in PLACES])
 async def test_nobody_arrives_in_a_field(source, place):
     """A screen is opened with no field being edited: its digit and ? mean what header and footer say."""
     async with pilot_of(source, place=place) as pilot:

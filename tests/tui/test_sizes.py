@@ -7,15 +7,15 @@ import re
 import pytest
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
-from tui.screens import offered
+from tui.screens import PLACES
 from tui.selection import Selection
 from tui.source import Trouble
 
-PLACES = [place.name for place in offered()]
+NAMES = [place.name for place in PLACES]
 SIZES = [(1, 1), (2, 1), (1, 3), (10, 2), (20, 5), (40, 10), (80, 24), (200, 60)]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", NAMES)
 async def test_no_size_crashes(source, place):
     """From 1x1 to 200x60, down to 1x1 and back in one run; at 40x10 and above there is something to read."""
     async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:
@@ -29,7 +29,7 @@ async def test_no_size_crashes(source, place):
                 assert sum(bool(line.strip()) for line in lines) >= 4
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", NAMES)
 async def test_a_screen_may_begin_at_1x1_without_data(place):
     """No room and no data: still no crash."""
     async with pilot_of(FakeSource(Trouble("None", "none", gone=True)), place=place, size=(1, 1)) as pilot:
@@ -65,7 +65,7 @@ async def test_no_color_means_none(source, monkeypatch, place):
         assert any(y > 0 for y in reversed_lines)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", NAMES)
 async def test_every_theme_draws(source, place):
     """Themes of Textual, those in the terminal's own colours too, and the two of the house: the same words."""
     async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:

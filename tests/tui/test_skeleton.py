@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tui.app import HvdsweepApp
-from tui.screens import PLACES
 from tui.snapshot import Snapshot
 from tui.source import Trouble
 from tui.start import ENOUGH, tidy_up
 
-EMPTY = Snapshot(
-    database="/data/hvdsweep.db", time=0.0, sweeps=(), workloads=(), gangs=(), events=(), metrics=()
-)
+EMPTY = Snapshot(database="/data/hvdsweep.db", time=0.0, sweeps=(), workloads=(), gangs=(), events=())
 
 
 async def test_a_trouble_is_said_in_place_and_goes_when_data_come() -> None:
@@ -53,7 +50,7 @@ async def test_work_that_can_wait_waits_until_nobody_is_there(monkeypatch) -> No
     """A key or the mouse within the last STILL_SECONDS: not now; after that, again and again."""
     monkeypatch.setattr("tui.app.STILL_SECONDS", 3600.0)
     done: list[str] = []
-    app = HvdsweepApp(FakeSource(EMPTY), places=PLACES, when_still=lambda: done.append("tidied"))
+    app = HvdsweepApp(FakeSource(EMPTY), when_still=lambda: done.append("tidied"))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down")
         app._look_for_hands()

@@ -83,7 +83,7 @@ class Bars(App[None]):
     """Header and footer."""
 
     def compose(self) -> ComposeResult:
-        yield Header(PLACES, "sweeps")
+        yield Header("sweeps")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -121,10 +121,10 @@ async def test_every_tab_and_key_can_be_clicked():
 
     class Clicked(Bars):
         def on_header_picked(self, message: Header.Picked) -> None:
-            said.append(message.place)
+            said.append(message.name)
 
         def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
-            said.append(message.action)
+            said.append(message.name)
 
     app = Clicked()
     async with app.run_test(size=(120, 4)) as pilot:

@@ -42,7 +42,7 @@ SWEEPS = owned(
         "Delete the selected sweep and all it recorded; asks first.",
         when="can_delete",
     ),
-    Action("new", ("n",), "New", "Compose a new sweep.", when="can_compose"),
+    Action("new", ("n",), "New", "Compose a new sweep."),
     Action(
         "copy",
         ("c",),
@@ -131,6 +131,19 @@ TRIAL = owned(
     ),
 )
 
+WORKLOAD = (
+    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
+    Action(
+        "workload(-1)",
+        ("W",),
+        "Workload before",
+        "The previous workload.",
+        when="has_workloads",
+        footer=False,
+    ),
+)
+"""Of every screen that shows one workload at a time."""
+
 SCALING = owned(
     "scaling",
     Action(
@@ -206,15 +219,7 @@ SCALING = owned(
         "Divide by the steps of the smallest batch size that reached the goal.",
         when="has_curve",
     ),
-    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
-    Action(
-        "workload(-1)",
-        ("W",),
-        "Workload before",
-        "The previous workload.",
-        when="has_workloads",
-        footer=False,
-    ),
+    *WORKLOAD,
     Action(
         "overlay",
         ("a",),
@@ -255,15 +260,7 @@ METAPARAMETERS = owned(
         when="has_search",
         palette=False,
     ),
-    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
-    Action(
-        "workload(-1)",
-        ("W",),
-        "Workload before",
-        "The previous workload.",
-        when="has_workloads",
-        footer=False,
-    ),
+    *WORKLOAD,
     Action(
         "axis",
         ("m",),
@@ -299,15 +296,7 @@ METAPARAMETERS = owned(
 
 THROUGHPUT = owned(
     "throughput",
-    Action("workload(1)", ("w",), "Workload", "The next workload.", when="has_workloads"),
-    Action(
-        "workload(-1)",
-        ("W",),
-        "Workload before",
-        "The previous workload.",
-        when="has_workloads",
-        footer=False,
-    ),
+    *WORKLOAD,
     Action(
         "measure",
         ("m",),

@@ -2,9 +2,8 @@
 
 How to add a screen:
  1. Write `tui/screens/<name>.py` with one class derived from `tui.screens.base.AppScreen`; its line in PLACES below names both.
-    A screen whose module is not there is not offered: no tab, no key, nothing in help or palette. Parts with a state of their own
-    are widgets in `tui/widgets/` that the screen composes; they say what happened in messages. There are no other base classes,
-    but `WorkloadScreen` for the two screens that draw curves of workloads.
+    Parts with a state of their own are widgets in `tui/widgets/` that the screen composes; they say what happened in messages.
+    There are no other base classes, but `WorkloadScreen` for the two screens that draw curves of workloads.
  2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
     (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from AppScreen. A main and a side
@@ -30,7 +29,6 @@ How to add a screen:
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,13 +50,9 @@ class PlaceSpec:
     """The class in the module."""
     help: str
 
-    @property
-    def module(self) -> str:
-        return f"tui.screens.{self.name}"
-
     def load(self) -> type[Screen[None]]:
         """The class; imports the module."""
-        place: type[Screen[None]] = getattr(importlib.import_module(self.module), self.kind)
+        place: type[Screen[None]] = getattr(importlib.import_module(f"tui.screens.{self.name}"), self.kind)
         return place
 
 
@@ -82,8 +76,3 @@ PLACES = (
     ),
 )
 """In the order of their keys."""
-
-
-def offered() -> tuple[PlaceSpec, ...]:
-    """The places whose module exists."""
-    return tuple(place for place in PLACES if importlib.util.find_spec(place.module) is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -10,9 +12,9 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from tui.actions import actions_of
+from tui.actions import Action, actions_of, conditions
+from tui.actions.reasons import CANCELLING, reason
 from tui.questions import Questions, Then
-from tui.screen_keys import ScreenKeys
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from tui.interface import Interface
     from tui.snapshot import Snapshot
     from tui.widgets.chart import ChartView
+
+Words = tuple[str, str, str]
+"""Heading, text and hint of a notice."""
+
+PINNED = ("help", "quit")
+"""Actions whose keys stay at the right end of the footer."""
 
 
 class AppScreen(Screen[None]):
@@ -43,8 +51,8 @@ class AppScreen(Screen[None]):
     AppScreen { layout: vertical; background: $background; overflow: hidden; }
     AppScreen > #body { height: 1fr; width: 100%; overflow: hidden; }
     AppScreen > #notice { display: none; }
-    AppScreen.-trouble > #notice { display: block; }
-    AppScreen.-trouble > #body { display: none; }
+    AppScreen.-absent > #notice { display: block; }
+    AppScreen.-absent > #body { display: none; }
     AppScreen.-full .aside { display: none; }
     """
 
@@ -101,7 +109,7 @@ class AppScreen(Screen[None]):
         return chart is not None and not chart.view.follows
 
     def compose(self) -> ComposeResult:
-        yield Header(self.interface.places, self.tab)
+        yield Header(self.tab)
         with Container(id="body"):
             yield from self.compose_body()
         yield Notice(id="notice")
@@ -155,34 +163,39 @@ class AppScreen(Screen[None]):
         if update is None or not self.is_mounted or ((update is self._shown) and not again):
             return
         self._shown = update
-        snapshot = self.snapshot
         header = self.query_one(Header)
         header.database = self.interface.source.path.name
         header.state, header.state_style = self.interface.state
-        self.set_class(self.lacks_data, "-trouble")
-        if snapshot is not None and snapshot is not update:
-            return self.refresh_keys()
         with self.app.batch_update():
-            if snapshot is not None:
-                self.show(snapshot)
-            elif isinstance(update, Trouble):
-                words = self.interface.pending_words
-                if update.gone and words:
-                    self.query_one(Notice).say("A sweep starts", words, "This screen fills by itself.")
-                else:
-                    self.query_one(Notice).say(update.heading, update.text, self.hint(update))
+            if self.snapshot is not None and self.snapshot is update:
+                self.show(self.snapshot)
+            self.notice_absence()
         self.refresh_keys()
 
-    def hint(self, trouble: Trouble) -> str:
-        """What to do here about a trouble."""
-        if not trouble.gone:
-            return "This screen fills by itself as soon as it can be read."
-        compose = any(place.name == "compose" for place in self.interface.places)
-        start = "Press 2 to compose a sweep, D" if compose else "Press D"
-        return (
-            f"{start} to train the demo (one to three minutes), or run `hvdsweep launch` in another terminal; "
-            "this screen fills by itself."
+    @property
+    def absence(self) -> Words | None:
+        """What to say in place of the panes; None where there is something to show in them."""
+        update, pending = self.interface.latest, self.interface.pending_words
+        if not self.lacks_data:
+            return None
+        if not isinstance(update, Trouble):
+            return f"Reading {self.interface.source.path.name} …", "", ""
+        if not update.gone:
+            return update.heading, update.text, "This screen fills by itself as soon as it can be read."
+        if pending:
+            return "A sweep starts", pending, "This screen fills by itself."
+        hint = (
+            "Press 2 to compose a sweep, D to train the demo (one to three minutes), or run `hvdsweep launch` in another "
+            "terminal; this screen fills by itself."
         )
+        return update.heading, update.text, hint
+
+    def notice_absence(self) -> None:
+        """Show the panes, or what there is to say in their place."""
+        words = self.absence
+        self.set_class(words is not None, "-absent")
+        if words is not None:
+            self.query_one("#notice", Notice).say(*words)
 
     def failed(self, then: Then, about: object, text: str) -> None:
         """A question could not be answered. Troubles with the store itself are reported by the watching thread."""
@@ -190,9 +203,7 @@ class AppScreen(Screen[None]):
             self.notify(text, severity="error", markup=False)
 
     def on_mount(self) -> None:
-        if self.interface.latest is None and self.NEEDS_DATA:
-            self.add_class("-trouble")
-            self.query_one(Notice).say(f"Reading {self.interface.source.path.name} …")
+        self.notice_absence()
         self.receive()
         self.refresh_keys()
 
@@ -241,7 +252,7 @@ class AppScreen(Screen[None]):
 
     def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
         message.stop()
-        self.call_later(self.perform, message.action)
+        self.call_later(self.perform, message.name)
 
     async def perform(self, action: str) -> None:
         """Do an action of the table as if its key were pressed."""
@@ -279,3 +290,98 @@ class AppScreen(Screen[None]):
         self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
         for chart in self.query(ChartView):
             chart.refresh()
+
+
+class ScreenKeys:
+    """What can be done on a screen now: its keys and the footer that names them. A key whose action cannot be done yet waits
+    for data that are on their way; the footer says what it waits for or why nothing happens."""
+
+    def __init__(self, screen: AppScreen, *widgets: str) -> None:
+        """`widgets`: owners in the table of actions whose keys are bindings of the screen, too."""
+        self._screen = screen
+        place = screen.PLACE
+        self._conditions = conditions(place, "chart", *widgets)
+        self._opening = {action.id for action in actions_of(place) if action.opens_line}
+        self._own = {action.id.partition("(")[0] for action in actions_of(place, "chart")}
+        self._waiting: Action | None = None
+
+    def allows(self, action: str) -> bool:
+        """Whether an action of the table can be done now."""
+        screen = self._screen
+        if action in self._own and (not screen.is_mounted or screen.lacks_data):
+            return False
+        if action in self._opening and screen.typing:
+            return False
+        when = self._conditions.get(action)
+        return bool(getattr(screen, when)) if when else True
+
+    @property
+    def possible(self) -> tuple[Action, ...]:
+        """What can be done on this screen now."""
+        screen = self._screen
+        if screen.lacks_data:
+            return ()
+        owners = (screen.PLACE, *(("chart",) if screen.chart is not None else ()))
+        return tuple(
+            action for action in actions_of(*owners) if not action.when or getattr(screen, action.when)
+        )
+
+    def refresh(self) -> None:
+        """Let the footer follow what can be done now; keys ask `allows` when they are pressed."""
+        screen = self._screen
+        if not screen.is_mounted:
+            return
+        bar = screen.query_one(KeyBar)
+        mine = [action for action in self.possible if action.footer]
+        ours = [action for action in screen.interface.possible_actions if action.footer]
+        if screen.typing:
+            mine, ours = _while_typing(mine), _while_typing(ours)
+        screen.query_one(Header).typing = screen.typing
+        back = [action for action in ours if action.id == "leave" and screen.typing]
+        others = (action for action in ours if action.id not in PINNED and action not in back)
+        bar.actions = (*back, *mine, *others)
+        bar.pinned = tuple(action for action in ours if action.id in PINNED)
+        self._settle()
+
+    # A key that waits
+
+    def press(self, key: str) -> bool:
+        """A key was pressed that does nothing now; whether it belongs to an action that is possible at one time or another."""
+        charts = ("chart",) if self._screen.has_charts else ()
+        known = (
+            one for one in actions_of(self._screen.PLACE, *charts, "app") if one.footer and one.id != "leave"
+        )
+        self._waiting = next((one for one in known if key in one.keys), None)
+        self._settle()
+        return self._waiting is not None
+
+    def drop(self) -> None:
+        """Another key was pressed, or the screen was left."""
+        self._waiting = None
+        if self._screen.is_mounted:
+            self._say("")
+
+    def _settle(self) -> None:
+        """Do it where that has become possible; say why not where nothing more is awaited."""
+        action, screen = self._waiting, self._screen
+        if action is None or not screen.is_mounted or not screen.is_current:
+            return
+        name = f"{action.key_names[0]} {action.label}"
+        if action in (*self.possible, *screen.interface.possible_actions):
+            self.drop()
+            screen.call_later(screen.perform, action.id)
+        elif screen.awaits_data:
+            self._say(f"{name}: waiting for data …")
+        else:
+            self._waiting = None
+            no_cancelling = action.when in CANCELLING and screen.interface.jobs.no_cancelling
+            self._say(f"{name}: {no_cancelling or reason(screen.PLACE, action.when)}")
+
+    def _say(self, words: str) -> None:
+        self._screen.query_one(KeyBar).note = words
+
+
+def _while_typing(actions: Sequence[Action]) -> list[Action]:
+    """What the footer offers while a field has the cursor: keys that are no text there."""
+    able = [able for action in actions if (able := action.while_typing) is not None]
+    return [replace(action, label="Leave field") if action.id == "leave" else action for action in able]

@@ -1,7 +1,8 @@
-"""Starting, resuming and extending a sweep from any screen: what it asks for now, the dialog, the launch."""
+"""Starting, resuming and extending a sweep from any screen, and cancelling jobs: what it asks for now, the dialog, the launch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,15 @@ def ask_launch(
         return ""
 
     app.do(job)
+
+
+def ask_cancel(app: Interface, jobs: Sequence[str], text: str) -> None:
+    """Ask, then cancel these jobs of a batch folder; `text` names them."""
+    from tui.screens.dialogs import Confirm
+
+    text += " What is trained is saved; `hvdsweep batch resubmit` continues."
+    cancel = partial(app.jobs.cancel, jobs)
+    app.push_screen(Confirm("Cancel?", text, "Cancel"), lambda sure: app.do(cancel) if sure else None)
 
 
 def _batch_size(trial: int, store: Store) -> int | None:

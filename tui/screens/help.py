@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from hvdsweep.glossary import SCREENS, entries
 from tui.actions import WIDGETS, Action, actions_of, bindings
+from tui.screens import PLACES
 from tui.screens.base import AppScreen
 
 WIDTH = 84
@@ -53,7 +54,7 @@ class HelpScreen(ModalScreen[None]):
         groups: list[tuple[str, list[tuple[str, str]]]] = [
             (
                 "Screens",
-                [(place.key, f"{place.title}: {place.help}") for place in self._place.interface.places],
+                [(place.key, f"{place.title}: {place.help}") for place in PLACES],
             ),
             (SCREENS[self._place.PLACE], [_line(action) for action in actions_of(self._place.PLACE)]),
         ]

@@ -15,7 +15,7 @@ from tui.actions import bindings
 from tui.gang_rows import EVENT_COLUMNS, GANG_COLUMNS, event_row, gang_row
 from tui.jobs import JOB_COLUMNS, job_row
 from tui.screens.base import AppScreen
-from tui.screens.extending import ask_launch, can_extend
+from tui.screens.extending import ask_cancel, ask_launch, can_extend
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import short_names
@@ -164,7 +164,7 @@ class LiveScreen(AppScreen):
         if (shard := self._job) is not None:
             where = f" on {shard.node}" if shard.node else ""
             text = f"Job {shard.job}, which trains shard {shard.shard}{where}."
-            self.interface.jobs.cancel([shard.job], text)
+            ask_cancel(self.interface, [shard.job], text)
 
     @property
     def has_logs(self) -> bool:

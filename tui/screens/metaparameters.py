@@ -15,10 +15,8 @@ from textual.widgets import Static
 from tui.actions import bindings
 from tui.screens.workload_screen import WorkloadScreen
 from tui.search_words import best_words
-from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
-from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
 from tui.widgets.search_view import SearchView
 from tui.widgets.table import Table
@@ -37,11 +35,9 @@ class MetaparametersScreen(WorkloadScreen):
     """Workload and batch size above; the search of one batch size; best learning rates and warnings at the side."""
 
     PLACE = "metaparameters"
+    NOTHING = ("No search yet", "Launch a sweep; its trials appear here as they end.")
     BINDINGS = [*bindings("metaparameters", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
-    MetaparametersScreen #none { display: none; }
-    MetaparametersScreen.-nothing #none { display: block; }
-    MetaparametersScreen.-nothing .aside, MetaparametersScreen.-nothing Panes { display: none; }
     MetaparametersScreen #main { width: 1fr; }
     MetaparametersScreen #side { width: 1fr; border-left: solid $border; }
     MetaparametersScreen #warnings { height: auto; max-height: 40%; min-height: 3; border-top: solid $border; }
@@ -69,7 +65,6 @@ class MetaparametersScreen(WorkloadScreen):
                 yield ChartView(id="rates", describe=self._describe_rate)
                 yield WarningsTable(id="warnings")
                 yield Static(id="detail")
-        yield Notice(id="none")
 
     def on_mount(self) -> None:
         for name in ("workload", "batch_size"):
@@ -98,15 +93,6 @@ class MetaparametersScreen(WorkloadScreen):
     @property
     def has_trial(self) -> bool:
         return self._trial() is not None
-
-    def show(self, snapshot: Snapshot) -> None:
-        if not snapshot.workloads:
-            self.query_one("#none", Notice).say(
-                "No search yet",
-                f"{snapshot.database} holds no workload.",
-                "Launch a sweep; its trials appear here as they end.",
-            )
-        super().show(snapshot)
 
     def chosen(self, before: WorkloadRow | None, sweep: list[WorkloadRow]) -> None:
         if self.interface.selection.batch_size is not None:

@@ -28,7 +28,6 @@ from tui.scaling_words import (
 from tui.screens.workload_screen import WorkloadScreen, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
-from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
 from tui.widgets.prompt import Prompt
 from tui.widgets.question_controls import BUDGETS, QuestionControls
@@ -48,11 +47,9 @@ class ScalingScreen(WorkloadScreen):
     """Sliders above; the chart; workloads, numbers and what they say at the side."""
 
     PLACE = "scaling"
+    NOTHING = ("No curve yet", "Launch a sweep; its curve draws itself here while it is trained.")
     BINDINGS = [*bindings("scaling", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
-    ScalingScreen #none { display: none; }
-    ScalingScreen.-nothing #none { display: block; }
-    ScalingScreen.-nothing QuestionControls, ScalingScreen.-nothing Panes { display: none; }
     ScalingScreen #main { width: 1fr; }
     ScalingScreen #side { width: 52; border-left: solid $border; }
     ScalingScreen.-very-wide #side { width: 66; }
@@ -87,7 +84,6 @@ class ScalingScreen(WorkloadScreen):
                 yield WorkloadsTable(id="workloads")
                 yield Table(NUMBERS, empty="no batch sizes", id="numbers")
                 yield Static(id="facts")
-        yield Notice(id="none")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#curve", ChartView))
@@ -153,12 +149,6 @@ class ScalingScreen(WorkloadScreen):
     # What the store says
 
     def show(self, snapshot: Snapshot) -> None:
-        if not snapshot.workloads:
-            self.query_one("#none", Notice).say(
-                "No curve yet",
-                f"{snapshot.database} holds no workload.",
-                "Launch a sweep; its curve draws itself here while it is trained.",
-            )
         self.kept &= {row.id for row in snapshot.workloads}
         super().show(snapshot)
 

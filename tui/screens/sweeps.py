@@ -12,13 +12,12 @@ from textual.widgets import Static
 
 from hvdsweep.store.status import StudyStatus, SweepStatus
 from tui.actions import bindings
-from tui.screens.base import AppScreen
-from tui.screens.extending import ask_launch, can_extend
+from tui.screens.base import AppScreen, Words
+from tui.screens.extending import ask_cancel, ask_launch, can_extend
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.sweep_rows import study_columns, study_row, sweep_columns, sweep_facts, sweep_row
 from tui.trial_rows import short_names
-from tui.widgets.notice import Notice
 from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
@@ -35,9 +34,6 @@ class SweepsScreen(AppScreen):
     PLACE = "sweeps"
     BINDINGS = [*bindings("sweeps")]  # noqa: RUF012
     DEFAULT_CSS = """
-    SweepsScreen #none { display: none; }
-    SweepsScreen.-no-sweep #none { display: block; }
-    SweepsScreen.-no-sweep #sweeps, SweepsScreen.-no-sweep #detail { display: none; }
     SweepsScreen #sweeps { height: auto; max-height: 45%; min-height: 2; }
     SweepsScreen #detail { height: 1fr; margin-top: 1; }
     SweepsScreen.-low #detail { margin-top: 0; }
@@ -52,7 +48,6 @@ class SweepsScreen(AppScreen):
             yield Static(id="facts")
             yield Table(study_columns(BAR), empty="no studies", id="studies")
             yield Static(id="events")
-        yield Notice(id="none")
 
     @property
     def _bar(self) -> int:
@@ -114,21 +109,19 @@ class SweepsScreen(AppScreen):
         return sweep is not None and not sweep.live and sweep.id not in self.interface.begun
 
     @property
-    def can_compose(self) -> bool:
-        return any(place.name == "compose" for place in self.interface.places)
+    def absence(self) -> Words | None:
+        if self.snapshot is None or self.snapshot.sweeps:
+            return super().absence
+        if self.interface.pending_words:
+            return "A sweep starts", self.interface.pending_words, ""
+        return (
+            "No sweep yet",
+            f"{self.snapshot.database} holds no sweep.",
+            "Press n to compose one, or D to train the demo (one to three minutes); it shows here by itself.",
+        )
 
     def show(self, snapshot: Snapshot) -> None:
-        self.set_class(not snapshot.sweeps, "-no-sweep")
         if not snapshot.sweeps:
-            if self.interface.pending_words:
-                self.query_one("#none", Notice).say("A sweep starts", self.interface.pending_words, "")
-                return
-            press = "Press n to compose one" if self.can_compose else "Run `hvdsweep launch`"
-            self.query_one("#none", Notice).say(
-                "No sweep yet",
-                f"{snapshot.database} holds no sweep.",
-                f"{press}, or D to train the demo (one to three minutes); it shows here by itself.",
-            )
             return
         table = self.query_one("#sweeps", Table)
         table.put_columns(sweep_columns(self._bar))
@@ -191,7 +184,7 @@ class SweepsScreen(AppScreen):
                 if len(jobs) == 1
                 else f"All {len(jobs):,} jobs of {sweep.name}."
             )
-            return self.interface.jobs.cancel(jobs, what)
+            return ask_cancel(self.interface, jobs, what)
         path, sweep_id, name = self.interface.source.path, sweep.id, sweep.name
 
         def job() -> str:

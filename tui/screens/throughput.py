@@ -13,12 +13,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import bindings
-from tui.screens.base import AppScreen
+from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.columns import Column, Row
-from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
 from tui.widgets.table import Table
 from tui.words import clock, count, plural
@@ -51,9 +50,6 @@ class ThroughputScreen(AppScreen):
     PLACE = "throughput"
     BINDINGS = [*bindings("throughput", "chart")]  # noqa: RUF012
     DEFAULT_CSS = """
-    ThroughputScreen #none { display: none; }
-    ThroughputScreen.-nothing #none { display: block; }
-    ThroughputScreen.-nothing .aside, ThroughputScreen.-nothing Panes { display: none; }
     ThroughputScreen #main { width: 1fr; }
     ThroughputScreen #side { width: 50; border-left: solid $border; }
     ThroughputScreen.-very-wide #side { width: 84; }
@@ -64,6 +60,7 @@ class ThroughputScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self._found: list[MeasuredSpeed] = []
+        self._answered = False
         self._workload: str | None = None
         self._measure: Measure = "examples"
         self._chosen_from: object = None
@@ -78,7 +75,6 @@ class ThroughputScreen(AppScreen):
             with Vertical(id="side", classes="side"):
                 yield Table(SPEEDS, empty="no speeds", id="speeds")
                 yield Static(id="facts")
-        yield Notice(id="none")
 
     def on_mount(self) -> None:
         self.query_one("#workload").add_class("aside")
@@ -106,17 +102,22 @@ class ThroughputScreen(AppScreen):
 
     def answer_speeds(self, about: object, value: list[MeasuredSpeed]) -> None:
         if value != self._found or not value:
-            self._found = value
+            self._found, self._answered = value, True
             self._draw()
 
+    @property
+    def absence(self) -> Words | None:
+        if self.lacks_data or self._found or not self._answered:
+            return super().absence
+        return (
+            "No speed measured yet",
+            "Speeds are measured in short runs on several numbers of ranks, and during every trial.",
+            f"Run `{shlex.join(self._command())}`; this screen fills by itself.",
+        )
+
     def _draw(self) -> None:
-        self.set_class(not self._found, "-nothing")
+        self.notice_absence()
         if not self._found:
-            self.query_one("#none", Notice).say(
-                "No speed measured yet",
-                "Speeds are measured in short runs on several numbers of ranks, and during every trial.",
-                f"Run `{shlex.join(self._command())}`; this screen fills by itself.",
-            )
             return
         names = self.workloads
         if self._workload not in names:

@@ -20,13 +20,12 @@ from hvdsweep.visible import visible
 from hvdsweep.words import as_float
 from tui.actions import bindings
 from tui.questions import Then
-from tui.screens.base import AppScreen
+from tui.screens.base import AppScreen, Words
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import outcome
 from tui.widgets.chart import ChartView
 from tui.widgets.columns import Column, Row
-from tui.widgets.notice import Notice
 from tui.widgets.table import Table
 from tui.words import clock, count, duration, number
 
@@ -78,9 +77,6 @@ class TrialScreen(AppScreen):
     }
     TrialScreen #words Static { width: 1fr; height: auto; }
     TrialScreen.-failed #words { display: block; }
-    TrialScreen #unknown { display: none; }
-    TrialScreen.-unknown #unknown { display: block; }
-    TrialScreen.-unknown #trial { display: none; }
     TrialScreen.-narrow #trial, TrialScreen.-tiny #trial { layout: vertical; }
     TrialScreen.-narrow #facts, TrialScreen.-tiny #facts { width: 1fr; height: auto; max-height: 6; border-right: none; }
     TrialScreen.-low #curve { display: none; }
@@ -93,6 +89,8 @@ class TrialScreen(AppScreen):
         self._before: Selection | None = None
         """What was selected on the screen below."""
         self._findings: TrialRecords | None = None
+        self._unknown: Words | None = None
+        """Why there is nothing to show of it."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="trial"):
@@ -103,7 +101,6 @@ class TrialScreen(AppScreen):
                 yield ChartView(id="curve")
                 with VerticalScroll(id="words"):
                     yield Static(markup=False)
-        yield Notice(id="unknown")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#metrics", Table))
@@ -141,11 +138,16 @@ class TrialScreen(AppScreen):
         self.questions.ask(self.answer_trial, self._trial, partial(_find, self._trial))
 
     def failed(self, then: Then, about: object, text: str) -> None:
-        self.add_class("-unknown")
-        self.query_one("#unknown", Notice).say(f"No trial {about}", text, "esc goes back.")
+        self._unknown = (f"No trial {about}", text, "esc goes back.")
+        self.notice_absence()
+
+    @property
+    def absence(self) -> Words | None:
+        return super().absence or self._unknown
 
     def answer_trial(self, about: object, found: TrialRecords) -> None:
-        self.remove_class("-unknown")
+        self._unknown = None
+        self.notice_absence()
         self._findings = found
         trial = found.trial
         self._before = self._before or self.interface.selection

@@ -6,11 +6,11 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hvdsweep.states import Status
 from hvdsweep.visible import visible
-from tui.screens.base import AppScreen
+from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ REST = 20
 
 class WorkloadScreen(AppScreen):
     """A screen that draws curves of workloads; `redraw` draws what is asked, once for all changes at a time."""
+
+    NOTHING: ClassVar[tuple[str, str]] = ("", "")
+    """What to say where the database has no workload, and what to do about it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,6 +66,13 @@ class WorkloadScreen(AppScreen):
         sweep = None if self.snapshot is None or row is None else self.snapshot.sweep(row.sweep_id)
         return sweep is not None and sweep.live
 
+    @property
+    def absence(self) -> Words | None:
+        if self.snapshot is None or self.snapshot.workloads:
+            return super().absence
+        heading, hint = self.NOTHING
+        return heading, f"{self.snapshot.database} holds no workload.", hint
+
     def row(self, workload: int | None) -> WorkloadRow | None:
         """A workload of the snapshot."""
         if self.snapshot is None:
@@ -83,7 +93,6 @@ class WorkloadScreen(AppScreen):
         """Draw what is asked, from what is known."""
 
     def show(self, snapshot: Snapshot) -> None:
-        self.set_class(not snapshot.workloads, "-nothing")
         if snapshot.workloads:
             self._choose(snapshot)
             self.names = _names(snapshot)

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 PAN = 0.2
 """Share of the plot that one key moves the window by."""
 
-ZOOM = 2.0
 WHEEL = 1.3
-"""Closer by so much with a key, and with one notch of the wheel."""
+"""Closer by so much with one notch of the wheel."""
 
 REACH = (6, 3)
 """Columns and rows from the mouse within which a point is read out."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.pick_line import PickLine
@@ -24,17 +23,8 @@ class Chips(PickLine):
     taken: reactive[str] = reactive("")
     """Name of the one that is taken."""
 
-    class Picked(Message):
+    class Picked(PickLine.Picked):
         """One was clicked."""
-
-        def __init__(self, chips: Chips, name: str) -> None:
-            super().__init__()
-            self.chips = chips
-            self.name = name
-
-        @property
-        def control(self) -> Chips:
-            return self.chips
 
     def __init__(self, label: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -93,9 +83,6 @@ class Chips(PickLine):
             first -= 1
             used += widths[first]
         return first, max(last, first + 1) if widths else 0
-
-    def picked(self, name: str) -> None:
-        self.post_message(self.Picked(self, name))
 
     def _step(self, way: int) -> None:
         name = self.beside(way)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 
-from tui.screens import PlaceSpec
+from tui.screens import PLACES
 from tui.widgets.pick_line import PickLine
 
 
@@ -30,23 +27,18 @@ class Header(PickLine):
     typing: reactive[bool] = reactive(False)
     """Whether a field has the cursor: digits are text then, and are not shown as keys."""
 
-    class Picked(Message):
+    class Picked(PickLine.Picked):
         """A tab was clicked."""
 
-        def __init__(self, place: str) -> None:
-            super().__init__()
-            self.place = place
-
-    def __init__(self, places: Sequence[PlaceSpec], active: str) -> None:
+    def __init__(self, active: str) -> None:
         super().__init__()
-        self._places = places
         self._active = active
 
     def render(self) -> Content:
         width = self.size.width
         texts, words = self._said(width)
         parts, self.cells, at = [], [], 0
-        for place, text in zip(self._places, texts, strict=True):
+        for place, text in zip(PLACES, texts, strict=True):
             if self.typing:
                 text = text.replace(place.key, "·", 1)
             self.cells.append((at, at + len(text), place.name))
@@ -63,19 +55,16 @@ class Header(PickLine):
 
     def _said(self, width: int) -> tuple[list[str], str]:
         """The tabs and the words at the right: the longest that fit, words of tabs before those of the database."""
-        long = [f" {place.key} {place.title} " for place in self._places]
-        short = [f" {place.key} {place.short} " for place in self._places]
+        long = [f" {place.key} {place.title} " for place in PLACES]
+        short = [f" {place.key} {place.short} " for place in PLACES]
         one = [
             text if place.name == self._active else f" {place.key} "
-            for place, text in zip(self._places, short, strict=True)
+            for place, text in zip(PLACES, short, strict=True)
         ]
-        digits = [place.key for place in self._places]
+        digits = [place.key for place in PLACES]
         both = f"{self.database} {self.state}".strip()
         for tabs in (long, short, one, digits):
             for words in (both, self.state):
                 if sum(map(len, tabs)) + len(words) + 2 <= width:
                     return tabs, words
         return next((tabs for tabs in (long, short, one) if sum(map(len, tabs)) <= width), digits), ""
-
-    def picked(self, name: str) -> None:
-        self.post_message(self.Picked(name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.actions import Action
@@ -28,12 +27,8 @@ class KeyBar(PickLine):
     note: reactive[str] = reactive("")
     """What became of a key that did nothing: shown first."""
 
-    class Picked(Message):
-        """A key was clicked."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
+    class Picked(PickLine.Picked):
+        """A key was clicked; `name` is its action."""
 
     def render(self) -> Content:
         width = self.size.width
@@ -73,9 +68,6 @@ class KeyBar(PickLine):
             self.cells.append((at, at + _width(action), action.id))
             at += _width(action)
         return parts
-
-    def picked(self, name: str) -> None:
-        self.post_message(self.Picked(name))
 
 
 def _width(action: Action) -> int:

@@ -24,10 +24,6 @@ class Notice(Vertical):
     .-low Notice .text, .-low Notice .hint { margin-top: 0; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._said: tuple[str, str, str] | None = None
-
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(classes="heading", markup=False)
@@ -36,9 +32,6 @@ class Notice(Vertical):
 
     def say(self, heading: str, text: str = "", hint: str = "") -> None:
         """Show these words."""
-        if self._said == (heading, text, hint):
-            return
-        self._said = (heading, text, hint)
         for name, words in (("heading", heading), ("text", text), ("hint", hint)):
             line = self.query_one(f".{name}", Static)
             line.update(visible(words, lines=True))

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from textual import events
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 
 class PickLine(Widget):
-    """`render` notes in `cells` where each name lies; the one under the mouse is `hovered`, and a click calls `picked`."""
+    """`render` notes in `cells` where each name lies; the one under the mouse is `hovered`, and a click posts `Picked`."""
 
     hovered: reactive[str] = reactive("")
+
+    class Picked(Message):
+        """A name was clicked."""
+
+        def __init__(self, line: PickLine, name: str) -> None:
+            super().__init__()
+            self.line = line
+            self.name = name
+
+        @property
+        def control(self) -> PickLine:
+            return self.line
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cells: list[tuple[int, int, str]] = []
         """(first cell, the one after the last, name), without the padding at the left."""
-
-    def picked(self, name: str) -> None:
-        """A name was clicked."""
 
     def _name_at(self, x: int) -> str:
         x -= self.gutter.left
@@ -33,4 +43,4 @@ class PickLine(Widget):
     def on_click(self, event: events.Click) -> None:
         name = self._name_at(event.x)
         if name:
-            self.picked(name)
+            self.post_message(self.Picked(self, name))

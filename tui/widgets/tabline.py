@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.pick_line import PickLine
@@ -23,12 +22,8 @@ class TabLine(PickLine):
     """(name, words) of each pane."""
     note: reactive[str | Content] = reactive("")
 
-    class Picked(Message):
-        """A name was clicked."""
-
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+    class Picked(PickLine.Picked):
+        """A pane's name was clicked."""
 
     def __init__(self, names: Sequence[tuple[str, str]], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -54,6 +49,3 @@ class TabLine(PickLine):
             parts.append(Content(" " * (room + 1 - note.cell_length)))
             parts.append(note)
         return Content("").join(parts)
-
-    def picked(self, name: str) -> None:
-        self.post_message(self.Picked(name))
