@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tui.moving_picture import moving
+from docs.moving_picture import moving
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""The moving picture of the README, from a real run: `python -m tui.moving_picture FILE.svg` trains the demo and films it.
+"""The moving picture of the README, from a real run: `python -m docs.moving_picture FILE.svg` trains the demo and films it.
 
 The interface runs without a terminal on a database that does not exist yet; `D` trains the demo there. The frames become one SVG
 that needs no script: what several frames share is drawn once, and CSS shows each part in its frames.
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from docs.pictures import stable
 from tui.app import HvdsweepApp
-from tui.pictures import stable
 from tui.source import StoreSource
 
 SIZE = (104, 30)
@@ -140,5 +140,5 @@ def _parts(frame: str, styles: dict[str, str]) -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m tui.moving_picture FILE.svg")
+        sys.exit("usage: python -m docs.moving_picture FILE.svg")
     Path(sys.argv[1]).write_text(moving(asyncio.run(film()), still=FRAMES - 1), encoding="utf-8")

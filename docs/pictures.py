@@ -1,4 +1,4 @@
-"""Pictures of the screens for the documentation, from a real store: `python -m tui.pictures DATABASE FOLDER [SCREEN]...`.
+"""Pictures of the screens for the documentation, from a real store: `python -m docs.pictures DATABASE FOLDER [SCREEN]...`.
 
 Each screen (without names: every one) is drawn at 120 by 40 without a terminal and saved as SVG, once it has answered its
 questions. Compose shows the newest sweep of the store. That of Live is best taken while a sweep is trained.
@@ -57,6 +57,6 @@ async def pictures(database: Path, folder: Path, names: Sequence[str] = ()) -> N
 if __name__ == "__main__":
     if len(sys.argv) < 3 or not {*sys.argv[3:]} <= {place.name for place in PLACES}:
         sys.exit(
-            f"usage: python -m tui.pictures DATABASE FOLDER [{'|'.join(place.name for place in PLACES)}]..."
+            f"usage: python -m docs.pictures DATABASE FOLDER [{'|'.join(place.name for place in PLACES)}]..."
         )
     asyncio.run(pictures(Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]))
