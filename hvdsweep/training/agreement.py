@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hvdsweep.training.content import contents
+
 if TYPE_CHECKING:
     from hvdsweep.training.ranks import Ranks
 
@@ -24,7 +26,7 @@ def agree(ranks: Ranks, study: Any, failure: str | None, definition: Mapping[str
     """
     mine = ["", ""]
     if failure is None and (ranks.size > 1 or definition.get("content")):
-        mine = [study.network.data_content, study.network.model_content]
+        mine = [*contents(study.network)]
     words = np.zeros((1, 33), np.uint8)
     words[0, 0] = failure is not None
     text = "".join(mine).encode()

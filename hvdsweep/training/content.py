@@ -7,12 +7,20 @@ own: data shuffled without a seed, or split by rank, would otherwise give wrong 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from hvdsweep.training.network import Network
+
 SAMPLED = 8
 """Examples of a stream that are hashed in place of all of them."""
+
+
+def contents(network: Network) -> tuple[str, str]:
+    """Hashes of a network's data set and of its model, made once."""
+    return network.shared("contents", lambda: (data_content(network.dataset), model_content(network)))
 
 
 def data_content(dataset: Any) -> str:
@@ -39,10 +47,14 @@ def data_content(dataset: Any) -> str:
     return found.hexdigest()[:16]
 
 
-def model_content(model: Any, kept: str | None, traced: bytes = b"") -> str:
-    """Hash of a model's form (layers, their settings, shapes of weights), of the weights that it keeps, and of what its graphs
-    compute with (`traces.content_of_traces`)."""
-    found = hashlib.sha256(repr(kept).encode() + traced)
+def model_content(network: Network) -> str:
+    """Hash of a model's form (layers, their settings, shapes of weights), of the weights that it keeps, and of what the graphs
+    of a user's model compute with (`traces.content_of_traces`)."""
+    from hvdsweep.training.traces import content_of_traces
+
+    model = network.model
+    traced = content_of_traces(network) if network.autograph else b""
+    found = hashlib.sha256(repr(network.initial.content).encode() + traced)
     for layer in model._flatten_layers(include_self=False):
         found.update(repr((type(layer).__name__, _settings(layer))).encode())
     for variable in model.weights:

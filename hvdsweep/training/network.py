@@ -11,7 +11,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from hvdsweep.training.algorithms import has_velocity
-from hvdsweep.training.content import data_content, model_content
 from hvdsweep.training.initial import InitialWeights
 from hvdsweep.training.keras_settings import prepare_keras
 from hvdsweep.training.penalties import Penalties
@@ -41,19 +40,6 @@ class Network:
             judge_added_losses(model, self.model, self.penalties, dataset)
         self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
         self._traced: dict[Any, Any] = {}
-
-    @cached_property
-    def data_content(self) -> str:
-        """Hash of the data set, see `content.data_content`."""
-        return data_content(self.dataset)
-
-    @cached_property
-    def model_content(self) -> str:
-        """Hash of the model's form and kept weights, see `content.model_content`."""
-        from hvdsweep.training.traces import content_of_traces
-
-        traced = content_of_traces(self) if self.autograph else b""
-        return model_content(self.model, self.initial.content, traced)
 
     @cached_property
     def compiles(self) -> bool:

@@ -82,7 +82,7 @@ def prove(job: dict[str, Any]) -> ProvedCode:
 
 def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     from hvdsweep.training.behaviour import augment_problem, task_problem
-    from hvdsweep.training.content import data_content
+    from hvdsweep.training.content import data_content, model_content
     from hvdsweep.training.keras_settings import changed_settings
     from workloads import usercode
     from workloads.datasets import load_dataset
@@ -132,7 +132,7 @@ def _prove(job: dict[str, Any], found: ProvedCode) -> None:
                     f"{job['model']}: uses the same layers or model in every call, so that a trial would start from what another "
                     "has trained; make them inside the function"
                 )
-            elif again.model_content != found.content["model"]:
+            elif model_content(again) != found.content["model"]:
                 found.wrong(
                     f"{job['model']}: gives another model, sets other weights or computes with other numbers when another rank "
                     "calls it: seed what it draws inside the function, or let layers draw it (add_weight); use neither clock nor "
@@ -197,12 +197,13 @@ def _check_metrics(job: dict[str, Any], network: Any, found: ProvedCode) -> None
 
 def _check_model(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
     from hvdsweep.training.behaviour import behaviour_problems, without_influence
+    from hvdsweep.training.content import model_content
 
     name, model = job["model"], network.model
     for problem in behaviour_problems(name, network):
         found.wrong(problem)
     if not found.problems:
-        found.content["model"] = network.model_content
+        found.content["model"] = model_content(network)
         drawn = []
         for seed in (1, 1, 2):
             network.reset(seed)

@@ -36,7 +36,7 @@ class Gang:
         mine = self.ranks[rank]
         if isinstance(mine, str):
             return agree(ranks, None, mine, definition)
-        network = SimpleNamespace(data_content=mine[0], model_content=mine[1])
+        network = SimpleNamespace(shared=lambda key, make: mine)
         return agree(ranks, SimpleNamespace(network=network), None, definition)
 
     @staticmethod
