@@ -1,5 +1,6 @@
 """Settings every test shares: no GPU, quiet TensorFlow, hypothesis without deadlines, with the same examples in every run."""
 
+import gc
 import os
 import signal
 import threading
@@ -8,6 +9,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("HVDSWEEP_DB", None)
 os.environ.setdefault("COLUMNS", "100")
+# Programs that tests start keep their byte code.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +31,13 @@ settings.register_profile(
     derandomize="HVDSWEEP_OTHER_EXAMPLES" not in os.environ,
 )
 settings.load_profile("hvdsweep")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay for good: Python's search for garbage, up to a fifth of a test's time, leaves them out."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

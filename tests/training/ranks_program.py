@@ -31,24 +31,34 @@ def resumed(ranks, study, claim, db):
 
 def main() -> None:
     out, cases = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
-    import tensorflow as tf
+    from hvdsweep.training.imports import import_tensorflow
 
+    tf = import_tensorflow()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    from hvdsweep.training import noise
+    from hvdsweep.training.ranks import Ranks
+
+    noise.EARLY = (16,)
+    ranks = Ranks.join()
+    results = trained(ranks, cases, out)
+    if ranks.is_first:
+        with open(out, "w") as file:
+            json.dump(results, file)
+
+
+def trained(ranks, cases, out=None):
+    """What this rank recorded of every case."""
     import numpy as np
 
     from hvdsweep.store.exchange import Claim
-    from hvdsweep.training import noise
     from hvdsweep.training import study as training
     from hvdsweep.training.checkpoints import Keeper
     from hvdsweep.training.evaluation import RanksDisagree
     from hvdsweep.training.network import Network
-    from hvdsweep.training.ranks import Ranks
     from hvdsweep.training.study import Study
     from workloads.datasets import load_dataset
 
-    noise.EARLY = (16,)
-    ranks = Ranks.join()
     usual = training.MOST_STEPS_A_CALL
     networks = {}
     results = []
@@ -114,9 +124,8 @@ def main() -> None:
                 "fingerprint": networks[key].fingerprint(),
             }
         )
-    if ranks.is_first:
-        with open(out, "w") as file:
-            json.dump(results, file)
+    training.MOST_STEPS_A_CALL = usual
+    return results
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ import pytest
 
 from hvdsweep.launch.horovodrun import gang_environment, quick_horovodrun
 from hvdsweep.store.exchange import Claim
+from hvdsweep.training import noise
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.study import Study
 from tests.limits import HANG_SECONDS
 from tests.training.conftest import definition
-from tests.training.ranks_program import resumed
+from tests.training.ranks_program import resumed, trained
 from workloads.datasets import load_dataset
 
 pytestmark = pytest.mark.horovod
@@ -62,12 +63,12 @@ def family(dataset, model, options, batch_size, micro_batch, metric="val/cross_e
     return {"definition": study, "trial": {"seed": 11, "metaparameters": GENTLE}}
 
 
-CASES = [case(batch_size, micro) for batch_size, micro in ((1, None), (7, None), (30, 8), (64, None))]
+CASES = [case(batch_size, micro) for batch_size, micro in ((1, None), (30, 8), (64, None))]
 CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN)]
-"""Ranks without rows (1), uneven shares (7 and 64), with micro-batches and without, all on three ranks."""
+"""Ranks without rows (1), uneven shares (64, and 7 of the convolutional net), with micro-batches and without, on three ranks."""
 
 
-CUT = CASES[2]
+CUT = CASES[1]
 """The case that is interrupted, and resumed on another number of ranks."""
 
 FAMILIES = [
@@ -116,8 +117,11 @@ def run(np, folder, cases, tag=""):
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     alone, three = str(folder / "alone.db"), str(folder / "three.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noise, "EARLY", (16,))
+        one = trained(Ranks(), [*CASES, *FAMILIES, {**CUT, "save": alone}])
     return {
-        1: run(1, folder, [*CASES, *FAMILIES, {**CUT, "save": alone}]),
+        1: json.loads(json.dumps(one)),
         3: run(3, folder, [*CASES, *FAMILIES, {**CUT, "resume": alone}, {**CUT, "save": three}]),
         "three": three,
     }
@@ -211,8 +215,7 @@ def test_training_went_somewhere(recorded):
 def test_a_second_gang_gives_the_same_bits_until_a_weight_of_one_rank_is_spoiled(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit. One bit in one weight of rank 2: the
     next evaluation says so, on every rank, and the trials before it were fine."""
-    spoiled = {**case(64, None), "spoil": 2}
-    again = run(3, tmp_path, [CASES[0], CASES[-1], spoiled])
-    assert again == [recorded[3][0], recorded[3][len(CASES) - 1]]
+    again = run(3, tmp_path, [CASES[-1], {**CASES[-1], "spoil": 2}])
+    assert again == [recorded[3][len(CASES) - 1]]
     said = [(tmp_path / f"np3.json.{rank}").read_text() for rank in range(3)]
     assert said == ["0: the ranks' weights differ at an evaluation of the val and test split"] * 3

@@ -228,3 +228,19 @@ def l2_and_unit_norm():
             5, kernel_regularizer=keras.regularizers.L2(0.5), kernel_constraint=keras.constraints.UnitNorm()
         )
     )
+
+
+def everything():
+    """Weights that are set, regularisers, dropout, added means and sums and a constraint in one model."""
+    layers = keras.layers
+    l2 = keras.regularizers.L2(0.5)
+    model = stack(
+        layers.Dense(5, activation="tanh", kernel_regularizer=l2, activity_regularizer=l2),
+        Dropout(0.3),
+        Adds(lambda y, w: keras.ops.mean(keras.ops.square(y - 0.3))),
+        Adds(lambda y, w: 0.05 * keras.ops.sum(keras.ops.square(y))),
+        Adds(lambda y, w: 0.1 * keras.ops.sum(keras.ops.abs(w))),
+        layers.Dense(5, kernel_constraint=keras.constraints.MaxNorm(0.3)),
+    )
+    model.layers[1].set_weights([matrix(1, SIZE, 5), matrix(2, 5)])
+    return model
