@@ -1,6 +1,7 @@
 """Every command shows every value that a store can hold: no traceback, no raw escape sequence, valid JSON.
 
-The values are in tests/store/values.py; a new command gets an entry here.
+The values are in tests/store/values.py; a new command gets an entry here. The report draws what
+`figure --out` writes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 
 from hvdsweep.cli import group
 from hvdsweep.errors import HvdsweepError
-from tests.store.values import CHANGES, changed
+from tests.store.values import CHANGES, METAPARAMETERS, NUMBERS, Change, changed, merged
 from tests.tui.stores import small_store
 
 FIGURES = {
@@ -44,13 +45,25 @@ COMMANDS = [
     *(["figure", kind, "--text", *options] for kind, options in FIGURES.items()),
     ["figure", "scatter", "--text", "--json"],
     ["figure", "scatter", "--csv"],
-    ["figure", "curve", "--out", "a.svg"],
     ["curve", "--csv"],
     ["logs"],
     ["export", "out"],
     ["scale", "--show"],
     ["launch", "--sweep", "1", "--dry-run"],
 ]
+
+TOGETHER = [
+    *((f"activation is {name}", f"every momentum is {name}") for name in METAPARAMETERS),
+    *((f"the goal is {name}", f"losses are {name}") for name in NUMBERS),
+]
+"""Values that no command compares with each other share a store."""
+
+
+def stores() -> dict[str, Change]:
+    """What -> how a store comes to hold it."""
+    alone = CHANGES.keys() - {name for names in TOGETHER for name in names}
+    return {" and ".join(names): merged(*names) for names in [*TOGETHER, *zip(sorted(alone), strict=True)]}
+
 
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
@@ -63,7 +76,7 @@ def original(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("change", stores().values(), ids=stores())
 def test_every_command_shows_it(change, original: Path, tmp_path: Path, monkeypatch):
     """What it cannot answer it refuses in words; what it prints is text, or JSON, or a page that a browser reads."""
     monkeypatch.chdir(tmp_path)

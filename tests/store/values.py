@@ -158,6 +158,16 @@ CHANGES: dict[str, Change] = {
 """What -> how a store comes to hold it."""
 
 
+def merged(*names: str) -> Change:
+    """Several of them in one store."""
+
+    def change(conn: sqlite3.Connection) -> None:
+        for name in names:
+            CHANGES[name](conn)
+
+    return change
+
+
 def changed(original: Path, path: Path, change: Change) -> Path:
     """A copy of the store with the change."""
     shutil.copy(original, path)

@@ -23,6 +23,7 @@ from textual.widgets import Input
 
 from hvdsweep.opening import open_store
 from tests.tui.curve_store import curve_store
+from tests.tui.quiet import be_quiet
 from tests.tui.stores import small_store, snapshot_of
 from tui.app import HvdsweepApp
 from tui.launching import Launched
@@ -31,6 +32,7 @@ from tui.snapshot import Snapshot
 from tui.source import Trouble
 
 Input.cursor_blink = False
+be_quiet()
 time.tzset()
 
 

@@ -16,7 +16,7 @@ import pytest
 from textual.pilot import Pilot
 
 from hvdsweep.opening import open_store
-from tests.store.values import CHANGES, METAPARAMETERS, Change, changed
+from tests.store.values import CHANGES, METAPARAMETERS, Change, changed, merged
 from tests.tui.conftest import FakeSource, pilot_of, settle
 from tests.tui.stores import small_store
 from tui.screens import PLACES
@@ -32,14 +32,6 @@ CURVES = ["live", "scaling", "metaparameters"]
 """Those that show values of trials."""
 
 EXTREMES = ("a denormal", "largest", "infinity", "a word", "beyond floats")
-
-
-def _merged(*names: str) -> Change:
-    def change(conn: sqlite3.Connection) -> None:
-        for name in names:
-            CHANGES[name](conn)
-
-    return change
 
 
 def _every_metaparameter(conn: sqlite3.Connection) -> None:
@@ -60,7 +52,7 @@ def _shown() -> dict[str, tuple[Change, list[str]]]:
         head, _, value = name.partition(" is ") if " is " in name else name.partition(" are ")
         value = value.removeprefix("the number ")
         if head == "the goal":
-            shown[name] = (_merged(name, name.replace("the goal is", "losses are")), CURVES)
+            shown[name] = (merged(name, name.replace("the goal is", "losses are")), CURVES)
         elif head in ("every learning rate", "measurements", "one measurement") and value in EXTREMES:
             shown[name] = (change, CURVES)
         elif not value:
