@@ -6,12 +6,14 @@ Searches of n trials are drawn again and again from workloads whose answers are 
 `curve()`: the best steps are 60 (1 + (64 / B)^knee)^(1 / knee) for nine batch sizes from 4 to 1024, a trial is slower by
 a bowl in two searched metaparameters, exp(2 (u^2 + v^2)) with u and v uniform in -1..1, and by seed noise (0.02, 0.1, 0.3 in
 ln S), and the goal is noticed at an evaluation every 1 or 5 steps. n is 8, 16, 32 or 100; the knee 1 or 2, and 4 to see a
-wrong formula noticed. In further settings the noise grows or shrinks 15-fold from the smallest batch size to the largest.
-The medians of the best of n come from 2,000 further searches.
+wrong formula noticed. In further settings the noise grows or shrinks 15-fold from the smallest batch size to the largest, or
+batch sizes have 4 to 64 trials (`UNEVEN`), where "the best of n" is that of the median number. The medians of the best of n come
+from 2,000 further searches.
 
 Shares in percent, printed for each n over all other settings (mean, least, most), and kept for every setting in the JSON.
 Then `REPLICATES`: replicates and searches of few batch sizes, with skewed or heavy tails, few evaluations, 5 to 50 trials,
-points on no hyperbola, or trials that miss the goal: how often the interval of S(B) holds the best of a repeated search.
+points on no hyperbola or on no curve with a bend (upper ends only), or trials that miss the goal: how often the interval of
+S(B) holds the best of a repeated search.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -45,8 +47,18 @@ BATCH_SIZES = 2 ** np.arange(2, 11)
 S_MIN, B_CRIT, BOWL = 60.0, 64.0, 2.0
 GOAL = 0.2
 TRIALS, KNEES, NOISES, SPACINGS = (8, 16, 32, 100), (1, 2), (0.02, 0.1, 0.3), (1, 5)
+UNEVEN = (
+    (4, 4, 8, 8, 16, 32, 32, 64, 64),
+    (64, 64, 32, 32, 16, 8, 8, 4, 4),
+    (64, 4, 16, 64, 4, 16, 64, 4, 16),
+)
+"""Trials of each batch size."""
 REFERENCE = 2000
 """Searches behind the medians, and what a repeated search is drawn from."""
+
+
+LATER = np.iinfo(np.int64).max
+"""Steps in the place of a trial that a batch size does not have."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,13 @@ class Setting:
     spacing: int
     growth: float = 1.0
     """Noise at the largest batch size over that at the smallest."""
+    counts: tuple[int, ...] = ()
+    """Trials of each batch size, of which `trials` is the median; empty: `trials` each."""
+
+    @property
+    def kind(self) -> str:
+        """What is not as in the other settings."""
+        return ", uneven trials" if self.counts else ", noise changes 15-fold" if self.growth != 1 else ""
 
     @property
     def best(self) -> Any:
@@ -67,14 +86,17 @@ class Setting:
         return S_MIN * (1 + (B_CRIT / BATCH_SIZES) ** self.knee) ** (1 / self.knee)
 
     def draw(self, rng: np.random.Generator, searches: int) -> Any:
-        """[searches, S, n], steps at which each trial is seen to reach the goal."""
-        drawn = (searches, len(BATCH_SIZES), self.trials)
+        """[searches, S, n], steps at which each trial is seen to reach the goal; LATER for those beyond `counts`."""
+        drawn = (searches, len(BATCH_SIZES), max(self.counts, default=self.trials))
         place = rng.uniform(-1, 1, (*drawn, 2))
         noise = self.noise * self.growth ** np.linspace(-0.5, 0.5, len(BATCH_SIZES))[:, None]
         slower = BOWL * (place**2).sum(axis=-1) + noise * rng.standard_normal(drawn)
         steps = np.ceil(self.best[:, None] * np.exp(slower) / self.spacing) * self.spacing
         # Never at the first evaluation, so that every trial has a record before it.
-        return np.maximum(steps, 2 * self.spacing).astype(np.int64)
+        steps = np.maximum(steps, 2 * self.spacing).astype(np.int64)
+        if self.counts:
+            steps[:, np.arange(drawn[-1]) >= np.array(self.counts)[:, None]] = LATER
+        return steps
 
     def of_best(self, reference: Any) -> tuple[float, float]:
         """(B_crit, S_min) of the curve of this knee through the best of n, on average over searches [N, S]."""
@@ -87,7 +109,8 @@ class Setting:
 
 def table_of(steps: Sequence[Any], spacing: int | Any, batch_sizes: Any = BATCH_SIZES) -> WorkloadTable:
     """The workload of one search: S studies' trials, each measured at step 0, before the goal, and beyond it; a trial of
-    no steps misses it. `spacing`: for all studies, or [S]."""
+    no steps misses it, one of LATER is left out. `spacing`: for all studies, or [S]."""
+    steps = [trials[trials < LATER] for trials in steps]
     counts = [len(trials) for trials in steps]
     studies, flat = len(counts), np.concatenate(steps)
     study = np.repeat(np.arange(studies), counts)
@@ -142,11 +165,20 @@ def measure(setting: Setting, runs: int, seed: int = 0) -> dict[str, float]:
     """Shares in percent of one setting."""
     growth = [] if setting.growth == 1 else [round(1000 * setting.growth)]
     rng = np.random.default_rng(
-        [seed, setting.trials, setting.knee, round(1000 * setting.noise), setting.spacing, *growth]
+        [
+            seed,
+            setting.trials,
+            setting.knee,
+            round(1000 * setting.noise),
+            setting.spacing,
+            *growth,
+            *setting.counts,
+        ]
     )
     reference = setting.draw(rng, REFERENCE).min(axis=-1)
     median = np.median(reference, axis=0)
-    of_best = setting.of_best(reference)
+    even = replace(setting, counts=()).draw(rng, REFERENCE).min(axis=-1) if setting.counts else reference
+    of_best = setting.of_best(even)
     critical = math.exp(
         float(log_critical(np.array([math.log(B_CRIT)]), np.array([float(setting.knee)]), 4.0, 0.2)[0])
     )
@@ -298,6 +330,8 @@ class Replicates:
     knee: int = 1
     last: float = 1.0
     """Steps of the largest batch size over those of the curve."""
+    bent: bool = True
+    """Whether the curve has a bend; without one there is no fit, and only upper ends."""
     bend: float = 1.0
     """Steps of the others over those of the curve, either way."""
     within: float = math.inf
@@ -308,7 +342,8 @@ class Replicates:
         rng = np.random.default_rng([seed, *self.name.encode()])
         studies = len(self.trials)
         sizes = 256 * 4 ** np.arange(studies)
-        best = 2000 * (1 + (sizes[studies // 2] / sizes) ** self.knee) ** (1 / self.knee)
+        middle = studies // 2 if self.bent else -1
+        best = 2000 * (int(self.bent) + (sizes[middle] / sizes) ** self.knee) ** (1 / self.knee)
         best = best * self.bend ** np.sin(2.1 * np.arange(studies))
         best[-1] *= self.last
         spacing = np.round(best / self.evaluations).astype(int)
@@ -385,6 +420,13 @@ REPLICATES = (
     Replicates("searches of 64 to 4 trials", [64, 32, 16, 8, 4, 64], 1.0, "bowl", 100),
     Replicates("searches of 4 to 64 trials", [4, 8, 8, 16, 32, 64], 1.0, "bowl", 100),
     Replicates("searches of 16, a third reach the goal", [16] * 6, 1.0, "bowl", 100, within=2.3),
+    Replicates("1 batch size, slow tail: upper end", [_ANY], tail="slow"),
+    Replicates("2 batch sizes: upper ends", 2 * [_ANY], evaluations=100),
+    Replicates("2 batch sizes, fast tail: upper ends", 2 * [_ANY], tail="fast", evaluations=100),
+    Replicates("2 batch sizes, t of 3 degrees: upper ends", 2 * [_ANY], 0.1, "t3", 100),
+    Replicates("2 searches of 16, a third reach it: upper ends", [16] * 2, 1.0, "bowl", 100, within=2.3),
+    Replicates("no bend, 5 batch sizes: upper ends", 5 * [_ANY], evaluations=100, bent=False),
+    Replicates("no bend, fast tail: upper ends", 5 * [_ANY], tail="fast", evaluations=100, bent=False),
     Replicates("searches of 16, one in eight reaches it", [16] * 6, 1.0, "bowl", 100, within=1.4),
 )
 
@@ -411,6 +453,10 @@ def main() -> None:
     chosen = [*settings(), *(one for one in settings((4,)) if (one.noise, one.spacing) == (0.1, 5))]
     changing = itertools.product(TRIALS, KNEES, (15, 1 / 15))
     chosen += [Setting(trials, knee, 0.08, 1, growth) for trials, knee, growth in changing]
+    chosen += [
+        Setting(16, knee, 0.1, spacing, counts=counts)
+        for counts, knee, spacing in itertools.product(UNEVEN, KNEES, SPACINGS)
+    ]
     if options.only_given:
         chosen = [one for one in chosen if (one.knee, one.noise, one.spacing) == (1, 0.1, 5)]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -420,10 +466,9 @@ def main() -> None:
         others = range(0 if options.only_given else len(REPLICATES))
         replicates = list(pool.map(partial(_replicates, runs=options.runs, seed=options.seed), others))
     names = list(dict.fromkeys(name for shares in found for name in shares))
-    for knee, even in sorted({(one.knee, one.growth == 1) for one in chosen}):
+    for knee, kind in sorted({(one.knee, one.kind) for one in chosen}):
         print(
-            f"knee {knee}{'' if even else ', noise changes 15-fold'}: percent, mean (least to most)"
-            + "".join(f"{f'n = {n}':>18}" for n in TRIALS)
+            f"knee {knee}{kind}: percent, mean (least to most)" + "".join(f"{f'n = {n}':>18}" for n in TRIALS)
         )
         for name in names:
             cells = []
@@ -431,7 +476,7 @@ def main() -> None:
                 values = [
                     shares[name]
                     for one, shares in zip(chosen, found, strict=True)
-                    if (one.trials, one.knee, one.growth == 1) == (trials, knee, even) and name in shares
+                    if (one.trials, one.knee, one.kind) == (trials, knee, kind) and name in shares
                 ]
                 cells.append(
                     f"{np.mean(values):.0f} ({min(values):.0f} to {max(values):.0f})" if values else ""

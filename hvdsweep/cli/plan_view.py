@@ -29,7 +29,8 @@ MOST_EXTENDED = 8
 
 
 def stored(reader: Store, plan: Plan) -> dict[str, Any] | None:
-    """The `sweep` of this database that the plan is, and how many `more` trials it asks for; None: it begins a new sweep."""
+    """The `sweep` of this database that the plan is, how many `more` trials it asks for, and how many more `repeats` of best
+    trials at most; None: it begins a new sweep."""
     sweep = next((sweep.id for sweep in reader.sweeps() if sweep.key == plan.key), None)
     if sweep is None:
         return None
@@ -39,13 +40,23 @@ def stored(reader: Store, plan: Plan) -> dict[str, Any] | None:
         for study in plan.studies
         if (trials := study.target_trials - there.get((study.workload, study.batch_size), 0)) > 0
     ]
-    return {"sweep": sweep, "more": more}
+    again = {
+        (workload, size): repeats or 0
+        for workload, size, repeats in reader.rows(
+            f"SELECT w.name, s.batch_size, {reader.column('studies', 'repeats')} FROM workloads w"
+            " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ?",
+            (sweep,),
+        )
+    }
+    missing = (study.repeats - again.get((study.workload, study.batch_size), 0) for study in plan.studies)
+    return {"sweep": sweep, "more": more, "repeats": sum(max(0, repeats) for repeats in missing)}
 
 
-def standing(sweep: int, more: Sequence[Mapping[str, Any]]) -> str:
-    """The same in a sentence: `Extends sweep 1: 4 more at batch size 64, 9 at 128.`"""
+def standing(sweep: int, more: Sequence[Mapping[str, Any]], repeats: int) -> str:
+    """The same in a sentence: `Extends sweep 1: 4 more at batch size 64, 9 at 128; 5 repeats of best trials.`"""
+    again = [f"{counted(repeats, 'repeat')} of best trials"] * bool(repeats)
     if not more:
-        return f"Resumes sweep {sweep}."
+        return f"Extends sweep {sweep}: {again[0]}." if again else f"Resumes sweep {sweep}."
     several = len({study["workload"] for study in more}) > 1
     words = [
         f"{study['trials']:,} at {study['batch_size']:,}" + several * f" of {study['workload']}"
@@ -53,7 +64,8 @@ def standing(sweep: int, more: Sequence[Mapping[str, Any]]) -> str:
     ]
     words[0] = words[0].replace(" at ", " more at batch size ", 1)
     left = len(more) > MOST_EXTENDED
-    return f"Extends sweep {sweep}: {', '.join(words)}{', ... (--json lists all)' * left}."
+    listed = f"{', '.join(words)}{', ... (--json lists all)' * left}"
+    return f"Extends sweep {sweep}: {'; '.join([listed, *again])}."
 
 
 def show_plans(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
@@ -58,17 +58,10 @@ class Contents:
     """Number of gangs that worked on it."""
     throughput: tuple[ThroughputRow, ...]
     events: tuple[EventRow, ...]
-    searches: Mapping[int, Mapping[int, Mapping[str, Any]]] = field(default_factory=dict)
-
-    @property
-    def trials(self) -> dict[Status, int]:
-        """Trials of the sweep by status."""
-        found = dict.fromkeys(Status, 0)
-        for part in self.workloads:
-            for counts in part.counts.values():
-                for status, count in counts.items():
-                    found[status] += count
-        return found
+    trials: Mapping[Status, int]
+    """Trials of the sweep's searches by status."""
+    repeats: Mapping[Status, int]
+    """Repeats of the best trials by status."""
 
 
 def gather(reader: Store, sweep: SweepRow) -> Contents:
@@ -95,7 +88,19 @@ def gather(reader: Store, sweep: SweepRow) -> Contents:
         gangs=len(gangs),
         throughput=tuple(speeds),
         events=tuple(reader.events(sweep_id=sweep.id, latest=EVENTS)),
+        trials=_by_status(studies, counts),
+        repeats=_by_status(studies, reader.counts(repeats=True)),
     )
+
+
+def _by_status(
+    studies: Sequence[StudyRow], counts: Mapping[int, Mapping[Status, int]]
+) -> Mapping[Status, int]:
+    found = dict.fromkeys(Status, 0)
+    for study in studies:
+        for status, count in counts.get(study.id, {}).items():
+            found[status] += count
+    return found
 
 
 def _part(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,6 @@ def report_page(reader: Store, sweep: SweepRow) -> str:
 
 def _head(contents: Contents) -> str:
     sweep, trials = contents.sweep, contents.trials
-    ended = trials[Status.COMPLETE] + trials[Status.INFEASIBLE] + trials[Status.INCOMPLETE]
     state = sweep.state.lower()
     if sweep.state in ("RUNNING", "STOPPING") and not sweep.live:
         state = "interrupted"
@@ -72,14 +71,24 @@ def _head(contents: Contents) -> str:
     left = trials[Status.PENDING] + trials[Status.RUNNING]
     if left:
         numbers["trials to come"] = left
+    ended = f"{_ended(trials)} trials"
+    if any(contents.repeats.values()):
+        numbers["repeats of best trials"] = contents.repeats[Status.COMPLETE]
+        ended += f" and {_ended(contents.repeats)} repeats"
     cells = "".join(
         f"<div><b>{value:,}</b><span>{escape(name)}</span></div>" for name, value in numbers.items()
     )
     return (
         f"<header><h1>{escape(sweep.name)}</h1><p>{'Imported' if sweep.source == 'import' else 'Trained'} sweep "
-        f"{sweep.id}, {escape(state)}; {ended:,} of {sum(trials.values()):,} trials ended. Written {moment(time.time())}."
+        f"{sweep.id}, {escape(state)}; {ended} ended. Written {moment(time.time())}."
         f'</p><div class="numbers">{cells}</div></header>'
     )
+
+
+def _ended(counts: Mapping[Status, int]) -> str:
+    """`3 of 4`."""
+    left = counts[Status.PENDING] + counts[Status.RUNNING]
+    return f"{sum(counts.values()) - left:,} of {sum(counts.values()):,}"
 
 
 def _index(contents: Contents) -> str:

@@ -183,7 +183,7 @@ def _sweep(
     rows = reader.rows(
         "SELECT s.id, w.name, s.batch_size, s.train_steps, s.target_trials,"
         f" {reader.column('studies', 'np')}, {reader.column('studies', 'gangs')},"
-        f" coalesce({reader.column('studies', 'repeats')}, 0) FROM workloads w"
+        f" {reader.column('studies', 'repeats')} FROM workloads w"
         " JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ? ORDER BY w.id, s.batch_size",
         (sweep.id,),
     )
@@ -196,6 +196,7 @@ def _sweep(
         trials, again = ({state.name: one.get(study, {}).get(state, 0) for state in Status} for one in counts)
         if any(again.values()) or not (trials["PENDING"] or trials["RUNNING"]):
             repeats = sum(again.values())
+        repeats = repeats or 0
         to_come = repeats - sum(again.values()) + again["PENDING"] + again["RUNNING"]
         left = trials["PENDING"] + trials["RUNNING"] + to_come - begun.get(study, 0.0)
         busy = trials["RUNNING"] + again["RUNNING"]

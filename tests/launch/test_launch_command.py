@@ -294,8 +294,9 @@ def test_a_stored_sweep_is_launched_without_its_file(tmp_path: Path, sweep_file:
     wanted = [9, *(study["trials"] for study in found["studies"][1:])]
     assert [study["trials"] for study in more["studies"]] == wanted
     name = found["studies"][0]["workload"]
-    assert found["stored"] == {"sweep": 1, "more": []}
-    assert more["stored"] == {"sweep": 1, "more": [{"workload": name, "batch_size": size, "trials": 6}]}
+    assert found["stored"] == {"sweep": 1, "more": [], "repeats": 0}
+    wanted = [{"workload": name, "batch_size": size, "trials": 6}]
+    assert more["stored"] == {"sweep": 1, "more": wanted, "repeats": 0}
 
 
 @pytest.mark.parametrize(
@@ -304,6 +305,11 @@ def test_a_stored_sweep_is_launched_without_its_file(tmp_path: Path, sweep_file:
         ([], "Resumes sweep 1."),
         (["--trials", "2"], "Resumes sweep 1."),
         (["--trials", "64=9"], "Extends sweep 1: 6 more at batch size 64."),
+        (["--repeats", "3"], "Extends sweep 1: 6 repeats of best trials."),
+        (
+            ["--trials", "64=9", "--repeats", "1"],
+            "Extends sweep 1: 6 more at batch size 64; 2 repeats of best trials.",
+        ),
         (
             ["--batch-sizes", "16,64,256", "--trials", "4"],
             "Extends sweep 1: 1 more at batch size 16, 1 at 64, 4 at 256.",
