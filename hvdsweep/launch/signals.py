@@ -37,6 +37,14 @@ class StopSignals:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
+    def again(self, heard: int, *, in_job: bool) -> bool:
+        """Whether somebody has asked again since `heard` gestures, so that nothing is waited for any longer.
+
+        In a job only by SIGINT: nobody sits there, but a scheduler and its script each send SIGTERM, and this process may
+        notice the second one late, when it waits for the disk of a busy machine.
+        """
+        return self.gestures > heard and (self.name == "SIGINT" or not in_job)
+
     def rest(self, seconds: float) -> None:
         """Sleep, but not long beyond a signal: `time.sleep` alone ignores it."""
         before, end = self.gestures, self._clock() + seconds

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from hvdsweep.debug_log import run_log, run_log_file
@@ -389,4 +390,5 @@ class Supervisor:
     def _wait_for_gangs(self, heard: int | None = None) -> None:
         """Wait until they have left, or a gesture beyond those `heard` (None: all so far) asks to end them."""
         before = self._signals.gestures if heard is None else heard
-        self._slots.wait(impatient=lambda: self._signals.gestures > before, meanwhile=self._heartbeat)
+        impatient = partial(self._signals.again, before, in_job=self._settings.in_job)
+        self._slots.wait(impatient=impatient, meanwhile=self._heartbeat)

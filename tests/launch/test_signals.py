@@ -50,3 +50,18 @@ def test_nohup_is_respected() -> None:
             assert signals.gestures == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_in_a_job_only_ctrl_c_ends_the_wait() -> None:
+    """A scheduler and its script each send SIGTERM, maybe seconds apart; elsewhere the second one is somebody's."""
+    now = [100.0]
+    with StopSignals(clock=lambda: now[0]) as signals:
+        for number, in_job, elsewhere in (
+            (signal.SIGTERM, False, False),
+            (signal.SIGTERM, False, True),
+            (signal.SIGINT, True, True),
+        ):
+            os.kill(os.getpid(), number)
+            assert signals.again(1, in_job=True) == in_job
+            assert signals.again(1, in_job=False) == elsewhere
+            now[0] += 5

@@ -25,7 +25,7 @@ def reader(tmp_path_factory):
 
 @pytest.mark.parametrize("row", curves("zhang_2024"), ids=lambda row: row.model)
 def test_their_fit_and_critical_batch_size(reader, row):
-    """B* with B0 256 is the number that they print, to its last digit. Their optimiser stopped 3e-7 before the least squares: a and
+    """B* with B0 256 is the number that they print, to its last digit. Their optimiser stopped 3e-7 off the least squares: a and
     b here are as close to theirs, and leave a smaller sum of squares."""
     table = reader.workload_table(f"c4/transformer_{row.model.lower()}/adam")
     found = curve(table, reference_batch_size=256)
