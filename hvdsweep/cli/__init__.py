@@ -92,6 +92,10 @@ def closest(typed: str, names: Iterable[str]) -> str:
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports a command only to run it or to show its help."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`help COMMAND` means `COMMAND --help`."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

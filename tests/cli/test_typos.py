@@ -36,6 +36,14 @@ def test_a_mistyped_word_gets_the_one_that_was_meant(arguments, meant):
     assert f"Did you mean '{meant}'?" in result.output or f"Did you mean {meant}?" in result.output
 
 
+@pytest.mark.parametrize("words", [[], ["curve"], ["batch", "submit"]])
+def test_help_is_a_command_too(words):
+    """`hvdsweep help curve` prints what `hvdsweep curve --help` does."""
+    found, wanted = (CliRunner().invoke(group, line) for line in (["help", *words], [*words, "--help"]))
+    assert (found.exit_code, found.output) == (0, wanted.output)
+    assert "Usage:" in found.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_found_from_one_wrong_letter(name):
     """One letter left out of any command still leads to it."""
