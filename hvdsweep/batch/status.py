@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import random
-import sqlite3
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.batch.runs import Hours, Run, runs_of
 from hvdsweep.batch.scripts import numbers
+from hvdsweep.batch.shard_content import Content, content_of
 from hvdsweep.batch.slurm import Slurm, SlurmJob
 from hvdsweep.errors import HvdsweepError, UserError
-from hvdsweep.launch.allocation import repeated
 from hvdsweep.launch.failure_report import tail
 from hvdsweep.launch.logs import plain
-from hvdsweep.store.lifecycle import LOST
-from hvdsweep.store.schema import REACHED
 
 WATCH_SECONDS = 15.0
 """Time between two reads of a watched folder: schedulers should be queried rarely."""
@@ -34,54 +30,6 @@ READERS = 8
 
 STOPPED_CODES = (130, 143)
 """Exit codes of a job that was asked to stop, which is no failure."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a job, from the job's own record."""
-
-    job: str
-    node: str
-    cores: int
-    gpus: int
-    start: float
-    """Unix seconds."""
-    end: float | None = None
-    """None: it is running, or was killed."""
-    code: int | None = None
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Training lost by a kill: that of one gang, since its trial's last checkpoint."""
-
-    gang_started: float
-    """Unix seconds."""
-    share: float
-    """The gang's share of the job's ranks."""
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Content:
-    """The content of a shard's database."""
-
-    trials: dict[str, int]
-    """Status -> number; empty if there is no database yet."""
-    finished: bool = False
-    """Whether its sweep has ended, with nothing left to train."""
-    trains: str = ""
-    """What its gangs are training."""
-    heartbeat: float = 0.0
-    """The last sign of life, unix seconds."""
-    signs: tuple[tuple[float, float], ...] = ()
-    """Start and last sign of life of each gang, unix seconds."""
-    lost: tuple[Lost, ...] = ()
-    """Lost to kills; if its job was killed, includes the trials in training."""
-    goals: frozenset[tuple[str, int]] = frozenset()
-    """(workload, batch size) in which a trial has reached the goal."""
-    problem: str = ""
-    """Why the database cannot be read; empty if it can."""
 
 
 @dataclass(frozen=True)
@@ -160,14 +108,14 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
     count = folder.count
     if count is None:
         raise UserError(f"{folder.path}: is no batch folder. `hvdsweep batch submit` makes one.")
-    runs = {shard: _runs(folder.logs / f"{shard:04d}.jobs") for shard in range(1, count + 1)}
+    runs = {shard: runs_of(folder.logs / f"{shard:04d}.jobs") for shard in range(1, count + 1)}
     latest = latest_jobs(record, runs)
     jobs: dict[str, SlurmJob] = {}
     problem = ""
     # Reading waits for a disk that is often on a network, and SQLite releases Python's lock meanwhile.
     with ThreadPoolExecutor(READERS) as readers:
         places = [folder.shard(shard) for shard in range(1, count + 1)]
-        content = dict(enumerate(readers.map(_content, places), start=1))
+        content = dict(enumerate(readers.map(content_of, places), start=1))
     try:
         if scheduler is not None:
             jobs = scheduler.jobs(job.partition("_")[0] for job in latest.values())
@@ -189,38 +137,20 @@ def batch_state(folder: BatchFolder, scheduler: Slurm | None, now: float | None 
         )
         for shard in range(1, count + 1)
     )
-    cores = gpus = lost_cores = lost_gpus = 0.0
-    kills = 0
+    used = Hours()
     for state in shards:
-        made, held = runs[state.shard][0], content[state.shard]
-        for number, run in enumerate(made):
-            latest_run = number == len(made) - 1
-            running = latest_run and state.active and state.state != "PENDING" and run.job == state.job
-            end = run.end
-            if end is None:
-                after = math.inf if latest_run else made[number + 1].start
-                # The next run may have waited for hours: a killed one lasted to its own last sign of life.
-                signs = [sign for started, sign in held.signs if run.start <= started < after]
-                if latest_run:
-                    signs += [held.heartbeat, _changed(folder.logs / f"{state.shard:04d}.log")]
-                end = now if running else max(run.start, min(now, after, max(signs, default=0.0)))
-                if not running:
-                    kills += 1
-                    mine = [one for one in held.lost if run.start <= one.gang_started < after]
-                    seconds = sum(one.seconds * one.share for one in mine)
-                    lost_cores += seconds * run.cores
-                    lost_gpus += seconds * run.gpus
-            cores += (end - run.start) * run.cores
-            gpus += (end - run.start) * run.gpus
+        running = state.job if state.active and state.state != "PENDING" else None
+        logged = _changed(folder.logs / f"{state.shard:04d}.log")
+        used.add(runs[state.shard][0], content[state.shard], running, logged, now)
     reached = frozenset[tuple[str, int]]().union(*(one.goals for one in content.values()))
     return BatchState(
         str(record.get("name", folder.path.name)),
         shards,
-        cores / 3600,
-        gpus / 3600,
-        lost_cores / 3600,
-        lost_gpus / 3600,
-        kills,
+        used.cores / 3600,
+        used.gpus / 3600,
+        used.lost_cores / 3600,
+        used.lost_gpus / 3600,
+        used.kills,
         len(reached),
         problem,
     )
@@ -251,99 +181,6 @@ def _changed(path: Path) -> float:
 def _number(job: str) -> int:
     head = job.partition("_")[0]
     return int(head) if head.isdigit() else 0
-
-
-def _runs(path: Path) -> tuple[list[Run], str]:
-    """The runs recorded by a shard's jobs, and the follow-up of the last one, if any."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return [], ""
-    made: list[Run] = []
-    follower = ""
-    for line in lines:
-        # A full disk or a kill may leave half a line.
-        match line.split():
-            case [moment, job, "start", node, cores, nodes, gpus] if moment.isdigit() and nodes.isdigit():
-                made.append(
-                    Run(
-                        job,
-                        node,
-                        sum(repeated(cores)),
-                        int(gpus) * int(nodes) if gpus.isdigit() else 0,
-                        float(moment),
-                    )
-                )
-                follower = ""
-            case [moment, job, "end", code] if made and made[-1].job == job and moment.isdigit():
-                last = made[-1]
-                made[-1] = Run(
-                    last.job,
-                    last.node,
-                    last.cores,
-                    last.gpus,
-                    last.start,
-                    float(moment),
-                    int(code) if code.isdigit() else 1,
-                )
-            case [_, _, "follow", job] if job.partition(";")[0].isdigit():
-                follower = job.partition(";")[0]
-    return made, follower
-
-
-def _content(path: Path) -> Content:
-    if not path.exists():
-        return Content({})
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as conn:
-            trials = dict(conn.execute("SELECT status, count(*) FROM trials GROUP BY status"))
-            states = conn.execute("SELECT state, heartbeat FROM sweeps").fetchall()
-            training, goals, lost = [], [], _lost(conn)
-            signs = conn.execute(
-                "SELECT started, heartbeat FROM gangs WHERE heartbeat IS NOT NULL"
-            ).fetchall()
-            if "RUNNING" in trials:
-                training = conn.execute(
-                    "SELECT w.name, s.batch_size, t.number FROM trials t JOIN studies s ON s.id = t.study_id"
-                    " JOIN workloads w ON w.id = s.workload_id WHERE t.status = 'RUNNING' ORDER BY t.id"
-                ).fetchall()
-            if "COMPLETE" in trials or "RUNNING" in trials:
-                goals = conn.execute(
-                    "SELECT DISTINCT w.name, s.batch_size FROM best_records r JOIN metrics m ON m.id = r.metric_id"
-                    " JOIN trials t ON t.id = r.trial_id JOIN studies s ON s.id = t.study_id"
-                    " JOIN workloads w ON w.id = s.workload_id AND w.metric = m.name AND w.maximize = m.maximize"
-                    f" WHERE {REACHED}"
-                ).fetchall()
-    except sqlite3.Error as error:
-        return Content({}, problem=f"{path}: {error}")
-    pending = trials.get("PENDING", 0) + trials.get("RUNNING", 0)
-    return Content(
-        trials,
-        finished=bool(states) and not pending and all(state in ("DONE", "FAILED") for state, _ in states),
-        trains="; ".join(f"{name} batch size {size:,}, trial {number}" for name, size, number in training),
-        heartbeat=max((beat or 0.0 for _, beat in states), default=0.0),
-        signs=tuple(signs),
-        lost=lost,
-        goals=frozenset((name, size) for name, size in goals),
-    )
-
-
-def _lost(conn: sqlite3.Connection) -> tuple[Lost, ...]:
-    """Lost training, as far as the store's version records it."""
-    ranks = "max(1, coalesce(w.slots, w.np * w.gangs, g.np))"
-    if "lost_seconds" not in {row[1] for row in conn.execute("PRAGMA table_info(gangs)")}:
-        return ()
-    questions = (
-        f"SELECT g.started, g.np * 1.0 / {ranks}, g.lost_seconds FROM gangs g JOIN sweeps w ON w.id = g.sweep_id"
-        " WHERE g.lost_seconds IS NOT NULL",
-        f"SELECT g.started, g.np * 1.0 / {ranks}, {LOST} FROM trials t JOIN gangs g ON g.id = t.gang_id"
-        " JOIN sweeps w ON w.id = g.sweep_id WHERE t.status = 'RUNNING' AND g.heartbeat IS NOT NULL",
-    )
-    return tuple(
-        Lost(started, min(1.0, share), seconds)
-        for question in questions
-        for started, share, seconds in conn.execute(question)
-    )
 
 
 def _state(
