@@ -17,9 +17,16 @@ from hvdsweep.figures.figure import STAR, Figure, Heat, Panel, grid
 from hvdsweep.figures.panels import missing_panel
 from hvdsweep.figures.published import names, paper_figure
 from hvdsweep.figures.text import figure_lines
-from hvdsweep.store.store import Store
+from hvdsweep.opening import open_store
 
 MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
+
+
+@pytest.fixture(scope="module")
+def papers(published: tuple[Path, Path]) -> dict[str, Figure]:
+    """All figures of the paper, by name."""
+    with open_store(published[1]) as reader:
+        return {name: paper_figure(reader, name) for name in names()}
 
 
 def texts(drawing: str) -> set[str]:
@@ -28,9 +35,9 @@ def texts(drawing: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["1", "3", "7", "8", "9", "10", "11"])
-def test_svg_holds_every_panel(reader: Store, name: str) -> None:
+def test_svg_holds_every_panel(papers: dict[str, Figure], name: str) -> None:
     """The drawing has the title of the figure and of each panel, and the axes' names."""
-    figure = paper_figure(reader, name)
+    figure = papers[name]
     written = " ".join(texts(svg(figure)))
     assert figure.title.split(". ")[1].split(":")[0] in written
     for panel in figure.panels:
@@ -39,9 +46,9 @@ def test_svg_holds_every_panel(reader: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MAGIC)
-def test_files(reader: Store, tmp_path: Path, kind: str) -> None:
+def test_files(papers: dict[str, Figure], tmp_path: Path, kind: str) -> None:
     """PNG, SVG and PDF by the ending of the name; drawn again, the same bytes."""
-    figure = paper_figure(reader, "4")
+    figure = papers["4"]
     first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind.upper()}"
     save(figure, first, dpi=50)
     save(figure, second, dpi=50)
@@ -49,9 +56,9 @@ def test_files(reader: Store, tmp_path: Path, kind: str) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_other_endings(reader: Store, tmp_path: Path) -> None:
+def test_other_endings(papers: dict[str, Figure], tmp_path: Path) -> None:
     """Another ending, and a folder that does not exist, are refused in words."""
-    figure = paper_figure(reader, "4")
+    figure = papers["4"]
     with pytest.raises(UserError, match=r"\.bmp: must end in \.png, \.svg or \.pdf"):
         save(figure, tmp_path / "a.bmp")
     with pytest.raises(UserError, match="cannot be written: No such file"):
@@ -60,10 +67,9 @@ def test_other_endings(reader: Store, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 100, 150, 240])
 @pytest.mark.parametrize("ascii", [True, False])
-def test_text(reader: Store, width: int, ascii: bool) -> None:
+def test_text(papers: dict[str, Figure], width: int, ascii: bool) -> None:
     """As text a figure keeps to its width, and to ASCII where asked; every panel's title is there, notes at the end."""
-    for name in names():
-        figure = paper_figure(reader, name)
+    for figure in papers.values():
         lines = [str(line) for line in figure_lines(figure, width, ascii=ascii)]
         charts = lines[1:]
         assert max(map(len, charts)) <= width
@@ -72,9 +78,9 @@ def test_text(reader: Store, width: int, ascii: bool) -> None:
             assert any(panel.chart.title[:18] in line for line in charts)
 
 
-def test_colours_say_the_same(reader: Store) -> None:
+def test_colours_say_the_same(papers: dict[str, Figure]) -> None:
     """Coloured text holds the characters of plain text."""
-    figure = paper_figure(reader, "5")
+    figure = papers["5"]
     plain = [line.rstrip() for line in map(str, figure_lines(figure, 120))]
     colored = [getattr(line, "plain", line).rstrip() for line in figure_lines(figure, 120, color=True)]
     same = sum(a == b for a, b in zip(plain, colored, strict=True))
@@ -184,16 +190,11 @@ MARKUP = [
 """Names that mean something to matplotlib, TeX, SVG or a terminal."""
 
 
-@pytest.mark.parametrize("name", MARKUP)
-@pytest.mark.parametrize("kind", MAGIC)
-def test_names_are_no_markup(tmp_path: Path, name: str, kind: str) -> None:
-    """A name is drawn as it is wherever one stands: titles, axes, series, reference lines, regions, notes, annotations."""
-    from html import unescape
-    from xml.etree import ElementTree
-
+def named(name: str, *others: str) -> Figure:
+    """The name wherever one stands: titles, axes, series, reference lines, regions, notes, annotations. Series of other names."""
     x = np.array([1.0, 2.0, 4.0])
     chart = Chart(
-        (Series(name, x, x), Series(f"{name} 2", x, 2 * x)),
+        (Series(name, x, x), Series(f"{name} 2", x, 2 * x), *(Series(other, x, x) for other in others)),
         x=Axis("log2", title=name),
         y=Axis("log2", title=f"y {name}"),
         title=f"title {name}",
@@ -201,27 +202,41 @@ def test_names_are_no_markup(tmp_path: Path, name: str, kind: str) -> None:
         references=(Reference(f"line {name}", horizontal=2.0), Reference(f"v {name}", vertical=2.0)),
         annotations=(Annotation(2.0, 2.0, f"note {name}"),),
     )
-    figure = Figure(
+    return Figure(
         "test", f"figure {name}", 2, (Panel(chart, (f"says {name}",), f"part {name}"), Panel(chart))
     )
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_names_are_no_markup(tmp_path: Path, name: str) -> None:
+    """A name is drawn as it is wherever one stands."""
+    from html import unescape
+    from xml.etree import ElementTree
+
+    path = tmp_path / "a.svg"
+    save(named(name), path)
+    ElementTree.parse(path)
+    shown = {unescape(text) for text in texts(path.read_text("utf-8"))}
+    plain = name.replace("\x1b", "\N{WHITE SQUARE}")
+    wanted = {
+        plain,
+        f"{plain} 2",
+        f"y {plain}",
+        f"line {plain}",
+        f"v {plain}",
+        f"note {plain}",
+        f"figure {plain}",
+    }
+    assert wanted <= shown
+    assert {f"title {plain}", f"says {plain}", f"part {plain}"} <= shown
+
+
+@pytest.mark.parametrize("kind", MAGIC)
+def test_every_kind_of_file_draws_them(tmp_path: Path, kind: str) -> None:
+    """All these names in one picture."""
     path = tmp_path / f"a.{kind}"
-    save(figure, path)
+    save(named(*MARKUP), path)
     assert path.read_bytes().startswith(MAGIC[kind])
-    if kind == "svg":
-        ElementTree.parse(path)
-        shown = {unescape(text) for text in texts(path.read_text("utf-8"))}
-        plain = name.replace("\x1b", "\N{WHITE SQUARE}")
-        wanted = {
-            plain,
-            f"{plain} 2",
-            f"y {plain}",
-            f"line {plain}",
-            f"v {plain}",
-            f"note {plain}",
-            f"figure {plain}",
-        }
-        assert wanted <= shown
-        assert {f"title {plain}", f"says {plain}", f"part {plain}"} <= shown
 
 
 def test_a_picture_names_its_workloads_its_bands_and_bars_and_its_warnings() -> None:
