@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,18 +64,34 @@ class Sweep:
         ]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, list[dict[str, Any]]]:
+    """A sweep in rounds that nothing disturbed, and its events."""
+    sweep = Sweep(tmp_path_factory.mktemp("planted") / "undisturbed", UNTIL)
+    return sweep, sweep.run()
+
+
 @pytest.fixture
-def undisturbed(tmp_path: Path) -> Sweep:
-    sweep = Sweep(tmp_path / "undisturbed", UNTIL)
-    sweep.run()
+def undisturbed(trained: tuple[Sweep, list[dict[str, Any]]]) -> Sweep:
+    """Not to be launched again."""
+    return trained[0]
+
+
+@pytest.fixture
+def finished(undisturbed: Sweep, tmp_path: Path) -> Sweep:
+    """The same, to be launched again."""
+    sweep = Sweep(tmp_path / "finished", UNTIL)
+    shutil.copytree(undisturbed.file.parent, sweep.file.parent, dirs_exist_ok=True)
     return sweep
 
 
-def test_rounds_end_when_the_printed_intervals_are_narrow_or_trials_used_up(tmp_path: Path) -> None:
+def test_rounds_end_when_the_printed_intervals_are_narrow_or_trials_used_up(
+    trained: tuple[Sweep, list[dict[str, Any]]],
+) -> None:
     """Each study has between least and most trials; those that got no more have a printed interval within the share, the most,
     or a warning that says why more would not help; every round is an event that names the width."""
-    sweep = Sweep(tmp_path / "whole", UNTIL)
-    said = [event["message"] for event in sweep.run() if event["event"] == "note"]
+    sweep, events = trained
+    said = [event["message"] for event in events if event["event"] == "note"]
     studies = dict(sweep.store.rows("SELECT batch_size, target_trials FROM studies"))
     counts = sweep.store.rows("SELECT count(*) FROM trials GROUP BY study_id ORDER BY study_id")
     assert [count for (count,) in counts] == list(studies.values())
@@ -114,31 +131,30 @@ def test_stopped_in_a_round_and_launched_again(undisturbed: Sweep, tmp_path: Pat
     assert broken.rounds() == undisturbed.rounds()
 
 
-def test_a_finished_sweep_has_nothing_to_do(undisturbed: Sweep) -> None:
+def test_a_finished_sweep_has_nothing_to_do(finished: Sweep) -> None:
     """Launched again: no gang, no trial, no event of a round; the first line says that all is done."""
-    before, rounds = undisturbed.outcome(), undisturbed.rounds()
-    events = undisturbed.run()
+    before, rounds = finished.outcome(), finished.rounds()
+    events = finished.run()
     assert [event for event in events if event["event"] == "gang"] == []
     assert "done already" in events[0]["message"]
-    assert (undisturbed.outcome(), undisturbed.rounds()) == (before, rounds)
+    assert (finished.outcome(), finished.rounds()) == (before, rounds)
 
 
-def test_progress_says_how_many_trials_there_may_be(tmp_path: Path) -> None:
+def test_progress_says_how_many_trials_there_may_be(trained: tuple[Sweep, list[dict[str, Any]]]) -> None:
     """While trials come in rounds, progress holds the most of them; the first line names it too."""
-    sweep = Sweep(tmp_path / "sweep", UNTIL)
-    events = sweep.run()
+    events = trained[1]
     assert "up to 48 trials" in events[0]["message"]
     assert {event["most"] for event in events if event["event"] == "progress"} == {48}
 
 
-def test_more_trials_asked_for_later_extend_the_sweep(undisturbed: Sweep) -> None:
+def test_more_trials_asked_for_later_extend_the_sweep(finished: Sweep) -> None:
     """With a higher `most` the same sweep continues: no earlier trial changes, only uncertain batch sizes grow."""
-    before = undisturbed.store.results()["trials"]
-    undisturbed.file.write_text(undisturbed.file.read_text().replace("most = 16", "most = 22"))
-    events = undisturbed.run()
+    before = finished.store.results()["trials"]
+    finished.file.write_text(finished.file.read_text().replace("most = 16", "most = 22"))
+    events = finished.run()
     assert events[0]["outcome"] == "extended"
-    assert undisturbed.store.one("SELECT count(*) FROM sweeps") == 1
-    after = undisturbed.store.results()["trials"]
+    assert finished.store.one("SELECT count(*) FROM sweeps") == 1
+    after = finished.store.results()["trials"]
     assert set(before) < set(after)
 
 
