@@ -21,6 +21,7 @@ from hvdsweep.sweep import Overrides, load_sweep
 from hvdsweep.training import loop
 from hvdsweep.training.gang import Gang
 from hvdsweep.training.ranks import Ranks
+from hvdsweep.training.studies import TracedStudies
 from workloads import catalogue
 
 SWEEPS = {
@@ -63,6 +64,13 @@ momentum = { scale = "reverse_log", min = 0.5, max = 0.95 }
 }
 
 
+@pytest.fixture(autouse=True)
+def one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gang takes the networks of the one before it: tracing them takes most of the time."""
+    kept = TracedStudies(Ranks())
+    monkeypatch.setattr("hvdsweep.training.gang.TracedStudies", lambda ranks: kept)
+
+
 def trained(folder: Path, name: str, stop: str, order: str, margin: float = 0.0):
     """The table of the workload after a gang of one rank has trained the sweep."""
     toml, path = folder / f"{name}.toml", folder / f"{name}-{stop}-{order}-{margin}.db"
@@ -89,7 +97,7 @@ def trained(folder: Path, name: str, stop: str, order: str, margin: float = 0.0)
 
 SMALL = {
     "small/simple_cnn": {"steps": 30, "batch_sizes": "64,256", "trials": 3, "goal": 0.75, "every": 2},
-    "small/lstm": {"steps": 24, "batch_sizes": "32,128", "trials": 3, "goal": 4.0, "every": 2},
+    "small/lstm": {"steps": 24, "batch_sizes": "32,128", "trials": 3, "goal": 4.0, "every": 4},
 }
 """Presets of the two kinds of model, with budgets of seconds and goals that they reach in them."""
 
@@ -139,6 +147,8 @@ def side_by_side(path: Path, plan, stop: str, order: str, gangs: int):
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(gangs) as threads:
         patch.setattr(loop.Loop, "run", in_turn)
+        if gangs > 1:
+            patch.setattr("hvdsweep.training.gang.TracedStudies", TracedStudies)
         # Short calls, so that trials really run beside each other.
         patch.setattr("hvdsweep.training.study.MOST_STEPS_A_CALL", 4)
         for done in [threads.submit(work, gang) for gang in ids]:
