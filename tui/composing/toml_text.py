@@ -7,7 +7,7 @@ the new text back; what cannot be edited so is refused, never mangled.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,6 @@ from hvdsweep.sweep.write import toml_key, toml_value
 
 Path = tuple[str | int, ...]
 """Where a value stands: ("search", "override", 0, "learning_rate")."""
-
-Body = list[Any]
-"""(key, item) of a table as tomlkit holds it; blank lines and comments have no key."""
 
 REMOVED = object()
 """As the value of a change: the key goes."""
@@ -148,151 +145,102 @@ def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
 def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     """One change to the text; the caller checks the result."""
     import tomlkit
-    from tomlkit.items import SingleKey
 
     document = tomlkit.parse(text)
-    top = document.body
-    place = _entry(top, change.instead_of[0] if change.instead_of else change.path)
-    if place is None:
+    old = change.instead_of[0] if change.instead_of else change.path
+    table, (key, *inside) = _table_of(document, old)
+    if key not in table:
         if change.instead_of:
-            raise CannotEdit(f"{change.instead_of[0][-1]} stands inside another value")
-        # A table that is replaced as a whole: whatever says parts of it goes.
-        _drop(top, change.path)
-        text = document.as_string()
+            raise CannotEdit(f"{key} stands inside another value")
         return text if change.value is REMOVED else _insert(text, change, order)
-    body, at, inside = place
-    key, item = body[at]
-    value = change.value
+    item, value = table[key], change.value
+    if _is_lines(item):
+        # A table that is replaced as a whole: whatever says parts of it goes.
+        del table[key]
+        text = document.as_string()
+        return text if value is REMOVED else _insert(text, change, order)
     if inside:
         # An inline table is written as a whole: it stands on one line, so it holds no comment of its own.
-        table = parsed(f"it = {item.as_string()}")
-        _put(table, ("it", *inside), value)
-        value = table["it"] or REMOVED
-    elif change.instead_of:
-        written = key.as_string()
-        key = SingleKey(str(change.path[-1]), sep=written[len(written.rstrip()) :] + key.sep)
+        tables = parsed(f"it = {item.as_string()}")
+        _put(tables, ("it", *inside), value)
+        value = tables["it"] or REMOVED
     if value is not REMOVED:
-        body[at] = (key, _item(value, item.trivia))
+        # Blanks and comment around the value stay.
+        new = str(change.path[-1]) if change.instead_of else key
+        holder = next(part for part in _parts(table) if key in part)
+        holder._replace(key, new, tomlkit.value(toml_value(value)))
         return document.as_string()
-    del body[at]
-    for index, (name, left) in enumerate(top):
-        if name is not None and name.key == change.path[0] and body is not top and name.key not in KEPT:
-            if not left.as_string().strip():
-                del top[index]
-            break
+    del table[key]
+    first = str(change.path[0])
+    empty = first in document and not any(part.as_string().strip() for part in _parts(document[first]))
+    if empty and table is not document and first not in KEPT:
+        del document[first]
     return document.as_string()
-
-
-def _item(value: Any, trivia: Any) -> Any:
-    """A value as tomlkit holds it, with the blanks and the comment of `trivia` around it."""
-    import tomlkit
-
-    item = tomlkit.value(toml_value(value))
-    for name in ("indent", "comment_ws", "comment", "trail"):
-        setattr(item.trivia, name, getattr(trivia, name))
-    return item
-
-
-def _inner(item: Any, path: Path) -> tuple[Body, Path] | None:
-    """The body of a table and what is left of the path into it; None for what is no table in lines of its own."""
-    from tomlkit.items import AoT, Table
-
-    if isinstance(item, AoT):
-        number = path[0] if path else None
-        return (item.body[number].value.body, path[1:]) if isinstance(number, int) else None
-    return (item.value.body, path) if isinstance(item, Table) else None
 
 
 def _is_lines(item: Any) -> bool:
     """Whether it is a table, or a list of them, in lines of its own."""
+    from tomlkit.container import OutOfOrderTableProxy
     from tomlkit.items import AoT, Table
 
-    return isinstance(item, AoT | Table)
+    return isinstance(item, AoT | Table | OutOfOrderTableProxy)
 
 
-def _entry(body: Body, path: Path) -> tuple[Body, int, Path] | None:
-    """The `key = value` that says what stands at `path`: its body, its place there, and the rest of the path inside the value."""
-    for at, (key, item) in enumerate(body):
-        if not path or key is None or key.key != path[0]:
-            continue
-        if not _is_lines(item):
-            return body, at, path[1:]
-        inner = _inner(item, path[1:])
-        found = _entry(*inner) if inner else None
-        if found:
-            return found
-    return None
+def _table_of(document: Any, path: Path) -> tuple[Any, Path]:
+    """The innermost table in lines of its own that `path` leads into, and the rest of the path."""
+    for at, part in enumerate(path[:-1]):
+        inner = value_at(document, (part,))
+        if not _is_lines(inner):
+            return document, path[at:]
+        document = inner
+    return document, path[-1:]
 
 
-def _bodies(body: Body, path: Path) -> Iterator[Body]:
-    """The bodies of the table at `path`: several where it is written in parts or with dotted keys."""
-    if not path:
-        yield body
-        return
-    for key, item in body:
-        inner = _inner(item, path[1:]) if key is not None and key.key == path[0] else None
-        if inner:
-            yield from _bodies(*inner)
+def _parts(table: Any) -> list[Any]:
+    """The containers of a table: several where it is written in parts."""
+    from tomlkit.container import OutOfOrderTableProxy
+    from tomlkit.items import Table
 
-
-def _drop(body: Body, path: Path) -> None:
-    """Take out every table, and every dotted key, at or under `path`."""
-    for at in range(len(body) - 1, -1, -1):
-        key, item = body[at]
-        if key is None or key.key != path[0]:
-            continue
-        inner = _inner(item, path[1:])
-        if len(path) > 1 and inner:
-            _drop(*inner)
-        if len(path) == 1 or (inner and not inner[0]):
-            del body[at]
+    tables = table._tables if isinstance(table, OutOfOrderTableProxy) else [table]
+    return [one.value if isinstance(one, Table) else one for one in tables]
 
 
 def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     """The text with a new key: behind the neighbour it belongs behind, in its table, or in a new table at its place."""
     import tomlkit
-    from tomlkit.items import SingleKey, Trivia
+    from tomlkit.items import Comment, SingleKey
 
     newline = "\r\n" if "\r\n" in text else "\n"
     if text and not text.endswith("\n"):
         text += newline
     document = tomlkit.parse(text)
-    table, key = change.path[:-1], str(change.path[-1])
-    rank = _ranking(order, ".".join(part for part in table if isinstance(part, str)))
-    bodies = list(_bodies(document.body, table))
+    tables, key = change.path[:-1], str(change.path[-1])
+    rank = _ranking(order, ".".join(part for part in tables if isinstance(part, str)))
+    table, rest = _table_of(document, change.path)
+    bodies = [part.body for part in _parts(table)]
     siblings = [
         (body, at)
         for body in bodies
         for at, (name, item) in enumerate(body)
         if name is not None and not _is_lines(item)
     ]
-    indent = ""
-    if siblings:
+    item = tomlkit.value(toml_value(change.value))
+    item.trivia.trail = newline
+    if len(rest) == 1 and siblings:
         before = [(body, at) for body, at in siblings if rank(body[at][0].key) <= rank(key)]
         body, at = before[-1] if before else siblings[0]
-        indent = body[at][1].trivia.indent
+        item.trivia.indent = body[at][1].trivia.indent
         if before:
             at += 1
-        while not before and at and isinstance(body[at - 1][1], tomlkit.items.Comment):
+        while not before and at and isinstance(body[at - 1][1], Comment):
             at -= 1
-    elif table and bodies and not _is_implied(document.body, table):
+    elif tables and len(rest) == 1 and not getattr(table, "is_super_table", bool)():
         body, at = bodies[0], 0
     else:
         line = f"{toml_key(key)} = {toml_value(change.value)}{newline}"
-        return _new_lines(text, table, line, newline, _ranking(order, ""))
-    body.insert(at, (SingleKey(key), _item(change.value, Trivia(indent, "", "", newline))))
+        return _new_lines(text, tables, line, newline, _ranking(order, ""))
+    body.insert(at, (SingleKey(key), item))
     return document.as_string()
-
-
-def _is_implied(body: Body, table: Path) -> bool:
-    """Whether a table has no header of its own, only tables in it."""
-    for key, item in body:
-        if key is not None and key.key == table[0] and _is_lines(item):
-            inner = _inner(item, table[1:])
-            return (
-                _is_implied(*inner) if inner and inner[1] else bool(getattr(item, "is_super_table", bool)())
-            )
-    return False
 
 
 def _ranking(order: Mapping[str, Sequence[str]], table: str) -> Any:
