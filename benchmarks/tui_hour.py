@@ -38,11 +38,10 @@ from hvdsweep.store.lifecycle import begin_run, new_gang
 from hvdsweep.store.plans import save_plan
 from hvdsweep.store.writer import Final, TrialUpdate, TrialWriter
 from hvdsweep.sweep import check_text
+from tui import questions
 from tui.app import HvdsweepApp
-from tui.screens import workload_screen
 from tui.source import Watch
 from tui.start import hold_still, tidy_up
-from tui.widgets import trials_table
 
 SWEEP = """
 dataset = "digits"
@@ -147,7 +146,7 @@ async def watch(folder: Path, minutes: int, ticks: int) -> dict[str, float]:
         begin_run(conn, sweep, np=1, gangs=2)
         gangs = [Gang(path, new_gang(conn, sweep, np=1, pid=os.getpid())) for _ in range(2)]
     # Worst case: every look reads everything its screen shows.
-    trials_table.REST = workload_screen.REST = 0
+    questions.REST = 0
     source = Clocked(path)
     app = HvdsweepApp(source, place=SCREENS[0], after_load=hold_still, when_still=tidy_up)
     memory, looks = [], []

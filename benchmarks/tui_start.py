@@ -84,7 +84,7 @@ async def scrolled(database: Path, pages: int) -> list[float]:
                 await app.workers.wait_for_complete()
                 await pilot.pause()
             began = time.thread_time()
-            table.action_page_down()
+            table.action_page(1)
             app.screen._compositor.render_strips()
             taken.append(time.thread_time() - began)
             await pilot.pause()

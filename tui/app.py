@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +13,6 @@ from textual.message import Message
 from tui import themes
 from tui.actions import bindings, conditions
 from tui.interface import Interface
-from tui.launching import Pending
 from tui.screens import PLACES
 from tui.screens.base import AppScreen
 from tui.selection import Selection
@@ -194,12 +192,9 @@ class HvdsweepApp(Interface):
         """Start `hvdsweep demo` on this database, as a separate process, and watch it on Live."""
 
         def job() -> str:
-            from tui.launching import spawn
-
-            launched = spawn(self.source.path, ["demo"], partial(self.launch_ended, 0, "digits"))
-            self.pending = Pending("digits", launched.pid)
+            words = self.launch("digits", ["demo"])
             self.call_from_thread(self.go, "live")
-            return f"digits starts as process {launched.pid}; its output goes to {launched.log}."
+            return words
 
         self.do(job)
 

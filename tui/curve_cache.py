@@ -5,7 +5,6 @@ Knows no Textual. All screens share one cache, so that a goal chosen on one hold
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -69,8 +68,6 @@ class Answer:
 
     loaded: Mapping[int, Loaded]
     speeds: Sequence[ThroughputRow]
-    seconds: float
-    """What it took."""
 
 
 def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[TableWanted]:
@@ -94,7 +91,6 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[TableWanted]
 
 def read(wanted: Sequence[TableWanted], store: Store) -> Answer:
     """Read tables. Workloads that are gone meanwhile are left out."""
-    begun = time.monotonic()
     loaded: dict[int, Loaded] = {}
     with store.snapshot():
         present = {row.id: row for row in store.workloads()}
@@ -113,7 +109,7 @@ def read(wanted: Sequence[TableWanted], store: Store) -> Answer:
                 search = searches.get(one.workload, {})
                 loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise, tokens)
         speeds = store.throughput()
-    return Answer(loaded, speeds, time.monotonic() - begun)
+    return Answer(loaded, speeds)
 
 
 class CurveCache:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
-from textual.message import Message
 
 from hvdsweep.errors import HvdsweepError
-from tui import themes
+from tui import launching, themes
 from tui.actions import Action, actions_of
 from tui.jobs import Jobs
-from tui.launching import Pending
 from tui.memory import Memory, remember, remembered
 from tui.selection import Selection
 from tui.snapshot import Snapshot
@@ -49,27 +47,6 @@ class ShownScreen(Protocol):
     def show_jobs(self, jobs: BatchState | None) -> None: ...
 
 
-class Done(Message):
-    """A job in a thread has ended."""
-
-    def __init__(self, text: str, failed: Callable[[], object] | None) -> None:
-        super().__init__()
-        self.text = text
-        self.failed = failed
-        """What to do about its failure; None where it went well."""
-
-
-class LaunchEnded(Message):
-    """A launch that was started from here has ended."""
-
-    def __init__(self, sweep: int, name: str, code: int, words: str) -> None:
-        super().__init__()
-        self.sweep = sweep
-        self.name = name
-        self.code = code
-        self.words = words
-
-
 class Interface(App[None]):
     """What screens have in common. `tui.app` has the screens, so that none of them knows the others."""
 
@@ -89,7 +66,7 @@ class Interface(App[None]):
         """What the source said last."""
         self.snapshot: Snapshot | None = None
         """The last one; it stays while a trouble may pass."""
-        self.pending: Pending | None = None
+        self.pending: launching.Pending | None = None
         """The last launch started from here, until it ends."""
         self.jobs = Jobs(source.path, lambda state: self.call_later(self._on_jobs, state))
         self.begun: set[int] = set()
@@ -163,43 +140,47 @@ class Interface(App[None]):
 
     def _work(self, job: Callable[[], str], failed: Callable[[], object] | None) -> None:
         try:
-            done = Done(job(), None)
+            self.call_later(self._done, job())
         except HvdsweepError as error:
             log.warning("a job failed: %s", error)
-            done = Done(str(error), failed or (lambda: None))
-        self.post_message(done)
+            self.call_later(self._failed, str(error), failed)
+
+    def _done(self, text: str) -> None:
+        self.source.nudge()
+        if text:
+            self.notify(text, markup=False)
+
+    def _failed(self, text: str, failed: Callable[[], object] | None) -> None:
+        self.source.nudge()
+        if failed is not None:
+            failed()
+        self.notify(text, severity="error", timeout=15, markup=False)
+        if self.place is not None:
+            self.place.refresh_keys()
+
+    def launch(self, name: str, arguments: Sequence[str], *, sweep: int = 0) -> str:
+        """In a thread: start an `hvdsweep` command as a separate process, and say so; `sweep` is its id, where it has one."""
+        launched = launching.spawn(self.source.path, arguments, partial(self.launch_ended, sweep, name))
+        if not sweep:
+            self.pending = launching.Pending(name, launched.pid)
+        return f"{name} starts as process {launched.pid}; its output goes to {launched.log}."
 
     def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
         """From the thread that waits for a launch: it has ended."""
         if self.is_running:
-            self.post_message(LaunchEnded(sweep, name, code, words))
+            self.call_later(self._launch_ended, sweep, name, code, words)
 
-    def on_launch_ended(self, message: LaunchEnded) -> None:
+    def _launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
         self.pending = None
-        self.begun.discard(message.sweep)
+        self.begun.discard(sweep)
         self.source.nudge()
-        if message.code == 0:
-            self.notify(f"{message.name}: every study has its trials.", markup=False)
-        elif message.code == 130:
-            self.notify(f"{message.name} has stopped.", markup=False)
+        if code == 0:
+            self.notify(f"{name}: every study has its trials.", markup=False)
+        elif code == launching.STOPPED:
+            self.notify(f"{name} has stopped.", markup=False)
         else:
-            self.notify(
-                message.words or f"exit code {message.code}",
-                title=f"{message.name} ended badly",
-                severity="error",
-                timeout=30,
-                markup=False,
-            )
-
-    def on_done(self, message: Done) -> None:
-        self.source.nudge()
-        if message.failed is not None:
-            message.failed()
-            self.notify(message.text, severity="error", timeout=15, markup=False)
-            if self.place is not None:
-                self.place.refresh_keys()
-        elif message.text:
-            self.notify(message.text, markup=False)
+            text, title = words or f"exit code {code}", f"{name} ended badly"
+            self.notify(text, title=title, severity="error", timeout=30, markup=False)
 
     def remember(self, *, theme: str | None = None, layout: tuple[str, str] | None = None) -> None:
         """Keep a choice for the next start."""

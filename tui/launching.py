@@ -65,11 +65,6 @@ def command_of(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-c", "from hvdsweep.cli import main; main()", *arguments]
 
 
-def spawn_launch(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Launched:
-    """Start `hvdsweep launch --db DB ARGUMENTS` as `spawn` does."""
-    return spawn(db, ["launch", *arguments], ended)
-
-
 def spawn(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Launched:
     """Start an `hvdsweep` command with `--db DB` in a session of its own: it continues when the interface is left or killed.
 
@@ -141,8 +136,8 @@ class Extent:
 
 
 def arguments_of(sweep_id: int, changes: Changes) -> list[str]:
-    """The options of `hvdsweep launch` with which exactly this sweep continues, or grows by `changes`."""
-    arguments = ["--sweep", str(sweep_id)]
+    """`launch` and its options with which exactly this sweep continues, or grows by `changes`; its file is not needed."""
+    arguments = ["launch", "--sweep", str(sweep_id)]
     if isinstance(changes.trials, Mapping):
         numbers = ",".join(f"{size}={number}" for size, number in changes.trials.items())
         arguments += ["--trials", numbers]
@@ -167,11 +162,6 @@ def extent_of(sweep_id: int, store: Store) -> Extent:
     if "until" in trials:
         return Extent(dict.fromkeys(sizes, int(trials["least"])), float(trials["until"]))
     return Extent({size: trials.get(str(size)) or trials["default"] for size in sizes}, None)
-
-
-def go_on(db: Path, sweep_id: int, changes: Changes, ended: Ended | None = None) -> Launched:
-    """Start, resume or extend a sweep of the store; its file is not needed. RunFailed as `spawn_launch`."""
-    return spawn_launch(db, arguments_of(sweep_id, changes), ended)
 
 
 def stop(db: Path, sweep_id: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from tui.interface import Interface
 
 log = logging.getLogger(__name__)
+
+REST = 20
+"""An answer that took t seconds is not asked for again before 20 t, where only something was written: looking on must not cost
+the gangs their core."""
 
 About = TypeVar("About")
 Value = TypeVar("Value")
@@ -40,6 +45,8 @@ class Questions:
         self._asked: dict[Then, object] = {}
         self._busy: set[Then] = set()
         self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
+        self._rested: dict[Then, float] = {}
+        """When what such an answer took has been rested."""
 
     @property
     def open(self) -> bool:
@@ -53,7 +60,19 @@ class Questions:
 
         One question by `then` at a time; of those asked meanwhile only the latest is kept.
         """
-        self.work_out(then, about, partial(self._screen.interface.source.ask, question))
+        timed = partial(self._timed, then, question)
+        self.work_out(then, about, partial(self._screen.interface.source.ask, timed))
+
+    def _timed(self, then: Then, question: Callable[[Store], Value], store: Store) -> Value:
+        begun = time.monotonic()
+        value = question(store)
+        ended = time.monotonic()
+        self._rested[then] = ended + REST * (ended - begun)
+        return value
+
+    def rest_of(self, then: Then) -> float:
+        """Seconds until `then` should be asked for again only because something was written; negative: at once."""
+        return self._rested.get(then, 0.0) - time.monotonic()
 
     def work_out(self, then: Callable[[About, Value], None], about: About, job: Callable[[], Value]) -> None:
         """The same for what needs time but not the store."""

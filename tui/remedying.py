@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
 from hvdsweep.replacing import write_whole
-from tui.composing.words import AUTO, rank_options
+from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
     from hvdsweep.curves.curve_data import Curve
     from hvdsweep.curves.warnings import WarningKind
     from hvdsweep.search import Space
     from hvdsweep.store.store import Store
-    from tui.launching import Changes, Ended, Launched
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,3 @@ def write(proposal: Proposal) -> Path:
     except OSError as error:
         raise UserError(f"{proposal.path}: cannot be written: {error.strerror or error}") from error
     return proposal.path
-
-
-def launch(db: Path, path: Path, changes: Changes, ended: Ended | None = None) -> Launched:
-    """Launch a written sweep as a separate process, with the ranks of `changes`."""
-    from tui.launching import spawn_launch
-
-    return spawn_launch(db, [str(path), *rank_options(changes.np, changes.gangs, changes.slots)], ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -55,6 +56,12 @@ def value_title(curve: Curve, measure: str) -> str:
 def spread_title(curve: Curve, measure: str) -> str:
     """The title of the column next to the values: how sure a number of steps is, or which ranks a time holds for."""
     return "on" if measure in ("time", "cost") else f"repeat {100 * curve.level:g}%"
+
+
+def number_columns(curve: Curve, measure: str) -> list[Column]:
+    """The columns of `numbers_of`, with the titles that a measure gives them."""
+    titles = {"value": value_title(curve, measure), "interval": spread_title(curve, measure)}
+    return [replace(column, title=titles.get(column.name, column.title)) for column in NUMBERS]
 
 
 def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:

@@ -159,10 +159,10 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
 
     def spawn(db: Path, arguments: list[str], ended: Any = None) -> Launched:
-        calls.append(list(arguments))
+        calls.append(list(arguments[1:]))
         return Launched(4711, db.with_name("launch.log"))
 
-    monkeypatch.setattr("tui.launching.spawn_launch", spawn)
+    monkeypatch.setattr("tui.launching.spawn", spawn)
     return calls
 
 

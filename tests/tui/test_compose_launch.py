@@ -188,7 +188,7 @@ async def test_a_launch_that_cannot_be_started(empty, monkeypatch, tmp_path):
     def spawn(*_: object) -> Launched:
         raise RunFailed("no process can be started")
 
-    monkeypatch.setattr(launching, "spawn_launch", spawn)
+    monkeypatch.setattr(launching, "spawn", spawn)
     async with pilot_of(empty, place="compose") as pilot:
         await pilot.press("ctrl+l")
         await settle(pilot)

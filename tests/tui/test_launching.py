@@ -19,7 +19,7 @@ from hvdsweep.sweep import Overrides, load_sweep
 from hvdsweep.sweep.restore import stored_sweep
 from tests.tui.stores import SWEEP
 from tui import launching
-from tui.launching import Changes, arguments_of, delete, extent_of, go_on, spawn_launch, stop
+from tui.launching import Changes, arguments_of, delete, extent_of, spawn, stop
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ def launched(db: Path, arguments: list[str]) -> int:
     from hvdsweep.cli.launch import launch
     from hvdsweep.cli.options import trials_of
 
-    given = launch.make_context("launch", [*arguments, "--db", str(db)], parent=click.Context(launch)).params
+    given = launch.make_context(
+        "launch", [*arguments[1:], "--db", str(db)], parent=click.Context(launch)
+    ).params
     assert given["workloads"] == ()
     overrides = Overrides(trials_of(given["trials"]), given["batch_sizes"])
     (sweep,) = given["sweeps"]
@@ -121,7 +123,7 @@ def test_a_launch_is_a_process_of_its_own(tmp_path, monkeypatch):
         told.extend((exit_code, words))
         ended.set()
 
-    started = spawn_launch(tmp_path / "a.db", ["digits.toml", "--np", "2"], tell)
+    started = spawn(tmp_path / "a.db", ["launch", "digits.toml", "--np", "2"], tell)
     assert ended.wait(30)
     said = started.log.read_text().splitlines()
     assert said[1:] == [f"session True True launch --db {tmp_path}/a.db digits.toml --np 2", "False"]
@@ -138,7 +140,7 @@ sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from tui import launching
 launching.command_of = lambda arguments: [sys.executable, "-c", "import sys, time; print('up', flush=True); time.sleep(60)"]
-print(launching.spawn_launch(Path({str(tmp_path / "a.db")!r}), []).pid, flush=True)
+print(launching.spawn(Path({str(tmp_path / "a.db")!r}), ["launch"]).pid, flush=True)
 sys.stdin.read()
 """
     import subprocess
@@ -164,7 +166,7 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path, monkeypatch):
     """RunFailed, not an OSError."""
     monkeypatch.setattr(launching, "command_of", lambda arguments: [str(tmp_path / "nowhere")])
     with pytest.raises(RunFailed, match="could not be started"):
-        spawn_launch(tmp_path / "a.db", [])
+        spawn(tmp_path / "a.db", ["launch"])
 
 
 def test_the_command_is_the_hvdsweep_that_runs_now():
@@ -174,13 +176,15 @@ def test_the_command_is_the_hvdsweep_that_runs_now():
     assert command[-2:] == ["launch", "x.toml"]
 
 
-def test_go_on_starts_what_the_arguments_say(tmp_path, file, monkeypatch):
+def test_a_sweep_starts_with_what_the_arguments_say(tmp_path, file, monkeypatch):
     """From sweep to process: its number and the options reach the command."""
     program(monkeypatch, "import sys; print(*sys.argv[1:])")
     db = tmp_path / "a.db"
     sweep = saved(db, file)
     ended = threading.Event()
-    started = go_on(db, sweep, Changes(np=2, gangs=1, trials=5), lambda code, words: ended.set())
+    started = spawn(
+        db, arguments_of(sweep, Changes(np=2, gangs=1, trials=5)), lambda code, words: ended.set()
+    )
     assert ended.wait(30)
     assert f"launch --db {db} --sweep {sweep} --trials 5 --np 2 --gangs 1" in started.log.read_text()
 

@@ -13,11 +13,12 @@ from hvdsweep.opening import open_store
 from tests.limits import HANG_SECONDS
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
+from tui.questions import REST
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
 from tui.widgets.table import PAGE, Table
-from tui.widgets.trials_table import REST, _page
+from tui.widgets.trials_table import _page
 
 DIGITS = Selection(sweep=1)
 
@@ -263,7 +264,8 @@ async def test_what_is_written_meanwhile_appears(source, trained):
 async def test_the_first_trials_come_all_at_once(source):
     """What is in view is there with the first answer, though the question was asked before the table had its size."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
-        first = next(question for question in source.asked if getattr(question, "func", None) is _page)
+        questions = [timed.args[-1] for timed in source.asked]
+        first = next(question for question in questions if getattr(question, "func", None) is _page)
         assert first.args[-1] >= PAGE
         assert trials(pilot).row(23) is not None
 
@@ -272,7 +274,7 @@ async def test_a_big_store_is_not_asked_without_rest(source, trained):
     """After a page that took a second, snapshots do not ask for it again within twenty."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         screen = pilot.app.screen
-        trials(pilot)._page_cost = 1.0
+        screen.questions._rested[trials(pilot).answer_page] = time.monotonic() + REST
         names: list[str] = []
         real = screen.questions.ask
         screen.questions.ask = lambda then, about, question: (
@@ -290,8 +292,7 @@ async def test_what_was_written_last_is_seen_though_nothing_follows(source, trai
     """The last snapshot of a sweep comes while a costly page still rests: the trials are asked for after that rest."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         screen = pilot.app.screen
-        trials(pilot)._page_cost = 0.5 / REST
-        trials(pilot)._page_at = time.monotonic()
+        screen.questions._rested[trials(pilot).answer_page] = time.monotonic() + 0.5
         names: list[str] = []
         real = screen.questions.ask
         screen.questions.ask = lambda then, about, question: (

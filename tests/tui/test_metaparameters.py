@@ -214,7 +214,7 @@ async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkey
         launched.append((db, arguments))
         return Launched(4711, Path(f"{db}.logs/launch.log"))
 
-    monkeypatch.setattr("tui.launching.spawn_launch", spawn)
+    monkeypatch.setattr("tui.launching.spawn", spawn)
     before = make_plan(load_sweep(tmp_path / "narrow.toml"))
     old = {(s.workload, s.batch_size): s.search for s in before.studies}
     async with pilot_of(narrow, place="metaparameters", selection=ON_NESTEROV) as pilot:
@@ -237,7 +237,7 @@ async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkey
         await pilot.press("enter")
         await settle(pilot)
     file = tmp_path / "narrow-extended.toml"
-    assert launched == [(narrow.store, [str(file), "--np", "2", "--gangs", "1"])]
+    assert launched == [(narrow.store, ["launch", str(file), "--np", "2", "--gangs", "1"])]
     after = make_plan(load_sweep(file))
     for study in after.studies:
         expected = dict(old[study.workload, study.batch_size])
@@ -253,7 +253,7 @@ async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkey
 
 async def test_only_write(narrow, tmp_path, monkeypatch):
     """The other button writes the file and launches nothing; the same again gets another name."""
-    monkeypatch.setattr("tui.launching.spawn_launch", lambda *a, **k: pytest.fail("launched"))
+    monkeypatch.setattr("tui.launching.spawn", lambda *a, **k: pytest.fail("launched"))
     async with pilot_of(narrow, place="metaparameters", selection=ON_NESTEROV) as pilot:
         for _ in range(2):
             await pilot.press("X")

@@ -281,7 +281,7 @@ async def test_the_view_survives_new_data(curves, planted, tmp_path):
             # Every trial reaches the goal sooner.
             conn.execute("UPDATE best_records SET value = value * 0.7")
             conn.commit()
-        pilot.app.screen._read_at = float("-inf")
+        pilot.app.screen.questions._rested.clear()
         source.put(snapshot_of(live, live="planted", number=2))
         await settle(pilot)
         assert shown(pilot) != before

@@ -111,19 +111,19 @@ SLIDER = owned(
 
 TABLE = owned(
     "table",
-    movement("cursor_up", ("up", "k"), "Up", "One row up."),
-    movement("cursor_down", ("down", "j"), "Down", "One row down."),
-    movement("cursor_left", ("left", "h"), "Left", "Back to the columns hidden at the left (‹)."),
+    movement("move(-1)", ("up", "k"), "Up", "One row up."),
+    movement("move(1)", ("down", "j"), "Down", "One row down."),
+    movement("shift(-1)", ("left", "h"), "Left", "Back to the columns hidden at the left (‹)."),
     movement(
-        "cursor_right",
+        "shift(1)",
         ("right", "l"),
         "Right",
         "On to the columns hidden at the right; +3 › in the header counts them.",
     ),
-    movement("scroll_top", ("g", "home"), "First", "First row."),
-    movement("scroll_bottom", ("G", "end"), "Last", "Last row."),
-    movement("page_up", ("pageup", "ctrl+b"), "Page up", "One page up."),
-    movement("page_down", ("pagedown", "ctrl+f"), "Page down", "One page down."),
+    movement("end(-1)", ("g", "home"), "First", "First row."),
+    movement("end(1)", ("G", "end"), "Last", "Last row."),
+    movement("page(-1)", ("pageup", "ctrl+b"), "Page up", "One page up."),
+    movement("page(1)", ("pagedown", "ctrl+f"), "Page down", "One page down."),
 )
 
 LOG = owned(

@@ -15,7 +15,8 @@ How to add a screen:
  4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
-    set it with `self.interface.select(...)`.
+    set it with `self.interface.select(...)`. Where the data hold nothing for the screen, `absence` returns what to say in place
+    of the panes.
  5. Everything else that is read: `self.questions.ask(self.answer_table, about, question)` runs `question(store)` in a thread, one
     at a time by that method; while it runs only the latest further question is kept. The answer comes to
     `answer_table(about, value)` on the interface's thread, if `about` is still what was last asked about. Errors come to

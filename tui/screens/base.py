@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -258,6 +259,12 @@ class AppScreen(Screen[None]):
         """Do an action of the table as if its key were pressed."""
         ours = any(one.id == action for one in actions_of("app"))
         await self.run_action(f"app.{action}" if ours else action)
+
+    def copy_command(self, words: Sequence[str]) -> None:
+        """Copy a command for a shell, and say so."""
+        command = shlex.join(words)
+        self.app.copy_to_clipboard(command)
+        self.notify(f"Copied: {command}", markup=False)
 
     def action_chart_log(self) -> None:
         if self.chart is not None:

@@ -10,7 +10,6 @@ from tui.composing.words import AUTO
 
 if TYPE_CHECKING:
     from hvdsweep.store.status import SweepStatus
-    from hvdsweep.store.store import Store
     from tui.interface import Interface
     from tui.launching import Extent
 
@@ -36,7 +35,7 @@ def ask_launch(
 
         extent, size = app.source.ask(partial(extent_of, sweep.id)), batch_size
         if trial is not None:
-            size = app.source.ask(partial(_batch_size, trial))
+            size = app.source.ask(lambda store: store.trial(trial).batch_size)
         app.call_from_thread(_open, app, sweep, extent, extend, size)
         return ""
 
@@ -52,12 +51,6 @@ def ask_cancel(app: Interface, jobs: Sequence[str], text: str) -> None:
     app.push_screen(Confirm("Cancel?", text, "Cancel"), lambda sure: app.do(cancel) if sure else None)
 
 
-def _batch_size(trial: int, store: Store) -> int | None:
-    query = "SELECT s.batch_size FROM trials t JOIN studies s ON s.id = t.study_id WHERE t.id = ?"
-    rows = store.rows(query, (trial,))
-    return rows[0][0] if rows else None
-
-
 def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
     from tui.launching import Changes
     from tui.screens.dialogs import LaunchDialog
@@ -70,7 +63,7 @@ def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batc
 
 
 def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:
-    from tui.launching import Changes, go_on
+    from tui.launching import Changes, arguments_of
 
     if not isinstance(changes, Changes):
         return
@@ -78,8 +71,5 @@ def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:
     if app.place is not None:
         app.place.refresh_keys()
 
-    def job() -> str:
-        launched = go_on(app.source.path, sweep_id, changes, partial(app.launch_ended, sweep_id, name))
-        return f"{name} starts as process {launched.pid}; its output goes to {launched.log}."
-
+    job = partial(app.launch, name, arguments_of(sweep_id, changes), sweep=sweep_id)
     app.do(job, failed=partial(app.begun.discard, sweep_id))

@@ -21,9 +21,9 @@ from tui.snapshot import Snapshot
 from tui.trial_rows import short_names
 from tui.widgets.log_tail import LogTail
 from tui.widgets.loss_chart import LossChart
-from tui.widgets.prompt import Prompt
 from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
+from tui.widgets.trials_prompt import TrialsPrompt
 from tui.widgets.trials_table import TrialsTable
 from tui.words import CONDITIONS, count, duration, plural, sign
 
@@ -73,9 +73,10 @@ class LiveScreen(AppScreen):
                 yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
             yield LossChart(self.questions, id="curves")
         yield TabLine([(name, name.capitalize()) for name in PANES], id="tabs")
-        yield Prompt(id="prompt")
+        trials = TrialsTable(self.questions, id="trials")
+        yield TrialsPrompt(trials, id="prompt")
         with ContentSwitcher(id="panes", initial="trials"):
-            yield TrialsTable(self.questions, id="trials")
+            yield trials
             yield LogTail(self.questions, id="logs")
             yield Table(EVENT_COLUMNS, empty="nothing happened yet", id="events")
 
@@ -94,8 +95,8 @@ class LiveScreen(AppScreen):
         return self.query_one("#logs", LogTail)
 
     @property
-    def prompt(self) -> Prompt:
-        return self.query_one("#prompt", Prompt)
+    def prompt(self) -> TrialsPrompt:
+        return self.query_one(TrialsPrompt)
 
     @property
     def pane(self) -> str:
@@ -205,7 +206,7 @@ class LiveScreen(AppScreen):
         if selection.batch_size is not None:
             terms.append(f"batch_size={selection.batch_size}")
         if terms or (before is not None and before.sweep != selection.sweep):
-            self._filter(" ".join(terms))
+            self.prompt.filter(" ".join(terms))
         if selection.trial is not None:
             self.call_after_refresh(self.interface.open_trial, selection.trial)
 
@@ -281,14 +282,13 @@ class LiveScreen(AppScreen):
 
     def go_back(self) -> bool:
         if self.prompt.purpose:
-            self.prompt.close()
-            self.trials.focus()
+            self.prompt.leave()
         elif super().go_back():
             return True
         elif self.has_class("-full"):
             self.remove_class("-full")
         elif self.trials.filter_text:
-            self._filter("")
+            self.prompt.filter("")
         else:
             return False
         self.refresh_keys()
@@ -313,47 +313,18 @@ class LiveScreen(AppScreen):
 
     # The line to type into
 
-    def _filter(self, text: str) -> None:
-        """Filter the trials; what cannot be understood is said under the line."""
-        self.prompt.wrong(self.trials.filter(text))
-        self.refresh_keys()
-
     def action_filter(self) -> None:
         self.front("trials")
-        example = "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
-        self.prompt.open("filter", "filter", self.trials.filter_text, example)
+        self.prompt.open_filter()
         self.refresh_keys()
 
     def action_jump(self) -> None:
-        self.prompt.open("jump", "go to trial", "", "its number in the first column")
+        self.prompt.open_jump()
         self.refresh_keys()
 
-    @on(Prompt.Typed)
-    def _typed(self, message: Prompt.Typed) -> None:
-        if isinstance(message, Prompt.Entered):
-            self._entered(message)
-        elif message.purpose == "filter":
-            from hvdsweep.store.filters import finished_part
-
-            self._filter(finished_part(message.text, self.trials.parameters))
-        elif message.text and not message.text.strip().isdigit():
-            self.prompt.wrong(f"{message.text}: give a trial's number")
-        else:
-            self.prompt.wrong("")
-
-    def _entered(self, message: Prompt.Entered) -> None:
-        if message.purpose == "jump":
-            if not message.text.strip().isdigit():
-                return
-            self.prompt.close()
-            self.interface.open_trial(int(message.text))
-        else:
-            self._filter(message.text)
-            if self.prompt.has_class("-wrong"):
-                return
-            self.prompt.close()
-        self.trials.focus()
-        self.refresh_keys()
+    @on(TrialsPrompt.Jumped)
+    def _jumped(self, message: TrialsPrompt.Jumped) -> None:
+        self.interface.open_trial(message.trial)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         # A filter that was left by a click elsewhere stays as far as it was understood.

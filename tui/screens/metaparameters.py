@@ -118,7 +118,7 @@ class MetaparametersScreen(WorkloadScreen):
         if "learning_rate" in table.parameters:
             name, question = self.names[row.id], self.question(row)
             space = self.cache.space(row.id, self.batch_size)
-            self.search.put(name, table, self.curve, self.batch_size, goal, question, space)
+            self.search.put_search(name, table, self.curve, self.batch_size, goal, question, space)
         else:
             self._draw_nothing("the trials have no learning rates")
         from hvdsweep.curves.search_chart import rate_chart

@@ -9,6 +9,7 @@ from textual import on
 from textual.content import Content
 from textual.widgets import Button
 
+from tui.composing.words import rank_options
 from tui.launching import Changes
 from tui.remedying import Proposal
 from tui.widgets.window import AskingWindow, rank_lines, ranks_asked
@@ -70,15 +71,14 @@ def ask_remedy(app: Interface, proposal: Proposal) -> None:
 def _decided(app: Interface, proposal: Proposal, decision: Changes | bool | None) -> None:
     if decision is None:
         return
-    db, ended = app.source.path, partial(app.launch_ended, proposal.sweep, proposal.name)
 
     def job() -> str:
-        from tui.remedying import launch, write
+        from tui.remedying import write
 
         path = write(proposal)
         if isinstance(decision, bool):
             return f"Written: {path}. `hvdsweep launch {path}` trains it."
-        launched = launch(db, path, decision, ended)
-        return f"{proposal.name} starts as process {launched.pid} from {path}."
+        ranks = rank_options(decision.np, decision.gangs, decision.slots)
+        return app.launch(proposal.name, ["launch", str(path), *ranks], sweep=proposal.sweep)
 
     app.do(job)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tui.composing.relatives import NOTHING_KNOWN, Relatives, relatives
 from tui.composing.words import rank_options
-from tui.launching import Pending
 from tui.screens.checking import Checking
 from tui.screens.starting import Starting
 from tui.selection import Selection
@@ -78,7 +77,7 @@ class Saving:
         app, draft, title = self._composer.interface, self._composer.draft, self._checking.title
         path, text = target.path, draft.text
         before = draft.saved if path == draft.file else None
-        arguments = [str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
+        arguments = ["launch", str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
 
         def job() -> str:
             from tui.composing import files
@@ -87,12 +86,9 @@ class Saving:
             app.call_from_thread(self._saved, path, text)
             if not launch:
                 return f"Saved: {path}"
-            from tui import launching
-
-            process = launching.spawn_launch(app.source.path, arguments, partial(app.launch_ended, 0, title))
-            app.pending = Pending(title, process.pid)
+            words = app.launch(title, arguments)
             app.call_from_thread(self._launched)
-            return f"{title} starts as process {process.pid}; its output goes to {process.log}."
+            return words
 
         app.do(job)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -14,20 +12,13 @@ from textual.widgets import Static
 
 from hvdsweep.curves.words import answer
 from tui.actions import bindings
-from tui.comparison import MEASURES, ChartedCurves, Compared, Measure, awaited, compared, smallest_reached
-from tui.field_views import VIEWS, FieldJob, View, field_job
-from tui.scaling_words import (
-    NUMBERS,
-    curve_words,
-    facts_of,
-    numbers_of,
-    point_words,
-    spread_title,
-    value_title,
-)
+from tui.comparison import Compared, smallest_reached
+from tui.field_views import FieldJob, field_job
+from tui.scaling_words import NUMBERS, curve_words, facts_of, number_columns, numbers_of
 from tui.screens.workload_screen import WorkloadScreen, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
+from tui.widgets.curve_view import CurveView
 from tui.widgets.panes import Panes
 from tui.widgets.prompt import Prompt
 from tui.widgets.question_controls import BUDGETS, QuestionControls
@@ -35,8 +26,6 @@ from tui.widgets.table import Table
 from tui.widgets.workloads_table import Looks, WorkloadsTable
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart, Reading
-    from hvdsweep.curves.curve_data import CurvePoint
     from hvdsweep.store.rows import WorkloadRow
 
 AT_FIRST = 4
@@ -67,32 +56,30 @@ class ScalingScreen(WorkloadScreen):
         super().__init__()
         self.kept: set[int] = set()
         """Workloads (their rows in the store) that are in the chart beside the current one."""
-        self.measure: Measure = "steps"
-        self.view: View = "curve"
-        self.normalised = False
-        self.comparison = ChartedCurves()
-        self._drawn: object = None
-        """What the chart of a view other than the curve hangs on; None: it is not drawn."""
 
     def compose_body(self) -> ComposeResult:
         yield QuestionControls()
         yield Static(id="verdict")
         with Panes():
             with Vertical(id="main", classes="main"):
-                yield ChartView(id="curve", describe=self._describe)
+                yield CurveView(self.questions, id="curve")
             with Vertical(id="side", classes="side"):
                 yield WorkloadsTable(id="workloads")
                 yield Table(NUMBERS, empty="no batch sizes", id="numbers")
                 yield Static(id="facts")
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#curve", ChartView))
+        self.set_focus(self.curve)
 
     # What there is
 
     @property
+    def curve(self) -> CurveView:
+        return self.query_one(CurveView)
+
+    @property
     def chart(self) -> ChartView | None:
-        return self.query_one("#curve", ChartView) if self.is_mounted else None
+        return self.curve if self.is_mounted else None
 
     @property
     def controls(self) -> QuestionControls:
@@ -100,7 +87,7 @@ class ScalingScreen(WorkloadScreen):
 
     @property
     def has_curve(self) -> bool:
-        return bool(self.comparison.curves)
+        return self.is_mounted and bool(self.curve.comparison.curves)
 
     @property
     def has_trial(self) -> bool:
@@ -114,11 +101,6 @@ class ScalingScreen(WorkloadScreen):
             return False
         moved = self.cache.chosen.get(group_of(row)) not in (None, row.goal)
         return bool(moved or self.cache.step_budget or self.cache.example_budget)
-
-    @property
-    def shows_points(self) -> bool:
-        """Whether the chart's points are those of the curves, in their order."""
-        return self.view == "curve" and self.measure not in ("time", "cost")
 
     # Which workloads
 
@@ -156,46 +138,31 @@ class ScalingScreen(WorkloadScreen):
 
     def redraw(self) -> None:
         assert self.snapshot is not None
-        workloads = self._compared()
-        base = smallest_reached(self.cache, workloads) if self.normalised else None
-        self.comparison = compared(
-            self.cache, workloads, self.current, measure=self.measure, normalise=base, measured=self.speeds
-        )
-        view = self.query_one("#curve", ChartView)
+        view, workloads, current = self.curve, self._compared(), self.row(self.current)
+        ready = current if current is not None and self.cache.has(current.id) else None
         view.preferred = "" if self.current is None else self.names.get(self.current, "")
-        current = self.row(self.current)
-        if self.view != "curve" and current is not None and self.cache.has(current.id):
-            field = self._field_job(current)
-            if field.about != self._drawn:
-                self.questions.work_out(self.answer_field, field.about, field.draw)
-        elif workloads:
-            self._drawn = None
-            view.chart = self.comparison.chart()
-        elif view.chart is None or view.chart.series:
-            view.chart = awaited()
-        if current is not None and self.cache.has(current.id):
-            drawn = [one.id for one in workloads] or [current.id]
-            self.controls.put(self.cache, current, self.goal(current), self._alike(current), drawn)
+        field = self._field_job(ready) if view.shows != "curve" and ready is not None else None
+        view.put_curves(self.cache, workloads, self.current, self.speeds, field)
+        if ready is not None:
+            drawn = [one.id for one in workloads] or [ready.id]
+            self.controls.put(self.cache, ready, self.goal(ready), self._alike(ready), drawn)
         self._put_workloads(self.snapshot)
         self._put_numbers()
 
     def _field_job(self, row: WorkloadRow) -> FieldJob:
         """What the view shows of a workload in place of its curve."""
         name, question = self.names[row.id], self.question(row)
-        return field_job(self.view, self.cache, row.id, name, question, self.goal(row), row.goal, self.speeds)
-
-    def answer_field(self, about: object, value: Chart) -> None:
-        if self.view != "curve":
-            self._drawn = about
-            self.query_one("#curve", ChartView).chart = value
+        return field_job(
+            self.curve.shows, self.cache, row.id, name, question, self.goal(row), row.goal, self.speeds
+        )
 
     def _put_workloads(self, snapshot: Snapshot) -> None:
-        pairs = zip(self.comparison.workloads, self.comparison.curves, strict=True)
+        view, table = self.curve, self.query_one(WorkloadsTable)
+        pairs = zip(view.comparison.workloads, view.comparison.curves, strict=True)
         curves = {one.id: curve for one, curve in pairs}
-        chart, table = self.query_one("#curve", ChartView).chart, self.query_one(WorkloadsTable)
-        looks: Looks = dict.fromkeys(self.comparison.names, ("●", "$foreground"))
-        if chart is not None and self.shows_points:
-            looks = table.looks(chart, ascii=self.interface.plain_charts)
+        looks: Looks = dict.fromkeys(view.comparison.names, ("●", "$foreground"))
+        if view.chart is not None and view.shows_points:
+            looks = table.looks(view.chart, ascii=self.interface.plain_charts)
         table.put_workloads(snapshot, self.listed(), self.names, curves, self.kept, looks)
         if self.current is not None and table.key != str(self.current):
             with self.prevent(Table.Highlighted):
@@ -203,40 +170,22 @@ class ScalingScreen(WorkloadScreen):
 
     def _put_numbers(self) -> None:
         table, facts = self.query_one("#numbers", Table), self.query_one("#facts", Static)
-        verdict, curve = self.query_one("#verdict", Static), self.comparison.current
-        if curve is None or self.comparison.focus is None:
+        verdict, shown, measure = (
+            self.query_one("#verdict", Static),
+            self.curve.comparison,
+            self.curve.measure,
+        )
+        curve = shown.current
+        if curve is None or shown.focus is None:
             table.clear()
             facts.update("")
             verdict.update("")
             return
-        costs = self.comparison.costs[self.comparison.focus]
-        titles = {"value": value_title(curve, self.measure), "interval": spread_title(curve, self.measure)}
-        table.put_columns(
-            [dataclasses.replace(column, title=titles.get(column.name, column.title)) for column in NUMBERS]
-        )
-        table.put(numbers_of(curve, costs, self.measure))
+        costs = shown.costs[shown.focus]
+        table.put_columns(number_columns(curve, measure))
+        table.put(numbers_of(curve, costs, measure))
         facts.update(facts_of(curve, costs))
         verdict.update(Content(". ".join(filter(None, (self.which_sweep, answer(curve))))))
-
-    def _describe(self, reading: Reading) -> str:
-        """A point of the chart in words."""
-        chart = self.query_one("#curve", ChartView).shown
-        assert chart is not None
-        found = self._point_of(reading)
-        if found is None:
-            from hvdsweep.charts import sentence
-
-            return sentence(reading, chart.x.title, chart.y.title)
-        place, point = found
-        return point_words(reading.series, self.comparison.curves[place], point, self.measure)
-
-    def _point_of(self, reading: Reading) -> tuple[int, CurvePoint] | None:
-        """The place of the curve, and its point, that a reading stands for; None where they are not drawn."""
-        names = self.comparison.names
-        if not self.shows_points or reading.series not in names:
-            return None
-        place = names.index(reading.series)
-        return place, self.comparison.curves[place].points[reading.index]
 
     # What is asked
 
@@ -254,7 +203,7 @@ class ScalingScreen(WorkloadScreen):
     def _close_prompt(self) -> None:
         """Put the line away; the chart has the keyboard again."""
         self.controls.prompt.close()
-        self.query_one("#curve", ChartView).focus()
+        self.curve.focus()
         self.refresh_keys()
 
     def action_goal(self, steps: int) -> None:
@@ -280,28 +229,20 @@ class ScalingScreen(WorkloadScreen):
     # What is drawn
 
     def action_view(self) -> None:
-        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
-        self._forget_chart()
-
-    def _forget_chart(self) -> None:
-        self._drawn = None
-        self.query_one("#curve", ChartView).unread()
-        self.query_one("#curve", ChartView).fit()
+        self.curve.next_view()
         self.redraw_soon()
 
     def action_measure(self) -> None:
-        self.view = "curve"
-        self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
-        view = self.query_one("#curve", ChartView)
-        view.fit()
+        self.curve.next_measure()
         self.redraw_soon()
 
     def action_normalise(self) -> None:
-        self.normalised = not self.normalised
-        self.query_one("#curve", ChartView).fit()
+        view = self.curve
+        view.normalised = not view.normalised
+        view.fit()
         self.redraw_soon()
-        if self.normalised and self.has_curve and smallest_reached(self.cache, self._compared()) is None:
-            self.normalised = False
+        if view.normalised and self.has_curve and smallest_reached(self.cache, self._compared()) is None:
+            view.normalised = False
             self.notify("No batch size reached the goal of every curve: nothing to divide by.", markup=False)
 
     def action_running(self) -> None:
@@ -324,20 +265,19 @@ class ScalingScreen(WorkloadScreen):
     @on(Table.Highlighted, "#numbers")
     def _number_selected(self, message: Table.Highlighted) -> None:
         """The chart's cursor goes along with the table's."""
-        curve, focus = self.comparison.current, self.comparison.focus
-        if curve is None or focus is None or not self.query_one("#numbers", Table).has_focus:
+        shown = self.curve.comparison
+        if shown.current is None or shown.focus is None or not self.query_one("#numbers", Table).has_focus:
             return
-        sizes = [str(size) for size in curve.batch_sizes]
-        if message.key in sizes and self.shows_points:
-            name = self.comparison.names[focus]
-            self.query_one("#curve", ChartView).read_point(name, sizes.index(message.key))
+        sizes = [str(size) for size in shown.current.batch_sizes]
+        if message.key in sizes and self.curve.shows_points:
+            self.curve.read_point(shown.names[shown.focus], sizes.index(message.key))
         self.refresh_keys()
 
     @on(ChartView.Pointed, "#curve")
     def _pointed(self, message: ChartView.Pointed) -> None:
         """The table's cursor goes along with the chart's."""
         if message.reading is not None and not self.query_one("#numbers", Table).has_focus:
-            found = self._point_of(message.reading)
+            found = self.curve.point_of(message.reading)
             if found is not None:
                 self.query_one("#numbers", Table).move_to(str(found[1].batch_size))
         self.refresh_keys()
@@ -346,9 +286,9 @@ class ScalingScreen(WorkloadScreen):
         """The trial behind the point that is read out, else behind the selected batch size."""
         if not self.is_mounted or not self.has_curve:
             return None
-        reading = self.query_one("#curve", ChartView).reading
-        found = None if reading is None else self._point_of(reading)
-        point, curve = found[1] if found is not None else None, self.comparison.current
+        reading, curve = self.curve.reading, self.curve.comparison.current
+        found = None if reading is None else self.curve.point_of(reading)
+        point = found[1] if found is not None else None
         if point is None and curve is not None:
             key = self.query_one("#numbers", Table).key
             point = next((one for one in curve.points if str(one.batch_size) == key), None)
@@ -366,27 +306,25 @@ class ScalingScreen(WorkloadScreen):
         goal = None if row is None else self.goal(row)
         if row is None or goal is None:
             return
-        lines = self._field_job(row).lines if self.view != "curve" else ()
-        words = curve_words(row, self.view, goal, lines, self.cache)
-        words += ["--unit", "tokens" if self.cache.has_tokens(row.id) else "samples"] * (
-            self.view == "curve" and self.measure == "examples"
-        )
-        command = shlex.join([*words, "--db", str(self.interface.source.path)])
-        self.app.copy_to_clipboard(command)
-        self.notify(f"Copied: {command}", markup=False)
+        view = self.curve
+        lines = self._field_job(row).lines if view.shows != "curve" else ()
+        words = curve_words(row, view.shows, goal, lines, self.cache)
+        if view.shows == "curve" and view.measure == "examples":
+            words += ["--unit", "tokens" if self.cache.has_tokens(row.id) else "samples"]
+        self.copy_command([*words, "--db", str(self.interface.source.path)])
 
     @property
     def can_go_back(self) -> bool:
         if not self.is_mounted:
             return False
-        return self.controls.is_typing or self.view != "curve" or super().can_go_back
+        return self.controls.is_typing or self.curve.shows != "curve" or super().can_go_back
 
     def go_back(self) -> bool:
         if self.controls.is_typing:
             self._close_prompt()
         elif not super().go_back():
-            if self.view == "curve":
+            if self.curve.shows == "curve":
                 return False
-            self.view = "curve"
-            self._forget_chart()
+            self.curve.show_view("curve")
+            self.redraw_soon()
         return True

@@ -222,12 +222,8 @@ class SweepsScreen(AppScreen):
     def action_copy(self) -> None:
         sweep = self.sweep
         if sweep is not None:
-            import shlex
-
-            words = ["hvdsweep", "launch", "--sweep", str(sweep.id), "--db", str(self.interface.source.path)]
-            command = shlex.join(words)
-            self.app.copy_to_clipboard(command)
-            self.notify(f"Copied: {command}", markup=False)
+            database = str(self.interface.source.path)
+            self.copy_command(["hvdsweep", "launch", "--sweep", str(sweep.id), "--db", database])
 
     def _show_sweep(self) -> None:
         sweep, snapshot = self.sweep, self.snapshot

@@ -252,9 +252,7 @@ class ThroughputScreen(AppScreen):
         return ["hvdsweep", "scale", "--np", "1,2", "--db", str(self.interface.source.path), file]
 
     def action_copy(self) -> None:
-        command = shlex.join(self._command())
-        self.app.copy_to_clipboard(command)
-        self.notify(f"Copied: {command}", markup=False)
+        self.copy_command(self._command())
 
 
 def _read(store: Store) -> list[MeasuredSpeed]:

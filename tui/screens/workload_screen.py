@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from hvdsweep.curves.question import Question
     from hvdsweep.store.rows import WorkloadRow
     from tui.curve_cache import Answer, CurveCache, TableWanted
-
-REST = 20
-"""Tables of a sweep in training that took t seconds to read are not read again before 20 t."""
 
 
 class WorkloadScreen(AppScreen):
@@ -37,8 +33,6 @@ class WorkloadScreen(AppScreen):
         self.speeds: Sequence[Any] = ()
         """Rows of the store's throughput."""
         self._chosen_from: object = None
-        self._read_seconds = 0.0
-        self._read_at = float("-inf")
         self._dirty = False
 
     @property
@@ -143,13 +137,12 @@ class WorkloadScreen(AppScreen):
 
         missing = self.cache.missing(wanted_of(self.snapshot, self.wanted()))
         known = [one for one in missing if self.cache.has(one.workload)]
-        if len(known) == len(missing) and time.monotonic() - self._read_at < REST * self._read_seconds:
+        if len(known) == len(missing) and self.questions.rest_of(self.answer_tables) > 0:
             return
         if missing:
             self.questions.ask(self.answer_tables, tuple(missing), partial(read, missing))
 
     def answer_tables(self, about: tuple[TableWanted, ...], value: Answer) -> None:
-        self._read_seconds, self._read_at = value.seconds, time.monotonic()
         self.speeds = value.speeds
         self.cache.take(value.loaded)
         self.redraw_soon()

@@ -133,14 +133,17 @@ class ChartView(Widget, can_focus=True):
         """Whether the user asked for plain characters."""
         return bool(getattr(self.app, "plain_charts", False))
 
-    def frame(self) -> Frame | None:
-        """The plot area as drawn now."""
-        chart = self.shown
+    def canvas(self) -> Canvas | None:
+        """The chart as drawn now; None where nothing is."""
+        chart, (width, height) = self.shown, self.size
         if chart is None or not self.size:
             return None
-        return render(
-            chart, self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
-        ).frame
+        return render(chart, width, height, self.view, ascii=self.ascii, color=not self.app.no_color)
+
+    def frame(self) -> Frame | None:
+        """The plot area as drawn now."""
+        canvas = self.canvas()
+        return None if canvas is None else canvas.frame
 
     def watch_chart(self) -> None:
         frame = self.frame()
@@ -223,18 +226,12 @@ class ChartView(Widget, can_focus=True):
             self.has_focus,
         )  # fmt: skip
         if self._drawn is None or self._drawn[0] != key:
-            canvas = render(
-                chart,
-                self.size.width,
-                self.size.height,
-                self.view,
-                ascii=self.ascii,
-                color=not self.app.no_color,
-            )
-            said = None
+            canvas, said = self.canvas(), None
+            if canvas is None:
+                return []
             if self.reading is not None:
                 canvas = canvas.with_cursor(self.reading.column, self.reading.row)
-                said = self._said(chart, self.reading)
+                said = (self.describe or self.sentence)(self.reading)
             self._drawn = (key, self._strips(canvas, said, base))
             self.drawn += 1
         return self._drawn[1]
@@ -267,12 +264,12 @@ class ChartView(Widget, can_focus=True):
             )
         return strips
 
-    def _said(self, chart: Chart, reading: Reading) -> str:
+    def sentence(self, reading: Reading) -> str:
+        """A point in words: its coordinates."""
         from hvdsweep.charts import sentence
 
-        if self.describe is not None:
-            return self.describe(reading)
-        return sentence(reading, chart.x.title, chart.y.title)
+        chart = self.shown
+        return "" if chart is None else sentence(reading, chart.x.title, chart.y.title)
 
     # Keys
 
@@ -370,12 +367,9 @@ class ChartView(Widget, can_focus=True):
         if self._dragged:
             self._dragged = False
             return
-        chart = self.shown
-        if chart is None or not self.size:
+        canvas = self.canvas()
+        if canvas is None:
             return
-        canvas = render(
-            chart, self.size.width, self.size.height, self.view, ascii=self.ascii, color=not self.app.no_color
-        )
         name = canvas.legend_at(event.x, event.y)
         if name is not None:
             self.toggle_series(name)

@@ -14,13 +14,12 @@ from textual.widgets import Static
 
 from tui.composing.outlook import Outlook, points_chart
 from tui.questions import Questions
-from tui.widgets.chart import ChartView
 from tui.widgets.columns import Column, Row
+from tui.widgets.drawn_chart import DrawnChart
 from tui.widgets.table import Table
 from tui.words import count, duration, plural
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart
     from hvdsweep.plan_summary import PlanSummary, StudySummary
 
 STUDIES = (
@@ -60,7 +59,7 @@ class OutlookView(Vertical):
         yield Static(id="totals")
         yield Static(id="advice", markup=False)
         yield Table(STUDIES, empty="no plan yet", id="plan")
-        yield ChartView(id="points")
+        yield DrawnChart(self._questions, id="points")
 
     def show(self, outlook: Outlook) -> None:
         """Show the result of a check."""
@@ -91,7 +90,7 @@ class OutlookView(Vertical):
         self.query_one("#totals", Static).update(Content.styled("checking …", "$foreground-muted"))
         self.query_one("#advice", Static).update("")
         self.query_one("#plan", Table).clear()
-        self.query_one("#points", ChartView).chart = None
+        self.query_one(DrawnChart).put(None)
 
     @on(Table.Highlighted)
     def _study_selected(self, message: Table.Highlighted) -> None:
@@ -107,10 +106,7 @@ class OutlookView(Vertical):
             else self._outlook.study(row.workload, row.batch_size)
         )
         if study is not None:
-            self._questions.work_out(self.answer_points, study.key, partial(points_chart, study))
-
-    def answer_points(self, about: object, value: Chart) -> None:
-        self.query_one("#points", ChartView).chart = value
+            self.query_one(DrawnChart).draw((study.key, study.target_trials), partial(points_chart, study))
 
 
 def _totals(summary: PlanSummary, outlook: Outlook) -> Content:

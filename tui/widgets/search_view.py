@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.search_words import trial_words
-from tui.widgets.chart import ChartView
+from tui.widgets.drawn_chart import DrawnChart
 from tui.words import count
 
 if TYPE_CHECKING:
@@ -20,27 +20,24 @@ if TYPE_CHECKING:
     from tui.questions import Questions
 
 
-class SearchView(ChartView):
-    """Draws what `put` gives it."""
+class SearchView(DrawnChart):
+    """Draws what `put_search` gives it."""
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
-        super().__init__(id=id, describe=self._describe)
-        self._questions = questions
+        super().__init__(questions, id=id, describe=self._describe)
         self.plot: SearchPlot | None = None
         """The trials of the search; None where there are none with a learning rate."""
         self._curve: Curve | None = None
         self._y_name: str | None = None
         self._sensitive: str | None = None
         """The metaparameter whose sensitivity is drawn in place of the search."""
-        self._asked: object = None
-        """What that chart hangs on; None: it is not drawn."""
 
     def clear(self, empty: Chart) -> None:
         """There is no search."""
         self._curve = self.plot = None
-        self.chart = empty
+        self.put(empty)
 
-    def put(
+    def put_search(
         self,
         name: str,
         table: WorkloadTable,
@@ -67,26 +64,14 @@ class SearchView(ChartView):
         )
         varied = self._sensitive
         if varied is not None and varied in table.parameters:
-            about = (name, id(table), varied)
-            if about != self._asked:
-                title = f"{name}: {varied.replace('_', ' ')}"
-                self._questions.work_out(
-                    self.answer_sensitivity, about, partial(sensitivity_chart, table, varied, title)
-                )
-            return
-        self._sensitive = self._asked = None
+            title = f"{name}: {varied.replace('_', ' ')}"
+            return self.draw((name, id(table), varied), partial(sensitivity_chart, table, varied, title))
+        self._sensitive = None
         title = f"{name} at {count(batch_size)}  {goal_text(curve)}"
         here = next((point for point in curve.points if point.batch_size == batch_size), None)
         doubts = () if here is None else here.warnings
-        self.chart = dataclasses.replace(
-            search_chart(table, self.plot, space, title=title),
-            warnings=tuple(f"warning: {doubt.message}" for doubt in doubts),
-        )
-
-    def answer_sensitivity(self, about: object, value: Chart) -> None:
-        if self._sensitive is not None:
-            self._asked = about
-            self.chart = value
+        warnings = tuple(f"warning: {doubt.message}" for doubt in doubts)
+        self.put(dataclasses.replace(search_chart(table, self.plot, space, title=title), warnings=warnings))
 
     def next_axis(self) -> None:
         """Draw the search against the next value."""
@@ -103,7 +88,8 @@ class SearchView(ChartView):
         if self._curve is not None:
             names: list[str | None] = [*sorted(self._curve.result.table.parameters), None]
             place = -1 if self._sensitive is None else names.index(self._sensitive)
-            self._sensitive, self._asked = names[place + 1], None
+            self._sensitive = names[place + 1]
+            self.forget()
             self.unread()
             self.fit()
 
@@ -129,9 +115,7 @@ class SearchView(ChartView):
 
     def _describe(self, reading: Reading) -> str:
         """A point in words."""
-        if self._sensitive is not None and self.shown is not None:
-            from hvdsweep.charts import sentence
-
-            return sentence(reading, self.shown.x.title, self.shown.y.title)
+        if self._sensitive is not None:
+            return self.sentence(reading)
         place = self._place_of(reading)
         return "" if place is None or self._curve is None else trial_words(self._curve, place)

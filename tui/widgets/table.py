@@ -345,9 +345,9 @@ class Table(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         index = self._under(event.x, event.y)
         if event.y == 0 and event.x == 0:
-            self.action_cursor_left()
+            self.action_shift(-1)
         elif event.y == 0 and event.x >= self._columns.room - 2:
-            self.action_cursor_right()
+            self.action_shift(1)
         elif index < -1:
             by = self.columns[self._columns.widths[-2 - index][0]].sort
             if by:
@@ -358,27 +358,15 @@ class Table(ScrollView, can_focus=True):
             if again and self.key is not None:
                 self.post_message(self.Opened(self, self.key))
 
-    def action_cursor_up(self) -> None:
-        self.cursor -= 1
+    def action_move(self, rows: int) -> None:
+        self.cursor += rows
 
-    def action_cursor_down(self) -> None:
-        self.cursor += 1
+    def action_page(self, way: int) -> None:
+        self.cursor += way * max(1, self.size.height - 2)
 
-    def action_cursor_left(self) -> None:
-        self.shift -= 1
+    def action_end(self, way: int) -> None:
+        self.cursor = 0 if way < 0 else self.total - 1
 
-    def action_cursor_right(self) -> None:
-        if self._columns.further:
-            self.shift += 1
-
-    def action_scroll_top(self) -> None:
-        self.cursor = 0
-
-    def action_scroll_bottom(self) -> None:
-        self.cursor = self.total - 1
-
-    def action_page_up(self) -> None:
-        self.cursor -= max(1, self.size.height - 2)
-
-    def action_page_down(self) -> None:
-        self.cursor += max(1, self.size.height - 2)
+    def action_shift(self, way: int) -> None:
+        if way < 0 or self._columns.further:
+            self.shift += way

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,9 +19,6 @@ from tui.widgets.table import Table
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
     from tui.questions import Questions
-
-REST = 20
-"""A page of trials that took t seconds is not asked for again before 20 t: looking on must not cost the gangs their core."""
 
 
 class TrialsTable(Table):
@@ -48,8 +44,6 @@ class TrialsTable(Table):
         self.parameters: tuple[str, ...] = ()
         """The metaparameters of the trials, as far as they are known."""
         self._rows_said = TrialRows()
-        self._page_cost = 0.0
-        self._page_at = float("-inf")
         self._page_number = 0
         """The snapshot in whose time the last page was read."""
         self._page_due: Timer | None = None
@@ -67,7 +61,7 @@ class TrialsTable(Table):
         """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
         if self._sweep is None:
             return
-        wait = self._page_at + REST * self._page_cost - time.monotonic()
+        wait = self._questions.rest_of(self.answer_page)
         if again and wait > 0:
             # Perhaps nothing more is written: what was written last must be seen all the same.
             if self._page_due is None:
@@ -83,9 +77,7 @@ class TrialsTable(Table):
         question = partial(_page, where, *self.sorted_by, offset, limit)
         self._questions.ask(self.answer_page, about, question)
 
-    def answer_page(self, about: tuple[Any, ...], value: tuple[TrialPage, float]) -> None:
-        page, self._page_cost = value
-        self._page_at = time.monotonic()
+    def answer_page(self, about: tuple[Any, ...], page: TrialPage) -> None:
         *_, fresh, number = about
         again, self._page_number = number != self._page_number, number
         parameters = parameters_of(page.rows) or self.parameters
@@ -145,9 +137,5 @@ class TrialsTable(Table):
         return row.key, " ".join(words)
 
 
-def _page(
-    where: TrialFilter, by: str, descending: bool, offset: int, limit: int, store: Store
-) -> tuple[TrialPage, float]:
-    begun = time.monotonic()
-    page = store.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
-    return page, time.monotonic() - begun
+def _page(where: TrialFilter, by: str, descending: bool, offset: int, limit: int, store: Store) -> TrialPage:
+    return store.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)

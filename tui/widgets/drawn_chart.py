@@ -1,0 +1,47 @@
+"""A chart some of whose pictures take long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tui.widgets.chart import ChartView
+
+if TYPE_CHECKING:
+    from hvdsweep.charts import Chart, Reading
+    from tui.questions import Questions
+
+
+class DrawnChart(ChartView):
+    """Shows a chart at once, or draws one in a thread: once for what it hangs on."""
+
+    def __init__(
+        self,
+        questions: Questions,
+        *,
+        id: str | None = None,
+        describe: Callable[[Reading], str] | None = None,
+    ) -> None:
+        super().__init__(id=id, describe=describe)
+        self._questions = questions
+        self._about: object = None
+        """What the picture hangs on that is drawn in a thread; None: it is not, or has to be drawn again."""
+
+    def put(self, chart: Chart | None) -> None:
+        """Show this one."""
+        self._about = None
+        self.chart = chart
+
+    def draw(self, about: object, job: Callable[[], Chart]) -> None:
+        """Show what `job` makes, unless it was drawn for the same `about`."""
+        if about != self._about:
+            self._about = about
+            self._questions.work_out(self.answer_chart, about, job)
+
+    def forget(self) -> None:
+        """Draw the next picture even if nothing that it hangs on is different."""
+        self._about = None
+
+    def answer_chart(self, about: object, value: Chart) -> None:
+        if about == self._about:
+            self.chart = value
