@@ -15,7 +15,10 @@ SHARE, LEAST, MOST = 0.25, 3, 10
 """The fastest of a study's trials: this share of the usual number, within these limits."""
 
 CHANCE, CERTAIN = 1.2, 2.0
-"""A trend of less than the first times its standard error is taken for chance; from the second on it counts in full."""
+"""Scatter: a trend of less than the first times its standard error is taken for chance; from the second on it counts in full."""
+
+POSSIBLE = 0.9
+"""Gain from seeds: from so many standard errors on it counts in full, since intervals hold the curve with and without it."""
 
 POWERS, LUCK = (1.0, 1.5), 1.4
 """The best's scatter changes as its distance from the mean of the fastest if only seeds differ, and by the second power if
@@ -73,10 +76,11 @@ def trend_of(result: StepsToResult, coarseness: Floats, by_trials: Floats) -> tu
         line[1] = np.clip(line[1], -STEEPEST, STEEPEST)
     seen = float(weight @ rest**2) / (len(known) - 2)
     error = np.sqrt(float(covariance[1, 1]) * max(seen, 1.0))
-    certain = np.clip((abs(line[1]) / error - CHANCE) / (CERTAIN - CHANCE), 0.0, 1.0)
-    if certain == 0.0:
+    size = abs(line[1]) / error
+    if size < POSSIBLE:
         return flat
+    certain = np.clip((size - CHANCE) / (CERTAIN - CHANCE), 0.0, 1.0)
     powers = [np.exp(power * certain * line[1] * x) for power in POWERS]
     scatter = np.maximum(*(one / one[shown].mean() for one in powers))
-    gained = certain * LUCK * np.median(gaps) * by_trials * np.exp(line[0] + line[1] * x)
+    gained = LUCK * np.median(gaps) * by_trials * np.exp(line[0] + line[1] * x)
     return scatter, gained - gained[shown].mean()

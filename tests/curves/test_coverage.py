@@ -79,6 +79,7 @@ def test_scatter_that_changes_with_the_batch_size(growth):
         ("scatter shrinks 10-fold, fast tail", 90),
         ("50 to 5 trials, fast tail", 90),
         ("searches of 64 to 4 trials", 92),
+        ("2 batch sizes, fast tail: upper ends", 92),
     ],
 )
 def test_few_batch_sizes_with_uneven_replicates(name, least):
