@@ -14,7 +14,7 @@ import time
 from types import TracebackType
 from typing import BinaryIO
 
-from hvdsweep.launch.processes import kill_once
+from hvdsweep.launch.processes import Mark, kill_once
 from hvdsweep.process_id import ProcessId
 
 QUIET_SECONDS = 1.0
@@ -65,6 +65,9 @@ def watch(supervisor: ProcessId, pipe: BinaryIO) -> None:
     """Wait for the pipe to close; then, unless the end was clean, end what the supervisor has started."""
     if pipe.read() == _DONE:
         return
+    Mark(
+        supervisor, 0, 0, ""
+    )  # known from here on, if all that is left of its gangs are processes without a mark
     begun = quiet_since = time.monotonic()
     # A process stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
     while (now := time.monotonic()) - quiet_since < QUIET_SECONDS and now - begun < MOST_SECONDS:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import logging
 import os
+import re
+import resource
 import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdsweep.process_id import ProcessId, stat_of
@@ -23,6 +27,14 @@ MARK = "HVDSWEEP_GANG"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
+_RLIMIT_LOCKS = 10
+"""A limit on file locks that Linux no longer enforces. It holds a mark's tag, which children inherit even with an emptied
+environment in a session of their own."""
+
+_GANG_BITS = 24
+_known: dict[int, Mark] = {}
+"""A mark of every supervisor that this process knows, by the supervisor's part of its tag."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -33,6 +45,21 @@ class Mark:
     gang: int
     store: str
     """Absolute path of the database, without symbolic links."""
+
+    def __post_init__(self) -> None:
+        _known[self.tag >> _GANG_BITS] = self
+
+    @property
+    def tag(self) -> int:
+        """A number for supervisor and gang."""
+        owner = hashlib.sha256(str(self.supervisor).encode()).digest()[:4]
+        return int.from_bytes(owner) << _GANG_BITS | self.gang % (1 << _GANG_BITS)
+
+    def put_on(self) -> None:
+        """Tag the current process, and so all that it starts."""
+        # A lower hard limit is an administrator's.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(_RLIMIT_LOCKS, (self.tag, resource.getrlimit(_RLIMIT_LOCKS)[1]))
 
     def __str__(self) -> str:
         return f"{self.supervisor} {self.sweep} {self.gang} {self.store}"
@@ -77,16 +104,20 @@ def _pids() -> Iterator[int]:
 def _mark_of(pid: int) -> Mark | None:
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
+        prefix = f"{MARK}=".encode()
+        for entry in environment.split(b"\0"):
+            if entry.startswith(prefix):
+                try:
+                    return Mark.parse(os.fsdecode(entry[len(prefix) :]))
+                except ValueError:
+                    return None
+        limits = Path(f"/proc/{pid}/limits").read_text()
     except OSError:
         return None
-    prefix = f"{MARK}=".encode()
-    for entry in environment.split(b"\0"):
-        if entry.startswith(prefix):
-            try:
-                return Mark.parse(os.fsdecode(entry[len(prefix) :]))
-            except ValueError:
-                return None
-    return None
+    found = re.search(r"^Max file locks +(\d+) ", limits, re.MULTILINE)
+    tag = int(found[1]) if found else 0
+    known = _known.get(tag >> _GANG_BITS)
+    return known and replace(known, gang=tag % (1 << _GANG_BITS))
 
 
 def send(pids: Iterable[int], what: signal.Signals) -> None:
@@ -152,6 +183,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], output: Path) 
     does, even by SIGKILL.
     """
     log.debug("start: %s", shlex.join(command))
+    mark = Mark.parse(environment[MARK]) if MARK in environment else None
     with output.open("ab") as file:
         return subprocess.Popen(
             command,
@@ -160,14 +192,18 @@ def start(command: Sequence[str], environment: Mapping[str, str], output: Path) 
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=end_with_parent(os.getpid()),
+            preexec_fn=end_with_parent(os.getpid(), mark=mark),
         )
 
 
-def end_with_parent(parent: int, what: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, for any reason."""
+def end_with_parent(
+    parent: int, what: signal.Signals = signal.SIGKILL, mark: Mark | None = None
+) -> Callable[[], None]:
+    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, for any reason; and `mark`."""
 
     def prepare() -> None:
+        if mark is not None:
+            mark.put_on()
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(what), 0, 0, 0)
         # The parent may have ended before the call above took effect.
         if os.getppid() != parent:

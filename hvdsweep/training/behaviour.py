@@ -18,14 +18,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.backend import get_keras_mask
 
-from hvdsweep.training.traces import (
-    GHOST,
-    STATELESS,
-    augment_trace,
-    forward_traces,
-    gradient_trace,
-    row_gradients,
-)
+from hvdsweep.training.traces import GHOST, STATELESS, forward_traces, gradient_trace, row_gradients
 from hvdsweep.training.trial_rows import Rows, call, random_weights
 from workloads import layers
 from workloads.usercode import describe
@@ -60,6 +53,8 @@ def behaviour_problems(name: str, network: Network) -> list[str]:
             if found is not None:
                 problems.append(found)
                 break
+    if not problems and (problem := _extreme_problem(name, model, dataset)):
+        return [problem]
     for spread in () if problems else SPREADS:
         with _weights(model, spread):
             found = _gradient_problem(name, network, rows)
@@ -105,8 +100,8 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool, initial:
         return text if initial else None
     again, second = run(rows.all)
     loose = HALF if _computes_in_half(model) else 1.0
-    if _differ(together, again, REPEATED * loose):
-        culprit = _first_difference(record, second, lambda a, b: _differ(a, b, REPEATED * loose))
+    if differ(together, again, REPEATED * loose):
+        culprit = _first_difference(record, second, lambda a, b: differ(a, b, REPEATED * loose))
         return f"{name}: {culprit} gives other outputs in two equal calls in {mode}: it is random, or keeps a state; {STATELESS}"
     changed = [
         variable.path
@@ -125,13 +120,32 @@ def _numbers_problem(name: str, model: Any, rows: Rows, training: bool, initial:
     for order in ([every[-1]], every[::-1], [0, every[-1]], *([every * often] if often > 1 else [])):
         chosen = [row for unit in order for row in units[unit]]
         part, other = run(chosen)
-        if _differ(together[chosen], part, ALONE * loose):
-            differ = partial(_rows_differ, chosen=chosen, tolerance=ALONE * loose)
-            culprit = _first_difference(record, other, differ)
+        if differ(together[chosen], part, ALONE * loose):
+            apart = partial(rows_differ, chosen=chosen, tolerance=ALONE * loose)
+            culprit = _first_difference(record, other, apart)
             return (
                 f"{name}: {culprit} gives a row other outputs in {mode} when other rows are in its batch, so the result would "
                 f"change with the number of ranks; make each row depend on itself alone ({GHOST})"
             )
+    return None
+
+
+def _extreme_problem(name: str, model: Any, dataset: Any) -> str | None:
+    """The examples with the smallest and the largest number, as a token beyond an Embedding: compiled code clips silently."""
+    for key, split in dataset.splits.items():
+        for what in ("argmin", "argmax") if split.in_memory else ():
+            place = int(getattr(split.features, what)())
+            row = place // int(np.prod(dataset.input_shape))
+            where = (
+                f"{name}: for example {row} of {key}, which holds {split.features.flat[place]:g}, the model"
+            )
+            try:
+                with tf.device("/CPU:0"):
+                    outputs = model(tf.convert_to_tensor(split.features[row : row + 1]), training=False)
+            except Exception as error:
+                return f"{where} fails: {describe(error)}"
+            if not np.isfinite(outputs).all():
+                return f"{where} gives NaN or infinite outputs with its initial weights"
     return None
 
 
@@ -148,7 +162,7 @@ def _gradient_problem(name: str, network: Network, rows: Rows) -> str | None:
         whole, total = np.asarray(whole, np.float64), np.sum(np.asarray(parts, np.float64), 0)
         if not (np.isfinite(whole).all() and np.isfinite(total).all()):
             continue
-        if _differ(whole, total, ALONE * loose) and np.abs(whole - total).max() > REPEATED * loose * largest:
+        if differ(whole, total, ALONE * loose) and np.abs(whole - total).max() > REPEATED * loose * largest:
             return (
                 f"{name}: the gradient of {variable.path} for a batch is not the sum of its rows' gradients (a custom gradient "
                 "that clips, averages or is random?), so the result would change with the number of ranks"
@@ -180,7 +194,7 @@ def _computes_in_half(model: Any) -> bool:
     return any("16" in str(layer.compute_dtype) for layer in model._flatten_layers())
 
 
-def _differ(one: Any, other: Any, tolerance: float) -> bool:
+def differ(one: Any, other: Any, tolerance: float) -> bool:
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         return True
@@ -192,12 +206,12 @@ def _differ(one: Any, other: Any, tolerance: float) -> bool:
     return bool(np.abs(one - other).max() > tolerance * max(np.abs(one).max(), np.abs(other).max(), 1e-12))
 
 
-def _rows_differ(one: Any, other: Any, chosen: list[int], tolerance: float) -> bool:
+def rows_differ(one: Any, other: Any, chosen: list[int], tolerance: float) -> bool:
     """Whether a layer's rows differ; False if its first axis is not the batch."""
     one, other = np.asarray(one), np.asarray(other)
     if one.ndim == 0 or other.ndim == 0 or other.shape[0] != len(chosen) or one.shape[0] <= max(chosen):
         return False
-    return _differ(one[chosen], other, tolerance)
+    return differ(one[chosen], other, tolerance)
 
 
 @contextmanager
@@ -208,9 +222,7 @@ def _recorded() -> Iterator[list[tuple[Any, list[Any]]]]:
 
     def watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = original(layer, *args, **kwargs)
-        record.append(
-            (layer, [np.asarray(value) for value in tf.nest.flatten(outputs) if isinstance(value, tf.Tensor)])
-        )
+        record.append((layer, [np.asarray(value) for value in tf.nest.flatten(outputs) if _is_array(value)]))
         return outputs
 
     keras.layers.Layer.__call__ = watched
@@ -220,11 +232,16 @@ def _recorded() -> Iterator[list[tuple[Any, list[Any]]]]:
         keras.layers.Layer.__call__ = original
 
 
+def _is_array(value: Any) -> bool:
+    # Inside a tf.function of the user's own, tensors hold no numbers.
+    return isinstance(value, tf.Tensor) and not tf.is_symbolic_tensor(value)
+
+
 def _first_difference(
-    one: list[tuple[Any, list[Any]]], other: list[tuple[Any, list[Any]]], differ: Callable[[Any, Any], bool]
+    one: list[tuple[Any, list[Any]]], other: list[tuple[Any, list[Any]]], apart: Callable[[Any, Any], bool]
 ) -> str:
     for (layer, outputs), (_, others) in zip(one, other, strict=False):
-        if len(outputs) == len(others) and any(map(differ, outputs, others)):
+        if len(outputs) == len(others) and any(map(apart, outputs, others)):
             return f"layer {layer.name} ({type(layer).__name__})"
     return "the model"
 
@@ -232,8 +249,8 @@ def _first_difference(
 def _form_problems(name: str, model: Any, rows: Rows) -> list[str]:
     """What the model contains that training would ignore."""
     problems = []
-    for method in ("train_step", "compute_loss"):
-        if getattr(type(model), method, None) is not getattr(keras.Model, method):
+    for method in ("train_step", "compute_loss", "fit", "train_on_batch", "make_train_function"):
+        if is_own(model, method):
             problems.append(
                 f"{name}: {type(model).__name__} has a {method} of its own, which is not called here: the training algorithm "
                 "and the task's loss are hvdsweep's. Put what the model adds to the loss into add_loss"
@@ -247,7 +264,8 @@ def _form_problems(name: str, model: Any, rows: Rows) -> list[str]:
         return problems
     with tf.GradientTape() as tape:
         outputs, _ = call(model, rows)
-    if _masked(outputs):
+    # Keras keeps it from layer to layer; the few rows may have nothing to mask.
+    if get_keras_mask(outputs) is not None:
         problems.append(
             f"{name}: the output carries a mask (Masking, or Embedding(mask_zero=True)), which the loss does not read; mark "
             "padding by labels of -1, and leave the mask out"
@@ -266,9 +284,9 @@ def _form_problems(name: str, model: Any, rows: Rows) -> list[str]:
     return problems
 
 
-def _masked(outputs: Any) -> bool:
-    mask = get_keras_mask(outputs)
-    return mask is not None and not bool(np.asarray(mask).all())
+def is_own(model: Any, method: str) -> bool:
+    """Whether a model has a method of its own in place of Keras'."""
+    return method in vars(model) or getattr(type(model), method) is not getattr(keras.Model, method)
 
 
 def _slopes(model: Any, rows: Rows, spread: float | None) -> bool:
@@ -308,54 +326,6 @@ def _logits_problem(name: str, model: Any, rows: Rows) -> str | None:
         return f"{name}: the model's output is never beyond 1, as after tanh; {logits}"
     if least >= -2.0 and most > 10:
         return f"{name}: the model's output is never far below 0, as after elu, selu, gelu or silu; {logits}"
-    return None
-
-
-def augment_problem(name: str, dataset: Any) -> str | None:
-    """Why the user's augmentation would not give every example the same on any number of ranks; None where it does."""
-    if dataset.augment is None:
-        return None
-    rows = Rows.of(dataset, 1)
-    keys = tf.cast(tf.range(len(rows.all)) * 7919 + 1, tf.uint32)
-    try:
-        if problem := augment_trace(dataset).problem(name):
-            return problem
-        every = np.asarray(dataset.augment(rows.features, keys))
-        others = [
-            (chosen, np.asarray(dataset.augment(tf.gather(rows.features, chosen), tf.gather(keys, chosen))))
-            for chosen in (rows.all, rows.all[::-1], rows.all[-1:])
-        ]
-    except Exception as error:
-        return f"{name}: augment: {describe(error)}"
-    if every.shape != rows.features.shape:
-        return f"{name}: augment: returns shape {every.shape} for {tuple(rows.features.shape)}; an example has to keep its shape"
-    if any(_differ(every[chosen], other, REPEATED) for chosen, other in others):
-        return (
-            f"{name}: augment gives an example other values in two equal calls, or when other examples are in its batch; make "
-            "each depend on its own features and key alone (`workloads.stateless.uniform(keys, units)`)"
-        )
-    return None if np.isfinite(every).all() else f"{name}: augment: returns NaN or infinite values"
-
-
-def task_problem(name: str, network: Network) -> str | None:
-    """Whether losses and metrics of a task of the user's own depend on each example alone."""
-    task, rows = network.dataset.task, Rows.of(network.dataset, network.granule)
-    outputs, _ = call(network.model, rows, training=False)
-
-    def found(chosen: list[int]) -> dict[str, Any]:
-        picked, labels = tf.gather(outputs, chosen), tf.gather(rows.labels, chosen)
-        return {"losses": task.losses(picked, labels), **task.metrics(picked, labels)}
-
-    every = found(rows.all)
-    for unit in rows.units:
-        for what, pair in found(unit).items():
-            if any(
-                _rows_differ(one, other, unit, ALONE) for one, other in zip(every[what], pair, strict=True)
-            ):
-                return (
-                    f"{name}: the task {task.name} gives an example other {what} when other examples are in its batch, so the "
-                    "result would change with the number of ranks; return sums and weights of each example"
-                )
     return None
 
 

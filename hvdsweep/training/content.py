@@ -25,7 +25,7 @@ def contents(network: Network) -> tuple[str, str]:
 
 def data_content(dataset: Any) -> str:
     """Hash of a data set: its task, its splits' features and labels in their order (of a stream: its length and some
-    examples), and what its augmentation computes with."""
+    examples), and what its augmentation and a task of the user's own compute with."""
     found = hashlib.sha256(
         repr((dataset.task.name, tuple(dataset.input_shape), int(dataset.classes))).encode()
     )
@@ -40,10 +40,16 @@ def data_content(dataset: Any) -> str:
             values = np.ascontiguousarray(array)
             found.update(repr((values.dtype.str, values.shape)).encode())
             found.update(values.reshape(-1).view(np.uint8).data)
-    if dataset.augment is not None:
-        from hvdsweep.training.traces import augment_trace
+    from workloads.tasks import TASKS
 
-        found.update(augment_trace(dataset).content(set()))
+    own_task = type(dataset.task) not in TASKS.values()
+    if dataset.augment is not None or own_task:
+        from hvdsweep.training.traces import augment_trace, task_trace
+
+        if dataset.augment is not None:
+            found.update(augment_trace(dataset).content(set()))
+        if own_task:
+            found.update(task_trace(dataset).content(set()))
     return found.hexdigest()[:16]
 
 

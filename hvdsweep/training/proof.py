@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,6 +67,7 @@ def main(argv: list[str]) -> NoReturn:
 def prove(job: dict[str, Any]) -> ProvedCode:
     """Load the data set and build the model; check those that are the user's own code."""
     from hvdsweep.training.keras_settings import prepare_keras
+    from workloads.usercode import describe
 
     prepare_keras()
     found = ProvedCode()
@@ -76,13 +78,13 @@ def prove(job: dict[str, Any]) -> ProvedCode:
             found.wrong(problem)
     except Exception as error:
         traceback.print_exc()
-        found.wrong(f"{job['model']} on {job['dataset']}: {type(error).__name__}: {error}")
+        found.wrong(f"{job['model']} on {job['dataset']}: {describe(error)}")
     return found
 
 
 def _prove(job: dict[str, Any], found: ProvedCode) -> None:
-    from hvdsweep.training.behaviour import augment_problem, task_problem
     from hvdsweep.training.content import data_content, model_content
+    from hvdsweep.training.data_behaviour import augment_problem, task_problem, type_problem
     from hvdsweep.training.keras_settings import changed_settings
     from workloads import usercode
     from workloads.datasets import load_dataset
@@ -106,11 +108,16 @@ def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     found.train_examples = len(dataset.train)
     _check_asked(job, dataset, found)
     if own_data:
-        if problem := augment_problem(job["dataset"], dataset):
+        problem = augment_problem(job["dataset"], dataset)
+        if problem is None and dataset.augment is not None:
+            problem = type_problem(f"{job['dataset']}: augment", dataset, lambda x: _augmented(dataset, x))
+        if problem is not None:
             found.wrong(problem)
             return
-        found.content["data"] = data_content(dataset)
+        found.content["data"] = usercode.call(job["dataset"], data_content, dataset)
     network = _network(job, dataset)
+    if own_model and (problem := type_problem(job["model"], dataset, partial(network.model, training=False))):
+        found.wrong(problem)
     if type(dataset.task) not in TASKS.values() and (problem := task_problem(job["dataset"], network)):
         found.wrong(problem)
     found.parameters = network.parameters
@@ -138,6 +145,12 @@ def _prove(job: dict[str, Any], found: ProvedCode) -> None:
                     "calls it: seed what it draws inside the function, or let layers draw it (add_weight); use neither clock nor "
                     "rank"
                 )
+
+
+def _augmented(dataset: Any, features: Any) -> Any:
+    import tensorflow as tf
+
+    return dataset.augment(features, tf.cast(tf.range(len(features)), tf.uint32))
 
 
 @contextmanager
@@ -196,7 +209,7 @@ def _check_metrics(job: dict[str, Any], network: Any, found: ProvedCode) -> None
 
 
 def _check_model(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
-    from hvdsweep.training.behaviour import behaviour_problems, without_influence
+    from hvdsweep.training.behaviour import behaviour_problems, is_own, without_influence
     from hvdsweep.training.content import model_content
 
     name, model = job["model"], network.model
@@ -229,6 +242,12 @@ def _check_model(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
                 f"{name}: {len(idle)} of {len(model.trainable_variables)} trainable weights have no influence on the output "
                 f"({', '.join(idle[:3])})"
             )
+    measuring = [method for method in ("test_step", "compute_metrics", "evaluate") if is_own(model, method)]
+    if measuring:
+        found.warnings.append(
+            f"{name}: {type(model).__name__} has a {measuring[0]} of its own, which is not called: the task's metrics are "
+            "measured"
+        )
     if getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None:
         found.warnings.append(
             f"{name}: the model is compiled; its optimizer and loss are not used: the sweep's algorithms and the task's loss are"
@@ -236,8 +255,10 @@ def _check_model(job: dict[str, Any], network: Any, found: ProvedCode) -> None:
 
 
 def _given(one: Any, other: Any) -> bool:
-    """Whether a weight holds the same numbers for two seeds, and not the same number everywhere."""
-    return bool((one == other).all() and one.size and (one != one.flat[0]).any())
+    """Whether a weight holds the same numbers for two seeds, and more than one number, or 0 and 1 (biases of gates)."""
+    return bool(
+        (one == other).all() and one.size and (one != one.flat[0]).any() and ((one != 0) & (one != 1)).any()
+    )
 
 
 def _check_metaparameters(job: dict[str, Any], network: Any, found: ProvedCode) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -26,7 +27,7 @@ STATELESS = "draw from workloads.stateless, or leave it out"
 GHOST = "for batch normalisation: workloads.layers.GhostBatchNormalization"
 UNREPEATABLE = {
     re.compile(
-        r"Random|Stateful|Rng|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal"
+        r"Random|Stateful(?!PartitionedCall)|Rng|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal"
     ): f"draws random numbers in {{mode}} ({{op}}), others in every run and on every rank; {STATELESS}",
     re.compile(r"Timestamp"): "reads the clock in {mode} ({op}); leave it out",
     re.compile(
@@ -37,6 +38,8 @@ UNREPEATABLE = {
 """Operations whose result is another one at each call, and what to say of them."""
 WRITES = re.compile(r"Assign|ResourceScatter|ResourceStridedSliceAssign")
 """Operations that change a variable."""
+FINDS = "LookupTableFindV2"
+"""The operation that reads a hash table."""
 NAMES = {"shared_name", "container", "token", "debug_name", "config_proto", "executor_type"}
 """Settings of operations that change nothing, or only count calls."""
 
@@ -112,6 +115,14 @@ class Trace:
         for value in [*captured, *(one for one in graph.variables if id(one) not in known)]:
             array = value.numpy()
             found.update(repr((str(value.dtype), tuple(value.shape))).encode() + array.tobytes())
+        kinds = {(node.attr["Tin"].type, node.attr["Tout"].type) for node in self.nodes if node.op == FINDS}
+        handles = [outer for outer, _ in graph.captures if outer.dtype == tf.resource]
+        for handle, (keys, values) in product(handles, sorted(kinds)):
+            # Other resources, and tables of other types, cannot be exported so.
+            with suppress(tf.errors.OpError):
+                table = tf.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=keys, Tvalues=values)
+                pairs = zip(*(part.numpy().tolist() for part in table), strict=True)
+                found.update(repr(sorted(pairs)).encode())
         return found.digest()
 
 
@@ -174,6 +185,22 @@ def augment_trace(dataset: Any) -> Trace:
     ]
     return Trace.of(
         "training", lambda features, keys: dataset.augment(features, keys), *specs, whole="augment"
+    )
+
+
+def task_trace(dataset: Any) -> Trace:
+    """Losses and metrics of a task of the user's own, for one output per class."""
+    labels = Rows.of(dataset, 1).labels
+    specs = [
+        tf.TensorSpec((len(labels), dataset.classes), tf.float32),
+        tf.TensorSpec(labels.shape, labels.dtype),
+    ]
+    task = dataset.task
+    return Trace.of(
+        "losses and metrics",
+        lambda outputs, labels: (task.losses(outputs, labels, None), task.metrics(outputs, labels)),
+        *specs,
+        whole=f"the task {task.name}",
     )
 
 

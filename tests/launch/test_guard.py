@@ -32,6 +32,7 @@ with Guard():
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        preexec_fn=mark.put_on,
     )
     print(flush=True)
     if sys.stdin.read() == "crash":
@@ -47,6 +48,10 @@ STARTED = {
     "one that is stopped": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
     "forks that leave their parent and session": (
         "import os, time\nfor _ in range(3):\n if os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  time.sleep(600)"
+    ),
+    "one without environment, session and parent": (
+        "import os, sys, time\nif os.fork() == 0:\n os.setsid()\n if os.fork(): os._exit(0)\n"
+        " os.execve(sys.executable, [sys.executable, '-S', '-c', 'import time; time.sleep(600)'], {})\ntime.sleep(600)"
     ),
     "a chain that forks on and on": "import os, time\nwhile True:\n if os.fork(): time.sleep(0.02); os._exit(0)\n os.setsid()",
     "slow starters": (

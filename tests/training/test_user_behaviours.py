@@ -88,6 +88,7 @@ def test_a_dropout_that_the_model_switches_off_does_not_drop() -> None:
 WARNED = {
     "initial_values": r"1 of 4 weights \(.*kernel\) have values of their own, from which every trial starts",
     "mixed_precision": "computes in float16 without scaling the loss",
+    "own_metrics": "has a test_step of its own, which is not called",
 }
 
 
@@ -141,6 +142,35 @@ def test_data_that_ranks_would_not_share_are_refused(name: str) -> None:
     (text,) = (text for _, text in found.problems)
     assert text.startswith(f"{DATA}:{name}: ")
     assert re.search(user_data.REFUSED[name], text)
+
+
+TOGETHER = [
+    ("in_bytes", "by_type", "by_type: gives other results for features of type uint8"),
+    (
+        "tokens",
+        "small_table",
+        "small_table: for example 11 of train, which holds 9, the model fails: InvalidArg",
+    ),
+    ("sentences", "masked", "masked: the output carries a mask"),
+    ("plain", "changes_data", "changes_data: ValueError: .*read-only"),
+]
+
+
+@pytest.mark.parametrize(("data", "model", "says"), TOGETHER)
+def test_models_that_do_something_else_with_their_data_are_refused(data: str, model: str, says: str) -> None:
+    """Types that change what the code does, rare values, masks that are all ones, changes of the data themselves."""
+    found = prove(job(dataset=f"{DATA}:{data}", model=f"{MODULE}:{model}"))
+    texts = [text for _, text in found.problems]
+    assert any(re.search(says, text) for text in texts), texts
+
+
+def test_numbers_of_a_task_are_part_of_a_trials_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand in no array of the data."""
+    one, same = (prove(job_of_data("factor_task")) for _ in range(2))
+    assert one.problems == []
+    monkeypatch.setattr(user_data, "FACTOR", 3.0)
+    other = prove(job_of_data("factor_task"))
+    assert one.content == same.content != other.content
 
 
 def test_data_have_a_hash_of_their_content(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -438,6 +438,25 @@ def own_loss():
     return Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
 
 
+@refused("has a fit of its own, which is not called")
+def own_fit():
+    """Training as a whole."""
+
+    class Net(keras.Sequential):
+        def fit(self, *args, **kwargs):
+            raise NotImplementedError
+
+    return Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@refused("has a train_step of its own")
+def step_of_one_model():
+    """Set on the model, not on its class."""
+    model = stack(dense())
+    model.train_step = lambda data: {}
+    return model
+
+
 @refused(r"uses the tf\.Variable .*, which Keras does not train; make it with add_weight")
 def raw_variable():
     """A tf.Variable, which Keras 3 leaves alone."""
@@ -597,6 +616,40 @@ def convolution():
 
 
 @taken
+def compiled_by_hand():
+    """A call inside a tf.function of the user's own."""
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = stack(dense())
+
+        @tf.function
+        def call(self, x):
+            return self.body(x)
+
+    return Net()
+
+
+@taken
+def own_metrics():
+    """A test_step that nothing calls is a warning."""
+
+    class Net(keras.Sequential):
+        def test_step(self, data):
+            return {}
+
+    return Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@taken
+def flag_for_the_first_argument(pretrained=False):
+    """An option with a default, and no data set among the arguments."""
+    assert pretrained is False
+    return stack(dense())
+
+
+@taken
 def own_stateless_noise():
     """Noise by row, as workloads.stateless draws it."""
 
@@ -699,6 +752,43 @@ def penalised():
     )
 
 
+# For the data sets of `user_data` that show what they do.
+
+
+def by_type():
+    """Bytes become numbers between 0 and 1; fractions are taken for such numbers already."""
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.head(tf.image.convert_image_dtype(x, tf.float32))
+
+    return Net()
+
+
+def small_table():
+    """One token is beyond it; compiled code would take the last row for that."""
+    return keras.Sequential(
+        [keras.Input((4,)), keras.layers.Embedding(9, 3), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+
+
+def masked():
+    """A mask that reaches the output."""
+    return keras.Sequential(
+        [keras.Input((4,)), keras.layers.Embedding(10, 3, mask_zero=True), keras.layers.Dense(10)]
+    )
+
+
+def changes_data(dataset):
+    """Scales the data set that it is given."""
+    dataset.train.features[:] *= 2
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
 # Numbers that only the graph shows: `NUMBER` stands for a file, an environment variable, a setting of the machine.
 
 NUMBER = 1.0
@@ -736,6 +826,14 @@ def fixed_variable():
     """A tf.Variable that nothing trains."""
     table = tf.Variable(NUMBER * matrix(1, 6, 6), trainable=False)
     return stack(dense(), layer(lambda self, x, training: x @ table))
+
+
+@numbered
+def hash_table():
+    """A table that is looked up by keys."""
+    values = tf.constant([NUMBER, 2 * NUMBER])
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant([0, 1]), values), 0.0)
+    return stack(dense(), layer(lambda self, x, training: x + table.lookup(tf.cast(x > 0, tf.int32))))
 
 
 @numbered

@@ -25,6 +25,12 @@ REFUSED = {
     "infinite_augment": "augment: returns NaN or infinite",
     "clock_augment": "gives other data when another rank calls it",
     "own_task": "the task own gives an example other losses when other examples are in its batch",
+    "constant_task": "the task own: the losses do not depend on the model's outputs",
+    "column_task": r"the task own: losses are float32 of shape \(4, 1\) for 4 examples",
+    "whole_task": r"the task own: losses are int32 of shape \(4,\) for 4 examples",
+    "weightless_task": "the task own: losses have .* weights that are not positive",
+    "short_task": "takes 3 positional arguments but 4 were given",
+    "type_augment": "augment: gives other results for features of type uint8, as the data have it",
     "exits": "SystemExit: 4 .*it calls exit",
 }
 """Function -> regular expression that the refusal matches."""
@@ -108,20 +114,86 @@ def clock_augment():
     return {**plain(), "augment": lambda x, keys: x * now}
 
 
-class Own(Classification):
-    """Divides by the rows that it sees."""
+def of_task(change):
+    """A data set whose task changes what the losses of a classification are."""
 
-    name = "own"
+    class Task(Classification):
+        name = "own"
 
-    def losses(self, outputs, labels, label_smoothing=None):
-        sums, weights = super().losses(outputs, labels)
-        return sums / tf.reduce_sum(weights), weights
+        def losses(self, outputs, labels, label_smoothing=None):
+            return change(*super().losses(outputs, labels))
+
+    split = Split(X.astype("float32"), Y.astype("int32"))
+    return Dataset("own", Task(), split, split, None, (4,), 2)
 
 
 def own_task():
-    """A task of the user's own."""
+    """Divides by the rows that it sees."""
+    return of_task(lambda sums, weights: (sums / tf.reduce_sum(weights), weights))
+
+
+def constant_task():
+    """Losses that the model does not change."""
+    return of_task(lambda sums, weights: (tf.ones_like(weights), weights))
+
+
+def column_task():
+    """A column in place of a line: it would be spread over all rows."""
+    return of_task(lambda sums, weights: (sums[:, None], weights[:, None]))
+
+
+def whole_task():
+    """Weights that are whole numbers."""
+    return of_task(lambda sums, weights: (sums, tf.cast(weights, tf.int32)))
+
+
+def weightless_task():
+    """No example counts."""
+    return of_task(lambda sums, weights: (sums, 0 * weights))
+
+
+def short_task():
+    """Losses without an argument for label smoothing."""
+
+    class Task(Classification):
+        name = "own"
+
+        def losses(self, outputs, labels):
+            return super().losses(outputs, labels)
+
     split = Split(X.astype("float32"), Y.astype("int32"))
-    return Dataset("own", Own(), split, split, None, (4,), 2)
+    return Dataset("own", Task(), split, split, None, (4,), 2)
+
+
+FACTOR = 2.0
+
+
+def factor_task():
+    """A number that only the losses show."""
+    return of_task(lambda sums, weights: (FACTOR * sums, weights))
+
+
+def type_augment():
+    """Bytes become numbers between 0 and 1; fractions are taken for such numbers already."""
+    return {**in_bytes(), "augment": lambda x, keys: tf.image.convert_image_dtype(x, tf.float32)}
+
+
+def in_bytes():
+    """Features as images have them."""
+    return {"train": (np.arange(240, dtype=np.uint8).reshape(60, 4), Y), "val": (X, Y)}
+
+
+def sentences():
+    """Tokens without padding."""
+    x = np.arange(240).reshape(60, 4) % 9 + 1
+    return {"train": (x, x), "val": (x, x), "task": "language_model"}
+
+
+def tokens():
+    """One token of the largest number."""
+    x = np.arange(240).reshape(60, 4) % 9
+    x[11, 2] = 9
+    return {"train": (x, Y), "val": (x[:9], Y[:9])}
 
 
 def exits():

@@ -68,6 +68,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
         r"features are a sparse matrix.*x\.toarray\(\)",
     ),
     "sparse array": ({**GOOD, "train": (scipy.sparse.coo_array(X), Y)}, "features are a sparse matrix"),
+    "a sparse tensor": ({**GOOD, "train": (tf.sparse.from_dense(X), Y)}, r"tf\.sparse\.to_dense\(x\)"),
+    "no features": ({**GOOD, "train": (X[:, :0], Y)}, r"examples have shape \(0,\), so no numbers"),
+    "numbers that count as 0": (
+        {**GOOD, "train": (X * 1e-42, Y)},
+        "which TensorFlow takes for 0; scale them",
+    ),
     "ragged lists": (
         {**GOOD, "train": ([[1, 2], [3]] * 3, Y)},
         "features have examples of different lengths",

@@ -31,6 +31,8 @@ def plain(where: str, value: Any) -> npt.NDArray[Any]:
         value = value.data
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise UserError(f"{where} are a sparse matrix; give it as an array: `x.toarray()`")
+    if hasattr(value, "dense_shape"):
+        raise UserError(f"{where} are a sparse tensor; give it as an array: `tf.sparse.to_dense(x).numpy()`")
     if hasattr(value, "to_tensor") and hasattr(value, "row_splits"):
         raise UserError(f"{where} are a ragged tensor; give all examples one length: `x.to_tensor()`")
     try:
@@ -81,6 +83,10 @@ def as_float32(where: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         largest = float(np.abs(values).max()) if values.size else 0.0
         if largest > float(np.finfo(np.float32).max):
             raise UserError(f"{where} hold {largest:g}, beyond float32; scale them, to about 1 in size")
+        if 0 < largest < float(np.finfo(np.float32).tiny):
+            raise UserError(
+                f"{where} are {largest:g} at most, which TensorFlow takes for 0; scale them, to about 1 in size"
+            )
     with np.errstate(over="ignore", under="ignore"):
         single = np.ascontiguousarray(values, np.float32)
     if values.dtype.kind in "iu" and values.dtype.itemsize > 2:

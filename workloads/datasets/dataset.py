@@ -70,6 +70,8 @@ class Dataset:
     randomness is a function of the keys: `stateless.row_keys(scope, stateless.AUGMENTATION)`."""
     checksum: str | None = None
     """SHA-256 of the source of the examples, if the data set knows it."""
+    given: str = "float32"
+    """Type of the training features as the user's function returned them; they are trained as float32 or int32."""
 
     @property
     def splits(self) -> dict[str, Split]:

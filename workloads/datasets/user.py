@@ -62,7 +62,13 @@ def load(name: str, options: Mapping[str, Any], source: str | None) -> Dataset:
         input_shape=shape,
         classes=_classes(name, kind, splits, returned.get("classes")),
         augment=augment,
+        given=_given(returned["train"][0]),
     )
+
+
+def _given(features: Any) -> str:
+    kind = getattr(features, "dtype", None)
+    return str(getattr(kind, "name", None) or np.asarray(features).dtype.name)
 
 
 def _checked(name: str, dataset: Dataset) -> Dataset:
@@ -80,7 +86,9 @@ def _checked(name: str, dataset: Dataset) -> Dataset:
         key: split if hasattr(split.features, "blocks") else splits[key]
         for key, split in dataset.splits.items()
     }
-    return replace(dataset, **kept, input_shape=shape, classes=classes)
+    stream = hasattr(dataset.train.features, "blocks")
+    given = dataset.given if stream else _given(dataset.train.features)
+    return replace(dataset, **kept, input_shape=shape, classes=classes, given=given)
 
 
 def _looked_at(name: str, key: str, split: Split, kind: str) -> Split:
@@ -101,6 +109,8 @@ def _looked_at(name: str, key: str, split: Split, kind: str) -> Split:
 def _shape(name: str, splits: Mapping[str, Split]) -> tuple[int, ...]:
     shapes = {key: _array(split.features).shape[1:] for key, split in splits.items()}
     for key, shape in shapes.items():
+        if 0 in shape:
+            raise UserError(f"{name}: {key}: examples have shape {shape}, so no numbers at all")
         if shape != shapes["train"]:
             raise UserError(f"{name}: {key}: examples have shape {shape}, those of train {shapes['train']}")
     return tuple(int(side) for side in shapes["train"])
@@ -151,15 +161,23 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
             raise UserError(
                 f"{where}: example {empty[0]} has nothing but padding, so that a batch of it has no loss; leave such examples out"
             )
-        return Split(
+        return _locked(
             arrays.as_int32(f"{where}: features", features), arrays.as_int32(f"{where}: labels", labels)
         )
     features = arrays.as_float32(f"{where}: features", features)
     if kind == "multilabel":
         if labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
             raise UserError(f"{where}: multilabel needs labels [n, classes] of 0 and 1, not {labels.shape}")
-        return Split(features, np.ascontiguousarray(labels, np.uint8))
-    return Split(features, arrays.as_int32(f"{where}: labels", labels))
+        return _locked(features, np.ascontiguousarray(labels, np.uint8))
+    return _locked(features, arrays.as_int32(f"{where}: labels", labels))
+
+
+def _locked(features: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
+    """A split that `build` cannot change: it is hashed before, and the next call of `build` would find it changed."""
+    split = Split(features.view(), labels.view())
+    for array in (split.features, split.labels):
+        _array(array).flags.writeable = False
+    return split
 
 
 def _classes(name: str, kind: str, splits: Mapping[str, Split], given: Any) -> int:

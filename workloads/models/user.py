@@ -18,7 +18,7 @@ _RATES = ("dropout", "recurrent_dropout")
 
 def build(name: str, dataset: Dataset, options: Mapping[str, Any], source: str | None) -> keras.Model:
     """Call `module:function` with whichever of `dataset`, `input_shape`, `classes` are among its parameters (else with
-    the data set as its first argument, if it takes one) and with the options as keywords."""
+    the data set as its first argument, if that has no default) and with the options as keywords."""
     function = usercode.find(name, source)
     facts = {"dataset": dataset, "input_shape": dataset.input_shape, "classes": dataset.classes}
     known = inspect.signature(function).parameters
@@ -26,6 +26,7 @@ def build(name: str, dataset: Dataset, options: Mapping[str, Any], source: str |
     positional = any(
         parameter.kind
         in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.VAR_POSITIONAL)
+        and parameter.default is parameter.empty
         and key not in options
         for key, parameter in known.items()
     )
