@@ -8,6 +8,7 @@ import pytest
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tui.screens import PLACES
+from tui.screens.compose import ComposeScreen
 from tui.selection import Selection
 from tui.source import Trouble
 
@@ -36,6 +37,29 @@ async def test_a_screen_may_begin_at_1x1_without_data(place):
         await pilot.resize_terminal(80, 24)
         await settle(pilot)
         assert len(screen_text(pilot).split("\n")) == 24
+
+
+@pytest.mark.parametrize("before", [(20, 5), (200, 60)])
+async def test_a_screen_resized_while_another_is_shown_comes_back_in_the_new_size(monkeypatch, before):
+    """Its classes are those of the new size before anything is laid out: widgets read them when they get their size."""
+    laid_out = []
+    original = ComposeScreen._refresh_layout
+
+    def watched(screen, size=None, scroll=False):
+        laid_out.append((size, screen.has_class("-narrow"), screen.has_class("-usual")))
+        original(screen, size, scroll)
+
+    empty = FakeSource(Trouble("None", "none", gone=True))
+    async with pilot_of(empty, place="compose", size=before) as pilot:
+        await pilot.press("escape", "6")
+        await settle(pilot)
+        await pilot.resize_terminal(80, 24)
+        monkeypatch.setattr(ComposeScreen, "_refresh_layout", watched)
+        await pilot.press("2")
+        await settle(pilot)
+        assert ((80, 24), True, True) in laid_out
+        assert all(narrow and usual for _, narrow, usual in laid_out)
+        assert pilot.app.screen.composer.has_class("-narrow")
 
 
 async def test_a_trial_at_every_size(source):

@@ -16,6 +16,7 @@ from textual.widgets import Input, TextArea
 from tui.actions import Action, actions_of, conditions
 from tui.actions.reasons import CANCELLING, reason
 from tui.questions import Questions, Then
+from tui.room import HEIGHTS, WIDTHS, classes_of
 from tui.source import Trouble
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
@@ -46,8 +47,8 @@ class AppScreen(Screen[None]):
     """Widgets whose keys the help lists as well."""
     KEYS_OF: ClassVar[tuple[str, ...]] = ()
     """Widgets whose keys are bindings of the screen."""
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-usual"), (34, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     AppScreen { layout: vertical; background: $background; overflow: hidden; }
     AppScreen > #body { height: 1fr; width: 100%; overflow: hidden; }
@@ -209,6 +210,8 @@ class AppScreen(Screen[None]):
         self.refresh_keys()
 
     def on_screen_resume(self) -> None:
+        # Textual does so after it has given the widgets their sizes, when a screen comes back in another one.
+        self.update_classes(classes_of(self.app.size), animate=False)
         # Another screen may have selected something else meanwhile.
         self.receive(again=True)
         if self.is_mounted:
