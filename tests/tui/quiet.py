@@ -26,8 +26,9 @@ async def quiet(*_: Any, **__: Any) -> None:
         await asyncio.sleep(0)
         while loop._ready:  # type: ignore[attr-defined]
             await asyncio.sleep(0)
-        if app._resize_timer is not None:
-            await asyncio.sleep(0.002)
+        if app._resize_timer is not None or app._batch_count:
+            # Textual itself waits: 8 ms for another size, 50 ms with what it draws after a command of the palette.
+            await asyncio.sleep(0.005)
             continue
         if _draw(app):
             continue
