@@ -189,19 +189,27 @@ def augment_trace(dataset: Any) -> Trace:
 
 
 def task_trace(dataset: Any) -> Trace:
-    """Losses and metrics of a task of the user's own, for one output per class."""
-    labels = Rows.of(dataset, 1).labels
-    specs = [
-        tf.TensorSpec((len(labels), dataset.classes), tf.float32),
-        tf.TensorSpec(labels.shape, labels.dtype),
-    ]
-    task = dataset.task
-    return Trace.of(
-        "losses and metrics",
-        lambda outputs, labels: (task.losses(outputs, labels, None), task.metrics(outputs, labels)),
-        *specs,
-        whole=f"the task {task.name}",
-    )
+    """Losses and metrics of a task of the user's own, for an output per class, or per label and class (sequences)."""
+    labels, task = Rows.of(dataset, 1).labels, dataset.task
+
+    def traced(shape: tuple[int, ...]) -> Trace:
+        return Trace.of(
+            "losses and metrics",
+            lambda outputs, labels: (task.losses(outputs, labels, None), task.metrics(outputs, labels)),
+            tf.TensorSpec((*shape, dataset.classes), tf.float32),
+            tf.TensorSpec(labels.shape, labels.dtype),
+            whole=f"the task {task.name}",
+        )
+
+    try:
+        return traced((len(labels),))
+    except Exception as error:
+        if len(labels.shape) == 1:
+            raise
+        try:
+            return traced(tuple(labels.shape))
+        except Exception:
+            raise error from None
 
 
 def gradient_trace(network: Network) -> Trace:

@@ -173,6 +173,13 @@ def test_numbers_of_a_task_are_part_of_a_trials_identity(monkeypatch: pytest.Mon
     assert one.content == same.content != other.content
 
 
+def test_a_task_of_sequences_is_taken() -> None:
+    """Its outputs have a place and a class for every token."""
+    found = prove(job(dataset=f"{DATA}:phrases_task", model=f"{MODULE}:next_tokens"))
+    assert found.problems == []
+    assert set(found.content) == {"data", "model"}
+
+
 def test_data_have_a_hash_of_their_content(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal data have equal hashes, one changed number or label another; a built-in model has none."""
     one = prove(job_of_data("plain"))

@@ -776,6 +776,13 @@ def small_table():
     )
 
 
+def next_tokens(dataset):
+    """Scores of every class at every token."""
+    inputs = keras.Input(dataset.input_shape, dtype="int32")
+    embedded = keras.layers.Embedding(dataset.classes, 4)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(dataset.classes)(embedded))
+
+
 def masked():
     """A mask that reaches the output."""
     return keras.Sequential(

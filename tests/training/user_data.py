@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from workloads.datasets import Dataset, Split
-from workloads.tasks import Classification
+from workloads.tasks import Classification, LanguageModel
 
 X = np.random.default_rng(0).standard_normal((60, 4))
 Y = (X[:, 0] > 0).astype(int)
@@ -187,6 +187,16 @@ def sentences():
     """Tokens without padding."""
     x = np.arange(240).reshape(60, 4) % 9 + 1
     return {"train": (x, x), "val": (x, x), "task": "language_model"}
+
+
+def phrases_task():
+    """A loss for every token, as a language model has it."""
+
+    class Task(LanguageModel):
+        name = "language_model"
+
+    x = (np.arange(240).reshape(60, 4) % 9 + 1).astype("int32")
+    return Dataset("phrases", Task(), Split(x, x), Split(x, x), None, (4,), 10)
 
 
 def tokens():
