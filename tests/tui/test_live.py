@@ -248,10 +248,10 @@ async def test_a_study_chosen_elsewhere_is_the_filter_here(source):
         assert "/workload=digits/fc_32/sgd batch_size=64 4 trials" in screen_text(pilot)
 
 
-async def test_what_is_written_meanwhile_appears(source, trained):
+async def test_what_is_written_meanwhile_appears(source, trained, monkeypatch):
     """A new snapshot changes gangs and the tab line, and asks for the trials in view again."""
+    monkeypatch.setattr("tui.questions.REST", 0.0)
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
-        trials(pilot)._page_cost = 0.0
         asked = len(source.asked)
         snapshot = snapshot_of(trained, number=2)
         gangs = (dataclasses.replace(snapshot.gangs[0], steps=200), *snapshot.gangs[1:])
