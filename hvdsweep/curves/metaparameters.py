@@ -161,13 +161,13 @@ def _edges(table: WorkloadTable, values: Floats, bins: int | Sequence[float]) ->
     if len(values) == 0:
         return np.array([0.0, 1.0])
     low, high = float(values.min()), float(values.max())
-    if low == high:
-        return np.array([low, np.nextafter(high, np.inf)])
-    if low > 0:
-        edges = np.geomspace(low, high, bins + 1)
-        edges[0], edges[-1] = low, high  # geomspace rounds its ends, which would exclude the extremes
-        return edges
-    return np.linspace(low, high, bins + 1)
+    # Up to the largest number there is, and over a range twice as wide.
+    with np.errstate(over="ignore"):
+        if low == high:
+            return np.array([low, np.nextafter(high, np.inf)])
+        edges = np.geomspace(low, high, bins + 1) if low > 0 else 2 * np.linspace(low / 2, high / 2, bins + 1)
+    edges[0], edges[-1] = low, high  # rounded ends would exclude the extremes
+    return edges
 
 
 class Outcome(IntEnum):

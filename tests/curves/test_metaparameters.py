@@ -1,6 +1,7 @@
 """Heuristics, fitted exponents, the stability map and the scatter of a search."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -119,6 +120,20 @@ def test_stability_map_counts_by_loops(rows, bins, parameter):
         ended = [row for row in rows if row[2] in (Status.COMPLETE, Status.INFEASIBLE)]
         assert counts.sum() == len(ended)
     np.testing.assert_array_equal(np.isnan(found.share), counts == 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "rates",
+    [[sys.float_info.max], [1.0, sys.float_info.max], [-sys.float_info.max, 5e-324, sys.float_info.max]],
+)
+def test_the_map_holds_the_largest_numbers(rates):
+    """Its edges are finite but for the last, which is beyond the largest number; every trial is counted once; nothing overflows."""
+    study = Study(1, [with_rate(number, rate) for number, rate in enumerate(rates)])
+    found = stability_map(oracle.table([study]), bins=4)
+    assert np.isfinite(found.edges[:-1]).all()
+    assert (np.diff(found.edges) > 0).all()
+    assert found.trials.sum() == len(rates)
 
 
 @pytest.mark.parametrize("bins", [0, [1.0], [1.0, 1.0], [2.0, 1.0]])
