@@ -128,7 +128,7 @@ def test_stability_map_counts_by_loops(rows, bins, parameter):
     [[sys.float_info.max], [1.0, sys.float_info.max], [-sys.float_info.max, 5e-324, sys.float_info.max]],
 )
 def test_the_map_holds_the_largest_numbers(rates):
-    """Its edges are finite but for the last, which is beyond the largest number; every trial is counted once; nothing overflows."""
+    """Its edges are finite but for the last, which may be infinite; every trial is counted once; nothing overflows."""
     study = Study(1, [with_rate(number, rate) for number, rate in enumerate(rates)])
     found = stability_map(oracle.table([study]), bins=4)
     assert np.isfinite(found.edges[:-1]).all()
