@@ -65,9 +65,8 @@ def watch(supervisor: ProcessId, pipe: BinaryIO) -> None:
     """Wait for the pipe to close; then, unless the end was clean, end what the supervisor has started."""
     if pipe.read() == _DONE:
         return
-    Mark(
-        supervisor, 0, 0, ""
-    )  # known from here on, if all that is left of its gangs are processes without a mark
+    # Making a mark makes its supervisor known, if all that is left of its gangs are processes with nothing but a tag.
+    Mark(supervisor, 0, 0, "")
     begun = quiet_since = time.monotonic()
     # A process stuck in the kernel does not die of SIGKILL; the guard does not wait for it for ever.
     while (now := time.monotonic()) - quiet_since < QUIET_SECONDS and now - begun < MOST_SECONDS:
