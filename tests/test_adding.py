@@ -104,7 +104,7 @@ def edits() -> list[tuple[str, str, str]]:
     ("file", "old", "new"), edits(), ids=lambda text: text.strip().splitlines()[0][:40] if text else ""
 )
 def test_every_example_finds_its_place(file: str, old: str, new: str) -> None:
-    """What it goes next to, or replaces, stands in the file once; a new file has a name that is free."""
+    """The place of each change occurs exactly once in its file; a new file does not exist yet."""
     assert old != new
     if old:
         assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, f"{file}:\n{old}"

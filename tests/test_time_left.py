@@ -48,7 +48,7 @@ def test_one_trial_is_never_shared() -> None:
 
 
 def test_unknown_studies_are_judged_by_the_nearest_batch_size() -> None:
-    """Faster per step at a smaller batch size, slower at a larger one, less than in proportion; other models tell nothing."""
+    """Faster per step at a smaller batch size, slower at a larger one, less than in proportion; other models do not count."""
     works = [
         work(1, 64, 0),
         work(2, 256, 1),
@@ -67,8 +67,8 @@ def test_unknown_studies_are_judged_by_the_nearest_batch_size() -> None:
 
 
 def test_small_batches_do_not_promise_hours() -> None:
-    """Seconds of the demo's trials on two ranks, the largest batch 256 times the first: the time left is told within a factor
-    of 4 after its first study, of 2.5 after its second, of 1.5 once the first workload is done."""
+    """Seconds of the demo's trials on two ranks, the largest batch 256 times the first: the time left is right within
+    a factor of 4 after its first study, of 2.5 after its second, of 1.5 once the first workload is done."""
     batch_sizes = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
     truth = [2.4, 1.8, 2.4, 2.2, 1.5, 1.53, 2.05, 2.54, 2.63]
     setup = 3.0
@@ -90,14 +90,14 @@ def test_small_batches_do_not_promise_hours() -> None:
 
 
 def test_a_single_trial_does_not_count_its_compilation_for_the_others() -> None:
-    """A study whose only finished trial took 5 s, beside one whose trials take 1 s after such a first: 1 s for each left."""
+    """A study's only trial took 5 s, another study's first took 5 s and later ones 1 s: 1 s for each trial left."""
     paces = {1: pace(5.0, 1.0, 1.0), 2: pace(5.0)}
     each, _ = remaining([work(1, 8, 0), work(2, 8, 10, gangs=1, workload="set/net/momentum")], paces, gangs=1)
     assert each[1].seconds == pytest.approx(10.0)
 
 
 def test_a_study_not_begun_pays_for_being_compiled() -> None:
-    """4 s, as other studies' first trials took longer than their later ones, beside 1 s for each of its trials."""
+    """4 s, by which other studies' first trials took longer than later ones, plus 1 s for each of its trials."""
     works = [work(1, 8, 0), work(2, 8, 10, workload="set/net/momentum")]
     assert remaining(works, {1: pace(5.0, 1.0, 1.0)}, gangs=1)[1] == pytest.approx(14.0)
 
@@ -108,8 +108,7 @@ def test_nothing_left_takes_no_time() -> None:
 
 
 def test_a_single_short_trial_sets_no_pace() -> None:
-    """Where the first trial of 5 s is all that has finished (it also compiled) nothing is said; a second one, or a long
-    first one, tells."""
+    """A first trial of 5 s, which also compiled, gives no estimate; a second trial, or a long first one, does."""
     works = [work(1, 8, 9, gangs=1), work(2, 16, 4)]
     assert remaining(works, {1: pace(5.0)}, gangs=1) == ([Left(None, None)] * 2, None)
     assert remaining(works, {1: pace(5.0, 1.0)}, gangs=1)[0][0].seconds == pytest.approx(9.0)

@@ -1,4 +1,4 @@
-"""The app: a screen per place, what all of them get to see, and the keys that work everywhere."""
+"""The app: its screens, what they share, and the keys that work everywhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CONDITIONS = conditions("app")
 
 STILL_SECONDS = 5.0
-"""Without a key or the mouse for so long, the interface is only looked at."""
+"""After this long without a key or the mouse, the interface counts as idle."""
 
 
 def _commands() -> type[Provider]:
@@ -80,7 +80,7 @@ class HvdsweepApp(Interface):
         self._after_load = after_load
         self._when_still = when_still
         self._touched = False
-        """Whether somebody was at the keyboard or the mouse in the last STILL_SECONDS."""
+        """Whether the user has used the keyboard or the mouse in the last STILL_SECONDS."""
         super().__init__(source, memory_file=memory_file, selection=selection, plain_charts=plain_charts)
         for theme in themes.OURS:
             self.register_theme(theme)

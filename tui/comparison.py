@@ -1,4 +1,4 @@
-"""Curves of several workloads side by side: each as it is asked for, what it costs, and the chart of them. Knows no Textual."""
+"""The curves of several workloads, their times and costs, and one chart of them. Knows no Textual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of workloads as they were read, what the user asks of them, and the curves: every part is computed once.
+"""Tables of workloads as they were read, the user's goals and budgets, and the curves: every part is computed once.
 
 Knows no Textual. All screens share one cache, so that a goal chosen on one holds on the others.
 """
@@ -52,7 +52,7 @@ class Loaded:
 
     table: WorkloadTable
     searches: Mapping[int, Space]
-    """Batch size -> search space, where there is one."""
+    """Batch size -> search space, if there is one."""
     stamp: object
     repeats: WorkloadTable | None = None
     """The repeats of its best trials."""
@@ -156,7 +156,7 @@ class CurveCache:
         return self._loaded[workload].tokens_per_example is not None
 
     def space(self, workload: int, batch_size: int) -> Space | None:
-        """The search space of a study, where there is one."""
+        """The search space of a study, if there is one."""
         return self._loaded[workload].searches.get(batch_size)
 
     def goals(self, workloads: Sequence[int], own: float | None) -> tuple[float, ...]:

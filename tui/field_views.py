@@ -1,4 +1,4 @@
-"""What the Scaling and Metaparameters screens draw in place of their charts: the field's views, as `hvdsweep figure` makes them.
+"""Views that the Scaling and Metaparameters screens can draw instead of their charts, as `hvdsweep figure` makes them.
 
 Knows no widgets; called in a thread, so only tables and numbers go in.
 """
@@ -34,7 +34,7 @@ class FieldJob:
     """A chart that is yet to be drawn."""
 
     about: object
-    """What it hangs on: as long as that is the same, so is the chart."""
+    """What it depends on: as long as this is the same, so is the chart."""
     draw: Callable[[], Chart]
     lines: Sequence[float]
     """The budgets or goals in it."""
@@ -80,7 +80,7 @@ def spread(rungs: Sequence[float], upto: float | None = None) -> list[float]:
 
 
 def budgets_chart(table: WorkloadTable, name: str, unit: View, budgets: Sequence[float]) -> Chart:
-    """The best measurement against batch size at equal budgets, a line each."""
+    """The best measurement against batch size at equal budgets, a line for each budget."""
     if unit == "examples":
         return budgets_panel(table, name, examples=budgets).chart
     return budgets_panel(table, name, steps=budgets).chart
@@ -110,5 +110,5 @@ def ranks_chart(
 
 
 def sensitivity_chart(table: WorkloadTable, parameter: str, name: str) -> Chart:
-    """What each batch size loses where a metaparameter is off its best value."""
+    """How much worse each batch size is if a metaparameter is off its best value."""
     return sensitivity_panel(sensitivity(table, parameter), parameter, table.metric, name, name).chart

@@ -61,7 +61,7 @@ def gang_row(gang: GangRow, now: float, names: Mapping[str, str]) -> Row:
 
 
 def event_row(event: EventRow) -> Row:
-    """What happened, on one line; the death of a gang, which is all that is recorded of gangs, in the colour of errors."""
+    """An event on one line; events of gangs, which are always crashes, in the colour of errors."""
     return Row(
         str(event.id),
         (

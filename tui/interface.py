@@ -1,4 +1,4 @@
-"""The application as its screens see it: the source, what was read last, what is selected, remembered and started from here."""
+"""The application as its screens see it: the source, the latest snapshot, what is selected, remembered and started from here."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Interface(App[None]):
 
     @property
     def state(self) -> tuple[str, str]:
-        """What the header says of the database, and in which style."""
+        """The header's words about the database, and their style."""
         if isinstance(self.latest, Trouble):
             return "✗ no data" if self.latest.gone else "✗ unreadable", "bold $error"
         if self.snapshot is None:
@@ -125,7 +125,7 @@ class Interface(App[None]):
         return tuple(action for action in actions_of("app") if not action.when or getattr(self, action.when))
 
     def _on_jobs(self, state: BatchState | str) -> None:
-        """The scheduler has answered, or what is wrong with that."""
+        """The scheduler has answered, or why it has not."""
         problem = self.jobs.take(state)
         if problem:
             self.notify(problem, title="Jobs", severity="warning", timeout=15, markup=False)

@@ -1,6 +1,6 @@
-"""The jobs of a batch folder: a thread asks the scheduler about all of them at once, and seldom.
+"""The jobs of a batch folder: a thread asks the scheduler about all of them at once, about every 15 s.
 
-A machine without Slurm shows what the folder itself says of its jobs.
+Without Slurm the jobs are shown as the folder records them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Jobs:
 
     @property
     def no_cancelling(self) -> str:
-        """Why none of a folder's jobs can be cancelled from here, whichever is selected; empty where that is not so."""
+        """Why none of a folder's jobs can be cancelled from here, whichever is selected; empty if one can be."""
         if self._foreign:
             return "`hvdsweep batch submit` did not submit these jobs; cancel them with the scheduler's own command"
         if self.state is not None and any(shard.state == "UNKNOWN" for shard in self.state.shards):
@@ -120,7 +120,7 @@ class Jobs:
             self._soon.wait(max(rest_seconds(), (time.monotonic() - begun) / LOOK_SHARE))
 
     def take(self, state: BatchState | str) -> str:
-        """Keep what was seen; what is wrong since then, "" where that is nothing new."""
+        """Keep what was seen; what is wrong since then, "" if that is nothing new."""
         before, self._problem = self._problem, state if isinstance(state, str) else state.problem
         if not isinstance(state, str):
             self.state = state

@@ -32,7 +32,7 @@ STOPPED = 130
 """Exit code of a launch that was asked to stop."""
 
 Ended = Callable[[int, str], None]
-"""Told (exit code, last words) when a launch that was started here has ended."""
+"""Called with (exit code, last lines of the log) when a launch that was started here has ended."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def command_of(arguments: Sequence[str]) -> list[str]:
 def spawn(db: Path, arguments: Sequence[str], ended: Ended | None = None) -> Launched:
     """Start an `hvdsweep` command with `--db DB` in a session of its own: it continues when the interface is left or killed.
 
-    Its output goes to a file in `DB.logs`. RunFailed where no process can be started.
+    Its output goes to a file in `DB.logs`. RunFailed if no process can be started.
     """
     logs = Path(f"{db}.logs")
     output = logs / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
@@ -151,7 +151,7 @@ def arguments_of(sweep_id: int, changes: Changes) -> list[str]:
 
 
 def extent_of(sweep_id: int, store: Store) -> Extent:
-    """What a sweep of the store asks for now. UserError where there is no such sweep any more."""
+    """What a sweep of the store asks for now. UserError if there is no such sweep any more."""
     rows = store.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep_id,))
     if not rows:
         raise UserError(f"{store.path}: sweep {sweep_id}: is not in the database any more.")

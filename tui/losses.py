@@ -65,7 +65,7 @@ class LossCurves:
                 )
 
     def chart(self, wanted: Sequence[WantedLosses], title: str, empty: str = "no losses yet") -> Chart:
-        """All that have begun together, the loss on a log axis; `empty` is said where none has."""
+        """All that have begun together, the loss on a log axis; `empty`: the text shown if none has."""
         known = [(trial.name, *self._known.get(trial.trial, ((), ()))) for trial in wanted]
         series = [Series(name, steps, losses) for name, steps, losses in known if len(steps)]
         return Chart(

@@ -35,7 +35,7 @@ def memory_file() -> Path:
 
 
 def remembered(path: Path) -> Memory:
-    """What `path` holds; nothing where it is missing, of another version or unreadable."""
+    """What `path` holds; nothing if it is missing, of another version or unreadable."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] != VERSION:
@@ -49,7 +49,7 @@ def remembered(path: Path) -> Memory:
 
 
 def remember(path: Path, memory: Memory) -> None:
-    """Write it, whole or not at all; a state directory that may not be written is no reason to complain."""
+    """Write it, whole or not at all; if the state directory cannot be written, nothing is remembered, without an error."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps({"version": VERSION, **asdict(memory)}, indent=1).encode())

@@ -20,7 +20,7 @@ Command = tuple[str, str, Callable[[], Any]]
 
 
 class Commands(Provider):
-    """What can be done on this screen now, then where one can go; studies and trials only once they are searched."""
+    """The actions that are possible on this screen now, then where to go; studies and trials only once they are searched."""
 
     @property
     def interface(self) -> Interface:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REST = 20
-"""An answer that took t seconds is not asked for again before 20 t, where only something was written: looking on must not cost
-the gangs their core."""
+"""If the only reason is new data, a question that took t seconds is asked again after 20 t at the earliest: watching must not
+take the gangs' cores."""
 
 About = TypeVar("About")
 Value = TypeVar("Value")
@@ -46,7 +46,7 @@ class Questions:
         self._busy: set[Then] = set()
         self._waiting: dict[Then, tuple[object, Callable[[], Any]]] = {}
         self._rested: dict[Then, float] = {}
-        """When what such an answer took has been rested."""
+        """The earliest time to ask such a question again."""
 
     @property
     def open(self) -> bool:

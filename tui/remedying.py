@@ -53,7 +53,7 @@ def propose(
     only: Collection[tuple[int, WarningKind]] | None,
     store: Store,
 ) -> Proposal:
-    """The changed sweep that answers the warnings `only` of a curve (None: all). UserError where nothing can be changed."""
+    """The changed sweep that answers the warnings `only` of a curve (None: all). UserError if nothing can be changed."""
     from hvdsweep.curves.remedies import remedy
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import check_text
@@ -117,7 +117,7 @@ def _free_path(file: str | None, name: str, db: Path) -> Path:
 
 
 def write(proposal: Proposal) -> Path:
-    """Write the file, whole or not at all. UserError where it cannot be."""
+    """Write the file, whole or not at all. UserError if it cannot be."""
     try:
         write_whole(proposal.path, proposal.text.encode(), new=True)
     except OSError as error:

@@ -147,7 +147,7 @@ def _end(value: float | None, unit: int, say: object) -> str:
 
 
 def facts_of(curve: Curve, costs: Costs) -> Content:
-    """What the curve says, one line a fact, and why it may be wrong."""
+    """The curve's numbers, one per line, and why they may be wrong."""
     lines: list[Content] = []
 
     def fact(name: str, *words: str | tuple[str, str]) -> None:

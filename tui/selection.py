@@ -1,4 +1,4 @@
-"""What the user looks at, shared by all screens, so that going to another screen stays with the same thing."""
+"""What is selected, shared by all screens, so that it stays selected on another screen."""
 
 from __future__ import annotations
 

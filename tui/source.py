@@ -1,4 +1,4 @@
-"""Where the interface gets what it shows: one thread that watches the store, and answers to single questions.
+"""Where the interface gets its data: one thread watches the store, and single questions are answered on demand.
 
 Nothing here knows Textual, so that the first look at the store happens while Textual is still being imported.
 """
@@ -29,13 +29,13 @@ LOOK_SECONDS = 0.25
 """Least time between two looks at the store: at most four repaints a second."""
 
 LOOK_SHARE = 0.025
-"""The part of a core that looking at the store may take: a look of t seconds is followed by 40 t of rest."""
+"""Largest share of a core for reading the store: a read of t seconds is followed by a pause of 40 t."""
 
 MACHINE_SHARE = 0.00125
 """The part of the machine's processors that the whole interface, painting included, takes while it watches."""
 
 REST_SECONDS = 2.0
-"""Longest rest for the sake of `MACHINE_SHARE`; a key or a click ends it."""
+"""Longest pause between two reads, whatever `MACHINE_SHARE` asks for; a key or a click ends it."""
 
 SPARE = 2
 """Readers kept open between questions, at most."""
@@ -94,7 +94,7 @@ class StoreSource:
         self._wake.set()
 
     def attend(self) -> None:
-        """Look as soon as `LOOK_SECONDS` allow: somebody is at the keyboard."""
+        """Read as soon as `LOOK_SECONDS` allow, since the user is at the keyboard."""
         self._attended = True
         if self._resting:
             self._wake.set()
@@ -209,7 +209,7 @@ class Watch:
         self._trouble: Trouble | None = None
 
     def look(self) -> Snapshot | Trouble | None:
-        """A new snapshot, a new trouble, or None where all is as it was at the last look."""
+        """A new snapshot, a new trouble, or None if all is as it was at the last look."""
         try:
             snapshot = self._snapshot()
         except (HvdsweepError, sqlite3.Error, OSError, ValueError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""From the command to the first paint, as fast as may be."""
+"""From the command to the first paint, as fast as possible."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ COLLECTING = (2_000, 5, 400)
 """Objects, and collections of younger ones, between collections of the garbage collector's three generations."""
 
 ENOUGH = 40
-"""Collections of the middle generation after which the oldest is collected as soon as nobody looks: going through it takes
-30 ms with many workloads loaded, more than there is between a key and what it changes on the screen."""
+"""Collections of the middle generation after which the oldest is collected as soon as the interface is idle. That takes 30 ms
+with many workloads loaded: too long between a key and its effect."""
 
 
 def hold_still() -> None:
-    """Let the garbage collector work from now on, but leave alone what is there: going through all that modules and screens
-    hold takes 50 ms at a time, which is seen while a table is scrolled."""
+    """Enable garbage collection, but exclude all existing objects: going through those of modules and screens takes 50 ms
+    each time, which is visible while a table scrolls."""
     gc.freeze()
     gc.set_threshold(*COLLECTING)
     gc.enable()
 
 
 def tidy_up() -> None:
-    """Collect what has long been held, if there may be much of it."""
+    """Collect the oldest generation, if it may have grown large."""
     if gc.get_count()[2] >= ENOUGH:
         gc.collect()
 
 
 def start(path: Path, *, plain_charts: bool = False) -> None:
-    """Run the interface over the database at `path` until it is left. UserError where there is no terminal."""
+    """Run the interface over the database at `path` until it is left. UserError if there is no terminal."""
     # Served in a browser it talks to a pipe, through a driver that the environment names.
     if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         raise UserError(

@@ -108,7 +108,7 @@ def outcome(trial: TrialRow) -> Content:
 
 
 def short_names(workloads: Sequence[str]) -> dict[str, str]:
-    """Workload -> the parts of its name that differ from the others'; all of the last part where there is but one."""
+    """Workload -> the parts of its name that differ from the others'; all of the last part if there is but one."""
     parts = [name.split("/") for name in workloads]
     if len(parts) < 2:
         return {name: visible(name.rpartition("/")[2]) for name in workloads}

@@ -87,7 +87,7 @@ short = partial(words.short, unknown="–")
 
 
 def number(value: object, digits: int = 4) -> str:
-    """A number as short as it may be, with so many significant digits; other values of a metaparameter as they are."""
+    """A number with so many significant digits, as short as possible; other values of a metaparameter as they are."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):

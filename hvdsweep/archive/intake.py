@@ -88,7 +88,7 @@ class Intake:
         return ArchivedStudy(len(self._seen) - 1, shown(path), file)
 
     def _wants(self, study: int, number: int) -> bool:
-        """False where the store has it. ValueError where this reading has met it before."""
+        """False if the store has it. ValueError if this reading has met it before."""
         seen = self._seen[study]
         if number in seen:
             raise ValueError(f"trial {number} is there twice")

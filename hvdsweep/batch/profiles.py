@@ -75,7 +75,7 @@ def load_profile(name: str | None, sweep: Path, environment: Mapping[str, str] =
             {path.stem for folder in folders[1:] if folder.is_dir() for path in folder.glob("*.toml")}
         )
         raise UserError(
-            f"--profile: {name}: no such profile. Write {name}.toml beside the sweep or in {folders[1]}, or take one of: "
+            f"--profile: {name}: no such profile. Write {name}.toml next to the sweep or in {folders[1]}, or take one of: "
             f"{', '.join(known)}."
         )
     try:

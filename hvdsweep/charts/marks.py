@@ -52,7 +52,7 @@ class Series:
     """Joins neighbours by holding the value until the next x, as a running best does."""
     marker: str | None
     """One character for every point; `None` chooses one by name and leaves it out where points are too dense;
-    "" draws no markers, or braille dots where there is no line either."""
+    "" draws no markers, or braille dots if there is no line either."""
     y_low: FloatArray | None
     """[n] lower ends of the error bars, data units; NaN: none. Without a position on the axis: up to its edge."""
     y_high: FloatArray | None

@@ -101,7 +101,7 @@ _job_options = together(
         envvar=DATABASE_VARIABLE,
         default=DEFAULT_DATABASE,
         metavar="PATH",
-        help="A database with measured speeds, to estimate the hours from.",
+        help="A database with measured speeds, from which hours are estimated.",
     ),
 )
 """The options that describe a job; the same for `submit` and `script`."""
@@ -169,7 +169,7 @@ def submit(workload: str, dry_run: bool, test: bool, as_json: bool, **asked: Any
     type=click.Choice(["slurm", "pbs", "lsf", "kubernetes"]),
     default="slurm",
     show_default=True,
-    help="For which scheduler.",
+    help="The scheduler to write the script for.",
 )
 @_job_options
 def script_(workload: str, scheduler: str, **asked: Any) -> None:
@@ -259,8 +259,8 @@ FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)
 def status_(folder: Path, watch: bool, as_json: bool) -> None:
     """Show the jobs, shards and trials of a batch folder.
 
-    What each node trains, why a job waits, how failed ones ended, and the hours used. All jobs together take one call of
-    squeue, and one of sacct for jobs that the queue has forgotten.
+    It says what each node trains, why a job waits, how failed jobs ended, and how many hours were used. It calls squeue once
+    for all jobs, and sacct once for those no longer in the queue.
     """
     from hvdsweep.batch.status import rest_seconds
 

@@ -40,7 +40,7 @@ def best(
 ) -> None:
     """Print the best metaparameters of every batch size, with warnings.
 
-    They are those of the trial that reached the goal first; if none did, of the trial that came nearest.
+    The best trial is the one that reached the goal first; if none did, the one that came nearest.
 
     WORKLOAD is a workload's name, a part of it that fits no other, or a sweep file; without it, all in the database.
     """

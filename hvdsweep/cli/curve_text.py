@@ -139,7 +139,7 @@ def _interval(point: CurvePoint, unit: int) -> str:
 
 
 def findings(curve: Curve) -> list[str]:
-    """Maximum useful and critical batch size and the fit, each with the rule it was found by; nothing where none reached the
+    """Maximum useful and critical batch size and the fit, each with the rule it was found by; nothing if none reached the
     goal: the verdict says why."""
     if curve.useful is None:
         return []

@@ -15,7 +15,7 @@ from hvdsweep.cli.options import db_option
 @db_option
 @click.pass_context
 def demo(context: click.Context, db: Path) -> None:
-    """Train a small sweep on scikit-learn's digits and draw its scaling curve: one to three minutes.
+    """Train a small sweep on scikit-learn's digits and draw its scaling curve: up to three minutes.
 
     First the small batches, two trials side by side on one rank each, then the largest ones on two ranks. Run it again to
     train only what is missing.
@@ -54,7 +54,7 @@ def next_lines(db: Path) -> list[str]:
         (f"hvdsweep best{place}", "which learning rates won, and whether the search was wide enough"),
         (f"hvdsweep curve{place} --goal 0.1", "another goal, answered from the same trials"),
         (
-            f"hvdsweep launch{place} --gangs 2 --trials {2 * TRIALS} --stop beaten {shlex.quote(str(file))}",
+            f"hvdsweep launch{place} --gangs 2 --trials {2 * TRIALS} {shlex.quote(str(file))}",
             "twice the trials: a sharper curve",
         ),
     ]

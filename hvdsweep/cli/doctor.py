@@ -27,9 +27,9 @@ MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAILED",
 def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
     """Check this machine: versions, Horovod, a real allreduce, the database and its disk, cores, memory, GPUs.
 
-    Reads the whole database, if it exists, and checks every row.
+    If the database exists, every row of it is checked.
 
-    Exit code 1 if a check fails that training depends on.
+    Exit code 1: a check failed that training depends on.
     """
     from hvdsweep.launch.checks import light_checks
     from hvdsweep.launch.hosts import Host

@@ -12,11 +12,16 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 
 @click.command()
 @db_option
-@click.option("--sweep", type=int, metavar="ID", help="Only this sweep's.")
+@click.option("--sweep", type=int, metavar="ID", help="Only events of this sweep.")
 @click.option(
-    "--last", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="The last N."
+    "--last",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="The last N events.",
 )
-@click.option("--after", type=int, default=0, metavar="ID", help="Only those with a greater id.")
+@click.option("--after", type=int, default=0, metavar="ID", help="Only events with a greater id.")
 @json_option
 def events(db: Path, sweep: int | None, last: int, after: int, as_json: bool) -> None:
     """List what happened, oldest first: runs, plans, requests, and gangs that crashed, with the reason."""

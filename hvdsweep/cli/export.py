@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @click.option(
     "--sweep", type=int, metavar="ID", help="Take workloads from this sweep.  [default: the newest]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace studies that are there already.")
+@click.option("--overwrite", is_flag=True, help="Replace studies that exist already.")
 @click.option(
     "--repeats",
     is_flag=True,
-    help="Write the repeats of best trials too; others take them for trials of the search.",
+    help="Write the repeats of best trials too; other readers take them for trials of the search.",
 )
 @json_option
 def export(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--text", "as_text", is_flag=True, help="Print it as text, also with --out.")
 @click.option(
-    "--sweep", "sweeps", type=int, multiple=True, metavar="ID", help="From this sweep; may be repeated."
+    "--sweep", "sweeps", type=int, multiple=True, metavar="ID", help="Use this sweep; may be repeated."
 )
 @metric_option
 @click.option("--maximize/--minimize", default=None, help="Whether more is better.")
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     multiple=True,
     metavar="B",
-    help="scatter: which.",
+    help="scatter: batch sizes to draw.",
 )
 @click.option(
     "--parameter",
     "parameters",
     multiple=True,
     metavar="NAME",
-    help="metaparameters, stability, split, sensitivity: which metaparameter.",
+    help="metaparameters, stability, split, sensitivity: the metaparameter to show.",
 )
 @click.option("--edge", "edges", type=float, multiple=True, metavar="X", help="split: ends of intervals.")
 @click.option(
@@ -74,13 +74,15 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     type=click.Choice(["data", "model"]),
-    help="scaling-law: size of data or model.  [default: the one that differs]",
+    help="scaling-law: plot against the size of data or model.  [default: the one that differs]",
 )
 @reference_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print every point as CSV.")
 @click.option("--examples", is_flag=True, help="curve: training examples instead of steps.")
 @unit_option
-@click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Of a PNG.")
+@click.option(
+    "--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Dots per inch of a PNG."
+)
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw text without braille and Unicode.")
 @json_option
 def figure(
@@ -101,7 +103,7 @@ def figure(
     \b
     curve           steps to the goal against batch size
     goals           the same at several goals
-    metaparameters  those of the best trials against batch size
+    metaparameters  metaparameters of the best trials against batch size
     scatter         learning rate against 1 - momentum, trial by trial
     best-error      best error against batch size, under budgets if given
     stability       share of diverged trials over a metaparameter
@@ -111,7 +113,7 @@ def figure(
     power-lines     B_crit at several goals against the examples they need, with the power law
     scaling-law     critical batch sizes of workloads against the size of data or model, with the power law
     iso-loss        ranks against hours to each goal, by measured speeds
-    sensitivity     the measurement above the best against a metaparameter over its best, by batch size
+    sensitivity     how much worse a batch size is if a metaparameter is off its best value
 
     WORKLOAD is a workload's name, or a part of it that fits no other; without it, all in the database.
     """

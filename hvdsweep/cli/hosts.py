@@ -114,7 +114,7 @@ def hosts_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--hostfile",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="The same in a file: `a slots=4`.",
+            help="A file with a machine and its slots per line: `a slots=4`.",
         ),
         click.option(
             "--host-names",

@@ -30,7 +30,7 @@ SHOWN = 50
 @click.argument("archive", type=click.Path(path_type=Path))
 @db_option
 @click.option(
-    "--name", metavar="NAME", help="Of the sweep.  [default: published, or the name of the archive]"
+    "--name", metavar="NAME", help="Name of the sweep.  [default: published, or the name of the archive]"
 )
 @click.option("--sha256", metavar="HEX", help="Refuse an archive file with another checksum.")
 @click.option(
@@ -38,7 +38,7 @@ SHOWN = 50
     type=click.Choice(["validation", "all"]),
     default="validation",
     show_default=True,
-    help="Metrics whose running best is kept ready; the others are read from the full table when asked for.",
+    help="Metrics whose running best is stored, so that their curves are instant; others take a second or two.",
 )
 @json_option
 def command(
@@ -49,8 +49,8 @@ def command(
     ARCHIVE is its .tar.bz2 (or .tar, .tar.gz, .tar.xz), the folder it unpacks into, or any folder below that; or
     published/zhang_2024, curves of Zhang et al. that come with hvdsweep.
 
-    Run it again after a stop: it continues, and imports nothing twice. What is malformed is named, left out and counted;
-    the exit code is then 1.
+    Run it again after a stop: it continues, and imports nothing twice. Malformed parts are named, skipped and counted; the
+    exit code is then 1.
     """
     from hvdsweep.archive import import_archive
 

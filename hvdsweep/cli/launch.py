@@ -118,7 +118,7 @@ SECONDS = Seconds()
     default=600.0,
     metavar="SECONDS",
     show_default=True,
-    help="The same for a gang that is starting or compiling.",
+    help="Kill a gang that takes longer than this to start, or to compile a trial.",
 )
 @click.option(
     "--max-attempts",
@@ -248,7 +248,7 @@ def launch(
 
 
 def _place_problems(db: Path, scratch: Path | None) -> None:
-    """UserError where a launch could not keep its results: a dry run refuses what the launch would refuse."""
+    """UserError if a launch could not keep its results: a dry run refuses what the launch would refuse."""
     from hvdsweep.store.connection import usable, writable
 
     if scratch is not None and not scratch.is_dir():

@@ -22,8 +22,8 @@ LOOK_SECONDS = 0.3
 
 @click.command()
 @db_option
-@click.option("--sweep", type=int, metavar="ID", help="The newest gang of this sweep.")
-@click.option("--gang", type=int, metavar="ID", help="This gang.  [default: the newest]")
+@click.option("--sweep", type=int, metavar="ID", help="The logs of this sweep's newest gang.")
+@click.option("--gang", type=int, metavar="ID", help="The logs of this gang.  [default: the newest]")
 @click.option(
     "--rank",
     type=click.IntRange(min=0),
@@ -39,7 +39,7 @@ LOOK_SECONDS = 0.3
     default=20,
     show_default=True,
     metavar="N",
-    help="The last N of each.",
+    help="The last N lines of each log.",
 )
 @click.option(
     "--follow", is_flag=True, help="Keep showing new lines until Ctrl-C; of rank 0 if no --rank is given."

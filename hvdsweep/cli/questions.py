@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import ThroughputRow, WorkloadRow
     from hvdsweep.store.store import Store
 
-metric_option = click.option("--metric", metavar="NAME", help="Measured column.  [default: the goal's]")
+metric_option = click.option(
+    "--metric", metavar="NAME", help="The metric, such as val/loss.  [default: the goal's]"
+)
 budget_options = together(
     click.option(
         "--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count."
@@ -87,7 +89,7 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "statuses",
             type=words,
             multiple=True,
-            help="Which trials count; may be repeated. `running`: with what they have measured so far."
+            help="Which trials count; may be repeated. `running`: by what they have measured so far."
             "  [default: complete]",
         ),
     )(gathered)

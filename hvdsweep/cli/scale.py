@@ -38,7 +38,7 @@ STOPPED = 130
     default=5.0,
     metavar="S",
     show_default=True,
-    help="How long each is timed, after warming up.",
+    help="How long each batch size is timed, after warming up.",
 )
 @hosts_options
 @click.option(

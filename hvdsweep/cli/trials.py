@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("numbers", metavar="[TRIAL]...", nargs=-1, type=click.IntRange(min=1))
 @db_option
-@click.option("--sweep", type=int, metavar="ID", help="Only this sweep's.")
+@click.option("--sweep", type=int, metavar="ID", help="Only trials of this sweep.")
 @click.option(
     "--filter",
     "text",
     default="",
     metavar="TERMS",
-    help='Such as "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"; all terms must hold.',
+    help='Only trials for which all terms hold: "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512".',
 )
 @click.option(
     "--sort", default="id", show_default=True, metavar="COLUMN", help="best, steps, parameters.momentum, ..."
 )
-@click.option("--descending", is_flag=True, help="The largest first.")
+@click.option("--descending", is_flag=True, help="Put the largest first.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="At most N trials; 0: all.",
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the first N trials.")
 @json_option
 def trials(
     numbers: tuple[int, ...],

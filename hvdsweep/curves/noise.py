@@ -57,7 +57,7 @@ def gradient_noise_scale(
 
 DEFINITION = (
     "B_simple = tr(Sigma) / |G|^2 in examples: both averaged over the estimates of the best trial in the second half of its "
-    "steps to the goal (the last one before the goal where there are none), then divided"
+    "steps to the goal (the last one before the goal if there are none), then divided"
 )
 
 Estimates = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]

@@ -1,4 +1,4 @@
-"""How wide `curve` prints the interval of each batch size's steps to the goal: what rounds of trials are decided by."""
+"""The width of the interval that `curve` prints for each batch size's steps to the goal, by which rounds are decided."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Searched:
     batch_size: int
     budget: int
     steps: Sequence[int | None]
-    """Of each trial to the goal; None: not reached."""
+    """Each trial's steps to the goal; None: not reached."""
     before: Sequence[int | None]
     """The step of each trial's record before that; None: not known."""
     every: int
-    """Steps between evaluations, which records of few trials show only from above."""
+    """Steps between evaluations; the records of few trials give only an upper bound of them."""
 
 
 @dataclass(frozen=True)
 class Width:
-    """Of one batch size's interval, as shares: 0.1 is "within 10 %"."""
+    """The width of one batch size's interval, as a share of the steps: 0.1 is "within 10 %"."""
 
     relative: float
-    """Half of it over the steps, or how far the upper end is where only that is known; inf where there is no interval."""
+    """Half the width, or the distance of the upper end if only that is known; inf if there is no interval."""
     spacing: float = 0.0
-    """What it would be if only the distance between evaluations made it; 0 where no trial has reached the goal."""
+    """The same if it were due to the distance between evaluations alone; 0 if no trial has reached the goal."""
 
 
 def least_margin(until: float) -> float:

@@ -34,7 +34,7 @@ class MemoryKills:
         return UNKNOWN
 
 
-NOT_MEMORY = "not by the kernel for want of memory"
+NOT_MEMORY = "not by the kernel for lack of memory"
 UNKNOWN = "out of memory?"
 
 

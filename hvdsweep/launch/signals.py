@@ -38,10 +38,10 @@ class StopSignals:
         return self
 
     def again(self, heard: int, *, in_job: bool) -> bool:
-        """Whether somebody has asked again since `heard` gestures, so that nothing is waited for any longer.
+        """Whether the user has asked again since `heard` gestures, so that nothing is waited for any longer.
 
-        In a job only by SIGINT: nobody sits there, but a scheduler and its script each send SIGTERM, and this process may
-        notice the second one late, when it waits for the disk of a busy machine.
+        In a job only SIGINT counts: a scheduler and its script each send SIGTERM, and this process may notice the second
+        one late, when it waits for the disk of a busy machine.
         """
         return self.gestures > heard and (self.name == "SIGINT" or not in_job)
 

@@ -18,7 +18,7 @@ def event(
     gang_id: int | None = None,
     trial_id: int | None = None,
 ) -> None:
-    """Record what happened; inside the caller's transaction where there is one."""
+    """Record what happened; inside the caller's transaction if there is one."""
     with nullcontext() if conn.in_transaction else transaction(conn):
         conn.execute(
             "INSERT INTO events (time, sweep_id, gang_id, trial_id, kind, message) VALUES (?, ?, ?, ?, ?, ?)",

@@ -255,7 +255,7 @@ def begin_run(
 
 def heartbeat(conn: sqlite3.Connection, sweep_id: int, process: ProcessId | None = None) -> bool:
     """The supervisor lives; True if it is asked to stop. TakenOver if the sweep is no longer that of `process`. Inside the
-    caller's transaction where there is one."""
+    caller's transaction if there is one."""
     with nullcontext() if conn.in_transaction else transaction(conn):
         rows = conn.execute(
             f"UPDATE sweeps SET heartbeat = ?, state = CASE WHEN request = 'stop' THEN '{SweepState.STOPPING}' ELSE state"
@@ -319,7 +319,7 @@ def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
         raise UserError(f"sweep {sweep_id}: is not in the database.")
     if is_at_work(conn, sweep_id):
         raise RunFailed(
-            f"sweep {sweep_id} is being trained: stop it first (Ctrl-C there, or its stop button)."
+            f"sweep {sweep_id} is being trained: stop it first (Ctrl-C in its terminal, or `x` on the Sweeps screen)."
         )
     deleted = 0
     studies = conn.execute(

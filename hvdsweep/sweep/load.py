@@ -109,7 +109,7 @@ class Checked:
     mistakes: tuple[Finding, ...] = ()
     """Empty if there is a sweep."""
     doubts: tuple[Finding, ...] = ()
-    """What is allowed but probably not meant; also where there are mistakes."""
+    """What is allowed but probably not meant; also if there are mistakes."""
     place: tuple[int, int] | None = None
     """Line and column (from 1) where the text stops being TOML."""
 

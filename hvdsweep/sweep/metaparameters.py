@@ -166,7 +166,7 @@ class Metaparameters(SweepTable):
     momentum: Annotated[Metaparameter | None, Domain(0, low_included=True, high=1)] = Field(
         default=None, examples=[{"scale": "reverse_log", "min": 0.8, "max": 0.999}, 0.9]
     )
-    """Momentum of `momentum` and `nesterov_momentum`, which require it, in [0, 1). Left out of the space of
+    """Momentum of `momentum` and `nesterov_momentum`, which require it, in [0, 1). Not searched for
     `sgd`."""
     end_learning_rate_factor: Annotated[
         Metaparameter | None, Domain(0, low_included=False, high=1, high_included=True)

@@ -152,17 +152,17 @@ class Training(SweepTable):
     over `learning_rate_decay_steps`, then constant."""
     stop: Literal["budget", "goal", "beaten"] = "budget"
     """When a trial ends: at its `budget`; at its `goal`; or also as soon as it is `beaten`: another trial of
-    the study has reached the goal in fewer steps. The last two save time. They do not change the steps to this
-    goal, but those to other goals."""
+    the study has reached the goal in fewer steps. The last two save time; they leave the steps to this goal
+    unchanged, but not those to other goals."""
     margin: float = Field(default=0.0, ge=0, le=100, examples=[0.25])
     """With `stop = "beaten"`: how much slower than the best a trial has to be before it is stopped, as a share
-    of the best trial's steps. With 0.25 a trial continues until it has made 1.25 times as many steps, which
-    shows how many trials come close, and so gives an interval."""
+    of the best trial's steps. With 0.25 a trial continues until it has made 1.25 times as many steps. This shows
+    how many trials come close, which the intervals need."""
     noise_scale: bool = False
-    """Estimate the gradient noise scale while trials train, see docs/intervals.md. Changes no loss. An estimate takes
+    """Estimate the gradient noise scale while trials train (docs/intervals.md). Losses stay the same. An estimate takes
     as long as one to three steps, and there is one in 256 steps; a workload starts half a second to two seconds later."""
     noise_layers: bool = False
-    """Estimate it for every layer, too. Needs `noise_scale`."""
+    """Estimate the noise scale of every layer, too. Needs `noise_scale`."""
 
 
 class Infeasible(SweepTable):

@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 USER_CODE = {
     "type": "string",
     "pattern": r"^[\w.]+:\w+$",
-    "description": "module:function of your own beside the file",
+    "description": "module:function of your own next to the file",
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def augment_problem(name: str, dataset: Any) -> str | None:
-    """Why the user's augmentation would not give every example the same on any number of ranks; None where it does."""
+    """Why the user's augmentation would not give every example the same on any number of ranks; None if it does."""
     if dataset.augment is None:
         return None
     rows = Rows.of(dataset, 1)

@@ -15,7 +15,7 @@ from tests.archive.generator import Study, files, planted, write_folder
 
 @pytest.fixture(scope="session")
 def studies() -> list[Study]:
-    """What was planted."""
+    """The studies of the archive."""
     return planted()
 
 

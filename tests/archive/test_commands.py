@@ -125,7 +125,7 @@ def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_modules_of_the_present_folder_are_none_of_ours(tmp_path: Path) -> None:
-    """A csv.py that lies where the command is run is not what reads the archive."""
+    """A csv.py in the working directory does not replace the module that reads the archive."""
     folder = write_folder(tmp_path / "in", files(STUDIES))
     (tmp_path / "csv.py").write_text("raise SystemExit('mistaken for the library')")
     program = Path(sys.executable).with_name("hvdsweep")

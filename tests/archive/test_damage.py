@@ -203,7 +203,8 @@ TRIAL_DAMAGE = {
 @pytest.mark.parametrize("container", ["folder", "path"])
 @pytest.mark.parametrize("damage", TRIAL_DAMAGE)
 def test_one_trial(tmp_path: Path, damage: str, container: str) -> None:
-    """A malformed trial is left out and named; its neighbours are whole; mended, it is all that a second import adds."""
+    """A malformed trial is left out and named; its neighbours are imported; once repaired, it is all that a second
+    import adds."""
     name, content, path, message = TRIAL_DAMAGE[damage]
     whole = study()
     contents = files([whole])
@@ -311,7 +312,8 @@ def test_members_that_escape(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("suffix", ["tar", "bz2", "gz", "xz"])
 @pytest.mark.parametrize("share", [0.4, 0.6, 0.9, 0.999])
 def test_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
-    """A truncated archive gives the trials that are whole in it, says that it is cut off, and the whole one the rest."""
+    """From a truncated archive every complete trial is imported, with a message; importing the whole archive then
+    adds the others."""
     studies = planted(6, trials=25)
     whole = write_tar(tmp_path / f"whole.{suffix}", files(studies), "random")
     content = whole.read_bytes()
@@ -477,7 +479,7 @@ def test_fast_reader_agrees_with_the_slow_one(rows: list[list[str]], newline: st
 
 
 def test_a_file_beyond_all_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file longer than any trial could fill is not read into memory, but named."""
+    """A file longer than any trial's is named, and not read into memory."""
     monkeypatch.setattr("hvdsweep.archive.folders.LARGEST_CSV", 1000)
     monkeypatch.setattr(
         "hvdsweep.archive.tars.LIMITS",

@@ -119,7 +119,7 @@ def test_one_trial(tmp_path: Path, folder: Path, studies: list[Study]) -> None:
 
 
 def test_sweep_is_told_as_imported(reader: Store) -> None:
-    """One sweep, done, of source import, with its archive and an event."""
+    """One sweep, DONE, with source `import`, its archive's name and an event."""
     (sweep,) = reader.sweeps()
     assert (sweep.name, sweep.source, sweep.state, sweep.live) == (NAME, "import", "DONE", False)
     assert [event.kind for event in reader.events()] == ["import"]

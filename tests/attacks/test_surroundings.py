@@ -68,7 +68,7 @@ def said(sweep: Sweep) -> str:
 
 
 def ended(sweep: Sweep, process: subprocess.Popen[str], *codes: int) -> None:
-    """It ended by itself with such an exit code, in words, and left no process."""
+    """It ended with one of these exit codes and a message, and left no process."""
     assert process.wait(HANG_SECONDS) in codes, said(sweep)[-3000:]
     assert "Traceback" not in said(sweep), said(sweep)[-3000:]
     wait_for(lambda: not sweep.store.processes(), "the gang to end")
@@ -120,7 +120,7 @@ def test_a_disk_that_becomes_read_only(sweep, tmp_path: Path, failing_disk: Path
 
 
 def test_a_database_deleted_while_it_is_trained(sweep, tmp_path: Path) -> None:
-    """The launch ends in words and leaves no process; no half of a database takes its place."""
+    """The launch ends with a message and leaves no process; no incomplete database takes its place."""
     one = sweep(tmp_path / "deleted")
     process = one.start()
     wait_for(one.training, "training")
@@ -200,7 +200,7 @@ def test_small_system_folders(sweep, place: Path, expected, mounts: str) -> None
 
 
 def test_a_read_only_folder(sweep, place: Path) -> None:
-    """Refused in words before anything is started."""
+    """Refused with a message before anything is started."""
     one = sweep(place / "sweep")
     ran = in_namespace(one, f"mount --bind {place} {place}; mount -o remount,bind,ro {place}")
     assert ran.returncode in (1, 2), ran.stdout + ran.stderr
@@ -210,7 +210,7 @@ def test_a_read_only_folder(sweep, place: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["--nofile=16", "--nofile=48", "--fsize=100000", "--as=2000000000"])
 def test_limits(sweep, place: Path, expected, limit: str) -> None:
-    """Too few files, bytes a file or bytes of memory end the launch in words; without the limit it continues."""
+    """A limit on open files, file size or memory ends the launch with a message; without the limit it continues."""
     one = sweep(place / "sweep")
     ran = in_namespace(one, "true", "--max-attempts", "1", before=f"prlimit {limit}")
     assert ran.returncode in (0, 1, 2), ran.stdout + ran.stderr
@@ -223,7 +223,7 @@ def test_limits(sweep, place: Path, expected, limit: str) -> None:
 
 
 def test_another_user_with_few_processes(sweep, place: Path, expected) -> None:
-    """Somebody who is not root trains; with too few processes allowed the launch says so."""
+    """A user who is not root can train; if too few processes are allowed, the launch says so."""
     home = place / "home"
     home.mkdir()
     one = sweep(place / "sweep")
@@ -249,7 +249,7 @@ def test_another_user_with_few_processes(sweep, place: Path, expected) -> None:
 
 
 def test_the_supervisor_is_stopped_for_longer_than_its_heartbeat(sweep, tmp_path: Path, expected) -> None:
-    """SIGSTOP for ten seconds, then SIGCONT: the sweep ends as if nothing had been."""
+    """SIGSTOP for ten seconds, then SIGCONT: the sweep ends as if undisturbed."""
     one = sweep(tmp_path / "stopped")
     process = one.start()
     wait_for(one.training, "training")

@@ -65,7 +65,7 @@ def run(home: Path, cluster: StandIn) -> Batch:
 
 
 def _words(result: Result) -> str:
-    """What a person reads of an error."""
+    """The message of an error, as it is printed."""
     return str(result.exception) if isinstance(result.exception, HvdsweepError) else result.output
 
 
@@ -352,7 +352,7 @@ def test_without_an_answer_nothing_is_submitted_twice(run: Batch, cluster: Stand
 
 
 def test_cancel_asks_and_cancels_what_is_active(run: Batch, cluster: StandIn) -> None:
-    """Only jobs that wait or run are cancelled; without --yes a person is asked, and may say no."""
+    """Only jobs that wait or run are cancelled; without --yes the user is asked, and may say no."""
     run("submit", "mine.toml", "--jobs", "3")
     cluster.queue(
         "101_1|RUNNING|5:00|n1|None", "101_2|COMPLETED|0:00|n1|None", "101_3|PENDING|5:00||Priority"

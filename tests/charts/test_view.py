@@ -98,7 +98,7 @@ def test_zooming_back_restores_the_window(frame, factor):
 @pytest.mark.parametrize("scale", ["log2", "log10", "linear"])
 @pytest.mark.parametrize("factor", [1e3, 1e-3])
 def test_zooming_without_end_stays_drawable(scale, factor):
-    """A hundred steps in or out never leave what float64 can hold."""
+    """After a hundred steps in or out, all limits are still within float64's range."""
     chart = Chart((Series("a", [1.0, 2.0, 3.0], [10.0, 20.0, 15.0]),), x=Axis(scale), y=Axis(scale))
     view = View()
     for _ in range(100):

@@ -75,7 +75,7 @@ def test_what_it_names_can_be_run(tmp_path: Path) -> None:
 
 
 def test_the_options_of_the_demo_are_those_of_launch():
-    """It gets as far as the database, which is refused in words."""
+    """It gets as far as the database, which is refused with a message."""
     result = CliRunner().invoke(group, ["demo", "--db", "/dev/null"])
     assert isinstance(result.exception, UserError), result.exception
     assert "is a device, not a database" in str(result.exception)

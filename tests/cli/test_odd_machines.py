@@ -113,7 +113,7 @@ def test_status_with_hardly_an_environment(original: Path):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_flipped_bytes_end_in_words(seed: int, original: Path, tmp_path: Path, monkeypatch):
-    """One to eight bytes of a store are others: every command that reads answers, or ends in words, with exit code 0 to 2."""
+    """With one to eight bytes of a store changed, every command that reads answers or prints a message, with exit code 0 to 2."""
     monkeypatch.chdir(tmp_path)
     chance = random.Random(seed)
     content = bytearray(original.read_bytes())

@@ -60,7 +60,7 @@ def test_a_word_like_no_command_gets_the_list():
 
 @pytest.mark.parametrize(("goal", "value"), [("10%", 0.1), (" 5 % ", 0.05), ("0.1", 0.1)])
 def test_a_goal_may_be_a_percentage(goal, value):
-    """What people write for a share is understood by every command that takes a goal."""
+    """`5%` is understood by every command that takes a goal."""
     assert GoalValue().convert(goal, None, None) == pytest.approx(value)
     with pytest.raises(click.BadParameter):
         GoalValue().convert("ten%", None, None)

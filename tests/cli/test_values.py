@@ -78,7 +78,7 @@ def original(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("change", stores().values(), ids=stores())
 def test_every_command_shows_it(change, original: Path, tmp_path: Path, monkeypatch):
-    """What it cannot answer it refuses in words; what it prints is text, or JSON, or a page that a browser reads."""
+    """What it cannot answer it refuses with a message; what it prints is valid text, JSON or HTML."""
     monkeypatch.chdir(tmp_path)
     path = changed(original, tmp_path / "store.db", change)
     for arguments in COMMANDS:

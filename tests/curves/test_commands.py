@@ -401,7 +401,7 @@ def test_a_curve_of_nothing_but_diverged_trials_says_so(run, tmp_path):
 
 
 def test_a_goal_reached_before_training_tells_nothing(run, tmp_path):
-    """Steps of 0 give no maximum useful batch size and no region, but the advice to ask for more."""
+    """Steps of 0 give no maximum useful batch size and no region, but the advice to choose a stricter goal."""
     at_start = [Trial(n, [(0, 0.3), (10, 0.2)], steps=100) for n in range(3)]
     later = [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(3)]
     out = said(run, tmp_path / "x.db", "curve", [Study(8, later, 100), Study(16, at_start, 100)])
@@ -419,7 +419,7 @@ def test_few_trials_are_few_even_if_all_reached_the_goal(run, tmp_path, trials, 
 
 
 def test_csv_and_json_at_once_is_no_question(run, db):
-    """Stdout holds one of them; both are refused before anything is read."""
+    """Stdout can hold only one of them; both together are refused before anything is read."""
     code, out, err = run("curve", "--db", db, "--csv", "--json")
     assert (code, out) == (2, "")
     assert "--csv and --json exclude each other" in err

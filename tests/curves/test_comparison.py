@@ -116,7 +116,7 @@ def test_time_and_cost():
 
 
 def test_no_speed_no_cost():
-    """Nothing measured, nothing claimed."""
+    """Without measured speeds there are neither times nor costs."""
     costs = time_to_goal({1: 5}, [])
     assert (costs.choices, costs.fastest, costs.cheapest, costs.frontier) == ((), None, None, ())
 

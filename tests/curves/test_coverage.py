@@ -48,7 +48,7 @@ def test_named_regions_are_right(shares):
 
 
 def test_equal_workloads_are_seldom_called_different(shares):
-    """Two searches of one workload differ somewhere in about one of twenty comparisons."""
+    """Two searches of one workload are called different somewhere in about one of twenty comparisons."""
     assert shares["equal workloads: differs somewhere"] <= 12.5
 
 

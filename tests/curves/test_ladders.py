@@ -25,7 +25,8 @@ def falling(best: float, start: float = 0.9, *, size: int = 8, steps: int = 100)
 
 
 def test_goals_lie_between_the_best_and_the_start():
-    """Ascending; every goal can be reached; includes the sweep's own; the easiest is where trials begin."""
+    """They ascend, each can be reached, and the sweep's own is among them; the easiest is the value at which trials
+    start."""
     table = oracle.table([falling(0.02), falling(0.05, size=16)])
     ladder = goal_ladder([table], [0.1])
     assert ladder == sorted(set(ladder))
@@ -62,7 +63,7 @@ def test_goals_of_a_metric_that_rises():
 
 
 def test_nothing_measured():
-    """Only the given goals; no number, no goal."""
+    """Without measurements the ladder has only the given goals; NaN is not one."""
     table = oracle.table([Study(8, [])])
     assert goal_ladder([table], [0.2]) == [0.2]
     assert goal_ladder([table], [math.nan]) == []

@@ -104,7 +104,7 @@ def db(tmp_path):
 
 
 def test_curve_shows_the_noise_scale_of_the_best_trials(run, db):
-    """Text, JSON and chart have 40 examples; a database without estimates says nothing, and null in the JSON."""
+    """Text, JSON and chart have 40 examples; without estimates the text has no line and the JSON null."""
     code, out, err = run("curve", "--db", db)
     assert (code, err) == (0, "")
     assert "gradient noise scale       40 examples (median over 3 batch sizes, 40 to 40)" in out

@@ -214,7 +214,8 @@ def test_fewer_trials_may_lean_on_stopped_ones():
 
 @given(oracle.workloads(), oracle.goals.filter(lambda goal: goal > -1e9), oracle.budgets)
 def test_exactly_the_answers_that_stopping_may_change_are_flagged(studies, goal, step_budget):
-    """Had every stopped trial gone on to succeed at once, only flagged answers change, and all of those are reached."""
+    """If every stopped trial had reached the goal right after its stop, only flagged answers would change, and all of
+    those are reached."""
     before = steps_to_result(oracle.table(studies), goal, step_budget=step_budget)
     for study in studies:
         for trial in study.trials:

@@ -15,7 +15,7 @@ RUNNING = {"status": Status.RUNNING, "stop_reason": StopReason.NONE}
 
 
 def test_running_trials_alone_bound_the_steps_they_have_done():
-    """Not reached within 30 steps, not within the budget of 100; with a complete trial beside it the budget it is."""
+    """Not reached within 30 steps, not within the budget of 100; with a complete trial next to it, not within the budget."""
     running = Trial(0, [(10, 0.9)], steps=30, **RUNNING)
     alone = oracle.table([Study(8, [running])])
     assert steps_to_result(alone, statuses=LIVE).budget.tolist() == [30]

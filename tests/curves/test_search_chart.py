@@ -139,7 +139,7 @@ def test_best_rates_and_heuristics():
 
 
 def test_without_momentum_the_learning_rate_itself():
-    """Plain SGD has no effective learning rate beside it."""
+    """Plain SGD has no effective learning rate in addition."""
     studies = [Study(8, [Trial(0, [(5, 0.1)], parameters={"learning_rate": 0.3})])]
     rates = best_rates(curve(oracle.table(studies)))
     assert rates.name == "learning_rate"

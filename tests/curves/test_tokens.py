@@ -130,7 +130,7 @@ def test_budgets_in_tokens(run):
     ],
 )
 def test_what_has_no_tokens_is_refused(run, arguments, words):
-    """In words, and nothing is printed."""
+    """Refused with a message, and nothing is printed."""
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert words in err

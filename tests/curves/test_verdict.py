@@ -150,7 +150,7 @@ def test_one_trial_has_no_interval():
 
 
 def test_points_exactly_on_a_curve_are_not_certain():
-    """Three single trials that lie on a hyperbola by chance do not give B_crit to four digits."""
+    """Three single trials that happen to lie on a hyperbola do not give B_crit to four digits."""
     steps = {size: round(100_000 * (1 + 4990 / size)) for size in (64, 1024, 16384)}
     studies = [
         Study(size, [Trial(0, [(least, 0.1)], steps=10**9)], train_steps=10**9)

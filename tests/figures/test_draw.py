@@ -30,7 +30,7 @@ def papers(published: tuple[Path, Path]) -> dict[str, Figure]:
 
 
 def texts(drawing: str) -> set[str]:
-    """Everything written in an SVG."""
+    """All text in an SVG."""
     return {re.sub(r"\s+", " ", part).strip() for part in re.findall(r"<text[^>]*>([^<]*)</text>", drawing)}
 
 
@@ -57,7 +57,7 @@ def test_files(papers: dict[str, Figure], tmp_path: Path, kind: str) -> None:
 
 
 def test_other_endings(papers: dict[str, Figure], tmp_path: Path) -> None:
-    """Another ending, and a folder that does not exist, are refused in words."""
+    """Another ending, and a folder that does not exist, are refused with a message."""
     figure = papers["4"]
     with pytest.raises(UserError, match=r"\.bmp: must end in \.png, \.svg or \.pdf"):
         save(figure, tmp_path / "a.bmp")
@@ -136,7 +136,8 @@ def strange() -> Figure:
 
 
 def test_strange_values(tmp_path: Path) -> None:
-    """Gaps, infinities, unknown ends, one-sided bands, heat: drawn, and as JSON without anything that is not finite."""
+    """Gaps, infinities, unknown ends, one-sided bands and heat maps are drawn; their JSON holds only finite
+    numbers."""
     import json
 
     figure = strange()
@@ -209,7 +210,7 @@ def named(name: str, *others: str) -> Figure:
 
 @pytest.mark.parametrize("name", MARKUP)
 def test_names_are_no_markup(tmp_path: Path, name: str) -> None:
-    """A name is drawn as it is wherever one stands."""
+    """A name is drawn as it is wherever one appears."""
     from html import unescape
     from xml.etree import ElementTree
 

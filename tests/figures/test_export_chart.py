@@ -70,6 +70,6 @@ def test_no_place_to_write_to(tmp_path):
 
 
 def test_an_empty_chart_is_a_file_too(tmp_path):
-    """It says that there is nothing."""
+    """The file says that there is nothing to show."""
     (path,) = export_chart(Chart(empty="nothing yet"), tmp_path / "e", formats=("svg",))
     assert b"nothing yet" in path.read_bytes()

@@ -317,7 +317,7 @@ def test_command(published: tuple[Path, Path], tmp_path: Path, kind: str) -> Non
 
 
 def test_command_of_the_paper(published: tuple[Path, Path]) -> None:
-    """`figure 1` has nine panels; workloads of one's own do not fit it; a part of a name is enough elsewhere."""
+    """`figure 1` has nine panels and refuses workloads; elsewhere a part of a name is enough."""
     found = run("1", "--json", database=published[1])
     assert len(json.loads(found.stdout)["panels"]) == 9
     assert "figure 1: WORKLOAD: the paper's" in str(run("1", FIRST, database=published[1]).exception)

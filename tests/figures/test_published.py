@@ -307,7 +307,7 @@ def moved(tmp_path: Path, factor: float, name: str) -> list[Panel]:
 
 
 def test_no_step_lies_beyond_the_axes(tmp_path: Path) -> None:
-    """The paper's ends of an axis are moved outwards where a point of one's own would lie beyond them."""
+    """The paper's ends of an axis are moved outwards if a point of your own sweep would lie beyond them."""
     lstm = next(panel for panel in moved(tmp_path, 1e3, "1") if panel.chart.title == "LSTM on LM1B")
     low, high = frame_of(lstm.chart, 120, 40, View()).y_limits
     assert low <= 8192

@@ -94,7 +94,7 @@ def test_an_empty_file_may_become_a_database(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less than 100 MB is a failure, less than 2 GB a warning."""
+    """Less than 100 MB free is a failure, less than 2 GB a warning."""
     for free, status in ((50 << 20, "failed"), (1 << 30, "warning"), (10 << 30, "ok")):
         usage = type("Usage", (), {"free": free})
         monkeypatch.setattr(checks.shutil, "disk_usage", lambda path, usage=usage: usage)
@@ -169,7 +169,7 @@ def test_a_probe_s_answer_is_judged() -> None:
 def test_ranks_that_do_not_answer_are_a_failure(
     monkeypatch: pytest.MonkeyPatch, code: str, words: str
 ) -> None:
-    """A probe that dies, or hangs, is ended and reported with its words; no process is left."""
+    """A probe that crashes or hangs is ended and reported with its last output; no process is left."""
 
     def build(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:
         return [sys.executable, "-c", code, *arguments]

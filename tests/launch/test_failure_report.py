@@ -46,7 +46,7 @@ def test_the_rank_that_failed_first_speaks(tmp_path: Path) -> None:
 
 
 def test_a_signal_is_named(tmp_path: Path) -> None:
-    """Exit code 137 is SIGKILL, often for want of memory; without a traceback the last lines are quoted."""
+    """Exit code 137 is SIGKILL, often for lack of memory; without a traceback the last lines are quoted."""
     (tmp_path / "horovodrun.log").write_text(HOROVODRUN.format(code=137))
     (tmp_path / "rank-1.log").write_text("".join(f"line {i}\n" for i in range(100)))
     death = death_of(tmp_path, 1)
@@ -61,7 +61,7 @@ def test_a_killed_horovodrun_is_told_from_a_failed_rank(tmp_path: Path) -> None:
 
 
 def test_a_launch_that_failed_quotes_horovodrun(tmp_path: Path) -> None:
-    """Where no rank came to life, horovodrun's own words are all there is."""
+    """If no rank started, horovodrun's own output is quoted."""
     (tmp_path / "horovodrun.log").write_text("ssh: connect to host b port 22: Connection refused\n")
     assert (
         str(death_of(tmp_path, 1))

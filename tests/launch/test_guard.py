@@ -101,7 +101,7 @@ def guards(supervisor: str) -> list[int]:
 
 @pytest.mark.parametrize("started", STARTED.values(), ids=STARTED)
 def test_what_was_started_ends_with_a_killed_supervisor(started: str, supervisor, tmp_path: Path) -> None:
-    """Even what has left its parent, its session and all signals behind; and then the guard itself."""
+    """Also processes that left their parent and session and ignore signals; then the guard ends too."""
     process = supervisor(started)
     identity = str(ProcessId.of(process.pid))
     process.stdout.readline()
@@ -126,7 +126,7 @@ def test_a_supervisor_killed_at_any_instant_leaves_nothing(supervisor, tmp_path:
 
 
 def test_the_guard_outlives_the_signals_that_end_a_supervisor(supervisor, tmp_path: Path) -> None:
-    """SIGKILL for the supervisor's whole process group, as a shell or a scheduler sends it."""
+    """It survives SIGKILL to the supervisor's whole process group, as a shell or a scheduler sends it."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path / "a.db"), STARTED["one that waits"]],
         stdin=subprocess.PIPE,
@@ -141,7 +141,7 @@ def test_the_guard_outlives_the_signals_that_end_a_supervisor(supervisor, tmp_pa
 
 
 def test_the_guard_leaves_in_good_order(supervisor, tmp_path: Path) -> None:
-    """When the supervisor ends by itself the guard is gone before it, and has ended nothing."""
+    """When the supervisor ends normally, the guard ends before it and has killed nothing."""
     process = supervisor(STARTED["one that waits"])
     identity = str(ProcessId.of(process.pid))
     process.communicate(b"")

@@ -29,7 +29,7 @@ def test_slots_sum_to_np() -> None:
 
 
 def test_nothing_foreign_steers_the_ranks() -> None:
-    """Variables by which another launcher (or Keras) would tell a rank who it is are removed; Horovod's tuning is kept."""
+    """Variables of another launcher (or Keras) that would mislead a rank are removed; Horovod's tuning is kept."""
     foreign = {
         "HOROVOD_RANK": "7",
         "HOROVOD_SIZE": "9",
@@ -53,7 +53,7 @@ def test_nothing_foreign_steers_the_ranks() -> None:
 
 
 def test_what_ranks_need_is_set() -> None:
-    """Threads, Gloo's patience, quiet TensorFlow, the TensorFlow backend of Keras; the person's own log level wins."""
+    """Threads, Gloo's patience, quiet TensorFlow, the TensorFlow backend of Keras; the user's own log level wins."""
     set_here = environment(
         {"KERAS_BACKEND": "jax", "OMP_NUM_THREADS": "64", "TF_CPP_MIN_LOG_LEVEL": "0"}, threads=3
     )

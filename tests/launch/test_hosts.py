@@ -101,7 +101,7 @@ def test_the_first_host_must_be_here() -> None:
 
 
 def test_other_hosts_must_be_able_to_reach_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first host that stands for a loopback address is refused beside others; alone it is started as localhost."""
+    """A first host that resolves to a loopback address is refused together with others; alone it is started as localhost."""
     with pytest.raises(
         UserError, match=r"localhost: means 127\.0\.0\.1 here, which the other hosts cannot reach"
     ):

@@ -53,7 +53,7 @@ def build(info, **options):
 
 
 class Sweep:
-    """A sweep file and its database, launched as a person would."""
+    """A sweep file and its database, launched as a user would."""
 
     def __init__(self, folder: Path, text: str = SWEEP) -> None:
         folder.mkdir(parents=True, exist_ok=True)

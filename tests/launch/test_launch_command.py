@@ -119,7 +119,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, sweep_file: Path) -> None:
 
 
 def dry_run(tmp_path: Path, sweep_file: Path, *options: str) -> tuple[dict[str, Any], str]:
-    """The plan as JSON, and what people see."""
+    """The plan as JSON and as text."""
     arguments = ["--dry-run", "--db", str(tmp_path / "s.db"), *options, str(sweep_file)]
     (plan,) = json.loads(CliRunner().invoke(launch, [*arguments, "--json"]).stdout)
     return plan, " ".join(CliRunner().invoke(launch, arguments).stdout.split())

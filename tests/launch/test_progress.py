@@ -130,7 +130,7 @@ def test_every_event_is_one_line_of_json(event: Event) -> None:
 
 
 def test_plain_lines_tell_changes_of_state() -> None:
-    """Start, trouble and end are lines; trials that end as they should are not."""
+    """Starts, failures and the end are lines; trials that end normally are not."""
     said = lines(
         SWEEP,
         PLAN,
@@ -183,7 +183,7 @@ def test_plain_progress_is_not_repeated() -> None:
 
 
 def test_the_end_groups_equal_failures() -> None:
-    """Seven trials with the same last words are one entry; their names are cut short."""
+    """Seven trials with the same error are one entry; of their names only some are listed."""
     aside = [
         {"trial": i, "workload": "w", "batch_size": 8, "number": i, "message": "same\nwords"}
         for i in range(7)
@@ -194,7 +194,7 @@ def test_the_end_groups_equal_failures() -> None:
 
 
 def test_a_closed_pipe_does_not_end_a_run() -> None:
-    """If nobody reads any more the reporter stops writing instead of raising."""
+    """Once the pipe is closed the reporter stops writing instead of raising."""
 
     class Closed(io.StringIO):
         written = 0
@@ -214,7 +214,7 @@ def test_a_closed_pipe_does_not_end_a_run() -> None:
 
 
 def test_bars_show_what_is_trained() -> None:
-    """The bars name sweep and study with numbers and times; the end is a sentence below them."""
+    """The bars name sweep and study with numbers and times; the end of the run is a sentence below them."""
     out = io.StringIO()
     report = ProgressBars(out)
     for event in (SWEEP, PLAN, progress(1), trial("COMPLETE"), progress(2), end()):
@@ -241,7 +241,7 @@ def test_the_reporter_fits_the_stream() -> None:
 
 
 def test_nothing_is_started_where_all_is_done() -> None:
-    """The line about starting stands only where something is left to train."""
+    """The line about starting is printed only if something is left to train."""
     study = {"workload": "w", "batch_size": 8, "steps": 10, "target": 2, "done": 2}
     assert "starting" not in str(sentence(dataclasses.replace(PLAN, studies=[study])))
     assert "starting" in str(sentence(dataclasses.replace(PLAN, studies=[study, {**study, "done": 1}])))

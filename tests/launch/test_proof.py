@@ -162,7 +162,7 @@ def test_built_in_workloads_need_no_proof(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_proof_that_hangs_ends(own: Any) -> None:
-    """After --start-timeout, with a message that says what to do."""
+    """A proof that hangs ends after --start-timeout, with a message that says what to do."""
     with pytest.raises(
         UserError, match=r"own:load and own:build: not ready after 0\.01 s; .*--start-timeout"
     ):
@@ -170,7 +170,7 @@ def test_a_proof_that_hangs_ends(own: Any) -> None:
 
 
 def test_the_end_of_a_process_in_words(tmp_path: Path) -> None:
-    """How it ended, and the last it wrote."""
+    """The message says how it ended, and quotes its last output."""
     from hvdsweep.launch.failure_report import death_of_process
 
     log = tmp_path / "log"

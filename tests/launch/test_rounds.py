@@ -257,8 +257,8 @@ def test_stopping_beaten_trials_at_other_moments_changes_nothing(truth: Truth, d
 
 
 def test_rounds_see_past_the_best_where_trials_are_stopped() -> None:
-    """With `stop = "beaten"` trials go on far enough beyond the best to tell how certain it is, by the file's own margin where
-    that is wider; what a trial or the sweep is stays the same."""
+    """With `stop = "beaten"` trials continue far enough beyond the best to estimate how certain it is, or by the
+    file's own margin if that is wider; the keys of trials and sweep stay the same."""
     beaten = '[training]\nstop = "beaten"\n'
     plain = planned(ONE, ("[training]\n", beaten))
     for text, margin in ((beaten, 0.331), (beaten + "margin = 0.5\n", 0.5)):

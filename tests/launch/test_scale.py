@@ -320,7 +320,7 @@ def test_show_prints_what_is_stored(tmp_path):
 
 
 def test_speeds_of_trials_are_marked(tmp_path):
-    """Speeds measured during trials stand with those that were measured on purpose, with a star."""
+    """Speeds measured during trials are listed with those that were measured on purpose, and have a star."""
     from tests.curves.test_speeds import row
 
     lines = speed_lines(speeds([row(8, 1, 100.0), row(16, 1, 90.0, source="trial")]))

@@ -26,7 +26,7 @@ def test_signals_in_quick_succession_are_one_gesture() -> None:
 
 
 def test_a_rest_ends_with_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The supervisor of a large sweep rests for up to two seconds; a stop need not wait for that."""
+    """The supervisor of a large sweep sleeps for up to two seconds between its rounds; a signal ends the sleep."""
     now, naps = [100.0], iter((lambda: None, lambda: os.kill(os.getpid(), signal.SIGTERM)))
 
     def nap(seconds: float) -> None:
@@ -53,7 +53,7 @@ def test_nohup_is_respected() -> None:
 
 
 def test_in_a_job_only_ctrl_c_ends_the_wait() -> None:
-    """A scheduler and its script each send SIGTERM, maybe seconds apart; elsewhere the second one is somebody's."""
+    """A scheduler and its script each send SIGTERM, maybe seconds apart; elsewhere a second one is a request by the user."""
     now = [100.0]
     with StopSignals(clock=lambda: now[0]) as signals:
         for number, in_job, elsewhere in (

@@ -42,8 +42,8 @@ def test_a_sweep_trains_to_its_end(launch: Launch, store: Store) -> None:
 
 
 def test_a_sweep_trains_in_a_folder_of_any_name(launch: Launch, store: Store) -> None:
-    """Blanks, quotes, `$()`, `#` and `?` in a path mean nothing to whatever starts a gang; under umask 077 all that a launch
-    makes, logs and checkpoints included, is for its user alone."""
+    """Blanks, quotes, `$()`, `#` and `?` in a path have no effect on starting a gang; under umask 077 everything a
+    launch makes, logs and checkpoints included, is readable by its user alone."""
     folder = store.path.parent / "it's a $(sweep) #1?"
     folder.mkdir()
     store.path = folder / "sweep.db"
@@ -70,7 +70,8 @@ def test_nothing_to_do_starts_no_gang(launch: Launch, store: Store) -> None:
 
 
 def test_a_study_with_more_trials_makes_up_for_no_other(launch: Launch, store: Store) -> None:
-    """Two trials done where one is wanted now, none of another study: one of two is done, and in the end two of two."""
+    """One study has two trials done and wants one, another has none: progress says one of two, and in the end two of
+    two."""
     assert launch([[FINE] * 2]).end()[0] == 0
     code, events, _ = launch([[FINE], [FINE]]).end()
     assert code == 0
@@ -93,7 +94,7 @@ def test_diverged_trials_are_replaced(launch: Launch, store: Store) -> None:
 
 
 def test_replacements_have_an_end(launch: Launch, store: Store) -> None:
-    """With one replacement allowed, a study with two diverged trials ends one short, and says so."""
+    """With one replacement allowed, a study with two diverged trials ends one trial short, and the run reports it."""
     code, events, _ = launch([[{"diverge": 1}, FINE, {"diverge": 1}]], replacements=1).end()
     assert code == 0
     assert sorted(store.statuses()) == ["COMPLETE"] * 2 + ["INFEASIBLE"] * 2
@@ -165,7 +166,8 @@ def test_a_hung_gang_is_ended(launch: Launch, store: Store) -> None:
 
 
 def test_a_broken_environment_ends_the_run(launch: Launch, store: Store) -> None:
-    """Gangs that die before their first sign of life end the run after three, with the log's last lines; no trial pays."""
+    """After three gangs that died before their first sign of life the run ends with the log's last lines; no trial's
+    attempts are counted."""
     code, events, _ = launch([[FINE] * 3], environment={"FAKE_GANG": "stillborn"}).end()
     assert code == 1
     assert store.one("SELECT count(*) FROM gangs") == 3
@@ -175,7 +177,7 @@ def test_a_broken_environment_ends_the_run(launch: Launch, store: Store) -> None
 
 
 def test_a_sweep_of_deadly_trials_ends_early(launch: Launch, store: Store) -> None:
-    """If trial after trial is given up and none succeeds, the run ends instead of trying them all."""
+    """If several trials in a row are given up, the run ends instead of trying all of them."""
     code, _, _ = launch([[{"crash": 1}] * 6], max_attempts=1, max_set_aside=2).end()
     assert code == 1
     assert store.statuses() == ["INCOMPLETE"] * 2 + ["PENDING"] * 4
@@ -191,7 +193,7 @@ def test_a_sweep_that_its_gangs_cannot_build_ends_early(launch: Launch, store: S
 
 
 def test_trials_that_end_well_in_between_let_a_sweep_go_on(launch: Launch, store: Store) -> None:
-    """Only trials in a row end a run: here every second one ends well."""
+    """Only trials given up in a row end a run: here every second trial succeeds."""
     code, _, _ = launch([[{"refuse": 1}, {}] * 3], max_set_aside=2).end()
     assert code == 1
     assert store.statuses() == ["INCOMPLETE", "COMPLETE"] * 3
@@ -199,7 +201,8 @@ def test_trials_that_end_well_in_between_let_a_sweep_go_on(launch: Launch, store
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Signals) -> None:
-    """Ctrl-C, SIGTERM and a closed terminal: the running trial goes back uncounted and empty, the sweep is IDLE, exit 130."""
+    """Ctrl-C, SIGTERM and a closed terminal: the running trial goes back without data or a counted attempt, the sweep
+    is IDLE, exit 130."""
     launched = launch([[LONG] * 2], steps=MANY_STEPS)
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE number = 0 AND status = 'RUNNING'"))
     launched.send(number)
@@ -213,7 +216,7 @@ def test_a_signal_stops_cleanly(launch: Launch, store: Store, number: signal.Sig
 
 
 def test_a_request_in_the_store_stops_cleanly(launch: Launch, store: Store) -> None:
-    """`sweeps.request = 'stop'`, written by anybody, stops the run like Ctrl-C."""
+    """`sweeps.request = 'stop'`, whoever writes it, stops the run like Ctrl-C."""
     launched = launch([[LONG]], steps=MANY_STEPS)
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     with sqlite3.connect(store.path, timeout=HANG_SECONDS) as conn:
@@ -237,7 +240,8 @@ def test_a_gang_that_does_not_answer_is_ended_within_ten_seconds(launch: Launch,
 
 
 def test_a_job_of_a_cluster_gives_its_gangs_longer(launch: Launch, store: Store) -> None:
-    """With no time at all at a terminal, a gang of a job still leaves by itself: its machine may be busy with the next job."""
+    """With the time at a terminal set to 0, a gang of a job still has time to end by itself: its machine may be
+    busy."""
     launched = launch([[{"seconds": 2400}]], environment={"FAKE_GIVE_BACK_SECONDS": "0"}, in_job=True)
     launched.until(lambda: store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING'"))
     launched.send(signal.SIGTERM)
@@ -329,7 +333,7 @@ def test_two_supervisors_never_train_one_sweep(launch: Launch, store: Store) -> 
 
 
 def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) -> None:
-    """Where the database is destroyed under a run, it ends with exit code 1 and one sentence, its gangs with it."""
+    """If the database is destroyed during a run, the run and its gangs end, with exit code 1 and one sentence."""
     launched = launch([[LONG]], steps=MANY_STEPS)
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     with sqlite3.connect(store.path, timeout=HANG_SECONDS) as conn:
@@ -343,7 +347,7 @@ def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) ->
 
 
 def test_a_lock_that_stays_ends_the_run_in_words(launch: Launch, store: Store) -> None:
-    """It names the lock and the remedy, ends its gangs, counts no attempt; the next launch takes all up."""
+    """The run names the lock and the remedy, ends its gangs and counts no attempt; the next launch continues."""
     launched = launch([[LONG]], steps=MANY_STEPS, environment={"FAKE_BUSY_SECONDS": "0.05"})
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     with closing(sqlite3.connect(store.path, isolation_level=None)) as conn:
@@ -369,7 +373,8 @@ def test_a_lock_that_stays_ends_the_run_in_words(launch: Launch, store: Store) -
 def test_limits_of_the_machine_end_a_run_in_words(
     launch: Launch, store: Store, environment: dict[str, str], words: str
 ) -> None:
-    """No process, no open file, no room for logs: tried three times, then exit code 1 with what the machine lacks."""
+    """No more processes, open files or room for logs: three attempts, then exit code 1 and a message that names what
+    is lacking."""
     code, events, err = launch([[FINE]], environment=environment).end()
     assert (code, err) == (1, "")
     (end,) = of(events, "end")
@@ -388,7 +393,7 @@ def test_a_limit_that_passes_costs_no_attempt(launch: Launch, store: Store) -> N
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_store_that_was_deleted_ends_the_run(launch: Launch, store: Store, replaced: bool) -> None:
-    """Where the file is deleted, or another put in its place, the run says so and fails: its results would be found nowhere."""
+    """If the file is deleted or replaced, the run reports it and fails: its results would be lost."""
     launched = launch([[LONG]], steps=MANY_STEPS)
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
     other = store.path.with_name("other")

@@ -339,7 +339,7 @@ def test_whoever_begins_to_write_checks_the_file(harm, words: str, copy: Path):
 
 
 def test_the_program_ends_in_words(copy: Path):
-    """`hvdsweep` as people start it: one sentence on stderr, no traceback, exit code 1."""
+    """`hvdsweep` as a user starts it: one sentence on stderr, no traceback, exit code 1."""
     assert damage(copy, "gangs", "np", "many")
     code = "from hvdsweep.cli import main; main()"
     run = subprocess.run(

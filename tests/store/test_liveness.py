@@ -95,7 +95,8 @@ def test_a_dead_run_here_is_dead_whatever_its_heartbeat_says(planned: Path, look
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("process", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_elsewhere_a_heartbeat_that_stands_still_is_death(planned: Path, look, step, process):
-    """Whatever its value: after WATCH_SECONDS of one's own clock without a change the sweep is free. The watch is announced."""
+    """Whatever its value: after WATCH_SECONDS without a change, by this machine's clock, the sweep is free. The wait
+    is announced."""
     sign(look, process, time.time() + step)
     clock, heard = Clock(), []
     assert not is_at_work(look, 1, watch=heard.append, sleep=clock.sleep, clock=clock)
@@ -145,7 +146,8 @@ def test_whoever_signs_in_between_look_and_lock_is_seen(planned: Path, look, end
 
 
 def test_a_run_that_was_taken_over_notices_and_leaves_the_row_alone(planned: Path, look):
-    """After a suspension another machine may have gone on: the old supervisor's next heartbeat and its end write nothing."""
+    """If another machine has taken the sweep over during a suspension, the next heartbeat and the end of the run
+    write nothing."""
     begin_run(look, 1, np=1, gangs=1)
     sign(look, ELSEWHERE["another host"], 1.0)
     with pytest.raises(TakenOver, match="on elsewhere"):

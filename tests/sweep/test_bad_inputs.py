@@ -170,8 +170,8 @@ UNREADABLE = {
     ],
 )
 def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | None):
-    """module:function is looked up in the source beside the file: a missing module or function is found
-    without import."""
+    """module:function is looked up in the source next to the file: a missing module or function is found without
+    import."""
     (tmp_path / "own.py").write_text("raise SystemExit('was run')\ndef build(dataset): ...\n")
     for broken, content in UNREADABLE.items():
         (tmp_path / f"{broken}.py").write_bytes(content)
@@ -188,7 +188,7 @@ def test_user_code_is_read_but_not_run(tmp_path: Path, name: str, says: str | No
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_an_unreadable_module_that_user_code_imports_is_no_crash(tmp_path: Path, name: str):
-    """It is part of the identity as it is, or refused in words; importing it fails later."""
+    """It is part of the identity as it is, or refused with a message; importing it fails later."""
     (tmp_path / "own.py").write_text(f"def build(dataset):\n    import {name}\n")
     (tmp_path / f"{name}.py").write_bytes(UNREADABLE[name])
     with suppress(UserError):
@@ -196,8 +196,7 @@ def test_an_unreadable_module_that_user_code_imports_is_no_crash(tmp_path: Path,
 
 
 def test_epochs_of_a_data_set_of_unknown_size(tmp_path: Path):
-    """A budget in epochs needs the size of the training set, which the user's own data set does not tell
-    beforehand."""
+    """A budget in epochs needs the size of the training set, which is unknown for the user's own data set."""
     (tmp_path / "own.py").write_text("def load(): ...\n")
     text = edited(('"digits"', '"own:load"'), ("steps = 2000", "epochs = 3"))
     (problem,) = check_text(text, "f.toml", source=str(tmp_path)).problems
@@ -292,8 +291,7 @@ junk = st.recursive(
     )
 )  # fmt: skip
 def test_any_junk_is_either_a_sweep_or_a_list_of_sentences(changes):
-    """Whatever stands at a key, checking ends: with a sweep, or with sentences of one line; never with a
-    traceback."""
+    """Whatever value a key has, the check gives a sweep or sentences of one line, never a traceback."""
     import tomllib
 
     from hvdsweep.sweep.write import toml_key, toml_value

@@ -175,8 +175,7 @@ def test_what_changes_a_trial_changes_every_key_and_is_named(changes, line):
 
 
 def test_the_goal_counts_where_trials_end_at_it():
-    """With stop = "goal" another goal means other trials; beside "budget" the change of stop alone is
-    named."""
+    """With stop = "goal" another goal means other trials; against "budget" only the change of stop is named."""
     stop = ("micro_batch = 256", 'stop = "goal"')
     one, other = planned(stop), planned(stop, ("value = 0.05", "value = 0.03"))
     assert trial(one).key != trial(other).key

@@ -71,7 +71,7 @@ def test_hours_from_measured_speeds():
 
 def test_speeds_of_other_batch_sizes():
     """From the nearest one measured: a smaller batch is faster per step, a larger one slower, less than in proportion; marked as
-    not measured. Another algorithm of the same model tells as much, another model nothing."""
+    not measured. Speeds of another algorithm of the same model are used alike, those of another model are not."""
     summary = summarize(planned(), 2, 1, speeds(80.0, sizes=(64,)))
     small, middle, large = (study.steps_per_second for study in summary.studies[:3])
     assert middle == 80.0

@@ -165,7 +165,7 @@ def test_models_that_do_something_else_with_their_data_are_refused(data: str, mo
 
 
 def test_numbers_of_a_task_are_part_of_a_trials_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They stand in no array of the data."""
+    """Numbers that are in no array of the data."""
     one, same = (prove(job_of_data("factor_task")) for _ in range(2))
     assert one.problems == []
     monkeypatch.setattr(user_data, "FACTOR", 3.0)

@@ -65,7 +65,7 @@ def row(pilot: Pilot[None], key: str) -> FormRow:
 
 
 def said(pilot: Pilot[None], key: str) -> str:
-    """What stands beside a field, or in its line below."""
+    """The note next to a field, or in the line below."""
     return str(row(pilot, key).query_one(".note", Static).content)
 
 

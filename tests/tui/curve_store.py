@@ -53,7 +53,7 @@ CRITICAL = {"sgd": 32, "nesterov_momentum": 128}
 
 
 def curve_store(path: Path) -> Path:
-    """Make it; its sweep file lies beside it."""
+    """Make it, with its sweep file next to it."""
     file = path.parent / "planted.toml"
     file.write_text(SWEEP)
     with closing(connect(path, create=True)) as conn:

@@ -19,7 +19,7 @@ LIFE = round(8 * HANG_SECONDS)
 
 
 class Terminal:
-    """What runs in it is seen as a person sees it, and gets the keys that a person presses."""
+    """Shows what the user would see, and passes on keys as the user would press them."""
 
     def __init__(
         self, command: list[str], folder: Path, size: tuple[int, int] = (120, 40), **environment: str

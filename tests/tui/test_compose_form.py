@@ -253,7 +253,7 @@ WRONG = [
 
 @claim
 async def no_text_whatsoever_breaks_the_form(pilot):
-    """Every key of the file with a value of every wrong kind, one after the other: mistakes are said, nothing falls over."""
+    """Every key of the file with a value of every wrong kind, one after the other: mistakes are shown, nothing fails."""
     from hvdsweep.sweep.models import KEYS
     from hvdsweep.sweep.write import toml_key, toml_value
 
@@ -329,7 +329,7 @@ async def to_the_first_mistake(pilot):
 
 @claim
 async def the_fastest_layout_is_the_default(pilot):
-    """Ranks of every batch size are found by itself, on all cores; fewer slots, and what is no number, are said."""
+    """By default the ranks of every batch size are chosen, on all cores; fewer slots, and invalid numbers, are reported."""
     assert row(pilot, "np").query_one(Input).value == "auto"
     assert "2 slots" in screen_text(pilot)
     await type_into(pilot, "slots", "3")
@@ -353,7 +353,7 @@ async def ranks_and_gangs_change_the_plan(pilot):
 
 @claim
 async def the_meaning_of_the_field_with_the_keyboard(pilot):
-    """Below the form stands what the reference of the sweep file says of it."""
+    """Below the form is the description of the sweep file's reference."""
     screen_of(pilot).set_focus(row(pilot, "training.micro_batch").first())
     await settle(pilot)
     assert "Examples per rank per pass" in screen_text(pilot)
@@ -548,8 +548,8 @@ async def test_panes_behind_one_another(empty, golden):
 
 
 async def test_nothing_and_mistakes(empty, golden):
-    """From nothing, every field that is needed says so, with an example, and none of the plan before is left. A mistake stands
-    beside its field in the words of the check, with the plan before it greyed."""
+    """From nothing, every field that is needed says so, with an example, and nothing of the earlier plan is left. A
+    mistake is shown at its field in the words of the check, and the earlier plan is greyed."""
     async with pilot_of(empty, place="compose") as pilot:
         screen = screen_of(pilot)
         screen.starting.begin(nothing())

@@ -366,7 +366,7 @@ def inquiry(text: str, np: str = "1", gangs: str = "1") -> Inquiry:
 
 
 def test_mistakes_are_those_of_the_check():
-    """Sentence for sentence, with the file's name and the key taken off, and the key beside."""
+    """Sentence for sentence, without the file's name and the key, which is given separately."""
     text = (
         TEMPLATE.replace("value = 0.1", "value = 5")
         .replace("fc_128", "fc_")

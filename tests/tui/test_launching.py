@@ -170,7 +170,7 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path, monkeypatch):
 
 
 def test_the_command_is_the_hvdsweep_that_runs_now():
-    """Beside this Python, so that a virtual environment need not be active."""
+    """The one next to this Python, so that a virtual environment need not be active."""
     command = launching.command_of(["launch", "x.toml"])
     assert command[0].startswith(str(Path(sys.executable).parent))
     assert command[-2:] == ["launch", "x.toml"]
@@ -190,7 +190,7 @@ def test_a_sweep_starts_with_what_the_arguments_say(tmp_path, file, monkeypatch)
 
 
 def test_stop_and_delete_go_through_the_store(tmp_path, file):
-    """A request to stop stands in the store; a deleted sweep is gone with its trials."""
+    """A request to stop is written to the store; a deleted sweep is gone with its trials."""
     db = tmp_path / "a.db"
     sweep = saved(db, file)
     stop(db, sweep)

@@ -289,7 +289,7 @@ async def test_a_big_store_is_not_asked_without_rest(source, trained):
 
 
 async def test_what_was_written_last_is_seen_though_nothing_follows(source, trained):
-    """The last snapshot of a sweep comes while a costly page still rests: the trials are asked for after that rest."""
+    """The last snapshot of a sweep comes during the pause after a costly page: the trials are asked for after the pause."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         screen = pilot.app.screen
         screen.questions._rested[trials(pilot).answer_page] = time.monotonic() + 0.5
@@ -354,4 +354,4 @@ async def test_a_trial_without_losses_yet_leaves_those_before_it_in_sight(source
         source.put(dataclasses.replace(snapshot, gangs=gangs))
         await settle(pilot)
         assert view.chart.series == before
-        assert "Loss of the trials before" in screen_text(pilot)
+        assert "Losses of the previous trials" in screen_text(pilot)

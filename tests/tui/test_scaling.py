@@ -203,7 +203,7 @@ async def test_normalised(curves, planted):
 
 
 async def test_workloads_are_kept_in_the_chart_or_taken_out(curves):
-    """w goes to the next workload, a takes the current one out of the others' company."""
+    """w goes to the next workload, a takes the current one out of the chart."""
     async with pilot_of(curves, place="scaling") as pilot:
         assert set(shown(pilot)) == {"sgd", "nesterov_momentum"}
         await pilot.press("a", "w")

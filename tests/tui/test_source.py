@@ -263,7 +263,7 @@ def test_looking_never_writes(path):
 
 
 def test_the_rest_grows_with_what_painting_took_and_shrinks_with_the_machine():
-    """Over a whole cycle the interface takes its share of the machine; where it would rest too long it takes more."""
+    """Over a whole cycle the interface takes its share of the machine; if the pause would be too long it takes more."""
     for processors in (1, 2, 64):
         for used in (0.0001, 0.001, 0.003):
             rest = rest_after(used, processors)
@@ -273,7 +273,7 @@ def test_the_rest_grows_with_what_painting_took_and_shrinks_with_the_machine():
 
 
 def test_a_key_ends_the_rest_of_an_interface_that_paints_much(path, monkeypatch):
-    """Nobody at the keyboard: the next look comes after the rest. A key: as soon as two looks may follow each other."""
+    """Without keys the next read comes after the pause; after a key, as soon as two reads may follow each other."""
     monkeypatch.setattr("tui.source.rest_after", lambda used, processors: 3600.0)
     source = StoreSource(path).start()
     heard = threading.Semaphore(0)

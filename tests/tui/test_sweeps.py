@@ -177,7 +177,7 @@ async def test_extend_by_the_mouse(changeable, started):
     ],
 )
 async def test_what_is_wrong_is_told_while_it_is_typed(changeable, started, field, keys, words):
-    """The problem stands in the dialog, and Enter does nothing until it is gone."""
+    """The problem is shown in the dialog, and Enter does nothing until it is solved."""
     async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("t")
         await settle(pilot)

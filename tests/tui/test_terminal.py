@@ -36,8 +36,8 @@ learning_rate = { scale = "log", min = 0.03, max = 1.0 }
 
 @pytest.mark.terminal
 def test_watch_extend_leave_and_come_back(tmp_path: Path):
-    """Opened before there is a database; a sweep launched elsewhere appears by itself; extended from here it goes on when
-    the interface is left, and is whole when it is opened again."""
+    """Opened before there is a database; a sweep launched elsewhere appears by itself; extended from here it
+    continues when the interface is left, and is complete when it is opened again."""
     (tmp_path / "quick.toml").write_text(QUICK)
     db = tmp_path / "hvdsweep.db"
     with Terminal([*HVDSWEEP, "tui", "--db", str(db)], tmp_path) as terminal:

@@ -101,7 +101,7 @@ async def _visit(pilot: Pilot[None], name: str, places: list[str]) -> None:
 
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_every_screen_shows_it(share: int, original: Path, tmp_path: Path):
-    """Each value is put under the running app, which shows it on every screen; what cannot be answered is said in words."""
+    """The running app shows each value on every screen, or a message."""
     source, name, shown = FakeSource(), "", _shown()
     try:
         async with pilot_of(source, place="sweeps") as pilot:

@@ -162,7 +162,8 @@ class Line(App[None]):
 
 
 async def test_a_prompt_says_what_is_typed_and_what_is_wrong():
-    """Opened with a text it says nothing; then every change, and Enter; a problem stands under it until it is gone."""
+    """It posts every change and Enter, but not the text it is opened with; a problem is shown below until it is
+    solved."""
     app = Line()
     async with app.run_test(size=(60, 8)) as pilot:
         prompt = app.query_one(Prompt)

@@ -62,7 +62,7 @@ def test_counts_add_up_what_a_preset_trains() -> None:
 
 
 def test_a_named_preset_is_its_file() -> None:
-    """The output is the TOML itself, so that `> my.toml` starts a sweep of one's own."""
+    """The output is the TOML itself, so that `> my.toml` starts a sweep of your own."""
     for name, path in list(catalogue.presets().items())[::9]:
         assert run(workloads, name) == path.read_text()
         assert (

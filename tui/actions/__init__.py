@@ -1,10 +1,10 @@
-"""The one table of what a person can do. Key bindings, footer, help screen and command palette are all made from it.
+"""The one table of what the user can do. Key bindings, footer, help screen and command palette are all made from it.
 
 An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `owner` says whose:
 "app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that have the
 keyboard. `when` names an attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
 
-The lines of the table stand in `shared` and `screens`.
+The lines of the table are in `shared` and `screens`.
 """
 
 from __future__ import annotations

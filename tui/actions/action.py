@@ -1,4 +1,4 @@
-"""What one line of the table of actions says."""
+"""One line of the table of actions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a person can do."""
+    """One thing the user can do."""
 
     id: str
     keys: tuple[str, ...]
@@ -17,25 +17,25 @@ class Action:
     help: str
     """One sentence for the help screen and the palette."""
     owner: str = ""
-    """Whose it is: "app", a screen, "chart" or a widget."""
+    """What it belongs to: "app", a screen, "chart" or a widget."""
     when: str = ""
     """Attribute of the screen (of the app for "app") that must be true; "" always."""
     footer: bool = True
-    """Whether the footer shows it where there is room."""
+    """Whether the footer shows it if there is room."""
     opens_line: bool = False
-    """Whether it opens a line to type into: what arrives in one burst with its key belongs into that line."""
+    """Whether it opens a line to type into: keys that arrive together with its own go into that line."""
     palette: bool = True
     """Whether the palette offers it; movements of a cursor are not worth it."""
 
     @property
     def while_typing(self) -> Action | None:
-        """The same with the keys that are not text in a field; None where there are none."""
+        """The same with the keys that are not text in a field; None if there are none."""
         keys = tuple(key for key in self.keys if len(key) > 1 and key not in TEXT_KEYS)
         return replace(self, keys=keys) if keys else None
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """The keys as people write them."""
+        """The keys as they are usually written."""
         return tuple(KEY_NAMES.get(key, key) for key in self.keys)
 
 

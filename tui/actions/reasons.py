@@ -28,7 +28,7 @@ REASONS = {
     "metaparameters.can_extend": "select a warning that a wider range, a longer budget or more trials would answer, of a "
     "sweep of `launch` that is not being trained",
 }
-"""Condition, or screen and condition -> words that stand behind the action's name."""
+"""Condition, or screen and condition -> the words that follow the action's name."""
 
 
 CANCELLING = ("can_cancel_job", "can_stop")
@@ -36,5 +36,5 @@ CANCELLING = ("can_cancel_job", "can_stop")
 
 
 def reason(place: str, when: str) -> str:
-    """The words for a condition that is not met on a screen; without a condition it is the data that are missing."""
+    """Why a condition is not met on a screen; an action without a condition lacks only data."""
     return REASONS.get(f"{place}.{when}") or REASONS.get(when) or NO_DATA

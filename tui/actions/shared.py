@@ -6,7 +6,7 @@ from tui.actions.action import Action, movement, owned
 
 APP = owned(
     "app",
-    Action("help", ("question_mark", "f1"), "Help", "All keys of this screen."),
+    Action("help", ("question_mark", "f1"), "Help", "List all keys of this screen, and its words."),
     Action(
         "palette",
         ("ctrl+p",),
@@ -18,7 +18,7 @@ APP = owned(
         "leave",
         ("escape",),
         "Back",
-        "Leave what is open: a filter, a full-screen pane, a trial.",
+        "Close what is open: a filter, a full-screen pane, a trial.",
         when="can_go_back",
         palette=False,
     ),
@@ -26,25 +26,25 @@ APP = owned(
         "full",
         ("f",),
         "Full",
-        "Give the whole screen to the pane with the keyboard, or take it back.",
+        "Enlarge the focused pane to the whole screen, or shrink it again.",
         when="can_fill",
     ),
     Action("demo", ("D",), "Demo", "Train the demo, a small sweep on handwritten digits.", when="can_demo"),
-    Action("theme", ("T",), "Theme", "Change the colours; remembered.", footer=False),
+    Action("theme", ("T",), "Theme", "Change the colours, also for the next start.", footer=False),
     Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps in training continue."),
 )
 
 FORM = owned(
     "form",
-    movement("row(-1)", ("up",), "Up", "The field above.", when="in_form"),
-    movement("row(1)", ("down",), "Down", "The field below.", when="in_form"),
-    movement("field(1)", ("tab",), "Next", "What comes next, within a row too."),
-    movement("field(-1)", ("shift+tab",), "Previous", "What comes before."),
+    movement("row(-1)", ("up",), "Up", "Go to the field above.", when="in_form"),
+    movement("row(1)", ("down",), "Down", "Go to the field below.", when="in_form"),
+    movement("field(1)", ("tab",), "Next", "Go to the next field, within a row too."),
+    movement("field(-1)", ("shift+tab",), "Previous", "Go to the field before."),
     movement(
         "confirm",
         ("enter",),
         "Next, or list",
-        "The list of a field that has one (▾); in other fields what comes next.",
+        "Open the list of a field that has one (▾); in other fields go to the next.",
         when="in_line",
     ),
 )
@@ -53,12 +53,16 @@ CHOICE = owned(
     "choice",
     movement("step(-1)", ("left", "h"), "Left", "The choice before."),
     movement("step(1)", ("right", "l"), "Right", "The next choice."),
-    movement("take", ("space", "enter"), "Take", "Take the choice; tick it or not."),
+    movement(
+        "take", ("space", "enter"), "Take", "Choose this one; in a list of ticks, set or remove the tick."
+    ),
 )
 
 CHART = owned(
     "chart",
-    Action("chart_log", ("y",), "Log axis", "Logarithmic or linear y axis.", when="has_chart"),
+    Action(
+        "chart_log", ("y",), "Log axis", "Switch the y axis between logarithmic and linear.", when="has_chart"
+    ),
     Action(
         "chart_zoom(1)",
         ("plus", "equals_sign"),
@@ -74,7 +78,7 @@ CHART = owned(
         "chart_plain",
         ("A",),
         "Plain",
-        "Draw charts with plain characters, for fonts without braille; remembered.",
+        "Draw charts with plain characters, for fonts without braille, also after the next start.",
         when="has_chart",
         footer=False,
     ),
@@ -85,40 +89,40 @@ PLOT = owned(
     movement("move('left')", ("left", "h"), "Left", "The point to the left."),
     movement("move('right')", ("right", "l"), "Right", "The point to the right."),
     movement("move('up')", ("up", "k"), "Up", "The point of the line above, or the next point above."),
-    movement("move('down')", ("down", "j"), "Down", "The same below."),
+    movement("move('down')", ("down", "j"), "Down", "The point of the line below, or the next point below."),
     movement(
         "pan(-1, 0)", ("shift+left", "H"), "Pan left", "Move the window to the left; drag with the mouse."
     ),
-    movement("pan(1, 0)", ("shift+right", "L"), "Pan right", "To the right."),
-    movement("pan(0, -1)", ("shift+up", "K"), "Pan up", "Up."),
-    movement("pan(0, 1)", ("shift+down", "J"), "Pan down", "Down."),
+    movement("pan(1, 0)", ("shift+right", "L"), "Pan right", "Move the window to the right."),
+    movement("pan(0, -1)", ("shift+up", "K"), "Pan up", "Move the window up."),
+    movement("pan(0, 1)", ("shift+down", "J"), "Pan down", "Move the window down."),
     movement(
         "hide",
         ("space",),
         "Hide",
         "Hide the series under the cursor, or show all again; a click in the legend does it too.",
     ),
-    movement("fill", ("enter",), "Full", "The whole screen for the chart."),
+    movement("fill", ("enter",), "Full", "Enlarge the chart to the whole screen."),
 )
 
 SLIDER = owned(
     "slider",
-    movement("step(-1)", ("left", "h", "minus"), "Less", "Less."),
-    movement("step(1)", ("right", "l", "plus"), "More", "More."),
-    movement("first", ("g", "home"), "Least", "The least."),
-    movement("last", ("G", "end"), "Most", "The most."),
+    movement("step(-1)", ("left", "h", "minus"), "Less", "A smaller value."),
+    movement("step(1)", ("right", "l", "plus"), "More", "A larger value."),
+    movement("first", ("g", "home"), "Least", "The smallest value."),
+    movement("last", ("G", "end"), "Most", "The largest value."),
 )
 
 TABLE = owned(
     "table",
     movement("move(-1)", ("up", "k"), "Up", "One row up."),
     movement("move(1)", ("down", "j"), "Down", "One row down."),
-    movement("shift(-1)", ("left", "h"), "Left", "Back to the columns hidden at the left (‹)."),
+    movement("shift(-1)", ("left", "h"), "Left", "Scroll back to the columns hidden at the left (‹)."),
     movement(
         "shift(1)",
         ("right", "l"),
         "Right",
-        "On to the columns hidden at the right; +3 › in the header counts them.",
+        "Scroll to the columns hidden at the right; +3 › in the header counts them.",
     ),
     movement("end(-1)", ("g", "home"), "First", "First row."),
     movement("end(1)", ("G", "end"), "Last", "Last row."),
@@ -128,8 +132,8 @@ TABLE = owned(
 
 LOG = owned(
     "log",
-    movement("scroll_up", ("up", "k"), "Up", "One line up; the log then stays where it is."),
+    movement("scroll_up", ("up", "k"), "Up", "One line up; the log then stops following new lines."),
     movement("scroll_down", ("down", "j"), "Down", "One line down."),
     movement("scroll_home", ("g", "home"), "First", "First line."),
-    movement("follow", ("G", "end"), "Follow", "Last line, and follow what comes."),
+    movement("follow", ("G", "end"), "Follow", "Go to the last line and follow new lines."),
 )

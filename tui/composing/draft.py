@@ -28,11 +28,11 @@ class Draft:
     name: str = "sweep"
     """The sweep's name where the text gives none."""
     file: Path | None = None
-    """The file it was read from or written to last; None where there is none."""
+    """The file it was read from or written to last; None if there is none."""
     np: str = AUTO
     """Ranks per trial, as typed."""
     gangs: str = "1"
-    """Trials side by side, as typed; nothing where ranks are `auto`."""
+    """Trials side by side, as typed; nothing if ranks are `auto`."""
     slots: str = ""
     """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
     id: str = ""
@@ -56,7 +56,7 @@ class Draft:
 
     @property
     def changed(self) -> bool:
-        """Whether something would be lost with it."""
+        """Whether it has changes that are not saved."""
         return self.text != self.saved
 
     @property
@@ -70,7 +70,7 @@ class Draft:
         self._read(text)
 
     def edit(self, field: str, changes: Sequence[Change]) -> bool:
-        """Write a field's new value into the text; False where the text cannot be edited that way.
+        """Write a field's new value into the text; False if the text cannot be edited that way.
 
         All edits in one field start from the text as it was before the first, so that a comment survives an empty moment.
         """

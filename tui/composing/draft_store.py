@@ -34,7 +34,7 @@ class StoredDraft:
 
 
 class DraftStore:
-    """The drafts of one state directory. A directory that may not be written is no reason to complain."""
+    """The drafts of one state directory. If it cannot be written, nothing is kept, without an error."""
 
     def __init__(self, directory: Path | None) -> None:
         """None: nothing is kept."""
@@ -49,7 +49,7 @@ class DraftStore:
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._made}"
 
     def follow(self, draft: Draft, title: str) -> Callable[[], None] | None:
-        """What stores a draft that has changes, or drops it once it is saved; None where there is nothing to do."""
+        """The job that stores a changed draft, or drops one that was saved; None if there is nothing to do."""
         if draft.changed:
             draft.id = draft.id or self.new_id()
             self._there.add(draft.id)

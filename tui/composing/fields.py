@@ -251,7 +251,7 @@ def change_of(spec: FieldSpec, held: Sequence[str]) -> Change:
 
 
 def says(kind: str, typed: str, text: str) -> bool:
-    """Whether what is typed means what the text says, which then stays as it was typed."""
+    """Whether the typed text has the value that the file's text has, which then stays as it is."""
     if kind == "text":
         return typed == text
     value = value_of("number" if kind == "amount" else kind, typed)
@@ -262,7 +262,7 @@ def says(kind: str, typed: str, text: str) -> bool:
 
 
 def choices_of(key: str, tables: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """The list of a field; None where it has none."""
+    """The list of a field; None if it has none."""
     from workloads import catalogue
 
     if key == "dataset":

@@ -11,7 +11,7 @@ from hvdsweep.replacing import write_whole
 
 
 def refuse_open(path: Path, database: Path) -> None:
-    """UserError where `path` is a file of the database that this process has open.
+    """UserError if `path` is a file of the database that this process has open.
 
     Such a file is not even read: closing any descriptor of it would end SQLite's locks.
     """
@@ -24,7 +24,7 @@ def refuse_open(path: Path, database: Path) -> None:
 def write(path: Path, text: str, *, replace: bool, before: str | None, database: Path) -> None:
     """Write `text` to `path`. `replace`: a file that is there may go; where `before` is given, only if it holds just that.
 
-    `database` is the one that this process has open. UserError where a file that may not go is there, RunFailed where it
+    `database` is the one that this process has open. UserError if a file that may not go is there, RunFailed where it
     cannot be written.
     """
     data = text.encode("utf-8")

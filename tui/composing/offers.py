@@ -96,7 +96,7 @@ def typed(text: str) -> Entry | None:
 
 
 def taken(store: DraftStore, value: str, database: Path) -> Draft:
-    """The start that an entry stands for. UserError where it is gone, or a file of `database`."""
+    """The start that an entry stands for. UserError if it is gone, or a file of `database`."""
     from hvdsweep.errors import UserError
 
     kind, _, name = value.partition(":")

@@ -67,7 +67,7 @@ class Outlook:
     """Trials of a study at most, as they will be."""
     plan: Plan | None = None
     summary: PlanSummary | None = None
-    """None where there are mistakes, or where ranks or gangs are no numbers."""
+    """None if there are mistakes, or ranks or gangs are not numbers."""
     unplanned: str = ""
     """Why a text without a mistake has no summary."""
     facts: Mapping[str, str] = field(default_factory=dict)

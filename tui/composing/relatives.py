@@ -26,7 +26,7 @@ class Relatives:
     files: frozenset[Path] = frozenset()
     """Files from which other sweeps were launched: they are not written over."""
     words: str = ""
-    """Why it is a new sweep, and what becomes of the trials of the one before; "" where there is none."""
+    """Why it is a new sweep, and what happens to the trials of the earlier one; "" if there is none."""
 
     def free(self, own: Path | None, other: Path) -> Path:
         """Where to save: the draft's own file, unless another sweep came from it; else `digits-2.toml`, which is no file yet."""
@@ -49,7 +49,7 @@ def known(store: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
 
 
 def relatives(plan: Plan | None, file: Path | None, name: str, store: Store) -> Relatives:
-    """The relatives of a draft: `plan` is what it plans (None where it has mistakes), `file` where it is, `name` its name."""
+    """The relatives of a draft: `plan` is what it plans (None if it has mistakes), `file` where it is, `name` its name."""
     from hvdsweep.identity import definition_diff
 
     rows = store.rows(

@@ -1,4 +1,4 @@
-"""What launching a draft would begin: a new sweep, or one of the database that it resumes or extends."""
+"""What launching a draft would do: begin a new sweep, or resume or extend one of the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a draft stands."""
+    """What launching a draft would do."""
 
     words: str = ""
     ready: bool = False

@@ -62,7 +62,7 @@ def preset(name: str) -> Draft:
 
 
 def file_at(path: Path) -> Draft:
-    """A file. UserError where it cannot be read."""
+    """A file. UserError if it cannot be read."""
     from hvdsweep.sweep.load import read_toml
 
     return Draft(read_toml(path), name=path.stem, file=path.absolute())
@@ -70,7 +70,7 @@ def file_at(path: Path) -> Draft:
 
 def stored(sweep_id: int, store: Store) -> Draft:
     """A sweep of the store: its file where that still describes it, else what the store keeps of it. Not on the interface's
-    thread. UserError where there is no such sweep, or where it was imported."""
+    thread. UserError if there is no such sweep, or it was imported."""
     rows = store.rows(
         f"SELECT name, key, file, definition, np, gangs, {store.column('sweeps', 'slots')} FROM sweeps WHERE id = ?",
         (sweep_id,),

@@ -52,7 +52,7 @@ class Change:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The tables of `text`, its floats as Literal. Raises TOMLDecodeError, or RecursionError where it is nested too deeply."""
+    """The tables of `text`, its floats as Literal. Raises TOMLDecodeError, or RecursionError if it is nested too deeply."""
     try:
         return tomllib.loads(text, parse_float=Literal)
     except tomllib.TOMLDecodeError:
@@ -63,7 +63,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def value_at(tables: Any, path: Path) -> Any:
-    """What stands at `path`; None where nothing does."""
+    """What stands at `path`; None if nothing does."""
     for part in path:
         try:
             tables = tables[part]
@@ -76,7 +76,7 @@ def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[st
     """`text` with `changes` made, one after the other.
 
     `order`: table ("" for the top) -> its keys and tables in the order in which new ones are put in. `text` must be TOML. Raises
-    CannotEdit where a change cannot be made without touching anything else.
+    CannotEdit if a change cannot be made without touching anything else.
     """
     from tomlkit.exceptions import TOMLKitError
 

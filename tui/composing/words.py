@@ -86,7 +86,7 @@ def value_of(kind: str, text: str) -> Any:
 
 
 def ranks_of(text: str) -> int | None:
-    """A number of ranks, or of trials side by side; None where it is none."""
+    """A number of ranks, or of trials side by side; None if it is none."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) <= len(str(MAXIMUM)) and 1 <= int(text) <= MAXIMUM:
         return int(text)
@@ -98,13 +98,13 @@ AUTO = "auto"
 
 
 def is_ranks(key: str, text: str) -> bool:
-    """Whether a field of a launch says something: `np` may be auto, `slots` may be empty (all there are)."""
+    """Whether a field of a launch has a valid value: `np` may be auto, `slots` may be empty (all there are)."""
     text = text.strip()
     return ranks_of(text) is not None or (key, text) in (("np", AUTO), ("slots", ""))
 
 
 def rank_options(np: str | int, gangs: str | int, slots: str | int | None) -> list[str]:
-    """What `hvdsweep launch` is asked for: ranks and gangs, or the layout it finds itself."""
+    """The options for `hvdsweep launch`: ranks and gangs, or `--np auto`."""
     np, gangs, slots = (str("" if value is None else value).strip() for value in (np, gangs, slots))
     if np == AUTO:
         return ["--np", AUTO, *(["--slots", slots] if slots else [])]

@@ -46,7 +46,7 @@ class PlaceSpec:
     key: str
     title: str
     short: str
-    """The title where there is little room."""
+    """The title if there is little room."""
     kind: str
     """The class in the module."""
     help: str

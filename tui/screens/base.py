@@ -81,12 +81,12 @@ class AppScreen(Screen[None]):
 
     @property
     def chart(self) -> ChartView | None:
-        """The chart that the chart keys are about; None where there is none now."""
+        """The chart that the chart keys are about; None if there is none now."""
         return None
 
     @property
     def split(self) -> Panes | None:
-        """Its main and side pane; None where it has none."""
+        """Its main and side pane; None if it has none."""
         body = self.query_one("#body").children if self.is_mounted else ()
         return next((child for child in body if isinstance(child, Panes)), None)
 
@@ -96,7 +96,7 @@ class AppScreen(Screen[None]):
         return isinstance(self.focused, Input | TextArea)
 
     def leave_field(self) -> None:
-        """Nobody comes back to a screen with the cursor in a field."""
+        """Take the cursor out of a field when the screen is left, so that its keys work on return."""
         if self.typing:
             self.set_focus(None)
 
@@ -176,7 +176,7 @@ class AppScreen(Screen[None]):
 
     @property
     def absence(self) -> Words | None:
-        """What to say in place of the panes; None where there is something to show in them."""
+        """What to say in place of the panes; None if there is something to show in them."""
         update, pending = self.interface.latest, self.interface.pending_words
         if not self.lacks_data:
             return None
@@ -187,7 +187,7 @@ class AppScreen(Screen[None]):
         if pending:
             return "A sweep starts", pending, "This screen fills by itself."
         hint = (
-            "Press 2 to compose a sweep, D to train the demo (one to three minutes), or run `hvdsweep launch` in another "
+            "Press 2 to compose a sweep, D to train the demo (up to three minutes), or run `hvdsweep launch` in another "
             "terminal; this screen fills by itself."
         )
         return update.heading, update.text, hint
@@ -235,7 +235,7 @@ class AppScreen(Screen[None]):
 
     @property
     def lacks_data(self) -> bool:
-        """Whether nothing can be done for want of a database."""
+        """Whether nothing can be done because no database can be read."""
         return self.snapshot is None and self.NEEDS_DATA
 
     @property

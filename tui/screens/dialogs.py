@@ -89,7 +89,7 @@ class LaunchDialog(AskingWindow[Changes]):
         return self._larger(changes, self.typed)
 
     def _larger(self, changes: Changes, texts: dict[str, str]) -> Changes | str:
-        """The same with more trials or batch sizes, or what is wrong with them; "" where nothing is more."""
+        """The same with more trials or batch sizes, or what is wrong with them; "" if nothing is more."""
         from hvdsweep.sweep.batch_sizes import parse_batch_sizes
         from hvdsweep.sweep.trial_counts import parse_trials
 

@@ -1,4 +1,4 @@
-"""Starting, resuming and extending a sweep from any screen, and cancelling jobs: what it asks for now, the dialog, the launch."""
+"""Starting, resuming and extending a sweep from any screen, and cancelling jobs: the dialogs and the launch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All keys of the screen one comes from, made from the table of actions, and all words and numbers on it, from the glossary."""
+"""Help for the current screen: its keys, from the table of actions, and its words and numbers, from the glossary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.screens import PLACES
 from tui.screens.base import AppScreen
 
 WIDTH = 84
-"""Cells of the window, where there is room."""
+"""Cells of the window, if there is room."""
 
 MOST = 26
 """Cells for keys or a word, at most: what needs more stands on a line before what it means."""

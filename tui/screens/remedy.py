@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RemedyDialog(AskingWindow[Changes | bool]):
-    """Changes, file and consequences of a proposal, with the ranks to launch it with; the answer is False where it is only to be
+    """Changes, file and consequences of a proposal, with the ranks to launch it with; the answer is False if it is only to be
     written."""
 
     FIRST: ClassVar = "#ok"

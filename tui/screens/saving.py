@@ -1,4 +1,4 @@
-"""Saving and launching what is composed: the path, what becomes of the sweep before, the file, the process."""
+"""Saving and launching the composed sweep: the path, the file, the process, and what happens to an earlier sweep of the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Saving:
         self._look_for_relatives(launch=False)
 
     def launch(self) -> None:
-        """Save what is not saved, and launch; where there is a mistake, go there instead."""
+        """Save what is not saved, and launch; if there is a mistake, go there instead."""
         composer, standing = self._composer, self._checking.standing
         composer.take()
         outlook, draft = self._checking.current, composer.draft

@@ -55,7 +55,7 @@ class ScalingScreen(WorkloadScreen):
     def __init__(self) -> None:
         super().__init__()
         self.kept: set[int] = set()
-        """Workloads (their rows in the store) that are in the chart beside the current one."""
+        """Workloads (their rows in the store) that are in the chart in addition to the current one."""
 
     def compose_body(self) -> ComposeResult:
         yield QuestionControls()

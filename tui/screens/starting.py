@@ -1,4 +1,4 @@
-"""What a sweep is composed from: drafts that are kept while they are not saved, the list of starts, a file that is pasted."""
+"""What a sweep is composed from: unsaved drafts, the list of starts, a pasted file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Starting:
             self._composer.questions.work_out(self.answer_keep, None, job)
 
     def answer_keep(self, about: object, value: None) -> None:
-        """Nothing is shown of it."""
+        """Nothing to show."""
 
     def keep_now(self) -> None:
         """Keep it before it goes out of view."""

@@ -22,10 +22,10 @@ from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
 BAR = 12
-"""Cells of a bar, where there is room."""
+"""Cells of a bar, if there is room."""
 
 EVENTS = 5
-"""How many of a sweep's last events are shown where there is room."""
+"""How many of a sweep's last events are shown if there is room."""
 
 
 class SweepsScreen(AppScreen):
@@ -117,7 +117,7 @@ class SweepsScreen(AppScreen):
         return (
             "No sweep yet",
             f"{self.snapshot.database} holds no sweep.",
-            "Press n to compose one, or D to train the demo (one to three minutes); it shows here by itself.",
+            "Press n to compose one, or D to train the demo (up to three minutes); it appears here by itself.",
         )
 
     def show(self, snapshot: Snapshot) -> None:

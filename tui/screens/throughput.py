@@ -282,7 +282,7 @@ def _efficiency(speed: MeasuredSpeed) -> Content:
 
 
 def _facts(mine: Sequence[MeasuredSpeed]) -> Content:
-    """What the speeds say."""
+    """The summary of the speeds."""
     from tui.words import short
 
     lines: list[Content] = []

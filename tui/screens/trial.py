@@ -274,7 +274,7 @@ def _facts(found: TrialRecords) -> Content:
 
 
 def _sentence(found: TrialRecords) -> Content:
-    """The same in running text, where there is little room."""
+    """The same in running text, if there is little room."""
     facts, parameters = _named(found)
     parts = [Content.styled(f"Trial {found.trial.id}", "bold $primary")]
     parts += [

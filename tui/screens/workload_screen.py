@@ -1,4 +1,4 @@
-"""What screens about workloads share: which one is current, its table as it is in the store, the goal asked about it."""
+"""What screens about workloads share: the current workload, its table, and its goal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WorkloadScreen(AppScreen):
-    """A screen that draws curves of workloads; `redraw` draws what is asked, once for all changes at a time."""
+    """A screen that draws curves of workloads; `redraw` draws once for all changes made at the same time."""
 
     NOTHING: ClassVar[tuple[str, str]] = ("", "")
     """What to say where the database has no workload, and what to do about it."""
@@ -117,7 +117,7 @@ class WorkloadScreen(AppScreen):
 
     @property
     def which_sweep(self) -> str:
-        """Which sweep of how many is shown; "" where there is one."""
+        """Which sweep of how many is shown; "" if there is only one."""
         row = self.row(self.current)
         if row is None or self.snapshot is None or len(self.snapshot.sweeps) < 2:
             return ""

@@ -35,7 +35,7 @@ REACH = (6, 3)
 
 
 class ChartMessage(Message):
-    """About the point of a chart that is read out; None where there is none any more."""
+    """About the point of a chart that is read out; None if there is none any more."""
 
     def __init__(self, view: ChartView, reading: Reading | None) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class ChartView(Widget, can_focus=True):
         return bool(getattr(self.app, "plain_charts", False))
 
     def canvas(self) -> Canvas | None:
-        """The chart as drawn now; None where nothing is."""
+        """The chart as drawn now; None if nothing is."""
         chart, (width, height) = self.shown, self.size
         if chart is None or not self.size:
             return None

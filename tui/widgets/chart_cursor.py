@@ -51,7 +51,7 @@ def same_reading(chart: Chart, frame: Frame, before: Reading) -> Reading | None:
 
 
 def moved(chart: Chart, frame: Frame, reading: Reading, way: Way) -> Reading | None:
-    """The next reading that way; None where there is none."""
+    """The next reading that way; None if there is none."""
     series = _series(chart, reading.series)
     if series is None:
         return first_reading(chart, frame)

@@ -40,7 +40,7 @@ class Chips(PickLine):
         return next((place for place, (name, _) in enumerate(self.choices) if name == self.taken), -1)
 
     def beside(self, way: int) -> str | None:
-        """The name before (-1) or after (1) the taken one, from the last round to the first; None where there is none."""
+        """The name before (-1) or after (1) the taken one, from the last round to the first; None if there is none."""
         if not self.choices:
             return None
         return self.choices[(self.index + way) % len(self.choices)][0]

@@ -16,7 +16,7 @@ Cell = str | Content
 
 @dataclass(frozen=True)
 class Column:
-    """One column; those further to the left matter more, and stay where there is little room."""
+    """One column; those further to the left matter more, and stay if there is little room."""
 
     name: str
     title: str

@@ -36,7 +36,7 @@ FREE = "↓ or tab goes to a field. There letters and digits are text; esc leave
 
 
 class Composer(Vertical):
-    """Form at the left, plan and TOML at the right; where there is little room, one of them under tabs; buttons below."""
+    """Form at the left, plan and TOML at the right; if there is little room, one of them under tabs; buttons below."""
 
     DEFAULT_CSS = """
     Composer #tabs { display: none; }

@@ -1,4 +1,4 @@
-"""The curves of several workloads in one chart; or in its place one of the field's views of the current workload."""
+"""The curves of several workloads in one chart, or one of the views in `tui.field_views` of the current workload."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class CurveView(DrawnChart):
         return self.shows == "curve" and self.measure not in ("time", "cost")
 
     def point_of(self, reading: Reading) -> tuple[int, CurvePoint] | None:
-        """The place of the curve, and its point, that a reading stands for; None where they are not drawn."""
+        """The place of the curve, and its point, that a reading stands for; None if they are not drawn."""
         names = self.comparison.names
         if not self.shows_points or reading.series not in names:
             return None

@@ -1,4 +1,4 @@
-"""A chart some of whose pictures take long."""
+"""A chart that may take long to draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DrawnChart(ChartView):
-    """Shows a chart at once, or draws one in a thread: once for what it hangs on."""
+    """Shows a chart at once, or draws it in a thread, again only if what it depends on has changed."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class DrawnChart(ChartView):
         super().__init__(id=id, describe=describe)
         self._questions = questions
         self._about: object = None
-        """What the picture hangs on that is drawn in a thread; None: it is not, or has to be drawn again."""
+        """What the picture drawn in a thread depends on; None: none was drawn, or it has to be drawn again."""
 
     def put(self, chart: Chart | None) -> None:
         """Show this one."""
@@ -39,7 +39,7 @@ class DrawnChart(ChartView):
             self._questions.work_out(self.answer_chart, about, job)
 
     def forget(self) -> None:
-        """Draw the next picture even if nothing that it hangs on is different."""
+        """Draw the next picture even if nothing that it depends on has changed."""
         self._about = None
 
     def answer_chart(self, about: object, value: Chart) -> None:

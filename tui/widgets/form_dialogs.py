@@ -163,7 +163,7 @@ class SaveDialog(AskingWindow[Target]):
 
     @property
     def path(self) -> Path | None:
-        """What is typed, as an absolute path; None where it is none."""
+        """What is typed, as an absolute path; None if it is none."""
         text = self.query_one(Input).value.strip()
         if not text:
             return None

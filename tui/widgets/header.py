@@ -1,4 +1,4 @@
-"""The first line of every screen: tabs to the other screens, and what is open and how it fares."""
+"""The first line of every screen: tabs to the other screens, the database, and its state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Header(PickLine):
     """
 
     database: reactive[str] = reactive("")
-    """Its name, at the right end where there is room."""
+    """Its name, at the right end if there is room."""
     state: reactive[str] = reactive("")
     """How it fares, right of its name: "● 2 training"."""
     state_style: reactive[str] = reactive("$foreground-muted")

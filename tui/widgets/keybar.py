@@ -1,4 +1,4 @@
-"""The last line of every screen: the keys that do something now, as many as fit; each can be clicked."""
+"""The last line of every screen: the keys that have an effect now, as many as fit; each can be clicked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a table, of which only some may be known, and some of those as they were before something was written."""
+"""The rows of a table: only some may be known, and known ones may be out of date."""
 
 from __future__ import annotations
 

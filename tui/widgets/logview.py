@@ -40,7 +40,7 @@ class LogView(ScrollView, can_focus=True):
     """Lines that came while the user looked further up."""
 
     def __init__(self, *, empty: str = "", id: str | None = None) -> None:
-        """`empty` is said where there are no lines."""
+        """`empty`: the text shown if there are no lines."""
         super().__init__(id=id)
         self.empty = empty
         self._lines: list[str] = []

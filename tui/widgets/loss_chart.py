@@ -34,7 +34,7 @@ class LossChart(ChartView):
         self._pending: str | None = None
 
     def follow(self, sweep: int, gangs: Sequence[GangRow], now: float, pending: str | None) -> None:
-        """The gangs of a sweep at `now` (unix seconds); `pending` is said of a launch that has none yet."""
+        """The gangs of a sweep at `now` (unix seconds); `pending`: the text for a launch that has none yet."""
         self._sweep, self._gangs, self._now, self._pending = sweep, gangs, now, pending
 
     def ask_losses(self, selected: int | None, *, always: bool) -> None:
@@ -66,5 +66,5 @@ class LossChart(ChartView):
             self._drawn_sweep = self._sweep
         elif running and self._sweep == self._drawn_sweep and self.chart is not None:
             # Short trials would else be seen for a moment only, between empty pictures.
-            chart = replace(self.chart, title="Loss of the trials before")
+            chart = replace(self.chart, title="Losses of the previous trials")
         self.chart = chart

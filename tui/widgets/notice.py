@@ -1,4 +1,4 @@
-"""A few words in place of data that are not there: what is the matter, and what to do."""
+"""A message in place of missing data: what is wrong, and what to do."""
 
 from __future__ import annotations
 

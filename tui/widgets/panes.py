@@ -1,4 +1,4 @@
-"""A main pane and a side pane: the side folds away where there is little room, and each can have the whole screen."""
+"""A main pane and a side pane: the side pane is hidden if there is little room, and each can fill the screen."""
 
 from __future__ import annotations
 

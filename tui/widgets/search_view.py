@@ -1,4 +1,4 @@
-"""The search at one batch size, a point for every trial; or in its place what each batch size loses off the best values."""
+"""The search at one batch size, a point for every trial; or how much worse each batch size is off the best values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SearchView(DrawnChart):
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(questions, id=id, describe=self._describe)
         self.plot: SearchPlot | None = None
-        """The trials of the search; None where there are none with a learning rate."""
+        """The trials of the search; None if there are none with a learning rate."""
         self._curve: Curve | None = None
         self._y_name: str | None = None
         self._sensitive: str | None = None

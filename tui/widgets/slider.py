@@ -150,7 +150,7 @@ class Slider(Widget, can_focus=True):
         home: float | None = None,
         room: int = 0,
     ) -> None:
-        """Show this, without telling anybody. `room`: cells that the longest words take."""
+        """Show this, without posting a message. `room`: cells that the longest words take."""
         self.ladder, self.value, self.words = tuple(ladder), value, words
         self.home, self.room = home, room
 

@@ -29,7 +29,7 @@ MARGIN = 8
 
 
 class TableMessage(Message):
-    """What a table says."""
+    """A message of a table."""
 
     def __init__(self, table: Table) -> None:
         super().__init__()
@@ -77,13 +77,13 @@ class Table(ScrollView, can_focus=True):
     """What the rows are sorted by (a column's `sort`), and whether descending."""
 
     class Highlighted(TableMessage):
-        """The cursor came to another row; None where there is none."""
+        """The cursor came to another row; None if there is none."""
 
         def __init__(self, table: Table, key: str | None, by_user: bool) -> None:
             super().__init__(table)
             self.key = key
             self.by_user = by_user
-            """False where the rows have changed under the cursor."""
+            """False if the rows have changed under the cursor."""
 
     class Opened(TableMessage):
         """A row was opened: a click on the selected row, or a second click."""
@@ -111,7 +111,7 @@ class Table(ScrollView, can_focus=True):
             return isinstance(message, Table.Wanted)
 
     def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
-        """`empty` is said where there are no rows."""
+        """`empty`: the text shown if there are no rows."""
         super().__init__(id=id)
         self._columns = ColumnLayout(columns)
         self.empty = empty
@@ -132,13 +132,13 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def key(self) -> str | None:
-        """The selected row's key; None where there is none or it is not known yet."""
+        """The selected row's key; None if there is none or it is not known yet."""
         row = self._known.row(self.cursor)
         return None if row is None else row.key
 
     @property
     def about(self) -> Any:
-        """What the selected row stands for; None where there is none or it is not known yet."""
+        """What the selected row stands for; None if there is none or it is not known yet."""
         row = self._known.row(self.cursor)
         return None if row is None else row.about
 
@@ -237,7 +237,7 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def _whole(self) -> Size:
-        """Header and rows, or what is said where there are none."""
+        """Header and rows, or the text shown if there are none."""
         return Size(self.size.width, 1 + max(self.total, bool(self.empty)))
 
     def _lay_out(self) -> None:

@@ -1,4 +1,4 @@
-"""One line that names the panes behind one another, the one in front and what is to be said of it."""
+"""One line that names the panes behind one another, marks the one in front, and has a note about it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class TrialsTable(Table):
         self._page_number = 0
         """The snapshot in whose time the last page was read."""
         self._page_due: Timer | None = None
-        """Asks for what is in view as soon as the last page has rested."""
+        """Asks for the rows in view once the pause after the last page is over."""
 
     def follow(self, sweep: int | None, number: int, names: Mapping[str, str]) -> None:
         """Show the trials of a sweep as they are at a snapshot."""
@@ -105,7 +105,7 @@ class TrialsTable(Table):
         self._sort(names[(place + 1) % len(names)], False)
 
     def reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         by, descending = self.sorted_by
         self._sort(by, not descending)
 

@@ -19,7 +19,7 @@ from tui.widgets.typing import Field
 Result = TypeVar("Result")
 
 RANKS = {"np": "ranks per trial", "gangs": "trials side by side"}
-"""What a launch is asked for besides the sweep."""
+"""The options of a launch that the window asks for."""
 
 Lines = Sequence[tuple[str, str, str]]
 """(id, title, text) of each line to type into."""
@@ -96,7 +96,7 @@ class AskingWindow(Window[Result]):
         return {str(field.id): field.value.strip() for field in self.query(Input)}
 
     def answer(self) -> Result | str:
-        """What is asked for, or what is wrong with it; "" where nothing is asked for yet."""
+        """What is asked for, or what is wrong with it; "" if nothing is asked for yet."""
         raise NotImplementedError
 
     def consequence(self, answer: Result) -> str:
