@@ -73,7 +73,7 @@ class Jobs:
         """Begin to look, once the folder's data are on the screen."""
         if not self.watched and self._path.is_dir():
             self.watched = True
-            # A scheduler that does not answer must not keep anybody from leaving the interface.
+            # A scheduler that does not answer must not keep the user from leaving the interface.
             threading.Thread(target=self._watch, daemon=True).start()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hvdsweep.charts.axis import Axis, FloatArray, Limits
 from hvdsweep.charts.raster import DOTS_ACROSS, DOTS_DOWN, IntArray, snap
 
-_FAR = 1e12  # dots; further out a line's slope on the screen can no longer be told
+_FAR = 1e12  # dots; further out the slope of a line on the screen is lost
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ _GAP = 3  # cells between legend entries
 _LEAST_LABEL = 5  # cells; with less a name says nothing
 DASHES, DASHES_ASCII = ("╌╌╌", "···", "─ ─", "┅┅┅"), ("- -", "...", "-.-", "= =")
 """Samples of the patterns of `lines.DASHES` in the legend."""
-_WIDE_ENOUGH_FOR_AIR = 40  # columns from which labels get a blank beside the axis
+_WIDE_ENOUGH_FOR_AIR = 40  # columns from which on labels are one blank off the axis
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.archive.generator import Study
 
 
 def differences(database: Path, studies: list[Study]) -> list[str]:
-    """What the store lacks, has too much of, or has wrong; empty where it holds exactly `studies`."""
+    """What the store lacks, has too much of, or has wrong; empty if it holds exactly `studies`."""
     found: list[str] = []
     with open_store(database) as reader:
         rows = {(row.workload, row.batch_size): row for row in reader.studies()}

@@ -73,7 +73,7 @@ class Study:
 
 
 def number(value: float | None) -> str:
-    """A field of measurements.csv."""
+    """A number as a field of measurements.csv."""
     if value is None:
         return ""
     return "NaN" if math.isnan(value) else repr(value)
@@ -146,7 +146,7 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def planted(seed: int = 0, trials: int = 8, wide: bool = True) -> list[Study]:
-    """Studies that hold every peculiarity of the published ones.
+    """Studies with every peculiarity of the published ones.
 
     Ties between trials, NaN and infinite and missing values, infeasible and incomplete trials, evaluations that are
     not evenly spaced, special roots, a maximised metric, a wall-time budget, folders that sort otherwise as text.

@@ -271,7 +271,7 @@ def test_asked_to_stop(
 
 
 def test_checksum(tmp_path: Path) -> None:
-    """A wrong --sha256 refuses the file before anything is written; a right one is in the report."""
+    """With a wrong --sha256 the file is refused before anything is written; a right one is in the report."""
     archive = write_tar(tmp_path / "a.tar", files(planted(5, trials=1, wide=False)))
     with pytest.raises(UserError, match="the file has"):
         import_archive(archive, tmp_path / "x.db", sha256="0" * 64, aside=False)

@@ -87,7 +87,7 @@ def test_killed_and_again(tmp_path: Path, place: str, container: str) -> None:
 
 
 def test_the_reading_process_ends_with_its_parent(tmp_path: Path) -> None:
-    """When the importing process is killed, the process that reads for it sees its pipe close and ends."""
+    """When the importing process is killed, the reading process ends, since its pipe closes."""
     source = write_folder(tmp_path / "in", files(planted(9, trials=12)))
     read, write = os.pipe()
     command = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "x.db"), "0", "between", "aside"]

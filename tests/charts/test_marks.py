@@ -61,7 +61,7 @@ def test_an_error_bar_without_a_lower_place_reaches_the_edge_of_a_log_axis():
 
 
 def test_censored_points_are_open_under_an_arrow():
-    """A point that is only a lower bound cannot be taken for a measurement; in ASCII it is a caret."""
+    """A point that is only a lower bound looks different from a measurement; in ASCII it is a caret."""
     one = Series("a", [1.0, 2.0], [1.0, 1.0], censored=[False, True], marker="●")
     canvas = render(bare(one), 40, 12)
     column, row = canvas.frame.cell(2.0, 1.0)
@@ -74,7 +74,7 @@ def test_censored_points_are_open_under_an_arrow():
 
 
 def test_an_arrow_never_leaves_the_plot():
-    """A bound in the topmost row goes without its arrow rather than overwriting what is above the plot."""
+    """A bound in the topmost row has no arrow, which would overwrite what is above the plot."""
     one = Series("a", [1.0, 2.0], [1.0, 10.0], censored=[True, True])
     canvas = render(bare(one, y=Axis("linear", (0.0, 10.0)), title="a title above"), 40, 12)
     assert canvas.frame.cell(2.0, 10.0)[1] == canvas.frame.top
@@ -83,7 +83,7 @@ def test_an_arrow_never_leaves_the_plot():
 
 
 def test_censored_points_show_even_on_a_dense_line():
-    """Where points are too dense for markers, those that are bounds still carry theirs."""
+    """If points are too dense for markers, those that are bounds still have theirs."""
     x = np.arange(1000.0)
     canvas = render(bare(Series("a", x, x, censored=x == 500)), 80, 24)
     column, row = canvas.frame.cell(500.0, 500.0)
@@ -231,7 +231,7 @@ def test_bands_of_either_axis_cover_their_interval():
 )
 @pytest.mark.parametrize("scale", [LINEAR, LOG10])
 def test_bands_out_of_sight_colour_nothing(band, scale):
-    """Beyond either edge, or upside down."""
+    """Bands beyond either edge, or with their ends reversed, colour nothing."""
     assert not shaded(band, x=scale)[1].any()
 
 

@@ -278,7 +278,7 @@ def test_a_long_line_costs_transforms_by_the_width_of_the_chart(monkeypatch, sca
 
 
 def test_a_view_far_inside_the_data_still_draws_the_line_through_it():
-    """Zoomed in between two points a million windows apart, the line crosses the window from edge to edge."""
+    """Between two points a million windows apart, the zoomed line crosses the window from edge to edge."""
     frame = Frame(0, 0, 10, 5, Axis(), Axis(), (499.9995, 500.0005), (499.9995, 500.0005))
     grid, _ = line_dots(Series("a", [0.0, 1000.0], [0.0, 1000.0]), frame)
     assert grid.any(axis=0).all()

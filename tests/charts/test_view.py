@@ -149,7 +149,7 @@ def test_a_box_becomes_the_window(frame, data):
 
 
 def test_the_readers_window_stays_while_data_arrive_and_the_free_one_follows():
-    """A zoomed view has the same limits after more data; the free view grows; a held x leaves y free."""
+    """A zoomed view keeps its limits as data arrive, the free view grows, and fixing x leaves y free."""
     few = Chart((Series("a", [1.0, 2.0], [1.0, 2.0]),))
     more = Chart((Series("a", [1.0, 2.0, 50.0], [1.0, 2.0, 70.0]),))
     held = View().zoom(frame_of(few, 80, 24), 2)

@@ -101,7 +101,7 @@ def test_times_are_those_of_the_zone(zone: str, original: Path):
 
 
 def test_status_with_hardly_an_environment(original: Path):
-    """No HOME, no TERM, no PATH, LANG=C: exit code 0, nothing on stderr, and only what such a terminal can show."""
+    """Without HOME, TERM and PATH, and with LANG=C: exit code 0, nothing on stderr, and no escape sequence on stdout."""
     program = [sys.executable, "-c", "from hvdsweep.cli import main; main()"]
     ended = subprocess.run(
         ["/usr/bin/env", "-i", "LANG=C", *program, "status"], cwd=original.parent, capture_output=True

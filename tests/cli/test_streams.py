@@ -100,14 +100,14 @@ def test_a_full_disk_behind_stdout_is_a_sentence(arguments, folder):
     [(["curve"], 0), (["lunch"], 2), (["status", "--db", "none"], 2), (["trials", "x"], 2)],
 )
 def test_a_full_disk_behind_stderr_changes_nothing(arguments, code, folder):
-    """Messages are lost there, but neither the output nor the exit code."""
+    """Messages to stderr are lost; the output and the exit code stay the same."""
     ended, usual = run(arguments, folder, err="/dev/full"), run(arguments, folder)
     assert (ended.code, ended.out) == (usual.code, usual.out)
     assert ended.code == code
 
 
 def test_a_launch_trains_on_where_its_events_find_no_room(tmp_path):
-    """All is trained; in the end it says what could not be written, with exit code 1."""
+    """Everything is trained; at the end the run reports what could not be written, with exit code 1."""
     from tests.launch.test_sweeps import TEXT
 
     (tmp_path / "mine.toml").write_text(TEXT)
@@ -131,7 +131,7 @@ def test_watching_into_a_pipe_prints_every_state(folder):
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(("arguments", "code"), [(["datasets"], 0), (["launch", "none.toml"], 2)])
 def test_closed_streams_are_no_error(arguments, code, closed, tmp_path):
-    """A command whose streams the shell has closed does its work: none of its files gets their numbers."""
+    """A command whose streams the shell has closed works: none of the files it opens gets the number of a stream."""
     script = f'"$@" {closed}; echo code $? > done'
     run = subprocess.run(
         ["/bin/sh", "-c", script, "sh", *PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True
@@ -206,7 +206,7 @@ def test_no_option_takes_what_a_store_cannot_hold(kind, value, says):
 @pytest.mark.parametrize("number", ["nan", "inf", "1e400", "-1", "1e308h"])
 @pytest.mark.parametrize("option", ["--hang-timeout", "--start-timeout", "--checkpoint-every"])
 def test_times_that_no_clock_holds_are_refused(option, number, tmp_path):
-    """Not taken for one that never passes, or crash the supervisor later."""
+    """Refused as bad input, instead of never passing or crashing the supervisor later."""
     ended = run(["launch", "mnist", option, number], tmp_path)
     assert ended.code == 2, ended.err
     assert option in ended.err

@@ -52,7 +52,7 @@ def test_every_command_is_found_from_one_wrong_letter(name):
 
 
 def test_a_word_like_no_command_gets_the_list():
-    """Nothing close: all commands."""
+    """A word close to no command gets the list of all commands."""
     result = CliRunner().invoke(group, ["xyzzy"])
     assert result.exit_code == 2
     assert all(name in result.output for name in COMMANDS)
@@ -78,7 +78,7 @@ def test_help_begins_with_an_example(name):
 
 
 def test_the_first_screen_begins_with_what_the_tool_is_for():
-    """`hvdsweep` alone: the question, and only then how it is used."""
+    """`hvdsweep` alone prints the question it answers first, then its usage."""
     said = CliRunner().invoke(group, []).output
     assert said.splitlines()[0].strip() == "How far does data parallelism pay for your workload?"
     assert said.index("Usage: ") > said.index("scaling curve")
@@ -94,7 +94,8 @@ def test_the_first_screen_begins_with_what_the_tool_is_for():
     ],
 )
 def test_a_goal_that_makes_no_sense_is_named(metric, goal, words, tmp_path_factory):
-    """By curve and best, once for all workloads, in the words of the check of a sweep file; they answer all the same."""
+    """`curve` and `best` warn of it once for all workloads, in the words of the sweep file's check, and still
+    answer."""
     store = tmp_path_factory.getbasetemp() / "goals.db"
     if not store.exists():
         small_store(store)

@@ -282,7 +282,7 @@ def test_running_trials_count_when_asked(run, tmp_path):
 
 
 def test_maximize_turns_the_question_round(run, db):
-    """The other direction is answered from the measurements: all trials begin at 0.9, above 0.5."""
+    """The other direction is answered from the measurements: all trials start at 0.9, above 0.5."""
     (one,) = plain(run, "curve", "--db", db, "fc_128/sgd", "--maximize", "--goal", "0.5")
     assert {point["steps"] for point in one["points"]} == {0}
 
@@ -353,7 +353,7 @@ def test_best_warns_at_the_boundary(run, tmp_path):
 
 
 def test_best_where_the_goal_was_not_reached(run, db):
-    """The trial that came nearest is shown, its steps as a bound, and it counts for no heuristic."""
+    """The trial that came nearest is shown, its steps are a bound, and no heuristic uses it."""
     (one,) = plain(run, "best", "--db", db, "fc_128/sgd", "--goal", "0.1")
     assert one["points"][0]["parameters"] == {"learning_rate": 0.004, "momentum": 0.5}
     assert one["points"][0]["linear_heuristic"] is None
@@ -363,7 +363,8 @@ def test_best_where_the_goal_was_not_reached(run, db):
 
 
 def test_curve_starts_light(db):
-    """The whole command loads neither TensorFlow nor Textual, scipy, pandas, pydantic or rich: 0.5 s has no room."""
+    """The whole command loads neither TensorFlow nor Textual, scipy, pandas, pydantic or rich, which 0.5 s leave no
+    time for."""
     code = (
         "import sys; from hvdsweep.cli import main; sys.argv = ['hvdsweep', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit: pass\n"
@@ -390,7 +391,7 @@ def diverged(number):
 
 
 def test_a_curve_of_nothing_but_diverged_trials_says_so(run, tmp_path):
-    """No best value is named where there is none, and no explanation of columns that are not shown."""
+    """Without a best value none is named, and columns that are not shown are not explained."""
     studies = [Study(8, [diverged(0), diverged(1)], train_steps=100, target_trials=2)]
     out = said(run, tmp_path / "x.db", "curve", studies)
     assert "all diverged" in out
@@ -439,7 +440,7 @@ def test_a_goal_without_steps_to_divide_by_is_left_out(run, db):
 
 
 def test_budgets_may_be_fractions(run, db):
-    """A budget of half a step more than a whole number is that whole number; of half a step less it is one step less."""
+    """A budget in fractions of a step is rounded down to whole steps."""
     best = 200 + 200 * 100 // 8
 
     def steps(budget):

@@ -80,7 +80,7 @@ def test_the_scaling_law_of_the_published_curves() -> None:
 
 
 def test_what_has_no_place_on_a_scaling_law_is_named() -> None:
-    """Sizes that do not differ, or are not known, are an error that says which."""
+    """Sizes that do not differ, or are not known, are an error that names them."""
     made = curve(planted({size: [(0.4, 100 + 10**6 // size)] for size in SIZES}), 0.5)
     same = [(row(place, 1000, 10), "w", made) for place in (0, 1)]
     with pytest.raises(UserError, match="--against"):

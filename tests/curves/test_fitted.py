@@ -58,7 +58,7 @@ def test_single_trials_do_not_ask_for_a_knee():
 
 
 def test_three_points_on_a_hyperbola_are_not_certain():
-    """Evaluation spacing and the trials' scatter keep an interval open that residuals alone would close."""
+    """Because of evaluation spacing and the trials' scatter an interval is open that residuals alone would close."""
     three = SIZES[[2, 5, 8]]
     steps = 60 * (1 + 64 / three)
     fit = fit_curve(three, steps, spread(3, gaps=3, trials=0.1), 0.95).fit

@@ -135,14 +135,14 @@ def test_too_few_successes_double_the_trials_of_every_study():
 
 
 def test_the_given_definition_is_left_as_it_is():
-    """A remedy is a changed copy."""
+    """A remedy is a changed copy; the given definition stays."""
     given_ = definition()
     remedy(given_, made({**BEST, "learning_rate": 0.011}), spaces())
     assert given_ == definition()
 
 
 def test_listed_points_have_no_range_and_no_more_trials():
-    """Nothing to widen, nothing to draw: no remedy."""
+    """A list has no range to widen and no further points: no remedy."""
     text = SWEEP.replace("trials = 4\n", "")
     head, _, _ = text.partition("[search]")
     text = head + "[search]\nmomentum = 0.9\npoints = [{ learning_rate = 0.1 }]\n"

@@ -54,7 +54,7 @@ def test_a_repeat_that_does_not_get_there_censors_the_mean() -> None:
 
 
 def test_one_repeat_has_no_interval() -> None:
-    """A single repeat gives a mean and nothing that says how sure it is."""
+    """A single repeat gives a mean, and neither deviation nor interval."""
     found = summary(3, 100, [120], [120], 5.0, 0.95)
     assert (found.mean, found.sd, found.interval) == (120.0, None, None)
 
@@ -81,8 +81,8 @@ def _trial(number: int, reached: int | None, status: Status = Status.COMPLETE) -
 
 
 def test_only_repeats_of_the_deciding_trial_count() -> None:
-    """Repeats of another trial, of which the search's best was another before, say nothing about this one; a diverged repeat
-    counts as one that did not get there within the budget."""
+    """Repeats of a trial that was the best earlier do not count for the present best; a diverged repeat counts as one
+    that did not reach the goal within the budget."""
     search = table_of([Study(8, [_trial(0, 60), _trial(1, 50)]), Study(16, [_trial(0, 30)])])
     again = table_of(
         [

@@ -121,7 +121,7 @@ def test_budgets_count_for_repeats_too(db: Path) -> None:
 
 
 def test_status_trials_and_report_count_repeats(db: Path) -> None:
-    """Beside the trials of the search, and not among them."""
+    """They are counted separately from the trials of the search."""
     text = run("status", db=db)
     assert "25 of 25 trials ended · 11 of 12 repeats ended" in text
     assert [line.split()[-4] for line in text.splitlines() if line.strip().startswith("32 ")] == ["3/3"]

@@ -42,7 +42,7 @@ def test_three_regions_of_a_drawn_curve():
 
 
 def test_perfect_scaling_does_not_come_back():
-    """A lucky batch size after scaling has fallen behind is no second perfect region."""
+    """After scaling has fallen behind, a lucky batch size does not start a second perfect region."""
     steps = np.array([1000, 500, 350, 140, 120, 119.0])
     P, D = Region.PERFECT, Region.DIMINISHING
     assert regions(2 ** np.arange(6), steps)[:4] == [P, P, D, D]

@@ -249,7 +249,7 @@ def bowl(size, count, best):
 
 
 def test_batch_sizes_with_fewer_trials_are_compared_as_if_all_had_as_many():
-    """The best of 4 is a third slower than that of 16; taken as it is, it would shift B_crit."""
+    """The best of 4 trials is a third slower than the best of 16; without a correction B_crit would shift."""
     sizes = (8, 16, 32, 64, 128, 256, 512, 1024)
     studies = [
         Study(size, bowl(size, 16 if size < 200 else 4, 1000 * (1 + 100 / size)), train_steps=10**6)
@@ -263,7 +263,8 @@ def test_batch_sizes_with_fewer_trials_are_compared_as_if_all_had_as_many():
 
 @pytest.mark.parametrize("stop", [StopReason.BUDGET, StopReason.BEATEN])
 def test_an_interval_is_open_where_another_search_may_not_reach_the_goal(stop):
-    """Two of 16 trials reach it: another 16 do not in one of eight searches. What was beaten might have reached it."""
+    """If 2 of 16 trials reach the goal, another search of 16 does not in one of eight cases. Beaten trials might have
+    reached it."""
     failed = [Trial(n, [(1, 0.9)], steps=1000, stop_reason=stop) for n in range(8, 16)]
     failed += [Trial(n, [(1, 0.9)], steps=1000, stop_reason=stop) for n in range(2, 8)]
     studies = [
@@ -288,7 +289,8 @@ def test_an_interval_is_open_where_another_search_may_not_reach_the_goal(stop):
 
 
 def test_an_interval_reaches_to_the_evaluations_next_to_it():
-    """With an evaluation every 25 steps, another search may come one earlier or one later, however little trials scatter."""
+    """With an evaluation every 25 steps, another search may reach the goal one evaluation earlier or later, however
+    little trials scatter."""
     studies = [
         Study(
             size,

@@ -52,7 +52,8 @@ def test_one_workload_of_several():
 
 
 def test_the_chart_has_a_series_per_batch_size_and_ideal_lines():
-    """Points as measured; the ideal of all batch sizes or of the one in focus; no tick between whole ranks."""
+    """The chart has the measured points, the ideal line of every batch size or of the one in focus, and ticks at
+    whole ranks only."""
     found = speeds([row(8, 1, 100), row(8, 2, 150), row(32, 1, 400), row(32, 2, 800)])
     chart = speed_chart(found)
     assert {s.name: s.y.tolist() for s in chart.series} == {"B=8": [100, 150], "B=32": [400, 800]}

@@ -64,7 +64,7 @@ def test_the_boundary_of_the_scaled_range(name, search, value, end):
 
 
 def test_the_boundary_is_an_option_and_a_broken_search_says_nothing():
-    """A wider edge warns sooner; a search that describes no space gives no warning and no crash."""
+    """A wider edge gives more warnings; a search that describes no space gives none, and no error."""
     search = {"learning_rate": {"scale": "log", "min": 1e-4, "max": 1.0}}
     assert kinds(at("learning_rate", 1e-3), search, Limits(boundary=0.3)) == [WarningKind.BOUNDARY]
     assert kinds(at("learning_rate", 1e-4), {"learning_rate": {"scale": "??"}}) == []

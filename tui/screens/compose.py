@@ -33,7 +33,7 @@ class ComposeScreen(AppScreen):
     KEYS_OF = ("form",)
     REST: ClassVar[float] = 0.2
     """Seconds without a key before the text is checked."""
-    AUTO_FOCUS = ""  # Digits and letters are keys of the screen until somebody goes to a field.
+    AUTO_FOCUS = ""  # Digits and letters are keys of the screen until the user goes to a field.
     BINDINGS = [  # noqa: RUF012
         *bindings("compose", "chart"),
         # Before the widgets: keys that arrive in a burst must reach the field that the key before went to.

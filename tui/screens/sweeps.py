@@ -137,7 +137,7 @@ class SweepsScreen(AppScreen):
 
     @on(Table.Highlighted, "#sweeps")
     def _selected(self, message: Table.Highlighted) -> None:
-        # Where nobody has chosen yet, every screen chooses what it has most to say about.
+        # Until the user has chosen, every screen shows what it has most data about.
         if message.by_user and message.key is not None and self.interface.selection.sweep != int(message.key):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
