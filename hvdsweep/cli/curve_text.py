@@ -215,8 +215,8 @@ def stopped_lines(curve: Curve) -> list[str]:
         return []
     trials = sum(point.trials for point in curve.points)
     return [
-        f"{early} of {trials} trials were stopped early, at the sweep's goal or beaten by a faster one (column stopped: before "
-        "they reached this goal). Had one diverged later, another would have been trained in its place."
+        f"{early} of {trials} trials were stopped early: at the sweep's goal, or beaten by a faster one (column stopped: before "
+        "they reached this goal). With their whole budgets some might have diverged later and been replaced."
     ]
 
 

@@ -137,7 +137,7 @@ def search_chart(
     said = [f"{reached} of {len(search.x) - diverged} trials reached the goal"]
     stopped = int(np.count_nonzero(table.stopped[search.trial] & (search.outcome == Outcome.NOT_REACHED)))
     if stopped:
-        said.append(f"{stopped} were stopped before they could")
+        said.append(f"{stopped} stopped before reaching it")
     if diverged:
         said.append(f"{diverged} diverged")
     missing = int(np.count_nonzero(np.isnan(search.y)))

@@ -123,11 +123,10 @@ def warnings_for(
 
 
 def _few(reached: int, censored: int, counted: int) -> str:
-    if censored and reached + censored < counted:
-        were = "was" if censored == 1 else "were"
-        return f"only {reached} of {counted} trials reached the goal, and {censored} {were} stopped before they could"
     if reached + censored < counted:
-        return f"only {reached} of {counted} trials reached the goal"
+        were = "was" if censored == 1 else "were"
+        stopped = f", and {censored} {were} stopped before reaching it" if censored else ""
+        return f"{f'only {reached}' if reached else 'none'} of {counted} trials reached the goal{stopped}"
     return (
         f"only {counted} {'trial counts' if counted == 1 else 'trials count'}: the best of more may be better"
     )
@@ -164,7 +163,8 @@ def _budget(
         if end > 0 and steps > (1 - limits.last_steps) * end:
             return [
                 CurveWarning(
-                    WarningKind.BUDGET, f"reached at step {steps} of {end}: a longer budget may do better"
+                    WarningKind.BUDGET,
+                    f"goal reached at step {steps} of {end}: a longer budget may do better",
                 )
             ]
         return []
@@ -172,7 +172,7 @@ def _budget(
         return [
             CurveWarning(
                 WarningKind.BUDGET,
-                f"not reached, and the best trial was still improving in the last {limits.last_steps:.0%} of its "
+                f"goal not reached, and the best trial was still improving in the last {limits.last_steps:.0%} of its "
                 f"{end} steps",
             )
         ]

@@ -137,7 +137,7 @@ def test_stopped_trials_have_not_failed_to_reach_the_goal():
     failed = [Trial(n, [(10, 0.9)], steps=100) for n in range(9, 16)]
     assert kinds(Study(8, [best, *beaten[:1], *failed])) == [WarningKind.FEW_REACHED]
     (warning,) = doubts(Study(8, [best, *beaten[:1], *failed]))
-    assert warning.message == "only 1 of 9 trials reached the goal, and 1 was stopped before they could"
+    assert warning.message == "only 1 of 9 trials reached the goal, and 1 was stopped before reaching it"
     (warning,) = doubts(Study(8, [best, *beaten[:1]]))
     assert warning.message == "only 2 trials count: the best of more may be better"
 
