@@ -17,8 +17,10 @@ def goal_problem(metric: str, value: float, more_is_better: bool) -> str | None:
     """Why a goal for `metric` (without its split) is reached at once or never, as the rest of a sentence, or None."""
     known = more_is_better or metric in ("classification_error", "cross_entropy_error", "loss")
     share = more_is_better or metric == "classification_error"
-    if more_is_better and not 0.0 <= value < 1.0:
-        return "cannot be passed, or always is: the goal of a share lies from 0 up to, but below, 1"
+    if more_is_better and not value < 1.0:
+        return f"cannot be reached: {metric} is never above 1; a share of 95 % is 0.95"
+    if more_is_better and value < 0.0:
+        return f"is reached at once: {metric} is never below 0"
     if not more_is_better and known and value <= 0.0:
         return f"cannot be reached: {metric} is never below 0, and has to fall strictly below the goal"
     if not more_is_better and share and value > 1.0:

@@ -154,7 +154,7 @@ def settings(environment: Mapping[str, str] = os.environ) -> Check:
     return Check(
         "settings",
         "warning",
-        f"not used by ranks, so that results do not depend on it: {', '.join(ignored)}",
+        f"ignored by ranks, so that results do not depend on them: {', '.join(ignored)}",
         "Nothing to do. A layer that needs another format or precision gets it as an argument (data_format, dtype).",
         details,
     )

@@ -75,7 +75,7 @@ def _term(term: str) -> list[int]:
         sizes.append(sizes[-1] * factor)
     if sizes[-1] != high:
         raise ValueError(
-            f'"{term}" misses its end: multiplying by {factor} gives {sizes[-2]} and then {sizes[-1]}'
+            f'"{term}" misses its end: multiplying by {factor} gives {sizes[-2]} and then {sizes[-1]}; end at one of them'
         )
     return sizes
 

@@ -51,7 +51,8 @@ def one_of(value: object, known: Iterable[str]) -> str:
     """The remedy for a word that is not in `known`."""
     names = list(known)
     meant = closest(value, names) if isinstance(value, str) else None
-    return f'did you mean "{meant}"?' if meant else "use " + " or ".join(f'"{name}"' for name in names)
+    *others, last = (f'"{name}"' for name in names)
+    return f'did you mean "{meant}"?' if meant else f"use {', '.join(others)}{' or ' if others else ''}{last}"
 
 
 def problems_of(error: ValidationError) -> list[Problem]:

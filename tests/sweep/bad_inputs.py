@@ -135,7 +135,7 @@ BAD_INPUTS = [
     Bad(
         '["sgd", "momentum"]', '["sgd", "momntum"]', "algorithms[1]", ('"momntum"', 'did you mean "momentum"')
     ),
-    Bad('["sgd", "momentum"]', '["sgd", "adam"]', "algorithms[1]", ('"adam"', 'use "sgd" or "momentum"')),
+    Bad('["sgd", "momentum"]', '["sgd", "adam"]', "algorithms[1]", ('"adam"', 'use "sgd", "momentum" or')),
     Bad('["sgd", "momentum"]', '["sgd", "sgd"]', "algorithms", ('"sgd" is listed twice',)),
     Bad('["sgd", "momentum"]', '"sgd"', "algorithms", ("is not a list", "square brackets")),
     Bad(
@@ -256,7 +256,7 @@ BAD_INPUTS = [
         "every = 20",
         'every = 20\nsplits = ["val", "dev"]',
         "evaluation.splits[1]",
-        ('"dev"', '"train" or "val" or "test"'),
+        ('"dev"', '"train", "val" or "test"'),
     ),
     Bad("every = 20", 'every = 20\nsplits = ["val", "val"]', "evaluation.splits", ('"val" is listed twice',)),
     Bad("every = 20", "every = 20\nsplits = []", "evaluation.splits", ("is empty",)),

@@ -29,7 +29,7 @@ running() { [ "$(squeue --noheader --jobs="$job" --format=%T)" = RUNNING ]; }
 if [ "$code" = 130 ] || [ "$code" = 143 ]; then
     used=$((${2:-0} + ${SLURM_RESTART_COUNT:-0}))
     if running && [ "$used" -lt "$follow_ups" ]; then
-        # The requeue itself sends SIGTERM to everything here, scontrol included: nothing may be submitted besides.
+        # The requeue itself sends SIGTERM to everything here, scontrol included: nothing else may be submitted.
         trap '' TERM INT
         scontrol requeue "$job" || ! running ||
             record follow "$(sbatch --parsable --array="$SLURM_ARRAY_TASK_ID" job.sh "${1:-0}" "$((used + 1))")"
