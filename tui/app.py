@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.binding import Binding
+from textual.geometry import Offset
 from textual.message import Message
+from textual.screen import Screen
 
 from tui import themes
 from tui.actions import bindings, conditions
@@ -81,6 +83,8 @@ class HvdsweepApp(Interface):
         self._when_still = when_still
         self._touched = False
         """Whether the user has used the keyboard or the mouse in the last STILL_SECONDS."""
+        self._pressed: tuple[float, Offset | None, Screen[Any] | None] = 0.0, None, None
+        """When, where and on which screen the mouse was pressed."""
         super().__init__(source, memory_file=memory_file, selection=selection, plain_charts=plain_charts)
         for theme in themes.OURS:
             self.register_theme(theme)
@@ -110,7 +114,18 @@ class HvdsweepApp(Interface):
         if isinstance(event, events.InputEvent):
             self._touched = True
             self.source.attend()
+        if isinstance(event, events.MouseDown | events.MouseUp) and self._is_late(event):
+            return
         await super().on_event(event)
+
+    def _is_late(self, event: events.MouseDown | events.MouseUp) -> bool:
+        """Whether it is part of a double click whose first click has opened or closed what lies under the mouse now."""
+        before, place, screen = self._pressed
+        soon = event.time - before <= self.CLICK_CHAIN_TIME_THRESHOLD
+        late = soon and event.screen_offset == place and self.screen is not screen
+        if not (late or event.is_forwarded):
+            self._pressed = event.time, event.screen_offset, self.screen
+        return late
 
     def on_key(self, event: events.Key) -> None:
         """A key that nothing has handled, before its binding is looked for."""
@@ -164,7 +179,9 @@ class HvdsweepApp(Interface):
         """Show one trial, over the screen in view."""
         from tui.screens.trial import TrialScreen
 
-        self.push_screen(TrialScreen(trial, "live" if self.place is None else self.place.tab))
+        shown = self.place
+        if not (isinstance(shown, TrialScreen) and shown.trial == trial):
+            self.push_screen(TrialScreen(trial, "live" if shown is None else shown.tab))
 
     def action_go(self, name: str) -> None:
         self.go(name)
@@ -219,9 +236,10 @@ class HvdsweepApp(Interface):
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
+        from tui.widgets.window import open_window
 
         if self.place is not None:
-            self.push_screen(HelpScreen(self.place))
+            open_window(self, HelpScreen(self.place))
 
     def action_palette(self) -> None:
         self.action_command_palette()

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
@@ -220,10 +220,17 @@ def _lines(entries: Sequence[LegendEntry], width: int) -> list[list[LegendEntry]
 
 def _shortened(entries: Sequence[LegendEntry], most: int) -> list[LegendEntry]:
     """The entries with one character for a glyph and labels of at most `most` cells: their beginnings, or their ends
-    if the beginnings are equal."""
+    if the beginnings are equal, or what follows equal beginnings if the ends are equal, too."""
     heads = [_cut(entry.label, most) for entry in entries]
     tails = [_cut(entry.label, -most) for entry in entries]
-    labels = heads if len({*heads}) >= len({*tails}) else tails
+    alike: dict[str, list[str]] = {}
+    for entry, head in zip(entries, heads, strict=True):
+        alike.setdefault(head, []).append(entry.label)
+    middles = [
+        head if len(alike[head]) == 1 else _cut_before(entry.label, _shared(alike[head]), most)
+        for entry, head in zip(entries, heads, strict=True)
+    ]
+    labels = max(heads, tails, middles, key=lambda said: len({*said}))
     return [
         replace(entry, glyph=entry.glyph[len(entry.glyph) // 2], label=label)
         for entry, label in zip(entries, labels, strict=True)
@@ -235,6 +242,20 @@ def _cut(text: str, most: int) -> str:
     if len(cells) <= abs(most):
         return text
     return "".join(cells[: most - 1]) + "…" if most > 0 else "…" + "".join(cells[most + 1 :])
+
+
+def _shared(labels: Sequence[str]) -> int:
+    """How many characters all begin with."""
+    pairs = zip(min(labels), max(labels), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def _cut_before(text: str, start: int, most: int) -> str:
+    """The text from `start` on, or from where the end fits."""
+    cells = cells_of(text)
+    if len(cells) <= most:
+        return text
+    return "…" + _cut("".join(cells[min(start, len(cells) - most + 1) :]), most - 1)
 
 
 def _legend_start(frame: Frame, width: int, line: int) -> int:

@@ -89,6 +89,10 @@ def test_names_shortened_by_their_ends_where_their_beginnings_agree():
     )
     plain = render(chart, 40, 10).plain()
     assert all(end in plain for end in ("sgd", "adam", "lars"))
+    both = ("× diverged", "goal not reached", "goal reached", "fewest steps")
+    plain = render(Chart(tuple(Series(name, [1.0], [1.0]) for name in both)), 40, 10).plain()
+    assert "…not…" in plain
+    assert "…rea…" in plain
 
 
 @given(

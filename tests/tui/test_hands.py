@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
+from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tui.actions import ACTIONS
 from tui.screens import PLACES
 from tui.screens.compose import ComposeScreen
+from tui.selection import Selection
 from tui.source import Trouble
+from tui.widgets.table import Table
+from tui.widgets.window import Window
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +114,71 @@ async def test_a_sweep_with_an_answer_comes_before_the_newest(source):
         await pilot.press("4")
         await settle(pilot)
         assert "Sweep 2 of 3 (short)" in screen_text(pilot)
+
+
+async def double_click(pilot: Pilot[None], place: tuple[int, int], *, slow: bool = False) -> None:
+    """What a terminal sends; the pilot's own clicks go past the app. Both are of one moment; `slow`: drawn in between."""
+    x, y = place
+    kinds = (events.MouseDown, events.MouseUp) * 2
+    made = [kind(None, x, y, 0, 0, 1, False, False, False, screen_x=x, screen_y=y) for kind in kinds]
+    for number, event in enumerate(made):
+        if slow and number == 2:
+            await pilot.pause()
+        pilot.app.post_message(event)
+    await settle(pilot)
+
+
+def screens_of(pilot: Pilot[None]) -> list[str]:
+    return [type(screen).__name__ for screen in pilot.app.screen_stack[1:]]
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "opened"),
+    [
+        ("sweeps", "d Delete", ["SweepsScreen", "Confirm"]),
+        ("sweeps", "? Help", ["SweepsScreen", "HelpScreen"]),
+        ("live", "t Extend", ["LiveScreen", "LaunchDialog"]),
+        ("live", "enter Open", ["LiveScreen", "TrialScreen"]),
+        ("live", "/ Filter", ["LiveScreen"]),
+    ],
+)
+async def test_two_clicks_open_one_window(source, place, words, opened):
+    """A double click on a key of the footer does what a click does, also where another key lies there then."""
+    async with pilot_of(source, place=place, selection=Selection(sweep=2)) as pilot:
+        key = screen_text(pilot).splitlines()[-1].index(words) + 1, 39
+        await double_click(pilot, key)
+        assert screens_of(pilot) == opened
+
+
+async def test_the_second_click_of_two_does_not_reach_a_window_that_the_first_opened(empty):
+    """A double click on a line's list opens the list and chooses nothing."""
+    async with pilot_of(empty, place="compose") as pilot:
+        row = pilot.app.screen.composer.form.row("goal.metric")
+        before, (x, y, *_) = row.field.value, row.query_one(".list").region
+        await double_click(pilot, (x + 1, y), slow=True)
+        assert screens_of(pilot) == ["ComposeScreen", "ListDialog"]
+        assert row.field.value == before
+
+
+@pytest.mark.parametrize("key", ["t", "d", "question_mark"])
+async def test_a_click_outside_a_window_leaves_it(source, key):
+    """As esc does, and nothing behind it is touched; typed text is not thrown away."""
+    async with pilot_of(source, place="sweeps", selection=Selection(sweep=2)) as pilot:
+        sweeps = pilot.app.screen.query_one("#sweeps", Table)
+        before = sweeps.cursor
+        outside = (3, 3)
+        await pilot.press(key)
+        await settle(pilot)
+        window = pilot.app.screen
+        assert isinstance(window, Window)
+        x, y = window.query("Vertical, VerticalScroll").first().region.offset
+        await pilot.click(offset=(x + 3, y + 1))
+        assert pilot.app.screen is window
+        if key == "t":
+            await pilot.press("9")
+            await pilot.click(offset=outside)
+            assert pilot.app.screen is window
+            await pilot.press("ctrl+z")
+        await pilot.click(offset=outside)
+        await settle(pilot)
+        assert (screens_of(pilot), sweeps.cursor) == (["SweepsScreen"], before)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual.widget import Widget
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tui.screens import PLACES
 from tui.screens.compose import ComposeScreen
 from tui.selection import Selection
 from tui.source import Trouble
+from tui.widgets.table import Table
 
 NAMES = [place.name for place in PLACES]
 SIZES = [(1, 1), (2, 1), (1, 3), (10, 2), (20, 5), (40, 10), (80, 24), (200, 60)]
@@ -122,3 +124,38 @@ async def test_pictures(source, snapshot, theme):
         picture = pilot.app.export_screenshot()
     # The id of the terminal is drawn anew every time.
     assert re.sub(r"terminal-\d+", "terminal", picture) == snapshot(extension_class=Picture)
+
+
+async def test_at_40_columns_nothing_is_cut_without_a_sign(source, curves, empty):
+    """Every slider has a track, words in place of rows take as many lines as they need, and a form shows every choice."""
+    async with pilot_of(curves, place="scaling", size=(40, 24)) as pilot:
+        for name in ("goal", "steps", "examples"):
+            line = next(line for line in screen_text(pilot).split("\n") if line.startswith(f" {name} "))
+            assert "◂ ━" in line
+            assert line.endswith("▸")
+        await pilot.resize_terminal(40, 12)
+        assert " goal < 0.1 " in screen_text(pilot)
+    async with pilot_of(source, place="live", selection=Selection(sweep=2), size=(40, 24)) as pilot:
+        words = "short starts as process 123456; the first loss usually 15 to 45 s from now"
+        pilot.app.screen.query_one("#gangs", Table).empty = words
+        await settle(pilot)
+        assert words in " ".join(screen_text(pilot).split())
+    async with pilot_of(empty, place="compose", size=(40, 60)) as pilot:
+        shown = screen_text(pilot)
+        assert all(f"{name}\n" in shown for name in ("■ sgd", "□ momentum", "□ nesterov_momentum"))
+        assert "steps apart ▾\n" in shown
+        assert "0.01              … 3.0\n" in shown
+
+
+def test_rules_of_style_apply():
+    """A rule that begins with a class of the screen holds only where its widget's rules are not kept to the widget."""
+    for place in PLACES:
+        place.load()
+    kept = [Widget]
+    for kind in kept:
+        kept += kind.__subclasses__()
+        own = vars(kind)
+        if kind.__module__.startswith("tui.") and re.search(
+            r"^ *\.-", own.get("DEFAULT_CSS", ""), re.MULTILINE
+        ):
+            assert own.get("SCOPED_CSS") is False, kind

@@ -45,21 +45,23 @@ def ask_launch(
 def ask_cancel(app: Interface, jobs: Sequence[str], text: str) -> None:
     """Ask, then cancel these jobs of a batch folder; `text` names them."""
     from tui.screens.dialogs import Confirm
+    from tui.widgets.window import open_window
 
     text += " What is trained is saved; `hvdsweep batch resubmit` continues."
     cancel = partial(app.jobs.cancel, jobs)
-    app.push_screen(Confirm("Cancel?", text, "Cancel"), lambda sure: app.do(cancel) if sure else None)
+    open_window(app, Confirm("Cancel?", text, "Cancel"), lambda sure: app.do(cancel) if sure else None)
 
 
 def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
     from tui.launching import Changes
     from tui.screens.dialogs import LaunchDialog
+    from tui.widgets.window import open_window
 
     # A number for one batch size does not go with trials in rounds.
     one = batch_size if extent.until is None and batch_size in extent.trials else None
     now = Changes(AUTO if sweep.slots else sweep.np or 1, sweep.gangs or 1, sweep.slots)
     dialog = LaunchDialog(sweep.name, now, extent, extend=extend, batch_size=one)
-    app.push_screen(dialog, partial(_launch, app, sweep.id, sweep.name))
+    open_window(app, dialog, partial(_launch, app, sweep.id, sweep.name))
 
 
 def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:

@@ -7,13 +7,13 @@ from textwrap import wrap
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from hvdsweep.glossary import SCREENS, entries
 from tui.actions import WIDGETS, Action, actions_of, bindings
 from tui.screens import PLACES
 from tui.screens.base import AppScreen
+from tui.widgets.window import Window
 
 WIDTH = 84
 """Cells of the window, if there is room."""
@@ -22,12 +22,11 @@ MOST = 26
 """Cells for keys or a word, at most: what needs more stands on a line before what it means."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Window[None]):
     """A list of keys by where they work; its own keys close it."""
 
-    BINDINGS = [("escape,q,question_mark,f1,enter", "dismiss", "Close"), *bindings("log")]  # noqa: RUF012
+    BINDINGS = [("q,question_mark,f1,enter", "cancel", "Close"), *bindings("log")]  # noqa: RUF012
     DEFAULT_CSS = f"""
-    HelpScreen {{ align: center middle; }}
     HelpScreen > VerticalScroll {{
         width: {WIDTH}; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $primary; padding: 0 1;

@@ -12,7 +12,7 @@ from textual.widgets import Button
 from tui.composing.words import rank_options
 from tui.launching import Changes
 from tui.remedying import Proposal
-from tui.widgets.window import AskingWindow, rank_lines, ranks_asked
+from tui.widgets.window import AskingWindow, open_window, rank_lines, ranks_asked
 from tui.words import count
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _words(proposal: Proposal) -> Content:
 
 def ask_remedy(app: Interface, proposal: Proposal) -> None:
     """Show a proposal; write and launch it where that is decided."""
-    app.push_screen(RemedyDialog(proposal), partial(_decided, app, proposal))
+    open_window(app, RemedyDialog(proposal), partial(_decided, app, proposal))
 
 
 def _decided(app: Interface, proposal: Proposal, decision: Changes | bool | None) -> None:

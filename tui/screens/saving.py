@@ -12,6 +12,7 @@ from tui.screens.starting import Starting
 from tui.selection import Selection
 from tui.widgets.composer import Composer
 from tui.widgets.form_dialogs import SaveDialog, Target
+from tui.widgets.window import open_window
 from tui.words import plural
 
 
@@ -68,7 +69,7 @@ class Saving:
         path = value.free(draft.file, Path.cwd() / f"{_file_name(self._checking.title)}.toml")
         mistakes = 0 if outlook is None else len(outlook.problems)
         dialog = SaveDialog(path, own=draft.file, what="\n".join(words), launch=about, mistakes=mistakes)
-        self._composer.interface.push_screen(dialog, partial(self._write, launch=about))
+        open_window(self._composer.interface, dialog, partial(self._write, launch=about))
 
     def _write(self, target: Target | None, *, launch: bool) -> None:
         """In a thread: write the text, then launch it."""

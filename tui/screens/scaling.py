@@ -44,7 +44,7 @@ class ScalingScreen(WorkloadScreen):
     ScalingScreen.-very-wide #side { width: 66; }
     ScalingScreen #workloads { height: auto; max-height: 30%; min-height: 2; }
     ScalingScreen #numbers { height: 1fr; min-height: 3; margin-top: 1; }
-    ScalingScreen #verdict { height: auto; max-height: 2; padding: 0 1; }
+    ScalingScreen #verdict { height: auto; max-height: 3; padding: 0 1; }
     ScalingScreen.-low #verdict { display: none; }
     ScalingScreen #facts { height: auto; max-height: 55%; padding: 0 1; border-top: solid $border; }
     ScalingScreen.-low #numbers { margin-top: 0; }

@@ -82,10 +82,11 @@ class Starting:
     def answer_offers(self, about: object, value: list[Entry]) -> None:
         from tui.composing.offers import typed
         from tui.widgets.form_dialogs import ListDialog
+        from tui.widgets.window import open_window
 
         hint = "type to narrow the list, or the path of a file"
         dialog = ListDialog("Start from", value, hint=hint, free=typed)
-        self._composer.interface.push_screen(dialog, self._chosen)
+        open_window(self._composer.interface, dialog, self._chosen)
 
     def _chosen(self, value: str | None) -> None:
         kind, _, name = (value or "").partition(":")
@@ -108,6 +109,7 @@ class Starting:
     def pasted(self, text: str) -> None:
         """Ask whether a TOML file that was pasted into a field takes the place of this sweep."""
         from tui.screens.dialogs import Confirm
+        from tui.widgets.window import open_window
 
         draft = self._composer.draft
         pasted = Draft(text.removeprefix("\ufeff"), name=draft.name)
@@ -116,6 +118,6 @@ class Starting:
         if draft.changed:
             asked += " This draft is kept; Start from lists it."
         dialog = Confirm("Load the pasted file", asked, "Load")
-        self._composer.interface.push_screen(
-            dialog, lambda yes: self.answer_start(None, pasted) if yes else None
+        open_window(
+            self._composer.interface, dialog, lambda yes: self.answer_start(None, pasted) if yes else None
         )

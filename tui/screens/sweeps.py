@@ -37,7 +37,7 @@ class SweepsScreen(AppScreen):
     SweepsScreen #sweeps { height: auto; max-height: 45%; min-height: 2; }
     SweepsScreen #detail { height: 1fr; margin-top: 1; }
     SweepsScreen.-low #detail { margin-top: 0; }
-    SweepsScreen #facts { height: 1; padding: 0 1; background: $surface; color: $foreground; }
+    SweepsScreen #facts { height: auto; max-height: 3; padding: 0 1; background: $surface; color: $foreground; }
     SweepsScreen #events { height: auto; padding: 0 1; border-top: solid $border; border-title-color: $primary; display: none; }
     SweepsScreen.-tall #events { display: block; }
     """
@@ -200,12 +200,13 @@ class SweepsScreen(AppScreen):
         if sweep is None:
             return
         from tui.screens.dialogs import Confirm
+        from tui.widgets.window import open_window
 
         text = (
             f"Sweep {sweep.id} ({sweep.name}) and all it recorded: {plural(sweep.total, 'trial')}, "
             f"{count(sweep.done)} of them complete, with their losses and measurements. This cannot be undone."
         )
-        self.app.push_screen(Confirm("Delete?", text, "Delete"), partial(self._delete, sweep.id, sweep.name))
+        open_window(self.app, Confirm("Delete?", text, "Delete"), partial(self._delete, sweep.id, sweep.name))
 
     def _delete(self, sweep_id: int, name: str, sure: bool | None) -> None:
         if not sure:

@@ -84,7 +84,7 @@ class TrialScreen(AppScreen):
 
     def __init__(self, trial: int, tab: str = "live") -> None:
         super().__init__()
-        self._trial = trial
+        self.trial = trial
         self._tab = tab
         self._before: Selection | None = None
         """What was selected on the screen below."""
@@ -94,7 +94,7 @@ class TrialScreen(AppScreen):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="trial"):
-            with VerticalScroll(id="facts", can_focus=False):
+            with VerticalScroll(id="facts"):
                 yield Static(markup=False)
             with Vertical(id="right"):
                 yield Table(METRICS, empty="nothing measured yet", id="metrics")
@@ -116,7 +116,7 @@ class TrialScreen(AppScreen):
 
     @property
     def export_name(self) -> str:
-        return f"trial-{self._trial}"
+        return f"trial-{self.trial}"
 
     @property
     def can_go_back(self) -> bool:
@@ -135,7 +135,7 @@ class TrialScreen(AppScreen):
             self._ask()
 
     def _ask(self) -> None:
-        self.questions.ask(self.answer_trial, self._trial, partial(_find, self._trial))
+        self.questions.ask(self.answer_trial, self.trial, partial(_find, self.trial))
 
     def failed(self, then: Then, about: object, text: str) -> None:
         self._unknown = (f"No trial {about}", text, "esc goes back.")
@@ -190,7 +190,7 @@ class TrialScreen(AppScreen):
         if value is None:
             self.notify("No further trial in this study.", timeout=2)
             return
-        self._trial, self._findings = value, None
+        self.trial, self._findings = value, None
         self._ask()
 
     def action_copy(self) -> None:

@@ -39,7 +39,7 @@ class ListDialog(Window[str]):
             &:focus { border: none; background-tint: $foreground 0%; }
         }
     }
-    .-low ListDialog Input, ListDialog.-low Input { margin-bottom: 0; }
+    ListDialog.-low Input { margin-bottom: 0; }
     """
 
     def __init__(

@@ -39,6 +39,7 @@ SHOWN = 6
 class OutlookView(Vertical):
     """Shows an `Outlook`; the points are those of the study under the cursor."""
 
+    SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
     OutlookView { height: 1fr; width: 1fr; }
     OutlookView #totals { height: auto; padding: 0 1; }
@@ -47,7 +48,6 @@ class OutlookView(Vertical):
     OutlookView #points { height: 1fr; min-height: 5; max-height: 14; }
     OutlookView.-stale #plan, OutlookView.-stale #points { opacity: 50%; }
     .-low OutlookView #advice, .-low OutlookView #points { display: none; }
-    .-usual.-wide OutlookView #advice { display: none; }
     """
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:

@@ -25,6 +25,7 @@ from tui.composing.offers import Entry
 from tui.composing.toml_text import Change
 from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.typing import Field
+from tui.widgets.window import open_window
 
 Edit = tuple[str, list[Change]]
 """The field that was edited, and the changes; further typing in the same field belongs to the same edit."""
@@ -69,7 +70,7 @@ class Choice(Static, can_focus=True):
 
     def action_take(self) -> None:
         dialog = ListDialog("Choose", [Entry(word, word) for word in self.words], current=self.value)
-        self.app.push_screen(dialog, self._taken)
+        open_window(self.app, dialog, self._taken)
 
     def _taken(self, word: str | None) -> None:
         if word is not None:
@@ -132,6 +133,7 @@ Part = Field | Choice | Ticks
 class FormRow(Horizontal):
     """One row."""
 
+    SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
     FormRow { height: 1; width: 1fr; }
     FormRow .label { width: 17; padding: 0 1; color: $foreground-muted; }
@@ -146,8 +148,9 @@ class FormRow(Horizontal):
     FormRow.-two-lines Input { width: 100%; }
     FormRow.-two-lines .note { column-span: 3; padding: 0 0 0 18; }
     FormRow.-amount Choice { margin-left: 1; }
-    .-tiny FormRow .label { width: 12; }
-    .-tiny FormRow.-two-lines { grid-columns: 12 1fr 3; }
+    .-tiny FormRow.-amount Input { width: 7; }
+    .-tiny FormRow.-ticks { height: auto; grid-rows: auto 1; }
+    .-tiny FormRow Ticks { height: auto; layout: vertical; }
     """
 
     def __init__(self, spec: FieldSpec, *line: Widget) -> None:

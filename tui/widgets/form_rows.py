@@ -16,6 +16,7 @@ from tui.composing.words import FIXED, HOWS, LEFT_OUT, OTHER, how_of, range_of, 
 from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.form_row import Choice, Edit, FormRow, Ticks, id_of
 from tui.widgets.typing import Field
+from tui.widgets.window import open_window
 
 
 class Listed(Suggester):
@@ -69,7 +70,7 @@ class LineRow(FormRow):
             return None if listed else Entry(text, text, "as typed")
 
         title, current = self.spec.label.strip().capitalize(), self.field.value.strip()
-        self.app.push_screen(ListDialog(title, entries, current=current, free=as_typed), self._chosen)
+        open_window(self.app, ListDialog(title, entries, current=current, free=as_typed), self._chosen)
 
     def _chosen(self, value: str | None) -> None:
         if value is not None:
@@ -85,10 +86,15 @@ TEXTS = ("value", "min", "max", "values")
 class SpaceRow(FormRow):
     """A metaparameter: its scale, and the numbers that go with it. Those of other scales are remembered while it is in view."""
 
+    SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
     SpaceRow Input { width: 11; }
     SpaceRow Input.-list { width: 25; }
     SpaceRow .to { width: 3; color: $foreground-muted; content-align: center middle; }
+    .-tiny SpaceRow { height: auto; layout: grid; grid-size: 3; grid-columns: 17 3 1fr; grid-rows: 1; }
+    .-tiny SpaceRow Choice { column-span: 2; }
+    .-tiny SpaceRow Input { width: 100%; }
+    .-tiny SpaceRow .note { column-span: 3; }
     """
 
     def __init__(self, spec: FieldSpec) -> None:

@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
-from tui.widgets.lines import line_of
+from tui.widgets.lines import in_lines, line_of
 
 MOST_LINES = 5000
 """Older lines are forgotten."""
@@ -96,8 +96,8 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         index = int(self.scroll_y) + y
-        if not self._lines and y == 0 and self.empty:
-            return line_of(self, Content(" " + self.empty), width, "log--empty")
+        if not self._lines and y < len(said := in_lines(self.empty, width)):
+            return line_of(self, Content(said[y]), width, "log--empty")
         text = self._lines[index] if index < len(self._lines) else ""
         strip = line_of(self, Content(" " + text), width)
         if self.unread and y == self.size.height - 1:

@@ -12,6 +12,7 @@ from hvdsweep.visible import visible
 class Notice(Vertical):
     """A heading, a text and a hint, in the middle of whatever room there is."""
 
+    SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
     Notice {
         width: 1fr; height: 1fr; align: center middle; overflow: hidden;

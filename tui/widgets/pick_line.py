@@ -29,6 +29,7 @@ class PickLine(Widget):
         super().__init__(id=id)
         self.cells: list[tuple[int, int, str]] = []
         """(first cell, the one after the last, name), without the padding at the left."""
+        self._clicked = ""
 
     def _name_at(self, x: int) -> str:
         x -= self.gutter.left
@@ -42,5 +43,8 @@ class PickLine(Widget):
 
     def on_click(self, event: events.Click) -> None:
         name = self._name_at(event.x)
+        if event.chain > 1 and name != self._clicked:
+            return  # The first click of a double click has put another name under the mouse.
+        self._clicked = name
         if name:
             self.post_message(self.Picked(self, name))

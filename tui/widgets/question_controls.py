@@ -30,10 +30,9 @@ class QuestionControls(Vertical):
     QuestionControls { height: auto; }
     QuestionControls #controls { height: 1; }
     QuestionControls #budgets { width: 1fr; height: 1; }
-    .-narrow QuestionControls #controls, .-tiny QuestionControls #controls { height: 2; layout: vertical; }
-    .-low QuestionControls #controls { height: 1; }
+    .-narrow QuestionControls #controls, .-tiny QuestionControls #controls { height: auto; layout: vertical; }
+    .-tiny QuestionControls #budgets { height: 2; layout: vertical; }
     .-low QuestionControls #budgets { display: none; }
-    .-tiny.-low QuestionControls #controls { display: none; }
     """
 
     class Changed(Message):

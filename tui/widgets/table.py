@@ -19,7 +19,7 @@ from textual.strip import Strip
 from tui.actions import bindings
 from tui.widgets.columns import Column, ColumnLayout, Row
 from tui.widgets.known_rows import KnownRows
-from tui.widgets.lines import line_of
+from tui.widgets.lines import in_lines, line_of
 
 PAGE = 80
 """Rows asked for at a time."""
@@ -110,11 +110,13 @@ class Table(ScrollView, can_focus=True):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Table.Wanted)
 
+    empty: reactive[str] = reactive("", init=False)
+    """The text shown if there are no rows."""
+
     def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
-        """`empty`: the text shown if there are no rows."""
         super().__init__(id=id)
         self._columns = ColumnLayout(columns)
-        self.empty = empty
+        self.set_reactive(Table.empty, empty)
         self._known = KnownRows()
         self._key: str | None = None
         self._lines: dict[Row, dict[tuple[object, ...], Strip]] = {}
@@ -238,7 +240,7 @@ class Table(ScrollView, can_focus=True):
     @property
     def _whole(self) -> Size:
         """Header and rows, or the text shown if there are none."""
-        return Size(self.size.width, 1 + max(self.total, bool(self.empty)))
+        return Size(self.size.width, 1 + (self.total or len(in_lines(self.empty, self.size.width))))
 
     def _lay_out(self) -> None:
         """Which columns are shown, and how wide."""
@@ -255,8 +257,8 @@ class Table(ScrollView, can_focus=True):
             return line_of(self, header, width, "table--header")
         index = int(self.scroll_y) + y - 1
         if index >= self.total:
-            if self.total == 0 and self.empty and y == 1:
-                return line_of(self, Content(" " + self.empty), width, "table--loading")
+            if self.total == 0 and index < len(said := in_lines(self.empty, width)):
+                return line_of(self, Content(said[index]), width, "table--loading")
             return Strip.blank(width, self.rich_style)
         row = self._known.row(index)
         if not self._known.is_current(index):
@@ -304,6 +306,9 @@ class Table(ScrollView, can_focus=True):
                 self._refresh_row(index)
             elif index < -1:
                 self.refresh(Region(0, 0, self.size.width, 1))
+
+    def watch_empty(self) -> None:
+        self._lay_out()
 
     def watch_sorted_by(self) -> None:
         self.refresh(Region(0, 0, self.size.width, 1))

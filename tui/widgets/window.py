@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from textual import on
-from textual.app import ComposeResult
+from textual import events, on
+from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from tui.composing.words import AUTO
 from tui.launching import Changes
+from tui.room import HEIGHTS, WIDTHS
 from tui.widgets.typing import Field
 
 Result = TypeVar("Result")
@@ -26,9 +27,11 @@ Lines = Sequence[tuple[str, str, str]]
 
 
 class Window(ModalScreen[Result | None]):
-    """A window that `esc` and its button `#cancel` leave without an answer."""
+    """A window that `esc`, its button `#cancel` and a click outside it leave without an answer."""
 
     BINDINGS: ClassVar = [("escape", "cancel", "Cancel")]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     Window {
         align: center middle;
@@ -46,12 +49,33 @@ class Window(ModalScreen[Result | None]):
         & .problem { height: auto; min-height: 1; margin-top: 1; color: $error; }
         & .problem.-fine { color: $foreground-muted; }
         & .problem.-doubtful { color: $warning; }
+        &.-low .field, &.-low .text, &.-low .problem { margin-top: 0; }
+        &.-low .buttons { margin: 0; }
+        &.-tiny .buttons { height: auto; layout: vertical; align-horizontal: right; }
     }
     """
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something was typed that a click outside must not throw away."""
+        return False
+
+    def on_click(self, event: events.Click) -> None:
+        if not self.is_begun and self.get_widget_at(*event.screen_offset)[0] is self:
+            self.action_cancel()
+
+
+def open_window(
+    app: App[Any], window: Window[Result], then: Callable[[Result | None], None] | None = None
+) -> None:
+    """Open a window, and do `then` with its answer. One at a time: a second key or click that came before the first window was
+    drawn opens none."""
+    if not isinstance(app.screen, ModalScreen):
+        app.push_screen(window, then)
 
 
 class AskingWindow(Window[Result]):
@@ -94,6 +118,10 @@ class AskingWindow(Window[Result]):
     def typed(self) -> dict[str, str]:
         """Id of a line -> what stands in it."""
         return {str(field.id): field.value.strip() for field in self.query(Input)}
+
+    @property
+    def is_begun(self) -> bool:
+        return self.typed != {name: value for name, _, value in self._lines}
 
     def answer(self) -> Result | str:
         """What is asked for, or what is wrong with it; "" if nothing is asked for yet."""
