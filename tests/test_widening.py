@@ -80,7 +80,7 @@ def test_nothing_to_widen() -> None:
     assert widened_at(Space({}, ({"learning_rate": 0.1},)), {"learning_rate": 0.1}) is None
 
 
-def test_the_stored_search_tells_how_it_grew() -> None:
+def test_the_stored_search_says_how_it_grew() -> None:
     """The JSON is the widest space's, readable as a space, with every widening; without one it is the space's own."""
     stretches = (Stretch(20, WIDE), Stretch(45, WIDEST))
     stored = json.loads(json.dumps(search_json(NARROW, stretches)))

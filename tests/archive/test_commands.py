@@ -136,7 +136,7 @@ def test_modules_of_the_present_folder_are_none_of_ours(tmp_path: Path) -> None:
     assert differences(tmp_path / "x.db", STUDIES) == []
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_says_how_to_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line on stderr, nothing on stdout, exit 130; the same command then continues."""
     import hvdsweep.archive.importing as importing
 

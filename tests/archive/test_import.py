@@ -118,7 +118,7 @@ def test_one_trial(tmp_path: Path, folder: Path, studies: list[Study]) -> None:
     assert differences(tmp_path / "x.db", [alone]) == []
 
 
-def test_sweep_is_told_as_imported(reader: Store) -> None:
+def test_the_sweep_is_marked_as_imported(reader: Store) -> None:
     """One sweep, DONE, with source `import`, its archive's name and an event."""
     (sweep,) = reader.sweeps()
     assert (sweep.name, sweep.source, sweep.state, sweep.live) == (NAME, "import", "DONE", False)

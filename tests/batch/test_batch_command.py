@@ -451,7 +451,7 @@ def test_accounting_says_how_forgotten_jobs_ended(
         ("1 7_1 start n1 1 1 0\n9 7_1 end 130\n9 7_1 follow 8\n", "GONE", "libcuda.so.1: cannot open"),
     ],
 )
-def test_how_a_job_ended_is_told_apart(
+def test_the_ways_in_which_a_job_ends_are_distinguished(
     tmp_path: Path, cluster: StandIn, lines: str, state: str, words: str
 ) -> None:
     """A stop is no failure, a crash is one, with its last words; a job that wrote no end was killed; a follow-up job counts."""

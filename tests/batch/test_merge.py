@@ -124,7 +124,7 @@ def die_after(conn: sqlite3.Connection, instructions: int) -> None:
     conn.set_progress_handler(lambda: next(left, None) is None and os._exit(9), 50)
 
 
-def test_a_merge_killed_at_any_instant_goes_on(trained, tmp_path, monkeypatch):
+def test_a_merge_killed_at_any_instant_continues(trained, tmp_path, monkeypatch):
     """A process that ends in the middle of any step leaves a sound store; the next merge makes it whole."""
     _, _, shards, whole = trained
     monkeypatch.setattr(merging, "TRIALS_AT_ONCE", 2)

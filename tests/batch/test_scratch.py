@@ -33,7 +33,7 @@ def heard(path: Path) -> None:
         begin_run(conn, 1, np=1, gangs=1)
 
 
-def test_the_copy_is_whole_and_the_next_node_goes_on_from_it(places, tmp_path):
+def test_the_copy_is_whole_and_the_next_node_continues_from_it(places, tmp_path):
     """After each copy the shared file is a complete store without a WAL; another machine begins with it."""
     local, final = places
     plan = plan_of(tmp_path, sizes="[8]")

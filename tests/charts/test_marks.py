@@ -260,7 +260,7 @@ def test_words_never_cover_data():
     assert "a note" in worded.plain()
 
 
-def test_an_annotation_stands_beside_its_point():
+def test_an_annotation_is_next_to_its_point():
     """Right of it where there is room, else to its left; its marker on the point."""
     one = Series("a", [0.0, 10.0], [0.0, 10.0], line=False)
     notes = (Annotation(5.0, 5.0, "middle", "★"), Annotation(10.0, 9.0, "edge"))

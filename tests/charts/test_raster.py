@@ -87,7 +87,7 @@ def test_clipping_leaves_segments_inside_the_box_alone(points):
 
 
 @given(st.lists(st.tuples(st.integers(0, 39), st.integers(0, 23)), min_size=2, max_size=10))
-def test_dashes_go_on_along_the_whole_path(corners):
+def test_dashes_continue_along_the_whole_path(corners):
     """With 3 dots on and 2 off, exactly the dots whose distance along the path falls on a dash are drawn."""
     grid = np.zeros((24, 40), bool)
     x, y = np.array(corners, float).T + 0.5

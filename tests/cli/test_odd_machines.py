@@ -112,7 +112,7 @@ def test_status_with_hardly_an_environment(original: Path):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_flipped_bytes_end_in_words(seed: int, original: Path, tmp_path: Path, monkeypatch):
+def test_flipped_bytes_give_an_answer_or_a_message(seed: int, original: Path, tmp_path: Path, monkeypatch):
     """With one to eight bytes of a store changed, every command that reads answers or prints a message, with exit code 0 to 2."""
     monkeypatch.chdir(tmp_path)
     chance = random.Random(seed)

@@ -91,7 +91,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_path_is_answered_in_words(odd: str, folder: Path):
+def test_an_odd_path_gives_a_message(odd: str, folder: Path):
     """By every command: exit code 0, 1 or 2, no traceback, no waiting, no raw escape sequence; nothing new next to it."""
     (folder / "other.db").unlink(missing_ok=True)
     before = (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev")))
@@ -119,7 +119,7 @@ def test_a_dry_run_refuses_the_path_that_a_launch_refuses(option: str, folder: P
     (folder / "new").unlink()
 
 
-async def test_an_odd_path_is_answered_in_words_by_the_interface(folder: Path):
+async def test_an_odd_path_gives_a_message_in_the_interface(folder: Path):
     """Each is trouble with a heading and a sentence on the screen, for questions too; nothing new next to it."""
     from hvdsweep.errors import HvdsweepError
     from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle

@@ -401,7 +401,7 @@ def test_a_curve_of_nothing_but_diverged_trials_says_so(run, tmp_path):
     assert "no trial that counts has ended yet." in out
 
 
-def test_a_goal_reached_before_training_tells_nothing(run, tmp_path):
+def test_a_goal_reached_before_training_measures_nothing(run, tmp_path):
     """Steps of 0 give no maximum useful batch size and no region, but the advice to choose a stricter goal."""
     at_start = [Trial(n, [(0, 0.3), (10, 0.2)], steps=100) for n in range(3)]
     later = [Trial(n, [(0, 0.9), (10, 0.2)], steps=100) for n in range(3)]

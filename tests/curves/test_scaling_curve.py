@@ -80,7 +80,7 @@ def test_normalised_points():
         curve(oracle.table(planted()), normalise=5)
 
 
-def test_a_goal_that_nobody_reached():
+def test_a_goal_that_no_trial_reached():
     """Every batch size stays, without steps, with its best; there is no fit and no useful batch size."""
     found = curve(oracle.table(planted()), 0.1)
     assert found.steps == [None] * 9

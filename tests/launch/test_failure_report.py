@@ -33,7 +33,7 @@ OSError: disk gone
 """
 
 
-def test_the_rank_that_failed_first_speaks(tmp_path: Path) -> None:
+def test_the_rank_that_failed_first_is_quoted(tmp_path: Path) -> None:
     """horovodrun's report names the rank; its last traceback is quoted to the end, noise left out."""
     (tmp_path / "horovodrun.log").write_text(HOROVODRUN.format(code=1))
     (tmp_path / "rank-0.log").write_text("rank 0 is innocent\n")
@@ -54,7 +54,7 @@ def test_a_signal_is_named(tmp_path: Path) -> None:
     assert death.words.splitlines() == [f"line {i}" for i in range(80, 100)]
 
 
-def test_a_killed_horovodrun_is_told_from_a_failed_rank(tmp_path: Path) -> None:
+def test_a_killed_horovodrun_is_distinguished_from_a_failed_rank(tmp_path: Path) -> None:
     """No rank is blamed where horovodrun itself was killed."""
     (tmp_path / "horovodrun.log").write_text("")
     assert str(death_of(tmp_path, -9)) == "horovodrun: killed by SIGKILL (out of memory?)"

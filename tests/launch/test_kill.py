@@ -228,7 +228,7 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
     assert disturbed.store.one("SELECT sum(attempts) FROM trials") == failures, story
 
 
-def test_the_failing_rank_has_the_last_word(sweep: Callable[..., Sweep]) -> None:
+def test_the_error_is_that_of_the_failing_rank(sweep: Callable[..., Sweep]) -> None:
     """A model that kills rank 1: the trial is given up, naming that rank, the signal and its last line; exit code 1."""
     deadly = sweep("deadly", SWEEP.replace('"fc_16"', '"deadly:build"').replace("trials = 3", "trials = 1"))
     (deadly.folder / "deadly.py").write_text(DEADLY)

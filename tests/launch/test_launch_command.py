@@ -240,7 +240,7 @@ print([name for name in ("tensorflow", "keras", "horovod", "textual") if name in
     assert run.stdout.strip() == "[]"
 
 
-def test_data_that_are_not_here_are_told_before_anything_is_written(
+def test_missing_data_are_reported_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A launch without its data is bad input, with what to get and where to; a dry run shows the plan and says so."""

@@ -188,7 +188,9 @@ def test_a_gang_killed_in_any_phase_is_replaced_by_one_of_its_size(
 
 
 @pytest.mark.parametrize("again", [{"np": 1, "gangs": 2}, {"np": 2}, {"slots": 3}, {"slots": 2}])
-def test_a_killed_run_goes_on_in_another_layout(launch: Launch, store: Store, again: dict[str, int]) -> None:
+def test_a_killed_run_continues_in_another_layout(
+    launch: Launch, store: Store, again: dict[str, int]
+) -> None:
     """The supervisor is killed while the large batch trains on two ranks; fixed ranks or other slots finish the sweep with the
     same losses, and of the earlier layout nothing binds them."""
     studies = [[FINE] * 3, [FINE, {"seconds": 3.0}, FINE]]

@@ -158,7 +158,7 @@ def test_more_trials_asked_for_later_extend_the_sweep(finished: Sweep) -> None:
     assert set(before) < set(after)
 
 
-def test_a_range_is_widened_and_the_study_goes_on(tmp_path: Path) -> None:
+def test_a_range_is_widened_and_the_study_continues(tmp_path: Path) -> None:
     """With the best learning rate at 40, beyond the range, the batch sizes whose best trial is at its edge are searched beyond
     it, which events and the stored search show; killed and launched again it is the same."""
     change = ("[search]\n", "[search]\nwiden = true\n")

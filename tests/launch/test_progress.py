@@ -129,7 +129,7 @@ def test_every_event_is_one_line_of_json(event: Event) -> None:
     assert set(record) == {"event", *(field for field in event.__dataclass_fields__ if field != "event")}
 
 
-def test_plain_lines_tell_changes_of_state() -> None:
+def test_plain_lines_report_changes_of_state() -> None:
     """Starts, failures and the end are lines; trials that end normally are not."""
     said = lines(
         SWEEP,
@@ -146,7 +146,7 @@ def test_plain_lines_tell_changes_of_state() -> None:
     assert said[3] == "w, batch size 8, trial 3 given up after 3 failed attempts: rank 0: exit code 1"
 
 
-def test_the_same_last_words_are_told_once() -> None:
+def test_the_same_error_is_reported_once() -> None:
     """A model that cannot be built sets every trial aside for the same reason: one line, not one per trial."""
     said = lines(
         *(trial("INCOMPLETE", number=i, message="no such layer") for i in range(5)),

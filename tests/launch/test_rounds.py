@@ -222,7 +222,7 @@ def test_a_goal_never_reached_is_not_searched_for_to_the_most() -> None:
     assert "longer budget" in warnings[0]
 
 
-def test_set_aside_trials_end_a_round_and_count_for_nothing() -> None:
+def test_given_up_trials_end_a_round_and_do_not_count() -> None:
     """A trial that could not be trained holds no round up; the certainty is that of the others."""
     rounds = Rounds(PLAN)
     studies = studies_of(rounds)

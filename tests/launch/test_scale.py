@@ -105,7 +105,7 @@ def test_cases_are_the_studies_with_a_learning_rate_of_zero(sweep):
         cases_of(plan, [32])
 
 
-def test_every_speed_is_told_at_once_in_order(sweep):
+def test_every_speed_is_reported_at_once_in_order(sweep):
     """Rank counts one after the other, cases in the plan's order, steps and seconds as rank 0 says."""
     heard = Heard()
     outcome = heard.run(scale_of(sweep, [1, 2]))
@@ -120,7 +120,7 @@ def test_every_speed_is_told_at_once_in_order(sweep):
     assert not left_running()
 
 
-def test_a_crash_is_told_with_last_words_and_the_other_ranks_are_measured(sweep):
+def test_a_crash_is_reported_with_its_error_and_other_numbers_of_ranks_are_measured(sweep):
     """What was answered before stays; the rest of that number of ranks is one failure."""
     heard = Heard()
     outcome = heard.run(scale_of(sweep, [1, 2], "crash 1"))

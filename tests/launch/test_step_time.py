@@ -36,7 +36,7 @@ def test_one_timing_promises_neither_extreme() -> None:
 
 
 @pytest.mark.parametrize(("overhead", "share"), [(1.0, 0.0), (1.0, 0.01), (0.1, 1.0), (0.0, 1.0)])
-def test_several_timings_tell_how_it_grows(overhead: float, share: float) -> None:
+def test_several_timings_show_how_it_grows(overhead: float, share: float) -> None:
     """Mostly overhead, mixed, mostly examples: 8 times beyond the largest timed, within 60 %, though timings scatter by 10 %."""
     scatter = random.Random(1)
     timings = [

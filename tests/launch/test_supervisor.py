@@ -105,7 +105,7 @@ def test_replacements_have_an_end(launch: Launch, store: Store) -> None:
 
 
 @pytest.mark.parametrize("how", ["crash_until", "kill_gang"])
-def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, store: Store, how: str) -> None:
+def test_a_dead_gang_is_replaced_and_its_trial_trained_again(launch: Launch, store: Store, how: str) -> None:
     """A gang that crashes, or is killed, loses no trial: it is counted as an attempt and trained by another gang."""
     if how == "crash_until":
         launched = launch([[FINE, {"crash_until": 1}, FINE]])
@@ -125,7 +125,7 @@ def test_a_dead_gang_is_replaced_and_its_trial_trained_anew(launch: Launch, stor
         assert said in text
 
 
-def test_a_deadly_trial_is_set_aside_with_its_last_words(launch: Launch, store: Store) -> None:
+def test_a_deadly_trial_is_given_up_with_its_error(launch: Launch, store: Store) -> None:
     """A trial that kills its gang three times is given up with the rank's error; the others are trained; exit 1."""
     code, events, _ = launch([[FINE, {"crash": 1}, FINE]]).end()
     assert code == 1
@@ -141,7 +141,7 @@ def test_a_deadly_trial_is_set_aside_with_its_last_words(launch: Launch, store: 
     assert [(trial["number"], trial["message"]) for trial in end["set_aside"]] == [(1, message)]
 
 
-def test_set_aside_trials_are_left_alone_unless_asked_for(launch: Launch, store: Store) -> None:
+def test_given_up_trials_are_left_alone_unless_asked_for(launch: Launch, store: Store) -> None:
     """The next launch does not repeat a set-aside trial (exit 1 again); --retry-incomplete does."""
     once = [[{"crash_until": 1}, FINE]]
     assert launch(once, max_attempts=1).end()[0] == 1
@@ -192,7 +192,7 @@ def test_a_sweep_that_its_gangs_cannot_build_ends_early(launch: Launch, store: S
     assert store.processes() == []
 
 
-def test_trials_that_end_well_in_between_let_a_sweep_go_on(launch: Launch, store: Store) -> None:
+def test_trials_that_end_well_in_between_let_a_sweep_continue(launch: Launch, store: Store) -> None:
     """Only trials given up in a row end a run: here every second trial succeeds."""
     code, _, _ = launch([[{"refuse": 1}, {}] * 3], max_set_aside=2).end()
     assert code == 1
@@ -346,7 +346,7 @@ def test_a_store_that_is_gone_leaves_no_process(launch: Launch, store: Store) ->
     assert store.processes() == []
 
 
-def test_a_lock_that_stays_ends_the_run_in_words(launch: Launch, store: Store) -> None:
+def test_a_lock_that_stays_ends_the_run_with_a_message(launch: Launch, store: Store) -> None:
     """The run names the lock and the remedy, ends its gangs and counts no attempt; the next launch continues."""
     launched = launch([[LONG]], steps=MANY_STEPS, environment={"FAKE_BUSY_SECONDS": "0.05"})
     launched.until(lambda: store.one("SELECT steps FROM trials WHERE status = 'RUNNING'"))
@@ -370,7 +370,7 @@ def test_a_lock_that_stays_ends_the_run_in_words(launch: Launch, store: Store) -
         ({"FAKE_START": "28"}, "cannot be started: No space left on device"),
     ],
 )
-def test_limits_of_the_machine_end_a_run_in_words(
+def test_limits_of_the_machine_end_a_run_with_a_message(
     launch: Launch, store: Store, environment: dict[str, str], words: str
 ) -> None:
     """No more processes, open files or room for logs: three attempts, then exit code 1 and a message that names what

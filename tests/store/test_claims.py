@@ -142,7 +142,7 @@ def test_a_batch_size_that_is_added_catches_up(path: Path):
     assert gangs.sizes() == [(4, 0), (4, 1), (4, 2), (8, 2), (16, 2)]
 
 
-def test_plain_order_keeps_to_the_study_then_goes_where_nobody_is(planned: Path):
+def test_plain_order_keeps_to_the_study_then_takes_one_without_a_gang(planned: Path):
     """Lowest number of the present study; then a study without any running trial; then what is left."""
     with Gangs(planned, 2, order="plain") as gangs:
         gangs.step(0)

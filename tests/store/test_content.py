@@ -326,7 +326,7 @@ def _page(path: Path) -> None:
     [(_value, "column loss: 'word'"), (_page, "SQLite: |is damaged")],
     ids=["a value", "a page"],
 )
-def test_whoever_begins_to_write_checks_the_file(harm, words: str, copy: Path):
+def test_commands_that_write_check_the_file(harm, words: str, copy: Path):
     """Commands that write (a launch of a finished sweep too) refuse a damaged file, a gang's writer opens it quickly;
     doctor names the damage."""
     harm(copy)
@@ -338,7 +338,7 @@ def test_whoever_begins_to_write_checks_the_file(harm, words: str, copy: Path):
     assert re.search(words, found.found)
 
 
-def test_the_program_ends_in_words(copy: Path):
+def test_the_program_ends_with_a_message(copy: Path):
     """`hvdsweep` as a user starts it: one sentence on stderr, no traceback, exit code 1."""
     assert damage(copy, "gangs", "np", "many")
     code = "from hvdsweep.cli import main; main()"

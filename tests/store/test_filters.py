@@ -134,7 +134,7 @@ def test_readings(text, expected):
         ("nonsense=3", "there is learning_rate, momentum"),
     ],
 )
-def test_mistakes_are_told_with_a_remedy(text, words):
+def test_mistakes_are_reported_with_a_remedy(text, words):
     """Every wrong term is named, with what would be right."""
     with pytest.raises(UserError) as caught:
         parse_filter(text, ["learning_rate", "momentum"])

@@ -126,7 +126,7 @@ def test_one_that_signs_out_while_it_is_watched_is_gone(planned: Path, look):
     assert not is_at_work(look, 1, sleep=clock.sleep, clock=clock)
 
 
-def test_whoever_signs_in_between_look_and_lock_is_seen(planned: Path, look, ended, monkeypatch):
+def test_a_launch_that_registers_between_look_and_lock_is_seen(planned: Path, look, ended, monkeypatch):
     """Two launches that both found the sweep free: the second one is refused."""
     sign(look, ended)
     other = connect(planned)

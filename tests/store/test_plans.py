@@ -120,7 +120,7 @@ def test_diverged_trials_do_not_count_as_surplus(path: Path):
     assert conn.execute("SELECT number FROM trials WHERE status = 'PENDING'").fetchall() == [(3,)]
 
 
-def test_another_key_is_another_sweep_and_tells_what_it_was(path: Path):
+def test_another_key_is_another_sweep_and_returns_the_older_definition(path: Path):
     """From the same file with another key: a new sweep, and the latest older definition for the message."""
     conn = connect(path, create=True)
     for seed in (1, 2):

@@ -55,7 +55,7 @@ def test_losses_and_measurements_are_what_was_written(planned: Path):
         assert reader.measurements(999).values == {}
 
 
-def test_reading_goes_on_while_a_writer_is_in_the_middle(planned: Path):
+def test_reading_continues_during_a_write_transaction(planned: Path):
     """An open write transaction neither blocks a reader nor shows it anything half-done."""
     writer = connect(planned)
     with open_store(planned) as reader:
@@ -75,7 +75,7 @@ def test_a_reader_in_the_middle_does_not_stop_a_writer(planned: Path):
         assert reader.counts() == {study: {Status.COMPLETE: 3} for study in (1, 2)}
 
 
-def test_data_version_tells_of_the_commits_of_others(planned: Path):
+def test_data_version_changes_with_the_commits_of_others(planned: Path):
     """It changes with a commit of another process and with nothing else: polling it costs no reading."""
     with open_store(planned) as reader:
         first = reader.data_version()
@@ -179,7 +179,7 @@ def answered(child: int, read: int) -> bytes:
     return answer
 
 
-def test_a_file_that_somebody_locks_alone_is_reported(planned: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_is_locked_exclusively_is_reported(planned: Path, monkeypatch: pytest.MonkeyPatch):
     """Under a rollback journal a process that never releases its lock is reported, after a bounded wait."""
     monkeypatch.setattr(reader_module, "WAIT_SECONDS", 0.01)
     holder = sqlite3.connect(planned, isolation_level=None)

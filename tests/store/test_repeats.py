@@ -140,7 +140,7 @@ def test_status_counts_the_repeats_to_come(path: Path) -> None:
     assert (sweep.repeats, sum(sweep.repeat_trials.values())) == (6, 0)
 
 
-def test_another_best_trial_is_repeated_anew(path: Path, look: sqlite3.Connection) -> None:
+def test_another_best_trial_is_repeated_too(path: Path, look: sqlite3.Connection) -> None:
     """More trials give another best: trained repeats of the former stay, others are withdrawn, and the new best gets as
     many repeats."""
     start(path, repeats=2)

@@ -235,7 +235,7 @@ def test_one_gang_can_be_stopped_alone(planned: Path, look: sqlite3.Connection):
         assert two.commit(None, claim=True).claim is not None
 
 
-def test_the_gang_s_row_tells_what_it_does(planned: Path):
+def test_the_gang_s_row_says_what_it_does(planned: Path):
     """Idle, training which trial, idle again; every commit is a heartbeat."""
     with gang(planned) as writer, open_store(planned) as reader:
         seen = []
@@ -298,7 +298,7 @@ def test_best_steps_to_goal_counts_complete_trials(planned: Path):
         assert best(0.5, maximize=True) is None
 
 
-def test_a_second_writer_of_the_gang_goes_on_with_its_trial(planned: Path, look: sqlite3.Connection):
+def test_a_second_writer_of_the_gang_continues_its_trial(planned: Path, look: sqlite3.Connection):
     """The running best is taken up from the store where the memory of the first writer is gone."""
     first = gang(planned)
     claim = first.commit(None, claim=True).claim

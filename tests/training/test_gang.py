@@ -132,7 +132,7 @@ def test_a_diverged_trial_keeps_its_losses_up_to_the_step(prepared):
             assert len(store.losses(trial.id)[0]) == trial.steps < 60
 
 
-def test_a_study_that_cannot_be_built_is_set_aside_with_the_reason(prepared, tmp_path):
+def test_a_study_that_cannot_be_built_is_given_up_with_the_reason(prepared, tmp_path):
     """A data set whose code raises: every trial is INCOMPLETE with the error's message, and the gang stays alive."""
     (tmp_path / "broken_data.py").write_text(
         "def load():\n    raise RuntimeError('the disk is on the moon')\n"

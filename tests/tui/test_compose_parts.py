@@ -428,7 +428,7 @@ def test_ranks_that_are_none(np, gangs):
     assert found.problems
 
 
-def test_a_plan_that_nobody_means_is_not_laid_out():
+def test_a_plan_with_too_many_passes_is_not_previewed():
     """A batch of 2^30 in passes of one example would fill the memory."""
     text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "micro_batch = 1\n"
     found = look(inquiry(text))

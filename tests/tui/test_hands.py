@@ -27,7 +27,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [place.name for place in PLACES])
-async def test_nobody_arrives_in_a_field(source, place):
+async def test_no_screen_opens_with_a_field_being_edited(source, place):
     """A screen is opened with no field being edited: its digit and ? mean what header and footer say."""
     async with pilot_of(source, place=place) as pilot:
         assert not isinstance(pilot.app.screen.focused, Input | TextArea)

@@ -98,7 +98,7 @@ async def test_on_the_sweep_all_jobs_are_cancelled(cluster: StandIn, source: Fak
     assert cluster.asked("scancel") == ["scancel 77_1 77_2"]
 
 
-async def test_a_scheduler_that_fails_is_named_and_one_that_hangs_holds_nobody_up(
+async def test_a_scheduler_that_fails_is_named_and_one_that_hangs_blocks_nothing(
     cluster: StandIn, source: FakeSource, tmp_path: Path
 ) -> None:
     """squeue waits for a sign of the test: meanwhile the screen shows the sweep and answers keys. Then it fails: its words, and
@@ -132,7 +132,7 @@ async def test_without_slurm_the_folder_is_shown(
 
 
 @pytest.mark.parametrize("place", ["live", "sweeps"])
-async def test_jobs_that_somebody_else_submitted_are_left_to_them(source: FakeSource, place: str) -> None:
+async def test_jobs_that_hvdsweep_did_not_submit_are_not_cancelled(source: FakeSource, place: str) -> None:
     """A folder without `batch.json`, for example of a PBS script: `x` names who can cancel its jobs."""
     (source.path / "batch.json").unlink()
     async with pilot_of(source, place=place, selection=DIGITS) as pilot:

@@ -65,7 +65,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_going_on_means_the_very_same_sweep(tmp_path, file, case):
+def test_continuing_means_the_very_same_sweep(tmp_path, file, case):
     """However a sweep was launched, and though its file is gone: the same sweep continues, and no trial is added or lost."""
     db = tmp_path / "a.db"
     sweep = saved(db, file, CASES[case])
@@ -162,7 +162,7 @@ sys.stdin.read()
     parent.stdout.close()
 
 
-def test_a_program_that_cannot_be_started_is_told(tmp_path, monkeypatch):
+def test_a_program_that_cannot_be_started_is_an_error(tmp_path, monkeypatch):
     """RunFailed, not an OSError."""
     monkeypatch.setattr(launching, "command_of", lambda arguments: [str(tmp_path / "nowhere")])
     with pytest.raises(RunFailed, match="could not be started"):

@@ -99,7 +99,7 @@ async def test_every_trial_is_shown_by_its_outcome(curves, planted):
         assert sizes.taken == "32"
 
 
-async def test_the_best_rates_stand_beside_both_heuristics(curves, planted):
+async def test_the_best_rates_are_drawn_with_both_heuristics(curves, planted):
     """Effective learning rates of the steps-to-result trials; lines in proportion and by the square root."""
     with open_store(planted) as reader:
         one = curve(reader.workload_table(NESTEROV), 0.1)
@@ -299,14 +299,14 @@ async def test_without_workloads_the_screen_says_so():
         await pilot.press("m", "t", "left_square_bracket", "x", "X", "w", "o")
 
 
-def test_outcomes_are_told_apart_without_colour():
+def test_outcomes_differ_without_colour():
     """Every outcome has its own marker, in plain characters too."""
     markers = [marker for _, _, marker, _ in OUTCOMES]
     assert len(set(markers)) == len(Outcome) == len(markers)
     assert np.unique([name for _, name, _, _ in OUTCOMES]).size == len(Outcome)
 
 
-def test_files_of_presets_are_not_written_beside_them(tmp_path):
+def test_changed_presets_are_written_to_the_database_folder(tmp_path):
     """A preset lies inside the package: the changed sweep goes to the database's folder."""
     from tui.remedying import _free_path
 

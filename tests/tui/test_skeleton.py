@@ -31,7 +31,7 @@ async def test_help_is_made_from_the_table() -> None:
         assert "Delete the selected sweep" not in screen_text(pilot)
 
 
-async def test_keys_and_the_mouse_tell_the_source_that_somebody_is_there() -> None:
+async def test_keys_and_the_mouse_make_the_source_read_soon() -> None:
     """Every key and every click asks for a look soon; what the app itself does asks for none."""
     source = FakeSource(EMPTY)
     async with pilot_of(source, size=(80, 24)) as pilot:
@@ -46,7 +46,7 @@ async def test_keys_and_the_mouse_tell_the_source_that_somebody_is_there() -> No
         assert source.attended > pressed
 
 
-async def test_work_that_can_wait_waits_until_nobody_is_there(monkeypatch) -> None:
+async def test_work_that_can_wait_waits_until_the_user_is_idle(monkeypatch) -> None:
     """A key or the mouse within the last STILL_SECONDS: not now; after that, again and again."""
     monkeypatch.setattr("tui.app.STILL_SECONDS", 3600.0)
     done: list[str] = []

@@ -42,7 +42,7 @@ def write(path: Path) -> None:
     conn.close()
 
 
-def test_a_look_tells_only_what_is_new(path):
+def test_a_look_returns_only_what_is_new(path):
     """The first look reads a snapshot, the next nothing, one after a commit the next number."""
     watch = Watch(path)
     first = watch.look()
@@ -125,7 +125,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_of_a_file_is_told_once_and_passes(path, state):
+def test_every_state_of_a_file_is_reported_once_and_passes(path, state):
     """A file that is missing, empty, newer, foreign, broken or a folder: one trouble with a remedy, then data again."""
     spoil, heading, words, gone = STATES[state]
     good = path.read_bytes()
@@ -162,7 +162,7 @@ def test_a_file_deleted_while_it_is_open_is_noticed(path):
     watch.close()
 
 
-def test_a_locked_file_is_told_and_passes(path, monkeypatch):
+def test_a_locked_file_is_reported_and_passes(path, monkeypatch):
     """A writer that holds the whole file: a trouble that says so and keeps what was shown; data again once it lets go."""
     monkeypatch.setattr(reader, "WAIT_SECONDS", 0.01)
     with sqlite3.connect(path) as conn:
@@ -181,7 +181,7 @@ def test_a_locked_file_is_told_and_passes(path, monkeypatch):
     watch.close()
 
 
-def test_the_thread_tells_what_was_seen_before_anybody_listened(path):
+def test_a_listener_gets_what_was_seen_before_it_listened(path):
     """The first read happens at once; a later listener gets it too, then every change; closing ends the thread."""
     source = StoreSource(path).start()
     heard: list[Snapshot | Trouble] = []

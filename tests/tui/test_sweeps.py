@@ -176,7 +176,7 @@ async def test_extend_by_the_mouse(changeable, started):
         ("batch_sizes", "16, sixty", '"sixty" is'),
     ],
 )
-async def test_what_is_wrong_is_told_while_it_is_typed(changeable, started, field, keys, words):
+async def test_what_is_wrong_is_shown_while_it_is_typed(changeable, started, field, keys, words):
     """The problem is shown in the dialog, and Enter does nothing until it is solved."""
     async with pilot_of(changeable, selection=DIGITS) as pilot:
         await pilot.press("t")

@@ -68,7 +68,7 @@ async def test_the_cursor_stays_on_its_row_while_rows_come_and_go():
         assert "nothing here" in screen_text(pilot)
 
 
-async def test_only_changed_rows_are_drawn_anew(monkeypatch):
+async def test_only_changed_rows_are_drawn_again(monkeypatch):
     """Putting 500 rows of which one in view has changed refreshes that one line."""
     app = Shown()
     async with app.run_test(size=(40, 10)) as pilot:

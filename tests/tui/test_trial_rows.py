@@ -17,7 +17,7 @@ PARAMETERS = ("learning_rate",)
 NAMES = {TRIAL.workload: "fc"}
 
 
-def test_only_trials_that_changed_are_said_anew():
+def test_only_trials_that_changed_get_new_rows():
     """An unchanged trial keeps its row object, a changed one gets a new row, one out of view has none."""
     rows = TrialRows()
     other = replace(TRIAL, id=2)
@@ -33,7 +33,7 @@ def test_only_trials_that_changed_are_said_anew():
     assert rows.of([TRIAL], PARAMETERS, NAMES)[0] is not first[0]
 
 
-def test_all_are_said_anew_where_the_columns_or_the_names_changed():
+def test_all_get_new_rows_if_the_columns_or_the_names_changed():
     """The cells follow the metaparameters in view and the workloads' short names."""
     rows = TrialRows()
     rows.of([TRIAL], PARAMETERS, NAMES)

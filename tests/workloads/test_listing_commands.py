@@ -97,7 +97,7 @@ def test_listing_loads_neither_tensorflow_nor_keras(data: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_datasets_tells_what_is_here(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_datasets_lists_what_is_here(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Present, missing and built in; a subset is where its parent is; folder and size in bytes."""
     write_mnist(data / "mnist", packed=True)
     publish(data / "mnist", monkeypatch)

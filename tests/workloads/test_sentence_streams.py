@@ -166,7 +166,7 @@ def slow_merges(lines: list[str], size: int) -> list[bytes]:
 
 
 @given(st.lists(st.text("abc ", max_size=12), max_size=8), st.integers(258, 285))
-def test_incremental_merges_are_those_of_counting_anew(lines: list[str], size: int) -> None:
+def test_incremental_merges_are_those_of_counting_again(lines: list[str], size: int) -> None:
     """The heap of changed counts finds the same pieces in the same order."""
     assert subwords.build(lines, size).pieces == slow_merges(lines, size)
 
