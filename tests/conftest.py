@@ -37,7 +37,7 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests stay for good: Python's search for garbage, up to a third of the time, leaves them out."""
+    """Modules and tests are never freed: the garbage collector, up to a third of the time, skips them."""
     gc.freeze()
     gc.enable()
     gc.set_threshold(20_000, 20, 20)

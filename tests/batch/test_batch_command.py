@@ -454,7 +454,8 @@ def test_accounting_says_how_forgotten_jobs_ended(
 def test_the_ways_in_which_a_job_ends_are_distinguished(
     tmp_path: Path, cluster: StandIn, lines: str, state: str, words: str
 ) -> None:
-    """A stop is no failure, a crash is one, with its last words; a job that wrote no end was killed; a follow-up job counts."""
+    """A stop is no failure; a crash is one, with its last output; a job that wrote no end was killed; a follow-up job
+    counts."""
     folder = BatchFolder(tmp_path / "batch")
     folder.logs.mkdir(parents=True)
     folder.record.write_text(json.dumps({"shards": 1, "jobs": [{"id": "7", "shards": "1", "offset": 0}]}))

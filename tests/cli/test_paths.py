@@ -92,7 +92,8 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_path_gives_a_message(odd: str, folder: Path):
-    """By every command: exit code 0, 1 or 2, no traceback, no waiting, no raw escape sequence; nothing new next to it."""
+    """By every command: exit code 0, 1 or 2, no traceback, no waiting, no raw escape sequence; no file appears next
+    to it."""
     (folder / "other.db").unlink(missing_ok=True)
     before = (sorted(os.listdir(bytes(folder))), sorted(os.listdir("/dev")))
     for command in READING + (WRITING if odd not in MADE else []):
@@ -120,7 +121,7 @@ def test_a_dry_run_refuses_the_path_that_a_launch_refuses(option: str, folder: P
 
 
 async def test_an_odd_path_gives_a_message_in_the_interface(folder: Path):
-    """Each is trouble with a heading and a sentence on the screen, for questions too; nothing new next to it."""
+    """Each gives a heading and a sentence on the screen, for questions too; no file appears next to it."""
     from hvdsweep.errors import HvdsweepError
     from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
     from tui.source import SpareReaders, Trouble, Watch

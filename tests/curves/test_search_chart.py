@@ -117,7 +117,7 @@ def test_trials_without_a_measurement_are_counted():
 
 
 def test_no_learning_rate_and_no_such_study():
-    """Both are said."""
+    """Each has its message."""
     bare = oracle.table([Study(8, [Trial(0, [(1, 0.1)])])])
     with pytest.raises(UserError, match="learning_rate"):
         search_points(bare, 8)

@@ -79,7 +79,7 @@ def test_words_are_kept_short_and_bytes_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_hang_shows_where_every_rank_stands(tmp_path: Path) -> None:
-    """The last words of all ranks, in the order of ranks."""
+    """The last output of every rank, in the order of ranks."""
     for rank in (10, 2, 0):
         (tmp_path / f"rank-{rank}.log").write_text(f"waiting in collective {rank}\n")
     death = hang_of(tmp_path, 12.3)

@@ -130,7 +130,8 @@ def test_threads_are_shared_out(cores: int, ranks: int, threads: int) -> None:
 
 
 def test_gpus_are_shared_out_among_gangs() -> None:
-    """A GPU per rank while they last; then ranks share from the first again; without GPUs nothing is said."""
+    """Each rank has a GPU while there are any left; further ranks share with the first ones; without GPUs nothing is
+    set."""
     assert share_devices(["0", "1", "2", "3"], [2, 2]) == [("0", "1"), ("2", "3")]
     assert share_devices(["0", "1"], [1, 1, 1]) == [("0",), ("1",), ("0",)]
     assert share_devices(["GPU-a"], [2, 2]) == [("GPU-a",), ("GPU-a",)]

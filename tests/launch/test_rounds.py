@@ -163,8 +163,8 @@ def spread(least: int, share: float) -> list[int | None]:
 
 
 def test_the_less_certain_get_more_and_the_certain_none() -> None:
-    """Where no curve is fitted, each batch size's own trials count: in the first round the widest gets more than a narrower one,
-    and one whose trials agree none, ever."""
+    """Where no curve is fitted, each batch size's own trials count: in the first round the widest gets more than a
+    narrower one, and one whose trials agree never gets any."""
     truth = dict(zip(NAMES, [spread(200, 0.2), spread(500, 0.0088), flat(600)], strict=True))
     _, history = to_the_end(PLAN, truth)
     first = {step.study: step.target for step in history[0]}
@@ -271,7 +271,7 @@ def test_rounds_see_past_the_best_where_trials_are_stopped() -> None:
 
 
 def test_a_fixed_number_has_no_rounds() -> None:
-    """A plain number of trials: inactive, the plan itself, no step ever."""
+    """With a plain number of trials the rounds are inactive, and the plan stays as it is."""
     plan = planned(ONE)
     rounds = Rounds(plan)
     assert not rounds.active

@@ -201,7 +201,8 @@ async def what_only_the_text_can_say(pilot):
 
 @claim
 async def a_text_that_is_no_toml(pilot):
-    """Line and column are said, the form waits, nothing is lost, and undoing in the editor brings all back."""
+    """Line and column are shown, the form waits, nothing is lost, and undoing in the editor brings everything
+    back."""
     screen = screen_of(pilot)
     screen.set_focus(screen.composer.editor)
     screen.composer.editor.move_cursor((6, 8))
@@ -308,7 +309,7 @@ async def facts_stand_beside_the_fields(pilot):
 
 @claim
 async def a_mistake_nowhere_in_the_form(pilot):
-    """A key that does not exist is said above the form."""
+    """A key that does not exist is reported above the form."""
     screen_of(pilot).starting.begin(Draft("colour = 1\n" + TEMPLATE))
     await settle(pilot)
     assert "colour: 1: no such key" in screen_text(pilot)
@@ -342,7 +343,7 @@ async def the_fastest_layout_is_the_default(pilot):
 
 @claim
 async def ranks_and_gangs_change_the_plan(pilot):
-    """Shares of every batch and the advice follow; what is no number is said below the field."""
+    """Shares of every batch and the advice follow; an invalid number is reported below the field."""
     await type_into(pilot, "np", "3")
     assert "2×3 2" in screen_text(pilot)
     assert "--gangs 3 --np 1" in screen_text(pilot)

@@ -129,7 +129,7 @@ def launched(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_sweep_of_the_store_is_its_file(launched):
-    """As long as the file still says that sweep: with its comments, and saved there."""
+    """If the file still describes that sweep, its text is used, with its comments, and saved there."""
     db, file = launched
     with open_store(db) as reader:
         begun = start.stored(1, reader)
@@ -139,7 +139,7 @@ def test_a_sweep_of_the_store_is_its_file(launched):
 
 @pytest.mark.parametrize("what", ["changed", "gone", "broken", "other trials"])
 def test_a_sweep_whose_file_says_something_else_is_what_the_store_keeps(launched, what):
-    """Then the text is written from scratch, belongs to no file, and says so."""
+    """If it does not, the text is written from the store, belongs to no file, and says so."""
     db, file = launched
     if what == "gone":
         file.unlink()
@@ -180,7 +180,7 @@ def test_presets_are_read_only(tmp_path):
 
 
 def test_sweeps_that_cannot_be_begun_with(tmp_path):
-    """One that is gone, and one that was imported: with words."""
+    """A sweep that is gone and an imported one are refused with a message."""
     db = tmp_path / "x.db"
     with closing(connect(db, create=True)) as conn:
         conn.execute(
@@ -242,7 +242,7 @@ def test_a_shelf_with_rubbish(tmp_path):
 
 
 def test_no_shelf_is_no_trouble(tmp_path):
-    """Nothing is kept without a state directory, or where it may not be written."""
+    """Nothing is kept without a state directory, or if it cannot be written; there is no error."""
     (tmp_path / "drafts").write_text("in the way")
     for drafts in (DraftStore(None), DraftStore(tmp_path)):
         drafts.keep("a", Draft("x"), "t")
@@ -384,7 +384,7 @@ def test_mistakes_are_those_of_the_check():
 
 
 def test_warnings_keep_their_key():
-    """A doubt is said of the key it is about."""
+    """A warning is shown at the key it is about."""
     text = TEMPLATE.replace(
         "[search]", '[search]\nmomentum = { scale = "reverse_log", min = 0.8, max = 0.9 }'
     )
@@ -429,7 +429,7 @@ def test_ranks_that_are_none(np, gangs):
 
 
 def test_a_plan_with_too_many_passes_is_not_previewed():
-    """A batch of 2^30 in passes of one example would fill the memory."""
+    """A batch of 2^30 examples in passes of one would fill the memory."""
     text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "micro_batch = 1\n"
     found = look(inquiry(text))
     assert not found.sound

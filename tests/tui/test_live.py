@@ -44,7 +44,7 @@ async def test_panes(source, golden, pane):
 
 
 async def test_without_a_selection_the_sweep_in_training_is_shown(source):
-    """Whoever comes here first sees what happens now."""
+    """At first the screen shows the sweep that is being trained."""
     async with pilot_of(source, place="live") as pilot:
         assert "digits ● running" in screen_text(pilot)
 
@@ -82,7 +82,7 @@ async def test_a_filter_is_applied_as_it_is_typed(source):
 
 
 async def test_an_empty_result_says_so(source):
-    """No trial matches: words in place of rows."""
+    """If no trial matches, a message takes the place of the rows."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("slash", *"steps>1e9", "enter")
         await settle(pilot)
@@ -207,7 +207,7 @@ async def test_the_log_of_another_rank_and_new_lines(trained, tmp_path, monkeypa
 
 
 async def test_a_gang_without_logs_here_says_so(source):
-    """The second gang's logs lie nowhere: words in their place."""
+    """The second gang's logs are on another machine: a message takes their place."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("right_square_bracket")
         await settle(pilot)
@@ -309,14 +309,14 @@ async def test_what_was_written_last_is_seen_though_nothing_follows(source, trai
 
 
 async def test_no_sweep_at_all(trained):
-    """An empty store: words, no error."""
+    """An empty store gives a message, no error."""
     empty = dataclasses.replace(snapshot_of(trained), sweeps=(), workloads=(), gangs=(), events=())
     async with pilot_of(FakeSource(empty, trained), place="live") as pilot:
         assert "no sweep yet" in screen_text(pilot)
 
 
 async def test_copying_a_trial(source):
-    """`c` puts the row as name=value pairs on the clipboard."""
+    """`c` copies the row as name=value pairs to the clipboard."""
     async with pilot_of(source, place="live", selection=DIGITS) as pilot:
         await pilot.press("c")
         assert pilot.app.clipboard.startswith("id=1 workload=sgd batch_size=16 status=✓ complete steps=200")

@@ -153,7 +153,7 @@ async def test_sensitivity_in_place_of_the_search(curves, planted):
 
 
 async def test_a_trial_is_read_out_and_opened(curves, planted):
-    """The star's trial in words by key; o opens it."""
+    """A key describes the trial of the star; o opens it."""
     with open_store(planted) as reader:
         table = reader.workload_table(NESTEROV)
         point = next(p for p in curve(table, 0.1).points if p.batch_size == 64)

@@ -103,7 +103,7 @@ async def test_a_goal_moved_by_keys_gives_the_curves_at_that_goal(curves, plante
 
 
 async def test_a_typed_goal(curves, planted):
-    """v opens a line; every number typed is followed at once, what is none is said and changes nothing."""
+    """v opens a line; every number typed takes effect at once; anything else gives a message and changes nothing."""
     async with pilot_of(curves, place="scaling") as pilot:
         await pilot.press("v", *["backspace"] * 3, *"0.25")
         await settle(pilot)

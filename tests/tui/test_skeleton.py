@@ -12,7 +12,7 @@ EMPTY = Snapshot(database="/data/hvdsweep.db", time=0.0, sweeps=(), workloads=()
 
 
 async def test_a_trouble_is_said_in_place_and_goes_when_data_come() -> None:
-    """A missing database is a message with a remedy; the next snapshot takes its place."""
+    """A missing database gives a message with a remedy, which the next snapshot replaces."""
     source = FakeSource(Trouble("No database yet", "It does not exist.", gone=True))
     async with pilot_of(source, size=(80, 24)) as pilot:
         assert "No database yet" in screen_text(pilot)

@@ -126,7 +126,8 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_of_a_file_is_reported_once_and_passes(path, state):
-    """A file that is missing, empty, newer, foreign, broken or a folder: one trouble with a remedy, then data again."""
+    """A file that is missing, empty, newer, foreign, broken or a folder: one message with a remedy, then data
+    again."""
     spoil, heading, words, gone = STATES[state]
     good = path.read_bytes()
     for suffix in ("-wal", "-shm"):
@@ -163,7 +164,8 @@ def test_a_file_deleted_while_it_is_open_is_noticed(path):
 
 
 def test_a_locked_file_is_reported_and_passes(path, monkeypatch):
-    """A writer that holds the whole file: a trouble that says so and keeps what was shown; data again once it lets go."""
+    """While a writer holds the whole file, a message says so and the data shown stay; new data follow once it lets
+    go."""
     monkeypatch.setattr(reader, "WAIT_SECONDS", 0.01)
     with sqlite3.connect(path) as conn:
         conn.execute("PRAGMA journal_mode = DELETE")
@@ -182,7 +184,8 @@ def test_a_locked_file_is_reported_and_passes(path, monkeypatch):
 
 
 def test_a_listener_gets_what_was_seen_before_it_listened(path):
-    """The first read happens at once; a later listener gets it too, then every change; closing ends the thread."""
+    """The first read happens at once; a later listener gets its result too, then every change; closing ends the
+    thread."""
     source = StoreSource(path).start()
     heard: list[Snapshot | Trouble] = []
     told = threading.Semaphore(0)

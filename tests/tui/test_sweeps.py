@@ -238,7 +238,7 @@ async def test_a_sweep_whose_file_is_gone_is_started(changeable, started, path):
 
 
 async def test_a_launch_that_ends_badly_says_why(changeable):
-    """The last words of its log, as an error."""
+    """The last lines of its log are shown as an error."""
     async with pilot_of(changeable, selection=DIGITS) as pilot:
         pilot.app.launch_ended(1, "digits", 2, "digits.toml: search.learning_rate: is missing")
         await settle(pilot)
@@ -281,7 +281,7 @@ async def test_delete_asks_first(changeable, path):
 
 
 async def test_copying_the_command(source):
-    """`c` puts a command line on the clipboard that a shell understands."""
+    """`c` copies a command line that a shell understands to the clipboard."""
     import shlex
 
     async with pilot_of(source) as pilot:
@@ -312,7 +312,7 @@ NOTHING = Snapshot("/data/hvdsweep.db", 0.0, (), (), (), (), ())
     ids=["missing", "newer", "no sweep", "not read yet"],
 )
 async def test_nothing_to_show(golden, update, size):
-    """Words in place of data, and what to do."""
+    """A message in place of data says what to do."""
     async with pilot_of(FakeSource(update), size=size) as pilot:
         assert screen_text(pilot) == golden
 

@@ -24,7 +24,7 @@ def of_status(trained, status: str) -> int:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 @pytest.mark.parametrize("status", ["COMPLETE", "INCOMPLETE"])
 async def test_screen(source, trained, golden, size, status):
-    """A trial that went well, and one that failed with the last words of its rank."""
+    """A trial that ended normally, and one that failed, with the last lines of its rank's log."""
     async with pilot_of(source, place="live", selection=Selection(sweep=1), size=size) as pilot:
         await opened(pilot, of_status(trained, status))
         assert screen_text(pilot) == golden
@@ -50,7 +50,7 @@ async def test_every_metric_has_its_chart(source, trained):
 
 
 async def test_a_trial_that_is_not_there(source):
-    """Words and the way back, no traceback."""
+    """A message with the way back, no traceback."""
     async with pilot_of(source, place="live") as pilot:
         await opened(pilot, 999)
         assert "No trial 999" in screen_text(pilot)
