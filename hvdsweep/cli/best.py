@@ -229,15 +229,13 @@ def _half(curve: Curve, index: int) -> str:
 
 
 def _law(law: PowerLaw) -> str:
+    from hvdsweep.curves.metaparameters import times_off
+
     spread = "" if law.low is None or law.high is None else f" ({law.low:.2f} to {law.high:.2f})"
     return (
-        f"B^{law.exponent:.2f}{spread}; linear scaling is off by a factor of {_factor(law.linear_misfit)}, "
-        f"square root by {_factor(law.square_root_misfit)} (rms)"
+        f"B^{law.exponent:.2f}{spread}; linear scaling is off by a factor of {times_off(law.linear_misfit)}, "
+        f"square root by {times_off(law.square_root_misfit)} (rms)"
     )
-
-
-def _factor(logarithm: float) -> str:
-    return f"{math.exp(logarithm):.2g}" if logarithm < 700 else "more than 1e304"
 
 
 def _number(value: float | None) -> str:

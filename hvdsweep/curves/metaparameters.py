@@ -104,6 +104,11 @@ def _misfit(logs: Floats, values: Floats) -> float:
     return float(np.sqrt(np.mean(distance**2)))
 
 
+def times_off(misfit: float) -> str:
+    """A misfit of `PowerLaw` as a factor."""
+    return f"{math.exp(misfit):.2g}" if misfit < _MOST else "more than 1e304"
+
+
 @dataclass(frozen=True, eq=False)
 class StabilityMap:
     """The share of trials that diverged, over bins of a metaparameter [N] and batch sizes [S]."""

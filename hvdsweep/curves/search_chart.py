@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from hvdsweep.curves.metaparameters import (
     fit_exponent,
     heuristics,
     scatter,
+    times_off,
 )
 from hvdsweep.curves.outcomes import NEVER, step_limits
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
@@ -228,8 +228,8 @@ def rate_chart(curve: Curve) -> Chart:
     said = ""
     if law is not None:
         spread = "" if law.low is None or law.high is None else f" ({law.low:.2f}–{law.high:.2f})"
-        linear, root = math.exp(law.linear_misfit), math.exp(law.square_root_misfit)
-        said = f"as B^{law.exponent:.2f}{spread}; off linear ×{linear:.2g}, square root ×{root:.2g}"
+        linear, root = times_off(law.linear_misfit), times_off(law.square_root_misfit)
+        said = f"as B^{law.exponent:.2f}{spread}; off linear ×{linear}, square root ×{root}"
     return Chart(
         series=(Series(words, rates.batch_sizes, rates.value, color="s1", marker="★"),),
         x=Axis("log2", title="batch size"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
-from hvdsweep.curves.metaparameters import best_parameter
+from hvdsweep.curves.metaparameters import best_parameter, times_off
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
@@ -167,7 +167,7 @@ def _exponents(table: WorkloadTable) -> tuple[str, ...]:
         interval = "" if law.low is None else f" (95 %: {law.low:.2f} to {law.high:.2f})"
         found.append(
             f"The best {search_panels.NAMES.get(name, 'learning rate')} grows as batch size to the power {law.exponent:.2f}"
-            f"{interval}; linear scaling misses it by {law.linear_misfit:.2f} in ln, square-root scaling by "
-            f"{law.square_root_misfit:.2f}."
+            f"{interval}; linear scaling is off by a factor of {times_off(law.linear_misfit)}, square-root scaling by "
+            f"{times_off(law.square_root_misfit)} (rms)."
         )
     return tuple(found)

@@ -155,7 +155,9 @@ def _key_numbers(curve: Curve) -> str:
         if fit.knee > 1:
             formula = f"S = S_min (1 + (B_crit / B)^p)^(1/p) with p = {fit.knee:.3g}"
         expected = fit.expected_scatter_percent
-        alone = "" if expected is None else f", where the scatter of trials alone makes {expected:.2g} %"
+        alone = (
+            "" if expected is None else f", where the scatter of trials alone would make it {expected:.2g} %"
+        )
         span = _between((fit.b_crit.low, fit.b_crit.high))
         cells.append(
             (

@@ -145,3 +145,12 @@ def test_without_momentum_the_learning_rate_itself():
     assert rates.name == "learning_rate"
     assert rates.value.tolist() == [0.3]
     assert np.isnan(best_rates(curve(oracle.table(studies), 0.01)).value).all()
+
+
+def test_rates_at_the_ends_of_floats():
+    """A heuristic that is off by more than a float can hold is shown as such, without an error."""
+    studies = [
+        Study(size, [Trial(0, [(5, 0.1)], parameters={"learning_rate": rate})])
+        for size, rate in ((1, 1e300), (2, 1e-300))
+    ]
+    assert rate_chart(curve(oracle.table(studies))).subtitle.count("more than 1e304") == 2
