@@ -14,12 +14,7 @@ from hvdsweep.cli.options import db_option, json_option, print_json
 @db_option
 @click.option("--sweep", type=int, metavar="ID", help="Only events of this sweep.")
 @click.option(
-    "--last",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="The last N events.",
+    "--last", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Last N events."
 )
 @click.option("--after", type=int, default=0, metavar="ID", help="Only events with a greater id.")
 @json_option

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import ThroughputRow, WorkloadRow
     from hvdsweep.store.store import Store
 
-metric_option = click.option(
-    "--metric", metavar="NAME", help="The metric, such as val/loss.  [default: the goal's]"
-)
+metric_option = click.option("--metric", metavar="NAME", help="Such as val/loss.  [default: the goal's]")
 budget_options = together(
     click.option(
         "--step-budget", type=click.FloatRange(min=0), metavar="N", help="Only steps up to N count."
