@@ -1,10 +1,12 @@
 """What the estimates of the gradient noise scale cost, as a ratio of the time of a step.
 
-    python -m benchmarks.noise [--json FILE] [--models fc_128,resnet_50,transformer] [--np 1,2] [--batch-size 64] [--rounds 12]
+    python -m benchmarks.noise [--json FILE] [--models fc_128,resnet_50,transformer] [--np 1,2] [--batch-size 64]
+                               [--rounds 12] [--copies 3]
 
 `fc_128` on the digits and the models of the presets `small/resnet_50` and `small/transformer`, evaluated every 16 steps. The
 same trial is trained without the estimates, with them, and with one at every evaluation, in turns, half the rounds in one order
-and half in the other; the ratio is the median over the rounds. The last one shows more exactly how many steps an estimate takes.
+and half in the other. The same study, built again, is up to 2 % slower or faster wherever its memory lies; so several copies are
+built, and the ratio is the mean of their medians. The last one shows more exactly how many steps an estimate takes.
 On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs); several ranks never
 use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
 """
@@ -60,26 +62,33 @@ def network_of(model: str) -> Any:
     return Network(dataset, said["model"], said.get("model_options", {}), None)
 
 
-def measured(model: str, ranks: Any, batch_size: int, mode: str, rounds: int) -> dict[str, Any] | None:
-    """The pairs of one model; None if XLA does not compile it, and on ranks other than 0."""
+def measured(
+    model: str, ranks: Any, batch_size: int, mode: str, rounds: int, copies: int
+) -> dict[str, Any] | None:
+    """The pairs of one model; None if XLA does not compile it, and on ranks other than 0. `rounds`: of every copy."""
     from hvdsweep.training import noise
     from hvdsweep.training.study import Study
 
-    network, steps = network_of(model), STEPS[model] if ranks.size == 1 else 512
-    if mode == "XLA" and not network.compiles:
+    steps = STEPS[model] if ranks.size == 1 else 512
+    if mode == "XLA" and not network_of(model).compiles:
         return None
     names = tuple(sorted(TRIAL["metaparameters"]))
-    studies = {
-        estimated: Study(network, ranks, definition(batch_size, steps, estimated), names, trials=TRIALS[mode])
-        for estimated in (False, True)
-    }
-    assert all(study.loop.compiled == (mode == "XLA") for study in studies.values())
+    studies = [
+        {
+            estimated: Study(
+                network_of(model), ranks, definition(batch_size, steps, estimated), names, trials=TRIALS[mode]
+            )
+            for estimated in ((False, True) if copy % 2 else (True, False))
+        }
+        for copy in range(copies)
+    ]
+    assert all(study.loop.compiled == (mode == "XLA") for pair in studies for study in pair.values())
     clock = time.process_time if ranks.size == 1 else time.perf_counter
     usual = noise.SPACING
     arms = {"without": 0, "with": usual, "dense": EVERY}
     made: dict[str, int] = {}
 
-    def trial(arm: str) -> float:
+    def trial(arm: str, copy: int) -> float:
         found: list[Any] = []
 
         def record(first: int, losses: Any, measurements: Any, estimates: Any) -> bool:
@@ -88,27 +97,30 @@ def measured(model: str, ranks: Any, batch_size: int, mode: str, rounds: int) ->
 
         noise.SPACING = arms[arm] or usual
         began = clock()
-        end = studies[bool(arms[arm])].train(TRIAL, record, lambda: None)
+        end = studies[copy][bool(arms[arm])].train(TRIAL, record, lambda: None)
         taken = clock() - began
         assert end.steps == steps
         made[arm] = len(found)
         return taken
 
-    first = {arm: trial(arm) for arm in arms}
-    taken: dict[str, list[float]] = {arm: [] for arm in arms}
+    first = {arm: [trial(arm, copy) for copy in range(copies)] for arm in arms}
+    taken: dict[str, list[list[float]]] = {arm: [[] for _ in range(copies)] for arm in arms}
     for number in range(rounds):
-        # Round the circle, so that none follows itself, whose code and data would still be in the caches.
-        for arm in list(arms) if 2 * number < rounds else list(arms)[::-1]:
-            taken[arm].append(trial(arm))
+        for copy in range(copies):
+            # Round the circle, so that none follows itself, whose code and data would still be in the caches.
+            for arm in list(arms) if 2 * number < rounds else list(arms)[::-1]:
+                taken[arm][copy].append(trial(arm, copy))
     noise.SPACING = usual
     ratios, dense = (
-        [one / other for one, other in zip(taken[arm], taken["without"], strict=True)]
+        [
+            statistics.median(one / other for one, other in zip(*pair, strict=True))
+            for pair in zip(taken[arm], taken["without"], strict=True)
+        ]
         for arm in ("with", "dense")
     )
     if not ranks.is_first:
         return None
-    low, _, high = statistics.quantiles(ratios, n=4)
-    one = (statistics.median(dense) - 1) * steps / made["dense"]
+    one = (statistics.mean(dense) - 1) * steps / made["dense"]
     return {
         "model": model,
         "ranks": ranks.size,
@@ -116,14 +128,14 @@ def measured(model: str, ranks: Any, batch_size: int, mode: str, rounds: int) ->
         "mode": mode,
         "steps": steps,
         "estimates": made["with"],
-        "milliseconds_a_step": 1e3 * statistics.median(taken["without"]) / steps,
-        "ratio": statistics.median(ratios),
-        "quartiles": [low, high],
+        "milliseconds_a_step": 1e3 * statistics.median(map(statistics.median, taken["without"])) / steps,
+        "ratio": statistics.mean(ratios),
+        "ratios_of_copies": ratios,
         "standard_error": statistics.stdev(ratios) / len(ratios) ** 0.5,
         "steps_an_estimate": one,
         "expected_ratio": 1 + one * made["with"] / steps,
-        "later_start_seconds": first["with"] - first["without"],
-        "ratios": ratios,
+        "later_start_seconds": first["with"][0] - first["without"][0],
+        "rounds": rounds,
     }
 
 
@@ -134,26 +146,27 @@ def one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def rank(model: str, batch_size: int, rounds: int) -> None:
+def rank(model: str, batch_size: int, rounds: int, copies: int) -> None:
     """What runs on each of several ranks."""
     one_thread()
     from hvdsweep.training.ranks import Ranks
 
     ranks = Ranks.join()
-    row = measured(model, ranks, batch_size, "graph", rounds)
+    row = measured(model, ranks, batch_size, "graph", rounds, copies)
     if row:
         print("RESULT " + json.dumps(row), flush=True)
 
 
 def main() -> None:
     if sys.argv[1:2] == ["rank"]:
-        rank(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        rank(sys.argv[2], *map(int, sys.argv[3:6]))
         return
     parser = parser_of(__doc__)
     parser.add_argument("--models", default=",".join(STEPS))
     parser.add_argument("--np", default="1,2")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--copies", type=int, default=3)
     options = parser.parse_args()
     from benchmarks.training import under_horovodrun
     from hvdsweep.training.ranks import Ranks
@@ -164,9 +177,9 @@ def main() -> None:
         for np in (int(one) for one in options.np.split(",")):
             for mode in TRIALS if np == 1 else ["graph"]:
                 if np == 1:
-                    row = measured(model, Ranks(), options.batch_size, mode, options.rounds)
+                    row = measured(model, Ranks(), options.batch_size, mode, options.rounds, options.copies)
                 else:
-                    given = ["rank", model, str(options.batch_size), str(options.rounds)]
+                    given = ["rank", model, *map(str, (options.batch_size, options.rounds, options.copies))]
                     out = under_horovodrun(np, [str(Path(__file__)), *given])
                     row = json.loads(out[out.index("RESULT ") + 7 :].splitlines()[0])
                 if row is None:
@@ -175,7 +188,7 @@ def main() -> None:
                 print(
                     f"{model:12} {np} ranks {mode:5}  {row['milliseconds_a_step']:7.3f} ms a step,"
                     f" {row['estimates']} estimates in {row['steps']:,}: {row['ratio']:.4f}"
-                    f" ({row['quartiles'][0]:.4f} to {row['quartiles'][1]:.4f});"
+                    f" +- {row['standard_error']:.4f};"
                     f" an estimate takes {row['steps_an_estimate']:.2f} steps, hence {row['expected_ratio']:.4f};"
                     f" starts {row['later_start_seconds']:.2f} s later",
                     flush=True,

@@ -87,9 +87,11 @@ class Sweep:
         lines = (self.folder / "launch.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def training(self) -> bool:
-        """Whether a trial has been training long enough to have reached the store."""
-        return bool(self.store.one("SELECT count(*) FROM trials WHERE status = 'RUNNING' AND steps > 0"))
+    def training(self, since: str = "0") -> bool:
+        """Whether a trial has been training long enough to have reached the store, with more steps than `since`."""
+        return bool(
+            self.store.one(f"SELECT count(*) FROM trials WHERE status = 'RUNNING' AND steps > {since}")
+        )
 
     def ranks(self) -> list[int]:
         """Pids of the rank processes themselves, by rank."""
@@ -178,6 +180,14 @@ def test_whatever_is_killed_the_sweep_ends_as_if_nothing_had_been(sweep: Callabl
             break
         end_of_delay = time.monotonic() + chance.uniform(0.0, 0.5)
         wait_for(lambda end=end_of_delay: time.monotonic() >= end)
+        if what == "freeze":
+            # A gang frozen while it builds a study has as long as a start, which is minutes; one that trains has 15 s.
+            wait_for(
+                lambda: disturbed.training("coalesce(checkpoint, 0)") or disturbed.done() == TRIALS,
+                f"steps ({story})",
+            )
+            if disturbed.done() == TRIALS:
+                break
         gangs = disturbed.store.one("SELECT count(*) FROM gangs")
         done_to_it.append(what)
         if what == "rank":
