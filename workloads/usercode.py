@@ -70,6 +70,8 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
 LONGEST = 1000
 """Characters of an exception's message that are shown."""
 
+_LIBRARIES = re.compile(rf"/site-packages/|^{re.escape(str(Path(__file__).parents[1]))}/(hvdsweep|workloads)/")
+"""Files that are not the user's: their lines say less than the one that called them."""
 _WRAPPED = re.compile(
     r"(?s)^(?:\w+: )?(Exception encountered when calling .*?|in user code:)\n+(.*?)(\n+Arguments received by .*)?$"
 )
@@ -88,7 +90,8 @@ def describe(error: BaseException) -> str:
     """An exception as one line: its type, message and innermost place, and the remedy if it is known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     asked = any(Path(frame.filename).name == "argparse.py" for frame in frames)
-    own = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]
+    within = [frame for frame in frames if Path(frame.filename).name != "argparse.py"]
+    own = [frame for frame in within if not _LIBRARIES.search(frame.filename)] or within
     place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
     try:
         words = _words(str(error))

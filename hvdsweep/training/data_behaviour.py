@@ -17,6 +17,30 @@ if TYPE_CHECKING:
     from hvdsweep.training.network import Network
 
 
+def data_doubts(name: str, dataset: Any) -> list[str]:
+    """What a user's data set may hold but is hardly meant, one sentence each."""
+    train, found = dataset.train, []
+    if dataset.task.name == "classification" and train.in_memory:
+        used = np.unique(train.labels)
+        if len(used) < dataset.classes:
+            first = int(np.append(np.flatnonzero(used != np.arange(len(used))), len(used))[0])
+            found.append(
+                f"{name}: train has examples of {len(used)} of {dataset.classes} classes only, none of class {first}"
+            )
+    for key in ("val", "test"):
+        split = dataset.splits.get(key)
+        if split is None or not (train.in_memory and split.in_memory):
+            continue
+        rows = [hash(row.tobytes()) for row in split.features]
+        known = set(rows).intersection(hash(row.tobytes()) for row in train.features)
+        if 2 * (twice := sum(row in known for row in rows)) >= len(rows):
+            found.append(
+                f"{name}: {twice} of {len(rows)} examples of {key} are in train too, so what is measured on them says little "
+                "about new examples"
+            )
+    return found
+
+
 def augment_problem(name: str, dataset: Any) -> str | None:
     """Why the user's augmentation would not give every example the same on any number of ranks; None if it does."""
     if dataset.augment is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src import backend
 
 _NOTE = "_hvdsweep_initial"
 """The attribute of a variable that holds its note."""
@@ -34,6 +36,7 @@ def note_initializers() -> None:
     if hasattr(keras.layers.Layer.add_weight, _NOTE):
         return
     original = keras.layers.Layer.add_weight
+    backend.compute_output_spec = _without_traces(backend.compute_output_spec)
 
     def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
         variable = original(layer, *args, **kwargs)
@@ -60,8 +63,24 @@ def note_initializers() -> None:
     keras.layers.Layer.add_weight = add_weight
 
 
+def _without_traces(infers: Callable[..., Any]) -> Callable[..., Any]:
+    """A function by which Keras infers shapes, and builds layers: a tf.function of the user's own that is traced there would
+    compute with the weights' initial values for ever."""
+
+    def infer(*args: Any, **kwargs: Any) -> Any:
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(True)
+        try:
+            return infers(*args, **kwargs)
+        finally:
+            tf.config.run_functions_eagerly(before)
+
+    return infer
+
+
 def _digest(variable: Any) -> bytes:
-    value = np.ascontiguousarray(variable.numpy())
+    with tf.init_scope():  # a layer may be built in a graph
+        value = np.ascontiguousarray(variable.numpy())
     return hashlib.sha256(repr((value.dtype.str, value.shape)).encode() + value.tobytes()).digest()
 
 

@@ -84,7 +84,7 @@ def prove(job: dict[str, Any]) -> ProvedCode:
 
 def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     from hvdsweep.training.content import data_content, model_content
-    from hvdsweep.training.data_behaviour import augment_problem, task_problem, type_problem
+    from hvdsweep.training.data_behaviour import augment_problem, data_doubts, task_problem, type_problem
     from hvdsweep.training.keras_settings import changed_settings
     from workloads import usercode
     from workloads.datasets import load_dataset
@@ -108,6 +108,7 @@ def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     found.train_examples = len(dataset.train)
     _check_asked(job, dataset, found)
     if own_data:
+        found.warnings += data_doubts(job["dataset"], dataset)
         problem = augment_problem(job["dataset"], dataset)
         if problem is None and dataset.augment is not None:
             problem = type_problem(f"{job['dataset']}: augment", dataset, lambda x: _augmented(dataset, x))

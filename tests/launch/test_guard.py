@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.launch.processes import MARK, Mark, kill_marked, marked
+from hvdsweep.launch.processes import MARK, Mark, kill_marked
 from hvdsweep.process_id import ProcessId
 from tests.launch.conftest import wait_for
 
@@ -26,36 +26,41 @@ from hvdsweep.process_id import ProcessId
 store, started = sys.argv[1:]
 with Guard():
     mark = Mark(ProcessId.current(), 1, 1, store)
-    subprocess.Popen(
-        [sys.executable, "-c", started],
+    child = subprocess.Popen(
+        [sys.executable, "-c", started, "of " + store],
         env={**os.environ, MARK: str(mark)},
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         preexec_fn=mark.put_on,
     )
+    child.stdout.readline()
     print(flush=True)
     if sys.stdin.read() == "crash":
         raise RuntimeError("crashed")
 """
-"""A supervisor: a guard, and something started while it watches."""
+"""A supervisor: a guard, and something started while it watches, which says when it is as it should be."""
 
-DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
+WAITS = "import time; print(flush=True); time.sleep(600)"
+DEAF = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; {WAITS}"
 
 STARTED = {
-    "one that waits": "import time; time.sleep(600)",
+    "one that waits": WAITS,
     "one that ignores signals": DEAF,
-    "one that is stopped": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+    "one that is stopped": "import os, signal; print(flush=True); os.kill(os.getpid(), signal.SIGSTOP)",
     "forks that leave their parent and session": (
-        "import os, time\nfor _ in range(3):\n if os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  time.sleep(600)"
+        "import os, time\nfor _ in range(3):\n if os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n"
+        "  print(flush=True); time.sleep(600)"
     ),
-    "one without environment, session and parent": (
-        "import os, sys, time\nif os.fork() == 0:\n os.setsid()\n if os.fork(): os._exit(0)\n"
-        " os.execve(sys.executable, [sys.executable, '-S', '-c', 'import time; time.sleep(600)'], {})\ntime.sleep(600)"
+    "one without environment": (
+        f"import os, sys; os.execve(sys.executable, [sys.executable, '-S', '-c', {WAITS!r}, sys.argv[1]], {{}})"
     ),
-    "a chain that forks on and on": "import os, time\nwhile True:\n if os.fork(): time.sleep(0.02); os._exit(0)\n os.setsid()",
+    "a chain that forks on and on": (
+        "import os, time\nprint(flush=True)\nwhile True:\n if os.fork(): time.sleep(0.02); os._exit(0)\n os.setsid()"
+    ),
     "slow starters": (
-        f"import subprocess, sys, time\nwhile True: subprocess.Popen([sys.executable, '-c', {DEAF!r}]); time.sleep(0.3)"
+        "import subprocess, sys, time\nprint(flush=True)\nwhile True:\n"
+        f" subprocess.Popen([sys.executable, '-c', {DEAF!r}, sys.argv[1]], stdout=-3); time.sleep(0.3)"
     ),
 }
 """What a supervisor may have started when it is killed."""
@@ -83,18 +88,19 @@ def supervisor(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[byte
 
 
 def family(folder: Path) -> list[int]:
-    return marked(lambda mark: mark.store == str(folder / "a.db"))
+    """Pids of what a supervisor has started, found without its mark."""
+    return naming(f"of {folder / 'a.db'}")
 
 
-def guards(supervisor: str) -> list[int]:
-    """Pids of the guards of a supervisor."""
+def naming(word: str) -> list[int]:
+    """Pids of the processes with this word on their command line, as a guard has its supervisor's identity."""
     found = []
     for name in os.listdir("/proc"):
         try:
             words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if name.isdigit() and supervisor.encode() in words:
+        if name.isdigit() and word.encode() in words:
             found.append(int(name))
     return found
 
@@ -105,9 +111,9 @@ def test_what_was_started_ends_with_a_killed_supervisor(started: str, supervisor
     process = supervisor(started)
     identity = str(ProcessId.of(process.pid))
     process.stdout.readline()
-    wait_for(lambda: family(tmp_path))
+    assert family(tmp_path)
     process.kill()
-    wait_for(lambda: not guards(identity), 30)
+    wait_for(lambda: not naming(identity), 30)
     # One look may miss the living link of a chain.
     assert [family(tmp_path) for _ in range(30)] == [[]] * 30
 
@@ -121,7 +127,7 @@ def test_a_supervisor_killed_at_any_instant_leaves_nothing(supervisor, tmp_path:
         time.sleep(chance.uniform(0.0, 1.0))
         process.kill()
         process.wait()
-        wait_for(lambda identity=identity: not guards(identity), 30)
+        wait_for(lambda identity=identity: not naming(identity), 30)
         assert family(tmp_path) == []
 
 
@@ -145,7 +151,7 @@ def test_the_guard_leaves_in_good_order(supervisor, tmp_path: Path) -> None:
     process = supervisor(STARTED["one that waits"])
     identity = str(ProcessId.of(process.pid))
     process.communicate(b"")
-    assert guards(identity) == []
+    assert naming(identity) == []
     assert len(family(tmp_path)) == 1
 
 
@@ -153,14 +159,16 @@ def test_other_supervisors_are_left_alone(supervisor, tmp_path: Path) -> None:
     """A guard ends what carries its own supervisor's mark and nothing else."""
     mine = Mark(ProcessId.current(), 1, 2, str(tmp_path / "a.db"))
     mine_too = subprocess.Popen(
-        [sys.executable, "-c", STARTED["one that waits"]], env={**os.environ, MARK: str(mine)}
+        [sys.executable, "-c", WAITS, f"of {tmp_path / 'a.db'}"],
+        env={**os.environ, MARK: str(mine)},
+        stdout=subprocess.DEVNULL,
     )
     process = supervisor(STARTED["one that waits"])
     identity = str(ProcessId.of(process.pid))
     process.stdout.readline()
     wait_for(lambda: len(family(tmp_path)) == 2)
     process.kill()
-    wait_for(lambda: not guards(identity), 30)
+    wait_for(lambda: not naming(identity), 30)
     assert family(tmp_path) == [mine_too.pid]
     mine_too.kill()
     mine_too.wait()

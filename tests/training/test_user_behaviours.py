@@ -11,6 +11,7 @@ import pytest
 
 from hvdsweep.training.behaviour import _reads
 from hvdsweep.training.content import model_content
+from hvdsweep.training.data_behaviour import data_doubts
 from hvdsweep.training.keras_settings import prepare_keras
 from hvdsweep.training.network import Network
 from hvdsweep.training.proof import prove
@@ -178,6 +179,15 @@ def test_a_task_of_sequences_is_taken() -> None:
     found = prove(job(dataset=f"{DATA}:phrases_task", model=f"{MODULE}:next_tokens"))
     assert found.problems == []
     assert set(found.content) == {"data", "model"}
+
+
+def test_data_that_are_hardly_meant_are_a_warning() -> None:
+    """Classes without training examples; examples that are measured and trained too."""
+    assert data_doubts("mine", load_dataset("digits")) == []
+    assert data_doubts("mine", load_dataset(f"{DATA}:hardly_meant")) == [
+        "mine: train has examples of 2 of 3 classes only, none of class 0",
+        "mine: 60 of 60 examples of val are in train too, so what is measured on them says little about new examples",
+    ]
 
 
 def test_data_have_a_hash_of_their_content(monkeypatch: pytest.MonkeyPatch) -> None:

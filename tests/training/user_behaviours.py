@@ -557,7 +557,7 @@ def with_dropout():
 
 @taken
 def frozen_batch_normalization():
-    """A frozen base with batch normalisation, as fine-tuning has it."""
+    """A frozen base with batch normalisation, as fine-tuning has it, and one that is trained with its moving statistics."""
     base = keras.Sequential([keras.Input((SIZE,)), dense(), keras.layers.BatchNormalization()])
     base.set_weights(
         [
@@ -570,7 +570,8 @@ def frozen_batch_normalization():
         ]
     )
     base.trainable = False
-    return stack(base)
+    normal = keras.layers.BatchNormalization()
+    return stack(base, layer(lambda self, x, training: self.normal(x, training=False), normal=normal))
 
 
 @taken
@@ -617,16 +618,16 @@ def convolution():
 
 @taken
 def compiled_by_hand():
-    """A call inside a tf.function of the user's own."""
+    """A call inside a tf.function of the user's own, which builds a layer at the first call."""
 
     class Net(keras.Model):
         def __init__(self):
             super().__init__()
-            self.body = stack(dense())
+            self.body, self.head = stack(dense()), keras.layers.Dense(10)
 
         @tf.function
         def call(self, x):
-            return self.body(x)
+            return self.head(self.body(x))
 
     return Net()
 

@@ -41,6 +41,11 @@ def plain():
     return {"train": (X, Y), "val": (X, Y)}
 
 
+def hardly_meant():
+    """Labels from 1, and the training examples once more."""
+    return {"train": (X, Y + 1), "val": (X, Y + 1), "classes": 3}
+
+
 def multilabel():
     """Labels that are no classes."""
     return {

@@ -82,12 +82,24 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {**GOOD, "train": (tf.ragged.constant([[1.0], [2.0, 3.0]] * 3), Y)},
         "are a ragged tensor",
     ),
+    "numbers as objects": (
+        {**GOOD, "train": (X.astype(object), Y)},
+        r"Python objects \(float\), .*x\.astype\(float\)",
+    ),
+    "objects as labels": (
+        {**GOOD, "train": (X, Y.astype(str).astype(object))},
+        r"Python objects \(str\), .*np\.searchsorted",
+    ),
+    "arrays as objects": (
+        {**GOOD, "train": (np.array([*X, None], object)[:-1], Y)},
+        r"objects \(ndarray\), .*np\.stack",
+    ),
     "objects": ({**GOOD, "train": (np.array([[1, "a"]] * 6, object), Y)}, r"Python objects \(int, str\)"),
     "complex": ({**GOOD, "train": (X + 1j, Y)}, "complex numbers"),
     "weights of examples": ({**GOOD, "train": (X, Y, Y)}, r"is not a pair \(features, labels\); weights"),
     "one-hot labels": ({**GOOD, "train": (X, np.eye(3)[Y])}, r"labels have shape \(6, 3\).*y\.argmax"),
     "a column of labels": ({**GOOD, "train": (X, Y[:, None])}, r"labels have shape \(6, 1\).*y\.ravel\(\)"),
-    "fractions as labels": ({**GOOD, "val": (X, Y / 2)}, r"labels float64; .*y\.astype\(int\)"),
+    "fractions as labels": ({**GOOD, "val": (X, Y / 2)}, r"labels are float64, .*y\.astype\(int\)"),
     "examples without a label": (
         {**GOOD, "val": (X, Y - 1)},
         "a label is -1; .*leave examples without a label out",
@@ -185,6 +197,7 @@ KEPT: dict[str, np.ndarray] = {
     "whole numbers that float32 has": np.arange(24).reshape(6, 4) * 2**30,
     "negative": -np.arange(24, dtype=np.int16).reshape(6, 4),
     "half": X.astype(np.float16),
+    "half of another form": (X > 0.5).astype(tf.bfloat16.as_numpy_dtype),
     "flags": X > 0.5,
     "nothing masked": np.ma.masked_greater(X, 9),
     "a constant large feature": np.concatenate([X, np.full((6, 1), 1.7e9 + 0.3)], 1),

@@ -93,11 +93,21 @@ BAD_DATA: list[tuple[Any, str]] = [
     ({**GOOD, "val": (X, Y[:3])}, "val: 6 examples but 3 labels"),
     ({**GOOD, "val": (X, 3)}, "val: 6 examples but 0 labels"),
     ({**GOOD, "val": (X[:, :2], Y)}, r"val: examples have shape \(2,\), those of train \(4,\)"),
-    ({**GOOD, "val": (X, Y * 1.0)}, "labels float64"),
+    ({**GOOD, "val": (X, Y * 1.0)}, "val: labels are float64, .*a task of your own"),
+    ({**GOOD, "val": (X, None)}, "val: labels are missing"),
     ({**GOOD, "train": (X.astype(str), Y)}, "features are <U"),
     ({**GOOD, "train": (np.where(X > 0.5, np.nan, X), Y)}, "train: features hold NaN"),
     ({**GOOD, "train": (X, np.eye(6)[Y].astype(int))}, "one class number per example"),
     ({**GOOD, "train": (X, Y - 1)}, "a label is -1"),
+    (
+        {"train": (X, Y + 1), "val": (X, Y + 1)},
+        "labels are 1 to 3, and none is 0; .*`y - 1`; or return classes = 4",
+    ),
+    (
+        {"train": (X, 4 * Y), "val": (X, 4 * Y)},
+        r"labels are 0 to 8, and none is 1; .*`np.searchsorted\(names, y\)`",
+    ),
+    ({**GOOD, "train": (X, Y.astype(str))}, r"labels are <U21, .*`np.searchsorted\(names, y\)`"),
     ({**GOOD, "classes": 2}, "classes: 2, but a label is 2; at least 3"),
     ({**GOOD, "classes": "3"}, "classes: '3'"),
     ({"train": (X, Y * 0), "val": (X, Y * 0)}, "at least two classes"),
@@ -179,10 +189,6 @@ MODELS = {
         "nothing to train",
     ),
     "wrong input": ("return keras.Sequential([keras.Input((3,)), keras.layers.Dense(10)])", "incompatible"),
-    "batch norm": (
-        "return keras.Sequential([keras.layers.Flatten(), keras.layers.BatchNormalization(), keras.layers.Dense(10)])",
-        "GhostBatchNormalization",
-    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from hvdsweep.errors import UserError
 
 LOSS = 1e-3
 """Most of a feature's standard deviation that rounding to float32 may take."""
+NUMBERED = "`np.searchsorted(names, y)` with `names = np.unique(y)` of all splits"
+"""Names, or numbers of any kind, as class numbers."""
 BLOCK = 1 << 22
 """Numbers checked at a time, so that a check needs little memory."""
 
 
 def plain(where: str, value: Any) -> npt.NDArray[Any]:
     """`value` as a numpy array. UserError if it is no array, or the conversion would lose something."""
+    if value is None:
+        raise UserError(f"{where} are missing (None)")
     if isinstance(value, Mapping):
         raise UserError(
             f"{where} are a dict of {_listed(value)}; a model has one input here: put them into one array [n, ...]"
@@ -46,9 +51,21 @@ def plain(where: str, value: Any) -> npt.NDArray[Any]:
     except Exception as error:
         raise UserError(f"{where} cannot be made an array: {type(error).__name__}: {error}") from error
     if array.dtype.kind == "O":
-        kinds = sorted({type(entry).__name__ for entry in array.ravel()[:1000]})
+        kinds = {type(entry) for entry in array.ravel()[:1000]}
         remedy = "convert them to numbers" if array.ndim else "read them into an array: `np.array(list(x))`"
-        raise UserError(f"{where} are Python objects ({', '.join(kinds)}), not numbers; {remedy}")
+        if all(issubclass(kind, Number) for kind in kinds):
+            whole = all(issubclass(kind, Integral) for kind in kinds)
+            remedy = f"give the array a type: `x.astype({'int' if whole else 'float'})`"
+        elif kinds <= {np.ndarray, list, tuple}:
+            remedy = "make them one array: `np.stack(list(x))`"
+        elif where.endswith("labels") and array.ndim:
+            remedy = NUMBERED
+        raise UserError(
+            f"{where} are Python objects ({', '.join(sorted(kind.__name__ for kind in kinds))}), not numbers; {remedy}"
+        )
+    # bfloat16 and other types of at most 16 bits that numpy itself does not have.
+    if array.dtype.isbuiltin == 2:
+        array = array.astype(np.float32)
     if array.dtype.kind == "c":
         raise UserError(
             f"{where} are complex numbers; give real and imaginary parts as features of their own"

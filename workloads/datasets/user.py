@@ -133,7 +133,7 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
             if hasattr(pair, "as_numpy_iterator")
             else ""
         )
-        raise UserError(f"{where}: is not a pair (features, labels){array}")
+        raise UserError(f"{where}: is not a pair (features, labels) but a {type(pair).__name__}{array}")
     features = arrays.plain(f"{where}: features", pair[0])
     labels = arrays.plain(f"{where}: labels", pair[1])
     if features.ndim == 0 or len(features) == 0:
@@ -145,13 +145,13 @@ def _split(name: str, key: str, pair: Any, kind: str) -> Split:
         raise UserError(
             f"{where}: labels have shape {labels.shape}; give one class number per example: {flat}"
         )
-    if features.dtype.kind not in "fiub" or labels.dtype.kind not in "iub" + (
-        "f" if kind == "multilabel" else ""
-    ):
-        raise UserError(
-            f"{where}: features are {features.dtype} and labels {labels.dtype}; features must be numbers, labels "
-            "whole numbers (`y.astype(int)` if they are whole)"
-        )
+    if features.dtype.kind not in "fiub":
+        raise UserError(f"{where}: features are {features.dtype}, not numbers")
+    if labels.dtype.kind not in "iub" + ("f" if kind == "multilabel" else ""):
+        remedy = arrays.NUMBERED
+        if labels.dtype.kind == "f":
+            remedy = "`y.astype(int)` if they are whole; to predict numbers needs a task of your own"
+        raise UserError(f"{where}: labels are {labels.dtype}, not whole numbers: {remedy}")
     if kind == "language_model":
         if features.dtype.kind not in "iu" or labels.shape != features.shape or features.ndim != 2:
             raise UserError(
@@ -202,11 +202,22 @@ def _classes(name: str, kind: str, splits: Mapping[str, Split], given: Any) -> i
         values += tokens
     low, high = min(int(a.min()) for a in values), max(int(a.max()) for a in values)
     if low < least:
-        more = "leave examples without a label out" if least == 0 else "-1 marks padding"
+        more = "-1 marks padding"
+        if least == 0:
+            more = f"leave examples without a label out, or number the classes: {arrays.NUMBERED}"
         raise UserError(f"{name}: a label is {low}; classes are numbered from 0; {more}")
     classes = high + 1 if given is None else given
     if high >= classes:
         raise UserError(f"{name}: classes: {classes}, but a label is {high}; at least {high + 1} are needed")
     if classes < 2:
         raise UserError(f"{name}: all labels are {high}; at least two classes are needed")
+    if kind == "classification" and given is None:
+        used = np.unique(np.concatenate(values))
+        if len(used) < classes:
+            missing = int(np.flatnonzero(used != np.arange(len(used)))[0])
+            from_1 = len(used) == classes - 1 and missing == 0
+            raise UserError(
+                f"{name}: labels are {used[0]} to {high}, and none is {missing}; number classes from 0 without gaps: "
+                f"{'`y - 1`' if from_1 else arrays.NUMBERED}; or return classes = {classes}, if a class without examples is meant"
+            )
     return classes

@@ -62,19 +62,11 @@ def _every(model: keras.Model) -> list[keras.layers.Layer]:
 
 def make_stateless(name: str, model: keras.Model) -> None:
     """Replace every `keras.layers.Dropout` by the stateless one, number the streams in the order of the
-    model, and refuse layers whose statistics or randomness would change with the number of ranks."""
+    model, and refuse other random layers of Keras: their numbers would change with the number of ranks."""
     stream = 0
     for layer in _every(model):
         if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
             layer.__class__ = layers.Dropout
-        # A frozen one (trainable = False) uses its moving statistics in training too.
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            raise UserError(
-                f"{name}: layer {layer.name}: the statistics of BatchNormalization are those of a rank's share of the "
-                "batch, so the result would change with the number of ranks; use "
-                "workloads.layers.GhostBatchNormalization, whose statistics are those of 32 examples, or freeze it "
-                "(trainable = False)"
-            )
         if isinstance(layer, layers.Dropout):
             stream += 1
             layer.stream_number = stream
