@@ -70,7 +70,9 @@ def call(name: str, function: Callable[..., Any], *arguments: Any, **options: An
 LONGEST = 1000
 """Characters of an exception's message that are shown."""
 
-_LIBRARIES = re.compile(rf"/site-packages/|^{re.escape(str(Path(__file__).parents[1]))}/(hvdsweep|workloads)/")
+_LIBRARIES = re.compile(
+    rf"^<|/lib/python3[^/]*/|/site-packages/|^{re.escape(str(Path(__file__).parents[1]))}/(hvdsweep|workloads)/"
+)
 """Files that are not the user's: their lines say less than the one that called them."""
 _WRAPPED = re.compile(
     r"(?s)^(?:\w+: )?(Exception encountered when calling .*?|in user code:)\n+(.*?)(\n+Arguments received by .*)?$"

@@ -355,11 +355,12 @@ def _reads(model: Any, results: Callable[[float], list[Any]]) -> bool:
 
 
 def without_influence(model: Any, dataset: Any) -> list[str]:
-    """Trainable weights that the outputs do not depend on at all."""
+    """Trainable weights that neither the outputs nor added losses depend on at all."""
     rows = Rows.of(dataset, getattr(model, "granule", 1))
     weights = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(tf.cast(call(model, rows)[0], tf.float32))
+        outputs, added = call(model, rows)
+        total = tf.add_n([tf.reduce_sum(tf.cast(part, tf.float32)) for part in (outputs, *added)])
     gradients = tape.gradient(total, weights)
     return [
         variable.path

@@ -143,6 +143,7 @@ def test_code_that_cannot_be_found_or_fails_is_named(module: Any) -> None:
         "broken": "needs the module nowhere_to_be_found",
         "bad": r"importing bad failed: SyntaxError",
         "fails": r"ZeroDivisionError: division by zero \(.*fails\.py:2\)",
+        "deep": r"JSONDecodeError: .*\(.*deep\.py:2\)",
         "json": "is hidden by another module",
         "leaves": r"importing leaves failed: SystemExit: 3 \(.*leaves\.py:2\): it calls exit; put what a script does",
         "interrupts": r"importing interrupts failed: KeyboardInterrupt \(.*interrupts\.py:1\)",
@@ -158,6 +159,7 @@ def test_code_that_cannot_be_found_or_fails_is_named(module: Any) -> None:
     )
     module("def f(:", "bad")
     module("def load():\n    1 / 0", "fails")
+    module("import json\nvalue = json.loads('{')", "deep")
     module("def load(): ...", "json")
     for name, message in cases.items():
         with pytest.raises(UserError, match=message):
@@ -187,6 +189,15 @@ MODELS = {
     "untrainable": (
         "return keras.Sequential([keras.layers.Flatten(), keras.layers.Lambda(lambda x: x[:, :10])])",
         "nothing to train",
+    ),
+    "stateful": (
+        "return keras.Sequential([keras.layers.Reshape((8, 8)), keras.layers.GRU(3, stateful=True), keras.layers.Dense(10)])",
+        "layer gru.*: GRU begins a batch where the last one ended; .*leave stateful=True out",
+    ),
+    "float8": (
+        "model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])\n"
+        "    model.layers[-1].quantize('float8')\n    return model",
+        "Dense has scales that only optimizers of Keras update",
     ),
     "wrong input": ("return keras.Sequential([keras.Input((3,)), keras.layers.Dense(10)])", "incompatible"),
 }

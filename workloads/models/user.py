@@ -62,11 +62,22 @@ def _every(model: keras.Model) -> list[keras.layers.Layer]:
 
 def make_stateless(name: str, model: keras.Model) -> None:
     """Replace every `keras.layers.Dropout` by the stateless one, number the streams in the order of the
-    model, and refuse other random layers of Keras: their numbers would change with the number of ranks."""
+    model, and refuse other random layers of Keras, and stateful ones: their numbers would change with the number of
+    ranks."""
     stream = 0
     for layer in _every(model):
         if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
             layer.__class__ = layers.Dropout
+        if getattr(layer, "stateful", False):
+            raise UserError(
+                f"{name}: layer {layer.name}: {type(layer).__name__} begins a batch where the last one ended; examples come in "
+                "random order here, so leave stateful=True out"
+            )
+        if any(getattr(one, "overwrite_with_gradient", False) for one in layer.variables):
+            raise UserError(
+                f"{name}: layer {layer.name}: {type(layer).__name__} has scales that only optimizers of Keras update; leave "
+                'quantize("float8") out'
+            )
         if isinstance(layer, layers.Dropout):
             stream += 1
             layer.stream_number = stream
