@@ -84,7 +84,8 @@ def make_stateless(name: str, model: keras.Model) -> None:
         elif _draws(layer):
             raise UserError(
                 f"{name}: layer {layer.name}: {type(layer).__name__} draws random numbers that would change with "
-                "the number of ranks; of the random layers only Dropout (without noise_shape) is made stateless"
+                "the number of ranks; of the random layers only Dropout (without noise_shape) is made stateless, and a data "
+                "set's `augment` changes examples"
             )
 
 
