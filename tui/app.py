@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import Theme
 
 from tui import themes
 from tui.actions import bindings, conditions
@@ -93,9 +94,14 @@ class HvdsweepApp(Interface):
 
     def on_mount(self) -> None:
         self.source.listen(self._tell)
-        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.theme_changed_signal.subscribe(self, self._on_theme)
         self.set_interval(STILL_SECONDS, self._look_for_hands)
         self.go(self._first)
+
+    def _on_theme(self, theme: Theme) -> None:
+        self.remember(theme=theme.name)
+        if self.place is not None:
+            self.place.receive(again=True)  # Marks of curves have colours of their own in light themes.
 
     def _look_for_hands(self) -> None:
         if not self._touched:

@@ -40,6 +40,11 @@ def start(path: Path, *, plain_charts: bool = False) -> None:
             "hvdsweep tui: needs a terminal for its input and output. `hvdsweep status --watch` prints what happens, with --json "
             "for programs."
         )
+    if os.environ.get("TERM") == "dumb" and "TEXTUAL_DRIVER" not in os.environ:
+        raise UserError(
+            "hvdsweep tui: TERM=dumb names a terminal without cursor and colours, which cannot show the interface. Use another "
+            "terminal, or `hvdsweep status --watch`."
+        )
     # Collecting while modules load finds nothing and costs a tenth of the start.
     gc.disable()
     source = StoreSource(path.absolute()).start()

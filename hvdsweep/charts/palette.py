@@ -46,7 +46,7 @@ DARK: Theme = MappingProxyType(
 
 LIGHT: Theme = MappingProxyType(
     {
-        "title": "bold #101418", "subtitle": "#55606c", "axis": "#8b97a3", "tick": "#36404a",
+        "title": "bold #101418", "subtitle": "#55606c", "axis": "#6b7681", "tick": "#36404a",
         "axis_title": "italic #55606c", "legend": "#20262c", "legend_off": "strike #98a2ad", "grid": "#b9c2cb",
         "band_label": "#4a5560", "band_edge": "#a3adb7", "annotation": "bold #101418", "reference": "#6b7681",
         "goal": "bold #c22032", "empty": "italic #6b7681", "cursor": "reverse",

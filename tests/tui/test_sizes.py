@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from rich.color import Color, ColorSystem
+from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
@@ -159,3 +161,44 @@ def test_rules_of_style_apply():
             r"^ *\.-", own.get("DEFAULT_CSS", ""), re.MULTILINE
         ):
             assert own.get("SCOPED_CSS") is False, kind
+
+
+def faint(pilot: Pilot[None]) -> set[tuple[str, str, str]]:
+    """(text, colour, background) of what is hard to read in the window in front, or the same in 16 colours."""
+
+    def luminance(color: Color) -> float:
+        parts = (part / 255 for part in color.get_truecolor())
+        return sum(
+            share * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4)
+            for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+        )
+
+    found = set()
+    front = pilot.app.screen.query("Window > Vertical, Window > VerticalScroll")
+    area = front.first().region if front else pilot.app.screen.region
+    for strip in pilot.app.screen._compositor.render_strips()[area.y : area.bottom]:
+        for text, style, _ in strip.crop(area.x, area.right):
+            if re.search(r"\w|□", text) and style is not None and style.color and style.bgcolor:
+                low, high = sorted((luminance(style.color), luminance(style.bgcolor)))
+                few = {one.downgrade(ColorSystem.STANDARD).number for one in (style.color, style.bgcolor)}
+                if (high + 0.05) / (low + 0.05) < 3 or len(few) < 2:
+                    found.add((text, style.color.name, style.bgcolor.name))
+    return found
+
+
+@pytest.mark.parametrize("theme", ["hvdsweep-dark", "hvdsweep-light"])
+async def test_everything_can_be_read_in_both_themes_and_in_16_colours(source, curves, theme):
+    """Text, boxes that are not ticked, disabled buttons and placeholders stand out, also after another theme is chosen."""
+    for data, place, keys in [
+        (curves, "scaling", []),
+        (source, "live", ["t"]),
+        (source, "compose", ["ctrl+o"]),
+    ]:
+        async with pilot_of(data, place=place, selection=Selection(sweep=2)) as pilot:
+            pilot.app.theme = theme
+            await settle(pilot)
+            assert faint(pilot) == set()
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+                assert faint(pilot) == set()

@@ -148,7 +148,7 @@ class MetaparametersScreen(WorkloadScreen):
         for point in curve.points:
             doubtful = [warning for warning in point.warnings if str(warning.kind) in REMEDIES]
             words = Content.assemble(
-                (count(point.batch_size), "" if point.reached else "$foreground-muted 60%"),
+                (count(point.batch_size), "" if point.reached else "$foreground-muted"),
                 ("⚠", "$warning") if doubtful else "",
             )
             choices.append((str(point.batch_size), words))

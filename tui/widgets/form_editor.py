@@ -31,7 +31,7 @@ class TomlEditor(TextArea):
 
     DEFAULT_CSS = """
     TomlEditor { height: 1fr; width: 1fr; background: $background; scrollbar-size: 1 1; }
-    TomlEditor .text-area--gutter { color: $foreground-muted 60%; }
+    TomlEditor .text-area--gutter { color: $foreground-muted; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

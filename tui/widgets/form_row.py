@@ -86,7 +86,10 @@ class Tick(Checkbox):
     BINDINGS = [*bindings("choice")]  # noqa: RUF012
     BUTTON_LEFT = BUTTON_RIGHT = ""
     BUTTON_INNER = "□"
-    DEFAULT_CSS = "Tick.-textual-compact { background: transparent; margin-right: 1; }"
+    DEFAULT_CSS = """
+    Tick.-textual-compact { background: transparent; margin-right: 1; }
+    Tick > .toggle--button { color: $foreground-muted; }
+    """
 
     def watch_value(self) -> None:
         # The state is seen without colours, too.
@@ -139,7 +142,7 @@ class FormRow(Horizontal):
     FormRow .label { width: 17; padding: 0 1; color: $foreground-muted; }
     FormRow:focus-within .label { color: $primary; text-style: bold; }
     FormRow .note {
-        width: 1fr; height: 1; padding: 0 0 0 1; color: $foreground-muted 60%; text-wrap: nowrap; text-overflow: ellipsis;
+        width: 1fr; height: 1; padding: 0 0 0 1; color: $foreground-muted; text-wrap: nowrap; text-overflow: ellipsis;
     }
     FormRow.-wrong .label { color: $error; text-style: bold; }
     FormRow Input { width: 12; background: $panel; padding: 0 1; }
@@ -226,7 +229,7 @@ class FormRow(Horizontal):
         if new != old:
             self.sentences = (new[0], new[1], new[2])
             self.set_class(bool(new[0]), "-wrong")
-            styles = ("$error", "$warning", "$foreground-disabled")
+            styles = ("$error", "$warning", "$foreground-muted")
             words = next(((text, style) for text, style in zip(new, styles, strict=True) if text), ("", ""))
             self._note.update(Content.styled(words[0].replace("\n", " "), words[1]))
 

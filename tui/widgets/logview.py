@@ -29,7 +29,7 @@ class LogView(ScrollView, can_focus=True):
         height: 1fr; width: 1fr; background: $background; color: $foreground;
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .log--badge { background: $accent; color: $background; text-style: bold; }
-        & > .log--empty { color: $foreground-muted 60%; }
+        & > .log--empty { color: $foreground-muted; }
     }
     LogView:nocolor > .log--badge { text-style: bold reverse; }
     """

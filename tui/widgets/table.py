@@ -59,7 +59,7 @@ class Table(ScrollView, can_focus=True):
         & > .table--header-hover { color: $foreground; text-style: bold underline; }
         & > .table--cursor { background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground; }
         & > .table--hover { background: $boost; }
-        & > .table--loading { color: $foreground-muted 60%; }
+        & > .table--loading { color: $foreground-muted; }
         &:focus > .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
         &:focus > .table--header { color: $primary; }
     }

@@ -29,6 +29,7 @@ async def key_in_order(widget: Widget, event: events.Key) -> None:
 class Field(Input):
     """One line to type into. Textual's own has no undo, and takes the first line only of what is pasted."""
 
+    DEFAULT_CSS = "Field > .input--placeholder { color: $foreground-muted; }"
     BINDINGS: ClassVar = [("ctrl+z", "undo", "Undo"), ("ctrl+y", "redo", "Redo")]
 
     takes_files = False

@@ -43,6 +43,10 @@ class Window(ModalScreen[Result | None]):
         & .text { height: auto; margin: 1 0 0 0; }
         & .buttons { height: 1; margin: 1 0; align-horizontal: right; }
         & Button { margin-left: 2; }
+        & Button:disabled {
+            opacity: 100% !important; text-opacity: 100% !important; color: $foreground-muted !important;
+            background: $panel !important;
+        }
         & .field { height: 1; margin-top: 1; }
         & .field Label { width: 22; color: $foreground; }
         & .field Input { width: 1fr; }
