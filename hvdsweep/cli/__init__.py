@@ -51,6 +51,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> (module, one line of help). The module holds a click command of the same name."""
 
+MEANT = dict.fromkeys(("run", "train", "resume", "continue", "start", "sweep"), "launch") | {
+    "ls": "status",
+    "list": "status",
+    "plot": "figure",
+    "stop": "tui",
+    "delete": "tui",
+    "ui": "tui",
+    "version": "--version",
+}
+"""Words of other programs -> what does it here."""
+
 EXAMPLES = {
     "demo": "demo",
     "launch": "launch --np 2 --gangs 2 sweep.toml",
@@ -111,7 +122,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            close = closest(args[0], COMMANDS)
+            close = MEANT.get(args[0].lower()) or closest(args[0], COMMANDS)
             advice = f"Did you mean {close}?" if close else f"There is {', '.join(COMMANDS)}."
             raise click.UsageError(f"No such command '{args[0]}'. {advice}", ctx)
         return super().resolve_command(ctx, args)
