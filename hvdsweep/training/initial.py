@@ -72,8 +72,13 @@ def _without_traces(infers: Callable[..., Any]) -> Callable[..., Any]:
         tf.config.run_functions_eagerly(True)
         try:
             return infers(*args, **kwargs)
+        except Exception:
+            # Python's control flow over tensors needs a trace. Where there are numbers, Keras calls the layer with them instead.
+            if not any(isinstance(value, keras.KerasTensor) for value in keras.tree.flatten((args, kwargs))):
+                raise
         finally:
             tf.config.run_functions_eagerly(before)
+        return infers(*args, **kwargs)
 
     return infer
 
