@@ -61,7 +61,8 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
             for turn in range(repeat):
                 before = view.chart
                 began, spent = time.perf_counter(), time.process_time()
-                screen._set_goal(goal * (0.9 + 0.37 * (turn + 1) / repeat))
+                moved = goal * (0.9 + 0.37 * (turn + 1) / repeat)
+                screen.controls.post_message(screen.controls.Changed("goal", moved))
                 while view.chart is before:
                     await asyncio.sleep(0)
                 screen._compositor.render_strips()

@@ -97,7 +97,7 @@ def train_watched(
     from hvdsweep.sweep import load_sweep
 
     toml, database = folder / "sweep.toml", folder / "sweep.db"
-    toml.write_text(SWEEP.format(trials=trials, steps=steps))
+    toml.write_text(SWEEP.format(trials=trials, steps=steps, every=20, batch_sizes=[64]))
     with contextlib.closing(connect(database, create=True)) as connection:
         save_plan(connection, make_plan(load_sweep(toml)))
     launch = [PROGRAM, "launch", "--np", "1", "--threads", "1", "--db", str(database), str(toml)]

@@ -127,6 +127,11 @@ def best_of(
         raise ValueError(f"k: must be between 1 and the number of trials, {n}")
     # P(min of k > s_i) = C(n - i, k) / C(n, k), each from the one before: no large factorials, no cancellation.
     left = n - np.arange(n)
+    if len(chosen):
+        # The fastest of many trials are hardly ever all left out: the others count for less than rounding.
+        beyond = np.cumprod(np.maximum(left - chosen.min(), 0) / left) < 1e-18
+        left = left[: int(np.argmax(beyond)) + 1 if beyond.any() else n]
+        ordered = ordered[: len(left)]
     ratios = np.maximum(left[None, :] - chosen[:, None], 0) / left[None, :]
     survival = np.concatenate((np.ones((len(chosen), 1)), np.cumprod(ratios, axis=1)), axis=1)
     weights = survival[:, :-1] - survival[:, 1:]  # P(min of k = s_i)

@@ -67,18 +67,21 @@ def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
     some = np.sort(counted[shown])
     if not len(some) or some[0] == some[-1]:
         return int(some[0]) if len(some) else 0, later
-    typical, most = int(some[len(some) // 2]), int(some[-1])
-    # [studies, k - 1], how much sooner the best of k + 1 comes than that of k.
-    sooner = np.full((len(some), most - 1), np.nan)
+    typical = int(some[len(some) // 2])
+    between = np.geomspace(some[0], some[-1], 257).astype(np.int64)
+    k = np.union1d(some, np.arange(some[0], some[-1]) if some[-1] - some[0] < len(between) else between)
+    # [studies, numbers of trials], how much sooner the best of the next number comes.
+    sooner = np.full((len(some), len(k) - 1), np.nan)
     steps, starts = result.ranked
     for row, study in enumerate(np.flatnonzero(shown).tolist()):
         own = np.full(int(counted[study]), np.inf)
         reached = steps[starts[study] : starts[study + 1]]
         found = np.log(reached[reached <= result.horizon[study]])
         own[: len(found)] = found
-        sooner[row, : len(own) - 1] = -np.diff(best_of(own).expected)
+        held = k[k <= len(own)]
+        sooner[row, : len(held) - 1] = -np.diff(best_of(own, held).expected)
     total = np.append(0.0, np.cumsum(np.nanmean(sooner, axis=0)))
-    later[shown] = total[counted[shown] - 1] - total[typical - 1]
+    later[shown] = total[np.searchsorted(k, counted[shown])] - total[np.searchsorted(k, typical)]
     return typical, later
 
 

@@ -135,3 +135,13 @@ def test_percentile_interval_counts_infinite_values():
     assert percentile_interval(samples, 0.5) == (1.0, 3.0)
     assert percentile_interval(samples, 0.9) == (1.0, math.inf)
     assert all(math.isnan(end) for end in percentile_interval(np.array([math.nan])))
+
+
+def test_best_of_some_numbers_is_that_of_all():
+    """Where only large k are asked for, slow trials count for nothing and are left out: the answer is the same."""
+    values = np.random.default_rng(3).lognormal(0.0, 1.0, 400)
+    values[::7] = math.inf
+    some, every = best_of(values, [200, 380, 400]), best_of(values)
+    np.testing.assert_allclose(some.expected, every.expected[some.k - 1], rtol=1e-14)
+    np.testing.assert_array_equal(some.quantiles, every.quantiles[some.k - 1])
+    np.testing.assert_allclose(some.probability, every.probability[some.k - 1], rtol=1e-14)
