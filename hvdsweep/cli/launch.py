@@ -327,14 +327,18 @@ def _train(
     from hvdsweep.launch.progress import reporter
     from hvdsweep.launch.supervisor import Supervisor
     from hvdsweep.launch.sweeps import introduce, save
-    from hvdsweep.store.connection import connect
+    from hvdsweep.store.connection import connect, heard
 
     report = reporter(as_json=as_json, curve=curve)
+
+    def warn(message: str) -> None:
+        report(NoteEvent(level="warning", message=message))
+
     worst = 0
     try:
         if (warning := _cannot_save(settings)) is not None:
-            report(NoteEvent(level="warning", message=warning))
-        with closing(connect(db, create=True)) as conn:
+            warn(warning)
+        with closing(connect(db, create=True)) as conn, heard(warn):
             saved = [save(conn, plan) for plan in plans]
         for number, plan in enumerate(plans):
             with closing(connect(db)) as conn:
@@ -343,7 +347,7 @@ def _train(
                     save(conn, plan)
                 report(introduce(conn, plan, saved[number], db))
             for warning in plan.warnings:
-                report(NoteEvent(level="warning", message=warning))
+                warn(warning)
             outcome = Supervisor(db, saved[number].sweep_id, plan, settings, report, build=build).run()
             worst = max(worst, outcome.exit_code)
             _hint(report, plan, lasting)

@@ -151,10 +151,17 @@ HYPERBOLA_WEIGHT = 0.4
 too small if it is 2 (benchmarks/coverage.py)."""
 
 
+@lru_cache(maxsize=64)
+def _at_knees(x: tuple[float, ...]) -> tuple[Floats, Grid]:
+    """The ln B_crit within reach of these ln B, and the curves with each of them at each of `KNEES`."""
+    step = np.arange(x[0] - 4.0, x[-1] + 4.0, _STEP)
+    return step, grid(np.array(x), step, KNEES)
+
+
 def average(x: Floats, y: Floats, best: tuple[float, float, float], variance: float) -> Average:
     """Weighs each knee by its likelihood, for residuals of this variance; `best` is the result of `optimum`."""
-    step = np.arange(x[0] - 4.0, x[-1] + 4.0, _STEP)
-    squares = grid(x, step, KNEES).squares(y).reshape(len(KNEES), len(step))
+    step, curves = _at_knees(tuple(x.tolist()))
+    squares = curves.squares(y).reshape(len(KNEES), len(step))
     least = np.clip(squares.argmin(axis=1), 1, len(step) - 2)
     before, at, after = (squares[np.arange(len(KNEES)), least + by] for by in (-1, 0, 1))
     # The vertex of the parabola through the three lowest points.

@@ -79,7 +79,7 @@ def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
         found = np.log(reached[reached <= result.horizon[study]])
         own[: len(found)] = found
         held = k[k <= len(own)]
-        sooner[row, : len(held) - 1] = -np.diff(best_of(own, held).expected)
+        sooner[row, : len(held) - 1] = -np.diff(best_of(own, held, levels=()).expected)
     total = np.append(0.0, np.cumsum(np.nanmean(sooner, axis=0)))
     later[shown] = total[np.searchsorted(k, counted[shown])] - total[np.searchsorted(k, typical)]
     return typical, later

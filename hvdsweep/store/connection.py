@@ -253,7 +253,7 @@ def error_for(path: Path, error: sqlite3.Error) -> Exception:
 
 @contextmanager
 def heard(hear: Callable[[str], object]) -> Iterator[None]:
-    """Inside the block, `hear` is called with a message if a transaction still waits after its first attempt."""
+    """Inside the block, `hear` alone is called with a message if a transaction still waits after its first attempt."""
     _HEARERS.append(hear)
     try:
         yield
@@ -315,7 +315,7 @@ def _insist(conn: sqlite3.Connection, statement: str) -> None:
             log.warning("%s, try %d: %s", statement, attempt + 1, known)
             if not busy or attempt == ATTEMPTS - 1:
                 raise known from error
-            for hear in _HEARERS if attempt == 0 else ():
+            for hear in _HEARERS[-1:] if attempt == 0 else ():
                 hear(f"Waiting up to {BUSY_SECONDS * (ATTEMPTS - 1):.0f} s more: {known}")
 
 

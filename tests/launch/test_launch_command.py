@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from hvdsweep.cli.launch import _hint, _stops_at, launch
-from hvdsweep.errors import UserError
+from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.events import NoteEvent
 from hvdsweep.launch.outcome import RunOutcome
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, record_throughput, save_plan
+from hvdsweep.store import connect, connection, record_throughput, save_plan
 from hvdsweep.sweep import load_sweep
 from hvdsweep.sweep.restore import check_same, stored_sweep
 from tests.launch.test_sweeps import TEXT
@@ -63,6 +63,21 @@ def test_more_ranks_than_any_machine_has_are_refused(
     words = f"{result.output} {result.exception}"
     assert result.exit_code
     assert "65,536 at most." in words or "ranks from 1 to 65,536" in words
+
+
+def test_a_launch_that_waits_for_a_lock_says_so(
+    tmp_path: Path, sweep_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another program writes: one message after the first attempt, then an error; nothing is written."""
+    db = tmp_path / "s.db"
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
+    with closing(connect(db, create=True)) as holder:
+        connection.begin(holder)
+        result = CliRunner().invoke(launch, [str(sweep_file), "--db", str(db)])
+        assert isinstance(result.exception, RunFailed)
+        assert "is locked by another process" in str(result.exception)
+        assert result.output.count("Waiting up to") == 1
+        assert holder.execute("SELECT count(*) FROM sweeps").fetchone() == (0,)
 
 
 def test_hosts_are_given_once(tmp_path: Path, sweep_file: Path) -> None:
