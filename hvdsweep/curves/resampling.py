@@ -112,7 +112,7 @@ class BestOf:
 
 
 def best_of(
-    values: npt.ArrayLike, k: Sequence[int] | None = None, levels: Sequence[float] = (0.25, 0.5, 0.75)
+    values: npt.ArrayLike, k: Sequence[int] | Ints | None = None, levels: Sequence[float] = (0.25, 0.5, 0.75)
 ) -> BestOf:
     """The best (least) of k of these n values, exactly, by order statistics; inf or NaN: the goal was not reached.
 
