@@ -134,8 +134,14 @@ class LazyGroup(click.Group):
         except click.NoSuchOption as error:
             typed = error.option_name
             starts = [typed[:length] for length in range(len(typed), 0, -1)]
+            # The dashes alone make short options alike.
+            alike = [
+                one
+                for one in error.possibilities or ()
+                if one[:3] == typed[:3] or closest(typed.strip("-"), [one.strip("-")])
+            ]
             # The first of those with the longest common beginning.
-            close = [one for start in starts for one in error.possibilities or () if one.startswith(start)]
+            close = [one for start in starts for one in alike if one.startswith(start)]
             raise click.NoSuchOption(typed, error.message, close[:1], error.ctx) from None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -225,12 +225,12 @@ def _find(name: str) -> tuple[Path, str | None]:
     presets = catalogue.presets()
     if name in presets:
         return presets[name], name
+    beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    near = closest(path.name, beside)
     if path.suffix == ".toml":
-        beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        meant = closest(path.name, beside)
-        hint = f"; did you mean {path.parent / meant}?" if meant else ""
+        hint = f"; did you mean {path.parent / near}?" if near else ""
         raise UserError(f"{name}: no such file{hint}")
-    meant = closest(name, presets)
+    meant = closest(name, presets) or (near and path.parent / near)
     hint = f"did you mean {meant}?" if meant else "`hvdsweep workloads` lists the presets"
     raise UserError(f"{name}: neither a TOML file nor a preset; {hint}")
 

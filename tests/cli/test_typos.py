@@ -39,6 +39,14 @@ def test_a_mistyped_word_gets_the_one_that_was_meant(arguments, meant):
     assert f"Did you mean '{meant}'?" in result.output or f"Did you mean {meant}?" in result.output
 
 
+def test_an_option_that_is_like_no_other_gets_no_suggestion():
+    """The dashes alone do not make `--since` and `--json` alike."""
+    result = CliRunner().invoke(group, ["events", "--since", "3"])
+    assert result.exit_code == 2
+    assert "No such option '--since'." in result.output
+    assert "Did you mean" not in result.output
+
+
 @pytest.mark.parametrize("words", [[], ["curve"], ["batch", "submit"]])
 def test_help_is_a_command_too(words):
     """`hvdsweep help curve` prints what `hvdsweep curve --help` does."""
@@ -107,4 +115,4 @@ def test_a_goal_that_makes_no_sense_is_named(metric, goal, words, tmp_path_facto
         result = CliRunner().invoke(group, arguments)
         assert result.exit_code == 0
         assert result.stderr.count("--goal: ") == (1 if words else 0)
-        assert words in result.stderr
+        assert words in result.output

@@ -131,6 +131,7 @@ def test_files_that_cannot_be_read(tmp_path: Path):
     (tmp_path / "latin.toml").write_bytes("name = 'é'".encode("latin-1"))
     cases = {
         tmp_path / "sweeep.toml": "did you mean",
+        tmp_path / "sweep.tml": "neither a TOML file nor a preset; did you mean .*sweep.toml",
         tmp_path / "none" / "x.toml": "no such file",
         tmp_path: "is a directory",
         tmp_path / "latin.toml": "not UTF-8",
