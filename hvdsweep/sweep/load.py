@@ -225,8 +225,8 @@ def _find(name: str) -> tuple[Path, str | None]:
     presets = catalogue.presets()
     if name in presets:
         return presets[name], name
-    beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-    near = closest(path.name, beside)
+    others = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    near = closest(path.name, others)
     if path.suffix == ".toml":
         hint = f"; did you mean {path.parent / near}?" if near else ""
         raise UserError(f"{name}: no such file{hint}")
