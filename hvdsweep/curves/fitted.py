@@ -13,7 +13,7 @@ import numpy as np
 
 from hvdsweep.curves import knee, student
 from hvdsweep.curves.fit import MIN_POINTS, Estimate, HyperbolaFit, fit_hyperbola, hyperbola_optimum
-from hvdsweep.curves.knee import Allowed, Average
+from hvdsweep.curves.knee import Allowed, Average, Points
 from hvdsweep.curves.spread import Spread
 from hvdsweep.curves.table import Bools, Floats, Ints
 
@@ -159,15 +159,16 @@ def fit_curve(
         return Fitted(
             x, None, f"only {n} {word} reached the goal; a fit needs {MIN_POINTS}", None, None, None
         )
-    found = _choose(x, y, spread, kept)
+    points = Points(x, y)
+    found = _choose(points, spread, kept)
     residual = _residual(found, x, y, spread, kept)
     set_of = mean_of = None
     if whole:
         middle = np.log(steps[kept] - np.nan_to_num(spread.spacing[kept]) / 2)
-        set_of = _allowed(x, middle, spread, kept, level)
+        set_of = _allowed(Points(x, middle), spread, kept, level)
         if found.free is not None and spread.gaps:
             # By the scatter of the points alone: exact points of a curve give that curve, however far trials scatter.
-            mean_of = knee.average(x, y, found.free, max(found.free[2] / (n - 3), 1e-20))
+            mean_of = knee.average(points, found.free, max(found.free[2] / (n - 3), 1e-20))
     fit = reason = None
     low, high = float(x[0]) - knee.REACH, float(x[-1]) + knee.REACH
     if found.b <= low + knee.MARGIN:
@@ -192,13 +193,13 @@ class _Choice:
     """(b, p, squares) of the free knee."""
 
 
-def _choose(x: Floats, y: Floats, spread: Spread, kept: Bools) -> _Choice:
-    n = len(x)
+def _choose(points: Points, spread: Spread, kept: Bools) -> _Choice:
+    x, y, n = points.x, points.y, len(points.x)
     b, squares = hyperbola_optimum(x, y)
     p, parameters = 1.0, 2
     free: tuple[float, float, float] | None = None
     if n >= LEAST_FOR_KNEE:
-        free = knee.optimum(x, y)
+        free = points.optimum
         if free[2] > squares:
             free = (b, 1.0, squares)
         if spread.gaps:
@@ -256,18 +257,17 @@ def _relative(spread: Spread, kept: Bools) -> Floats:
     return relative
 
 
-def _allowed(x: Floats, y: Floats, spread: Spread, kept: Bools, level: float) -> Allowed:
+def _allowed(points: Points, spread: Spread, kept: Bools, level: float) -> Allowed:
     """Profile likelihood with Student's t, over both b and p."""
-    best = knee.optimum(x, y)
+    best, x = points.optimum, points.x
     variance, degrees = _pooled(best[2], max(len(x) - 3, 1), spread, kept)
     variance *= _leverage(x, best, _relative(spread, kept))
     t = student.quantile((1 + level) / 2, degrees)
-    found = knee.allowed(x, y, best, t * t * variance)
+    found = knee.allowed(points, t * t * variance)
     luck = spread.luck[kept]
     if luck.any():
         # The best of n gained more from seeds at one end: the curve may be that without this gain, too.
-        y = y + luck
-        found = knee.both(found, knee.allowed(x, y, knee.optimum(x, y), t * t * variance))
+        found = knee.both(found, knee.allowed(Points(x, points.y + luck), t * t * variance))
     likely = found.excess <= student.quantile((1 + LIKELY) / 2, degrees) ** 2 * variance
     weight = found.weight * np.exp(-found.excess / (2 * max(variance, 1e-20)))
     return replace(found, likely=likely, weight=weight / weight.sum())
@@ -277,8 +277,9 @@ def _leverage(x: Floats, best: tuple[float, float, float], relative: Floats) -> 
     """How much more than points of equal variance those of this `relative` variance move S_min, B_crit or E_min."""
     b, p, _ = best
     slopes = np.stack((np.ones(len(x)), *knee.slopes(x, b, p)))[: 3 if len(x) >= LEAST_FOR_KNEE else 2]
-    moves = np.linalg.pinv(slopes.T)[:2] ** 2
-    moves = np.vstack((moves, np.linalg.pinv(slopes.T)[:2].sum(axis=0) ** 2))
+    # Where the curve is straight, S_min and B_crit move it in the same way: rounding must not tell them apart.
+    by_point = np.linalg.pinv(slopes.T, rcond=1e-9)[:2]
+    moves = np.vstack((by_point, by_point.sum(axis=0))) ** 2
     return max(1.0, float(np.max(moves @ relative / np.maximum(moves.sum(axis=1), 1e-300))))
 
 

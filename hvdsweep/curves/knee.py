@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -76,59 +76,77 @@ def coarse(x: tuple[float, ...]) -> Grid:
     return grid(np.array(x), b, np.concatenate((np.linspace(1.0, 2.0, 9), np.linspace(2.25, MOST, 8))))
 
 
-def optimum(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """(b, p, least sum of squares); b is at an end of the search if the curve has no bend."""
-    first = coarse(tuple(x.tolist()))
-    squares = first.squares(y)
-    best = int(np.argmin(squares))
-    b, p, least = float(first.b[best]), float(first.p[best]), float(squares[best])
-    low, high = float(x[0]) - REACH, float(x[-1]) + REACH
-    damping = 1e-3
-    for _ in range(100):
-        rest = _residual(x, y, b, p)
-        slopes = _slopes(x, b, p)
-        # A knee that the slope holds at its end does not move.
-        downhill = slopes @ rest
-        free = [True, not ((p <= LEAST and downhill[1] < 0) or (p >= MOST and downhill[1] > 0))]
-        matrix, towards = (slopes @ slopes.T)[np.ix_(free, free)], downhill[free]
-        for _ in range(8):
-            damped = matrix + damping * np.diag(np.maximum(np.diag(matrix), 1e-12))
-            move = np.zeros(2)
-            move[free] = np.linalg.solve(damped, towards)
-            new_b = min(max(b + float(np.clip(move[0], -1.0, 1.0)), low), high)
-            new_p = min(max(p + float(np.clip(move[1], -1.0, 1.0)), LEAST), MOST)
-            rest = _residual(x, y, new_b, new_p)
-            found = float(rest @ rest)
-            if found < least:
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The points of a curve to fit."""
+
+    x: Floats
+    """[n], ln B"""
+    y: Floats
+    """[n], ln S"""
+
+    @cached_property
+    def coarse(self) -> Grid:
+        return coarse(tuple(self.x.tolist()))
+
+    @cached_property
+    def squares(self) -> Floats:
+        """[M], sum of squares about each curve of the coarse grid."""
+        return self.coarse.squares(self.y)
+
+    def rest(self, b: float, p: float) -> Floats:
+        """[n], residuals at the best S_min."""
+        rest: Floats = self.y - shape(self.x, b, p)
+        rest -= rest.sum() / len(rest)
+        return rest
+
+    @cached_property
+    def optimum(self) -> tuple[float, float, float]:
+        """(b, p, least sum of squares); b is at an end of the search if the curve has no bend.
+
+        The best of the coarse grid, then Levenberg-Marquardt.
+        """
+        best = int(np.argmin(self.squares))
+        b, p, least = float(self.coarse.b[best]), float(self.coarse.p[best]), float(self.squares[best])
+        low, high = float(self.x[0]) - REACH, float(self.x[-1]) + REACH
+        rest, damping = self.rest(b, p), 1e-3
+        for _ in range(100):
+            by_b, by_p = slopes(self.x, b, p)
+            by_b -= by_b.sum() / len(by_b)
+            by_p -= by_p.sum() / len(by_p)
+            down_b, down_p = float(by_b @ rest), float(by_p @ rest)
+            bb, pp, bp = float(by_b @ by_b), float(by_p @ by_p), float(by_b @ by_p)
+            # A knee that the slope holds at its end does not move.
+            held = (p <= LEAST and down_p < 0) or (p >= MOST and down_p > 0)
+            for _ in range(8):
+                damped_b, damped_p = bb + damping * max(bb, 1e-12), pp + damping * max(pp, 1e-12)
+                if held:
+                    move_b, move_p = down_b / damped_b, 0.0
+                else:
+                    determinant = damped_b * damped_p - bp * bp
+                    move_b = (damped_p * down_b - bp * down_p) / determinant
+                    move_p = (damped_b * down_p - bp * down_b) / determinant
+                new_b = min(max(b + min(max(move_b, -1.0), 1.0), low), high)
+                new_p = min(max(p + min(max(move_p, -1.0), 1.0), LEAST), MOST)
+                rest = self.rest(new_b, new_p)
+                found = float(rest @ rest)
+                if found < least:
+                    break
+                damping *= 4
+            else:
                 break
-            damping *= 4
-        else:
-            break
-        size, gain = abs(new_b - b) + abs(new_p - p), least - found
-        b, p, least, damping = new_b, new_p, found, max(damping / 10, 1e-12)
-        if size < 1e-7 or gain <= 1e-13 * least:
-            break
-    return b, p, least
+            size, gain = abs(new_b - b) + abs(new_p - p), least - found
+            b, p, least, damping = new_b, new_p, found, max(damping / 10, 1e-12)
+            if size < 1e-7 or gain <= 1e-13 * least:
+                break
+        return b, p, least
 
 
-def _residual(x: Floats, y: Floats, b: float, p: float) -> Floats:
-    """Residuals [n] at the best S_min."""
-    rest: Floats = y - shape(x, b, p)
-    rest -= rest.mean()
-    return rest
-
-
-def slopes(x: Floats, b: float, p: float) -> Floats:
-    """[2, n], derivatives of the shape by b and p."""
-    share = 1.0 / (1.0 + np.exp(np.clip(p * (x - b), -700.0, 700.0)))
-    return np.array([share, ((b - x) * share - shape(x, b, p)) / p])
-
-
-def _slopes(x: Floats, b: float, p: float) -> Floats:
-    """`slopes`, each minus its mean."""
-    found = slopes(x, b, p)
-    found -= found.mean(axis=1, keepdims=True)
-    return found
+def slopes(x: Floats, b: float, p: float) -> tuple[Floats, Floats]:
+    """[n] each, derivatives of the shape by b and p."""
+    distance, bent = b - x, shape(x, b, p)
+    share = np.exp(p * (distance - bent))
+    return share, (distance * share - bent) / p
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +176,9 @@ def _at_knees(x: tuple[float, ...]) -> tuple[Floats, Grid]:
     return step, grid(np.array(x), step, KNEES)
 
 
-def average(x: Floats, y: Floats, best: tuple[float, float, float], variance: float) -> Average:
-    """Weighs each knee by its likelihood, for residuals of this variance; `best` is the result of `optimum`."""
+def average(points: Points, best: tuple[float, float, float], variance: float) -> Average:
+    """Weighs each knee by its likelihood, for residuals of this variance; `best` is (b, p, least sum of squares)."""
+    x, y = points.x, points.y
     step, curves = _at_knees(tuple(x.tolist()))
     squares = curves.squares(y).reshape(len(KNEES), len(step))
     least = np.clip(squares.argmin(axis=1), 1, len(step) - 2)
@@ -204,15 +223,14 @@ class Allowed:
     """Whether no large B_crit is excluded."""
 
 
-def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: float) -> Allowed:
-    """The curves with a sum of squares within `excess` of the least; `best` is the result of `optimum`.
+def allowed(points: Points, excess: float) -> Allowed:
+    """The curves with a sum of squares within `excess` of the least.
 
     Projected on any function of (a, b, p) the set is its profile interval.
     """
-    b, p, least = best
-    first = coarse(tuple(x.tolist()))
+    x, y, first, (b, p, least) = points.x, points.y, points.coarse, points.optimum
     limit = least + excess
-    inside = first.squares(y) <= limit
+    inside = points.squares <= limit
     # The ends of a long narrow set lie between the points of a coarse grid: search again, in the box around it.
     edge_b, edge_p = np.append(first.b[inside], b), np.append(first.p[inside], p)
     low, high = float(edge_b.min()), float(edge_b.max())
@@ -227,11 +245,10 @@ def allowed(x: Floats, y: Floats, best: tuple[float, float, float], excess: floa
     near = (fine.b > x[0] - NEAR) & (fine.b < x[-1] + NEAR)
     density = (1 - HYPERBOLA_WEIGHT) / math.log(MOST / LEAST) * (knees[1] - knees[0]) / fine.p
     parts: list[tuple[Floats, ...]] = []
-    for one, prior in (
-        (first, np.zeros(len(first.b))),
-        (fine, near * np.where(fine.p == 1.0, HYPERBOLA_WEIGHT, density)),
+    for one, squares, prior in (
+        (first, points.squares, np.zeros(len(first.b))),
+        (fine, fine.squares(y), near * np.where(fine.p == 1.0, HYPERBOLA_WEIGHT, density)),
     ):
-        squares = one.squares(y)
         room = limit - squares
         kept = room >= 0
         half = np.sqrt(room[kept] / len(x))
