@@ -78,11 +78,14 @@ def fit_hyperbola(
     sizes, observed = np.asarray(batch_sizes, np.float64), np.asarray(steps, np.float64)
     usable = np.isfinite(observed) & (observed > 0)
     x, y = np.log(sizes[usable]), np.log(observed[usable])
-    n = len(x)
-    if n < MIN_POINTS:
+    if len(x) < MIN_POINTS:
         return None
-    low, high = float(x[0]) - REACH, float(x[-1]) + REACH
-    b = _optimum(x, y, low, high)
+    return hyperbola_at(hyperbola_optimum(x, y)[0], x, y, level)
+
+
+def hyperbola_at(b: float, x: Floats, y: Floats, level: float) -> HyperbolaFit | None:
+    """The fit with ln B_crit = `b` through y = ln S at x = ln B, as `fit_hyperbola`; `b` from `hyperbola_optimum`."""
+    n, low, high = len(x), float(x[0]) - REACH, float(x[-1]) + REACH
     if not low + 0.5 < b < high - 0.5:
         return None
     shape = np.logaddexp(0.0, b - x)
@@ -109,14 +112,6 @@ def fit_hyperbola(
     )
 
 
-def hyperbola_optimum(x: Floats, y: Floats) -> tuple[float, float]:
-    """(ln B_crit, least sum of squares) of the hyperbola through y = ln S at x = ln B; ln B_crit is at an end of the
-    search if the curve has no bend."""
-    b = _optimum(x, y, float(x[0]) - REACH, float(x[-1]) + REACH)
-    rest = _rest(b, x, y)
-    return b, float(rest @ rest)
-
-
 def _slope(b: float, x: Floats) -> Floats:
     """d ln(1 + e^(b - x)) / db."""
     slope: Floats = 1.0 / (1.0 + np.exp(x - b))
@@ -132,39 +127,45 @@ def _centred(b: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return a, squares
 
 
-def _optimum(x: Floats, y: Floats, low: float, high: float) -> float:
-    grid = np.linspace(low, high, 160)
-    _, squares = _centred(grid, x, y)
-    best = int(np.argmin(squares))
-    b, least = float(grid[best]), float(squares[best])
+def hyperbola_optimum(x: Floats, y: Floats, start: float | None = None) -> tuple[float, float]:
+    """(ln B_crit, least sum of squares) of the hyperbola through y = ln S at x = ln B; ln B_crit is at an end of the
+    search if the curve has no bend. `start`: an ln B_crit near the optimum, if known."""
+    low, high = float(x[0]) - REACH, float(x[-1]) + REACH
+    if start is None:
+        grid = np.linspace(low, high, 160)
+        start = float(grid[np.argmin(_centred(grid, x, y)[1])])
+    b, rest = start, _rest(start, x, y)
+    least = float(rest @ rest)
     for _ in range(100):
         slope = _slope(b, x)
-        slope -= slope.mean()
+        slope -= slope.sum() / len(x)
         curvature = float(slope @ slope)
         if curvature == 0.0:
             break
-        step = float(slope @ _rest(b, x, y)) / curvature
+        step = float(slope @ rest) / curvature
         if abs(step) < 1e-7:  # sums of squares no longer tell such steps apart
             b += step
+            rest = _rest(b, x, y)
             break
         step = max(-1.0, min(1.0, step))
         for _ in range(20):
-            rest = _rest(b + step, x, y)
-            if float(rest @ rest) < least:
+            moved = _rest(b + step, x, y)
+            if float(moved @ moved) < least:
                 break
             step /= 2
         else:
             break
-        b, least = b + step, float(rest @ rest)
+        b, rest = b + step, moved
+        least = float(rest @ rest)
         if not low < b < high:
             break
-    return b
+    return b, float(rest @ rest)
 
 
 def _rest(b: float, x: Floats, y: Floats) -> Floats:
     """Residuals at b and its optimal a."""
     rest: Floats = y - np.logaddexp(0.0, b - x)
-    rest -= rest.mean()
+    rest -= rest.sum() / len(x)
     return rest
 
 

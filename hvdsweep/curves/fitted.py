@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hvdsweep.curves import knee, student
-from hvdsweep.curves.fit import MIN_POINTS, Estimate, HyperbolaFit, fit_hyperbola, hyperbola_optimum
+from hvdsweep.curves.fit import MIN_POINTS, Estimate, HyperbolaFit, hyperbola_at, hyperbola_optimum
 from hvdsweep.curves.knee import Allowed, Average, Points
 from hvdsweep.curves.spread import Spread
 from hvdsweep.curves.table import Bools, Floats, Ints
@@ -189,14 +189,16 @@ class _Choice:
     p: float
     squares: float
     parameters: int
+    hyperbola: float
+    """b of the hyperbola."""
     free: tuple[float, float, float] | None
     """(b, p, squares) of the free knee."""
 
 
 def _choose(points: Points, spread: Spread, kept: Bools) -> _Choice:
     x, y, n = points.x, points.y, len(points.x)
-    b, squares = hyperbola_optimum(x, y)
-    p, parameters = 1.0, 2
+    hyperbola, squares = hyperbola_optimum(x, y, points.start)
+    b, p, parameters = hyperbola, 1.0, 2
     free: tuple[float, float, float] | None = None
     if n >= LEAST_FOR_KNEE:
         free = points.optimum
@@ -209,7 +211,7 @@ def _choose(points: Points, spread: Spread, kept: Bools) -> _Choice:
             if (n + worth) * math.log((squares + known) / (free[2] + known)) > 2:
                 (b, p, squares), parameters = free, 3
     a = float(np.mean(y - knee.shape(x, b, p)))
-    return _Choice(a, b, p, squares, parameters, free)
+    return _Choice(a, b, p, squares, parameters, hyperbola, free)
 
 
 def _residual(found: _Choice, x: Floats, y: Floats, spread: Spread, kept: Bools) -> Residual:
@@ -286,12 +288,12 @@ def _leverage(x: Floats, best: tuple[float, float, float], relative: Floats) -> 
 def _scaling_fit(
     sizes: Ints, steps: Floats, found: _Choice, allowed: Allowed, spread: Spread, kept: Bools, level: float
 ) -> ScalingFit:
-    hyperbola = fit_hyperbola(sizes, steps, level)
     free = None
-    x, n = np.log(sizes.astype(np.float64)), len(sizes)
+    x, y, n = np.log(sizes.astype(np.float64)), np.log(steps), len(sizes)
+    hyperbola = hyperbola_at(found.hyperbola, x, y, level)
     if found.free is not None:
         b, p, _ = found.free
-        a = float(np.mean(np.log(steps) - knee.shape(x, b, p)))
+        a = float(np.mean(y - knee.shape(x, b, p)))
         free = KneeFit(p, math.exp(b), math.exp(a), math.exp(a + b), _lack(x, steps, a, b, p))
     expected, misfit, own = None, False, n - found.parameters
     if spread.gaps:

@@ -94,6 +94,12 @@ class Points:
         """[M], sum of squares about each curve of the coarse grid."""
         return self.coarse.squares(self.y)
 
+    @property
+    def start(self) -> float:
+        """ln B_crit of the best hyperbola of the coarse grid."""
+        hyperbolas = self.coarse.p == 1.0
+        return float(self.coarse.b[hyperbolas][np.argmin(self.squares[hyperbolas])])
+
     def rest(self, b: float, p: float) -> Floats:
         """[n], residuals at the best S_min."""
         rest: Floats = self.y - shape(self.x, b, p)

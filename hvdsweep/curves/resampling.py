@@ -125,22 +125,29 @@ def best_of(
     chosen = np.arange(1, n + 1) if k is None else np.asarray(k, np.int64)
     if len(chosen) and not (int(chosen.min()) >= 1 and int(chosen.max()) <= n):
         raise ValueError(f"k: must be between 1 and the number of trials, {n}")
-    # P(min of k > s_i) = C(n - i, k) / C(n, k), each from the one before: no large factorials, no cancellation.
-    left = n - np.arange(n)
-    if len(chosen):
-        # The fastest of many trials are hardly ever all left out: the others count for less than rounding.
-        beyond = np.cumprod(np.maximum(left - chosen.min(), 0) / left) < 1e-18
-        left = left[: int(np.argmax(beyond)) + 1 if beyond.any() else n]
-        ordered = ordered[: len(left)]
-    ratios = np.maximum(left[None, :] - chosen[:, None], 0) / left[None, :]
-    survival = np.concatenate((np.ones((len(chosen), 1)), np.cumprod(ratios, axis=1)), axis=1)
-    weights = survival[:, :-1] - survival[:, 1:]  # P(min of k = s_i)
+    weights = best_weights(n, chosen)
+    ordered = ordered[: weights.shape[1]]
     finite = np.isfinite(ordered)
     probability = np.minimum(weights[:, finite].sum(axis=1), 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = (weights[:, finite] @ ordered[finite]) / probability
-    cumulative = 1.0 - survival[:, 1:]
+    cumulative = np.cumsum(weights, axis=1)
     quantiles = np.empty((len(chosen), len(levels)))
     for column, level in enumerate(levels):
         quantiles[:, column] = ordered[np.argmax(cumulative >= level - 1e-12, axis=1)] if n else np.nan
     return BestOf(chosen, expected, quantiles, np.asarray(levels, np.float64), probability)
+
+
+def best_weights(n: int, k: Ints) -> Floats:
+    """[K, m], the probability that the least of k of n trials is the i-th fastest; m: those further behind have less than
+    rounding. Each k is within 1..n."""
+    # P(min of k > s_i) = C(n - i, k) / C(n, k), each from the one before: no large factorials, no cancellation.
+    left = n - np.arange(n)
+    if len(k):
+        # The fastest of many trials are hardly ever all left out.
+        beyond = np.cumprod(np.maximum(left - k.min(), 0) / left) < 1e-18
+        left = left[: int(np.argmax(beyond)) + 1 if beyond.any() else n]
+    ratios = np.maximum(left[None, :] - k[:, None], 0) / left[None, :]
+    survival = np.cumprod(ratios, axis=1)
+    weights: Floats = np.concatenate((np.ones((len(k), 1)), survival[:, :-1]), axis=1) - survival
+    return weights

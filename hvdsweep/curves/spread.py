@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvdsweep.curves.outcomes import NEVER, StepsToResult
-from hvdsweep.curves.resampling import best_of
+from hvdsweep.curves.resampling import best_weights
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
 from hvdsweep.curves.trend import trend_of
 
@@ -73,13 +73,16 @@ def _as_typical(result: StepsToResult) -> tuple[int, Floats]:
     # [studies, numbers of trials], how much sooner the best of the next number comes.
     sooner = np.full((len(some), len(k) - 1), np.nan)
     steps, starts = result.ranked
+    weights: dict[int, Floats] = {}
     for row, study in enumerate(np.flatnonzero(shown).tolist()):
-        own = np.full(int(counted[study]), np.inf)
         reached = steps[starts[study] : starts[study + 1]]
         found = np.log(reached[reached <= result.horizon[study]])
-        own[: len(found)] = found
-        held = k[k <= len(own)]
-        sooner[row, : len(held) - 1] = -np.diff(best_of(own, held, levels=()).expected)
+        trials = int(counted[study])
+        if trials not in weights:
+            weights[trials] = best_weights(trials, k[k <= trials])
+        among = weights[trials][:, : len(found)]
+        expected = among @ found[: among.shape[1]] / np.minimum(among.sum(axis=1), 1.0)
+        sooner[row, : len(expected) - 1] = expected[:-1] - expected[1:]
     total = np.append(0.0, np.cumsum(np.nanmean(sooner, axis=0)))
     later[shown] = total[np.searchsorted(k, counted[shown])] - total[np.searchsorted(k, typical)]
     return typical, later

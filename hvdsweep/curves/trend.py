@@ -71,9 +71,13 @@ def trend_of(result: StepsToResult, coarseness: Floats, by_trials: Floats) -> tu
         mean = unit * np.exp(line @ design)
         weight = 1 / (variance + coarse / mean**2)
         rest = distance / mean - 1
-        covariance = np.linalg.inv((design * weight) @ design.T)
-        line = line + np.clip(covariance @ (design * weight) @ rest, -0.5, 0.5)
-        line[1] = np.clip(line[1], -STEEPEST, STEEPEST)
+        weighted = design * weight
+        covariance = np.linalg.inv(weighted @ design.T)
+        moved = line + np.clip(covariance @ (weighted @ rest), -0.5, 0.5)
+        moved[1] = min(max(moved[1], -STEEPEST), STEEPEST)
+        settled, line = np.abs(moved - line).max() < 1e-9, moved
+        if settled:
+            break
     seen = float(weight @ rest**2) / (len(known) - 2)
     error = np.sqrt(float(covariance[1, 1]) * max(seen, 1.0))
     size = abs(line[1]) / error
