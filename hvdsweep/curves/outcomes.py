@@ -82,10 +82,14 @@ class StepsToResult:
     @cached_property
     def ranked(self) -> tuple[Ints, Ints]:
         """Steps of all trials that reached the goal, ascending within each study, and each study's start [S + 1]."""
-        trials = np.flatnonzero(self.trial_steps != NEVER)
-        study, steps = self.table.study[trials], self.trial_steps[trials]
-        starts = np.searchsorted(study, np.arange(len(self.steps) + 1))
-        return steps[np.lexsort((steps, study))], starts.astype(np.int64)
+        trials = self.fastest_first
+        starts = np.searchsorted(self.table.study[trials], np.arange(len(self.steps) + 1))
+        return self.trial_steps[trials], starts.astype(np.int64)
+
+    @cached_property
+    def fastest_first(self) -> Ints:
+        """Indices of the trials that reached the goal, see `fastest_first`."""
+        return fastest_first(self.table, self.trial_steps)
 
     @cached_property
     def horizon(self) -> Floats:
@@ -197,6 +201,13 @@ def step_limits(table: WorkloadTable, step_budget: float | None, example_budget:
         per_step = table.batch_sizes.tolist() if name == "example budget" else [1] * len(limit)
         limit = np.minimum(limit, np.array([min(whole // size, NO_LIMIT) for size in per_step], np.int64))
     return limit
+
+
+def fastest_first(table: WorkloadTable, trial_steps: Ints) -> Ints:
+    """Indices of the trials that reached the goal, ordered by study, steps, and number."""
+    trials = np.flatnonzero(trial_steps != NEVER)
+    order: Ints = trials[np.lexsort((trial_steps[trials], table.study[trials]))]
+    return order
 
 
 def first_of_each(table: WorkloadTable, trial: Ints, step: Ints) -> tuple[Ints, Ints]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvdsweep.curves.outcomes import NEVER, StepsToResult
+from hvdsweep.curves.outcomes import NEVER, StepsToResult, fastest_first
 from hvdsweep.curves.resampling import best_weights
 from hvdsweep.curves.table import Floats, Ints, WorkloadTable
 from hvdsweep.curves.trend import trend_of
@@ -158,7 +158,7 @@ def evaluation_spacing(result: StepsToResult) -> Floats:
     goal, among the FASTEST trials: evaluations are no further apart than either.
     """
     found = np.full(len(result.steps), np.inf)
-    fastest = fastest_trials(result.table, result.trial_steps)
+    fastest = fastest_trials(result.table, result.trial_steps, result.fastest_first)
     if len(fastest) == 0:
         return np.full(len(found), np.nan)
     steps, study, before = result.trial_steps[fastest], result.table.study[fastest], result.before
@@ -175,14 +175,14 @@ def evaluation_spacing(result: StepsToResult) -> Floats:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def fastest_trials(table: WorkloadTable, trial_steps: Ints) -> Ints:
-    """Indices of the FASTEST trials of every study that reached the goal after step 0, by steps, then number."""
-    trials = np.flatnonzero(trial_steps > 0)
-    study, steps = table.study[trials], trial_steps[trials]
-    order = np.lexsort((trials, steps, study))
-    study = study[order]
-    rank = np.arange(len(study)) - np.searchsorted(study, study)
-    fastest: Ints = trials[order][rank < FASTEST]
+def fastest_trials(table: WorkloadTable, trial_steps: Ints, ordered: Ints | None = None) -> Ints:
+    """Indices of the FASTEST trials of every study that reached the goal after step 0, by steps, then number. `ordered`: the
+    result of `fastest_first`, if known."""
+    if ordered is None:
+        ordered = fastest_first(table, trial_steps)
+    ordered = ordered[trial_steps[ordered] > 0]
+    study = table.study[ordered]
+    fastest: Ints = ordered[np.arange(len(study)) - np.searchsorted(study, study) < FASTEST]
     return fastest
 
 

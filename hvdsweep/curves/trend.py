@@ -6,6 +6,8 @@ shows both: it is fitted as exp(a line in ln B).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hvdsweep.curves.outcomes import StepsToResult
@@ -65,26 +67,27 @@ def trend_of(result: StepsToResult, coarseness: Floats, by_trials: Floats) -> tu
     if not distance.any() or not np.ptp(x[known]):
         return flat
     x = (np.clip(x, x[known[0]], x[known[-1]]) - x[known].mean()) / np.ptp(x[known])
-    design = np.stack((np.ones(len(known)), x[known]))
-    line = np.array([np.log(distance.sum() / unit.sum()), 0.0])
+    at = x[known]
+    # Fisher scoring of the line's height and slope, a pair of equations.
+    height, slope = float(np.log(distance.sum() / unit.sum())), 0.0
     for _ in range(12):
-        mean = unit * np.exp(line @ design)
+        mean = unit * np.exp(height + slope * at)
         weight = 1 / (variance + coarse / mean**2)
         rest = distance / mean - 1
-        weighted = design * weight
-        covariance = np.linalg.inv(weighted @ design.T)
-        moved = line + np.clip(covariance @ (weighted @ rest), -0.5, 0.5)
-        moved[1] = min(max(moved[1], -STEEPEST), STEEPEST)
-        settled, line = np.abs(moved - line).max() < 1e-9, moved
-        if settled:
-            break
+        tilted = weight * at
+        of_height, both, of_slope = float(weight.sum()), float(tilted.sum()), float(tilted @ at)
+        up, turn = float(weight @ rest), float(tilted @ rest)
+        determinant = of_height * of_slope - both**2
+        height += min(max((of_slope * up - both * turn) / determinant, -0.5), 0.5)
+        slope += min(max((of_height * turn - both * up) / determinant, -0.5), 0.5)
+        slope = min(max(slope, -STEEPEST), STEEPEST)
     seen = float(weight @ rest**2) / (len(known) - 2)
-    error = np.sqrt(float(covariance[1, 1]) * max(seen, 1.0))
-    size = abs(line[1]) / error
+    error = math.sqrt(of_height / determinant * max(seen, 1.0))
+    size = abs(slope) / error
     if size < POSSIBLE:
         return flat
-    certain = np.clip((size - CHANCE) / (CERTAIN - CHANCE), 0.0, 1.0)
-    powers = [np.exp(power * certain * line[1] * x) for power in POWERS]
+    certain = min(max((size - CHANCE) / (CERTAIN - CHANCE), 0.0), 1.0)
+    powers = [np.exp(power * certain * slope * x) for power in POWERS]
     scatter = np.maximum(*(one / one[shown].mean() for one in powers))
-    gained = LUCK * np.median(gaps) * by_trials * np.exp(line[0] + line[1] * x)
+    gained = LUCK * np.median(gaps) * by_trials * np.exp(height + slope * x)
     return scatter, gained - gained[shown].mean()

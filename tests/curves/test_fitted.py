@@ -31,7 +31,7 @@ def test_least_squares_agree_with_scipy(seed):
     """The least sum of squares over B_crit and knee is that of scipy from many starts."""
     rng = np.random.default_rng(seed)
     y = np.log(bent(rng.uniform(1, 4))) + rng.choice([0.01, 0.1, 0.3]) * rng.standard_normal(len(SIZES))
-    _, _, squares = knee.optimum(X, y)
+    _, _, squares = knee.Points(X, y).optimum
     bounds = ([-50, X[0] - knee.REACH, 1], [50, X[-1] + knee.REACH, 4])
     best = min(
         2 * least_squares(lambda t: y - t[0] - knee.shape(X, t[1], t[2]), (4, b, p), bounds=bounds).cost
