@@ -22,6 +22,7 @@ from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import StoreSource, Trouble
 from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -199,7 +200,7 @@ class HvdsweepApp(Interface):
     @property
     def can_go_back(self) -> bool:
         """Whether `esc` would do something."""
-        return self.place is not None and self.place.can_go_back
+        return self.place is not None and self.place.way_back is not None
 
     @property
     def can_demo(self) -> bool:
@@ -225,16 +226,13 @@ class HvdsweepApp(Interface):
     def can_fill(self) -> bool:
         """Whether a pane could have the whole screen."""
         place = self.place
-        return (
-            place is not None
-            and place.is_mounted
-            and place.can_fill
-            and (self.snapshot is not None or not place.NEEDS_DATA)
-        )
+        return place is not None and place.is_mounted and place.can_fill and not place.lacks_data
 
     def action_leave(self) -> None:
-        if self.place is not None:
-            self.place.go_back()
+        place = self.place
+        if place is not None and (leave := place.way_back) is not None:
+            leave()
+            place.keys.refresh()
 
     def action_full(self) -> None:
         if self.place is not None:
@@ -247,11 +245,9 @@ class HvdsweepApp(Interface):
         if self.place is not None:
             open_window(self, HelpScreen(self.place))
 
-    def action_palette(self) -> None:
-        self.action_command_palette()
-
-    def action_theme(self) -> None:
-        self.search_themes()
-
     def on_header_picked(self, message: Header.Picked) -> None:
         self.go(message.name)
+
+    def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
+        if self.place is not None:
+            self.call_later(self.place.keys.perform, message.name)

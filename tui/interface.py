@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,15 +36,17 @@ class ShownKeys(Protocol):
 
     @property
     def possible(self) -> tuple[Action, ...]: ...
+    def perform(self, id: str) -> Any: ...
+    def refresh(self) -> None: ...
 
 
 class ShownScreen(Protocol):
     """A screen, as the application's other parts see it."""
 
+    export_name: str
+
     @property
     def keys(self) -> ShownKeys: ...
-    def perform(self, action: str) -> Any: ...
-    def refresh_keys(self) -> None: ...
     def show_jobs(self, jobs: BatchState | None) -> None: ...
 
 
@@ -156,7 +159,7 @@ class Interface(App[None]):
             failed()
         self.notify(text, severity="error", timeout=15, markup=False)
         if self.place is not None:
-            self.place.refresh_keys()
+            self.place.keys.refresh()
 
     def launch(self, name: str, arguments: Sequence[str], *, sweep: int = 0) -> str:
         """In a thread: start an `hvdsweep` command as a separate process, and say so; `sweep` is its id, where it has one."""
@@ -204,8 +207,15 @@ class Interface(App[None]):
         """Whether charts are to be drawn without braille."""
         return self._plain_charts or self.memory.layout.get("charts.plain") == "yes"
 
-    def export(self, chart: Chart, view: View, name: str) -> None:
+    def copy_command(self, words: Sequence[str]) -> None:
+        """Copy a command for a shell, and say so."""
+        command = shlex.join(words)
+        self.copy_to_clipboard(command)
+        self.notify(f"Copied: {command}", markup=False)
+
+    def export(self, chart: Chart, view: View) -> None:
         """Write a chart as SVG, PNG and CSV into the folder of the database."""
+        name = "chart" if self.place is None else self.place.export_name
         stem = self.source.path.with_name(f"{self.source.path.stem}-{name}")
 
         def job() -> str:

@@ -26,13 +26,20 @@ Then = Callable[[Any, Any], None]
 """A method that gets an answer: what was asked about, and the value."""
 
 
+class RefreshedKeys(Protocol):
+    """What the footer offers."""
+
+    def refresh(self) -> None: ...
+
+
 class Asker(Protocol):
     """The screen whose questions they are."""
 
     @property
     def interface(self) -> Interface: ...
     def failed(self, then: Then, about: object, text: str) -> None: ...
-    def refresh_keys(self) -> None: ...
+    @property
+    def keys(self) -> RefreshedKeys: ...
     def run_worker(self, work: Any, *, group: str = ..., thread: bool = ...) -> Any: ...
     def call_later(self, callback: Callable[..., Any], *args: Any) -> bool: ...
 
@@ -105,4 +112,4 @@ class Questions:
             self._screen.failed(then, about, error)
         else:
             then(about, value)
-        self._screen.refresh_keys()
+        self._screen.keys.refresh()

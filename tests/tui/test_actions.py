@@ -10,6 +10,7 @@ from tui.app import HvdsweepApp
 from tui.screens import PLACES
 from tui.widgets.chart import ChartView
 from tui.widgets.logview import LogView
+from tui.widgets.panes import Panes
 from tui.widgets.table import Table
 
 WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
@@ -17,24 +18,24 @@ WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
 
 def owners() -> dict[str, type]:
     """Owner -> the class whose methods its actions are."""
-    from tui.screens.base import AppScreen
     from tui.screens.trial import TrialScreen
 
     places = {place.name: place.load() for place in PLACES}
-    return {"app": HvdsweepApp, "chart": AppScreen, "trial": TrialScreen, **places, **WIDGET_CLASSES}
+    return {"app": HvdsweepApp, "chart": ChartView, "trial": TrialScreen, **places, **WIDGET_CLASSES}
 
 
-def cases() -> list[tuple[str, str, str]]:
-    there = {*owners(), *(place.name for place in PLACES)}
-    return [(action.owner, action.id, action.when) for action in ACTIONS if action.owner in there]
+PARTS = {"chart": ChartView, "panes": Panes}
+"""Part of a screen -> its class."""
 
 
-@pytest.mark.parametrize(("owner", "action", "when"), cases())
-def test_every_action_has_its_method_and_its_condition(owner, action, when):
-    """`action_<id>` and the attribute of `when` exist on the class that the action is about."""
-    kind = owners()[owner]
-    assert callable(getattr(kind, f"action_{action.partition('(')[0]}", None))
-    assert not when or hasattr(kind, when)
+@pytest.mark.parametrize("action", [action for action in ACTIONS if action.owner in owners()])
+def test_every_action_has_its_method_and_its_condition(action):
+    """`action_<id>` exists on the class of the part, else of the owner; the attribute of `when` on that of the owner."""
+    kind = owners()[action.owner]
+    namespace, _, name = action.name.rpartition(".")
+    does = HvdsweepApp if namespace else PARTS[action.part] if action.part else kind
+    assert callable(getattr(does, f"action_{name}", None))
+    assert not action.when or hasattr(kind, action.when)
 
 
 def test_every_owner_is_known():
@@ -73,9 +74,9 @@ def test_every_key_reads_as_people_write_it():
 
 def test_bindings_come_from_the_table():
     """Textual's bindings of an owner are its actions, key for key."""
-    for owner in ("app", "sweeps", "live", "table"):
+    for owner in ("app", "sweeps", "live", "table", "chart"):
         assert [(one.key, one.action) for one in bindings(owner)] == [
-            (",".join(action.keys), action.id) for action in actions_of(owner)
+            (",".join(action.keys), action.command) for action in actions_of(owner)
         ]
 
 

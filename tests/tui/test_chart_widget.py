@@ -187,12 +187,12 @@ async def test_hidden_series_come_back_and_one_always_stays():
 
 
 async def test_the_other_scale_and_back():
-    """`toggle_log` shows the same data on a linear axis, and on the logarithmic one again."""
+    """`y` shows the same data on a linear axis, and on the logarithmic one again."""
     app = Host()
     async with app.run_test(size=(80, 24)):
-        app.view.toggle_log()
+        app.view.action_chart_log()
         assert app.view.shown.y.scale == "linear"
-        app.view.toggle_log()
+        app.view.action_chart_log()
         assert app.view.shown.y.scale == "log10"
 
 

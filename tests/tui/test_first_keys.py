@@ -42,7 +42,9 @@ def slow(curves: FakeSource) -> SlowSource:
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was done: an export, or a launch or its like that was asked for."""
     found: list[str] = []
-    monkeypatch.setattr(HvdsweepApp, "export", lambda self, chart, view, name: found.append(f"export {name}"))
+    monkeypatch.setattr(
+        HvdsweepApp, "export", lambda self, *_: found.append(f"export {self.place.export_name}")
+    )
     monkeypatch.setattr("tui.screens.sweeps.ask_launch", lambda *_, **given: found.append(f"ask {given}"))
     monkeypatch.setattr("tui.screens.live.ask_launch", lambda *_, **given: found.append(f"ask {given}"))
     return found

@@ -234,6 +234,12 @@ async def test_a_pane_takes_the_whole_screen_and_gives_it_back(source):
             assert gone not in shown, name
             await pilot.press("escape")
             await settle(pilot)
+        chart = pilot.app.screen.chart
+        chart.focus()
+        await pilot.press("right")
+        assert chart.reading is not None
+        await pilot.press("escape")
+        assert chart.reading is None
         trials(pilot).focus()
         await settle(pilot)
         assert screen_text(pilot) == before

@@ -1,8 +1,9 @@
 """The one table of what the user can do. Key bindings, footer, help screen and command palette are all made from it.
 
-An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `owner` says whose:
-"app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that have the
-keyboard. `when` names an attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
+An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `owner` says where its
+key works: "app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that
+have the keyboard. `part` names the widget of the screen that has the method, where the screen itself has not. `when` names an
+attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
 
 The lines of the table are in `shared` and `screens`.
 """
@@ -67,7 +68,7 @@ def bindings(*owners: str) -> list[Binding]:
     return [
         Binding(
             ",".join(action.keys),
-            action.id,
+            action.command,
             action.label,
             show=action.footer,
             key_display=action.key_names[0],
@@ -81,4 +82,4 @@ def bindings(*owners: str) -> list[Binding]:
 
 def conditions(*owners: str) -> dict[str, str]:
     """Action without its arguments -> the attribute that allows it; only those that have a condition."""
-    return {action.id.partition("(")[0]: action.when for action in actions_of(*owners) if action.when}
+    return {action.name: action.when for action in actions_of(*owners) if action.when}

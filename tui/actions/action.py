@@ -18,14 +18,26 @@ class Action:
     """One sentence for the help screen and the palette."""
     owner: str = ""
     """What it belongs to: "app", a screen, "chart" or a widget."""
+    part: str = ""
+    """The part of the screen that does it: "chart", or the id of a widget; "" the owner itself."""
     when: str = ""
-    """Attribute of the screen (of the app for "app") that must be true; "" always."""
+    """Attribute of the screen ("app": of the app; "chart": of the chart) that must be true; "" always."""
     footer: bool = True
     """Whether the footer shows it if there is room."""
     opens_line: bool = False
     """Whether it opens a line to type into: keys that arrive together with its own go into that line."""
     palette: bool = True
     """Whether the palette offers it; movements of a cursor are not worth it."""
+
+    @property
+    def name(self) -> str:
+        """The id without arguments."""
+        return self.id.partition("(")[0]
+
+    @property
+    def command(self) -> str:
+        """What Textual runs."""
+        return f"part({self.part!r}, {self.id!r})" if self.part else self.id
 
     @property
     def while_typing(self) -> Action | None:
@@ -39,9 +51,9 @@ class Action:
         return tuple(KEY_NAMES.get(key, key) for key in self.keys)
 
 
-def owned(owner: str, *actions: Action) -> tuple[Action, ...]:
-    """Actions of one owner."""
-    return tuple(replace(action, owner=owner) for action in actions)
+def owned(owner: str, *actions: Action, part: str = "") -> tuple[Action, ...]:
+    """Actions of one owner; `part` does those that name no other."""
+    return tuple(replace(action, owner=owner, part=action.part or part) for action in actions)
 
 
 def movement(id: str, keys: tuple[str, ...], label: str, help: str, when: str = "") -> Action:

@@ -25,6 +25,7 @@ REASONS = {
     "is_changed": "nothing is changed",
     "is_live": "the sweep is not being trained",
     "is_zoomed": "the whole chart is shown",
+    "shown": "there is no chart yet",
     "metaparameters.can_extend": "select a warning that a wider range, a longer budget or more trials would answer, of a "
     "sweep of `launch` that is not being trained",
 }

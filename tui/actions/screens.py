@@ -229,7 +229,7 @@ SCALING = owned(
         "Keep the current workload in the chart with others, or take it out.",
         when="has_workloads",
     ),
-    Action("side", ("t",), "Table", "Hide or show the numbers."),
+    Action("side", ("t",), "Table", "Hide or show the numbers.", part="panes"),
     Action("open", ("o",), "Trial", "Open the trial behind the point or batch size.", when="has_trial"),
     Action(
         "running",
@@ -292,7 +292,7 @@ METAPARAMETERS = owned(
         when="can_extend_all",
         footer=False,
     ),
-    Action("side", ("t",), "Table", "Hide or show learning rates and warnings."),
+    Action("side", ("t",), "Table", "Hide or show learning rates and warnings.", part="panes"),
     Action("open", ("o",), "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),
 )
 
@@ -306,6 +306,6 @@ THROUGHPUT = owned(
         "Show examples per second, steps per second, or efficiency.",
         when="has_chart",
     ),
-    Action("side", ("t",), "Table", "Hide or show the numbers."),
+    Action("side", ("t",), "Table", "Hide or show the numbers.", part="panes"),
     Action("copy", ("c",), "Copy command", "Copy the command that measures speeds of this workload."),
 )

@@ -8,7 +8,7 @@ APP = owned(
     "app",
     Action("help", ("question_mark", "f1"), "Help", "List all keys of this screen, and its words."),
     Action(
-        "palette",
+        "command_palette",
         ("ctrl+p",),
         "Commands",
         "Search all commands; go to a study, trial or sweep.",
@@ -30,7 +30,7 @@ APP = owned(
         when="can_fill",
     ),
     Action("demo", ("D",), "Demo", "Train the demo, a small sweep on handwritten digits.", when="can_demo"),
-    Action("theme", ("T",), "Theme", "Change the colours, also for the next start.", footer=False),
+    Action("change_theme", ("T",), "Theme", "Change the colours, also for the next start.", footer=False),
     Action("quit", ("q", "ctrl+q"), "Quit", "Leave. Sweeps in training continue."),
 )
 
@@ -61,27 +61,28 @@ CHOICE = owned(
 CHART = owned(
     "chart",
     Action(
-        "chart_log", ("y",), "Log axis", "Switch the y axis between logarithmic and linear.", when="has_chart"
+        "chart_log", ("y",), "Log axis", "Switch the y axis between logarithmic and linear.", when="shown"
     ),
     Action(
-        "chart_zoom(1)",
+        "chart_zoom(2)",
         ("plus", "equals_sign"),
         "Zoom in",
         "Zoom the chart in; the view then stays while data arrive.",
-        when="has_chart",
+        when="shown",
         footer=False,
     ),
-    Action("chart_zoom(-1)", ("minus",), "Zoom out", "Zoom the chart out.", when="has_chart", footer=False),
+    Action("chart_zoom(0.5)", ("minus",), "Zoom out", "Zoom the chart out.", when="shown", footer=False),
     Action("chart_reset", ("0",), "Fit", "Show the whole chart again and follow the data.", when="is_zoomed"),
-    Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", when="has_chart"),
+    Action("export", ("e",), "Export", "Write the chart as SVG, PNG and CSV.", when="shown"),
     Action(
         "chart_plain",
         ("A",),
         "Plain",
         "Draw charts with plain characters, for fonts without braille, also after the next start.",
-        when="has_chart",
+        when="shown",
         footer=False,
     ),
+    part="chart",
 )
 
 PLOT = owned(
@@ -102,7 +103,7 @@ PLOT = owned(
         "Hide",
         "Hide the series under the cursor, or show all again; a click in the legend does it too.",
     ),
-    movement("fill", ("enter",), "Full", "Enlarge the chart to the whole screen."),
+    movement("app.full", ("enter",), "Full", "Enlarge the chart to the whole screen."),
 )
 
 SLIDER = owned(

@@ -6,12 +6,14 @@ How to add a screen:
     There are no other base classes, but `WorkloadScreen` for the two screens that draw curves of workloads.
  2. Set `PLACE = "<name>"` and `BINDINGS = bindings("<name>")`; with a chart: `BINDINGS = bindings("<name>", "chart")`.
     Yield the panes from `compose_body`; header, footer, the message in place of missing data and the narrow classes
-    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from AppScreen. A main and a side
-    pane go into a `Panes`, returned by `split`: folding, full screen and `esc` then work. A screen that is of use without a
+    (`-narrow` below 100 columns, `-tiny` below 50, `-low` below 20 rows: use them in CSS) come from AppScreen. `f` gives the
+    whole screen to a widget of the class `pane` (and what it lies in; the main one has the class `main`). A main and a side pane
+    go into a `Panes`, which can fold the side pane away. What `esc` leaves is `way_back`. A screen that is of use without a
     database sets `NEEDS_DATA = False`.
- 3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen. `when="can_x"` names a
-    property of the screen: while it is false the key does nothing and is hidden. Call `self.refresh_keys()` when it may
-    have changed (after every snapshot and answer this is done for you).
+ 3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen, or in the widget whose id is the
+    line's `part`. `when="can_x"` names a property of the screen: while it is false the key does nothing and is hidden. Call
+    `self.keys.refresh()` when it may have changed; after snapshots, answers and actions of parts, and when a widget posts a
+    `KeysChanged`, this is done for you.
  4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);
@@ -23,7 +25,7 @@ How to add a screen:
     `failed(self.answer_table, about, text)`. A widget that reads gets `self.questions`. Never call the store from a handler.
  6. To change something (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to show
     (or raises HvdsweepError); then the store is read again. `tui/launching.py` starts `hvdsweep launch`.
- 7. Export: `chart` returns the ChartView that the chart keys are for, or None; keys y + - 0 e then work.
+ 7. `chart` returns the ChartView that the chart keys (y + - 0 e A) are for, or None; it does them itself.
  8. Test with `tests/tui/conftest.py`: `pilot_of(source, place=..., size=...)`, `FakeSource`, and `screen_text` goldens.
 """
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from tui.actions import Action, actions_of, conditions
+from tui.actions import Action, actions_of
 from tui.actions.reasons import CANCELLING, reason
 from tui.questions import Questions, Then
 from tui.room import HEIGHTS, WIDTHS, classes_of
 from tui.source import Trouble
 from tui.widgets.header import Header
-from tui.widgets.keybar import KeyBar
+from tui.widgets.keybar import KeyBar, KeysChanged
 from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
 
@@ -55,11 +54,17 @@ class AppScreen(Screen[None]):
     AppScreen > #notice { display: none; }
     AppScreen.-absent > #notice { display: block; }
     AppScreen.-absent > #body { display: none; }
-    AppScreen.-full .aside { display: none; }
+    AppScreen.-full .aside, AppScreen.-full .pane { display: none !important; }
+    AppScreen.-full .pane.-filled {
+        display: block !important; width: 1fr !important; height: 1fr !important; max-height: 100% !important;
+        border: none !important;
+    }
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.tab = self.export_name = self.PLACE
+        """The tab it belongs to (of a detail that of the place below), and what the files of its chart are called."""
         self._shown: object = None
         self.keys = ScreenKeys(self, *self.KEYS_OF)
         self.questions = Questions(self)
@@ -68,11 +73,6 @@ class AppScreen(Screen[None]):
     def interface(self) -> Interface:
         """The app, by its own type."""
         return cast("Interface", self.app)
-
-    @property
-    def tab(self) -> str:
-        """The tab it belongs to: of a detail that of the place below."""
-        return self.PLACE
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -85,12 +85,6 @@ class AppScreen(Screen[None]):
         return None
 
     @property
-    def split(self) -> Panes | None:
-        """Its main and side pane; None if it has none."""
-        body = self.query_one("#body").children if self.is_mounted else ()
-        return next((child for child in body if isinstance(child, Panes)), None)
-
-    @property
     def typing(self) -> bool:
         """Whether a field has the cursor: letters and digits are text then, not keys of the screen."""
         return isinstance(self.focused, Input | TextArea)
@@ -99,16 +93,6 @@ class AppScreen(Screen[None]):
         """Take the cursor out of a field when the screen is left, so that its keys work on return."""
         if self.typing:
             self.set_focus(None)
-
-    @property
-    def has_chart(self) -> bool:
-        chart = self.chart
-        return chart is not None and chart.chart is not None
-
-    @property
-    def is_zoomed(self) -> bool:
-        chart = self.chart
-        return chart is not None and not chart.view.follows
 
     def compose(self) -> ComposeResult:
         yield Header(self.tab)
@@ -126,38 +110,32 @@ class AppScreen(Screen[None]):
 
     def show_jobs(self, jobs: BatchState | None) -> None:
         """Bring up to date what is shown of the jobs of a batch folder; None: there are none to show."""
-        self.refresh_keys()
-
-    def go_back(self) -> bool:
-        """Leave what is open inside this screen (a pane, the cursor of the chart); whether there was anything."""
-        left = self.split is not None and self.split.go_back()
-        left = left or (self.chart is not None and self.chart.unread())
-        self.refresh_keys()
-        return left
+        self.keys.refresh()
 
     @property
-    def can_go_back(self) -> bool:
-        """Whether `go_back` would do something."""
-        if self.split is not None and self.split.can_go_back:
-            return True
-        return self.chart is not None and self.chart.reading is not None
+    def way_back(self) -> Callable[[], object] | None:
+        """What leaves the thing that is open inside this screen: a pane, the cursor of the chart; None if nothing is."""
+        if self.has_class("-full"):
+            return self.fill
+        if self.has_class("-side-over"):
+            return self.query_one(Panes).action_side
+        return self.chart.unread if self.chart is not None and self.chart.reading is not None else None
 
     @property
     def can_fill(self) -> bool:
-        """Whether `fill` would do something."""
-        return self.split is not None
+        """Whether there are panes (of the class `pane`), one of which can have the whole screen."""
+        return any(child.has_class("pane") for child in self.query_one("#body").children)
 
     def fill(self) -> None:
-        """Give the whole screen to the pane with the keyboard, or take it back."""
-        if self.split is not None:
-            self.split.fill()
-        self.refresh_keys()
-
-    def action_side(self) -> None:
-        """Fold the side pane away, or bring it back."""
-        if self.split is not None:
-            self.split.toggle_side()
-        self.refresh_keys()
+        """Give the whole screen to the pane with the keyboard, else to the main one, or take it back."""
+        if not self.has_class("-full"):
+            panes, inner = self.query(".pane"), self.focused
+            if inner is None or not any(pane in inner.ancestors_with_self for pane in panes):
+                inner = self.query_one(".pane.main")
+            for pane in panes:
+                pane.set_class(pane in inner.ancestors_with_self, "-filled")
+        self.toggle_class("-full")
+        self.keys.refresh()
 
     def receive(self, *, again: bool = False) -> None:
         """Show the app's latest update, if it is not shown yet (or, with `again`, even so)."""
@@ -172,7 +150,7 @@ class AppScreen(Screen[None]):
             if self.snapshot is not None and self.snapshot is update:
                 self.show(self.snapshot)
             self.notice_absence()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @property
     def absence(self) -> Words | None:
@@ -207,7 +185,7 @@ class AppScreen(Screen[None]):
     def on_mount(self) -> None:
         self.notice_absence()
         self.receive()
-        self.refresh_keys()
+        self.keys.refresh()
 
     def on_screen_resume(self) -> None:
         # Textual does so after it has given the widgets their sizes, when a screen comes back in another one.
@@ -217,21 +195,24 @@ class AppScreen(Screen[None]):
         if self.is_mounted:
             self.show_jobs(self.interface.jobs.state)
 
-    def on_descendant_focus(self) -> None:
-        self.refresh_keys()
-
-    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        self.refresh_keys()
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    @on(KeysChanged)
+    def _keys_changed(self) -> None:
+        self.keys.refresh()
 
     def on_screen_suspend(self) -> None:
         self.keys.drop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.keys.allows(action)
+        return self.keys.allows(str(parameters[-1]) if action == "part" else action)
 
-    def refresh_keys(self) -> None:
-        """Let the footer follow what can be done now."""
-        self.keys.refresh()
+    async def action_part(self, name: str, action: str) -> None:
+        """Have a part of the screen do an action of the table."""
+        part = self.chart if name == "chart" else self.query_one(f"#{name}")
+        if part is not None:
+            await part.run_action(action)
+            self.keys.refresh()
 
     @property
     def lacks_data(self) -> bool:
@@ -243,64 +224,6 @@ class AppScreen(Screen[None]):
         """Whether something that the keys depend on is still on its way."""
         return self.questions.open or (self.NEEDS_DATA and self.interface.latest is None)
 
-    @property
-    def has_charts(self) -> bool:
-        """Whether there is a chart at one time or another."""
-        return type(self).chart is not AppScreen.chart
-
-    def on_chart_view_view_changed(self) -> None:
-        self.refresh_keys()
-
-    def on_chart_view_pointed(self) -> None:
-        self.refresh_keys()
-
-    def on_key_bar_picked(self, message: KeyBar.Picked) -> None:
-        message.stop()
-        self.call_later(self.perform, message.name)
-
-    async def perform(self, action: str) -> None:
-        """Do an action of the table as if its key were pressed."""
-        ours = any(one.id == action for one in actions_of("app"))
-        await self.run_action(f"app.{action}" if ours else action)
-
-    def copy_command(self, words: Sequence[str]) -> None:
-        """Copy a command for a shell, and say so."""
-        command = shlex.join(words)
-        self.app.copy_to_clipboard(command)
-        self.notify(f"Copied: {command}", markup=False)
-
-    def action_chart_log(self) -> None:
-        if self.chart is not None:
-            self.chart.toggle_log()
-
-    def action_chart_zoom(self, way: int) -> None:
-        if self.chart is not None:
-            self.chart.zoom(2.0 if way > 0 else 0.5)
-            self.refresh_keys()
-
-    def action_chart_reset(self) -> None:
-        if self.chart is not None:
-            self.chart.fit()
-            self.refresh_keys()
-
-    @property
-    def export_name(self) -> str:
-        """What the files of an exported chart are called, after the database's name."""
-        return self.PLACE
-
-    def action_export(self) -> None:
-        view = self.chart
-        if view is not None and view.shown is not None:
-            self.interface.export(view.shown, view.view, self.export_name)
-
-    def action_chart_plain(self) -> None:
-        from tui.widgets.chart import ChartView
-
-        plain = not self.interface.plain_charts
-        self.interface.remember(layout=("charts.plain", "yes" if plain else "no"))
-        for chart in self.query(ChartView):
-            chart.refresh()
-
 
 class ScreenKeys:
     """What can be done on a screen now: its keys and the footer that names them. A key whose action cannot be done yet waits
@@ -310,31 +233,38 @@ class ScreenKeys:
         """`widgets`: owners in the table of actions whose keys are bindings of the screen, too."""
         self._screen = screen
         place = screen.PLACE
-        self._conditions = conditions(place, "chart", *widgets)
-        self._opening = {action.id for action in actions_of(place) if action.opens_line}
-        self._own = {action.id.partition("(")[0] for action in actions_of(place, "chart")}
+        self._actions = {one.name: one for one in reversed(actions_of(place, "chart", *widgets))}
+        self._opening = {one.name for one in actions_of(place) if one.opens_line}
+        self._own = {one.name for one in actions_of(place, "chart")}
         self._waiting: Action | None = None
 
-    def allows(self, action: str) -> bool:
+    def allows(self, command: str) -> bool:
         """Whether an action of the table can be done now."""
-        screen = self._screen
-        if action in self._own and (not screen.is_mounted or screen.lacks_data):
+        screen, name = self._screen, command.partition("(")[0]
+        if name in self._own and (not screen.is_mounted or screen.lacks_data):
             return False
-        if action in self._opening and screen.typing:
+        if name in self._opening and screen.typing:
             return False
-        when = self._conditions.get(action)
-        return bool(getattr(screen, when)) if when else True
+        return name not in self._actions or self._is_possible(self._actions[name])
+
+    def _is_possible(self, action: Action) -> bool:
+        about = self._screen.chart if action.owner == "chart" else self._screen
+        return about is not None and (not action.when or bool(getattr(about, action.when)))
 
     @property
     def possible(self) -> tuple[Action, ...]:
         """What can be done on this screen now."""
         screen = self._screen
-        if screen.lacks_data:
-            return ()
-        owners = (screen.PLACE, *(("chart",) if screen.chart is not None else ()))
-        return tuple(
-            action for action in actions_of(*owners) if not action.when or getattr(screen, action.when)
-        )
+        actions = () if screen.lacks_data else actions_of(screen.PLACE, "chart")
+        return tuple(action for action in actions if self._is_possible(action))
+
+    async def perform(self, id: str) -> None:
+        """Do an action of the table as if its key were pressed."""
+        for action in self.possible:
+            if action.id == id:
+                await self._screen.run_action(action.command)
+                return
+        await self._screen.interface.run_action(id)
 
     def refresh(self) -> None:
         """Let the footer follow what can be done now; keys ask `allows` when they are pressed."""
@@ -357,7 +287,7 @@ class ScreenKeys:
 
     def press(self, key: str) -> bool:
         """A key was pressed that does nothing now; whether it belongs to an action that is possible at one time or another."""
-        charts = ("chart",) if self._screen.has_charts else ()
+        charts = ("chart",) if type(self._screen).chart is not AppScreen.chart else ()
         known = (
             one for one in actions_of(self._screen.PLACE, *charts, "app") if one.footer and one.id != "leave"
         )
@@ -379,7 +309,7 @@ class ScreenKeys:
         name = f"{action.key_names[0]} {action.label}"
         if action in (*self.possible, *screen.interface.possible_actions):
             self.drop()
-            screen.call_later(screen.perform, action.id)
+            screen.call_later(self.perform, action.id)
         elif screen.awaits_data:
             self._say(f"{name}: waiting for data …")
         else:

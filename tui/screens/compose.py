@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -101,27 +103,16 @@ class ComposeScreen(AppScreen):
 
     def fill(self) -> None:
         self.composer.fill(not self.composer.full)
-        self.refresh_keys()
+        self.keys.refresh()
 
     @property
-    def can_go_back(self) -> bool:
-        chart = self.chart
-        return self.is_mounted and (
-            self.composer.full or self.typing or (chart is not None and chart.reading is not None)
-        )
-
-    def go_back(self) -> bool:
-        if self.chart is not None and self.chart.unread():
-            pass
-        elif self.composer.full:
-            self.composer.fill(False)
-        elif self.typing:
-            # The keys of the screen are letters and digits; Tab comes back to the field.
-            self.leave_field()
-        else:
-            return False
-        self.refresh_keys()
-        return True
+    def way_back(self) -> Callable[[], object] | None:
+        if (way := super().way_back) is not None:
+            return way
+        if self.composer.full:
+            return partial(self.composer.fill, False)
+        # The keys of the screen are letters and digits; Tab comes back to the field.
+        return self.leave_field if self.typing else None
 
     def leave_field(self) -> None:
         if self.typing:

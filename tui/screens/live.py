@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -53,11 +55,7 @@ class LiveScreen(AppScreen):
     LiveScreen.-low #top { height: auto; max-height: 4; min-height: 2; }
     LiveScreen.-jobs.-low #gangs { display: none; }
     LiveScreen.-tiny.-low #top { display: none; }
-    LiveScreen.-full #top, LiveScreen.-full TabLine, LiveScreen.-full #panes { display: none; }
-    LiveScreen.-full #top.-filled { display: block; height: 1fr; max-height: 100%; }
-    LiveScreen.-full #top.-filled > *, LiveScreen.-full #work.-filled > * { display: none; }
-    LiveScreen.-full #top.-filled .-filled { display: block; width: 100%; height: 1fr; max-height: 100%; border: none; }
-    LiveScreen.-full #panes.-filled { display: block; }
+    LiveScreen.-full TabLine { display: none; }
     """
 
     def __init__(self) -> None:
@@ -67,20 +65,21 @@ class LiveScreen(AppScreen):
         """Whether the user has chosen a trial; until then only those in training are drawn."""
 
     def compose_body(self) -> ComposeResult:
-        with Horizontal(id="top"):
-            with Vertical(id="work"):
+        with Horizontal(id="top", classes="pane"):
+            with Vertical(id="work", classes="pane"):
                 yield Table(JOB_COLUMNS, id="jobs")
                 yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
             yield LossChart(self.questions, id="curves")
         yield TabLine([(name, name.capitalize()) for name in PANES], id="tabs")
         trials = TrialsTable(self.questions, id="trials")
         yield TrialsPrompt(trials, id="prompt")
-        with ContentSwitcher(id="panes", initial="trials"):
+        with ContentSwitcher(id="panes", initial="trials", classes="pane main"):
             yield trials
             yield LogTail(self.questions, id="logs")
             yield Table(EVENT_COLUMNS, empty="nothing happened yet", id="events")
 
     def on_mount(self) -> None:
+        self.query("#jobs, #gangs, #curves").add_class("pane")
         sort = self.interface.memory.layout.get("live.sort", "id")
         self.trials.sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
         self.front("trials")
@@ -245,7 +244,7 @@ class LiveScreen(AppScreen):
         if name == "logs":
             self._choose_log()
         self.note()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(TabLine.Picked)
     def _tab_picked(self, message: TabLine.Picked) -> None:
@@ -258,48 +257,18 @@ class LiveScreen(AppScreen):
         self.query_one(f"#{name}").focus()
 
     @property
-    def can_fill(self) -> bool:
-        return True
-
-    def fill(self) -> None:
-        if self.has_class("-full"):
-            self.remove_class("-full")
-            return
-        upper = ("jobs", "gangs", "curves")
-        filled = self.focused.id if self.focused is not None and self.focused.id in upper else None
-        around = ("panes",) if filled is None else ("top", filled, *(("work",) if filled != "curves" else ()))
-        for name in ("top", "panes", "work", *upper):
-            inside = name in around
-            self.query_one(f"#{name}").set_class(inside, "-filled")
-        self.add_class("-full")
-        self.refresh_keys()
-
-    @property
-    def can_go_back(self) -> bool:
-        return bool(
-            self.is_mounted and (self.prompt.purpose or self.has_class("-full") or self.trials.filter_text)
-        )
-
-    def go_back(self) -> bool:
-        if self.prompt.purpose:
-            self.prompt.leave()
-        elif super().go_back():
-            return True
-        elif self.has_class("-full"):
-            self.remove_class("-full")
-        elif self.trials.filter_text:
-            self.prompt.filter("")
-        else:
-            return False
-        self.refresh_keys()
-        return True
+    def way_back(self) -> Callable[[], object] | None:
+        if self.is_mounted and self.prompt.purpose:
+            return self.prompt.leave
+        filtered = self.is_mounted and self.trials.filter_text
+        return super().way_back or (partial(self.prompt.filter, "") if filtered else None)
 
     # What the user opens
 
     @on(Table.Highlighted, "#trials")
     def _trial_selected(self, message: Table.Highlighted) -> None:
         self._moved = self._moved or message.by_user
-        self.refresh_keys()
+        self.keys.refresh()
         self._ask_losses()
 
     @on(Table.Opened, "#trials")
@@ -316,11 +285,11 @@ class LiveScreen(AppScreen):
     def action_filter(self) -> None:
         self.front("trials")
         self.prompt.open_filter()
-        self.refresh_keys()
+        self.keys.refresh()
 
     def action_jump(self) -> None:
         self.prompt.open_jump()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(TrialsPrompt.Jumped)
     def _jumped(self, message: TrialsPrompt.Jumped) -> None:
@@ -359,7 +328,7 @@ class LiveScreen(AppScreen):
 
     def action_log_file(self) -> None:
         self.logs.next_file()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(Table.Highlighted, "#gangs")
     def _choose_log(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,9 @@ class MetaparametersScreen(WorkloadScreen):
         yield Chips("workload  ", id="workload")
         yield Chips("batch size", id="batch_size")
         with Panes():
-            with Vertical(id="main", classes="main"):
+            with Vertical(id="main", classes="pane main"):
                 yield SearchView(self.questions, id="search")
-            with Vertical(id="side", classes="side"):
+            with Vertical(id="side", classes="pane side"):
                 yield ChartView(id="rates", describe=self._describe_rate)
                 yield WarningsTable(id="warnings")
                 yield Static(id="detail")
@@ -172,10 +173,6 @@ class MetaparametersScreen(WorkloadScreen):
         point = next((one for one in self.curve.points if one.batch_size == self.batch_size), None)
         return None if point is None else point.trial_id
 
-    @on(ChartView.Pointed)
-    def _pointed(self) -> None:
-        self.refresh_keys()
-
     @on(ChartView.Opened, "#rates")
     def _rate_opened(self, message: ChartView.Opened) -> None:
         if self.curve is not None and message.reading is not None:
@@ -221,7 +218,7 @@ class MetaparametersScreen(WorkloadScreen):
             self.batch_size = self.warnings.about[0]
             self.redraw_soon()
         self._put_detail()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(Table.Opened, "#warnings")
     def _warning_opened(self) -> None:
@@ -284,13 +281,6 @@ class MetaparametersScreen(WorkloadScreen):
         self.redraw_soon()
 
     @property
-    def can_go_back(self) -> bool:
-        if not self.is_mounted:
-            return False
-        return any(view.reading is not None for view in self.query(ChartView)) or super().can_go_back
-
-    def go_back(self) -> bool:
-        if super().go_back():
-            return True
-        had = [view.unread() for view in self.query(ChartView)]
-        return any(had)
+    def way_back(self) -> Callable[[], object] | None:
+        reading = (view for view in self.query(ChartView) if view.reading is not None)
+        return super().way_back or next((view.unread for view in reading), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -61,9 +62,9 @@ class ScalingScreen(WorkloadScreen):
         yield QuestionControls()
         yield Static(id="verdict")
         with Panes():
-            with Vertical(id="main", classes="main"):
+            with Vertical(id="main", classes="pane main"):
                 yield CurveView(self.questions, id="curve")
-            with Vertical(id="side", classes="side"):
+            with Vertical(id="side", classes="pane side"):
                 yield WorkloadsTable(id="workloads")
                 yield Table(NUMBERS, empty="no batch sizes", id="numbers")
                 yield Static(id="facts")
@@ -204,7 +205,7 @@ class ScalingScreen(WorkloadScreen):
         """Put the line away; the chart has the keyboard again."""
         self.controls.prompt.close()
         self.curve.focus()
-        self.refresh_keys()
+        self.keys.refresh()
 
     def action_goal(self, steps: int) -> None:
         self.controls.move("goal", steps)
@@ -217,7 +218,7 @@ class ScalingScreen(WorkloadScreen):
 
     def action_type_goal(self) -> None:
         self.controls.type("goal")
-        self.refresh_keys()
+        self.keys.refresh()
 
     def action_reset(self) -> None:
         row = self.row(self.current)
@@ -271,7 +272,7 @@ class ScalingScreen(WorkloadScreen):
         sizes = [str(size) for size in shown.current.batch_sizes]
         if message.key in sizes and self.curve.shows_points:
             self.curve.read_point(shown.names[shown.focus], sizes.index(message.key))
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(ChartView.Pointed, "#curve")
     def _pointed(self, message: ChartView.Pointed) -> None:
@@ -280,7 +281,7 @@ class ScalingScreen(WorkloadScreen):
             found = self.curve.point_of(message.reading)
             if found is not None:
                 self.query_one("#numbers", Table).move_to(str(found[1].batch_size))
-        self.refresh_keys()
+        self.keys.refresh()
 
     def _trial(self) -> int | None:
         """The trial behind the point that is read out, else behind the selected batch size."""
@@ -311,20 +312,16 @@ class ScalingScreen(WorkloadScreen):
         words = curve_words(row, view.shows, goal, lines, self.cache)
         if view.shows == "curve" and view.measure == "examples":
             words += ["--unit", "tokens" if self.cache.has_tokens(row.id) else "samples"]
-        self.copy_command([*words, "--db", str(self.interface.source.path)])
+        self.interface.copy_command([*words, "--db", str(self.interface.source.path)])
 
     @property
-    def can_go_back(self) -> bool:
-        if not self.is_mounted:
-            return False
-        return self.controls.is_typing or self.curve.shows != "curve" or super().can_go_back
+    def way_back(self) -> Callable[[], object] | None:
+        if self.is_mounted and self.controls.is_typing:
+            return self._close_prompt
+        if (way := super().way_back) is not None or not self.is_mounted or self.curve.shows == "curve":
+            return way
+        return self._leave_view
 
-    def go_back(self) -> bool:
-        if self.controls.is_typing:
-            self._close_prompt()
-        elif not super().go_back():
-            if self.curve.shows == "curve":
-                return False
-            self.curve.show_view("curve")
-            self.redraw_soon()
-        return True
+    def _leave_view(self) -> None:
+        self.curve.show_view("curve")
+        self.redraw_soon()

@@ -141,7 +141,7 @@ class SweepsScreen(AppScreen):
         if message.by_user and message.key is not None and self.interface.selection.sweep != int(message.key):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(Table.Opened, "#sweeps")
     def _opened(self) -> None:
@@ -224,7 +224,7 @@ class SweepsScreen(AppScreen):
         sweep = self.sweep
         if sweep is not None:
             database = str(self.interface.source.path)
-            self.copy_command(["hvdsweep", "launch", "--sweep", str(sweep.id), "--db", database])
+            self.interface.copy_command(["hvdsweep", "launch", "--sweep", str(sweep.id), "--db", database])
 
     def _show_sweep(self) -> None:
         sweep, snapshot = self.sweep, self.snapshot

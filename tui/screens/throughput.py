@@ -70,9 +70,9 @@ class ThroughputScreen(AppScreen):
     def compose_body(self) -> ComposeResult:
         yield Chips("workload", id="workload")
         with Panes():
-            with Vertical(id="main", classes="main"):
+            with Vertical(id="main", classes="pane main"):
                 yield ChartView(id="speed", describe=self._describe)
-            with Vertical(id="side", classes="side"):
+            with Vertical(id="side", classes="pane side"):
                 yield Table(SPEEDS, empty="no speeds", id="speeds")
                 yield Static(id="facts")
 
@@ -83,6 +83,10 @@ class ThroughputScreen(AppScreen):
     @property
     def chart(self) -> ChartView | None:
         return self.query_one("#speed", ChartView) if self.is_mounted and self._found else None
+
+    @property
+    def has_chart(self) -> bool:
+        return self.chart is not None
 
     @property
     def workloads(self) -> list[str]:
@@ -131,7 +135,7 @@ class ThroughputScreen(AppScreen):
                 self.query_one("#speeds", Table).move_to(_widest(mine))
             self._put_chart(mine)
             self.query_one("#facts", Static).update(_facts(mine))
-        self.refresh_keys()
+        self.keys.refresh()
 
     def _put_chart(self, mine: Sequence[MeasuredSpeed]) -> None:
         from hvdsweep.curves.speeds import speed_chart
@@ -205,7 +209,7 @@ class ThroughputScreen(AppScreen):
         speed = None if message.reading is None else self._speed_of(message.reading)
         if speed is not None and not table.has_focus:
             table.move_to(_key(speed.batch_size, speed.np))
-        self.refresh_keys()
+        self.keys.refresh()
 
     @on(Table.Highlighted, "#speeds")
     def _highlighted(self) -> None:
@@ -252,7 +256,7 @@ class ThroughputScreen(AppScreen):
         return ["hvdsweep", "scale", "--np", "1,2", "--db", str(self.interface.source.path), file]
 
     def action_copy(self) -> None:
-        self.copy_command(self._command())
+        self.interface.copy_command(self._command())
 
 
 def _read(store: Store) -> list[MeasuredSpeed]:

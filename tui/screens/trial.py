@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ class TrialScreen(AppScreen):
     def __init__(self, trial: int, tab: str = "live") -> None:
         super().__init__()
         self.trial = trial
-        self._tab = tab
+        self.tab = tab
         self._before: Selection | None = None
         """What was selected on the screen below."""
         self._findings: TrialRecords | None = None
@@ -111,24 +112,14 @@ class TrialScreen(AppScreen):
         return self.query_one("#curve", ChartView) if self.is_mounted else None
 
     @property
-    def tab(self) -> str:
-        return self._tab
+    def way_back(self) -> Callable[[], object] | None:
+        return super().way_back or self._leave
 
-    @property
-    def export_name(self) -> str:
-        return f"trial-{self.trial}"
-
-    @property
-    def can_go_back(self) -> bool:
-        return True
-
-    def go_back(self) -> bool:
-        if not super().go_back():
-            if self._before is not None:
-                # Live would filter by the trial's study.
-                self.interface.select(self._before)
-            self.app.pop_screen()
-        return True
+    def _leave(self) -> None:
+        if self._before is not None:
+            # Live would filter by the trial's study.
+            self.interface.select(self._before)
+        self.app.pop_screen()
 
     def show(self, snapshot: Snapshot) -> None:
         if self._findings is None or self._findings.trial.status in (Status.PENDING, Status.RUNNING):
@@ -147,6 +138,7 @@ class TrialScreen(AppScreen):
 
     def answer_trial(self, about: object, found: TrialRecords) -> None:
         self._unknown = None
+        self.export_name = f"trial-{self.trial}"
         self.notice_absence()
         self._findings = found
         trial = found.trial

@@ -178,7 +178,7 @@ class WorkloadScreen(AppScreen):
         if self.snapshot is not None and self.is_mounted and self.snapshot.workloads:
             with self.app.batch_update():
                 self.redraw()
-            self.refresh_keys()
+            self.keys.refresh()
 
     def make_current(self, workload: int) -> None:
         """The user goes to another workload."""

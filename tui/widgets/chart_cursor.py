@@ -11,6 +11,17 @@ from hvdsweep.charts.lines import points_inside
 
 Way = Literal["left", "right", "up", "down"]
 
+REACH = (6, 3)
+"""Columns and rows from the mouse within which a point is read out."""
+
+
+def under(chart: Chart, frame: Frame, column: int, row: int) -> Reading | None:
+    """The point that the mouse is on; None far from all, and outside the plot."""
+    found = nearest(chart, frame, column, row) if frame.contains(column, row) else None
+    if found is None or abs(found.column - column) > REACH[0] or abs(found.row - row) > REACH[1]:
+        return None
+    return found
+
 
 def first_reading(chart: Chart, frame: Frame, preferred: str = "") -> Reading | None:
     """Where a cursor begins: the leftmost point in the window of the preferred series, else of the one drawn on top."""

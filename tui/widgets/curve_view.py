@@ -78,10 +78,10 @@ class CurveView(DrawnChart):
         place = names.index(reading.series)
         return place, self.comparison.curves[place].points[reading.index]
 
-    def _describe(self, reading: Reading) -> str:
-        """A point in words."""
+    def _describe(self, reading: Reading) -> str | None:
+        """A point of a curve in words."""
         found = self.point_of(reading)
         if found is None:
-            return self.sentence(reading)
+            return None
         place, point = found
         return point_words(reading.series, self.comparison.curves[place], point, self.measure)

@@ -20,7 +20,7 @@ class DrawnChart(ChartView):
         questions: Questions,
         *,
         id: str | None = None,
-        describe: Callable[[Reading], str] | None = None,
+        describe: Callable[[Reading], str | None] | None = None,
     ) -> None:
         super().__init__(id=id, describe=describe)
         self._questions = questions

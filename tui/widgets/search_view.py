@@ -113,9 +113,9 @@ class SearchView(DrawnChart):
         points = self.plot.of(outcome)
         return int(self.plot.trial[points[reading.index]]) if reading.index < len(points) else None
 
-    def _describe(self, reading: Reading) -> str:
-        """A point in words."""
+    def _describe(self, reading: Reading) -> str | None:
+        """A point of the search in words."""
         if self._sensitive is not None:
-            return self.sentence(reading)
+            return None
         place = self._place_of(reading)
         return "" if place is None or self._curve is None else trial_words(self._curve, place)
