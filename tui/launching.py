@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.store.stages import usually
-from tui.composing.words import rank_options
 
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
@@ -30,6 +29,12 @@ log = logging.getLogger(__name__)
 
 STOPPED = 130
 """Exit code of a launch that was asked to stop."""
+
+AUTO = "auto"
+"""Ranks per trial: as many for each batch size as finish the sweep soonest (`--np auto`)."""
+
+MAXIMUM = 4096
+"""Ranks per trial, and trials side by side, at most."""
 
 Ended = Callable[[int, str], None]
 """Called with (exit code, last lines of the log) when a launch that was started here has ended."""
@@ -133,6 +138,22 @@ class Extent:
     """Batch size -> trials per study; where they come in rounds, before the first."""
     until: float | None
     """Where they come in rounds: how certain the answer has to be."""
+
+
+def ranks_of(text: str) -> int | None:
+    """A number of ranks, or of trials side by side; None if it is none."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) <= len(str(MAXIMUM)) and 1 <= int(text) <= MAXIMUM:
+        return int(text)
+    return None
+
+
+def rank_options(np: str | int, gangs: str | int, slots: str | int | None) -> list[str]:
+    """The options for `hvdsweep launch`: ranks and gangs, or `--np auto`."""
+    np, gangs, slots = (str("" if value is None else value).strip() for value in (np, gangs, slots))
+    if np == AUTO:
+        return ["--np", AUTO, *(["--slots", slots] if slots else [])]
+    return ["--np", np, "--gangs", gangs]
 
 
 def arguments_of(sweep_id: int, changes: Changes) -> list[str]:

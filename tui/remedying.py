@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
 from hvdsweep.replacing import write_whole
-from tui.composing.words import AUTO
+from tui.launching import AUTO
 
 if TYPE_CHECKING:
     from hvdsweep.curves.curve_data import Curve

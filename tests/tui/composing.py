@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from tests.tui.conftest import FakeSource, pilot_of
 from tui.composing.start import template
@@ -71,7 +71,7 @@ def said(pilot: Pilot[None], key: str) -> str:
 
 async def type_into(pilot: Pilot[None], key: str, text: str, place: int = 0) -> None:
     """Go to a field, and type in place of what is there."""
-    field = list(row(pilot, key).query(Input))[place]
+    field = [field for field in row(pilot, key).fields if field.display][place]
     screen_of(pilot).set_focus(field)
     field.value = text
     await settle(pilot)

@@ -113,7 +113,7 @@ async def test_compose_and_launch_by_mouse_alone(empty, launches, tmp_path):
         await pilot.click("#training-stop")
         await settle(pilot)
         await click_entry(pilot, "goal")
-        cycle = row(pilot, "search.momentum").how
+        cycle = row(pilot, "search.momentum").parts[0]
         assert cycle.value == "reverse_log"
         await pilot.click(cycle)
         await settle(pilot)

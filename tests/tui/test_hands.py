@@ -154,10 +154,10 @@ async def test_the_second_click_of_two_does_not_reach_a_window_that_the_first_op
     """A double click on a line's list opens the list and chooses nothing."""
     async with pilot_of(empty, place="compose") as pilot:
         row = pilot.app.screen.composer.form.row("goal.metric")
-        before, (x, y, *_) = row.field.value, row.query_one(".list").region
+        before, (x, y, *_) = row.fields[0].value, row.query_one(".list").region
         await double_click(pilot, (x + 1, y), slow=True)
         assert screens_of(pilot) == ["ComposeScreen", "ListDialog"]
-        assert row.field.value == before
+        assert row.fields[0].value == before
 
 
 @pytest.mark.parametrize("key", ["t", "d", "question_mark"])

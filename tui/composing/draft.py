@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed
-from tui.composing.words import AUTO
+from tui.launching import AUTO
 
 LAUNCH = ("np", "gangs", "slots")
 """Options of the launch; not part of the text."""
 
-NEED_MOMENTUM = ("momentum", "nesterov_momentum")
+NEED_MOMENTUM = {"momentum", "nesterov_momentum"}
 
 MOMENTUM = {"scale": "reverse_log", "min": 0.8, "max": 0.999}
 """The range that is added when an algorithm needs a momentum."""
@@ -55,6 +55,11 @@ class Draft:
         return {**(self.tables or {}), **{name: getattr(self, name) for name in LAUNCH}}
 
     @property
+    def title(self) -> str:
+        """The sweep's name."""
+        return str((self.tables or {}).get("name") or self.name)
+
+    @property
     def changed(self) -> bool:
         """Whether it has changes that are not saved."""
         return self.text != self.saved
@@ -66,25 +71,27 @@ class Draft:
 
     def retype(self, text: str) -> None:
         """The text was changed by hand."""
-        self._field = ""
+        self._edited: object = None
         self._read(text)
 
-    def edit(self, field: str, changes: Sequence[Change]) -> bool:
-        """Write a field's new value into the text; False if the text cannot be edited that way.
+    def edit(self, changes: Sequence[Change]) -> bool:
+        """Write new values into the text; False if it cannot be edited that way.
 
-        All edits in one field start from the text as it was before the first, so that a comment survives an empty moment.
+        All edits of one key start from the text as it was before the first, so that a comment survives an empty moment.
         """
-        if field in LAUNCH:
-            value = changes[0].value
-            setattr(self, field, "" if value is REMOVED else str(value))
+        if not changes:
+            return True
+        path, value = changes[0].path, changes[0].value
+        if path[0] in LAUNCH:
+            setattr(self, str(path[0]), "" if value is REMOVED else str(value))
             return True
         if self.tables is None:
             return False
         # Here, not above: the first screen needs no pydantic.
         from hvdsweep.sweep.models import KEYS
 
-        if field != self._field:
-            self._field, self._before = field, self.text
+        if path != self._edited:
+            self._edited, self._before = path, self.text
         for text in (self._before, self.text):
             try:
                 self._read(edited(text, changes, KEYS))
@@ -93,19 +100,13 @@ class Draft:
             return True
         return False
 
-    def add_momentum(self) -> bool:
-        """Add a range for the momentum where an algorithm needs one and the text has none; whether the text has changed."""
+    def add_momentum(self) -> None:
+        """Add a range for the momentum where an algorithm needs one and the text has none."""
         tables = self.tables or {}
-        said = tables.get("algorithms", tables.get("algorithm"))
-        names = said if isinstance(said, list) else [said]
-        search = tables.get("search", {})
-        if (
-            not isinstance(search, dict)
-            or {"momentum", "points"} & set(search)
-            or not {*NEED_MOMENTUM} & {*map(str, names)}
-        ):
-            return False
-        return self.edit("search.momentum", [Change(("search", "momentum"), MOMENTUM)])
+        algorithms, search = tables.get("algorithms"), tables.get("search", {})
+        needed = isinstance(algorithms, list) and NEED_MOMENTUM & {*map(str, algorithms)}
+        if needed and isinstance(search, dict) and not {"momentum", "points"} & set(search):
+            self.edit([Change(("search", "momentum"), MOMENTUM)])
 
     def written(self, file: Path, text: str) -> None:
         """`text` is in `file` now."""

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -21,16 +21,6 @@ MOST = 30
 
 STORED = tuple(one.name for one in fields(Draft) if one.name not in ("id", "remark", "tables"))
 """What a file holds of a draft."""
-
-
-@dataclass(frozen=True)
-class StoredDraft:
-    """A draft on disk."""
-
-    when: float
-    """Unix seconds of the last change."""
-    title: str
-    draft: Draft
 
 
 class DraftStore:
@@ -48,27 +38,25 @@ class DraftStore:
         self._made += 1
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._made}"
 
-    def follow(self, draft: Draft, title: str) -> Callable[[], None] | None:
+    def follow(self, draft: Draft) -> Callable[[], None] | None:
         """The job that stores a changed draft, or drops one that was saved; None if there is nothing to do."""
         if draft.changed:
             draft.id = draft.id or self.new_id()
             self._there.add(draft.id)
-            return partial(self.keep, draft.id, copy.copy(draft), title)
+            return partial(self.keep, draft.id, copy.copy(draft))
         if draft.id not in self._there:
             return None
         self._there.discard(draft.id)
         return partial(self.drop, draft.id)
 
-    def keep(self, name: str, draft: Draft, title: str) -> None:
+    def keep(self, name: str, draft: Draft) -> None:
         """Write a draft, whole or not at all."""
-        if self._directory is None:
-            return
-        content = {"version": VERSION, "when": time.time(), "title": title}
-        content |= {key: getattr(draft, key) for key in STORED}
-        with contextlib.suppress(OSError):
-            self._directory.mkdir(parents=True, exist_ok=True)
+        if self._directory is not None:
+            content = {"version": VERSION} | {key: getattr(draft, key) for key in STORED}
             text = json.dumps(content, indent=1, default=str)
-            write_whole(self._directory / f"{name}.json", text.encode())
+            with contextlib.suppress(OSError):
+                self._directory.mkdir(parents=True, exist_ok=True)
+                write_whole(self._directory / f"{name}.json", text.encode())
 
     def drop(self, name: str) -> None:
         """A draft is saved, or not wanted any more."""
@@ -76,29 +64,28 @@ class DraftStore:
             with contextlib.suppress(OSError):
                 (self._directory / f"{name}.json").unlink(missing_ok=True)
 
-    def all(self) -> list[StoredDraft]:
-        """The newest first; what cannot be read is passed over, what is too old is dropped."""
+    def all(self) -> list[tuple[float, Draft]]:
+        """(unix seconds of the last change, draft), the newest first; what cannot be read is passed over, what is too old is
+        dropped."""
         if self._directory is None:
             return []
-        found = []
-        with contextlib.suppress(OSError):
-            found = [kept for path in self._directory.glob("*.json") if (kept := _read(path)) is not None]
-        found.sort(key=lambda kept: kept.when, reverse=True)
-        for kept in found[MOST:]:
-            self.drop(kept.draft.id)
-        self._there |= {kept.draft.id for kept in found[:MOST]}
+        read = (_read(path) for path in self._directory.glob("*.json"))
+        found = sorted(filter(None, read), key=lambda entry: entry[0], reverse=True)
+        for _, draft in found[MOST:]:
+            self.drop(draft.id)
+        self._there |= {draft.id for _, draft in found[:MOST]}
         return found[:MOST]
 
 
-def _read(path: Path) -> StoredDraft | None:
+def _read(path: Path) -> tuple[float, Draft] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["version"] != VERSION:
+        if found["version"] != VERSION or "text" not in found:
             return None
         # Files of earlier versions have no slots.
         values = {key: None if (value := found.get(key, "")) is None else str(value) for key in STORED}
         draft = Draft(**values, id=path.stem)  # type: ignore[arg-type]
         draft.file = None if draft.file is None else Path(draft.file)
-        return StoredDraft(float(found["when"]), str(found["title"]), draft)
+        return path.stat().st_mtime, draft
     except (OSError, ValueError, KeyError, TypeError):
         return None

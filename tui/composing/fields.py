@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from tui.composing.toml_text import REMOVED, Change, Path, value_at
-from tui.composing.words import value_of, words_of
+from tui.composing.words import (
+    FIXED,
+    NUMBERS,
+    OTHER,
+    examples_of,
+    how_of,
+    number_for,
+    space_of,
+    used_by,
+    value_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -23,7 +34,8 @@ if TYPE_CHECKING:
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 """Names of options that are offered as fields; others are left to the text."""
 
-WORDS_OF_FLAGS = {"no": False, "yes": True}
+SHOWN = 3
+"""Entries of a list that a note shows."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,7 @@ def _kind(about: FieldInfo) -> tuple[str, dict[str, Any] | None]:
     bare = _bare(about.annotation)
     origin, inner = get_origin(bare), get_args(bare)
     if bare is bool:
-        return "choice", dict(WORDS_OF_FLAGS)
+        return "choice", {"no": False, "yes": True}
     if origin is Literal:
         return "choice", {str(word): word for word in inner}
     if origin is list:
@@ -217,9 +229,11 @@ def texts_of(spec: FieldSpec, tables: Mapping[str, Any], held: Sequence[str]) ->
     """What the controls of a field show of the tables; of ticks the words in lines. `held`: what they hold now."""
     value, choices = value_at(tables, path_of(spec.key)), spec.choices or {}
     match spec.kind:
+        case "note":
+            return ()
         case "choice":
-            named = (word for word, known in choices.items() if type(known) is type(value) and known == value)
-            return (spec.default if value is None else next(named, words_of(value)),)
+            named = {repr(known): word for word, known in choices.items()}
+            return (spec.default if value is None else named.get(repr(value), words_of(value)),)
         case "ticks":
             if value is None and spec.single:
                 one = value_at(tables, path_of(spec.single))
@@ -231,50 +245,76 @@ def texts_of(spec: FieldSpec, tables: Mapping[str, Any], held: Sequence[str]) ->
             there = [word for word, key in choices.items() if isinstance(value, Mapping) and key in value]
             unit = held[1] if held[1] in there or not there else there[0]
             return words_of(value_at(value, (choices.get(unit, ""),))), unit
+        case "space":
+            how = how_of(value)
+            numbers = {"value": value} if how == FIXED else value
+            found = {name: words_of(value_at(numbers, (name,))) for name in used_by(how)}
+            return how, *(found.get(name, text) for name, text in zip(NUMBERS, held[1:], strict=True))
     return (words_of(value),)
 
 
-def change_of(spec: FieldSpec, held: Sequence[str]) -> Change:
-    """The change that writes what the controls of a field hold."""
+def changes_of(spec: FieldSpec, held: Sequence[str], before: Sequence[str]) -> list[Change]:
+    """The changes that write what the controls of a field hold, where they held `before` until now."""
     path, choices = path_of(spec.key), spec.choices or {}
     match spec.kind:
         case "choice":
             value = choices.get(held[0])
-            return Change(path, REMOVED if value is None else value)
+            return [Change(path, REMOVED if value is None else value)]
         case "ticks":
-            return Change(path, held[0].splitlines(), (path_of(spec.single),) if spec.single else ())
+            return [Change(path, held[0].splitlines(), (path_of(spec.single),) if spec.single else ())]
         case "amount":
             chosen = choices[held[1]]
             others = tuple((*path, key) for key in choices.values() if key != chosen)
-            return Change((*path, chosen), value_of("number", held[0]), others)
-    return Change(path, value_of(spec.kind, held[0]))
+            return [Change((*path, chosen), value_of("number", held[0]), others)]
+        case "space":
+            typed = dict(zip(NUMBERS, held[1:], strict=True))
+            if held[0] != before[0]:
+                return [Change(path, space_of(held[0], typed, examples_of(spec.example)))]
+            was = dict(zip(NUMBERS, before[1:], strict=True))
+            return [
+                Change(path if name == "value" else (*path, name), number_for(name, typed[name]))
+                for name in used_by(held[0])
+                if typed[name] != was[name]
+            ]
+    return [Change(path, value_of(spec.kind, held[0]))]
 
 
-def says(kind: str, typed: str, text: str) -> bool:
-    """Whether the typed text has the value that the file's text has, which then stays as it is."""
-    if kind == "text":
-        return typed == text
-    value = value_of("number" if kind == "amount" else kind, typed)
-    return value is not REMOVED and words_of(value) == text
+def left_to_the_text(spec: FieldSpec, tables: Mapping[str, Any]) -> str:
+    """What a note, or a metaparameter that is given in a way of its own, says of the text."""
+    value = value_at(tables, path_of(spec.key))
+    if spec.kind == "space" and how_of(value) == OTHER:
+        return words_of(value)
+    if spec.kind != "note" or not isinstance(value, list):
+        return ""
+    more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
+    return f"in the TOML: {', '.join(map(words_of, value[:SHOWN]))}{more}"
 
 
-# What a field with a list offers: (value, what it is).
+# Lists to choose from.
 
 
-def choices_of(key: str, tables: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """The list of a field; None if it has none."""
+@dataclass(frozen=True)
+class Entry:
+    """One line of a list; without a value it is a heading."""
+
+    value: str
+    words: str
+    about: str = ""
+
+
+def choices_of(key: str, tables: Mapping[str, Any]) -> list[Entry]:
+    """The list of a field; empty if it has none."""
     from workloads import catalogue
 
     if key == "dataset":
-        return [
-            (name, f"{catalogue.dataset_info(name).train:,} examples") for name in catalogue.dataset_names()
-        ]
+        names = catalogue.dataset_names()
+        return [Entry(name, name, f"{catalogue.dataset_info(name).train:,} examples") for name in names]
     if key == "model":
         return _models(tables)
-    return _metrics(tables) if key == "goal.metric" else None
+    return _metrics(tables) if key == "goal.metric" else []
 
 
-def _models(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _models(tables: Mapping[str, Any]) -> list[Entry]:
     """Models, those that fit the data set first."""
     from workloads import architectures, catalogue
 
@@ -289,10 +329,10 @@ def _models(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif not fits:
             about = f"does not go with {tables.get('dataset')}"
         found.append((not fits, example, about))
-    return [(name, about) for _, name, about in sorted(found, key=lambda entry: entry[0])]
+    return [Entry(name, name, about) for _, name, about in sorted(found, key=lambda entry: entry[0])]
 
 
-def _metrics(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _metrics(tables: Mapping[str, Any]) -> list[Entry]:
     """The metrics of the data set on the splits that are measured, then on the others."""
     from workloads import catalogue
 
@@ -302,9 +342,9 @@ def _metrics(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
     measured = measured if isinstance(measured, list) else ["val"]
     splits = sorted(("val", "test", "train"), key=lambda split: split not in measured)
     return [
-        (f"{split}/{name}", "" if split in measured else f"{split} is not measured yet")
+        Entry(name := f"{split}/{metric}", name, "" if split in measured else f"{split} is not measured yet")
         for split in splits
-        for name in reversed(list(names))
+        for metric in reversed(list(names))
     ]
 
 

@@ -30,13 +30,11 @@ def write(path: Path, text: str, *, replace: bool, before: str | None, database:
     data = text.encode("utf-8")
     try:
         refuse_open(path, database)
-        there = path.read_bytes() if path.is_file() else None
+        there = path.read_bytes().removeprefix(codecs.BOM_UTF8) if path.is_file() else None
         if there == data:
             return
-        if there is not None and (
-            not replace
-            or (before is not None and there.removeprefix(codecs.BOM_UTF8) != before.encode("utf-8"))
-        ):
+        expected = there if before is None else before.encode("utf-8")
+        if there is not None and (not replace or there != expected):
             raise UserError(
                 f"{path}: another program has changed it. Save under another name, or open it again (^o)."
             )

@@ -5,19 +5,21 @@ Knows no Textual. It may take a while (pydantic, scipy): call it from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.composing.toml_text import parsed, value_at
-from tui.composing.words import AUTO, MAXIMUM, is_ranks, ranks_of
+from tui.launching import AUTO, MAXIMUM, ranks_of
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart
+    from hvdsweep.charts import Axis, Chart
     from hvdsweep.plan import Plan, StudyPlan
     from hvdsweep.plan_summary import PlanSummary
     from hvdsweep.step_time import Speed
+    from hvdsweep.store.store import Store
+    from hvdsweep.sweep.load import Finding
 
 FILE = "sweep.toml"
 """What the check calls the text."""
@@ -39,17 +41,8 @@ class Inquiry:
     name: str
     np: str
     gangs: str
-    speeds: tuple[Speed, ...] = ()
     slots: str = ""
     """Of `auto`; empty: all of this machine."""
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A sentence of the check, and the key it is about; "" for the text as a whole."""
-
-    key: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -57,26 +50,30 @@ class Outlook:
     """What check and plan found."""
 
     inquiry: Inquiry
-    problems: tuple[Remark, ...] = ()
-    warnings: tuple[Remark, ...] = ()
+    problems: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     place: tuple[int, int] | None = None
     """Line and column (from 1) where the text stops being TOML."""
-    name: str = ""
-    """The sweep's name as it will be."""
-    max_trials: str = ""
-    """Trials of a study at most, as they will be."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Key -> a few words about its value."""
     plan: Plan | None = None
+    """None if there are mistakes in the text."""
     summary: PlanSummary | None = None
     """None if there are mistakes, or ranks or gangs are not numbers."""
     unplanned: str = ""
     """Why a text without a mistake has no summary."""
-    facts: Mapping[str, str] = field(default_factory=dict)
-    """Key -> a few words about its value."""
+    sweep: int | None = None
+    """The sweep of the database that it is."""
 
     @property
-    def sound(self) -> bool:
-        """Whether it can be launched."""
-        return self.plan is not None and self.summary is not None
+    def name(self) -> str:
+        """The sweep's name as it will be; "" while that is not known."""
+        return "" if self.plan is None else self.plan.name
+
+    @property
+    def max_trials(self) -> str:
+        """Trials of a study at most, as they will be."""
+        return "" if self.plan is None else str(max(study.max_trials for study in self.plan.studies))
 
     def study(self, workload: str, batch_size: int) -> StudyPlan | None:
         """A study of the plan."""
@@ -84,38 +81,38 @@ class Outlook:
         return next((s for s in studies if s.workload == workload and s.batch_size == batch_size), None)
 
 
-def look(inquiry: Inquiry) -> Outlook:
-    """Check a text and plan it."""
+def look(inquiry: Inquiry, store: Store | None = None) -> Outlook:
+    """Check a text and plan it, with the speeds and sweeps that the store knows."""
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import check_text
 
     checked = check_text(inquiry.text, FILE, source=str(inquiry.directory), name=inquiry.name)
-    problems = tuple(Remark(one.key, one.text) for one in checked.mistakes)
-    warnings = tuple(Remark(one.key, one.text) for one in checked.doubts)
-    ranks = tuple(_ranks(inquiry))
-    facts = _facts(inquiry.text)
+    ranks, facts = _ranks(inquiry), _facts(inquiry.text)
+    problems = (*checked.mistakes, *ranks)
     if checked.loaded is None:
-        return Outlook(inquiry, (*problems, *ranks), warnings, checked.place, facts=facts)
-    loaded = checked.loaded
-    plan = make_plan(loaded)
-    summary, unplanned = (None, "") if ranks else _summary(plan, inquiry)
+        return Outlook(inquiry, problems, checked.doubts, checked.place, facts)
+    plan = make_plan(checked.loaded)
+    speeds, sweeps = ((), ()) if store is None else (store.throughput(), store.sweeps())
+    sweep = next((sweep.id for sweep in sweeps if sweep.key == plan.key), None)
+    summary, unplanned = (None, "") if ranks else _summary(plan, inquiry, speeds)
     facts |= _resolved(plan)
-    most = str(max(study.max_trials for study in plan.studies))
-    return Outlook(inquiry, ranks, warnings, None, loaded.name, most, plan, summary, unplanned, facts)
+    return Outlook(inquiry, problems, checked.doubts, None, facts, plan, summary, unplanned, sweep)
 
 
-def _ranks(inquiry: Inquiry) -> list[Remark]:
+def _ranks(inquiry: Inquiry) -> tuple[Finding, ...]:
     """What is wrong with the options of the launch."""
-    asked = {"np": inquiry.np, "gangs": inquiry.gangs, "slots": inquiry.slots}
-    return [
-        Remark(key, f"{text.strip() or 'nothing'} is not a whole number from 1 to {MAXIMUM:,}{and_not}")
-        for key, text in asked.items()
-        if not is_ranks(key, text)
-        for and_not in [", and not auto" if key == "np" else ""]
-    ]
+    from hvdsweep.sweep.load import Finding
+
+    found = []
+    for key, text in (("np", inquiry.np), ("gangs", inquiry.gangs), ("slots", inquiry.slots)):
+        if ranks_of(text) is None and (key, text.strip()) not in (("np", AUTO), ("slots", "")):
+            said = f"{text.strip() or 'nothing'} is not a whole number from 1 to {MAXIMUM:,}"
+            said += ", and not auto" if key == "np" else ""
+            found.append(Finding(key, said, f"{key}: {said}"))
+    return tuple(found)
 
 
-def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
+def _summary(plan: Plan, inquiry: Inquiry, speeds: Sequence[Speed]) -> tuple[PlanSummary | None, str]:
     from hvdsweep.launch.machine import cores, gpus
     from hvdsweep.plan_summary import summarize, summarize_auto
 
@@ -128,8 +125,8 @@ def _summary(plan: Plan, inquiry: Inquiry) -> tuple[PlanSummary | None, str]:
             f"Plan too large to preview ({passes:,} passes a step, at most {MOST_PASSES:,}): raise the micro-batch.",
         )
     if auto:
-        return summarize_auto(plan, np, None, inquiry.speeds), ""
-    return summarize(plan, np, ranks_of(inquiry.gangs) or 1, inquiry.speeds), ""
+        return summarize_auto(plan, np, None, speeds), ""
+    return summarize(plan, np, ranks_of(inquiry.gangs) or 1, speeds), ""
 
 
 def _facts(text: str) -> dict[str, str]:
@@ -220,7 +217,7 @@ def points_chart(study: StudyPlan) -> Chart:
     )
 
 
-def _axis(study: StudyPlan, name: str, points: list[dict[str, float]]) -> tuple[Any, list[float]]:
+def _axis(study: StudyPlan, name: str, points: list[dict[str, float]]) -> tuple[Axis, list[float]]:
     """The axis on which a metaparameter is searched evenly, and its values there."""
     from hvdsweep.charts import Axis
 

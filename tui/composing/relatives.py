@@ -9,14 +9,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvdsweep.words import counted
+from tui.words import count, plural
 
 if TYPE_CHECKING:
     from hvdsweep.plan import Plan
-    from hvdsweep.step_time import Speed
     from hvdsweep.store.store import Store
+    from tui.composing.outlook import Outlook
+    from tui.snapshot import Snapshot
 
 MOST_TRIALS = 20_000
 """In larger plans trials that are finished in other sweeps are not counted."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What launching a draft would do: begin a new sweep, or resume or extend one of the database."""
+
+    words: str = ""
+    ready: bool = False
+    """Whether it can be launched now."""
+    sweep: int | None = None
+    """The sweep of the database that it is."""
+
+
+def standing_of(outlook: Outlook | None, snapshot: Snapshot | None) -> Standing:
+    """By the latest check, and the latest progress of the sweep that it has found."""
+    if outlook is None or outlook.plan is None or outlook.summary is None:
+        return Standing()
+    sweep = None if snapshot is None else snapshot.sweep(outlook.sweep)
+    if sweep is None:
+        return Standing("a new sweep", True)
+    if sweep.live:
+        return Standing(f"sweep {sweep.id}, which is being trained now", False, sweep.id)
+    wanted = sum(study.target_trials for study in outlook.plan.studies)
+    verb = "extends" if wanted > sum(study.target_trials for study in sweep.studies) else "resumes"
+    done = f"{count(sweep.done)} of {plural(wanted, 'trial')} are trained"
+    return Standing(f"{verb} sweep {sweep.id}: {done}", True, sweep.id)
 
 
 @dataclass(frozen=True)
@@ -41,11 +69,6 @@ class Relatives:
 
 
 NOTHING_KNOWN = Relatives()
-
-
-def known(store: Store) -> tuple[tuple[Speed, ...], dict[str, int]]:
-    """Measured speeds, and key of a sweep -> its id."""
-    return tuple(store.throughput()), {sweep.key: sweep.id for sweep in store.sweeps()}
 
 
 def relatives(plan: Plan | None, file: Path | None, name: str, store: Store) -> Relatives:

@@ -1,8 +1,10 @@
-"""Where a draft can start from: a small template, nothing, a preset, a file, or a sweep of the database."""
+"""What a draft can start from: another draft, a small template, nothing, a preset, a file, or a sweep of the database."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.errors import HvdsweepError, UserError
 from tui.composing.draft import Draft
-from tui.composing.words import AUTO
+from tui.composing.draft_store import DraftStore
+from tui.composing.fields import Entry
+from tui.composing.files import refuse_open
+from tui.launching import AUTO
+from tui.snapshot import Snapshot
+from tui.words import count, plural
 
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
@@ -43,15 +50,16 @@ stop = "beaten"
 """
 """Trains in about a minute on one core."""
 
+SMALL = "small/"
+"""Presets small enough for any machine."""
+
+MOST_FILES = 40
+"""Files of the working directory that are offered."""
+
 
 def template() -> Draft:
     """A small sweep that is complete."""
     return Draft(TEMPLATE, name="digits")
-
-
-def nothing() -> Draft:
-    """Every field empty."""
-    return Draft("")
 
 
 def preset(name: str) -> Draft:
@@ -79,17 +87,16 @@ def stored(sweep_id: int, store: Store) -> Draft:
         raise UserError(f"{store.path}: sweep {sweep_id}: is not in the database any more.")
     name, key, file, written, np, gangs, slots = rows[0]
     definition = json.loads(written)
-    np, gangs, slots = (AUTO, "1", str(slots)) if slots else (str(np or 1), str(gangs or 1), "")
     start = _unchanged(file, key, definition)
-    if start is not None:
-        return replace(start, name=name, np=np, gangs=gangs, slots=slots)
-    remark = f"From what the database keeps of sweep {sweep_id}" + (
-        f": {Path(file).name} has changed since." if file and Path(file).exists() else "."
-    )
-    from hvdsweep.sweep.restore import definition_toml
+    if start is None:
+        from hvdsweep.sweep.restore import definition_toml
 
-    text = definition_toml(definition, f"sweep {sweep_id}")
-    return Draft(text, name=name, np=np, gangs=gangs, slots=slots, remark=remark)
+        start = Draft(definition_toml(definition, f"sweep {sweep_id}"))
+        changed = file and Path(file).exists()
+        start.remark = f"From what the database keeps of sweep {sweep_id}"
+        start.remark += f": {Path(file).name} has changed since." if changed else "."
+    np, gangs, slots = (AUTO, "1", str(slots)) if slots else (str(np or 1), str(gangs or 1), "")
+    return replace(start, name=name, np=np, gangs=gangs, slots=slots)
 
 
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Draft | None:
@@ -110,3 +117,86 @@ def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Dra
     if Path(file) in catalogue.presets().values():
         start.file = None
     return start
+
+
+# The list
+
+
+def offers(store: DraftStore, current: str, snapshot: Snapshot | None) -> list[Entry]:
+    """Everything, under headings: drafts but the `current` one, small things, sweeps of the database, files here, presets."""
+    from workloads import catalogue
+
+    drafts = [_draft_entry(when, draft) for when, draft in store.all() if draft.id != current]
+    small = [
+        Entry("template:", "a small example", "digits, trained in about a minute"),
+        Entry("nothing:", "nothing", "every field empty"),
+    ]
+    sweeps = [
+        Entry(
+            f"sweep:{sweep.id}",
+            sweep.name,
+            f"sweep {sweep.id}, {plural(len(sweep.studies), 'study', 'studies')}, {count(sweep.done)} trials trained",
+        )
+        for sweep in reversed(snapshot.sweeps if snapshot is not None else ())
+        if sweep.source == "launch"
+    ]
+    files = [Entry(f"file:{path.absolute()}", str(path)) for path in _files()]
+    presets = [
+        Entry(f"preset:{name}", name, "minutes on a laptop, no download" if name.startswith(SMALL) else "")
+        for name in sorted(catalogue.presets(), key=lambda name: not name.startswith(SMALL))
+    ]
+    lists = {
+        "Drafts that were not saved": drafts,
+        "A new sweep": small,
+        "Sweeps of this database": sweeps,
+        f"Files in {Path.cwd()}": files,
+        "Presets": presets,
+    }
+    return [entry for title, entries in lists.items() if entries for entry in (Entry("", title), *entries)]
+
+
+def _draft_entry(when: float, draft: Draft) -> Entry:
+    about = [
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(when)),
+        *([draft.file.name] if draft.file is not None else []),
+        plural(len(draft.text.splitlines()), "line"),
+    ]
+    return Entry(f"draft:{draft.id}", draft.title, ", ".join(about))
+
+
+def _files() -> list[Path]:
+    """Sweep files in the working directory and in its `examples`."""
+    found = [path for folder in (Path(), Path("examples")) for path in sorted(folder.glob("*.toml"))]
+    return [path for path in found if _is_sweep(path)][:MOST_FILES]
+
+
+def _is_sweep(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError), path.open(encoding="utf-8") as file:
+        text = file.read(20_000)
+        return "dataset" in text and "[search" in text
+    return False
+
+
+def typed(text: str) -> Entry | None:
+    """What is typed, where it is a file."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        path = Path(text).expanduser()
+        return Entry(f"file:{path.absolute()}", str(path), "open this file") if path.is_file() else None
+    return None
+
+
+def taken(store: DraftStore, value: str, database: Path) -> Draft:
+    """The start that an entry stands for. UserError if it is gone, or a file of `database`."""
+    kind, _, name = value.partition(":")
+    match kind:
+        case "draft":
+            found = next((draft for _, draft in store.all() if draft.id == name), None)
+            if found is None:
+                raise UserError(f"The draft {name} is gone: it was saved, or opened elsewhere.")
+            return found
+        case "file":
+            refuse_open(Path(name), database)
+            return file_at(Path(name))
+        case "preset":
+            return preset(name)
+    return template() if kind == "template" else Draft("")

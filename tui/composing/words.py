@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hvdsweep.sweep.write import toml_value
 from tui.composing.toml_text import REMOVED, Literal, parsed
 
-_WHOLE = re.compile(r"[+-]?[0-9](_?[0-9])*")
-_DECIMAL = re.compile(r"[+-]?([0-9](_?[0-9])*)?(\.([0-9](_?[0-9])*)?)?([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"([+-]?)0*((?:[0-9](?:_?[0-9])*)?)(\.?)((?:[0-9](?:_?[0-9])*)?)((?:[eE][+-]?[0-9]+)?)")
+"""Sign, whole part without zeros in front, point, digits behind it, exponent."""
+
 _MANY = 18
 """Digits of a whole number that TOML readers must hold."""
-
-MAXIMUM = 4096
-"""Ranks per trial, and trials side by side, at most."""
 
 
 def words_of(value: Any) -> str:
@@ -31,84 +29,42 @@ def words_of(value: Any) -> str:
         return value
     if isinstance(value, list) and not any(isinstance(entry, list | dict | str) for entry in value):
         return ", ".join(map(toml_value, value))
-    try:
-        return toml_value(value)
-    except (ValueError, TypeError):
-        return str(value)
+    return toml_value(value)
 
 
 def number_of(text: str) -> Any:
     """A whole number, a decimal as it was written, or the text itself where it is neither."""
     text = text.strip()
-    if _WHOLE.fullmatch(text) and len(text.lstrip("+-")) <= _MANY:
+    found = _NUMBER.fullmatch(text)
+    if found is None or not re.match(r"[+-]?\.?[0-9]", text):
+        return text
+    sign, whole, point, part, exponent = found.groups()
+    if not point and not exponent and len(whole) <= _MANY:
         return int(text)
-    if _DECIMAL.fullmatch(text) and any(character.isdigit() for character in text.lower().partition("e")[0]):
-        mantissa, exponent = re.split("(?=[eE])", text, maxsplit=1) if "e" in text.lower() else (text, "")
-        sign = mantissa[0] if mantissa[0] in "+-" else ""
-        before, _, after = mantissa.removeprefix(sign).partition(".")
-        before = re.sub(r"^0+(?=[0-9])", "", before) or "0"
-        if exponent and not after and "." not in mantissa:
-            return Literal(f"{sign}{before}{exponent}")
-        return Literal(f"{sign}{before}.{after or '0'}{exponent}")
-    return text
+    decimals = "" if exponent and not point else f".{part or 0}"
+    return Literal(f"{sign}{whole or 0}{decimals}{exponent}")
 
 
 def value_of(kind: str, text: str) -> Any:
     """What a field of this kind says: a value for the text, REMOVED where nothing is typed.
 
     Kinds: `text`; `name` (blanks around it do not count); `number`; `numbers`, a list of them; `sizes`, a list of whole numbers
-    or a range; `flag`; `any`.
+    or a range; `any`, as in TOML, or a number, or a text.
     """
     stripped = text.strip()
     if not stripped:
         return REMOVED
-    if kind == "text":
-        return text
-    if kind == "any" and stripped.startswith("{"):
-        with contextlib.suppress(ValueError, RecursionError):
-            return parsed(f"it = {stripped}")["it"]
-    if kind == "name":
-        return stripped
-    if kind == "number":
-        return number_of(stripped)
-    if kind == "flag":
-        return {"true": True, "false": False}.get(stripped, stripped)
+    if kind in ("text", "name"):
+        return text if kind == "text" else stripped
     if kind in ("numbers", "sizes"):
         parts = [part.strip() for part in stripped.removeprefix("[").removesuffix("]").split(",")]
         values = [number_of(part) for part in parts if part]
-        if kind == "sizes" and not (values and all(isinstance(value, int) for value in values)):
-            return stripped
-        return values
-    number = number_of(stripped)
-    if isinstance(number, str):
-        return {"true": True, "false": False}.get(stripped, stripped)
-    return number
-
-
-def ranks_of(text: str) -> int | None:
-    """A number of ranks, or of trials side by side; None if it is none."""
-    text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= len(str(MAXIMUM)) and 1 <= int(text) <= MAXIMUM:
-        return int(text)
-    return None
-
-
-AUTO = "auto"
-"""Ranks per trial: as many for each batch size as finish the sweep soonest (`--np auto`)."""
-
-
-def is_ranks(key: str, text: str) -> bool:
-    """Whether a field of a launch has a valid value: `np` may be auto, `slots` may be empty (all there are)."""
-    text = text.strip()
-    return ranks_of(text) is not None or (key, text) in (("np", AUTO), ("slots", ""))
-
-
-def rank_options(np: str | int, gangs: str | int, slots: str | int | None) -> list[str]:
-    """The options for `hvdsweep launch`: ranks and gangs, or `--np auto`."""
-    np, gangs, slots = (str("" if value is None else value).strip() for value in (np, gangs, slots))
-    if np == AUTO:
-        return ["--np", AUTO, *(["--slots", slots] if slots else [])]
-    return ["--np", np, "--gangs", gangs]
+        whole = bool(values) and all(isinstance(value, int) for value in values)
+        return values if whole or kind == "numbers" else stripped
+    if kind == "any":
+        with contextlib.suppress(ValueError, RecursionError):
+            return parsed(f"it = {stripped}")["it"]
+    return number_of(stripped)
 
 
 # How a metaparameter is given.
@@ -116,6 +72,9 @@ def rank_options(np: str | int, gangs: str | int, slots: str | int | None) -> li
 LEFT_OUT, FIXED, OTHER = "left out", "fixed", "in the TOML"
 HOWS = (LEFT_OUT, FIXED, "log", "linear", "reverse_log", "integer", "log integer", "choice")
 """The ways a field offers; OTHER is what only the text can say."""
+
+NUMBERS = ("value", "min", "max", "values")
+"""What can be typed for a metaparameter."""
 
 
 def how_of(value: Any) -> str:
@@ -132,12 +91,36 @@ def how_of(value: Any) -> str:
     return str(scale) if scale in ("log", "linear", "reverse_log") else OTHER
 
 
-def range_of(how: str, low: str, high: str, values: str) -> dict[str, Any]:
-    """The table of a range or a choice, with what is typed of it."""
-    if how == "choice":
-        return {"scale": "choice", "values": value_of("numbers", values) if values.strip() else []}
-    table: dict[str, Any] = {"scale": "integer" if how == "log integer" else how}
-    for key, text in (("min", low), ("max", high)):
-        if text.strip():
-            table[key] = number_of(text)
-    return table | ({"log": True} if how == "log integer" else {})
+def used_by(how: str) -> tuple[str, ...]:
+    """Those of NUMBERS that go with a way."""
+    ways = {LEFT_OUT: (), FIXED: ("value",), "choice": ("values",), OTHER: ()}
+    return ways.get(how, ("min", "max"))
+
+
+def number_for(name: str, typed: str) -> Any:
+    """What is typed for one of NUMBERS."""
+    return value_of("numbers" if name == "values" else "number", typed)
+
+
+def space_of(how: str, typed: Mapping[str, str], examples: Mapping[str, str]) -> Any:
+    """A metaparameter given in another way than before: with the numbers `typed` for that way, else those of a range, else
+    examples."""
+    names = used_by(how)
+    if not any(typed[name].strip() for name in names):
+        low, high = typed["min"].strip(), typed["max"].strip()
+        others = {"value": low, "values": f"{low}, {high}" if low and high else ""}
+        typed = {**typed, **{name: others.get(name) or examples[name] for name in names}}
+    numbers = {name: number_for(name, typed[name]) for name in names if typed[name].strip()}
+    if how in (LEFT_OUT, FIXED):
+        return numbers.get("value", REMOVED)
+    return {"scale": how.removeprefix("log "), **numbers} | ({"log": True} if how == "log integer" else {})
+
+
+def examples_of(given: Sequence[Any]) -> dict[str, str]:
+    """Numbers to start from: the examples of the file's reference."""
+    tables = [entry for entry in given if isinstance(entry, Mapping)]
+    ends = next((entry for entry in tables if "min" in entry), {})
+    values = next((entry["values"] for entry in tables if "values" in entry), [*ends.values()][1:])
+    fixed = next((entry for entry in given if not isinstance(entry, Mapping)), values[0] if values else "")
+    shown = {"value": fixed, "min": ends.get("min"), "max": ends.get("max"), "values": values}
+    return {name: words_of(value) for name, value in shown.items()}

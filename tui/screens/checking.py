@@ -7,12 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.composing.outlook import Inquiry, Outlook, look
-from tui.composing.relatives import known
-from tui.composing.standing import Standing, standing_of
+from tui.composing.relatives import Standing, standing_of
 from tui.widgets.composer import Composer
 
 if TYPE_CHECKING:
-    from hvdsweep.step_time import Speed
     from tui.snapshot import Snapshot
 
 
@@ -23,9 +21,6 @@ class Checking:
         self._composer = composer
         self.outlook: Outlook | None = None
         """The latest result; it may be about an earlier text."""
-        self._speeds: tuple[Speed, ...] = ()
-        self._known: dict[str, int] = {}
-        """Key of a sweep of the store -> its id."""
         self._seen: object = None
         self._then: Callable[[], object] | None = None
         """What the user asked for while the check was running."""
@@ -33,14 +28,15 @@ class Checking:
     @property
     def _inquiry(self) -> Inquiry:
         draft = self._composer.draft
-        return Inquiry(
-            draft.text, draft.directory, draft.name, draft.np, draft.gangs, self._speeds, draft.slots
-        )
+        return Inquiry(draft.text, draft.directory, draft.name, draft.np, draft.gangs, draft.slots)
 
-    def check(self) -> None:
-        """Check the draft as it is now."""
-        inquiry = self._inquiry
-        self._composer.questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
+    def check(self, *, alone: bool = False) -> None:
+        """Check the draft as it is now; `alone`: without what the store knows."""
+        inquiry, questions = self._inquiry, self._composer.questions
+        if alone or self._composer.interface.snapshot is None:
+            questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
+        else:
+            questions.ask(self.answer_outlook, inquiry, partial(look, inquiry))
 
     def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
         self.outlook = value
@@ -60,31 +56,11 @@ class Checking:
         self._then = then
         self.check()
 
-    @property
-    def title(self) -> str:
-        """The sweep's name, as far as it is known."""
-        return (self.outlook.name if self.outlook is not None else "") or self._composer.draft.name
-
-    # What the store knows
-
     def follow(self, snapshot: Snapshot) -> None:
         """What was read of the store just now."""
         seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
         if seen != self._seen:
             self._seen = seen
-            self.look_up()
-        else:
-            self._say_standing()
-
-    def look_up(self) -> None:
-        """Ask the store for speeds and sweeps."""
-        if self._composer.interface.snapshot is not None:
-            self._composer.questions.ask(self.answer_known, None, known)
-
-    def answer_known(self, about: object, value: tuple[tuple[Speed, ...], dict[str, int]]) -> None:
-        speeds, self._known = value
-        if speeds != self._speeds:
-            self._speeds = speeds
             self.check()
         else:
             self._say_standing()
@@ -92,11 +68,7 @@ class Checking:
     @property
     def standing(self) -> Standing:
         """What launching this would begin."""
-        return (
-            Standing()
-            if self.outlook is None
-            else standing_of(self.outlook, self._composer.interface.snapshot, self._known)
-        )
+        return standing_of(self.outlook, self._composer.interface.snapshot)
 
     def _say_standing(self) -> None:
         """The line at the left of the buttons."""

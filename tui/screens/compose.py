@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from tui.actions import bindings
@@ -22,7 +23,6 @@ from tui.screens.starting import Starting
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.composer import Composer
-from tui.widgets.form_rows import LineRow
 from tui.widgets.typing import Field
 
 
@@ -49,6 +49,8 @@ class ComposeScreen(AppScreen):
         self.starting = Starting(self.composer, self.checking)
         self.saving = Saving(self.composer, self.checking, self.starting)
         self._timer: Timer | None = None
+        self._left: Widget | None = None
+        """The field that `esc` left."""
 
     def compose_body(self) -> ComposeResult:
         yield self.composer
@@ -57,13 +59,15 @@ class ComposeScreen(AppScreen):
         self.starting.open()
 
     def on_unmount(self) -> None:
-        self.starting.keep_now()
+        self.starting.keep(now=True)
 
     def show(self, snapshot: Snapshot) -> None:
         self.checking.follow(snapshot)
 
     def on_screen_resume(self) -> None:
-        self.checking.look_up()
+        if self.checking.outlook is not None:
+            # Speeds may have been measured meanwhile.
+            self.checking.check()
 
     @on(Composer.Changed)
     def _soon(self) -> None:
@@ -85,8 +89,10 @@ class ComposeScreen(AppScreen):
 
     def failed(self, then: Then, about: Any, text: str) -> None:
         if then == self.saving.answer_relatives:
-            return self.saving.answer_relatives(about, NOTHING_KNOWN)
-        if then != self.checking.answer_known:
+            self.saving.answer_relatives(about, NOTHING_KNOWN)
+        elif then == self.checking.answer_outlook:
+            self.checking.check(alone=True)
+        else:
             self.notify(text, severity="error", markup=False, timeout=15)
 
     # Panes and keys
@@ -116,8 +122,16 @@ class ComposeScreen(AppScreen):
 
     def leave_field(self) -> None:
         if self.typing:
-            self.composer.left(self.focused)
+            self._left = self.focused
         super().leave_field()
+
+    def _enter(self) -> bool:
+        """Go to the field that was left, or to the first one, unless something has the keyboard."""
+        if self.focused is not None:
+            return False
+        left, self._left = self._left, None
+        self.set_focus(left if left is not None and left.focusable else self.composer.target)
+        return True
 
     @property
     def in_form(self) -> bool:
@@ -138,20 +152,18 @@ class ComposeScreen(AppScreen):
         self.composer.next_pane()
 
     def action_row(self, way: int) -> None:
-        if not self.composer.enter_again():
+        if not self._enter():
             self.composer.form.move(way)
 
     def action_field(self, way: int) -> None:
-        if not self.composer.enter_again():
+        if not self._enter():
             (self.focus_next if way > 0 else self.focus_previous)()
 
     def action_confirm(self) -> None:
-        if self.composer.enter_again():
-            return
         row = self.composer.form.current
-        if isinstance(row, LineRow) and row.choices:
+        if row is not None and row.choices:
             row.open_list()
-        else:
+        elif not self._enter():
             self.focus_next()
 
     def action_mistake(self) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.composing.words import AUTO
-
 if TYPE_CHECKING:
     from hvdsweep.store.status import SweepStatus
     from tui.interface import Interface
@@ -53,7 +51,7 @@ def ask_cancel(app: Interface, jobs: Sequence[str], text: str) -> None:
 
 
 def _open(app: Interface, sweep: SweepStatus, extent: Extent, extend: bool, batch_size: int | None) -> None:
-    from tui.launching import Changes
+    from tui.launching import AUTO, Changes
     from tui.screens.dialogs import LaunchDialog
     from tui.widgets.window import open_window
 

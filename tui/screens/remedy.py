@@ -9,8 +9,7 @@ from textual import on
 from textual.content import Content
 from textual.widgets import Button
 
-from tui.composing.words import rank_options
-from tui.launching import Changes
+from tui.launching import Changes, rank_options
 from tui.remedying import Proposal
 from tui.widgets.window import AskingWindow, open_window, rank_lines, ranks_asked
 from tui.words import count

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from tui.composing.files import write
 from tui.composing.relatives import NOTHING_KNOWN, Relatives, relatives
-from tui.composing.words import rank_options
+from tui.launching import rank_options
 from tui.screens.checking import Checking
 from tui.screens.starting import Starting
 from tui.selection import Selection
@@ -54,7 +55,7 @@ class Saving:
         if self._composer.interface.snapshot is None:
             return self.answer_relatives(launch, NOTHING_KNOWN)
         plan = None if outlook is None else outlook.plan
-        question = partial(relatives, plan, draft.file, self._checking.title)
+        question = partial(relatives, plan, draft.file, draft.title)
         self._composer.questions.ask(self.answer_relatives, launch, question)
 
     def answer_relatives(self, about: bool, value: Relatives) -> None:
@@ -66,7 +67,7 @@ class Saving:
             words.append(f"{begins}; {plural(summary.trials, 'trial')}, {summary.at_once}.")
         if outlook is not None and standing.sweep is None and value.words:
             words.append(value.words)
-        path = value.free(draft.file, Path.cwd() / f"{_file_name(self._checking.title)}.toml")
+        path = value.free(draft.file, Path.cwd() / f"{_file_name(draft.title)}.toml")
         mistakes = 0 if outlook is None else len(outlook.problems)
         dialog = SaveDialog(path, own=draft.file, what="\n".join(words), launch=about, mistakes=mistakes)
         open_window(self._composer.interface, dialog, partial(self._write, launch=about))
@@ -75,19 +76,17 @@ class Saving:
         """In a thread: write the text, then launch it."""
         if target is None:
             return
-        app, draft, title = self._composer.interface, self._composer.draft, self._checking.title
+        app, draft = self._composer.interface, self._composer.draft
         path, text = target.path, draft.text
         before = draft.saved if path == draft.file else None
         arguments = ["launch", str(path), *rank_options(draft.np, draft.gangs, draft.slots)]
 
         def job() -> str:
-            from tui.composing import files
-
-            files.write(path, text, replace=target.replace, before=before, database=app.source.path)
+            write(path, text, replace=target.replace, before=before, database=app.source.path)
             app.call_from_thread(self._saved, path, text)
             if not launch:
                 return f"Saved: {path}"
-            words = app.launch(title, arguments)
+            words = app.launch(draft.title, arguments)
             app.call_from_thread(self._launched)
             return words
 

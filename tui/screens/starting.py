@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Static
 
 from tui.composing.draft import Draft
-from tui.composing.draft_store import DraftStore, StoredDraft
-from tui.composing.start import template
+from tui.composing.draft_store import DraftStore
+from tui.composing.start import offers, stored, taken, template, typed
 from tui.screens.checking import Checking
+from tui.screens.dialogs import Confirm
 from tui.widgets.composer import Composer
+from tui.widgets.form_dialogs import ListDialog
+from tui.widgets.window import open_window
 from tui.words import plural
 
 if TYPE_CHECKING:
-    from tui.composing.offers import Entry
+    from tui.composing.fields import Entry
 
 
 class Starting:
@@ -35,7 +37,7 @@ class Starting:
 
     def begin(self, draft: Draft) -> None:
         """Compose from here on."""
-        self.keep_now()
+        self.keep(now=True)
         self._composer.begin(draft)
         self._checking.check()
         self.keep()
@@ -44,46 +46,34 @@ class Starting:
 
     # The drafts
 
-    def _keeping(self) -> Callable[[], None] | None:
-        return self._drafts.follow(self._composer.draft, self._checking.title)
-
-    def keep(self) -> None:
-        """Keep what is not saved, in a thread."""
-        if (job := self._keeping()) is not None:
+    def keep(self, *, now: bool = False) -> None:
+        """Keep what is not saved, in a thread; or `now`, before it goes out of view."""
+        job = self._drafts.follow(self._composer.draft)
+        if job is not None and now:
+            job()
+        elif job is not None:
             self._composer.questions.work_out(self.answer_keep, None, job)
 
     def answer_keep(self, about: object, value: None) -> None:
         """Nothing to show."""
 
-    def keep_now(self) -> None:
-        """Keep it before it goes out of view."""
-        if (job := self._keeping()) is not None:
-            job()
-
-    def answer_kept(self, about: object, value: list[StoredDraft]) -> None:
-        drafts = [kept for kept in value if kept.draft.id != self._composer.draft.id]
+    def answer_kept(self, about: object, value: list[tuple[float, Draft]]) -> None:
+        others = sum(draft.id != self._composer.draft.id for _, draft in value)
         line = self._composer.query_one("#kept", Static)
-        line.update(f"{plural(len(drafts), 'unsaved draft')} from before: ^o opens the list")
-        line.set_class(bool(drafts), "-said")
+        line.update(f"{plural(others, 'unsaved draft')} from before: ^o opens the list")
+        line.set_class(bool(others), "-said")
 
     # Another start
 
     def offer(self) -> None:
         """Open the list of what to start from."""
-        from tui.composing.offers import offers
-
         self._composer.take()
-        self.keep_now()
+        self.keep(now=True)
         current, snapshot = self._composer.draft.id, self._composer.interface.snapshot
-        self._composer.questions.work_out(
-            self.answer_offers, None, partial(offers, self._drafts, current, snapshot)
-        )
+        job = partial(offers, self._drafts, current, snapshot)
+        self._composer.questions.work_out(self.answer_offers, None, job)
 
     def answer_offers(self, about: object, value: list[Entry]) -> None:
-        from tui.composing.offers import typed
-        from tui.widgets.form_dialogs import ListDialog
-        from tui.widgets.window import open_window
-
         hint = "type to narrow the list, or the path of a file"
         dialog = ListDialog("Start from", value, hint=hint, free=typed)
         open_window(self._composer.interface, dialog, self._chosen)
@@ -91,12 +81,8 @@ class Starting:
     def _chosen(self, value: str | None) -> None:
         kind, _, name = (value or "").partition(":")
         if kind == "sweep":
-            from tui.composing.start import stored
-
             self._composer.questions.ask(self.answer_start, value, partial(stored, int(name)))
         elif kind:
-            from tui.composing.offers import taken
-
             job = partial(taken, self._drafts, str(value), self._composer.interface.source.path)
             self._composer.questions.work_out(self.answer_start, value, job)
 
@@ -108,9 +94,6 @@ class Starting:
 
     def pasted(self, text: str) -> None:
         """Ask whether a TOML file that was pasted into a field takes the place of this sweep."""
-        from tui.screens.dialogs import Confirm
-        from tui.widgets.window import open_window
-
         draft = self._composer.draft
         pasted = Draft(text.removeprefix("\ufeff"), name=draft.name)
         lines = plural(len(pasted.text.splitlines()), "line")

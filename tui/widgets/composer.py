@@ -14,14 +14,13 @@ from textual.widgets import Button, Checkbox, Input, Static, TextArea
 
 from tui.composing.draft import Draft
 from tui.composing.outlook import Outlook
-from tui.composing.standing import Standing
+from tui.composing.relatives import Standing
 from tui.composing.start import template
 from tui.questions import Questions
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_outlook import OutlookView
 from tui.widgets.form_row import Choice, FormRow
-from tui.widgets.form_rows import LineRow
 from tui.widgets.tabline import TabLine
 from tui.words import plural
 
@@ -80,11 +79,9 @@ class Composer(Vertical):
         self.editor = TomlEditor(id="toml")
         self.full = False
         """Whether one pane has the whole room though there is more."""
-        self._narrow = False
         self._front = "form"
-        self._left: Widget | None = None
-        """The field that `esc` left."""
-        self._outlook: Outlook | None = None
+        self._place: tuple[int, int] | None = None
+        """Where the text stops being TOML, as the last check says."""
 
     @property
     def interface(self) -> Interface:
@@ -121,25 +118,20 @@ class Composer(Vertical):
 
     def take(self) -> None:
         """Bring into the draft what was typed in the editor or chosen in the form, and show it in the other one."""
-        changed = refused = False
-        if self.editor.text != self.draft.text:
+        retyped, ahead = self.editor.text != self.draft.text, [row for row in self.form.rows if row.is_ahead]
+        if retyped:
             self.draft.retype(self.editor.text)
-            changed = True
-        for row in list(self.form.rows):
-            if row.is_ahead:
-                changed = True
-                taken = self.draft.edit(*row.take())
-                refused = refused or not taken
-                if taken and row.key == "algorithms":
-                    self.draft.add_momentum()
+        refused = [row for row in ahead if not self.draft.edit(row.take())]
+        if any(row.key == "algorithms" and row not in refused for row in ahead):
+            self.draft.add_momentum()
         if refused:
             self.notify("The form cannot edit this notation; edit it in the TOML pane.", severity="warning")
-        if changed:
+        if retyped or ahead:
             self.editor.follow(self.draft.text)
-            self._follow(always=refused)
+            self._follow(always=bool(refused))
             self.post_message(self.Changed())
 
-    def _follow(self, *, always: bool = False) -> None:
+    def _follow(self, *, always: bool) -> None:
         """Show the text's values in the form, which is disabled while the text is not TOML."""
         readable = self.draft.tables is not None
         self.form.disabled = not readable
@@ -177,18 +169,14 @@ class Composer(Vertical):
 
     def judge(self, outlook: Outlook) -> None:
         """Show what the check says of the draft."""
-        self._outlook = outlook
+        self._place = outlook.place
         self.form.mark(outlook.problems, outlook.warnings, outlook.facts)
         self.say_guide()
         for key, text in (("name", outlook.name), ("studies.max_trials", outlook.max_trials)):
             row = self.form.row(key)
-            if isinstance(row, LineRow):
-                row.field.placeholder = text or row.spec.hint
-        self.editor.mark(
-            [problem.key for problem in outlook.problems],
-            [remark.key for remark in outlook.warnings],
-            outlook.place,
-        )
+            if row is not None:
+                row.fields[0].placeholder = text or row.spec.hint
+        self.editor.mark(outlook.problems, outlook.warnings, outlook.place)
         syntax = self.query_one("#syntax", Static)
         said = outlook.problems[0].text if outlook.place is not None else ""
         syntax.update(said)
@@ -229,11 +217,15 @@ class Composer(Vertical):
     def on_resize(self) -> None:
         for name in ("-very-wide", "-narrow", "-tiny", "-low"):
             self.set_class(self.screen.has_class(name), name)
-        self._narrow = self.has_class("-narrow") or self.has_class("-tiny")
         self._arrange()
 
+    @property
+    def can_fill(self) -> bool:
+        """Whether there is room for more than one pane."""
+        return not (self.has_class("-narrow") or self.has_class("-tiny"))
+
     def _arrange(self) -> None:
-        self.set_class(self._narrow or self.full, "-single")
+        self.set_class(self.full or not self.can_fill, "-single")
         for pane in PANES:
             self.set_class(pane == self._front, f"-{pane}")
         self.query_one("#tabs", TabLine).active = self._front
@@ -248,26 +240,20 @@ class Composer(Vertical):
         self.bring(name)
         if self.has_class("-single"):
             # A pane that was away can have the keyboard once it is there.
-            self.call_after_refresh(self._enter, name)
+            self.call_after_refresh(self.screen.set_focus, self.target)
         else:
-            self._enter(name)
+            self.screen.set_focus(self.target)
 
-    def _enter(self, name: str) -> None:
-        self.screen.set_focus(self._target(name))
-
-    def _target(self, name: str) -> Widget | None:
-        return {"toml": self.editor, "plan": self.query_one("#plan")}.get(name) or self.form.first()
+    @property
+    def target(self) -> Widget | None:
+        """Where the keyboard goes in the pane in front."""
+        return {"toml": self.editor, "plan": self.query_one("#plan")}.get(self._front) or self.form.first()
 
     @property
     def pane(self) -> str:
         """The pane with the keyboard, or the one in front."""
-        focused = self.screen.focused
-        ids = (
-            []
-            if focused is None
-            else [node.id for node in focused.ancestors_with_self if isinstance(node, Widget)]
-        )
-        return next((name for name in PANES if f"{name}-pane" in ids), self._front)
+        focused = (name for name in PANES if self.query_one(f"#{name}-pane").has_focus_within)
+        return next(focused, self._front)
 
     def next_pane(self) -> None:
         """Open the next of form, plan and TOML."""
@@ -276,41 +262,20 @@ class Composer(Vertical):
 
     def fill(self, full: bool) -> None:
         """Give the whole room to the pane with the keyboard, or take it back."""
-        self._front, self.full = self.pane, full
-        self._arrange()
-
-    @property
-    def can_fill(self) -> bool:
-        """Whether there is room for more than one pane."""
-        return not self._narrow
+        self.full = full
+        self.bring(self.pane)
 
     @on(TabLine.Picked)
     def _tab_picked(self, message: TabLine.Picked) -> None:
         self.open(message.name)
 
-    # The keyboard's way
-
-    def left(self, field: Widget | None) -> None:
-        """The keyboard has left a field by `esc`."""
-        self._left = field
-
-    def enter_again(self) -> bool:
-        """Go to the field that was left, or to the first one, unless something has the keyboard."""
-        if self.screen.focused is not None:
-            return False
-        left, self._left = self._left, None
-        self.screen.set_focus(left if left is not None and left.focusable else self._target(self._front))
-        return True
-
     def go_to_mistake(self) -> None:
         """The keyboard goes to the first mistake."""
-        place = None if self._outlook is None else self._outlook.place
-        row = None if place is not None or self.draft.tables is None else self.form.first_wrong()
-        widget = None if row is None else row.first()
-        if widget is not None:
+        row = None if self._place is not None or self.draft.tables is None else self.form.first_wrong()
+        if row is not None:
             self.bring("form")
-            self.call_after_refresh(self.screen.set_focus, widget)
+            self.call_after_refresh(self.screen.set_focus, row.first())
             return
         self.open("toml")
-        if place is not None:
-            self.editor.move_cursor((place[0] - 1, place[1] - 1))
+        if self._place is not None:
+            self.editor.move_cursor((self._place[0] - 1, self._place[1] - 1))

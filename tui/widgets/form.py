@@ -11,25 +11,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.composing.fields import FieldSpec, option_fields, sections
+from tui.composing.fields import FieldSpec, option_fields, path_of, sections
 from tui.composing.toml_text import value_at
 from tui.widgets.form_row import FormRow
-from tui.widgets.form_rows import row_of
 
 if TYPE_CHECKING:
-    from tui.composing.outlook import Remark
-
-
-class Heading(Static):
-    """A rule with a name."""
-
-    DEFAULT_CSS = """
-    Heading { height: 1; border-top: solid $border; border-title-color: $primary; border-title-style: bold; }
-    """
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self.border_title = title
+    from hvdsweep.sweep.load import Finding
 
 
 class OptionRows(Vertical):
@@ -39,49 +26,51 @@ class OptionRows(Vertical):
 
     def __init__(self, table: str) -> None:
         super().__init__(id=table)
-        self.rows: list[FormRow] = []
         self._table = table
         self._specs: list[FieldSpec] = []
+
+    def compose(self) -> ComposeResult:
+        yield from map(FormRow, self._specs)
 
     async def follow(self, tables: Mapping[str, Any]) -> bool:
         """Show the rows for these tables; whether they have changed."""
         specs = option_fields(self._table, tables)
-        changed = specs != self._specs
-        if changed:
-            self._specs, self.rows = specs, []
-            await self.remove_children()
-            self.rows = [row_of(spec) for spec in specs]
-            await self.mount(*self.rows)
-            for row in self.rows:
-                row.follow(tables)
-        return changed
+        if specs == self._specs:
+            return False
+        self._specs = specs
+        await self.recompose()
+        for row in self.query(FormRow):
+            row.follow(tables)
+        return True
 
 
 class Form(VerticalScroll, can_focus=False):
     """All rows: `show` brings in the text's values, `mark` the findings of the check."""
 
-    DEFAULT_CSS = "Form { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = """
+    Form { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }
+    Form .heading { height: 1; border-top: solid $border; border-title-color: $primary; border-title-style: bold; }
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._parts: list[FormRow | OptionRows] = []
-        self._marks: tuple[Sequence[Remark], Sequence[Remark], Mapping[str, str]] = (), (), {}
+        self._marks: tuple[Sequence[Finding], Sequence[Finding], Mapping[str, str]] = (), (), {}
         self.elsewhere: tuple[str, ...] = ()
         """Findings about keys that no row shows."""
 
     def compose(self) -> ComposeResult:
-        for heading, specs in sections():
-            yield Heading(heading)
+        for title, specs in sections():
+            heading = Static(classes="heading")
+            heading.border_title = title
+            yield heading
             for spec in specs:
-                part = OptionRows(spec.key) if spec.kind == "options" else row_of(spec)
-                self._parts.append(part)
-                yield part
+                yield OptionRows(spec.key) if spec.kind == "options" else FormRow(spec)
 
     @property
     def rows(self) -> Iterator[FormRow]:
         """All rows, from top to bottom."""
-        rows = (part.rows if isinstance(part, OptionRows) else (part,) for part in self._parts)
-        return (row for row in chain(*rows) if row.ready)
+        parts = (part.children if isinstance(part, OptionRows) else (part,) for part in self.children)
+        return (row for row in chain(*parts) if isinstance(row, FormRow) and row.ready)
 
     def row(self, key: str) -> FormRow | None:
         """The row of a key."""
@@ -95,31 +84,30 @@ class Form(VerticalScroll, can_focus=False):
         for row in self.rows:
             row.follow(tables, always=always)
             if row.key.removeprefix("search.") in DECAY_METAPARAMETERS:
-                row.display = linear or value_at(tables, tuple(row.key.split("."))) is not None
-        for part in self._parts:
-            if isinstance(part, OptionRows):
-                self.call_later(self._change_options, part, tables)
+                row.display = linear or value_at(tables, path_of(row.key)) is not None
+        for options in self.query(OptionRows):
+            self.call_later(self._change_options, options, tables)
 
     async def _change_options(self, options: OptionRows, tables: Mapping[str, Any]) -> None:
         if await options.follow(tables):
             self.mark(*self._marks)
 
-    def mark(self, problems: Sequence[Remark], warnings: Sequence[Remark], facts: Mapping[str, str]) -> None:
+    def mark(
+        self, problems: Sequence[Finding], warnings: Sequence[Finding], facts: Mapping[str, str]
+    ) -> None:
         """Show every finding at its field, and a fact at fields without one."""
         self._marks = problems, warnings, facts
-        wrong: dict[FormRow, list[str]] = {}
-        doubtful: dict[FormRow, list[str]] = {}
+        said: dict[tuple[FormRow, bool], list[str]] = {}
         elsewhere: list[str] = []
-        for remarks, found in ((problems, wrong), (warnings, doubtful)):
-            for remark in remarks:
-                row = self.row_about(remark.key)
-                if row is not None:
-                    found.setdefault(row, []).append(_within(row, remark))
-                elif remark.key:
-                    elsewhere.append(f"{remark.key}: {remark.text}")
+        for finding in (*problems, *warnings):
+            row = self.row_about(finding.key)
+            if row is not None:
+                said.setdefault((row, finding in problems), []).append(_within(row, finding))
+            elif finding.key:
+                elsewhere.append(f"{finding.key}: {finding.text}")
         for row in self.rows:
-            fact = facts.get(row.key, "") if row.spec.kind not in ("space", "note") else None
-            row.say("\n".join(wrong.get(row, ())), "\n".join(doubtful.get(row, ())), fact)
+            wrong, doubtful = ("\n".join(said.get((row, wrong), ())) for wrong in (True, False))
+            row.say(wrong, doubtful, facts.get(row.key, ""))
         self.elsewhere = tuple(elsewhere)
 
     def row_about(self, key: str) -> FormRow | None:
@@ -127,18 +115,16 @@ class Form(VerticalScroll, can_focus=False):
         if not key:
             return None
         rows, prefixes = list(self.rows), {key[:at] for at, sign in enumerate(key) if sign in ".["} | {key}
-        about = [(len(own), row) for row in rows for own in row.spec.keys if own in prefixes]
-        best = max(about, key=lambda entry: entry[0])[1] if about else None
-        if best is None:
-            below = (row for row in rows if row.display and row.key.startswith(f"{key}."))
-            best = next(below, None)
-        if best is not None and not best.display:
-            best.display = True
-        return best
+        above = [(len(own), row) for row in rows for own in row.spec.keys if own in prefixes]
+        below = (row for row in rows if row.display and row.key.startswith(f"{key}."))
+        row = max(above, key=lambda entry: entry[0])[1] if above else next(below, None)
+        if row is not None:
+            row.display = True
+        return row
 
     def first_wrong(self) -> FormRow | None:
         """The first row with a mistake."""
-        return next((row for row in self.rows if row.has_class("-wrong") and row.display), None)
+        return next((row for row in self.rows if row.has_class("-wrong")), None)
 
     @property
     def current(self) -> FormRow | None:
@@ -158,9 +144,8 @@ class Form(VerticalScroll, can_focus=False):
             self.screen.set_focus(rows[target].first())
 
 
-def _within(row: FormRow, remark: Remark) -> str:
+def _within(row: FormRow, finding: Finding) -> str:
     """A finding's text, with the part of its key that the row does not name."""
-    if remark.key in row.spec.keys:
-        return remark.text
-    rest = next((remark.key[len(own) :] for own in row.spec.keys if remark.key.startswith(own)), "")
-    return f"{rest.lstrip('.')}: {remark.text}" if rest else remark.text
+    if finding.key in row.spec.keys or row.key.startswith(finding.key):
+        return finding.text
+    return f"{finding.key.removeprefix(row.key).lstrip('.')}: {finding.text}"

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
-from tui.composing.offers import Entry
+from tui.composing.fields import Entry
 from tui.widgets.typing import Field
 from tui.widgets.window import AskingWindow, Window
 from tui.words import plural

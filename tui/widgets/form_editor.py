@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from rich.text import Text
@@ -13,6 +14,9 @@ from textual.widgets.text_area import Selection
 
 from tui.composing.colours import coloured, key_lines
 from tui.widgets.typing import key_in_order
+
+if TYPE_CHECKING:
+    from hvdsweep.sweep.load import Finding
 
 COLOURS = {
     "comment": "foreground-muted",
@@ -75,27 +79,25 @@ class TomlEditor(TextArea):
         row = before.count("\n")
         return row, offset - (before.rfind("\n") + 1)
 
-    def mark(self, wrong: Sequence[str], doubtful: Sequence[str], place: tuple[int, int] | None) -> None:
-        """Mark the lines of these keys, and the line where the text stops being TOML."""
+    def mark(
+        self, problems: Sequence[Finding], warnings: Sequence[Finding], place: tuple[int, int] | None
+    ) -> None:
+        """Mark the lines that findings are about, and the line where the text stops being TOML."""
         marks: dict[int, str] = {}
         if place is not None:
             marks[place[0] - 1] = "error"
-        else:
-            marks |= dict.fromkeys(self._lines_of(doubtful), "warning")
-            marks |= dict.fromkeys(self._lines_of(wrong), "error")
+        elif problems or warnings:
+            lines = key_lines(self.text)
+            for finding in (*warnings, *problems):
+                key = finding.key
+                # Of the longest name in the text that the key is, or lies in.
+                names = [name for name in lines if key == name or key.startswith((f"{name}.", f"{name}["))]
+                if names:
+                    marks[lines[max(names, key=len)]] = "error" if finding in problems else "warning"
         if marks != self._marks:
             self._marks = marks
             self.notify_style_update()
             self.refresh()
-
-    def _lines_of(self, keys: Sequence[str]) -> list[int]:
-        """The line of each key: of the longest name in the text that it is, or lies in."""
-        lines = key_lines(self.text) if keys else {}
-        about = [
-            [name for name in lines if key == name or key.startswith((f"{name}.", f"{name}["))]
-            for key in keys
-        ]
-        return [lines[max(names, key=len)] for names in about if names]
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)

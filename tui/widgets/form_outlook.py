@@ -117,7 +117,7 @@ def _totals(summary: PlanSummary, outlook: Outlook) -> Content:
             f"  {plural(summary.workloads, 'workload')} · {plural(len(summary.studies), 'study', 'studies')} · "
             f"{plural(summary.trials, 'trial')}",
         ),
-        Content(f"{_large(summary.steps)} steps · {_large(summary.examples)} examples")
+        Content(f"{count(summary.steps)} steps · {count(summary.examples)} examples")
         + (Content(f" · {count(weights)} weights") if weights else Content("")),
         Content(f"{summary.at_once}: ") + _time(summary),
     ]
@@ -163,10 +163,3 @@ def _passes(study: StudySummary) -> str:
     """The passes of the busiest rank: 1, or 4×256."""
     most = max(study.passes, key=len)
     return "1" if len(most) <= 1 else _runs(most)
-
-
-def _large(value: int) -> str:
-    for limit, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
-        if value >= limit:
-            return f"{value / limit:.3g} {unit}"
-    return count(value)

@@ -1,9 +1,7 @@
 """A row of a form: a label, controls that each hold a text, and a note for the check's finding.
 
 What the controls hold, and what that says in the sweep file, is in `composing.fields`. Wide rows (`-two-lines`) have their note
-in a line below, which is always there, so that nothing jumps. `form_rows` has the rows that need more.
-
-`follow` shows the values of a text; `edit` returns what to change in it. A row checks nothing.
+in a line below, which is always there, so that nothing jumps. A row checks nothing.
 """
 
 from __future__ import annotations
@@ -11,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Label, Static
 
 from tui.actions import bindings
-from tui.composing.fields import FieldSpec, change_of, says, texts_of
-from tui.composing.offers import Entry
+from tui.composing.fields import Entry, FieldSpec, changes_of, choices_of, left_to_the_text, texts_of
 from tui.composing.toml_text import Change
+from tui.composing.words import HOWS, NUMBERS, OTHER, examples_of, used_by
 from tui.widgets.form_dialogs import ListDialog
 from tui.widgets.typing import Field
 from tui.widgets.window import open_window
-
-Edit = tuple[str, list[Change]]
-"""The field that was edited, and the changes; further typing in the same field belongs to the same edit."""
 
 
 class Choice(Static, can_focus=True):
@@ -100,7 +97,7 @@ class Tick(Checkbox):
         self.toggle()
 
     def action_step(self, way: int) -> None:
-        ticks = list(self.query_ancestor(Ticks).ticks)
+        ticks = self.query_ancestor(Ticks).ticks
         self.screen.set_focus(ticks[(ticks.index(self) + way) % len(ticks)])
 
 
@@ -147,31 +144,45 @@ class FormRow(Horizontal):
     FormRow.-wrong .label { color: $error; text-style: bold; }
     FormRow Input { width: 12; background: $panel; padding: 0 1; }
     FormRow Input:focus { background: $block-cursor-blurred-background; background-tint: $foreground 0%; }
+    FormRow .list { width: 3; color: $accent; }
+    FormRow .list:hover { background: $panel; }
     FormRow.-two-lines { height: 2; layout: grid; grid-size: 3 2; grid-columns: 17 1fr 3; grid-rows: 1; }
     FormRow.-two-lines Input { width: 100%; }
     FormRow.-two-lines .note { column-span: 3; padding: 0 0 0 18; }
     FormRow.-amount Choice { margin-left: 1; }
+    FormRow.-space Input { width: 11; }
+    FormRow.-space .values { width: 25; }
+    FormRow.-space .to { width: 3; color: $foreground-muted; content-align: center middle; }
+    FormRow.-note .note { color: $secondary; }
     .-tiny FormRow.-amount Input { width: 7; }
     .-tiny FormRow.-ticks { height: auto; grid-rows: auto 1; }
     .-tiny FormRow Ticks { height: auto; layout: vertical; }
+    .-tiny FormRow.-space { height: auto; layout: grid; grid-size: 3; grid-columns: 17 3 1fr; grid-rows: 1; }
+    .-tiny FormRow.-space Choice { column-span: 2; }
+    .-tiny FormRow.-space Input { width: 100%; }
+    .-tiny FormRow.-space .note { column-span: 3; }
     """
 
-    def __init__(self, spec: FieldSpec, *line: Widget) -> None:
-        """`line`: the controls, and what stands among them."""
+    def __init__(self, spec: FieldSpec) -> None:
         super().__init__(classes=f"-{spec.kind}")
         self.spec = spec
         self.key = spec.key
-        self._line = line
-        self.parts = tuple(part for part in line if isinstance(part, Part))
-        self.fields = tuple(part for part in line if isinstance(part, Field))
+        self.choices = choices_of(spec.key, {})
+        """The list of a line that has one."""
+        self._line = _line(spec)
+        self.parts = tuple(part for part in self._line if isinstance(part, Part))
+        self.fields = tuple(part for part in self.parts if isinstance(part, Field))
         """What is typed into."""
         self.ready = False
         """Whether it is mounted with its controls."""
         self.sentences = ("", "", "")
         """(mistakes, warnings, fact) as they are shown."""
+        self._own_fact = ""
+        """What it says of a value that only the text can hold."""
         self._note = Static(classes="note", markup=False)
-        self._known: tuple[str, ...] = ()
-        """Its values when it last agreed with the text; empty until it has followed the text once."""
+        self._known: tuple[str, ...] | None = None
+        """Its values when it last agreed with the text; None until it has followed the text once."""
+        self.set_class(bool(self.choices) or spec.kind in ("sizes", "text", "ticks"), "-two-lines")
 
     def compose(self) -> ComposeResult:
         label = Label(self.spec.label, classes="label", markup=False)
@@ -185,57 +196,88 @@ class FormRow(Horizontal):
         """The values in its controls."""
         return tuple(part.value for part in self.parts)
 
-    def put(self, tables: Mapping[str, Any]) -> None:
-        """Show what the tables say."""
-        for part, text in zip(self.parts, texts_of(self.spec, tables, self.held), strict=True):
-            if not isinstance(part, Field) or not says(self.spec.kind, part.value, text):
-                part.value = text
-
-    def edit(self, before: tuple[str, ...]) -> Edit:
-        """What to change in the text, where the row held `before` until now."""
-        return self.key, [change_of(self.spec, self.held)]
-
     def follow(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
-        """Show the tables' values, unless it is being typed into or was just now; `always`: even then."""
-        if self.ready and (always or not (self.in_use or self.is_ahead)):
-            held = self.held
-            self.put(tables)
-            self._known = self.held
-            if self.held != held:
-                for field in self.fields:
-                    field.forget()
+        """Show the tables' values, unless it is being typed into or was just now; `always`: even then, since this is another
+        sweep."""
+        if not self.ready or (not always and (self.in_use or self.is_ahead)):
+            return
+        held = self.held
+        kept = tuple("" if always and isinstance(part, Field) else part.value for part in self.parts)
+        for part, text in zip(self.parts, texts_of(self.spec, tables, kept), strict=True):
+            part.value = text
+        self._known = self.held
+        if self._known != held:
+            for field in self.fields:
+                field.forget()
+        self._own_fact = left_to_the_text(self.spec, tables)
+        if self.spec.kind == "note":
+            self.display = bool(self._own_fact)
+        if self.spec.kind == "space":
+            self._show_used()
+        if self.choices:
+            self.choices = choices_of(self.key, tables)
+            names = [entry.value for entry in self.choices]
+            self.fields[0].suggester = SuggestFromList(names, case_sensitive=False)
+
+    def _show_used(self) -> None:
+        """Show the fields that go with the chosen way of a metaparameter; the others remember what they hold."""
+        how, *numbers = self._line
+        used = used_by(self.parts[0].value)
+        how.disabled = self.parts[0].value == OTHER
+        for widget in numbers:
+            widget.display = any(widget.has_class(name) for name in used)
 
     @property
     def is_ahead(self) -> bool:
         """Whether it holds something that is not in the text yet."""
-        return self.ready and bool(self._known) and self.held != self._known
+        return self.ready and self._known not in (None, self.held)
 
-    def take(self) -> Edit:
-        """The edit that writes its values into the text."""
-        before, self._known = self._known, self.held
-        return self.edit(before)
+    def take(self) -> list[Change]:
+        """What writes its values into the text."""
+        before, self._known = self._known or (), self.held
+        return changes_of(self.spec, self.held, before)
 
     @property
     def in_use(self) -> bool:
         """Whether the cursor is in one of its fields, which are then left alone."""
         return any(field.has_focus for field in self.fields)
 
-    def say(self, wrong: str | None = None, doubtful: str | None = None, fact: str | None = None) -> None:
-        """Show mistakes, warnings or a fact; None leaves what is shown."""
-        old = self.sentences
-        new = tuple(
-            now if now is not None else was for now, was in zip((wrong, doubtful, fact), old, strict=True)
-        )
-        if new != old:
-            self.sentences = (new[0], new[1], new[2])
-            self.set_class(bool(new[0]), "-wrong")
-            styles = ("$error", "$warning", "$foreground-muted")
-            words = next(((text, style) for text, style in zip(new, styles, strict=True) if text), ("", ""))
+    def say(self, wrong: str, doubtful: str, fact: str) -> None:
+        """Show mistakes, else warnings, else a fact."""
+        said = (wrong, doubtful, self._own_fact or fact)
+        if said != self.sentences:
+            self.sentences = said
+            self.set_class(bool(wrong), "-wrong")
+            styles = ("$error", "$warning", "")
+            words = next(((text, style) for text, style in zip(said, styles, strict=True) if text), ("", ""))
             self._note.update(Content.styled(words[0].replace("\n", " "), words[1]))
 
     def first(self) -> Widget | None:
         """Where the keyboard goes."""
         return next((widget for widget in self.query("*").results(Widget) if widget.focusable), None)
+
+    def open_list(self) -> None:
+        """Open the list of its choices."""
+
+        def as_typed(text: str) -> Entry | None:
+            """What no entry matches may still be a value."""
+            listed = any(text.lower() in f"{entry.words} {entry.about}".lower() for entry in self.choices)
+            return None if listed else Entry(text, text, "as typed")
+
+        title, current = self.spec.label.strip().capitalize(), self.fields[0].value.strip()
+        open_window(self.app, ListDialog(title, self.choices, current=current, free=as_typed), self._chosen)
+
+    def _chosen(self, value: str | None) -> None:
+        if value is not None:
+            field = self.fields[0]
+            field.value = value
+            field.cursor_position = len(value)
+            self.screen.set_focus(field)
+
+    def on_click(self, event: events.Click) -> None:
+        on_mark = event.widget is not None and event.widget.has_class("list")
+        if on_mark and self.choices and not self.fields[0].disabled:
+            self.open_list()
 
     def on_mount(self) -> None:
         self.ready = True
@@ -246,6 +288,24 @@ class FormRow(Horizontal):
         self.ready = False
 
 
-def id_of(spec: FieldSpec, part: str = "") -> str:
-    """The id of a control."""
-    return spec.key.replace(".", "-") + part
+def _line(spec: FieldSpec) -> list[Widget]:
+    """The controls of a field, and what stands among them."""
+    name, words = spec.key.replace(".", "-"), list(spec.choices or {})
+    match spec.kind:
+        case "note":
+            return []
+        case "choice":
+            return [Choice(words, id=name)]
+        case "ticks":
+            return [Ticks(words, id=name)]
+        case "amount":
+            return [Field(compact=True, id=f"{name}-amount"), Choice(words, id=f"{name}-unit")]
+        case "space":
+            examples = examples_of(spec.example)
+            value, low, high, values = (
+                Field(compact=True, id=f"{name}-{number}", classes=number, placeholder=examples[number])
+                for number in NUMBERS
+            )
+            return [Choice(HOWS, id=f"{name}-how"), value, low, Label("…", classes="to max"), high, values]
+    mark = Static(" ▾ " if choices_of(spec.key, {}) else "", classes="list")
+    return [Field(compact=True, placeholder=spec.hint, id=name), mark]

@@ -12,8 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from tui.composing.words import AUTO
-from tui.launching import Changes
+from tui.launching import AUTO, MAXIMUM, Changes, ranks_of
 from tui.room import HEIGHTS, WIDTHS
 from tui.widgets.typing import Field
 
@@ -170,7 +169,8 @@ def ranks_asked(texts: Mapping[str, str], slots: int | None) -> Changes | str:
         text = texts[name]
         if (name, text) == ("np", AUTO):
             continue
-        if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**6:
-            return f"{title}: {text or 'nothing'}: give a whole number of at least 1"
-        numbers[name] = int(text)
+        number = ranks_of(text)
+        if number is None:
+            return f"{title}: {text or 'nothing'}: give a whole number from 1 to {MAXIMUM:,}"
+        numbers[name] = number
     return Changes(numbers.get("np", AUTO), numbers["gangs"], None if "np" in numbers else slots)
