@@ -24,6 +24,9 @@ OPEN = (Status.PENDING.name, Status.RUNNING.name)
 ENDED = (Status.COMPLETE.name, Status.INFEASIBLE.name, Status.INCOMPLETE.name)
 """Words of the final states."""
 
+BEGUN = (Status.RUNNING.name, *ENDED)
+"""Words of the states of a trial that a gang has started, and that does not wait for another."""
+
 
 class StopReason(IntEnum):
     """Why a trial stopped."""
@@ -71,3 +74,6 @@ class GangState(StrEnum):
 
 GANG_ENDS = (GangState.STOPPED.value, GangState.DEAD.value)
 """Words of the final states."""
+
+BEGUN = (Status.RUNNING.name, *ENDED)
+"""Words of the states of a trial that a gang has started, and that does not wait for another."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from hvdsweep.states import Status
 from hvdsweep.store import Claim, TrialWriter, begin_run, connect, recover, save_plan
+from hvdsweep.store.claims import claim_next
 from tests.plans import Plan, Workload
 
 from .plans import Study, gang, outcome, plan, small_store
@@ -152,3 +155,28 @@ def test_plain_order_keeps_to_the_study_then_takes_one_without_a_gang(planned: P
         assert gangs.step(0) is None
         assert gangs.step(1) is None
     assert gangs.taken == [(0, 8, 0), (1, 16, 0), (0, 8, 1), (0, 8, 2), (0, 16, 1), (1, 16, 2)]
+
+
+@pytest.mark.parametrize("order", ["plain", "breadth"])
+def test_a_claim_costs_the_same_with_many_waiting_trials(tmp_path: Path, order: str):
+    """SQLite makes about as many steps for a claim among 2,000 waiting trials of a study as among 20."""
+    steps = []
+    for trials in (20, 2_000):
+        path = tmp_path / f"{trials}.db"
+        small_store(path, trials=trials)
+        with Gangs(path, 1, order) as gangs:
+            gangs.step(0)
+        conn = connect(path)
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        conn.execute("BEGIN IMMEDIATE")
+        conn.set_progress_handler(count, 1)
+        assert claim_next(conn, 1, 1, None, now=0.0) is not None
+        steps.append(counted)
+        conn.close()
+    assert steps[1] < 1.2 * steps[0]

@@ -354,6 +354,7 @@ def test_an_older_store_lacks_nothing(copy: Path):
     """Columns of later versions are not missed in a store of the first one."""
     with closing(sqlite3.connect(copy)) as conn:
         conn.execute("DROP TABLE gradient_noise")
+        conn.execute("DROP INDEX trials_with_checkpoint")
         for table, column in SINCE:
             if table != "gradient_noise":
                 conn.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
