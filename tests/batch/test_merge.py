@@ -247,6 +247,7 @@ def test_older_shards_are_merged_as_they_are(trained, tmp_path):
     old = Path(shutil.copy(shards[0], tmp_path / "old.db"))
     with closing(sqlite3.connect(old)) as conn:
         conn.execute("DROP TABLE gradient_noise")
+        conn.execute("DROP INDEX trials_with_checkpoint")
         for table, column in SINCE:
             if table != "gradient_noise":
                 conn.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
