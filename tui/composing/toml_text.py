@@ -13,8 +13,8 @@ from typing import Any
 
 from hvdsweep.sweep.write import toml_key, toml_value
 
-Path = tuple[str | int, ...]
-"""Where a value stands: ("search", "override", 0, "learning_rate")."""
+Path = tuple[str, ...]
+"""Where a value stands: ("search", "learning_rate", "min")."""
 
 REMOVED = object()
 """As the value of a change: the key goes."""
@@ -65,10 +65,9 @@ def parsed(text: str) -> dict[str, Any]:
 def value_at(tables: Any, path: Path) -> Any:
     """What stands at `path`; None if nothing does."""
     for part in path:
-        try:
-            tables = tables[part]
-        except (KeyError, IndexError, TypeError):
+        if not isinstance(tables, Mapping) or part not in tables:
             return None
+        tables = tables[part]
     return tables
 
 
@@ -88,29 +87,24 @@ def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[st
                 for old in step.instead_of:
                     _put(wanted, old, REMOVED)
                 _put(wanted, step.path, step.value)
-                unchanged = before is None if step.value is REMOVED else _same(before, step.value)
-                if not unchanged or step.instead_of:
+                same = before is None if step.value is REMOVED else repr(before) == repr(step.value)
+                if not same or step.instead_of:
                     text = _edit(text, step, order)
         found = parsed(text)
     except (tomllib.TOMLDecodeError, TOMLKitError) as error:
         raise CannotEdit(str(error)) from error
-    if not _same(found, wanted, exactly=False):
+    if repr(_plain(found)) != repr(_plain(wanted)):
         raise CannotEdit("the text says it in another way")
     return text
 
 
-def _same(one: Any, other: Any, *, exactly: bool = True) -> bool:
-    """Whether two values are alike; a table that holds nothing is as good as none. `exactly`: 1.0 and 1e0 are not the same."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        keys = {key for key, value in (*one.items(), *other.items()) if value != {}}
-        return all(_same(one.get(key), other.get(key), exactly=exactly) for key in keys)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(
-            _same(*pair, exactly=exactly) for pair in zip(one, other, strict=True)
-        )
-    if isinstance(one, float) and isinstance(other, float):
-        return repr(one) == repr(other) if exactly else one == other or (one != one and other != other)
-    return type(one) is type(other) and bool(one == other)
+def _plain(value: Any) -> Any:
+    """A value that looks as every equal one does; a table that holds nothing is as good as none."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in sorted(value.items()) if entry != {}}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return float(value) if isinstance(value, float) else value
 
 
 def _steps(tables: Any, change: Change) -> list[Change]:
@@ -126,14 +120,9 @@ def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
     """Make a change in the tables that were read."""
     holder: Any = tables
     for part in path[:-1]:
-        if isinstance(holder, dict) and part not in holder:
-            if value is REMOVED:
-                return
-            holder[part] = {}
-        try:
-            holder = holder[part]
-        except (IndexError, TypeError):
-            raise CannotEdit(f"{part} stands in what is no table") from None
+        if isinstance(holder, dict) and part not in holder and value is REMOVED:
+            return
+        holder = holder.setdefault(part, {}) if isinstance(holder, dict) else None
     if not isinstance(holder, dict):
         raise CannotEdit(f"{path[-1]} stands in what is no table")
     if value is REMOVED:
@@ -149,14 +138,13 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     document = tomlkit.parse(text)
     old = change.instead_of[0] if change.instead_of else change.path
     table, (key, *inside) = _table_of(document, old)
-    if key not in table:
-        if change.instead_of:
-            raise CannotEdit(f"{key} stands inside another value")
-        return text if change.value is REMOVED else _insert(text, change, order)
-    item, value = table[key], change.value
-    if _is_lines(item):
-        # A table that is replaced as a whole: whatever says parts of it goes.
-        del table[key]
+    item, value = table[key] if key in table else None, change.value
+    if item is None and change.instead_of:
+        raise CannotEdit(f"{key} stands inside another value")
+    if item is None or _is_lines(item):
+        if item is not None:
+            # A table that is replaced as a whole: whatever says parts of it goes.
+            del table[key]
         text = document.as_string()
         return text if value is REMOVED else _insert(text, change, order)
     if inside:
@@ -166,12 +154,13 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
         value = tables["it"] or REMOVED
     if value is not REMOVED:
         # Blanks and comment around the value stay.
-        new = str(change.path[-1]) if change.instead_of else key
         holder = next(part for part in _parts(table) if key in part)
-        holder._replace(key, new, tomlkit.value(toml_value(value)))
+        holder._replace(
+            key, change.path[-1] if change.instead_of else key, tomlkit.value(toml_value(value))
+        )
         return document.as_string()
     del table[key]
-    first = str(change.path[0])
+    first = change.path[0]
     empty = first in document and not any(part.as_string().strip() for part in _parts(document[first]))
     if empty and table is not document and first not in KEPT:
         del document[first]
@@ -214,8 +203,8 @@ def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> st
     if text and not text.endswith("\n"):
         text += newline
     document = tomlkit.parse(text)
-    tables, key = change.path[:-1], str(change.path[-1])
-    rank = _ranking(order, ".".join(part for part in tables if isinstance(part, str)))
+    tables, key = change.path[:-1], change.path[-1]
+    rank = _ranking(order, ".".join(tables))
     table, rest = _table_of(document, change.path)
     bodies = [part.body for part in _parts(table)]
     siblings = [
@@ -256,8 +245,6 @@ def _new_lines(text: str, table: Path, line: str, newline: str, rank: Any) -> st
     """
     import tomlkit
 
-    if any(isinstance(part, int) for part in table):
-        raise CannotEdit(f"{table[0]} is a list of tables")
     document, limit = tomlkit.parse(text), rank(table[0]) if table else -1
     for at, (key, item) in enumerate(document.body):
         if key is not None and _is_lines(item) and not key.is_dotted() and rank(key.key) > limit:
@@ -269,7 +256,7 @@ def _new_lines(text: str, table: Path, line: str, newline: str, rank: Any) -> st
         if not text[start:end].lstrip().startswith("#") or end == len(text):
             break
         end = start
-    header = ".".join(toml_key(str(part)) for part in table)
+    header = ".".join(map(toml_key, table))
     head, tail = text[:end].rstrip("\r\n"), text[end:]
     block = (f"[{header}]{newline}" if table else "") + line
     return (f"{head}{newline}{newline}" if head else "") + block + (newline + tail if tail else "")
