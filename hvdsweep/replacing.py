@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _MAGIC = b"SQLite format 3\0"
@@ -53,6 +53,15 @@ def replaced(path: Path, *, new: bool = False) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def free_path(first: Path, taken: Collection[Path] = ()) -> Path:
+    """`first`, or with a number (`digits-2.toml`): the first of them that no file has and that is not `taken`."""
+    number, path = 1, first
+    while path.exists() or path in taken:
+        number += 1
+        path = first.with_name(f"{first.stem}-{number}{first.suffix}")
+    return path
 
 
 def _linked(partial: Path, path: Path) -> bool:

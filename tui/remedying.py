@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvdsweep.errors import UserError
-from hvdsweep.replacing import write_whole
+from hvdsweep.replacing import free_path, write_whole
 from tui.launching import AUTO
 
 if TYPE_CHECKING:
@@ -109,11 +109,7 @@ def _free_path(file: str | None, name: str, db: Path) -> Path:
         # Presets lie inside the package.
         if beside.is_dir() and os.access(beside, os.W_OK) and "presets" not in beside.parts:
             folder = beside
-    path, number = folder / f"{stem}-extended.toml", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-extended-{number}.toml"
-    return path
+    return free_path(folder / f"{stem}-extended.toml")
 
 
 def write(proposal: Proposal) -> Path:

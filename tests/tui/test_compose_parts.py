@@ -29,7 +29,7 @@ from tui.composing.draft import Draft
 from tui.composing.draft_store import MOST, DraftStore
 from tui.composing.fields import FieldSpec, sections
 from tui.composing.files import write
-from tui.composing.outlook import Inquiry, look
+from tui.composing.outlook import look
 from tui.composing.start import TEMPLATE
 from tui.composing.toml_text import REMOVED, parsed
 
@@ -221,6 +221,7 @@ def test_a_kept_draft_comes_back_whole(tmp_path):
     kept = drafts.all()
     assert [draft.id for _, draft in kept] == [first, second]
     assert kept[0] == (2e9, Draft("a = 1", "n", Path("/x/y.toml"), "2", "3", id=first, saved="a = 0"))
+    assert kept[0][1].saved == "a = 0"
     drafts.drop(first)
     assert [draft.id for _, draft in drafts.all()] == [second]
 
@@ -357,8 +358,8 @@ def test_the_path_of_a_file_is_an_offer(tmp_path, monkeypatch):
 # The outlook
 
 
-def inquiry(text: str, np: str = "1", gangs: str = "1") -> Inquiry:
-    return Inquiry(text, ROOT, "mine", np, gangs)
+def draft(text: str, np: str = "1", gangs: str = "1") -> Draft:
+    return Draft(text, "mine", ROOT / "sweep.toml", np, gangs)
 
 
 def test_mistakes_are_those_of_the_check():
@@ -368,7 +369,7 @@ def test_mistakes_are_those_of_the_check():
         .replace("fc_128", "fc_")
         .replace("every = 10", "evry = 10")
     )
-    found = look(inquiry(text))
+    found = look(draft(text))
     checked = check_text(text, outlook.FILE, source=str(ROOT), name="mine")
     assert found.plan is None
     assert found.summary is None
@@ -384,7 +385,7 @@ def test_warnings_keep_their_key():
     text = TEMPLATE.replace(
         "[search]", '[search]\nmomentum = { scale = "reverse_log", min = 0.8, max = 0.9 }'
     )
-    found = look(inquiry(text))
+    found = look(draft(text))
     assert found.summary
     assert [(remark.key, remark.text) for remark in found.warnings] == [
         ("search.momentum", "is ignored by sgd, the only algorithm of this sweep")
@@ -396,7 +397,7 @@ def test_warnings_keep_their_key():
 )
 def test_a_syntax_error_has_a_place(text, place):
     """Line and column, from 1, where the text stops being TOML."""
-    found = look(inquiry(text))
+    found = look(draft(text))
     assert found.place == place
     assert len(found.problems) == 1
 
@@ -404,7 +405,7 @@ def test_a_syntax_error_has_a_place(text, place):
 def test_the_plan_is_that_of_the_planner():
     """Summary and names are what the planner and its summary say for these ranks."""
     plan = make_plan(check_text(TEMPLATE, "mine.toml").loaded)
-    found = look(inquiry(TEMPLATE, "3", "2"))
+    found = look(draft(TEMPLATE, "3", "2"))
     assert found.plan is not None
     assert found.plan.key == plan.key
     assert found.summary.studies == summarize(plan, 3, 2).studies
@@ -416,7 +417,7 @@ def test_the_plan_is_that_of_the_planner():
 @pytest.mark.parametrize(("np", "gangs"), [("", "1"), ("1", "0"), ("many", "1"), ("99999999999", "1")])
 def test_ranks_that_are_none(np, gangs):
     """A right text with impossible ranks has no plan to show, and says why."""
-    found = look(inquiry(TEMPLATE, np, gangs))
+    found = look(draft(TEMPLATE, np, gangs))
     assert found.plan is not None
     assert found.summary is None
     assert all("is not a whole number from 1 to 4,096" in problem.text for problem in found.problems)
@@ -427,7 +428,7 @@ def test_ranks_that_are_none(np, gangs):
 def test_a_plan_with_too_many_passes_is_not_previewed():
     """A batch of 2^30 examples in passes of one would fill the memory."""
     text = TEMPLATE.replace('"2^3..2^8"', '"2^20..2^30"') + "micro_batch = 1\n"
-    found = look(inquiry(text))
+    found = look(draft(text))
     assert found.summary is None
     assert "too large to preview (2,146,435,072 passes a step" in found.unplanned
 
@@ -435,7 +436,7 @@ def test_a_plan_with_too_many_passes_is_not_previewed():
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_shipped_file_has_an_outlook_and_points(file):
     """The preview shows the very points of the study's first trials, on the scales they are searched on."""
-    found = look(Inquiry(file.read_text(), file.parent, "mine", "2", "2"))
+    found = look(Draft(file.read_text(), "mine", file, "2", "2"))
     assert found.summary
     study = list(found.plan.studies)[-1]
     chart = outlook.points_chart(study)

@@ -35,11 +35,11 @@ class Draft:
     """Trials side by side, as typed; nothing if ranks are `auto`."""
     slots: str = ""
     """Ranks at once where ranks are `auto`, as typed; empty: all cores or GPUs."""
-    id: str = ""
+    id: str = field(default="", compare=False)
     """In the store of drafts; "" while it was never stored."""
-    saved: str | None = None
+    saved: str | None = field(default=None, compare=False)
     """The text as it was last saved or loaded."""
-    remark: str = ""
+    remark: str = field(default="", compare=False)
     """A notice for the user."""
     tables: dict[str, Any] | None = field(default=None, init=False, compare=False)
     """The text read; None while it is not TOML."""

@@ -5,12 +5,12 @@ Knows no Textual. It may take a while (pydantic, scipy): call it from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.composing.toml_text import parsed, value_at
+from tui.composing.draft import LAUNCH, Draft
 from tui.launching import AUTO, MAXIMUM, ranks_of
 
 if TYPE_CHECKING:
@@ -32,24 +32,11 @@ SHOWN_POINTS = 200
 
 
 @dataclass(frozen=True)
-class Inquiry:
-    """A text to check and plan."""
-
-    text: str
-    directory: Path
-    """Where `module:function` is looked for."""
-    name: str
-    np: str
-    gangs: str
-    slots: str = ""
-    """Of `auto`; empty: all of this machine."""
-
-
-@dataclass(frozen=True)
 class Outlook:
     """What check and plan found."""
 
-    inquiry: Inquiry
+    draft: Draft
+    """The draft as it was checked."""
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     place: tuple[int, int] | None = None
@@ -81,30 +68,31 @@ class Outlook:
         return next((s for s in studies if s.workload == workload and s.batch_size == batch_size), None)
 
 
-def look(inquiry: Inquiry, store: Store | None = None) -> Outlook:
+def look(draft: Draft, store: Store | None = None) -> Outlook:
     """Check a text and plan it, with the speeds and sweeps that the store knows."""
     from hvdsweep.plan import make_plan
     from hvdsweep.sweep import check_text
 
-    checked = check_text(inquiry.text, FILE, source=str(inquiry.directory), name=inquiry.name)
-    ranks, facts = _ranks(inquiry), _facts(inquiry.text)
+    checked = check_text(draft.text, FILE, source=str(draft.directory), name=draft.name)
+    ranks, facts = _ranks(draft), _facts(draft.tables or {})
     problems = (*checked.mistakes, *ranks)
     if checked.loaded is None:
-        return Outlook(inquiry, problems, checked.doubts, checked.place, facts)
+        return Outlook(draft, problems, checked.doubts, checked.place, facts)
     plan = make_plan(checked.loaded)
     speeds, sweeps = ((), ()) if store is None else (store.throughput(), store.sweeps())
     sweep = next((sweep.id for sweep in sweeps if sweep.key == plan.key), None)
-    summary, unplanned = (None, "") if ranks else _summary(plan, inquiry, speeds)
+    summary, unplanned = (None, "") if ranks else _summary(plan, draft, speeds)
     facts |= _resolved(plan)
-    return Outlook(inquiry, problems, checked.doubts, None, facts, plan, summary, unplanned, sweep)
+    return Outlook(draft, problems, checked.doubts, None, facts, plan, summary, unplanned, sweep)
 
 
-def _ranks(inquiry: Inquiry) -> tuple[Finding, ...]:
+def _ranks(draft: Draft) -> tuple[Finding, ...]:
     """What is wrong with the options of the launch."""
     from hvdsweep.sweep.load import Finding
 
     found = []
-    for key, text in (("np", inquiry.np), ("gangs", inquiry.gangs), ("slots", inquiry.slots)):
+    for key in LAUNCH:
+        text = draft.shown[key]
         if ranks_of(text) is None and (key, text.strip()) not in (("np", AUTO), ("slots", "")):
             said = f"{text.strip() or 'nothing'} is not a whole number from 1 to {MAXIMUM:,}"
             said += ", and not auto" if key == "np" else ""
@@ -112,12 +100,12 @@ def _ranks(inquiry: Inquiry) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _summary(plan: Plan, inquiry: Inquiry, speeds: Sequence[Speed]) -> tuple[PlanSummary | None, str]:
+def _summary(plan: Plan, draft: Draft, speeds: Sequence[Speed]) -> tuple[PlanSummary | None, str]:
     from hvdsweep.launch.machine import cores, gpus
     from hvdsweep.plan_summary import summarize, summarize_auto
 
-    auto = inquiry.np.strip() == AUTO
-    np = ranks_of(inquiry.slots) or len(gpus()) or cores() if auto else ranks_of(inquiry.np) or 1
+    auto = draft.np.strip() == AUTO
+    np = ranks_of(draft.slots) or len(gpus()) or cores() if auto else ranks_of(draft.np) or 1
     passes = sum(max(np, -(-study.batch_size // study.definition["micro_batch"])) for study in plan.studies)
     if passes > MOST_PASSES:
         return (
@@ -126,68 +114,50 @@ def _summary(plan: Plan, inquiry: Inquiry, speeds: Sequence[Speed]) -> tuple[Pla
         )
     if auto:
         return summarize_auto(plan, np, None, speeds), ""
-    return summarize(plan, np, ranks_of(inquiry.gangs) or 1, speeds), ""
+    return summarize(plan, np, ranks_of(draft.gangs) or 1, speeds), ""
 
 
-def _facts(text: str) -> dict[str, str]:
+def _facts(tables: Mapping[str, Any]) -> dict[str, str]:
     """Sizes of the data set and of the model, whatever else is wrong with the text."""
     from workloads import catalogue
 
-    try:
-        tables = parsed(text)
-    except (ValueError, RecursionError):
-        return {}
     facts: dict[str, str] = {}
-    name, model = tables.get("dataset"), tables.get("model")
-    try:
-        info = catalogue.dataset_info(str(name), _table(tables, "dataset_options"))
-    except (KeyError, ValueError):
-        return facts
-    shape = "×".join(map(str, info.input_shape))
-    what, kinds = {
-        "language_model": (f"{shape} tokens", "words"),
-        "noisy_quadratic": ("noise", "dimensions"),
-    }.get(info.task, (shape, "classes"))
-    facts["dataset"] = f"{info.train:,} examples of {what}, {info.classes:,} {kinds}"
-    try:
-        options = _table(tables, "model_options")
-        if catalogue.check_model(str(model), options, info) is None:
-            weights = catalogue.parameter_count(str(model), info, options)
+    name, model = str(tables.get("dataset")), str(tables.get("model"))
+    options = {key: value for key, value in tables.items() if isinstance(value, dict)}
+    with contextlib.suppress(KeyError, ValueError, TypeError):
+        info = catalogue.dataset_info(name, options.get("dataset_options", {}))
+        shape = "×".join(map(str, info.input_shape))
+        what, kinds = {
+            "language_model": (f"{shape} tokens", "words"),
+            "noisy_quadratic": ("noise", "dimensions"),
+        }.get(info.task, (shape, "classes"))
+        facts["dataset"] = f"{info.train:,} examples of {what}, {info.classes:,} {kinds}"
+        given = options.get("model_options", {})
+        if catalogue.check_model(model, given, info) is None:
+            weights = catalogue.parameter_count(model, info, given)
             facts["model"] = "" if weights is None else f"{weights:,} weights"
-    except (KeyError, ValueError, TypeError):
-        pass
     return facts
-
-
-def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = value_at(tables, (key,))
-    return found if isinstance(found, dict) else {}
 
 
 def _resolved(plan: Plan) -> dict[str, str]:
     """The values that the plan uses for keys that are left out."""
-    studies = list(plan.studies)
-    definition = plan.definition
+    studies, definition = list(plan.studies), plan.definition
+    sizes = definition["studies"]["batch_sizes"]
     facts = {
         "goal.value": f"reached strictly {'above' if plan.workloads[0].maximize else 'below'}",
-        "studies.batch_sizes": _sizes(definition["studies"]["batch_sizes"]),
+        "studies.batch_sizes": f"{len(sizes)} from {_span(sizes)}" if len(sizes) > 2 else "",
     }
-    every = sorted({study.definition["evaluation"]["every"] for study in studies})
     if "count" in definition["evaluation"]:
+        every = (study.definition["evaluation"]["every"] for study in studies)
         facts["evaluation"] = f"every {_span(every)} steps"
     if "steps" not in definition["budget"] or definition["budget"]["override"]:
-        facts["budget"] = f"{_span(sorted({study.steps for study in studies}))} steps"
+        facts["budget"] = f"{_span(study.steps for study in studies)} steps"
     return facts
 
 
-def _sizes(sizes: list[int]) -> str:
-    if len(sizes) <= 2:
-        return ""
-    return f"{len(sizes)} from {sizes[0]:,} to {sizes[-1]:,}"
-
-
-def _span(values: list[int]) -> str:
-    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
+def _span(values: Iterable[int]) -> str:
+    low, high = min(found := list(values)), max(found)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def points_chart(study: StudyPlan) -> Chart:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvdsweep.replacing import free_path
 from hvdsweep.words import counted
 from tui.words import count, plural
 
@@ -58,14 +59,7 @@ class Relatives:
 
     def free(self, own: Path | None, other: Path) -> Path:
         """Where to save: the draft's own file, unless another sweep came from it; else `digits-2.toml`, which is no file yet."""
-        if own is not None and own not in self.files:
-            return own
-        path = first = own or other
-        number = 1
-        while path.exists() or path in self.files:
-            number += 1
-            path = first.with_name(f"{first.stem}-{number}{first.suffix}")
-        return path
+        return own if own is not None and own not in self.files else free_path(own or other, self.files)
 
 
 NOTHING_KNOWN = Relatives()

@@ -138,7 +138,7 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     document = tomlkit.parse(text)
     old = change.instead_of[0] if change.instead_of else change.path
     table, (key, *inside) = _table_of(document, old)
-    item, value = table[key] if key in table else None, change.value
+    item, value = table.get(key), change.value
     if item is None and change.instead_of:
         raise CannotEdit(f"{key} stands inside another value")
     if item is None or _is_lines(item):
@@ -155,9 +155,7 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
     if value is not REMOVED:
         # Blanks and comment around the value stay.
         holder = next(part for part in _parts(table) if key in part)
-        holder._replace(
-            key, change.path[-1] if change.instead_of else key, tomlkit.value(toml_value(value))
-        )
+        holder._replace(key, change.path[-1] if change.instead_of else key, tomlkit.value(toml_value(value)))
         return document.as_string()
     del table[key]
     first = change.path[0]

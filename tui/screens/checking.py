@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.composing.outlook import Inquiry, Outlook, look
+from tui.composing.draft import Draft
+from tui.composing.outlook import Outlook, look
 from tui.composing.relatives import Standing, standing_of
 from tui.widgets.composer import Composer
 
@@ -25,20 +27,15 @@ class Checking:
         self._then: Callable[[], object] | None = None
         """What the user asked for while the check was running."""
 
-    @property
-    def _inquiry(self) -> Inquiry:
-        draft = self._composer.draft
-        return Inquiry(draft.text, draft.directory, draft.name, draft.np, draft.gangs, draft.slots)
-
     def check(self, *, alone: bool = False) -> None:
         """Check the draft as it is now; `alone`: without what the store knows."""
-        inquiry, questions = self._inquiry, self._composer.questions
+        draft, questions = copy.copy(self._composer.draft), self._composer.questions
         if alone or self._composer.interface.snapshot is None:
-            questions.work_out(self.answer_outlook, inquiry, partial(look, inquiry))
+            questions.work_out(self.answer_outlook, draft, partial(look, draft))
         else:
-            questions.ask(self.answer_outlook, inquiry, partial(look, inquiry))
+            questions.ask(self.answer_outlook, draft, partial(look, draft))
 
-    def answer_outlook(self, about: Inquiry, value: Outlook) -> None:
+    def answer_outlook(self, about: Draft, value: Outlook) -> None:
         self.outlook = value
         self._composer.judge(value)
         self._say_standing()
@@ -49,7 +46,8 @@ class Checking:
     @property
     def current(self) -> Outlook | None:
         """The result for the draft as it is now; None while that is not there."""
-        return self.outlook if self.outlook is not None and self.outlook.inquiry == self._inquiry else None
+        found = self.outlook
+        return found if found is not None and found.draft == self._composer.draft else None
 
     def afterwards(self, then: Callable[[], object]) -> None:
         """Check, and do `then` once the result is there."""

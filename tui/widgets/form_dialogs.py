@@ -73,42 +73,29 @@ class ListDialog(Window[str]):
     def _fill(self, text: str) -> None:
         """The entries in which every word of `text` occurs, under their headings."""
         terms = text.lower().split()
-        shown: list[Entry] = []
-        for entry in self._entries:
-            if not entry.value or all(term in f"{entry.words} {entry.about}".lower() for term in terms):
-                shown.append(entry)
-        typed = self._free(text.strip()) if text.strip() else None
-        if typed is not None and all(entry.value != typed.value for entry in shown):
-            shown.insert(0, typed)
-        listed = [
+        found = [
             entry
-            for index, entry in enumerate(shown)
-            if entry.value or (index + 1 < len(shown) and shown[index + 1].value)
+            for entry in self._entries
+            if not entry.value or all(term in f"{entry.words} {entry.about}".lower() for term in terms)
         ]
+        typed = self._free(text.strip()) if terms else None
+        if typed is not None and typed.value not in [entry.value for entry in found]:
+            found.insert(0, typed)
+        # A heading without entries is left out.
+        after = [*(entry.value for entry in found[1:]), ""]
+        found = [entry for entry, value in zip(found, after, strict=False) if entry.value or value]
+        width = min(34, max((len(entry.words) for entry in found if entry.value), default=0))
         options = self.query_one(OptionList)
-        options.clear_options()
-        wide = max((len(entry.words) for entry in listed if entry.value), default=0)
-        for entry in listed:
-            if not entry.value:
-                options.add_option(Option(Content.styled(entry.words, "bold $primary"), disabled=True))
-                continue
-            words = Content.assemble(
-                (f"  {entry.words:<{min(wide, 34)}}", "$foreground"),
-                (f"  {entry.about}", "$foreground-muted"),
-            )
-            options.add_option(Option(words, id=entry.value))
-        values = [entry.value for entry in listed]
+        options.set_options(_option(entry, width) for entry in found)
+        values = [entry.value for entry in found]
         wanted = self._current if self._current in values and not terms else ""
-        first = next((index for index, value in enumerate(values) if value), None)
-        options.highlighted = values.index(wanted) if wanted else first
+        first = next((value for value in values if value), None)
+        options.highlighted = values.index(wanted or first) if first else None
 
     def action_move(self, way: int) -> None:
         options = self.query_one(OptionList)
         for _ in range(abs(way)):
-            if way > 0:
-                options.action_cursor_down()
-            else:
-                options.action_cursor_up()
+            (options.action_cursor_down if way > 0 else options.action_cursor_up)()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -123,6 +110,13 @@ class ListDialog(Window[str]):
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+def _option(entry: Entry, width: int) -> Option:
+    if not entry.value:
+        return Option(Content.styled(entry.words, "bold $primary"), disabled=True)
+    words = (f"  {entry.words:<{width}}", "$foreground"), (f"  {entry.about}", "$foreground-muted")
+    return Option(Content.assemble(*words), id=entry.value)
 
 
 @dataclass(frozen=True)
@@ -153,8 +147,6 @@ class SaveDialog(AskingWindow[Target]):
         self._what = what
         self._launch = launch
         self._mistakes = mistakes
-        self._warned: Path | None = None
-        """The file that the user was warned about."""
 
     def on_mount(self) -> None:
         field = self.query_one(Input)
@@ -202,7 +194,6 @@ class SaveDialog(AskingWindow[Target]):
 
     def look(self) -> None:
         super().look()
-        self._warned = None
         foreign, button = self._is_foreign(self.answer()), self.query_one("#ok", Button)
         self.query_one(".problem").set_class(foreign, "-doubtful")
         verb = "Replace" if foreign else "Save"
@@ -211,9 +202,7 @@ class SaveDialog(AskingWindow[Target]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        path = self.path
-        if self._is_foreign(self.answer()) and self._warned != path:
+        if self._is_foreign(self.answer()):
             # Enter in the field never replaces a file that holds something else; the button does.
             event.prevent_default()
-            self._warned = path
             self.query_one("#ok", Button).focus()
