@@ -57,6 +57,7 @@ def gang_row(gang: GangRow, now: float, names: Mapping[str, str]) -> Row:
             str(gang.np),
             gang.host or "",
         ),
+        gang,
     )
 
 

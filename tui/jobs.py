@@ -49,6 +49,7 @@ def job_row(shard: ShardState) -> Row:
             f"{ended}/{total}" if total else "",
             shard.job,
         ),
+        shard,
     )
 
 

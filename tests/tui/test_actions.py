@@ -9,9 +9,12 @@ from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
 from tui.screens import PLACES
 from tui.widgets.chart import ChartView
+from tui.widgets.log_tail import LogTail
 from tui.widgets.logview import LogView
 from tui.widgets.panes import Panes
+from tui.widgets.sweep_panes import SweepPanes
 from tui.widgets.table import Table
+from tui.widgets.trials_table import TrialsTable
 
 WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
 
@@ -24,8 +27,8 @@ def owners() -> dict[str, type]:
     return {"app": HvdsweepApp, "chart": ChartView, "trial": TrialScreen, **places, **WIDGET_CLASSES}
 
 
-PARTS = {"chart": ChartView, "panes": Panes}
-"""Part of a screen -> its class."""
+PARTS = {"chart": [ChartView], "panes": [Panes, SweepPanes], "trials": [TrialsTable], "logs": [LogTail]}
+"""Part of a screen -> its classes."""
 
 
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action.owner in owners()])
@@ -33,8 +36,8 @@ def test_every_action_has_its_method_and_its_condition(action):
     """`action_<id>` exists on the class of the part, else of the owner; the attribute of `when` on that of the owner."""
     kind = owners()[action.owner]
     namespace, _, name = action.name.rpartition(".")
-    does = HvdsweepApp if namespace else PARTS[action.part] if action.part else kind
-    assert callable(getattr(does, f"action_{name}", None))
+    does = [HvdsweepApp] if namespace else PARTS[action.part] if action.part else [kind]
+    assert any(callable(getattr(one, f"action_{name}", None)) for one in does)
     assert not action.when or hasattr(kind, action.when)
 
 

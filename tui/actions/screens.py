@@ -90,17 +90,29 @@ LIVE = owned(
         "Filter",
         "Filter the trials: learning_rate>=0.01 status=INFEASIBLE batch_size=64..512.",
         opens_line=True,
+        part="panes",
     ),
-    Action("sort", ("s",), "Sort", "Sort the trials by the next column; S reverses the order."),
-    Action("reverse", ("S",), "Reverse", "Reverse the order of the trials.", footer=False),
-    Action("jump", ("colon",), "Jump", "Jump to a trial by its number.", footer=False, opens_line=True),
-    Action("copy", ("c",), "Copy", "Copy the selected trial.", when="has_trial", footer=False),
+    Action(
+        "sort", ("s",), "Sort", "Sort the trials by the next column; S reverses the order.", part="trials"
+    ),
+    Action("reverse", ("S",), "Reverse", "Reverse the order of the trials.", footer=False, part="trials"),
+    Action(
+        "jump",
+        ("colon",),
+        "Jump",
+        "Jump to a trial by its number.",
+        footer=False,
+        opens_line=True,
+        part="panes",
+    ),
+    Action("copy", ("c",), "Copy", "Copy the selected trial.", when="has_trial", footer=False, part="trials"),
     Action(
         "pane(1)",
         ("right_square_bracket",),
         "Next pane",
         "Go to the next pane: trials, logs or events.",
         footer=False,
+        part="panes",
     ),
     Action(
         "pane(-1)",
@@ -108,6 +120,7 @@ LIVE = owned(
         "Previous pane",
         "Go to the previous pane: trials, logs or events.",
         footer=False,
+        part="panes",
     ),
     Action(
         "log_file",
@@ -115,6 +128,7 @@ LIVE = owned(
         "Other log",
         "Show the next log of the gang: another rank's, or horovodrun's.",
         when="has_logs",
+        part="logs",
     ),
 )
 

@@ -218,7 +218,6 @@ class MetaparametersScreen(WorkloadScreen):
             self.batch_size = self.warnings.about[0]
             self.redraw_soon()
         self._put_detail()
-        self.keys.refresh()
 
     @on(Table.Opened, "#warnings")
     def _warning_opened(self) -> None:

@@ -272,7 +272,6 @@ class ScalingScreen(WorkloadScreen):
         sizes = [str(size) for size in shown.current.batch_sizes]
         if message.key in sizes and self.curve.shows_points:
             self.curve.read_point(shown.names[shown.focus], sizes.index(message.key))
-        self.keys.refresh()
 
     @on(ChartView.Pointed, "#curve")
     def _pointed(self, message: ChartView.Pointed) -> None:
@@ -281,7 +280,6 @@ class ScalingScreen(WorkloadScreen):
             found = self.curve.point_of(message.reading)
             if found is not None:
                 self.query_one("#numbers", Table).move_to(str(found[1].batch_size))
-        self.keys.refresh()
 
     def _trial(self) -> int | None:
         """The trial behind the point that is read out, else behind the selected batch size."""

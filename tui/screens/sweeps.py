@@ -141,7 +141,6 @@ class SweepsScreen(AppScreen):
         if message.by_user and message.key is not None and self.interface.selection.sweep != int(message.key):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
-        self.keys.refresh()
 
     @on(Table.Opened, "#sweeps")
     def _opened(self) -> None:

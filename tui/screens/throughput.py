@@ -209,7 +209,6 @@ class ThroughputScreen(AppScreen):
         speed = None if message.reading is None else self._speed_of(message.reading)
         if speed is not None and not table.has_focus:
             table.move_to(_key(speed.batch_size, speed.np))
-        self.keys.refresh()
 
     @on(Table.Highlighted, "#speeds")
     def _highlighted(self) -> None:

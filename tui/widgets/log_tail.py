@@ -55,7 +55,7 @@ class LogTail(LogView):
             self._number = 0
             self._begin()
 
-    def next_file(self) -> None:
+    def action_log_file(self) -> None:
         """The next log of the gang."""
         self._number = (self._number + 1) % max(1, len(self.files))
         self._begin()

@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from tui.actions import bindings
 from tui.widgets.columns import Column, ColumnLayout, Row
+from tui.widgets.keybar import KeysChanged
 from tui.widgets.known_rows import KnownRows
 from tui.widgets.lines import in_lines, line_of
 
@@ -76,7 +77,7 @@ class Table(ScrollView, can_focus=True):
     sorted_by: reactive[tuple[str, bool]] = reactive(("", False))
     """What the rows are sorted by (a column's `sort`), and whether descending."""
 
-    class Highlighted(TableMessage):
+    class Highlighted(TableMessage, KeysChanged):
         """The cursor came to another row; None if there is none."""
 
         def __init__(self, table: Table, key: str | None, by_user: bool) -> None:

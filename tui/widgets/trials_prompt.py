@@ -41,6 +41,10 @@ class TrialsPrompt(Prompt):
         self.close()
         self._trials.focus()
 
+    def on_descendant_blur(self) -> None:
+        # A filter that was left by a click elsewhere stays as far as it was understood.
+        self.close()
+
     @on(Prompt.Typed)
     def _typed(self, message: Prompt.Typed) -> None:
         message.stop()

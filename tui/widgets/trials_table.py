@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
 from textual.message import Message
@@ -18,6 +18,7 @@ from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
+    from tui.interface import Interface
     from tui.questions import Questions
 
 
@@ -26,9 +27,6 @@ class TrialsTable(Table):
 
     class Paged(Message):
         """Trials have come, or the filter is another one."""
-
-    class Sorted(Message):
-        """Another order was chosen."""
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(columns_of(()), empty="no trials", id=id)
@@ -48,6 +46,10 @@ class TrialsTable(Table):
         """The snapshot in whose time the last page was read."""
         self._page_due: Timer | None = None
         """Asks for the rows in view once the pause after the last page is over."""
+
+    def on_mount(self) -> None:
+        sort = cast("Interface", self.app).memory.layout.get("live.sort", "id")
+        self.sorted_by = (sort.removeprefix("-"), sort.startswith("-"))
 
     def follow(self, sweep: int | None, number: int, names: Mapping[str, str]) -> None:
         """Show the trials of a sweep as they are at a snapshot."""
@@ -98,20 +100,20 @@ class TrialsTable(Table):
         by, descending = self.sorted_by
         self._sort(message.by, not descending if message.by == by else False)
 
-    def sort_next(self) -> None:
+    def action_sort(self) -> None:
         """Sort by the next column."""
         names = [column.sort for column in self.columns]
         place = names.index(self.sorted_by[0]) if self.sorted_by[0] in names else -1
         self._sort(names[(place + 1) % len(names)], False)
 
-    def reverse(self) -> None:
+    def action_reverse(self) -> None:
         """Reverse the order."""
         by, descending = self.sorted_by
         self._sort(by, not descending)
 
     def _sort(self, by: str, descending: bool) -> None:
         self.sorted_by = (by, descending)
-        self.post_message(self.Sorted())
+        cast("Interface", self.app).remember(layout=("live.sort", f"{'-' if descending else ''}{by}"))
         self.ask_page(fresh=True)
 
     def filter(self, text: str) -> str:
@@ -127,14 +129,16 @@ class TrialsTable(Table):
         self.ask_page(fresh=True)
         return ""
 
-    def copied(self) -> tuple[str, str] | None:
-        """(number, values) of the selected trial as text."""
+    def action_copy(self) -> None:
+        """Copy the values of the selected trial."""
         row = self.row(self.cursor)
-        if row is None:
-            return None
-        pairs = zip(self.columns, row.cells, strict=False)
-        words = (f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell))
-        return row.key, " ".join(words)
+        if row is not None:
+            pairs = zip(self.columns, row.cells, strict=False)
+            words = (
+                f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell)
+            )
+            self.app.copy_to_clipboard(" ".join(words))
+            self.notify(f"Copied trial {row.key}", markup=False)
 
 
 def _page(where: TrialFilter, by: str, descending: bool, offset: int, limit: int, store: Store) -> TrialPage:
