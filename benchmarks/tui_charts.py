@@ -57,12 +57,12 @@ async def measure(database: Path, repeat: int) -> dict[str, float]:
                 parts.append(time.perf_counter() - began)
 
             screen.redraw = timed
-            view, goal = screen.chart, screen.goal(screen.row(ids[0]))
+            view, slider, goal = screen.chart, screen.query_one("#goal"), screen.goal(screen.row(ids[0]))
             for turn in range(repeat):
                 before = view.chart
                 began, spent = time.perf_counter(), time.process_time()
                 moved = goal * (0.9 + 0.37 * (turn + 1) / repeat)
-                screen.controls.post_message(screen.controls.Changed("goal", moved))
+                slider.post_message(slider.Moved(slider, moved))
                 while view.chart is before:
                     await asyncio.sleep(0)
                 screen._compositor.render_strips()

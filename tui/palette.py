@@ -50,7 +50,7 @@ class Commands(Provider):
         for action in (*place.keys.possible, *self.interface.possible_actions):
             if action.palette:
                 words = f"{action.label}  ({action.key_names[0]})"
-                yield words, action.help, partial(place.keys.perform, action.id)
+                yield words, action.help, partial(place.keys.perform, action.command)
 
     def _places(self) -> Iterator[Command]:
         app = self.interface

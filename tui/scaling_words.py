@@ -89,6 +89,7 @@ def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:
                     "" if point.trial is None else str(point.trial),
                     _repeats(point),
                 ),
+                point,
             )
         )
     return rows

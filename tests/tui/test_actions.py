@@ -9,9 +9,13 @@ from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
 from tui.screens import PLACES
 from tui.widgets.chart import ChartView
+from tui.widgets.curve_view import CurveView
 from tui.widgets.log_tail import LogTail
 from tui.widgets.logview import LogView
 from tui.widgets.panes import Panes
+from tui.widgets.question_controls import QuestionControls
+from tui.widgets.search_view import SearchView
+from tui.widgets.slider import Slider
 from tui.widgets.sweep_panes import SweepPanes
 from tui.widgets.table import Table
 from tui.widgets.trials_table import TrialsTable
@@ -27,7 +31,16 @@ def owners() -> dict[str, type]:
     return {"app": HvdsweepApp, "chart": ChartView, "trial": TrialScreen, **places, **WIDGET_CLASSES}
 
 
-PARTS = {"chart": [ChartView], "panes": [Panes, SweepPanes], "trials": [TrialsTable], "logs": [LogTail]}
+PARTS = {
+    "chart": [ChartView],
+    "panes": [Panes, SweepPanes],
+    "trials": [TrialsTable],
+    "logs": [LogTail],
+    "curve": [CurveView],
+    "search": [SearchView],
+    "question": [QuestionControls],
+    **{name: [Slider] for name in ("goal", "step_budget", "example_budget")},
+}
 """Part of a screen -> its classes."""
 
 
@@ -49,10 +62,13 @@ def test_every_owner_is_known():
 
 @pytest.mark.parametrize("place", [place.name for place in PLACES] + ["trial"])
 def test_no_key_means_two_things_on_a_screen(place):
-    """App, screen and chart share no key, and none of theirs is a digit of a screen; neither do actions of one widget."""
+    """App, screen and chart share no key, and none of theirs is a digit of a screen; neither do actions of one widget.
+    Actions of one name have one condition."""
     keys = [key for action in actions_of("app", place, "chart") for key in action.keys]
     keys += [spec.key for spec in PLACES]
     assert len(keys) == len(set(keys))
+    conditions = {(action.name, action.when) for action in actions_of(place, "chart")}
+    assert len(conditions) == len({name for name, _ in conditions})
     for widget in WIDGETS:
         own = [key for action in actions_of(widget) for key in action.keys]
         assert len(own) == len(set(own))

@@ -258,13 +258,10 @@ class ScreenKeys:
         actions = () if screen.lacks_data else actions_of(screen.PLACE, "chart")
         return tuple(action for action in actions if self._is_possible(action))
 
-    async def perform(self, id: str) -> None:
+    async def perform(self, command: str) -> None:
         """Do an action of the table as if its key were pressed."""
-        for action in self.possible:
-            if action.id == id:
-                await self._screen.run_action(action.command)
-                return
-        await self._screen.interface.run_action(id)
+        mine = any(action.command == command for action in self.possible)
+        await (self._screen if mine else self._screen.interface).run_action(command)
 
     def refresh(self) -> None:
         """Let the footer follow what can be done now; keys ask `allows` when they are pressed."""
@@ -309,7 +306,7 @@ class ScreenKeys:
         name = f"{action.key_names[0]} {action.label}"
         if action in (*self.possible, *screen.interface.possible_actions):
             self.drop()
-            screen.call_later(self.perform, action.id)
+            screen.call_later(self.perform, action.command)
         elif screen.awaits_data:
             self._say(f"{name}: waiting for data …")
         else:

@@ -271,14 +271,6 @@ class MetaparametersScreen(WorkloadScreen):
         self.warnings.select(batch_size)
         self.redraw_soon()
 
-    def action_axis(self) -> None:
-        self.search.next_axis()
-        self.redraw_soon()
-
-    def action_sensitivity(self) -> None:
-        self.search.next_sensitivity()
-        self.redraw_soon()
-
     @property
     def way_back(self) -> Callable[[], object] | None:
         reading = (view for view in self.query(ChartView) if view.reading is not None)

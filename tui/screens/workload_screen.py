@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
+
 from hvdsweep.states import Status
 from hvdsweep.visible import visible
 from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
+from tui.widgets.drawn_chart import DrawnChart
 
 if TYPE_CHECKING:
     from hvdsweep.curves.question import Question
@@ -167,6 +170,7 @@ class WorkloadScreen(AppScreen):
         ladder = self.cache.goals([row.id], None) if self.cache.has(row.id) else ()
         return ladder[len(ladder) // 2] if ladder else None
 
+    @on(DrawnChart.Changed)
     def redraw_soon(self) -> None:
         """Draw once for all that is asked until then."""
         if not self._dirty:

@@ -26,6 +26,7 @@ class CurveView(DrawnChart):
         self.shows: View = "curve"
         self.normalised = False
         self.comparison = ChartedCurves()
+        self._cache: CurveCache | None = None
 
     def put_curves(
         self,
@@ -36,6 +37,7 @@ class CurveView(DrawnChart):
         field: FieldJob | None,
     ) -> None:
         """Show these; `field` is drawn in their place."""
+        self._cache = cache
         base = smallest_reached(cache, workloads) if self.normalised else None
         self.comparison = compared(
             cache, workloads, current, measure=self.measure, normalise=base, measured=speeds
@@ -47,23 +49,40 @@ class CurveView(DrawnChart):
         elif self.chart is None or self.chart.series:
             self.put(awaited())
 
-    def next_view(self) -> None:
-        self.show_view(VIEWS[(VIEWS.index(self.shows) + 1) % len(VIEWS)])
-
     def show_view(self, view: View) -> None:
         """Draw this from now on."""
         self.shows = view
         self.forget()
         self.unread()
         self.fit()
+        self.post_message(self.Changed())
 
-    def next_measure(self) -> None:
-        """The curves in the next measure."""
+    def action_view(self) -> None:
+        self.show_view(VIEWS[(VIEWS.index(self.shows) + 1) % len(VIEWS)])
+
+    def action_measure(self) -> None:
         self.shows = "curve"
         self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
         self.fit()
+        self.post_message(self.Changed())
+
+    def action_normalise(self) -> None:
+        workloads = self.comparison.workloads
+        self.normalised = not self.normalised
+        self.fit()
+        if self.normalised and self._cache and workloads and smallest_reached(self._cache, workloads) is None:
+            self.normalised = False
+            self.notify("No batch size reached the goal of every curve: nothing to divide by.", markup=False)
+        self.post_message(self.Changed())
 
     # Points
+
+    def read_batch_size(self, size: int) -> None:
+        """Put the cursor on the current curve."""
+        shown = self.comparison
+        sizes = [] if shown.current is None else list(shown.current.batch_sizes)
+        if shown.focus is not None and size in sizes and self.shows_points:
+            self.read_point(shown.names[shown.focus], sizes.index(size))
 
     @property
     def shows_points(self) -> bool:

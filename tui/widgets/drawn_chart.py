@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+
 from tui.widgets.chart import ChartView
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 class DrawnChart(ChartView):
     """Shows a chart at once, or draws it in a thread, again only if what it depends on has changed."""
+
+    class Changed(Message):
+        """Something else is to be drawn."""
 
     def __init__(
         self,

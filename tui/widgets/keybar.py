@@ -33,7 +33,7 @@ class KeyBar(PickLine):
     """What became of a key that did nothing: shown first."""
 
     class Picked(PickLine.Picked):
-        """A key was clicked; `name` is its action."""
+        """A key was clicked; `name` is the command of its action."""
 
     def render(self) -> Content:
         width = self.size.width
@@ -65,12 +65,12 @@ class KeyBar(PickLine):
     def _said(self, actions: Sequence[Action], at: int) -> list[Content]:
         parts = []
         for action in actions:
-            label = "underline $foreground" if self.hovered == action.id else "$foreground-muted"
+            label = "underline $foreground" if self.hovered == action.command else "$foreground-muted"
             key = action.key_names[0]
             parts.append(
                 Content.assemble((f" {key}", "bold $footer-key-foreground"), " ", (action.label, label), " ")
             )
-            self.cells.append((at, at + _width(action), action.id))
+            self.cells.append((at, at + _width(action), action.command))
             at += _width(action)
         return parts
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
 from tui.widgets.prompt import Prompt
 from tui.widgets.slider import Slider
@@ -23,7 +22,7 @@ BUDGETS = {"step_budget": "steps", "example_budget": "examples"}
 
 
 class QuestionControls(Vertical):
-    """Sliders for the goal and for budgets in steps and examples, and under them the line to type into."""
+    """Sliders for the goal and for budgets in steps and examples, and under them the line to type into, which moves them, too."""
 
     SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
@@ -34,14 +33,6 @@ class QuestionControls(Vertical):
     .-tiny QuestionControls #budgets { height: 2; layout: vertical; }
     .-low QuestionControls #budgets { display: none; }
     """
-
-    class Changed(Message):
-        """Something else is asked: `name` is that of a slider; None is no limit."""
-
-        def __init__(self, name: str, value: float | None) -> None:
-            super().__init__()
-            self.name = name
-            self.value = value
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -88,23 +79,12 @@ class QuestionControls(Vertical):
             room = max((len(f"≤ {short(rung)}") for rung in ladder), default=0)
             self.query_one(f"#{name}", Slider).put(ladder, value, words, room=room)
 
-    def move(self, name: str, steps: int) -> None:
-        """Move a slider."""
-        self.query_one(f"#{name}", Slider).move(steps)
-
-    @on(Slider.Moved)
-    def _slid(self, message: Slider.Moved) -> None:
-        message.stop()
-        name, value = str(message.slider.id), message.value
-        if value is not None or name in BUDGETS:
-            self.post_message(self.Changed(name, value))
-
     @on(Slider.Asked)
     def _asked_to_type(self, message: Slider.Asked) -> None:
         message.stop()
-        self.type(str(message.slider.id))
+        self.action_type(str(message.slider.id))
 
-    def type(self, name: str) -> None:
+    def action_type(self, name: str) -> None:
         """Open the line for a goal or a budget."""
         value = self._values.get(name)
         if name in BUDGETS:
@@ -135,4 +115,4 @@ class QuestionControls(Vertical):
             self.prompt.wrong(f"{text or 'nothing'}: give {wanted}")
             return
         self.prompt.wrong("")
-        self.post_message(self.Changed(message.purpose, value))
+        self.post_message(Slider.Moved(self.query_one(f"#{message.purpose}", Slider), value))

@@ -73,8 +73,7 @@ class SearchView(DrawnChart):
         warnings = tuple(f"warning: {doubt.message}" for doubt in doubts)
         self.put(dataclasses.replace(search_chart(table, self.plot, space, title=title), warnings=warnings))
 
-    def next_axis(self) -> None:
-        """Draw the search against the next value."""
+    def action_axis(self) -> None:
         from hvdsweep.curves.search_chart import y_names
 
         if self._curve is not None and self.plot is not None:
@@ -82,9 +81,10 @@ class SearchView(DrawnChart):
             names = y_names(self._curve.result.table)
             self._y_name = names[(names.index(self.plot.y_name) + 1) % len(names)]
             self.fit()
+            self.post_message(self.Changed())
 
-    def next_sensitivity(self) -> None:
-        """Draw the sensitivity to the next metaparameter; after the last one the search."""
+    def action_sensitivity(self) -> None:
+        """The next metaparameter; after the last one the search."""
         if self._curve is not None:
             names: list[str | None] = [*sorted(self._curve.result.table.parameters), None]
             place = -1 if self._sensitive is None else names.index(self._sensitive)
@@ -92,6 +92,7 @@ class SearchView(DrawnChart):
             self.forget()
             self.unread()
             self.fit()
+            self.post_message(self.Changed())
 
     # Points
 

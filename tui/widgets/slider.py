@@ -124,7 +124,7 @@ class Slider(Widget, can_focus=True):
     def _cell(self, place: int, track: int) -> int:
         return round(place * (track - 1) / max(1, self.rungs - 1))
 
-    def move(self, steps: int) -> None:
+    def action_step(self, steps: int) -> None:
         """So many rungs up (negative: down); posts `Moved`."""
         if self.rungs < 2:
             return
@@ -153,9 +153,6 @@ class Slider(Widget, can_focus=True):
         """Show this, without posting a message. `room`: cells that the longest words take."""
         self.ladder, self.value, self.words = tuple(ladder), value, words
         self.home, self.room = home, room
-
-    def action_step(self, steps: int) -> None:
-        self.move(steps)
 
     def action_first(self) -> None:
         self._go(0)
@@ -204,15 +201,15 @@ class Slider(Widget, can_focus=True):
         if part == "value":
             self.post_message(self.Asked(self))
         elif part in ("less", "more"):
-            self.move(1 if part == "more" else -1)
+            self.action_step(1 if part == "more" else -1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.move(1)
+        self.action_step(1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.move(-1)
+        self.action_step(-1)
 
     def on_focus(self) -> None:
         self.refresh()

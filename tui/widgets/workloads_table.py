@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
 
@@ -14,8 +14,9 @@ from tui.words import count
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Chart
-    from hvdsweep.curves.curve_data import Curve
     from hvdsweep.store.rows import WorkloadRow
+    from tui.comparison import ChartedCurves
+    from tui.interface import Interface
     from tui.snapshot import Snapshot
 
 WORKLOADS = (
@@ -24,9 +25,6 @@ WORKLOADS = (
     Column("useful", "max useful", 10, right=True, fixed=True),
     Column("sweep", "sweep", 10, fixed=True),
 )
-
-Looks = Mapping[str, tuple[str, str]]
-"""Name of a curve -> its marker and colour in the chart."""
 
 
 class WorkloadsTable(Table):
@@ -40,32 +38,38 @@ class WorkloadsTable(Table):
         snapshot: Snapshot,
         workloads: Sequence[WorkloadRow],
         names: Mapping[int, str],
-        curves: Mapping[int, Curve],
         kept: Collection[int],
-        looks: Looks,
+        comparison: ChartedCurves,
+        chart: Chart | None,
     ) -> None:
-        """Show these, with what their curves say; `kept` are in the chart whichever is the current one."""
-        rows = []
+        """Show these, with what their curves say; `kept` are in the chart whichever is the current one. `chart`: of the curves;
+        None while it shows something else."""
+        looks, rows = self._looks(comparison, chart), []
+        curves = dict(zip(comparison.names, comparison.curves, strict=True))
         for row in workloads:
+            name = names[row.id]
             away = ("●" if row.id in kept else "○", "$foreground-muted 60%")
-            mark = Content.assemble(looks.get(names[row.id], away), " ")
-            curve, useful = curves.get(row.id), ""
+            curve, useful = curves.get(name), ""
             if curve is not None and curve.useful is not None:
                 useful = ("≥ " if curve.useful.at_least else "") + count(curve.useful.batch_size)
             sweep = snapshot.sweep(row.sweep_id)
-            name = "" if sweep is None or len(snapshot.sweeps) < 2 else sweep.name
-            rows.append(Row(str(row.id), (mark, names[row.id], useful, name)))
+            of = "" if sweep is None or len(snapshot.sweeps) < 2 else sweep.name
+            mark = Content.assemble(looks.get(name, away), " ")
+            rows.append(Row(str(row.id), (mark, name, useful, of)))
         longest = max(len(sweep.name) for sweep in snapshot.sweeps)
         sweeps = dataclasses.replace(WORKLOADS[-1], width=max(5, min(longest, 12)))
         self.put_columns([*WORKLOADS[:-1], *([sweeps] if len(snapshot.sweeps) > 1 else [])])
         self.put(rows)
 
-    def looks(self, chart: Chart, *, ascii: bool) -> Looks:
-        """Of the curves in a chart of them."""
+    def _looks(self, comparison: ChartedCurves, chart: Chart | None) -> Mapping[str, tuple[str, str]]:
+        """Name of a curve -> its marker and colour in the chart."""
+        if chart is None:
+            return dict.fromkeys(comparison.names, ("●", "$foreground"))
         from hvdsweep.charts import DARK, LIGHT
         from hvdsweep.charts.palette import color_key, marker_of, slots
 
         theme = DARK if self.app.current_theme.dark else LIGHT
+        ascii = cast("Interface", self.app).plain_charts
         return {
             name: (marker_of(slot, ascii=ascii), "" if self.app.no_color else theme[color_key(slot)])
             for name, slot in slots(series.name for series in chart.series).items()
