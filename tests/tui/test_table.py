@@ -176,14 +176,14 @@ async def test_a_page_that_comes_after_the_reader_has_gone_elsewhere_is_followed
 
 
 async def test_rows_that_were_forgotten_are_asked_for_again():
-    """More than KEPT rows are not held, nor any after `clear`: what is in view then is asked for, not left as dots."""
+    """More than KEPT rows are not held, nor any after an empty `put`: what is in view then is asked for, not left as dots."""
     app = Shown()
     async with app.run_test(size=(40, 10)) as pilot:
         for known in (KEPT + 1, 0):
             app.table.put_page(0, rows(*(f"r{n}" for n in range(known))), 168_160)
             await settle(pilot)
             if not known:
-                app.table.clear()
+                app.table.put(())
             app.said.clear()
             app.table.put_page(KEPT, rows("later"), 168_160)
             await settle(pilot)

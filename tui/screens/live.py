@@ -133,7 +133,7 @@ class LiveScreen(AppScreen):
         gangs.empty = pending or "no gang is at work"
         if sweep is None:
             self.panes.show(snapshot, None, {})
-            gangs.clear()
+            gangs.put(())
             chart.chart = None
             self.query_one(TabLine).note = pending or "no sweep yet"
             return

@@ -167,7 +167,7 @@ class ScalingScreen(WorkloadScreen):
         shown, measure = self.curve.comparison, self.curve.measure
         curve = shown.current
         if curve is None or shown.focus is None:
-            self.numbers.clear()
+            self.numbers.put(())
             facts.update("")
             verdict.update("")
             return

@@ -54,12 +54,8 @@ class SweepsScreen(AppScreen):
         return 4 if self.has_class("-tiny") else BAR
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        """Columns for another size."""
-        if self.snapshot is not None:
-            self.show(self.snapshot)
+        # Columns for another size.
+        self.call_after_refresh(self.receive, again=True)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#sweeps", Table))
@@ -142,14 +138,7 @@ class SweepsScreen(AppScreen):
             self.interface.select(Selection(sweep=int(message.key)))
         self._show_sweep()
 
-    @on(Table.Opened, "#sweeps")
-    def _opened(self) -> None:
-        self.action_open()
-
-    @on(Table.Opened, "#studies")
-    def _study_opened(self) -> None:
-        self.action_open()
-
+    @on(Table.Opened, "#sweeps, #studies")
     def action_open(self) -> None:
         sweep = self.sweep
         if sweep is None:

@@ -89,7 +89,7 @@ class OutlookView(Vertical):
         self._outlook = None
         self.query_one("#totals", Static).update(Content.styled("checking …", "$foreground-muted"))
         self.query_one("#advice", Static).update("")
-        self.query_one("#plan", Table).clear()
+        self.query_one("#plan", Table).put(())
         self.query_one(DrawnChart).put(None)
 
     @on(Table.Highlighted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from textual import events
+from textual import events, on
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -203,16 +203,8 @@ class Slider(Widget, can_focus=True):
         elif part in ("less", "more"):
             self.action_step(1 if part == "more" else -1)
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+    @on(events.MouseScrollUp)
+    @on(events.MouseScrollDown)
+    def _wheel(self, event: events.MouseEvent) -> None:
         event.stop()
-        self.action_step(1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.action_step(-1)
-
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
+        self.action_step(1 if isinstance(event, events.MouseScrollUp) else -1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -116,6 +116,7 @@ class Table(ScrollView, can_focus=True):
 
     def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
+        self.columns = tuple(columns)
         self._columns = ColumnLayout(columns)
         self.set_reactive(Table.empty, empty)
         self._known = KnownRows()
@@ -123,10 +124,6 @@ class Table(ScrollView, can_focus=True):
         self._lines: dict[Row, dict[tuple[object, ...], Strip]] = {}
         """Rows as drawn, by what else they depend on."""
         self._asked: tuple[int, int] | None = None
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self._columns.columns
 
     @property
     def total(self) -> int:
@@ -164,6 +161,7 @@ class Table(ScrollView, can_focus=True):
     def put_columns(self, columns: Sequence[Column]) -> None:
         """Change the columns; rows must be put again where their cells change."""
         if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
             self._columns = ColumnLayout(columns)
             self._lay_out()
 
@@ -187,10 +185,6 @@ class Table(ScrollView, can_focus=True):
         if stale is not None:
             self._want(stale)
 
-    def clear(self) -> None:
-        """No rows."""
-        self.put(())
-
     def move_to(self, key: str) -> bool:
         """Put the cursor on the row with that key; whether it is known."""
         place = self._known.place(key)
@@ -209,8 +203,7 @@ class Table(ScrollView, can_focus=True):
             elif self.cursor >= total:
                 self.cursor = max(0, total - 1)
         if total != earlier:
-            self.virtual_size = self._whole
-            self.refresh()
+            self._lay_out()
         else:
             first, last = int(self.scroll_y), int(self.scroll_y) + self.size.height
             for place in range(first, last):
@@ -225,30 +218,16 @@ class Table(ScrollView, can_focus=True):
 
     # What is seen
 
-    def on_resize(self) -> None:
-        self._lay_out()
-
-    def watch_show_vertical_scrollbar(self) -> None:
-        """More rows than fit bring a scroll bar, which takes its cells from the columns."""
-        if self._room != self._columns.room:
-            self._lay_out()
-
-    @property
-    def _room(self) -> int:
-        """Cells for the columns."""
-        return self.scrollable_content_region.width or self.size.width
-
-    @property
-    def _whole(self) -> Size:
-        """Header and rows, or the text shown if there are none."""
-        return Size(self.size.width, 1 + (self.total or len(in_lines(self.empty, self.size.width))))
-
     def _lay_out(self) -> None:
-        """Which columns are shown, and how wide."""
-        self._columns.fit(self._room, self.shift)
-        self.virtual_size = self._whole
+        """Which columns are shown, how wide, and how far the rows reach, or the text shown if there are none."""
+        self._columns.fit(self.scrollable_content_region.width or self.size.width, self.shift)
+        rows = self.total or len(in_lines(self.empty, self.size.width))
+        self.virtual_size = Size(self.size.width, 1 + rows)
         self._lines.clear()
         self.refresh()
+
+    # More rows than fit bring a scroll bar, which takes its cells from the columns.
+    on_resize = watch_show_vertical_scrollbar = watch_shift = watch_empty = _lay_out
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -284,10 +263,12 @@ class Table(ScrollView, can_focus=True):
             # Not at once: a message that is posted while the screen draws ends at the screen.
             self.call_later(lambda: self.post_message(self.Wanted(self, offset, limit)))
 
-    def watch_cursor(self, old: int, new: int) -> None:
-        for index in (old, new):
-            self._refresh_row(index)
-        self._scroll_into_view()
+    def watch_cursor(self) -> None:
+        rows, top = max(1, self.size.height - 1), int(self.scroll_y)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + rows:
+            self.scroll_to(y=self.cursor - rows + 1, animate=False, immediate=True)
         if self.key != self._key:
             self._key = self.key
             self.post_message(self.Highlighted(self, self._key, by_user=True))
@@ -298,48 +279,12 @@ class Table(ScrollView, can_focus=True):
     def validate_shift(self, shift: int) -> int:
         return max(0, min(shift, len(self.columns) - 1))
 
-    def watch_shift(self) -> None:
-        self._lay_out()
-
-    def watch_hovered(self, old: int, new: int) -> None:
-        for index in (old, new):
-            if index >= 0:
-                self._refresh_row(index)
-            elif index < -1:
-                self.refresh(Region(0, 0, self.size.width, 1))
-
-    def watch_empty(self) -> None:
-        self._lay_out()
-
-    def watch_sorted_by(self) -> None:
-        self.refresh(Region(0, 0, self.size.width, 1))
-
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
-    def _refresh_row(self, index: int) -> None:
-        line = index + 1 - int(self.scroll_y)
-        if 1 <= line < self.size.height:
-            self.refresh(Region(0, line, self.size.width, 1))
-
-    def _scroll_into_view(self) -> None:
-        rows = max(1, self.size.height - 1)
-        top = int(self.scroll_y)
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
-        elif self.cursor >= top + rows:
-            self.scroll_to(y=self.cursor - rows + 1, animate=False, immediate=True)
-
     # What the user does
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self.hovered = self._under(event.x, event.y)
-
-    def on_leave(self) -> None:
-        self.hovered = -1
+    @on(events.MouseMove)
+    @on(events.Leave)
+    def _hover(self, event: events.MouseMove | events.Leave) -> None:
+        self.hovered = self._under(event.x, event.y) if isinstance(event, events.MouseMove) else -1
 
     def _under(self, x: int, y: int) -> int:
         if y > 0:

@@ -55,7 +55,7 @@ class TrialsTable(Table):
         """Show the trials of a sweep as they are at a snapshot."""
         self._sweep, self._number, self.names = sweep, number, names
         if sweep is None:
-            self.clear()
+            self.put(())
         else:
             self.ask_page(again=True)
 

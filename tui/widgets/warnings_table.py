@@ -51,7 +51,7 @@ class WarningsTable(Table):
 
     def clear(self) -> None:
         self._curve = None
-        super().clear()
+        self.put(())
 
     def sentence(self, *, can_launch: bool) -> Content | None:
         """The selected warning in full, and what can be done about it."""
