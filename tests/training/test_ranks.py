@@ -57,32 +57,34 @@ def family(dataset, model, options, batch_size, micro_batch, metric="val/cross_e
         batch_size=batch_size,
         micro_batch=micro_batch,
         steps=10,
-        evaluation={"every": 5, "splits": ["val"], "at_start": True},
+        evaluation={"every": 5, "splits": ["val"], "at_start": False},
         goal={"metric": metric, "value": 0.05, "maximize": False},
     )
     return {"definition": study, "trial": {"seed": 11, "metaparameters": GENTLE}}
 
 
-CASES = [case(1, None), case(30, 8), case(64, None, noise_scale="")]
-CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN)]
-"""Ranks without rows (1), uneven shares (64, and 7 of the convolutional net), with micro-batches and without, on three ranks."""
+CASES = [case(32, 8), case(64, None, noise_scale="")]
+CASES += [case(7, 2, "simple_cnn_narrow", SMALL_CNN, noise_scale="")]
+"""Uneven shares on three ranks, with micro-batches and without."""
 
 
-CUT = CASES[1]
+CUT = CASES[0]
 """The case that is interrupted, and resumed on another number of ranks."""
 
 FAMILIES = [
     family("digits", "resnet_8", {}, 7, 3),
-    family("python_source", "transformer_base", {"layers": 1, "width": 16, "heads": 2, "filter": 32}, 7, 3),
+    family(
+        "python_source", "transformer_base", {"layers": 1, "width": 16, "heads": 2, "filter": 32}, 2, None
+    ),
     family("python_source", "lstm", {"embedding": 8, "hidden": 16, "projection": 8}, 7, None),
     family("noisy_quadratic", "noisy_quadratic", {}, 16, 4, metric="val/loss"),
 ]
 FAMILIES[1]["definition"] |= {
     "steps": 16,
-    "evaluation": {"every": 16, "splits": ["val"], "at_start": True},
+    "evaluation": {"every": 16, "splits": ["val"], "at_start": False},
     "noise_scale": "model",
 }
-"""A call that ends at step 16 ends with an estimate of the noise scale, here of tokens."""
+"""A rank without rows; a call that ends at step 16 ends with an estimate of the noise scale, here of tokens."""
 
 if os.environ.get("HVDSWEEP_SLOW_TESTS"):
     bottleneck = {"width": 4, "blocks": [1, 1, 1, 1], "stem": "small", "ghost_batch": 16}
@@ -155,7 +157,7 @@ def test_a_trial_resumes_on_another_number_of_ranks(recorded):
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=lambda i: "-".join(map(str, label(CASES[i]))))
 def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index):
-    """Uneven shares, ranks without rows, micro-batches, dropout on: 50 losses equal to 1e-4, every measurement too."""
+    """Uneven shares, micro-batches, dropout on: 50 losses equal to 1e-4, every measurement too."""
     alone, together = recorded[1][index], recorded[3][index]
     assert len(alone["losses"]) == len(together["losses"]) == 50
     np.testing.assert_allclose(together["losses"], alone["losses"], rtol=1e-4)
@@ -172,7 +174,7 @@ def test_losses_do_not_depend_on_the_number_of_ranks(recorded, index):
 
 @pytest.mark.parametrize("index", range(len(FAMILIES)), ids=lambda i: FAMILIES[i]["definition"]["model"])
 def test_no_family_depends_on_the_number_of_ranks(recorded, index):
-    """Ghost normalisation and its moving statistics, attention, recurrence, noise: ten losses and all measurements."""
+    """Ghost normalisation and its statistics, attention, recurrence, noise, a rank without rows: all losses and measurements."""
     alone, together = recorded[1][len(CASES) + index], recorded[3][len(CASES) + index]
     # The second loss already holds the whole first update. From there on a small net with ghost batches of few pixels is
     # chaotic: channels that nearly died have tiny variances, and rounding grows manifold with every step.
@@ -196,7 +198,7 @@ def test_the_noise_scale_does_not_depend_on_the_number_of_ranks(recorded):
         assert [step for step, _ in together["noise"]] == [step for step, _ in alone["noise"]]
         for (_, values), (_, others) in zip(together["noise"], alone["noise"], strict=True):
             np.testing.assert_allclose(values, others, rtol=1e-4, atol=1e-4 * np.max(others[1]))
-    assert [len(one["noise"]) for one in recorded[1][: len(CASES)]] == [1, 1, 0, 1]
+    assert [len(one["noise"]) for one in recorded[1][: len(CASES)]] == [1, 0, 0]
 
 
 def label(case):
@@ -215,7 +217,7 @@ def test_training_went_somewhere(recorded):
 def test_a_second_gang_gives_the_same_bits_until_a_weight_of_one_rank_is_spoiled(recorded, tmp_path):
     """The same np twice: losses, measurements and final weights are equal bit for bit. One bit in one weight of rank 2: the
     next evaluation says so, on every rank, and the trials before it were fine."""
-    again = run(3, tmp_path, [CASES[2], {**CASES[2], "spoil": 2}])
-    assert again == [recorded[3][2]]
+    again = run(3, tmp_path, [CASES[1], {**CASES[1], "spoil": 2}])
+    assert again == [recorded[3][1]]
     said = [(tmp_path / f"np3.json.{rank}").read_text() for rank in range(3)]
     assert said == ["0: the ranks' weights differ at an evaluation of the val and test split"] * 3
