@@ -22,7 +22,7 @@ from tests.limits import HANG_SECONDS
 
 pytestmark = pytest.mark.horovod
 
-TRIALS = 6
+TRIALS = 4
 STEPS = 1500
 SWEEP = f"""
 dataset = "digits"
