@@ -53,10 +53,11 @@ COMMANDS = [
 ]
 
 TOGETHER = [
-    *((f"activation is {name}", f"every momentum is {name}") for name in METAPARAMETERS),
+    *((f"activation is {name}", f"every learning rate is {name}") for name in METAPARAMETERS),
+    *((f"one learning rate is {name}", f"every momentum is {name}") for name in METAPARAMETERS),
     *((f"the goal is {name}", f"losses are {name}") for name in NUMBERS),
 ]
-"""Values that no command compares with each other share a store."""
+"""Values that do not keep each other from being shown share a store."""
 
 
 def stores() -> dict[str, Change]:
