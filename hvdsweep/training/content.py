@@ -59,7 +59,7 @@ def model_content(network: Network) -> str:
     from hvdsweep.training.traces import content_of_traces
 
     model = network.model
-    traced = content_of_traces(network) if network.autograph else b""
+    traced = content_of_traces(network) if network.own else b""
     found = hashlib.sha256(repr(network.initial.content).encode() + traced)
     for layer in model._flatten_layers(include_self=False):
         found.update(repr((type(layer).__name__, _settings(layer))).encode())

@@ -124,7 +124,7 @@ class SplitSums:
                 features, labels = data.features[:1], data.labels[:1]
             self._features, self._labels = tf.constant(features), tf.constant(labels)
         # Not under XLA: compiling it for the few evaluations outside the loop does not pay.
-        self._sums = tf.function(self._local_sums, autograph=network.autograph)
+        self._sums = tf.function(self._local_sums, autograph=False)
 
     @property
     def ranks_whole(self) -> bool:
@@ -175,8 +175,9 @@ class SplitSums:
             place = number * self._per_pass + tf.range(self._per_pass)
             real = place < count
             rows = tf.minimum(place, available - 1)
-            outputs = self.network.model(tf.gather(features, rows), training=False)
-            metrics = task.metrics(outputs, tf.gather(labels, rows))
+            converted = self.network.converted
+            outputs = converted(self.network.model)(tf.gather(features, rows), training=False)
+            metrics = converted(task.metrics)(outputs, tf.gather(labels, rows))
             self.names = list(metrics)
             return tf.stack(
                 [

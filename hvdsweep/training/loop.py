@@ -132,13 +132,13 @@ class Loop:
             self._run,
             input_signature=signature,
             jit_compile=self.compiled,
-            autograph=self.network.autograph,
+            autograph=False,
         )
 
     @property
     def _fixed_shapes(self) -> bool:
         """Whether shapes are traced as given: the user's own model may read its batch's static shape."""
-        return self.network.autograph or not self.network.dataset.train.in_memory
+        return self.network.own or not self.network.dataset.train.in_memory
 
     def _signature(self) -> list[Any]:
         features, labels = (
@@ -305,8 +305,7 @@ class Loop:
         if estimator is None:
             return updates(count, *state)[:-1]
         ends, examples, probe_positions, probe_real = probes
-        autograph = self.network.autograph
-        called = tf.function(updates, autograph=autograph, experimental_attributes={"_noinline": True})
+        called = tf.function(updates, autograph=False, experimental_attributes={"_noinline": True})
 
         def estimate(number: Any, done: Any) -> Any:
             rows = tf.reshape(tf.gather(examples, number), tf.shape(probe_positions))
@@ -351,7 +350,7 @@ class Loop:
         """The metrics of the evaluation; traces it separately if that has not been done yet."""
         assert self.evaluation is not None
         if not self.evaluation.names:
-            tf.function(self.evaluation.traced, autograph=self.network.autograph).get_concrete_function()
+            tf.function(self.evaluation.traced, autograph=False).get_concrete_function()
         return self.evaluation.names
 
 

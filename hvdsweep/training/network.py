@@ -26,8 +26,8 @@ class Network:
         from workloads.models import build_model
 
         self.dataset = dataset
-        self.autograph = ":" in model
-        """Converting Python control flow takes most of a trace's time; only the user's own code may need it."""
+        self.own = ":" in model
+        """Whether the model is the user's own."""
         prepare_keras()
         self.model = build_model(model, dataset, options, source=source)
         prepare_keras()
@@ -35,8 +35,8 @@ class Network:
         self.weights = [variable.value for variable in self.model.trainable_variables]
         self.velocities = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
         self.initial = InitialWeights(self.model)
-        self.penalties = Penalties(self.model)
-        if self.autograph:
+        self.penalties = Penalties(self.model, self.converted)
+        if self.own:
             judge_added_losses(model, self.model, self.penalties, dataset)
         self._fingerprint = tf.function(lambda: fingerprint(self.weights), autograph=False)
         self._traced: dict[Any, Any] = {}
@@ -46,7 +46,16 @@ class Network:
         """Whether XLA pays where this runs: convolutions on a CPU are up to 17 times slower under it. A user's model may use
         operations that it does not have."""
         pays = getattr(self.model, "xla_on_cpu", True) or bool(tf.config.list_logical_devices("GPU"))
-        return bool(pays) and (not self.autograph or can_be_compiled(self.model, self.dataset))
+        return bool(pays) and (not self.own or can_be_compiled(self.model, self.dataset))
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def converted(self, call: Callable[..., T]) -> Callable[..., T]:
+        """`call`, with Python control flow over tensors in the user's own code. Converting ours takes most of a trace's time."""
+
+        def with_control_flow(*arguments: Any, **options: Any) -> T:
+            return call(*arguments, **options)
+
+        return tf.autograph.to_graph(with_control_flow) if self.own else call
 
     @property
     def parameters(self) -> int:

@@ -151,9 +151,9 @@ class NoiseEstimator:
         """Numbers in an estimate."""
         self._alone = tf.function(
             self._of_arrays,
-            autograph=update.network.autograph,
+            autograph=False,
             # The user's own model may read its batch's static shape.
-            reduce_retracing=not update.network.autograph,
+            reduce_retracing=not update.network.own,
         )
 
     def traced(self, batch: Batch, seed: Any, step: Any, metaparameters: Any) -> Any:

@@ -8,7 +8,7 @@ the global batch. We find out which by measuring it on rows alone and together. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,8 +45,9 @@ def added_losses(model: Any) -> list[Any]:
 class Penalties:
     """The penalties and constraints of one model."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, converted: Callable[[Any], Any]) -> None:
+        """`converted`: see `Network`."""
+        self._converted = converted
         self._weights = [variable.value for variable in model.trainable_variables]
         self._regularizers = [variable.regularizer for variable in model.trainable_variables]
         self._constraints = [variable.constraint for variable in model.trainable_variables]
@@ -117,7 +118,7 @@ class Penalties:
     def constrained(self, place: int, value: Any) -> Any:
         """The value of a weight after its constraint, if it has one."""
         constraint = self._constraints[place]
-        return value if constraint is None else tf.cast(constraint(value), value.dtype)
+        return value if constraint is None else tf.cast(self._converted(constraint)(value), value.dtype)
 
 
 def kind_of(measured: Sequence[tuple[float, Sequence[float]]]) -> Kind | None:

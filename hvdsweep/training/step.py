@@ -189,17 +189,21 @@ class Update:
         valid = tf.cast(real, tf.float32)
         with stateless.scope(seed, step, batch.positions[number], valid=valid, **rates) as scope:
             if dataset.augment is not None:
-                inputs = dataset.augment(inputs, stateless.row_keys(scope, stateless.AUGMENTATION))
+                keys = stateless.row_keys(scope, stateless.AUGMENTATION)
+                inputs = network.converted(dataset.augment)(inputs, keys)
             with tf.GradientTape() as tape:
-                outputs = network.model(inputs, training=True)
-                losses, weights = dataset.task.losses(outputs, targets, named.get("label_smoothing"))
+                outputs = network.converted(network.model)(inputs, training=True)
+                smoothing = named.get("label_smoothing")
+                losses, weights = network.converted(dataset.task.losses)(outputs, targets, smoothing)
                 total = tf.reduce_sum(tf.where(real, losses, 0.0))
                 weight = tf.reduce_sum(tf.where(real, weights, 0.0))
                 if network.penalties.kinds:
                     added = added_losses(network.model)
                     size = tf.cast(batch.size, tf.float32)
                     total += network.penalties.of_rows(added, weight, size)
-        gradients = tape.gradient(total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = network.converted(tape.gradient)(
+            total, network.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         # Embeddings return sparse gradients, which Horovod would exchange by two gathers.
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return dense, list(scope.aux), tf.stack([total, weight])

@@ -102,7 +102,7 @@ def test_every_family_resumes(tmp_path, case):
     same(trained.interrupted(), trained.whole())
 
 
-@pytest.mark.parametrize("name", ["frozen_base", "by_hand", "l2_and_unit_norm", "with_state"])
+@pytest.mark.parametrize("name", ["frozen_base", "by_hand", "constrained", "with_state"])
 def test_a_users_model_resumes(digits, tmp_path, name):
     """Frozen weights, variables of its own, penalties and constraints, states that no weight list names."""
     study = definition(model=f"user_models:{name}", steps=STEPS, evaluation=EVALUATED, algorithm="momentum")

@@ -154,18 +154,13 @@ def reference(
 
 
 PENALISED = [
-    "l2",
-    "l1_l2",
-    "orthogonal",
+    "regularised",
     "activity",
-    "add_mean",
     "add_mean_after_dropout",
     "add_sum",
     "add_weights",
     "add_two",
-    "max_norm",
-    "non_negative",
-    "l2_and_unit_norm",
+    "constrained",
 ]
 SPLITS = [(12, 256), (12, 5)]
 """(batch size, micro-batch): one pass; three passes, where padded ones would be of five rows."""

@@ -133,23 +133,15 @@ def lazy():
 # Losses that the model adds, and constraints. The rates are large enough to be seen in the first losses.
 
 
-def l2():
-    """A regulariser of weights."""
-    return stack(keras.layers.Dense(5, kernel_regularizer=keras.regularizers.L2(0.5)))
-
-
-def l1_l2():
-    """Regularisers of kernel and bias, shared by two layers."""
+def regularised():
+    """Regularisers of kernels and a bias: one shared by two layers, one that is no sum over entries."""
     both = keras.regularizers.L1L2(0.1, 0.2)
     return stack(
+        keras.layers.Dense(5, kernel_regularizer=keras.regularizers.L2(0.5)),
+        keras.layers.Dense(5, kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.5)),
         keras.layers.Dense(5, kernel_regularizer=both, bias_regularizer=both),
         out=keras.layers.Dense(10, kernel_regularizer=both),
     )
-
-
-def orthogonal():
-    """A regulariser that is no sum over entries."""
-    return stack(keras.layers.Dense(5, kernel_regularizer=keras.regularizers.OrthogonalRegularizer(0.5)))
 
 
 def activity():
@@ -173,13 +165,8 @@ class Adds(keras.layers.Layer):
         return y
 
 
-def add_mean():
-    """add_loss of a mean over rows."""
-    return stack(Adds(lambda y, w: keras.ops.mean(keras.ops.square(y - 0.3))))
-
-
 def add_mean_after_dropout():
-    """The same where dropout stands before it."""
+    """add_loss of a mean over rows, after dropout."""
     return stack(Dropout(0.3), Adds(lambda y, w: keras.ops.mean(keras.ops.square(y - 0.3))))
 
 
@@ -211,22 +198,24 @@ def add_variance():
     return stack(Adds(lambda y, w: keras.ops.mean(keras.ops.var(y, axis=0))))
 
 
-def max_norm():
-    """Columns of at most a norm."""
-    return stack(keras.layers.Dense(5, kernel_constraint=keras.constraints.MaxNorm(0.3)))
+class Smaller(keras.constraints.Constraint):
+    """A constraint with Python control flow over tensors."""
+
+    def __call__(self, weight):
+        while keras.ops.sum(keras.ops.square(weight)) > 4:
+            weight = 0.9 * weight
+        return weight
 
 
-def non_negative():
-    """No negative weight in the head."""
-    return stack(out=keras.layers.Dense(10, kernel_constraint="non_neg"))
-
-
-def l2_and_unit_norm():
-    """A regulariser and a constraint on one weight."""
+def constrained():
+    """Columns of at most a norm, a regulariser and a constraint on one weight, no negative weight in the head, the user's own."""
+    layers = keras.layers
+    l2 = keras.regularizers.L2(0.5)
     return stack(
-        keras.layers.Dense(
-            5, kernel_regularizer=keras.regularizers.L2(0.5), kernel_constraint=keras.constraints.UnitNorm()
-        )
+        layers.Dense(5, kernel_constraint=keras.constraints.MaxNorm(0.3)),
+        layers.Dense(5, kernel_regularizer=l2, kernel_constraint=keras.constraints.UnitNorm()),
+        layers.Dense(5, kernel_constraint=Smaller()),
+        out=layers.Dense(10, kernel_constraint="non_neg"),
     )
 
 
