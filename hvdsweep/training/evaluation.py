@@ -75,6 +75,8 @@ class Evaluator:
 
     def measure(self) -> dict[str, float]:
         """The metrics now, outside the loop; the same on every rank. Raises RanksDisagree as `checked` does."""
+        if not self._splits:
+            return {}
         mine = [split.measure() for split in self._splits]
         total = np.concatenate(mine)
         if self.ranks.size > 1:
