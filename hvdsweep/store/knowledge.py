@@ -98,13 +98,11 @@ class Knowledge:
         return [study.pending[trial] for trial in ids]
 
     def _read_ended(self, conn: sqlite3.Connection, workload: _Workload, study: _StudyTrials) -> None:
-        ids = conn.execute(
-            f"SELECT id FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}",
-            (study.id,),
-        )
-        new = json.dumps([trial for (trial,) in ids if trial not in study.ended])
-        if new == "[]":
+        ended = f"FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}"
+        if conn.execute(f"SELECT count(*) {ended}", (study.id,)).fetchone() == (len(study.ended),):
             return
+        ids = conn.execute(f"SELECT id {ended}", (study.id,))
+        new = json.dumps([trial for (trial,) in ids if trial not in study.ended])
         study.known = None
         records: dict[int, list[tuple[int, float]]] = {}
         sign = -1.0 if workload.maximize else 1.0
