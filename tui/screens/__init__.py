@@ -12,8 +12,8 @@ How to add a screen:
     database sets `NEEDS_DATA = False`.
  3. Actions: add lines to the table in `tui/actions/` and write `action_<id>` in the screen, or in the widget whose id is the
     line's `part`. `when="can_x"` names a property of the screen: while it is false the key does nothing and is hidden. Call
-    `self.keys.refresh()` when it may have changed; after snapshots, answers and actions of parts, and when a widget posts a
-    `KeysChanged`, this is done for you.
+    `self.keys.refresh()` when it may have changed, or post a `KeysChanged` from a widget; after snapshots and answers this is
+    done for you.
  4. `show(snapshot)` is called with every new `tui.snapshot.Snapshot` while the screen is visible, and once when it becomes
     visible again. Change only what differs: `Table.put` updates cells by row key, `ChartView.chart = ...` redraws only where
     the chart differs. What was selected elsewhere is `self.interface.selection` (sweep, workload, batch size, trial);

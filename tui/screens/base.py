@@ -212,7 +212,6 @@ class AppScreen(Screen[None]):
         part = self.chart if name == "chart" else self.query_one(f"#{name}")
         if part is not None:
             await part.run_action(action)
-            self.keys.refresh()
 
     @property
     def lacks_data(self) -> bool:

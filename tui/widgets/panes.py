@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textual.containers import Horizontal
 
+from tui.widgets.keybar import KeysChanged
+
 
 class Panes(Horizontal):
     """Holds two panes, of the classes `main` and `side`.
@@ -46,3 +48,4 @@ class Panes(Horizontal):
             )
             if target is not None:
                 screen.set_focus(target)
+        self.post_message(KeysChanged())
