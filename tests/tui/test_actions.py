@@ -9,6 +9,7 @@ from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
 from tui.screens import PLACES
 from tui.widgets.chart import ChartView
+from tui.widgets.composer import Composer
 from tui.widgets.curve_view import CurveView
 from tui.widgets.log_tail import LogTail
 from tui.widgets.logview import LogView
@@ -33,6 +34,7 @@ def owners() -> dict[str, type]:
 
 PARTS = {
     "chart": [ChartView],
+    "composer": [Composer],
     "panes": [Panes, SweepPanes],
     "trials": [TrialsTable],
     "logs": [LogTail],

@@ -63,8 +63,15 @@ COMPOSE = owned(
         "Start from",
         "Begin with a preset, a sweep of the database, a file, a kept draft, a small example or nothing.",
     ),
-    Action("pane", ("ctrl+t",), "Pane", "Go to the next pane: form, plan or TOML."),
-    Action("mistake", ("ctrl+n",), "Mistake", "Go to the first mistake.", when="has_mistake"),
+    Action("pane", ("ctrl+t",), "Pane", "Go to the next pane: form, plan or TOML.", part="composer"),
+    Action(
+        "mistake",
+        ("ctrl+n",),
+        "Mistake",
+        "Go to the first mistake.",
+        part="composer",
+        when="has_mistake",
+    ),
 )
 
 LIVE = owned(

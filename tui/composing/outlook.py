@@ -71,6 +71,7 @@ class Outlook:
 def look(draft: Draft, store: Store | None = None) -> Outlook:
     """Check a text and plan it, with the speeds and sweeps that the store knows."""
     from hvdsweep.plan import make_plan
+    from hvdsweep.store.throughput import here_last
     from hvdsweep.sweep import check_text
 
     checked = check_text(draft.text, FILE, source=str(draft.directory), name=draft.name)
@@ -79,7 +80,8 @@ def look(draft: Draft, store: Store | None = None) -> Outlook:
     if checked.loaded is None:
         return Outlook(draft, problems, checked.doubts, checked.place, facts)
     plan = make_plan(checked.loaded)
-    speeds, sweeps = ((), ()) if store is None else (store.throughput(), store.sweeps())
+    speeds = [] if store is None else here_last(store.throughput())
+    sweeps = [] if store is None else store.sweeps()
     sweep = next((sweep.id for sweep in sweeps if sweep.key == plan.key), None)
     summary, unplanned = (None, "") if ranks else _summary(plan, draft, speeds)
     facts |= _resolved(plan)

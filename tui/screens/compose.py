@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from tui.actions import bindings
 from tui.composing.relatives import NOTHING_KNOWN
@@ -83,10 +83,6 @@ class ComposeScreen(AppScreen):
         self.checking.check()
         self.starting.keep()
 
-    def on_click(self, event: events.Click) -> None:
-        if event.widget is not None and event.widget.id == "kept":
-            self.starting.offer()
-
     def failed(self, then: Then, about: Any, text: str) -> None:
         if then == self.saving.answer_relatives:
             self.saving.answer_relatives(about, NOTHING_KNOWN)
@@ -148,9 +144,6 @@ class ComposeScreen(AppScreen):
         outlook = self.checking.outlook
         return outlook is not None and bool(outlook.problems)
 
-    def action_pane(self) -> None:
-        self.composer.next_pane()
-
     def action_row(self, way: int) -> None:
         if not self._enter():
             self.composer.form.move(way)
@@ -166,10 +159,6 @@ class ComposeScreen(AppScreen):
         elif not self._enter():
             self.focus_next()
 
-    def action_mistake(self) -> None:
-        self.composer.go_to_mistake()
-
-    @on(Button.Pressed, "#start")
     def action_start_from(self) -> None:
         self.starting.offer()
 
@@ -178,10 +167,8 @@ class ComposeScreen(AppScreen):
         message.stop()
         self.starting.pasted(message.text)
 
-    @on(Button.Pressed, "#save")
     def action_save(self) -> None:
         self.saving.save()
 
-    @on(Button.Pressed, "#launch")
     def action_launch(self) -> None:
         self.saving.launch()

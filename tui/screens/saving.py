@@ -41,7 +41,7 @@ class Saving:
             composer.notify(
                 f"{plural(len(outlook.problems), 'mistake')} to correct first.", severity="warning"
             )
-            return composer.go_to_mistake()
+            return composer.action_mistake()
         if not standing.ready:
             text = outlook.unplanned or f"This is {standing.words}."
             return composer.notify(text, severity="warning", markup=False)

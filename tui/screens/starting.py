@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual.widgets import Static
+from textual.widgets import Button
 
 from tui.composing.draft import Draft
 from tui.composing.draft_store import DraftStore
@@ -59,8 +59,8 @@ class Starting:
 
     def answer_kept(self, about: object, value: list[tuple[float, Draft]]) -> None:
         others = sum(draft.id != self._composer.draft.id for _, draft in value)
-        line = self._composer.query_one("#kept", Static)
-        line.update(f"{plural(others, 'unsaved draft')} from before: ^o opens the list")
+        line = self._composer.query_one("#kept", Button)
+        line.label = f"{plural(others, 'unsaved draft')} from before: ^o opens the list"
         line.set_class(bool(others), "-said")
 
     # Another start
@@ -88,7 +88,7 @@ class Starting:
 
     def answer_start(self, about: Any, value: Draft) -> None:
         self.begin(value)
-        self._composer.query_one("#kept", Static).remove_class("-said")
+        self._composer.query_one("#kept").remove_class("-said")
         self._composer.bring("form")
         self._composer.screen.set_focus(None)
 

@@ -41,9 +41,10 @@ class Composer(Vertical):
     Composer #tabs { display: none; }
     Composer #panes { height: 1fr; }
     Composer #form-pane { width: 61; height: 1fr; border-right: solid $border; }
-    Composer #kept { height: auto; padding: 0 1; background: $surface; color: $warning; display: none; }
+    Composer #kept { width: 1fr; content-align: left middle; text-align: left; text-style: none; }
+    Composer #kept { background: $surface; color: $warning; display: none; }
     Composer #kept.-said { display: block; }
-    Composer #kept.-said:hover { text-style: underline; }
+    Composer #kept.-said:hover, Composer #kept:focus { text-style: underline; }
     Composer #guide { height: 3; padding: 0 1; color: $foreground-muted; background: $surface; }
     Composer #others { width: 1fr; height: 1fr; }
     Composer #plan-pane { height: 60%; }
@@ -92,7 +93,7 @@ class Composer(Vertical):
         yield TabLine(list(PANES.items()), id="tabs")
         with Horizontal(id="panes"):
             with Vertical(id="form-pane"):
-                yield Static(id="kept", markup=False)
+                yield Button(id="kept", compact=True, action="screen.start_from")
                 yield self.form
                 yield Static(id="guide")
             with Vertical(id="others"):
@@ -102,9 +103,9 @@ class Composer(Vertical):
                     yield Static(id="syntax", markup=False)
         with Horizontal(id="bar"):
             yield Static(id="standing")
-            yield Button("Start from", id="start", compact=True)
-            yield Button("Save", id="save", compact=True)
-            yield Button("Launch", id="launch", variant="primary", compact=True)
+            yield Button("Start from", id="start", compact=True, action="screen.start_from")
+            yield Button("Save", id="save", compact=True, action="screen.save")
+            yield Button("Launch", "primary", id="launch", compact=True, action="screen.launch")
 
     # Form and text
 
@@ -255,7 +256,7 @@ class Composer(Vertical):
         focused = (name for name in PANES if self.query_one(f"#{name}-pane").has_focus_within)
         return next(focused, self._front)
 
-    def next_pane(self) -> None:
+    def action_pane(self) -> None:
         """Open the next of form, plan and TOML."""
         names = list(PANES)
         self.open(names[(names.index(self.pane) + 1) % len(names)])
@@ -269,7 +270,7 @@ class Composer(Vertical):
     def _tab_picked(self, message: TabLine.Picked) -> None:
         self.open(message.name)
 
-    def go_to_mistake(self) -> None:
+    def action_mistake(self) -> None:
         """The keyboard goes to the first mistake."""
         row = None if self._place is not None or self.draft.tables is None else self.form.first_wrong()
         if row is not None:

@@ -70,7 +70,7 @@ class Form(VerticalScroll, can_focus=False):
     def rows(self) -> Iterator[FormRow]:
         """All rows, from top to bottom."""
         parts = (part.children if isinstance(part, OptionRows) else (part,) for part in self.children)
-        return (row for row in chain(*parts) if isinstance(row, FormRow) and row.ready)
+        return (row for row in chain(*parts) if isinstance(row, FormRow) and row.is_mounted)
 
     def row(self, key: str) -> FormRow | None:
         """The row of a key."""

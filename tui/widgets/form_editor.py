@@ -59,25 +59,18 @@ class TomlEditor(TextArea):
         old = self.text
         if text == old:
             return
-        head = 0
-        while head < min(len(old), len(text)) and old[head] == text[head]:
-            head += 1
-        tail = 0
-        while tail < min(len(old), len(text)) - head and old[-1 - tail] == text[-1 - tail]:
-            tail += 1
-        start, end = self._location(old, head), self._location(old, len(old) - tail)
+        head = _alike(old, text)
+        tail = _alike(old[head:][::-1], text[head:][::-1])
+        start, end = (
+            (before.count("\n"), len(before) - before.rfind("\n") - 1)
+            for before in (old[:head], old[: len(old) - tail])
+        )
         self.replace(text[head : len(text) - tail], start, end, maintain_selection_offset=True)
 
     def begin(self, text: str) -> None:
         """Load another text."""
         self.load_text(text)
         self.selection = Selection.cursor((0, 0))
-
-    @staticmethod
-    def _location(text: str, offset: int) -> tuple[int, int]:
-        before = text[:offset]
-        row = before.count("\n")
-        return row, offset - (before.rfind("\n") + 1)
 
     def mark(
         self, problems: Sequence[Finding], warnings: Sequence[Finding], place: tuple[int, int] | None
@@ -113,3 +106,9 @@ class TomlEditor(TextArea):
             return Style(bold=bold)
         colour = self.background_colors[1] + Color.parse(self.app.theme_variables[name])
         return Style(color=colour.rich_color, bold=bold)
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many characters both begin alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))

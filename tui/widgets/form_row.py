@@ -173,8 +173,8 @@ class FormRow(Horizontal):
         self.parts = tuple(part for part in self._line if isinstance(part, Part))
         self.fields = tuple(part for part in self.parts if isinstance(part, Field))
         """What is typed into."""
-        self.ready = False
-        """Whether it is mounted with its controls."""
+        for field in self.fields:
+            field.takes_files = True
         self.sentences = ("", "", "")
         """(mistakes, warnings, fact) as they are shown."""
         self._own_fact = ""
@@ -199,7 +199,7 @@ class FormRow(Horizontal):
     def follow(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
         """Show the tables' values, unless it is being typed into or was just now; `always`: even then, since this is another
         sweep."""
-        if not self.ready or (not always and (self.in_use or self.is_ahead)):
+        if not self.is_mounted or (not always and (self.in_use or self.is_ahead)):
             return
         held = self.held
         kept = tuple("" if always and isinstance(part, Field) else part.value for part in self.parts)
@@ -230,7 +230,7 @@ class FormRow(Horizontal):
     @property
     def is_ahead(self) -> bool:
         """Whether it holds something that is not in the text yet."""
-        return self.ready and self._known not in (None, self.held)
+        return self.is_mounted and self._known not in (None, self.held)
 
     def take(self) -> list[Change]:
         """What writes its values into the text."""
@@ -278,14 +278,6 @@ class FormRow(Horizontal):
         on_mark = event.widget is not None and event.widget.has_class("list")
         if on_mark and self.choices and not self.fields[0].disabled:
             self.open_list()
-
-    def on_mount(self) -> None:
-        self.ready = True
-        for field in self.fields:
-            field.takes_files = True
-
-    def on_unmount(self) -> None:
-        self.ready = False
 
 
 def _line(spec: FieldSpec) -> list[Widget]:
