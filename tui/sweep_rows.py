@@ -93,6 +93,7 @@ def study_row(study: StudyStatus, names: Mapping[str, str], bar_width: int, *, a
             Content.styled(str(trials["INCOMPLETE"] or ""), "$error"),
             *([f"{study.gangs} × {study.np}" if study.np else "any"] if auto else []),
         ),
+        study,
     )
 
 

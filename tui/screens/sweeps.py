@@ -42,11 +42,16 @@ class SweepsScreen(AppScreen):
     SweepsScreen.-tall #events { display: block; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sweeps = Table(sweep_columns(BAR), id="sweeps")
+        self.studies = Table(study_columns(BAR), empty="no studies", id="studies")
+
     def compose_body(self) -> ComposeResult:
-        yield Table(sweep_columns(BAR), id="sweeps")
+        yield self.sweeps
         with Vertical(id="detail"):
             yield Static(id="facts")
-            yield Table(study_columns(BAR), empty="no studies", id="studies")
+            yield self.studies
             yield Static(id="events")
 
     @property
@@ -58,24 +63,19 @@ class SweepsScreen(AppScreen):
         self.call_after_refresh(self.receive, again=True)
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#sweeps", Table))
+        self.set_focus(self.sweeps)
         self.query_one("#events", Static).border_title = "What happened"
 
     @property
     def sweep(self) -> SweepStatus | None:
         """The selected one."""
-        if self.snapshot is None or not self.is_mounted:
-            return None
-        key = self.query_one("#sweeps", Table).key
-        return None if key is None else self.snapshot.sweep(int(key))
+        key = self.sweeps.key
+        return None if key is None or self.snapshot is None else self.snapshot.sweep(int(key))
 
     @property
     def study(self) -> StudyStatus | None:
         """The study under the cursor, while its table has the keyboard."""
-        sweep, table = self.sweep, self.query_one("#studies", Table)
-        if sweep is None or not table.has_focus:
-            return None
-        return next((study for study in sweep.studies if str(study.id) == table.key), None)
+        return self.studies.about if self.studies.has_focus else None
 
     @property
     def has_sweep(self) -> bool:
@@ -119,7 +119,7 @@ class SweepsScreen(AppScreen):
     def show(self, snapshot: Snapshot) -> None:
         if not snapshot.sweeps:
             return
-        table = self.query_one("#sweeps", Table)
+        table = self.sweeps
         table.put_columns(sweep_columns(self._bar))
         # The newest first; of those in training the newest is what the user came for.
         table.put([sweep_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
@@ -221,10 +221,11 @@ class SweepsScreen(AppScreen):
         self.query_one("#facts", Static).update(sweep_facts(sweep, snapshot))
         workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
         names = {} if self.has_class("-very-wide") else short_names(workloads)
-        table = self.query_one("#studies", Table)
         longest = max((len(names.get(workload, workload)) for workload in workloads), default=0)
-        table.put_columns(study_columns(self._bar, longest, auto=bool(sweep.slots)))
-        table.put([study_row(study, names, self._bar, auto=bool(sweep.slots)) for study in sweep.studies])
+        self.studies.put_columns(study_columns(self._bar, longest, auto=bool(sweep.slots)))
+        self.studies.put(
+            [study_row(study, names, self._bar, auto=bool(sweep.slots)) for study in sweep.studies]
+        )
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])

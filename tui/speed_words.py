@@ -1,0 +1,108 @@
+"""Measured speeds in the words and rows of the Throughput screen. Knows no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.widgets.columns import Column, Row
+from tui.words import clock, count, plural, short
+
+if TYPE_CHECKING:
+    from hvdsweep.curves.speeds import MeasuredSpeed
+
+SPEEDS = (
+    Column("batch_size", "batch", 7, right=True, fixed=True),
+    Column("np", "ranks", 5, right=True, fixed=True),
+    Column("examples", "examples/s", 10, right=True, fixed=True),
+    Column("efficiency", "efficiency", 10, right=True, fixed=True),
+    Column("times", "times", 6, right=True),
+    Column("steps", "steps/s", 8, right=True),
+    Column("source", "measured", 10),
+    Column("time", "when", 16),
+)
+
+
+def speed_row(speed: MeasuredSpeed) -> Row:
+    """A speed and how it was measured."""
+    on_purpose = speed.source == "scale"
+    return Row(
+        row_key(speed.batch_size, speed.np),
+        (
+            count(speed.batch_size),
+            count(speed.np),
+            Content.styled(short(speed.examples_per_second), "bold"),
+            _efficiency(speed),
+            "" if speed.times is None else f"×{speed.times:.2f}",
+            short(speed.steps_per_second),
+            Content.styled(
+                "on purpose" if on_purpose else "in trials",
+                "$foreground" if on_purpose else "$foreground-muted",
+            ),
+            clock(speed.time, day=True),
+        ),
+        speed,
+    )
+
+
+def speed_words(speed: MeasuredSpeed) -> str:
+    """A speed in one line."""
+    words = [
+        f"batch size {count(speed.batch_size)} on {plural(speed.np, 'rank')}: "
+        f"{short(speed.examples_per_second)} examples/s",
+        f"{short(speed.steps_per_second)} steps/s",
+    ]
+    if speed.times is not None and speed.efficiency is not None:
+        words.append(
+            f"×{speed.times:.2f} of {plural(speed.base, 'rank')}, {100 * speed.efficiency:.0f} % efficient"
+        )
+    return " · ".join(words)
+
+
+def widest(mine: Sequence[MeasuredSpeed]) -> str:
+    """The row of the batch size that was measured on the most numbers of ranks, the largest of such."""
+    ranks: dict[int, list[int]] = {}
+    for speed in mine:
+        ranks.setdefault(speed.batch_size, []).append(speed.np)
+    size = max(ranks, key=lambda size: (len(ranks[size]), size))
+    return row_key(size, min(ranks[size]))
+
+
+def row_key(batch_size: int, np: int) -> str:
+    return f"{batch_size} {np}"
+
+
+def _efficiency(speed: MeasuredSpeed) -> Content:
+    if speed.efficiency is None:
+        return Content.styled("base", "$foreground-muted")
+    colour = "$success" if speed.efficiency >= 0.8 else "$warning" if speed.efficiency >= 0.5 else "$error"
+    return Content.styled(f"{100 * speed.efficiency:.0f} %", colour)
+
+
+def facts_of(mine: Sequence[MeasuredSpeed]) -> Content:
+    """The summary of the speeds."""
+    lines: list[Content] = []
+
+    def fact(name: str, value: str, more: str) -> None:
+        lines.append(
+            Content.assemble(
+                (f"{name:<12}", "$foreground-muted"), (value, "bold"), (f"  {more}", "$foreground-muted")
+            )
+        )
+
+    fastest = max(mine, key=lambda speed: speed.examples_per_second)
+    where = f"B={count(fastest.batch_size)} on {plural(fastest.np, 'rank')}"
+    fact("fastest", f"{short(fastest.examples_per_second)}/s", where)
+    shared = [speed for speed in mine if speed.efficiency is not None]
+    if shared:
+        best = max(shared, key=lambda speed: speed.efficiency or 0.0)
+        where = f"at best: B={count(best.batch_size)} on {plural(best.np, 'rank')}"
+        fact("efficiency", f"{100 * (best.efficiency or 0.0):.0f} %", where)
+    else:
+        fact("efficiency", "not known", "needs two numbers of ranks (c)")
+    hosts = sorted({speed.host for speed in mine if speed.host})
+    if hosts:
+        fact("measured on", ", ".join(hosts), "")
+    return Content("\n").join(lines)
