@@ -595,7 +595,7 @@ def ghost():
 def recurrent():
     """LSTM, GRU and attention."""
     inputs = keras.Input((8, 8, 1))
-    x = keras.layers.Reshape((8, 8))(inputs)
+    x = keras.layers.Reshape((2, 32))(inputs)
     back = keras.layers.GRU(3, return_sequences=True, go_backwards=True)
     x = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True), backward_layer=back)(x)
     x = keras.layers.MultiHeadAttention(2, 3, dropout=0.1)(x, x)
