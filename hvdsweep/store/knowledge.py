@@ -98,7 +98,9 @@ class Knowledge:
         return [study.pending[trial] for trial in ids]
 
     def _read_ended(self, conn: sqlite3.Connection, workload: _Workload, study: _StudyTrials) -> None:
-        ended = f"FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}"
+        ended = (
+            f"FROM trials t WHERE study_id = ? AND status IN ('COMPLETE', 'INFEASIBLE') AND {SEARCH_TRIAL}"
+        )
         if conn.execute(f"SELECT count(*) {ended}", (study.id,)).fetchone() == (len(study.ended),):
             return
         ids = conn.execute(f"SELECT id {ended}", (study.id,))

@@ -131,6 +131,15 @@ def test_a_point_depends_on_its_number_alone(seed, start, count, dimensions):
     assert space.points(seed, start, 0) == []
 
 
+@pytest.mark.parametrize("dimensions", [1, 2, 5, 12])
+def test_the_sequence_is_scipys_to_the_last_bit(dimensions):
+    """For any seed and start: trials of stores that older versions wrote keep their keys."""
+    space = Space({f"m{index:02}": Range("linear", 0, 1) for index in range(dimensions)})
+    for seed, start in ((0, 0), (5, 17), (2**63 + 5, 4000)):
+        halton = qmc.Halton(dimensions, scramble=True, rng=np.random.default_rng(seed))
+        np.testing.assert_array_equal(space.units(seed, start, 50), halton.random(start + 50)[start:])
+
+
 def test_points_are_those_of_scipy():
     """The sequence is scipy's scrambled Halton: dimension i is the i-th searched metaparameter by name."""
     space = Space.from_json(

@@ -1,6 +1,6 @@
 """Checks and plans a sweep file as it is typed: mistakes by key, the plan for the chosen ranks, and facts about single keys.
 
-Knows no Textual. It may take a while (pydantic, scipy): call it from a thread.
+Knows no Textual. It may take a while (pydantic, a plan): call it from a thread.
 """
 
 from __future__ import annotations
