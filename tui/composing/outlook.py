@@ -62,11 +62,6 @@ class Outlook:
         """Trials of a study at most, as they will be."""
         return "" if self.plan is None else str(max(study.max_trials for study in self.plan.studies))
 
-    def study(self, workload: str, batch_size: int) -> StudyPlan | None:
-        """A study of the plan."""
-        studies = self.plan.studies if self.plan is not None else iter(())
-        return next((s for s in studies if s.workload == workload and s.batch_size == batch_size), None)
-
 
 def look(draft: Draft, store: Store | None = None) -> Outlook:
     """Check a text and plan it, with the speeds and sweeps that the store knows."""

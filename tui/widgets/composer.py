@@ -204,12 +204,8 @@ class Composer(Vertical):
         wrong, doubtful, fact = ("\n".join(self.form.elsewhere), "", "") if row is None else row.sentences
         typing = isinstance(self.screen.focused, Input | TextArea)
         meaning = row.spec.meaning if row is not None else "" if typing or wrong else FREE
-        said = (
-            (wrong, "$error"),
-            (doubtful, "$warning"),
-            (fact, "$foreground"),
-            (meaning, "$foreground-muted"),
-        )
+        styles = ("$error", "$warning", "$foreground", "$foreground-muted")
+        said = zip((wrong, doubtful, fact, meaning), styles, strict=True)
         lines = [Content.styled(text, style) for text, style in said if text]
         self.query_one("#guide", Static).update(Content("\n").join(lines))
 

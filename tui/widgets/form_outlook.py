@@ -20,6 +20,7 @@ from tui.widgets.table import Table
 from tui.words import count, duration, plural
 
 if TYPE_CHECKING:
+    from hvdsweep.plan import Plan, StudyPlan
     from hvdsweep.plan_summary import PlanSummary, StudySummary
 
 STUDIES = (
@@ -53,7 +54,6 @@ class OutlookView(Vertical):
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._questions = questions
-        self._outlook: Outlook | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="totals")
@@ -63,11 +63,9 @@ class OutlookView(Vertical):
 
     def show(self, outlook: Outlook) -> None:
         """Show the result of a check."""
-        summary = outlook.summary
+        plan, summary, table = outlook.plan, outlook.summary, self.query_one("#plan", Table)
         self.set_class(summary is None, "-stale")
-        self._outlook = outlook
-        table = self.query_one("#plan", Table)
-        if summary is None:
+        if plan is None or summary is None:
             wrong = len(outlook.problems)
             said = plural(wrong, "mistake") if wrong else outlook.unplanned
             if outlook.place is not None:
@@ -75,20 +73,19 @@ class OutlookView(Vertical):
             if table.total:
                 said += ". The plan below is from before the change."
             mistakes = [f"{one.key}: {one.text}" if one.key else one.text for one in outlook.problems[:SHOWN]]
-            self.query_one("#totals", Static).update(Content.styled("\n".join((said, *mistakes)), "$error"))
-            self.query_one("#advice", Static).update("")
-            return self._draw()
-        self.query_one("#totals", Static).update(_totals(summary, outlook))
+            return self._say(Content.styled("\n".join((said, *mistakes)), "$error"))
         notes = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
-        self.query_one("#advice", Static).update(" ".join(notes))
-        table.put([_row(study) for study in summary.studies])
+        self._say(_totals(summary, plan), " ".join(notes))
+        table.put([_row(*pair) for pair in zip(summary.studies, plan.studies, strict=True)])
         self._draw()
+
+    def _say(self, totals: Content, advice: str = "") -> None:
+        self.query_one("#totals", Static).update(totals)
+        self.query_one("#advice", Static).update(advice)
 
     def clear(self) -> None:
         """Nothing is known yet."""
-        self._outlook = None
-        self.query_one("#totals", Static).update(Content.styled("checking …", "$foreground-muted"))
-        self.query_one("#advice", Static).update("")
+        self._say(Content.styled("checking …", "$foreground-muted"))
         self.query_one("#plan", Table).put(())
         self.query_one(DrawnChart).put(None)
 
@@ -99,21 +96,16 @@ class OutlookView(Vertical):
 
     def _draw(self) -> None:
         """The points of the study under the cursor, worked out in a thread."""
-        row: StudySummary | None = self.query_one("#plan", Table).about
-        study = (
-            None
-            if self._outlook is None or row is None
-            else self._outlook.study(row.workload, row.batch_size)
-        )
+        study: StudyPlan | None = self.query_one("#plan", Table).about
         if study is not None:
             self.query_one(DrawnChart).draw((study.key, study.target_trials), partial(points_chart, study))
 
 
-def _totals(summary: PlanSummary, outlook: Outlook) -> Content:
-    weights = next((w.parameters for w in outlook.plan.workloads), None) if outlook.plan is not None else None
+def _totals(summary: PlanSummary, plan: Plan) -> Content:
+    weights = plan.workloads[0].parameters
     lines = [
         Content.assemble(
-            (outlook.name, "bold $foreground"),
+            (summary.name, "bold $foreground"),
             f"  {plural(summary.workloads, 'workload')} · {plural(len(summary.studies), 'study', 'studies')} · "
             f"{plural(summary.trials, 'trial')}",
         ),
@@ -134,7 +126,7 @@ def _time(summary: PlanSummary) -> Content:
     return Content.assemble((time, "bold $success"), (" of training", "$foreground-muted"))
 
 
-def _row(study: StudySummary) -> Row:
+def _row(study: StudySummary, planned: StudyPlan) -> Row:
     hours = ""
     if study.hours is not None:
         hours = f"{'' if study.measured else '~'}{duration(study.hours * 3600)}"
@@ -149,7 +141,7 @@ def _row(study: StudySummary) -> Row:
             hours,
             f"{count(study.measurements)}×",
         ),
-        study,
+        planned,
     )
 
 
