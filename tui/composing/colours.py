@@ -1,5 +1,5 @@
 """What each character of a line of TOML is, for colouring: keys, tables, text, numbers, comments. A line at a time, so that the
-text may be half-written."""
+text may be half-written. Textual's own colours need two compiled packages, tree-sitter and a grammar, and find no keys."""
 
 from __future__ import annotations
 

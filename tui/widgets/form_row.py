@@ -102,7 +102,7 @@ class Tick(Checkbox):
 
 
 class Ticks(Horizontal):
-    """Any number of a few words."""
+    """Any number of a few words in one line; Textual's SelectionList has a line for each."""
 
     DEFAULT_CSS = "Ticks { column-span: 2; height: 1; }"
 
