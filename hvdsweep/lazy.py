@@ -1,10 +1,11 @@
-"""Public names of a package that are imported on first use, so that importing the package itself is cheap."""
+"""Cheap imports: public names of a package that are imported on first use; packages that others import for nothing."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -31,3 +32,15 @@ def on_first_use(
         return sorted({*vars(sys.modules[package]), *modules, *further})
 
     return get, listing
+
+
+@contextmanager
+def hidden(packages: tuple[str, ...]) -> Iterator[None]:
+    """Inside the block these packages fail to import, as if not installed, unless they are imported already."""
+    mine = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(mine))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for package in mine:
+            del sys.modules[package]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from hvdsweep.lazy import hidden
 from hvdsweep.repeats import FIRST_REPEAT
 
 APPLICATION_ID = 0x68766473
@@ -257,8 +258,10 @@ STATEMENTS = (
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring an empty or older store up to VERSION. The caller holds the write transaction."""
-    import sqlite_utils
-    from sqlite_utils import Migrations
+    # sqlite-utils would import pandas, if installed, to know its types: half of the time of a launch's start.
+    with hidden(("pandas",)):
+        import sqlite_utils
+        from sqlite_utils import Migrations
 
     migrations = Migrations("hvdsweep")
 

@@ -8,10 +8,9 @@ optional in Keras, so the packages are hidden during this one import.
 from __future__ import annotations
 
 import gc
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
+
+from hvdsweep.lazy import hidden
 
 OPTIONAL = ("sklearn", "pandas", "matplotlib", "scipy")
 
@@ -30,15 +29,3 @@ def import_tensorflow() -> Any:
     finally:
         gc.enable()
     return tf
-
-
-@contextmanager
-def hidden(packages: tuple[str, ...]) -> Iterator[None]:
-    """Inside the block these packages fail to import, as if not installed, unless they are imported already."""
-    mine = [package for package in packages if package not in sys.modules]
-    sys.modules.update(dict.fromkeys(mine))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for package in mine:
-            del sys.modules[package]

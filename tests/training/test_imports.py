@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from hvdsweep.training.imports import OPTIONAL, hidden
+from hvdsweep.lazy import hidden
+from hvdsweep.training.imports import OPTIONAL
 
 CODE = """
 import json, sys
