@@ -20,13 +20,22 @@ NAMES = [place.name for place in PLACES]
 SIZES = [(1, 1), (2, 1), (1, 3), (10, 2), (20, 5), (40, 10), (80, 24), (200, 60)]
 
 
+async def resize(pilot: Pilot[None], size: tuple[int, int]) -> None:
+    """Until the screen has the new size: Textual waits a moment for a further one, which on a busy machine `pause` does not."""
+    await pilot.resize_terminal(*size)
+    for _ in range(1000):
+        if pilot.app.screen.size == size:
+            break
+        await pilot.pause()
+    await pilot.pause()
+
+
 @pytest.mark.parametrize("place", NAMES)
 async def test_no_size_crashes(source, place):
     """From 1x1 to 200x60, down to 1x1 and back in one run; at 40x10 and above there is something to read."""
     async with pilot_of(source, place=place, selection=Selection(sweep=1), size=(80, 24)) as pilot:
         for size in (*SIZES, (1, 1), (80, 24)):
-            await pilot.resize_terminal(*size)
-            await pilot.pause()
+            await resize(pilot, size)
             lines = screen_text(pilot).split("\n")
             assert len(lines) == size[1]
             assert all(len(line) <= size[0] for line in lines)
@@ -71,7 +80,7 @@ async def test_a_trial_at_every_size(source):
     async with pilot_of(source, place="live", size=(80, 24)) as pilot:
         pilot.app.open_trial(8)
         for size in SIZES:
-            await pilot.resize_terminal(*size)
+            await resize(pilot, size)
             await settle(pilot)
             assert len(screen_text(pilot).split("\n")) == size[1]
 
