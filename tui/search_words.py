@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-
 from hvdsweep.states import Status
-from tui.widgets.warnings_table import REMEDIES
 from tui.words import count, number, plural
 
 if TYPE_CHECKING:
@@ -30,20 +27,6 @@ def trial_words(curve: Curve, trial: int) -> str:
     names = sorted(table.parameters_of(trial).items(), key=lambda item: item[0] != "learning_rate")
     values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in names]
     return " · ".join([f"trial {int(table.number[trial])}: {came}", *values])
-
-
-def size_choices(curve: Curve) -> list[tuple[str, Content]]:
-    """(batch size, its words): muted where the goal was not reached, with a sign where a warning can be answered."""
-    return [
-        (
-            str(point.batch_size),
-            Content.assemble(
-                (count(point.batch_size), "" if point.reached else "$foreground-muted"),
-                ("⚠", "$warning") if any(str(one.kind) in REMEDIES for one in point.warnings) else "",
-            ),
-        )
-        for point in curve.points
-    ]
 
 
 def best_words(point: CurvePoint, rate: float) -> str:

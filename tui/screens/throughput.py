@@ -67,6 +67,7 @@ class ThroughputScreen(AppScreen):
                 yield Static(id="facts")
 
     def on_mount(self) -> None:
+        self.chips.add_class("aside")
         self.set_focus(self.view)
 
     @property

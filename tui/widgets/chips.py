@@ -28,7 +28,6 @@ class Chips(PickLine):
 
     def __init__(self, label: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.add_class("aside")  # Not on the screen while a pane fills it.
         self.label = label
 
     def put(self, choices: Sequence[tuple[str, str | Content]], taken: str) -> None:
@@ -37,7 +36,7 @@ class Chips(PickLine):
 
     @property
     def index(self) -> int:
-        """Where the taken one is; -1 for none."""
+        """AppScreen of the taken one; -1 for none."""
         return next((place for place, (name, _) in enumerate(self.choices) if name == self.taken), -1)
 
     def beside(self, way: int) -> str | None:
