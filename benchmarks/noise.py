@@ -4,9 +4,10 @@
                                [--rounds 12] [--copies 3]
 
 `fc_128` on the digits and the models of the presets `small/resnet_50` and `small/transformer`, evaluated every 16 steps. The
-same trial is trained without the estimates, with them, and with one at every evaluation, in turns, half the rounds in one order
-and half in the other. The same study, built again, is up to 2 % slower or faster wherever its memory lies; so several copies are
-built, and the ratio is the mean of their medians. The last one shows more exactly how many steps an estimate takes.
+same trial is trained without the estimates, with them, with none due, and with one at every evaluation, in random order: what ran
+before, and is still in the caches, must not count. The same study, built again, is up to 2 % slower or faster wherever its memory
+lies; so several copies are built, and the ratio is the mean of their medians. With none due, the ratio shows what another graph
+alone changes; with one at every evaluation, how many steps an estimate takes.
 On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs); several ranks never
 use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
 """
@@ -21,6 +22,8 @@ import time
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.telling import parser_of
 
@@ -84,8 +87,8 @@ def measured(
     ]
     assert all(study.loop.compiled == (mode == "XLA") for pair in studies for study in pair.values())
     clock = time.process_time if ranks.size == 1 else time.perf_counter
-    usual = noise.SPACING
-    arms = {"without": 0, "with": usual, "dense": EVERY}
+    usual, early, never = noise.SPACING, noise.EARLY, 10**9
+    arms = {"without": 0, "with": usual, "never": never, "dense": EVERY}
     made: dict[str, int] = {}
 
     def trial(arm: str, copy: int) -> float:
@@ -95,7 +98,7 @@ def measured(
             found.extend(estimates)
             return False
 
-        noise.SPACING = arms[arm] or usual
+        noise.SPACING, noise.EARLY = arms[arm] or usual, () if arm == "never" else early
         began = clock()
         end = studies[copy][bool(arms[arm])].train(TRIAL, record, lambda: None)
         taken = clock() - began
@@ -105,18 +108,19 @@ def measured(
 
     first = {arm: [trial(arm, copy) for copy in range(copies)] for arm in arms}
     taken: dict[str, list[list[float]]] = {arm: [[] for _ in range(copies)] for arm in arms}
-    for number in range(rounds):
+    draw = np.random.default_rng(1)
+    for _ in range(rounds):
         for copy in range(copies):
-            # Round the circle, so that none follows itself, whose code and data would still be in the caches.
-            for arm in list(arms) if 2 * number < rounds else list(arms)[::-1]:
+            for place in draw.permutation(len(arms)):
+                arm = list(arms)[place]
                 taken[arm][copy].append(trial(arm, copy))
-    noise.SPACING = usual
-    ratios, dense = (
+    noise.SPACING, noise.EARLY = usual, early
+    ratios, none_due, dense = (
         [
             statistics.median(one / other for one, other in zip(*pair, strict=True))
             for pair in zip(taken[arm], taken["without"], strict=True)
         ]
-        for arm in ("with", "dense")
+        for arm in ("with", "never", "dense")
     )
     if not ranks.is_first:
         return None
@@ -130,6 +134,7 @@ def measured(
         "estimates": made["with"],
         "milliseconds_a_step": 1e3 * statistics.median(map(statistics.median, taken["without"])) / steps,
         "ratio": statistics.mean(ratios),
+        "ratio_none_due": statistics.mean(none_due),
         "ratios_of_copies": ratios,
         "standard_error": statistics.stdev(ratios) / len(ratios) ** 0.5,
         "steps_an_estimate": one,
@@ -174,21 +179,21 @@ def main() -> None:
     one_thread()
     found = []
     for model in options.models.split(","):
-        for np in (int(one) for one in options.np.split(",")):
-            for mode in TRIALS if np == 1 else ["graph"]:
-                if np == 1:
+        for size in (int(one) for one in options.np.split(",")):
+            for mode in TRIALS if size == 1 else ["graph"]:
+                if size == 1:
                     row = measured(model, Ranks(), options.batch_size, mode, options.rounds, options.copies)
                 else:
                     given = ["rank", model, *map(str, (options.batch_size, options.rounds, options.copies))]
-                    out = under_horovodrun(np, [str(Path(__file__)), *given])
+                    out = under_horovodrun(size, [str(Path(__file__)), *given])
                     row = json.loads(out[out.index("RESULT ") + 7 :].splitlines()[0])
                 if row is None:
                     continue
                 found.append(row)
                 print(
-                    f"{model:12} {np} ranks {mode:5}  {row['milliseconds_a_step']:7.3f} ms a step,"
+                    f"{model:12} {size} ranks {mode:5}  {row['milliseconds_a_step']:7.3f} ms a step,"
                     f" {row['estimates']} estimates in {row['steps']:,}: {row['ratio']:.4f}"
-                    f" +- {row['standard_error']:.4f};"
+                    f" +- {row['standard_error']:.4f}, {row['ratio_none_due']:.4f} with none due;"
                     f" an estimate takes {row['steps_an_estimate']:.2f} steps, hence {row['expected_ratio']:.4f};"
                     f" starts {row['later_start_seconds']:.2f} s later",
                     flush=True,
