@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SPACING = 256
 """Least updates between two estimates: each takes as long as one or two updates, of small models without XLA three."""
-EARLY = (64,)
+EARLY: tuple[int, ...] = (64,)
 """Updates after which there is an estimate too, so that short trials have one."""
 STREAM_BYTES = 64 << 20
 """Memory that the streamed examples of one estimate may take, unless one batch takes more."""
