@@ -155,9 +155,9 @@ class CurveCache:
         """Whether its examples are sequences of a known length."""
         return self._loaded[workload].tokens_per_example is not None
 
-    def space(self, workload: int, batch_size: int) -> Space | None:
-        """The search space of a study, if there is one."""
-        return self._loaded[workload].searches.get(batch_size)
+    def spaces(self, workload: int) -> Mapping[int, Space]:
+        """Batch size -> the search space of its study, where there is one."""
+        return self._loaded[workload].searches
 
     def goals(self, workloads: Sequence[int], own: float | None) -> tuple[float, ...]:
         """Goals worth stepping through for workloads that share a metric."""

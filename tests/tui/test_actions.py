@@ -9,6 +9,7 @@ from tui.actions import ACTIONS, KEY_NAMES, WIDGETS, actions_of, bindings
 from tui.app import HvdsweepApp
 from tui.screens import PLACES
 from tui.widgets.chart import ChartView
+from tui.widgets.chips import Chips
 from tui.widgets.composer import Composer
 from tui.widgets.curve_view import CurveView
 from tui.widgets.log_tail import LogTail
@@ -20,6 +21,7 @@ from tui.widgets.slider import Slider
 from tui.widgets.sweep_panes import SweepPanes
 from tui.widgets.table import Table
 from tui.widgets.trials_table import TrialsTable
+from tui.widgets.warnings_table import WarningsTable
 
 WIDGET_CLASSES = {"table": Table, "log": LogView, "plot": ChartView}
 
@@ -40,6 +42,8 @@ PARTS = {
     "logs": [LogTail],
     "curve": [CurveView],
     "search": [SearchView],
+    "batch_size": [Chips],
+    "warnings": [WarningsTable],
     "question": [QuestionControls],
     **{name: [Slider] for name in ("goal", "step_budget", "example_budget")},
 }

@@ -22,6 +22,7 @@ from hvdsweep.sweep import load_sweep
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP
 from tests.tui.stores import snapshot_of
+from tui.curve_cache import CurveCache
 from tui.launching import Launched
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
@@ -204,6 +205,26 @@ async def test_warnings_are_those_of_the_curve(narrow):
         await pilot.press("G")
         await settle(pilot)
         assert pilot.app.screen.query_one("#batch_size", Chips).taken == table.key.split()[0]
+
+
+async def test_warnings_of_trials_without_learning_rates(narrow, monkeypatch):
+    """The cursor stays where it is put, and the screen comes to rest: no redraw asks for the next."""
+    take = CurveCache.take
+
+    def without_rates(self, loaded):
+        take(self, loaded)
+        for one in loaded.values():
+            others = {name: values for name, values in one.table.parameters.items() if name == "momentum"}
+            object.__setattr__(one.table, "parameters", others)
+
+    monkeypatch.setattr(CurveCache, "take", without_rates)
+    async with pilot_of(narrow, place="metaparameters", selection=ON_NESTEROV) as pilot:
+        table = warnings(pilot)
+        table.focus()
+        await pilot.press("down")
+        await settle(pilot)
+        assert table.cursor == 1 < table.total
+        assert "the trials have no learning rates" in screen_text(pilot)
 
 
 async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkeypatch):

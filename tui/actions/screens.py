@@ -288,20 +288,22 @@ SCALING += owned(
 METAPARAMETERS = owned(
     "metaparameters",
     Action(
-        "batch_size(-1)",
+        "step(-1)",
         ("left_square_bracket",),
         "Batch",
         "Go to the next smaller batch size.",
         when="has_search",
         palette=False,
+        part="batch_size",
     ),
     Action(
-        "batch_size(1)",
+        "step(1)",
         ("right_square_bracket",),
         "Batch",
         "Go to the next larger batch size.",
         when="has_search",
         palette=False,
+        part="batch_size",
     ),
     *WORKLOAD,
     Action(
@@ -326,6 +328,7 @@ METAPARAMETERS = owned(
         "Extend",
         "Answer the selected warning by a wider range, a longer budget or more trials; asks first.",
         when="can_extend",
+        part="warnings",
     ),
     Action(
         "extend_all",
@@ -334,6 +337,7 @@ METAPARAMETERS = owned(
         "Answer all warnings of this workload at once.",
         when="can_extend_all",
         footer=False,
+        part="warnings",
     ),
     Action("side", ("t",), "Table", "Hide or show learning rates and warnings.", part="panes"),
     Action("open", ("o",), "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),

@@ -84,15 +84,15 @@ class Chips(PickLine):
             used += widths[first]
         return first, max(last, first + 1) if widths else 0
 
-    def _step(self, way: int) -> None:
+    def action_step(self, way: int) -> None:
         name = self.beside(way)
         if name is not None and name != self.taken:
             self.post_message(self.Picked(self, name))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._step(-1)
+        self.action_step(-1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._step(1)
+        self.action_step(1)

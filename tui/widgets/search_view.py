@@ -11,8 +11,8 @@ from tui.widgets.drawn_chart import DrawnChart
 from tui.words import count
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart, Reading
-    from hvdsweep.curves.curve_data import Curve
+    from hvdsweep.charts import Reading
+    from hvdsweep.curves.curve_data import Curve, CurvePoint
     from hvdsweep.curves.question import Question
     from hvdsweep.curves.search_chart import SearchPlot
     from hvdsweep.curves.table import WorkloadTable
@@ -28,14 +28,18 @@ class SearchView(DrawnChart):
         self.plot: SearchPlot | None = None
         """The trials of the search; None if there are none with a learning rate."""
         self._curve: Curve | None = None
+        self._best: CurvePoint | None = None
+        """What the search found."""
         self._y_name: str | None = None
         self._sensitive: str | None = None
         """The metaparameter whose sensitivity is drawn in place of the search."""
 
-    def clear(self, empty: Chart) -> None:
-        """There is no search."""
+    def clear(self, words: str) -> None:
+        """There is no search; `words` say why."""
+        from hvdsweep.charts import Axis, Chart
+
         self._curve = self.plot = None
-        self.put(empty)
+        self.put(Chart(x=Axis("log10"), y=Axis("log10"), empty=words))
 
     def put_search(
         self,
@@ -54,6 +58,7 @@ class SearchView(DrawnChart):
 
         names = y_names(table)
         self._curve = curve
+        self._best = next((point for point in curve.points if point.batch_size == batch_size), None)
         self.plot = search_points(
             table,
             batch_size,
@@ -68,8 +73,7 @@ class SearchView(DrawnChart):
             return self.draw((name, id(table), varied), partial(sensitivity_chart, table, varied, title))
         self._sensitive = None
         title = f"{name} at {count(batch_size)}  {goal_text(curve)}"
-        here = next((point for point in curve.points if point.batch_size == batch_size), None)
-        doubts = () if here is None else here.warnings
+        doubts = () if self._best is None else self._best.warnings
         warnings = tuple(f"warning: {doubt.message}" for doubt in doubts)
         self.put(dataclasses.replace(search_chart(table, self.plot, space, title=title), warnings=warnings))
 
@@ -98,9 +102,13 @@ class SearchView(DrawnChart):
 
     @property
     def trial(self) -> int | None:
-        """Row of the store of the trial that is read out."""
+        """Row of the store of the trial that is read out, else of the best one."""
+        if self._curve is None or self.plot is None:
+            return None
         place = None if self.reading is None else self._place_of(self.reading)
-        return None if place is None or self._curve is None else int(self._curve.result.table.trial_id[place])
+        if place is not None:
+            return int(self._curve.result.table.trial_id[place])
+        return None if self._best is None else self._best.trial_id
 
     def _place_of(self, reading: Reading) -> int | None:
         """Index of the trial in the table that a point of the search stands for."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.content import Content
 
+from tui.search_words import REMEDIES
 from tui.widgets.columns import Column, Row
 from tui.widgets.table import Table
 from tui.words import count
@@ -13,30 +17,31 @@ from tui.words import count
 if TYPE_CHECKING:
     from hvdsweep.curves.curve_data import Curve
     from hvdsweep.curves.warnings import CurveWarning, WarningKind
+    from hvdsweep.search import Space
+    from tui.interface import Interface
+    from tui.questions import Questions
+    from tui.remedying import Proposal
 
 WARNINGS = (
     Column("batch_size", "batch", 6, right=True, fixed=True),
     Column("message", "warning", 20, grow=True, most=200, fixed=True),
 )
 
-REMEDIES = {
-    "boundary": "x widens its range",
-    "budget": "x doubles the budget",
-    "few_reached": "x doubles the trials",
-}
-"""What is wrong -> what the key does about it."""
-
 
 class WarningsTable(Table):
-    """A row for each warning of a curve."""
+    """A row for each warning of a curve, and the changed sweep that answers it."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(WARNINGS, empty="no warnings", id=id)
+        self._questions = questions
         self._curve: Curve | None = None
+        self._spaces: Mapping[int, Space] = {}
+        self._sweep: int | None = None
+        """The curve's sweep, if it can be extended."""
 
-    def put_curve(self, curve: Curve) -> None:
-        """Show the warnings of this one."""
-        self._curve = curve
+    def put_curve(self, curve: Curve, spaces: Mapping[int, Space], sweep: int | None) -> None:
+        """Show the warnings of this one; `spaces`: those that were searched; `sweep`: its sweep, if it can be extended."""
+        self._curve, self._spaces, self._sweep = curve, spaces, sweep
         self.put(
             [
                 Row(
@@ -53,33 +58,31 @@ class WarningsTable(Table):
         self._curve = None
         self.put(())
 
-    def sentence(self, *, can_launch: bool) -> Content | None:
+    @property
+    def sentence(self) -> Content | None:
         """The selected warning in full, and what can be done about it."""
         about: tuple[int, CurveWarning] | None = self.about
-        if about is None or self._curve is None:
+        if about is None:
             return None
         batch_size, warning = about
-        key_words = REMEDIES.get(str(warning.kind), "") if can_launch else ""
-        head, tail = (f"{count(batch_size)}: ", "bold"), (f"  {key_words}" if key_words else "", "$accent")
-        return Content.assemble(head, warning.message, tail)
+        key_words = f"  {REMEDIES[str(warning.kind)]}" if self.selected else ""
+        return Content.assemble((f"{count(batch_size)}: ", "bold"), warning.message, (key_words, "$accent"))
 
     @property
-    def selected(self) -> tuple[int, WarningKind] | None:
+    def selected(self) -> tuple[tuple[int, WarningKind], ...]:
         """The selected warning, if a changed sweep can answer it."""
         about: tuple[int, CurveWarning] | None = self.about
-        if about is None or str(about[1].kind) not in REMEDIES:
-            return None
-        return about[0], about[1].kind
+        return tuple(one for one in self.answerable if about is not None and one == (about[0], about[1].kind))
 
     @property
-    def answerable(self) -> list[tuple[int, WarningKind]]:
+    def answerable(self) -> tuple[tuple[int, WarningKind], ...]:
         """All warnings that a changed sweep can answer."""
-        return [
+        return tuple(
             (point.batch_size, warning.kind)
-            for point in (() if self._curve is None else self._curve.points)
+            for point in (() if self._curve is None or self._sweep is None else self._curve.points)
             for warning in point.warnings
             if str(warning.kind) in REMEDIES
-        ]
+        )
 
     def select(self, batch_size: int) -> None:
         """Put the cursor on the first warning of a batch size, where it has one."""
@@ -88,3 +91,25 @@ class WarningsTable(Table):
             if row is not None and row.about[0] == batch_size:
                 self.move_to(row.key)
                 break
+
+    # Answering them
+
+    @on(Table.Opened)
+    def action_extend(self) -> None:
+        self._propose(self.selected)
+
+    def action_extend_all(self) -> None:
+        self._propose(self.answerable)
+
+    def _propose(self, only: tuple[tuple[int, WarningKind], ...]) -> None:
+        if not only or self._curve is None or self._sweep is None:
+            return
+        from tui.remedying import propose
+
+        question = partial(propose, self._sweep, self._curve, self._spaces, only)
+        self._questions.ask(self.answer_proposal, (self._sweep, self._curve.workload, only), question)
+
+    def answer_proposal(self, about: object, value: Proposal) -> None:
+        from tui.widgets.remedy import ask_remedy
+
+        ask_remedy(cast("Interface", self.app), value)
