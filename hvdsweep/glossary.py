@@ -107,11 +107,10 @@ GLOSSARY = (
         "The share of trials that have ended; for a gang, the share of its trial's steps.",
     ),
     _entry(
-        "trials",
+        "trials|complete",
         "sweeps live",
         "Complete and wanted trials: `9/12`. `≤64`: rounds may ask for up to 64. `+3/5`: repeats of best trials.",
     ),
-    _entry("complete", "sweeps", "Complete trials and wanted trials, as under `trials`."),
     _entry("running", "sweeps", "Trials of the study that gangs train now, repeats included."),
     _entry(
         "diverged",
@@ -136,11 +135,9 @@ GLOSSARY = (
     ),
     _entry("steps each", "sweeps", "The budget of each trial, in updates; `by time`: the budget is a time."),
     _entry("started", "sweeps trial", "When it was first trained, in this machine's time."),
-    _entry("by time", "sweeps", "The budget of each trial is a time, not a number of steps."),
     _entry("any", "sweeps", "Any gang trains the study."),
     # The line at the top
-    _entry("● 1 training", EVERYWHERE, "At the top right: how many sweeps are trained now."),
-    _entry("○ at rest", EVERYWHERE, "No sweep of the database is trained now."),
+    _entry("● 1 training|○ at rest", EVERYWHERE, "At the top right: how many sweeps are trained now."),
     _entry(
         "✗ no data|✗ unreadable",
         EVERYWHERE,
