@@ -36,7 +36,7 @@ class Chips(PickLine):
 
     @property
     def index(self) -> int:
-        """AppScreen of the taken one; -1 for none."""
+        """Place of the taken one; -1 for none."""
         return next((place for place, (name, _) in enumerate(self.choices) if name == self.taken), -1)
 
     def beside(self, way: int) -> str | None:
