@@ -161,6 +161,13 @@ class Interface(App[None]):
         if self.place is not None:
             self.place.keys.refresh()
 
+    def begin(self, sweep: int, job: Callable[[], str]) -> None:
+        """Do a job that starts this sweep, which cannot be started again until it has failed or ended."""
+        self.begun.add(sweep)
+        if self.place is not None:
+            self.place.keys.refresh()
+        self.do(job, failed=partial(self.begun.discard, sweep))
+
     def launch(self, name: str, arguments: Sequence[str], *, sweep: int = 0) -> str:
         """In a thread: start an `hvdsweep` command as a separate process, and say so; `sweep` is its id, where it has one."""
         launched = launching.spawn(self.source.path, arguments, partial(self.launch_ended, sweep, name))

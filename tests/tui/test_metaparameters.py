@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -23,10 +25,11 @@ from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP
 from tests.tui.stores import snapshot_of
 from tui.curve_cache import CurveCache
-from tui.launching import Launched
+from tui.launching import Changes, Launched
 from tui.selection import Selection
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
+from tui.widgets.remedy import _decided
 from tui.widgets.table import Table
 
 SGD, NESTEROV = "digits/fc_32/sgd", "digits/fc_32/nesterov_momentum"
@@ -270,6 +273,16 @@ async def test_a_warning_is_answered_by_a_changed_sweep(narrow, tmp_path, monkey
     }
     kept = [s for s in before.studies if s.batch_size != size or name not in s.search]
     assert len(shared) == sum(len(s.trials) for s in kept)
+
+
+@pytest.mark.parametrize("extends", [True, False])
+def test_an_extension_is_begun_once(extends):
+    """An extension marks its sweep as begun, so that it cannot be started twice; a new sweep, and one only written, do not."""
+    app, proposal = Mock(), SimpleNamespace(extends=extends, sweep=3, name="narrow")
+    _decided(app, proposal, Changes(2, 1))
+    _decided(app, proposal, False)
+    assert [call.args[0] for call in app.begin.call_args_list] == [3] * extends
+    assert app.do.call_count == 2 - extends
 
 
 async def test_only_write(narrow, tmp_path, monkeypatch):

@@ -67,9 +67,4 @@ def _launch(app: Interface, sweep_id: int, name: str, changes: object) -> None:
 
     if not isinstance(changes, Changes):
         return
-    app.begun.add(sweep_id)
-    if app.place is not None:
-        app.place.keys.refresh()
-
-    job = partial(app.launch, name, arguments_of(sweep_id, changes), sweep=sweep_id)
-    app.do(job, failed=partial(app.begun.discard, sweep_id))
+    app.begin(sweep_id, partial(app.launch, name, arguments_of(sweep_id, changes), sweep=sweep_id))

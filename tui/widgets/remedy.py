@@ -80,4 +80,7 @@ def _decided(app: Interface, proposal: Proposal, decision: Changes | bool | None
         ranks = rank_options(decision.np, decision.gangs, decision.slots)
         return app.launch(proposal.name, ["launch", str(path), *ranks], sweep=proposal.sweep)
 
-    app.do(job)
+    if proposal.extends and not isinstance(decision, bool):
+        app.begin(proposal.sweep, job)
+    else:
+        app.do(job)
