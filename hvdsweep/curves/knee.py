@@ -132,7 +132,8 @@ class Points:
                 if held:
                     move_b, move_p = down_b / damped_b, 0.0
                 else:
-                    determinant = damped_b * damped_p - bp * bp
+                    # Positive but for rounding, where neither moves the curve.
+                    determinant = max(damped_b * damped_p - bp * bp, 1e-300)
                     move_b = (damped_p * down_b - bp * down_p) / determinant
                     move_p = (damped_b * down_p - bp * down_b) / determinant
                 new_b = min(max(b + min(max(move_b, -1.0), 1.0), low), high)

@@ -77,7 +77,7 @@ def trend_of(result: StepsToResult, coarseness: Floats, by_trials: Floats) -> tu
         tilted = weight * at
         of_height, both, of_slope = float(weight.sum()), float(tilted.sum()), float(tilted @ at)
         up, turn = float(weight @ rest), float(tilted @ rest)
-        determinant = of_height * of_slope - both**2
+        determinant = max(of_height * of_slope - both**2, 1e-300)
         height += min(max((of_slope * up - both * turn) / determinant, -0.5), 0.5)
         slope += min(max((of_height * turn - both * up) / determinant, -0.5), 0.5)
         slope = min(max(slope, -STEEPEST), STEEPEST)
