@@ -279,7 +279,7 @@ def _leverage(x: Floats, best: tuple[float, float, float], relative: Floats) -> 
     """How much more than points of equal variance those of this `relative` variance move S_min, B_crit or E_min."""
     b, p, _ = best
     slopes = np.stack((np.ones(len(x)), *knee.slopes(x, b, p)))[: 3 if len(x) >= LEAST_FOR_KNEE else 2]
-    # Where the curve is straight, S_min and B_crit move it in the same way: rounding must not tell them apart.
+    # Where the curve is straight, S_min and B_crit have the same effect on it; rounding must not separate them.
     by_point = np.linalg.pinv(slopes.T, rcond=1e-9)[:2]
     moves = np.vstack((by_point, by_point.sum(axis=0))) ** 2
     return max(1.0, float(np.max(moves @ relative / np.maximum(moves.sum(axis=1), 1e-300))))

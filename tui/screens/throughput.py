@@ -181,7 +181,7 @@ class ThroughputScreen(AppScreen):
         self._go(message.name)
 
     def action_workload(self, way: int) -> None:
-        name = self.chips.beside(way)
+        name = self.chips.neighbour(way)
         if name is not None:
             self._go(name)
 

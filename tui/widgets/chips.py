@@ -39,7 +39,7 @@ class Chips(PickLine):
         """Place of the taken one; -1 for none."""
         return next((place for place, (name, _) in enumerate(self.choices) if name == self.taken), -1)
 
-    def beside(self, way: int) -> str | None:
+    def neighbour(self, way: int) -> str | None:
         """The name before (-1) or after (1) the taken one, from the last round to the first; None if there is none."""
         if not self.choices:
             return None
@@ -85,7 +85,7 @@ class Chips(PickLine):
         return first, max(last, first + 1) if widths else 0
 
     def action_step(self, way: int) -> None:
-        name = self.beside(way)
+        name = self.neighbour(way)
         if name is not None and name != self.taken:
             self.post_message(self.Picked(self, name))
 
