@@ -19,7 +19,6 @@ __all__ = [
     "dataset_names",
     "dataset_option_names",
     "is_user_code",
-    "metric_names",
     "model_names",
     "parameter_count",
     "presets",
@@ -148,11 +147,6 @@ def model_names() -> list[str]:
     return list(architectures.ARCHITECTURES)
 
 
-def metric_names(task: str) -> tuple[str, ...]:
-    """The metrics of a task (a key of METRICS), without the split's prefix."""
-    return METRICS[task]
-
-
 def check_dataset(name: str, options: Mapping[str, Any]) -> str | None:
     """What is wrong with a data set's name or options, as one sentence; None if nothing is. User code is
     not checked."""
@@ -182,20 +176,16 @@ def dataset_info(name: str, options: Mapping[str, Any] | None = None) -> Dataset
         raise ValueError(problem)
     info, options = _DATASETS[name], options or {}
     if name in ("lm1b", "common_crawl"):
-        length, vocabulary = (
-            options.get("length", info.input_shape[0]),
-            options.get("vocabulary", info.classes),
-        )
-        return replace(info, input_shape=(length,), classes=vocabulary)
+        length = options.get("length", info.input_shape[0])
+        return replace(info, input_shape=(length,), classes=options.get("vocabulary", info.classes))
     if name == "python_source":
         length = options.get("length", PYTHON_SOURCE_LENGTH)
         sizes = {split: tokens // length for split, tokens in PYTHON_SOURCE_TOKENS.items()}
-        return DatasetInfo(
-            name, info.task, **sizes, input_shape=(length,), classes=info.classes, in_memory=True
-        )
+        return replace(info, **sizes, input_shape=(length,))
     if name == "noisy_quadratic":
-        examples, dimension = options.get("examples", info.train), options.get("dimension", info.classes)
-        return DatasetInfo(name, info.task, examples, 1, 0, (1,), dimension, in_memory=True)
+        return replace(
+            info, train=options.get("examples", info.train), classes=options.get("dimension", info.classes)
+        )
     return info
 
 

@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from workloads import catalogue
-
 Pair = tuple[tf.Tensor, tf.Tensor]
 """Sums and weights, float32 [b] each: the mean over many examples is the total of sums over the total of
 weights."""
@@ -22,11 +20,6 @@ class Task:
     independent."""
 
     name: str
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """The metrics, without the split's prefix."""
-        return catalogue.metric_names(self.name)
 
     def losses(
         self, outputs: tf.Tensor, labels: tf.Tensor, label_smoothing: tf.Tensor | float | None = None

@@ -23,8 +23,6 @@ def load(info: DatasetInfo) -> Dataset:
 
     The last 5,000 of the 50,000 training images validate. Raises `UserError` for missing and damaged files.
     """
-    from workloads.tasks import task
-
     home = files.HOMES["cifar_10"]
     unpacked = files.folder_of(home) / files.CIFAR_FOLDER
     if unpacked.is_dir():
@@ -40,8 +38,7 @@ def load(info: DatasetInfo) -> Dataset:
     labels = np.concatenate([part[1] for part in parts])
     train, end = info.train, info.train + info.val
     cuts = (slice(0, train), slice(train, end), slice(end, None))
-    training, validation, test = (Split(standardised(images[cut]), labels[cut]) for cut in cuts)
-    return Dataset(info.name, task(info.task), training, validation, test, info.input_shape, info.classes)
+    return Dataset.of(info, *(Split(standardised(images[cut]), labels[cut]) for cut in cuts))
 
 
 def _read(path: Path, home: files.Home) -> bytes:

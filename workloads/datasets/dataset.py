@@ -73,6 +73,13 @@ class Dataset:
     given: str = "float32"
     """Type of the training features as the user's function returned them; they are trained as float32 or int32."""
 
+    @classmethod
+    def of(cls, info: DatasetInfo, train: Split, val: Split, test: Split | None, **also: Any) -> Dataset:
+        """The splits of a built-in data set, with its name, task and sizes."""
+        from workloads.tasks import task
+
+        return cls(info.name, task(info.task), train, val, test, info.input_shape, info.classes, **also)
+
     @property
     def splits(self) -> dict[str, Split]:
         """The existing splits, by name."""

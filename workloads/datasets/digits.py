@@ -12,7 +12,6 @@ import numpy.typing as npt
 from workloads import stateless
 from workloads.catalogue import DatasetInfo
 from workloads.datasets.dataset import Dataset, Split
-from workloads.tasks import task
 
 
 def load(info: DatasetInfo) -> Dataset:
@@ -23,9 +22,7 @@ def load(info: DatasetInfo) -> Dataset:
     # Sorting by hashes of the index gives a permutation that no numpy release can change.
     order = np.argsort(stateless.mix(np.arange(len(features)), np), kind="stable")
     parts = np.split(order, [info.train, info.train + info.val])
-    splits = [Split(features[part], labels[part].astype(np.int32)) for part in parts]
-    train, val, test = splits
-    return Dataset(info.name, task(info.task), train, val, test, info.input_shape, info.classes)
+    return Dataset.of(info, *(Split(features[part], labels[part].astype(np.int32)) for part in parts))
 
 
 def _table() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

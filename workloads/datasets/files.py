@@ -15,9 +15,6 @@ from pathlib import Path
 
 from hvdsweep.errors import UserError
 
-BUILT_IN = ("digits", "python_source", "noisy_quadratic")
-"""Data sets that need no files of their own."""
-
 CIFAR_FOLDER = "cifar-10-batches-bin"
 """The folder into which CIFAR-10's archive unpacks."""
 CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
@@ -52,8 +49,12 @@ class Home:
     """How to get it, in addition to the addresses of `files`."""
 
 
-def _idx(base: str, entries: list[tuple[str, int, str]]) -> tuple[DataFile, ...]:
-    return tuple(DataFile(f"{name}.gz", f"{base}{name}.gz", size, sha256) for name, size, sha256 in entries)
+def _idx(base: str, *files: tuple[int, str]) -> tuple[DataFile, ...]:
+    """MNIST's four files, or those of a set in its form, below an address: (bytes, SHA-256) of each."""
+    names = [
+        f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+    ]
+    return tuple(DataFile(name, f"{base}{name}", *file) for name, file in zip(names, files, strict=True))
 
 
 HOMES = {
@@ -63,56 +64,20 @@ HOMES = {
             "mnist",
             _idx(
                 "https://storage.googleapis.com/cvdf-datasets/mnist/",
-                [
-                    (
-                        "train-images-idx3-ubyte",
-                        9_912_422,
-                        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                    ),
-                    (
-                        "train-labels-idx1-ubyte",
-                        28_881,
-                        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                    ),
-                    (
-                        "t10k-images-idx3-ubyte",
-                        1_648_877,
-                        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                    ),
-                    (
-                        "t10k-labels-idx1-ubyte",
-                        4_542,
-                        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                    ),
-                ],
+                (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+                (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+                (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+                (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
             ),
         ),
         Home(
             "fashion_mnist",
             _idx(
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-                [
-                    (
-                        "train-images-idx3-ubyte",
-                        26_421_880,
-                        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                    ),
-                    (
-                        "train-labels-idx1-ubyte",
-                        29_515,
-                        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                    ),
-                    (
-                        "t10k-images-idx3-ubyte",
-                        4_422_102,
-                        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                    ),
-                    (
-                        "t10k-labels-idx1-ubyte",
-                        5_148,
-                        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                    ),
-                ],
+                (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+                (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+                (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+                (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
             ),
         ),
         Home(

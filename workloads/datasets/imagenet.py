@@ -14,7 +14,6 @@ from workloads.catalogue import DatasetInfo, dataset_info
 from workloads.datasets import files, tfrecords
 from workloads.datasets.dataset import Dataset, Split
 from workloads.datasets.photographs import FromFiles, FromRecords, PhotographStream
-from workloads.tasks import task
 
 Source = FromRecords | FromFiles
 _HALF_CLASSES = "imagenet_half_classes"
@@ -38,11 +37,8 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     sources = [_take(train, train_rows), val, _take(train, np.sort(test_rows))]
     if info.name.endswith(_HALF_CLASSES):
         sources = [_take(source, np.flatnonzero(labels_of(source) < info.classes)) for source in sources]
-    train_split, val_split, test_split = (
-        Split(PhotographStream(source, info.input_shape[0]), None) for source in sources
-    )
-    return Dataset(
-        info.name, task(info.task), train_split, val_split, test_split, info.input_shape, info.classes
+    return Dataset.of(
+        info, *(Split(PhotographStream(source, info.input_shape[0]), None) for source in sources)
     )
 
 

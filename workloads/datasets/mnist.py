@@ -26,8 +26,6 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     The last 5,000 of the 60,000 training images validate. A subset trains on the first images of a fixed permutation;
     `whole` gives the sizes of the set that it is taken from. Raises `UserError` for missing and damaged files.
     """
-    from workloads.tasks import task
-
     home = files.home_of(info.name)
     assert home is not None
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -42,14 +40,11 @@ def load(info: DatasetInfo, whole: DatasetInfo | None = None) -> Dataset:
     # Sorting by hashes of the index gives a permutation that no numpy release can change.
     chosen = np.argsort(stateless.mix(np.arange(rest), np), kind="stable")[: info.train]
     val = np.arange(rest, len(train_images))
-    return Dataset(
-        info.name,
-        task(info.task),
+    return Dataset.of(
+        info,
         _split(train_images[chosen], train_labels[chosen]),
         _split(train_images[val], train_labels[val]),
         _split(arrays["t10k-images"], arrays["t10k-labels"]),
-        input_shape=info.input_shape,
-        classes=info.classes,
     )
 
 

@@ -6,7 +6,6 @@ from workloads.catalogue import DatasetInfo
 from workloads.datasets import files, tfrecords
 from workloads.datasets.dataset import Dataset, Split
 from workloads.datasets.photographs import FromRecords, PhotographStream
-from workloads.tasks import task
 
 
 def load(info: DatasetInfo) -> Dataset:
@@ -21,5 +20,4 @@ def load(info: DatasetInfo) -> Dataset:
         records = tfrecords.index(files.shards(home, part))
         source = FromRecords(records, first_label=0, classes=info.classes, many=True)
         splits.append(Split(PhotographStream(source, info.input_shape[0]), None))
-    train, val, test = splits
-    return Dataset(info.name, task(info.task), train, val, test, info.input_shape, info.classes)
+    return Dataset.of(info, *splits)

@@ -38,8 +38,6 @@ FILES = {
 def load(info: DatasetInfo) -> Dataset:
     """Sequences of `length` bytes: features int32 [n, length], and labels int32 [n, length], the byte that
     follows each."""
-    from workloads.tasks import task
-
     (length,) = info.input_shape
     splits = {}
     for name, tokens in PYTHON_SOURCE_TOKENS.items():
@@ -47,16 +45,7 @@ def load(info: DatasetInfo) -> Dataset:
         count = tokens // length
         features = text[: count * length].reshape(count, length)
         splits[name] = Split(features.copy(), text[1 : count * length + 1].reshape(count, length).copy())
-    return Dataset(
-        info.name,
-        task(info.task),
-        splits["train"],
-        splits["val"],
-        splits["test"],
-        input_shape=info.input_shape,
-        classes=info.classes,
-        checksum=checksum(),
-    )
+    return Dataset.of(info, **splits, checksum=checksum())
 
 
 def read(split: str) -> bytes:

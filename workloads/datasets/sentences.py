@@ -18,7 +18,6 @@ from workloads.catalogue import DatasetInfo
 from workloads.datasets import files, subwords
 from workloads.datasets.dataset import Dataset, Split
 from workloads.datasets.tfrecords import kept
-from workloads.tasks import task
 
 STRIDE = 64
 """The index stores the position of every 64th line: Common Crawl has 25.8 billion."""
@@ -44,7 +43,7 @@ def load(info: DatasetInfo) -> Dataset:
     vocabulary = vocabulary_of(files.folder_of(home), train, info.classes)
     stream = SentenceStream(lines_of(train), vocabulary, length)
     val, test = (_read_all(path, vocabulary, length) for path in heldout[:2])
-    return Dataset(info.name, task(info.task), Split(stream, None), val, test, info.input_shape, info.classes)
+    return Dataset.of(info, Split(stream, None), val, test)
 
 
 def vocabulary_of(folder: Path, train: list[Path], size: int) -> subwords.Vocabulary:

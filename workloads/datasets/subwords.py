@@ -1,8 +1,8 @@
 """A sub-word vocabulary: built from text by byte-pair merges, stored in a file, applied by longest match.
 
 Token 0 is padding, 1 the end of a sentence (and its start, as first input), then the 256 bytes, then merged
-pieces. A word is its UTF-8 bytes and a final underscore-like mark (a space), so any text can be encoded and
-pieces. A word is its UTF-8 bytes and a final underscore-like mark (a space), so any text can be encoded and
+pieces. A word is its UTF-8 bytes and a final space, so any text can be encoded and decoded without loss but for
+white space.
 """
 
 from __future__ import annotations
