@@ -16,7 +16,7 @@ import numpy as np
 
 from hvdsweep.archive.goals import Defaults, defaults_of
 from hvdsweep.archive.intake import canonical
-from hvdsweep.archive.layout import OURS, StudyFile
+from hvdsweep.archive.layout import StudyFile
 from hvdsweep.archive.messages import (
     AlreadyStored,
     ArchivedStudy,
@@ -72,7 +72,7 @@ class BulkWriter:
 
     def known(self) -> AlreadyStored:
         """The studies and trials that the sweep has already."""
-        found = AlreadyStored()
+        found: AlreadyStored = {}
         keys: dict[int, tuple[str, int]] = {}
         for study, workload, batch_size, definition in self._conn.execute(
             "SELECT s.id, w.name, s.batch_size, s.definition FROM studies s JOIN workloads w ON w.id = s.workload_id"
@@ -80,13 +80,13 @@ class BulkWriter:
             (self._sweep,),
         ):
             keys[study] = (workload, batch_size)
-            found.studies[keys[study]] = (canonical(json.loads(definition)["imported"]), set())
+            found[keys[study]] = (canonical(json.loads(definition)["imported"]), set())
         for study, number in self._conn.execute(
             "SELECT t.study_id, t.number FROM workloads w JOIN studies s ON s.workload_id = w.id"
             " JOIN trials t ON t.study_id = s.id WHERE w.sweep_id = ?",
             (self._sweep,),
         ):
-            found.studies[keys[study]][1].add(number)
+            found[keys[study]][1].add(number)
         return found
 
     def add_study(self, study: ArchivedStudy) -> bool:
@@ -243,8 +243,6 @@ def _definition(file: StudyFile) -> Mapping[str, Any]:
     goal = None
     if question.goal is not None:
         goal = {"metric": question.metric, "value": question.goal, "maximize": question.maximize}
-    document = {key: value for key, value in file.document.items() if key != OURS}
-    ours = file.document.get(OURS)
     return {
         "workload": file.workload,
         "dataset": file.dataset,
@@ -254,5 +252,5 @@ def _definition(file: StudyFile) -> Mapping[str, Any]:
         "steps": file.train_steps,
         "goal": goal,
         "stop": "budget",
-        "imported": document if ours is None else {**document, OURS: ours},
+        "imported": file.document,
     }

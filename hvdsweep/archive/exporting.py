@@ -6,8 +6,8 @@ in the store.
 
 from __future__ import annotations
 
+import csv
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -225,19 +225,9 @@ def _order(metric: str) -> tuple[int, int, str]:
 def _write_measurements(reader: Store, path: Path, trial: int, columns: Sequence[str]) -> int:
     selected = ", ".join(["step", *map(quoted, columns)])
     rows = reader.rows(f"SELECT {selected} FROM measurements WHERE trial_id = ? ORDER BY step", (trial,))
-    lines = [",".join(["step", *map(_quoted_name, columns)])]
-    for step, *values in rows:
-        lines.append(",".join([str(step), *map(_field, values)]))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        # A number becomes the shortest text that reads back as the same, a missing one nothing.
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["step", *columns])
+        writer.writerows(rows)
     return len(rows)
-
-
-def _field(value: float | None) -> str:
-    """The shortest text that reads back as the same number; empty if there is none."""
-    if value is None:
-        return ""
-    return repr(float(value)) if math.isfinite(value) else str(float(value))
-
-
-def _quoted_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if any(char in name for char in ',"') else name

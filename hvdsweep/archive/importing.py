@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hvdsweep.archive.bulk import BulkWriter
 from hvdsweep.archive.layout import METADATA, ROOT, STUDY
@@ -86,21 +86,16 @@ class ImportReport:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         hidden = {"problems", "progress"}
-        problems = [
-            {"path": one.path, "message": one.message, "trials": one.trials, "studies": one.studies}
-            for one in self.problems
-        ]
-        return {key: value for key, value in vars(self).items() if key not in hidden} | {"problems": problems}
+        values = {key: value for key, value in vars(self).items() if key not in hidden}
+        return values | {"problems": [vars(one) for one in self.problems]}
 
 
 Watcher = Callable[[ImportReport, ArchiveProblem | None], None]
 """Called for every batch, progress message and problem (passed as second argument)."""
 
 
-class Note(Protocol):
-    """Records a problem, or progress without one, and passes it to the watcher."""
-
-    def __call__(self, problem: ArchiveProblem | None = None) -> None: ...
+Note = Callable[[ArchiveProblem | None], None]
+"""Records a problem, or progress (None), and passes it to the watcher."""
 
 
 def import_archive(
@@ -136,7 +131,7 @@ def import_archive(
     where = Path(os.path.abspath(where))
     report = ImportReport(str(where), str(database), name or sweep_name(where))
 
-    def note(problem: ArchiveProblem | None = None) -> None:
+    def note(problem: ArchiveProblem | None) -> None:
         if problem is not None:
             report.problems.append(problem)
             report.trials_skipped += problem.trials
@@ -162,8 +157,8 @@ def import_archive(
         report.sweep_id = _begin(conn, report)
         state = "IDLE"
         try:
-            ended = _run(conn, report, read, messages, note)
-            state = "DONE" if ended else "IDLE"
+            if _run(conn, report, read, messages, note):
+                state = "DONE"
         finally:
             report.seconds = time.monotonic() - begun
             _end(conn, report, state)
@@ -255,7 +250,7 @@ def _run(
     writer = BulkWriter(conn, report.sweep_id)
     known = writer.known()
     with ExitStack() as stack:
-        if messages is None or known.studies:
+        if messages is None or known:
             messages = stack.enter_context(closing(read(known=known)))  # type: ignore[type-var]
         for message in messages:
             match message:
@@ -267,9 +262,8 @@ def _run(
                     report.trials_imported += trials
                     report.rows += rows
                     report.records += records
-                    for problem in problems:
+                    for problem in (*problems, None):
                         note(problem)
-                    note()
                     if writer.stop:
                         report.stopped = True
                         return False
@@ -277,7 +271,7 @@ def _run(
                     note(message)
                 case ReadingProgress():
                     report.progress, report.trials_present = message, message.present
-                    note()
+                    note(None)
                 case Finished():
                     report.trials_present = message.present
                     report.sha256 = message.sha256
@@ -294,15 +288,6 @@ def _verdict(where: Path, sha256: str | None) -> str:
     if where.name == FILE_NAME:
         return f"NOT the published file, whose sha256 is {SHA256}"
     return "not the published file"
-
-
-def _forget_empty(conn: sqlite3.Connection, sweep: int) -> bool:
-    """Remove the sweep if the archive had no study; returns whether it did. Inside the caller's transaction."""
-    gone = conn.execute(
-        "DELETE FROM sweeps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM workloads WHERE sweep_id = ?1)",
-        (sweep,),
-    )
-    return gone.rowcount > 0
 
 
 def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
@@ -326,9 +311,11 @@ def _end(conn: sqlite3.Connection, report: ImportReport, state: str) -> None:
                 "UPDATE sweeps SET definition = json_set(definition, '$.imports[#]', json(?)) WHERE id = ?",
                 (json.dumps(noted), report.sweep_id),
             )
-        # An import interrupted before its first study can be resumed.
-        gone = state == "DONE" and _forget_empty(conn, report.sweep_id)
-        if gone:
+        # A sweep without a study goes; but an import interrupted before its first one can be resumed.
+        empty = (
+            "DELETE FROM sweeps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM workloads WHERE sweep_id = ?1)"
+        )
+        if state == "DONE" and conn.execute(empty, (report.sweep_id,)).rowcount:
             report.sweep_id = 0
         else:
             event(conn, "import", f"{report.path}: {words}", sweep_id=report.sweep_id)

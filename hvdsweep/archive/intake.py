@@ -76,7 +76,7 @@ class Intake:
         other = self._paths.get(key)
         if other is not None:
             raise ValueError(f"{file.workload} at batch size {file.batch_size} is also in {shown(other)}")
-        document, numbers = self._known.studies.get(key, (None, set()))
+        document, numbers = self._known.get(key, (None, set()))
         if document is not None and document != canonical(file.document):
             raise ValueError(
                 f"differs from the {file.workload} at batch size {file.batch_size} that was imported before; "

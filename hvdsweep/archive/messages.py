@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +113,5 @@ class Finished:
 Message = ArchivedStudy | TrialBatch | ArchiveProblem | ReadingProgress | Finished
 
 
-@dataclass
-class AlreadyStored:
-    """The content of the store: (workload, batch size) -> the study's document as JSON and its trials' numbers."""
-
-    studies: dict[tuple[str, int], tuple[str, set[int]]] = field(default_factory=dict)
+AlreadyStored = dict[tuple[str, int], tuple[str, set[int]]]
+"""The content of the store: (workload, batch size) -> the study's document as JSON and its trials' numbers."""
