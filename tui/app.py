@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,12 +41,11 @@ def _commands() -> type[Provider]:
     return Commands
 
 
+@dataclass
 class Updated(Message):
     """The source has seen something new."""
 
-    def __init__(self, update: Snapshot | Trouble) -> None:
-        super().__init__()
-        self.update = update
+    update: Snapshot | Trouble
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Updated)

@@ -35,7 +35,7 @@ class Shown(App[None]):
         self.said.append(("highlighted", message.key))
 
     def on_table_opened(self, message: Table.Opened) -> None:
-        self.said.append(("opened", message.key))
+        self.said.append(("opened", self.table.key))
 
     def on_table_sort_asked(self, message: Table.SortAsked) -> None:
         self.said.append(("sort", message.by))

@@ -18,7 +18,8 @@ from tui.questions import Questions, Then
 from tui.room import HEIGHTS, WIDTHS, classes_of
 from tui.source import Trouble
 from tui.widgets.header import Header
-from tui.widgets.keybar import KeyBar, KeysChanged
+from tui.widgets.keybar import KeyBar
+from tui.widgets.messages import KeysChanged
 from tui.widgets.notice import Notice
 from tui.widgets.panes import Panes
 

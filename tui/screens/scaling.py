@@ -181,7 +181,7 @@ class ScalingScreen(WorkloadScreen):
 
     @on(Slider.Moved)
     def _asked(self, message: Slider.Moved) -> None:
-        row, name, value = self.row(self.current), str(message.slider.id), message.value
+        row, name, value = self.row(self.current), str(message.control.id), message.value
         if name in BUDGETS:
             setattr(self.cache, name, None if value is None else int(value))
         elif row is not None and value is not None:

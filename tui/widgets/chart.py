@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -21,7 +21,7 @@ from hvdsweep.charts import DARK, LIGHT, MONO, View, render, sentence, style_of
 from tui.actions import bindings
 from tui.widgets.chart_choices import ChartChoices
 from tui.widgets.chart_cursor import Way, first_reading, moved, reading_of, same_reading, under
-from tui.widgets.keybar import KeysChanged
+from tui.widgets.messages import KeysChanged, WidgetMessage
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Canvas, Chart, Frame, Reading
@@ -34,17 +34,11 @@ WHEEL = 1.3
 """Closer by so much with one notch of the wheel."""
 
 
-class ChartMessage(KeysChanged):
+@dataclass
+class ChartMessage(WidgetMessage, KeysChanged):
     """About the point of a chart that is read out; None if there is none any more."""
 
-    def __init__(self, view: ChartView, reading: Reading | None) -> None:
-        super().__init__()
-        self.view = view
-        self.reading = reading
-
-    @property
-    def control(self) -> ChartView:
-        return self.view
+    reading: Reading | None
 
 
 class ChartView(Widget, can_focus=True):
@@ -72,7 +66,7 @@ class ChartView(Widget, can_focus=True):
         """Another point is read out, or none any more."""
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, ChartView.Pointed) and message.view is self.view
+            return isinstance(message, ChartView.Pointed) and message.widget is self.widget
 
     class Opened(ChartMessage):
         """A point was clicked twice."""

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.actions import Action
 from tui.widgets.pick_line import PickLine
-
-
-class KeysChanged(Message):
-    """What the keys do may be something else now: the screen brings its footer up to date."""
 
 
 class KeyBar(PickLine):

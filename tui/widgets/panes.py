@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.containers import Horizontal
 
-from tui.widgets.keybar import KeysChanged
+from tui.widgets.messages import KeysChanged
 
 
 class Panes(Horizontal):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import events
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
+
+from tui.widgets.messages import WidgetMessage
 
 
 class PickLine(Widget):
@@ -13,17 +16,11 @@ class PickLine(Widget):
 
     hovered: reactive[str] = reactive("")
 
-    class Picked(Message):
+    @dataclass
+    class Picked(WidgetMessage):
         """A name was clicked."""
 
-        def __init__(self, line: PickLine, name: str) -> None:
-            super().__init__()
-            self.line = line
-            self.name = name
-
-        @property
-        def control(self) -> PickLine:
-            return self.line
+        name: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

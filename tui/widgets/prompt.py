@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -25,13 +27,12 @@ class Prompt(Vertical):
     Prompt.-wrong > Static { display: block; }
     """
 
+    @dataclass
     class Typed(Message):
         """The text has changed."""
 
-        def __init__(self, purpose: str, text: str) -> None:
-            super().__init__()
-            self.purpose = purpose
-            self.text = text
+        purpose: str
+        text: str
 
     class Entered(Typed):
         """Enter was pressed."""

@@ -82,7 +82,7 @@ class QuestionControls(Vertical):
     @on(Slider.Asked)
     def _asked_to_type(self, message: Slider.Asked) -> None:
         message.stop()
-        self.action_type(str(message.slider.id))
+        self.action_type(str(message.control.id))
 
     def action_type(self, name: str) -> None:
         """Open the line for a goal or a budget."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import events, on
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.actions import bindings
+from tui.widgets.messages import WidgetMessage
 
 LEAST_TRACK = 7
 """Cells; with less the track is left out and the two arrows stay."""
@@ -38,28 +39,14 @@ class Slider(Widget, can_focus=True):
     """Cells kept for the words, so that the track stays where it is while the handle is dragged."""
     hovered: reactive[str] = reactive("")
 
-    class Moved(Message):
+    @dataclass
+    class Moved(WidgetMessage):
         """The user moved it."""
 
-        def __init__(self, slider: Slider, value: float | None) -> None:
-            super().__init__()
-            self.slider = slider
-            self.value = value
+        value: float | None
 
-        @property
-        def control(self) -> Slider:
-            return self.slider
-
-    class Asked(Message):
+    class Asked(WidgetMessage):
         """The user clicked the value, to type another."""
-
-        def __init__(self, slider: Slider) -> None:
-            super().__init__()
-            self.slider = slider
-
-        @property
-        def control(self) -> Slider:
-            return self.slider
 
     def __init__(self, label: str, *, unlimited: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher
 
 from tui.gang_rows import EVENT_COLUMNS, event_row
-from tui.widgets.keybar import KeysChanged
 from tui.widgets.log_tail import LogTail
+from tui.widgets.messages import KeysChanged
 from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
 from tui.widgets.trials_prompt import TrialsPrompt

@@ -6,6 +6,7 @@ Small tables are handed over whole with `put`; long ones by pages with `put_page
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -18,27 +19,15 @@ from textual.strip import Strip
 
 from tui.actions import bindings
 from tui.widgets.columns import Column, ColumnLayout, Row
-from tui.widgets.keybar import KeysChanged
 from tui.widgets.known_rows import KnownRows
 from tui.widgets.lines import in_lines, line_of
+from tui.widgets.messages import KeysChanged, WidgetMessage
 
 PAGE = 80
 """Rows asked for at a time."""
 
 MARGIN = 8
 """Rows above and below those in view that are asked for with them when something was written."""
-
-
-class TableMessage(Message):
-    """A message of a table."""
-
-    def __init__(self, table: Table) -> None:
-        super().__init__()
-        self.table = table
-
-    @property
-    def control(self) -> Table:
-        return self.table
 
 
 class Table(ScrollView, can_focus=True):
@@ -77,36 +66,29 @@ class Table(ScrollView, can_focus=True):
     sorted_by: reactive[tuple[str, bool]] = reactive(("", False))
     """What the rows are sorted by (a column's `sort`), and whether descending."""
 
-    class Highlighted(TableMessage, KeysChanged):
+    @dataclass
+    class Highlighted(WidgetMessage, KeysChanged):
         """The cursor came to another row; None if there is none."""
 
-        def __init__(self, table: Table, key: str | None, by_user: bool) -> None:
-            super().__init__(table)
-            self.key = key
-            self.by_user = by_user
-            """False if the rows have changed under the cursor."""
+        key: str | None
+        by_user: bool
+        """False if the rows have changed under the cursor."""
 
-    class Opened(TableMessage):
-        """A row was opened: a click on the selected row, or a second click."""
+    class Opened(WidgetMessage):
+        """The selected row was opened: a click on it, or a second click."""
 
-        def __init__(self, table: Table, key: str) -> None:
-            super().__init__(table)
-            self.key = key
-
-    class SortAsked(TableMessage):
+    @dataclass
+    class SortAsked(WidgetMessage):
         """A title was clicked."""
 
-        def __init__(self, table: Table, by: str) -> None:
-            super().__init__(table)
-            self.by = by
+        by: str
 
-    class Wanted(TableMessage):
+    @dataclass
+    class Wanted(WidgetMessage):
         """Rows that are in view are not known: `limit` of them from `offset` on would help."""
 
-        def __init__(self, table: Table, offset: int, limit: int) -> None:
-            super().__init__(table)
-            self.offset = offset
-            self.limit = limit
+        offset: int
+        limit: int
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Table.Wanted)
@@ -307,7 +289,7 @@ class Table(ScrollView, can_focus=True):
             again = index == self.cursor and event.chain > 1
             self.cursor = index
             if again and self.key is not None:
-                self.post_message(self.Opened(self, self.key))
+                self.post_message(self.Opened(self))
 
     def action_move(self, rows: int) -> None:
         self.cursor += rows

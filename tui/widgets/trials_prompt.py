@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import on
 from textual.message import Message
 
@@ -12,12 +14,11 @@ from tui.widgets.trials_table import TrialsTable
 class TrialsPrompt(Prompt):
     """Filters a table of trials."""
 
+    @dataclass
     class Jumped(Message):
         """A trial was named."""
 
-        def __init__(self, trial: int) -> None:
-            super().__init__()
-            self.trial = trial
+        trial: int
 
     def __init__(self, trials: TrialsTable, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events
@@ -35,12 +36,11 @@ class Field(Input):
     takes_files = False
     """Whether pasting a whole file posts `FilePasted`."""
 
+    @dataclass
     class FilePasted(Message):
         """A TOML file was pasted."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._past: list[str] = []
