@@ -17,40 +17,34 @@ from hvdsweep.errors import HvdsweepError
 from hvdsweep.visible import visible
 from hvdsweep.words import counted
 from tui.source import LOOK_SHARE
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column
 from tui.words import JOBS, duration, sign
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState, ShardState
 
-JOB_COLUMNS = (
-    Column("shard", "shard", 5, right=True, fixed=True),
-    Column("state", "state", 11, fixed=True),
-    Column("left", "left", 10, right=True, fixed=True),
-    Column("node", "node", 8, fixed=True),
-    Column("what", "what", 10, grow=True, most=200, fixed=True),
-    Column("trials", "trials", 8, right=True),
-    Column("job", "job", 9),
-)
+
+def _what(shard: ShardState) -> Content:
+    """Why its job waits, what it trains, or its last words."""
+    return Content.styled(visible(shard.reason or shard.trains or shard.words), "$foreground-muted")
 
 
-def job_row(shard: ShardState) -> Row:
-    """A shard with its job: why it waits, what it trains, or its last words."""
+def _trials(shard: ShardState) -> str:
     ended = sum(shard.trials.get(status, 0) for status in ("COMPLETE", "INFEASIBLE", "INCOMPLETE"))
     total = sum(shard.trials.values())
-    return Row(
-        str(shard.shard),
-        (
-            str(shard.shard),
-            sign(JOBS, shard.state),
-            "" if shard.seconds_left is None else duration(shard.seconds_left),
-            shard.node,
-            Content.styled(visible(shard.reason or shard.trains or shard.words), "$foreground-muted"),
-            f"{ended}/{total}" if total else "",
-            shard.job,
-        ),
-        shard,
-    )
+    return f"{ended}/{total}" if total else ""
+
+
+JOB_COLUMNS: tuple[Column[ShardState], ...] = (
+    Column("shard", 5, lambda shard: str(shard.shard), right=True, fixed=True),
+    Column("state", 11, lambda shard: sign(JOBS, shard.state), fixed=True),
+    Column("left", 10, lambda shard: duration(shard.seconds_left, unknown=""), right=True, fixed=True),
+    Column("node", 8, lambda shard: shard.node, fixed=True),
+    Column("what", 10, _what, grow=True, most=200, fixed=True),
+    Column("trials", 8, _trials, right=True),
+    Column("job", 9, lambda shard: shard.job),
+)
+"""Of a shard with its job."""
 
 
 class Jobs:

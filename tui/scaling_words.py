@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column
 from tui.words import count, duration, number, plural, short
 
 if TYPE_CHECKING:
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
     from tui.curve_cache import CurveCache
     from tui.field_views import View
-
-NUMBERS = (
-    Column("batch_size", "batch", 7, right=True, fixed=True),
-    Column("value", "steps", 8, right=True, fixed=True),
-    Column("interval", "95 %", 11, right=True, fixed=True),
-    Column("overhead", "overhead", 8, right=True),
-    Column("reached", "reached", 7, right=True),
-    Column("region", "region", 11),
-    Column("best", "best", 8, right=True),
-    Column("trial", "trial", 5, right=True),
-    Column("repeats", "mean of repeats", 15, right=True),
-)
-"""The columns of `numbers_of`."""
 
 REGIONS: Mapping[str, tuple[str, str]] = {
     "perfect scaling": ("perfect", "$success"),
@@ -46,6 +33,48 @@ MOST_WARNINGS = 4
 """Warnings listed with the facts; the rest are on the Metaparameters screen."""
 
 
+def _batch_size(point: CurvePoint) -> Content:
+    return Content.assemble(count(point.batch_size), ("⚠", "$warning") if point.warnings else "")
+
+
+def _reached(point: CurvePoint) -> Content:
+    muted = "" if point.trials_reached else "$foreground-muted"
+    return Content.styled(f"{point.trials_reached}/{point.trials}", muted)
+
+
+def _region(point: CurvePoint) -> Content:
+    region = "not reached" if point.region is None else str(point.region)
+    return Content.styled(*REGIONS.get(region, (region, "$foreground-muted")))
+
+
+def _repeats(point: CurvePoint) -> str:
+    """`1,380 ± 60 (5)`: mean and standard deviation of the steps of the best trial's repeats, and how many there are."""
+    again = point.repeats
+    if again is None:
+        return ""
+    spread = "" if again.sd is None else f" ± {short(again.sd)}"
+    return f"{'> ' if again.at_least else ''}{short(again.mean)}{spread} ({len(again.steps)})"
+
+
+NUMBERS: tuple[Column[CurvePoint], ...] = (
+    Column("batch", 7, _batch_size, right=True, fixed=True),
+    Column("steps", 8, right=True, fixed=True),
+    Column("95 %", 11, right=True, fixed=True),
+    Column(
+        "overhead",
+        8,
+        lambda point: "" if point.overhead is None else f"{100 * point.overhead:+.0f} %",
+        right=True,
+    ),
+    Column("reached", 7, _reached, right=True),
+    Column("region", 11, _region),
+    Column("best", 8, lambda point: number(point.best_value, 3), right=True),
+    Column("trial", 5, lambda point: "" if point.trial is None else str(point.trial), right=True),
+    Column("mean of repeats", 15, _repeats, right=True),
+)
+"""Of a batch size; what its value and the interval say is in `number_columns`."""
+
+
 def value_title(curve: Curve, measure: str) -> str:
     """What the column of values says."""
     if measure == "steps" and curve.normalise is not None:
@@ -58,50 +87,19 @@ def spread_title(curve: Curve, measure: str) -> str:
     return "on" if measure in ("time", "cost") else f"repeat {100 * curve.level:g}%"
 
 
-def number_columns(curve: Curve, measure: str) -> list[Column]:
-    """The columns of `numbers_of`, with the titles that a measure gives them."""
-    titles = {"value": value_title(curve, measure), "interval": spread_title(curve, measure)}
-    return [replace(column, title=titles.get(column.name, column.title)) for column in NUMBERS]
+def number_columns(curve: Curve, costs: Costs, measure: str) -> list[Column[CurvePoint]]:
+    """The columns in a measure."""
 
+    def value(point: CurvePoint) -> Content:
+        words = _value(curve, point, costs, measure)[0]
+        return Content.styled(words, "bold" if point.reached else "$foreground-muted")
 
-def numbers_of(curve: Curve, costs: Costs, measure: str) -> list[Row]:
-    """A row per batch size."""
-    rows = []
-    for point in curve.points:
-        region = "not reached" if point.region is None else str(point.region)
-        word, colour = REGIONS.get(region, (region, "$foreground-muted"))
-        overhead = "" if point.overhead is None else f"{100 * point.overhead:+.0f} %"
-        reached = Content.styled(
-            f"{point.trials_reached}/{point.trials}", "" if point.trials_reached else "$foreground-muted"
-        )
-        value, spread = _value(curve, point, costs, measure)
-        rows.append(
-            Row(
-                str(point.batch_size),
-                (
-                    Content.assemble(count(point.batch_size), ("⚠", "$warning") if point.warnings else ""),
-                    Content.styled(value, "bold" if point.reached else "$foreground-muted"),
-                    Content.styled(spread, "$foreground-muted"),
-                    overhead,
-                    reached,
-                    Content.styled(word, colour),
-                    number(point.best_value, 3),
-                    "" if point.trial is None else str(point.trial),
-                    _repeats(point),
-                ),
-                point,
-            )
-        )
-    return rows
+    def spread(point: CurvePoint) -> Content:
+        return Content.styled(_value(curve, point, costs, measure)[1], "$foreground-muted")
 
-
-def _repeats(point: CurvePoint) -> str:
-    """`1,380 ± 60 (5)`: mean and standard deviation of the steps of the best trial's repeats, and how many there are."""
-    again = point.repeats
-    if again is None:
-        return ""
-    spread = "" if again.sd is None else f" ± {short(again.sd)}"
-    return f"{'> ' if again.at_least else ''}{short(again.mean)}{spread} ({len(again.steps)})"
+    first, second, third, *others = NUMBERS
+    second = replace(second, title=value_title(curve, measure), cell=value)
+    return [first, second, replace(third, title=spread_title(curve, measure), cell=spread), *others]
 
 
 def _value(curve: Curve, point: CurvePoint, costs: Costs, measure: str) -> tuple[str, str]:

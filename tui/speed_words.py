@@ -7,44 +7,43 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column
 from tui.words import clock, count, plural, short
 
 if TYPE_CHECKING:
     from hvdsweep.curves.speeds import MeasuredSpeed
 
-SPEEDS = (
-    Column("batch_size", "batch", 7, right=True, fixed=True),
-    Column("np", "ranks", 5, right=True, fixed=True),
-    Column("examples", "examples/s", 10, right=True, fixed=True),
-    Column("efficiency", "efficiency", 10, right=True, fixed=True),
-    Column("times", "times", 6, right=True),
-    Column("steps", "steps/s", 8, right=True),
-    Column("source", "measured", 10),
-    Column("time", "when", 16),
-)
+
+def _efficiency(speed: MeasuredSpeed) -> Content:
+    if speed.efficiency is None:
+        return Content.styled("base", "$foreground-muted")
+    colour = "$success" if speed.efficiency >= 0.8 else "$warning" if speed.efficiency >= 0.5 else "$error"
+    return Content.styled(f"{100 * speed.efficiency:.0f} %", colour)
 
 
-def speed_row(speed: MeasuredSpeed) -> Row:
-    """A speed and how it was measured."""
+def _source(speed: MeasuredSpeed) -> Content:
     on_purpose = speed.source == "scale"
-    return Row(
-        row_key(speed.batch_size, speed.np),
-        (
-            count(speed.batch_size),
-            count(speed.np),
-            Content.styled(short(speed.examples_per_second), "bold"),
-            _efficiency(speed),
-            "" if speed.times is None else f"×{speed.times:.2f}",
-            short(speed.steps_per_second),
-            Content.styled(
-                "on purpose" if on_purpose else "in trials",
-                "$foreground" if on_purpose else "$foreground-muted",
-            ),
-            clock(speed.time, day=True),
-        ),
-        speed,
-    )
+    words, style = ("on purpose", "$foreground") if on_purpose else ("in trials", "$foreground-muted")
+    return Content.styled(words, style)
+
+
+SPEEDS: tuple[Column[MeasuredSpeed], ...] = (
+    Column("batch", 7, lambda speed: count(speed.batch_size), right=True, fixed=True),
+    Column("ranks", 5, lambda speed: count(speed.np), right=True, fixed=True),
+    Column(
+        "examples/s",
+        10,
+        lambda speed: Content.styled(short(speed.examples_per_second), "bold"),
+        right=True,
+        fixed=True,
+    ),
+    Column("efficiency", 10, _efficiency, right=True, fixed=True),
+    Column("times", 6, lambda speed: "" if speed.times is None else f"×{speed.times:.2f}", right=True),
+    Column("steps/s", 8, lambda speed: short(speed.steps_per_second), right=True),
+    Column("measured", 10, _source),
+    Column("when", 16, lambda speed: clock(speed.time, day=True)),
+)
+"""Of a speed and how it was measured."""
 
 
 def speed_words(speed: MeasuredSpeed) -> str:
@@ -72,13 +71,6 @@ def widest(mine: Sequence[MeasuredSpeed]) -> str:
 
 def row_key(batch_size: int, np: int) -> str:
     return f"{batch_size} {np}"
-
-
-def _efficiency(speed: MeasuredSpeed) -> Content:
-    if speed.efficiency is None:
-        return Content.styled("base", "$foreground-muted")
-    colour = "$success" if speed.efficiency >= 0.8 else "$warning" if speed.efficiency >= 0.5 else "$error"
-    return Content.styled(f"{100 * speed.efficiency:.0f} %", colour)
 
 
 def facts_of(mine: Sequence[MeasuredSpeed]) -> Content:

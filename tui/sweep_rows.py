@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from textual.content import Content
@@ -11,90 +11,89 @@ from textual.content import Content
 from hvdsweep.states import ENDED
 from hvdsweep.store.status import StudyStatus, SweepStatus
 from tui.snapshot import Snapshot
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column
 from tui.words import CONDITIONS, bar, clock, count, duration, plural, sign
 
 
-def sweep_columns(bar_width: int) -> tuple[Column, ...]:
+def sweep_columns(bar_width: int) -> tuple[Column[SweepStatus], ...]:
     """The columns of sweeps, with bars of so many cells."""
+
+    def progress(sweep: SweepStatus) -> Content:
+        return _progress(sweep.fraction, bar_width, CONDITIONS[sweep.condition][2])
+
+    def trials(sweep: SweepStatus) -> str:
+        target = sum(study.target_trials for study in sweep.studies)
+        return _done(sweep.done, target, sum(study.most_trials for study in sweep.studies)) + _repeats(sweep)
+
+    def left(sweep: SweepStatus) -> str:
+        return duration(sweep.eta_seconds) if sweep.live and sweep.eta_seconds != 0 else ""
+
+    def gangs(sweep: SweepStatus) -> str:
+        return (
+            f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else ""
+        )
+
     return (
-        Column("id", "#", 3, right=True, fixed=True),
-        Column("name", "sweep", 8, grow=True, fixed=True),
-        Column("state", "state", 10, fixed=True),
-        Column("progress", "progress", bar_width + 5, fixed=True),
-        Column("trials", "trials", 15, right=True, fixed=True),
-        Column("eta", "left", 12, right=True),
-        Column("gangs", "gangs × ranks", 13, right=True),
-        Column("workloads", "workloads", 9, right=True),
-        Column("studies", "studies", 7, right=True),
-        Column("started", "started", 16),
-    )
-
-
-def study_columns(bar_width: int, longest: int = 12, *, auto: bool = False) -> tuple[Column, ...]:
-    """The columns of studies, of which the longest name of a workload has so many cells; `auto`: with gangs and ranks."""
-    columns = (
-        Column("workload", "workload", max(8, min(longest, 30)), grow=True, fixed=True),
-        Column("batch_size", "batch", 7, right=True, fixed=True),
-        Column("progress", "progress", bar_width + 5, fixed=True),
-        Column("done", "complete", 9, right=True),
-        Column("running", "running", 7, right=True),
-        Column("infeasible", "diverged", 8, right=True),
-        Column("seconds", "time each", 11, right=True),
-        Column("left", "work left", 11, right=True),
-        Column("steps", "steps each", 10, right=True),
-        Column("incomplete", "failed", 6, right=True),
-    )
-    return (*columns, Column("layout", "gangs × ranks", 13, right=True)) if auto else columns
-
-
-def sweep_row(sweep: SweepStatus, bar_width: int) -> Row:
-    """A sweep."""
-    target = sum(study.target_trials for study in sweep.studies)
-    most = sum(study.most_trials for study in sweep.studies)
-    colour = CONDITIONS[sweep.condition][2]
-    return Row(
-        str(sweep.id),
-        (
-            str(sweep.id),
-            sweep.name,
-            sign(CONDITIONS, sweep.condition),
-            _progress(sweep.fraction, bar_width, colour),
-            _done(sweep.done, target, most) + _repeats(sweep),
-            duration(sweep.eta_seconds) if sweep.live and sweep.eta_seconds != 0 else "",
-            f"auto on {sweep.slots}" if sweep.slots else f"{sweep.gangs} × {sweep.np}" if sweep.gangs else "",
-            str(len({study.workload for study in sweep.studies})),
-            str(len(sweep.studies)),
-            "" if sweep.started is None else clock(sweep.started, day=True),
+        Column("#", 3, lambda sweep: str(sweep.id), right=True, fixed=True),
+        Column("sweep", 8, lambda sweep: sweep.name, grow=True, fixed=True),
+        Column("state", 10, lambda sweep: sign(CONDITIONS, sweep.condition), fixed=True),
+        Column("progress", bar_width + 5, progress, fixed=True),
+        Column("trials", 15, trials, right=True, fixed=True),
+        Column("left", 12, left, right=True),
+        Column("gangs × ranks", 13, gangs, right=True),
+        Column(
+            "workloads", 9, lambda sweep: str(len({study.workload for study in sweep.studies})), right=True
         ),
+        Column("studies", 7, lambda sweep: str(len(sweep.studies)), right=True),
+        Column("started", 16, lambda sweep: "" if sweep.started is None else clock(sweep.started, day=True)),
     )
 
 
-def study_row(study: StudyStatus, names: Mapping[str, str], bar_width: int, *, auto: bool = False) -> Row:
-    """A study; `names`: workload -> a short name."""
-    trials = study.trials
-    running = trials["RUNNING"] + study.repeat_trials["RUNNING"]
-    return Row(
-        str(study.id),
-        (
-            names.get(study.workload, study.workload),
-            count(study.batch_size),
-            _progress(
-                study.fraction,
-                bar_width,
-                "$success" if running else "$primary",
-            ),
-            _done(study.done, study.target_trials, study.most_trials) + _repeats(study),
-            str(running or ""),
-            Content.styled(str(trials["INFEASIBLE"] or ""), "$warning"),
-            duration(study.seconds_per_trial) if study.seconds_per_trial is not None else "",
-            duration(study.work_seconds) if study.work_seconds else "",
-            count(study.train_steps) if study.train_steps else "by time",
-            Content.styled(str(trials["INCOMPLETE"] or ""), "$error"),
-            *([f"{study.gangs} × {study.np}" if study.np else "any"] if auto else []),
+def study_columns(
+    bar_width: int, names: Mapping[str, str], longest: int = 12, *, auto: bool = False
+) -> tuple[Column[StudyStatus], ...]:
+    """The columns of studies: `names` shortens workloads, the longest of which has so many cells; `auto`: with gangs and
+    ranks."""
+
+    def progress(study: StudyStatus) -> Content:
+        return _progress(study.fraction, bar_width, "$success" if running(study) else "$primary")
+
+    def running(study: StudyStatus) -> str:
+        return str(study.trials["RUNNING"] + study.repeat_trials["RUNNING"] or "")
+
+    def done(study: StudyStatus) -> str:
+        return _done(study.done, study.target_trials, study.most_trials) + _repeats(study)
+
+    def ended(status: str, colour: str) -> Callable[[StudyStatus], Content]:
+        return lambda study: Content.styled(str(study.trials[status] or ""), colour)
+
+    columns: tuple[Column[StudyStatus], ...] = (
+        Column(
+            "workload",
+            max(8, min(longest, 30)),
+            lambda study: names.get(study.workload, study.workload),
+            grow=True,
+            fixed=True,
         ),
-        study,
+        Column("batch", 7, lambda study: count(study.batch_size), right=True, fixed=True),
+        Column("progress", bar_width + 5, progress, fixed=True),
+        Column("complete", 9, done, right=True),
+        Column("running", 7, running, right=True),
+        Column("diverged", 8, ended("INFEASIBLE", "$warning"), right=True),
+        Column("time each", 11, lambda study: duration(study.seconds_per_trial, unknown=""), right=True),
+        Column("work left", 11, lambda study: duration(study.work_seconds or None, unknown=""), right=True),
+        Column(
+            "steps each",
+            10,
+            lambda study: count(study.train_steps) if study.train_steps else "by time",
+            right=True,
+        ),
+        Column("failed", 6, ended("INCOMPLETE", "$error"), right=True),
     )
+    layout: Column[StudyStatus] = Column(
+        "gangs × ranks", 13, lambda study: f"{study.gangs} × {study.np}" if study.np else "any", right=True
+    )
+    return (*columns, layout) if auto else columns
 
 
 def _done(done: int, target: int, most: int) -> str:

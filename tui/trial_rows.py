@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from textual.content import Content
 
@@ -10,23 +10,8 @@ from hvdsweep.repeats import trial_name
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.rows import TrialRow
 from hvdsweep.visible import visible
-from tui.widgets.columns import Cell, Column, Row
+from tui.widgets.columns import Column
 from tui.words import STATUSES, count, duration, number, sign
-
-FIRST = (
-    Column("id", "trial", 6, right=True, fixed=True, sort="id"),
-    Column("workload", "workload", 10, grow=True, fixed=True, sort="workload"),
-    Column("batch_size", "batch", 6, right=True, fixed=True, sort="batch_size"),
-    Column("status", "status", 12, fixed=True, sort="status"),
-    Column("steps", "steps", 8, right=True, sort="steps"),
-    Column("best", "best", 8, right=True, sort="best"),
-    Column("goal_step", "goal at", 8, right=True, sort="goal_step"),
-)
-LAST = (
-    Column("seconds", "time", 12, right=True, sort="seconds"),
-    Column("number", "number", 6, right=True, sort="number"),
-    Column("attempts", "failures", 8, right=True, sort="attempts"),
-)
 
 SHORT = {
     "learning_rate": "rate",
@@ -36,19 +21,59 @@ SHORT = {
 """Metaparameters with long names -> titles."""
 
 
-def columns_of(parameters: Sequence[str]) -> tuple[Column, ...]:
-    """The columns where trials have these metaparameters."""
-    middle = [
+def columns_of(parameters: Sequence[str], names: Mapping[str, str]) -> list[Column[TrialRow]]:
+    """The columns where trials have these metaparameters, each with the name by which the filter language sorts;
+    `names` shortens workloads."""
+
+    def value_of(name: str) -> Callable[[TrialRow], str]:
+        return lambda trial: number(trial.parameters[name]) if name in trial.parameters else ""
+
+    values: list[Column[TrialRow]] = [
         Column(
-            f"parameters.{name}",
             SHORT.get(name, name.replace("_", " ")),
             max(9, len(SHORT.get(name, name)) + 2),
+            value_of(name),
             right=True,
             sort=f"parameters.{name}",
         )
         for name in parameters
     ]
-    return (*FIRST, *middle, *LAST)
+    return [
+        Column("trial", 6, lambda trial: str(trial.id), right=True, fixed=True, sort="id"),
+        Column(
+            "workload",
+            10,
+            lambda trial: names.get(trial.workload, trial.workload),
+            grow=True,
+            fixed=True,
+            sort="workload",
+        ),
+        Column("batch", 6, lambda trial: str(trial.batch_size), right=True, fixed=True, sort="batch_size"),
+        Column("status", 12, outcome, fixed=True, sort="status"),
+        Column("steps", 8, lambda trial: count(trial.steps) if trial.steps else "", right=True, sort="steps"),
+        Column(
+            "best", 8, lambda trial: "" if trial.best is None else number(trial.best), right=True, sort="best"
+        ),
+        Column("goal at", 8, _goal_at, right=True, sort="goal_step"),
+        *values,
+        Column("time", 12, _took, right=True, sort="seconds"),
+        Column(
+            "number",
+            6,
+            lambda trial: trial_name(trial.number).replace(" repeat ", "·"),
+            right=True,
+            sort="number",
+        ),
+        Column("failures", 8, lambda trial: str(trial.attempts or ""), right=True, sort="attempts"),
+    ]
+
+
+def _goal_at(trial: TrialRow) -> str:
+    return "" if trial.goal_step is None else count(trial.goal_step)
+
+
+def _took(trial: TrialRow) -> str:
+    return "" if trial.started is None or trial.ended is None else duration(trial.ended - trial.started)
 
 
 def parameters_of(trials: Iterable[TrialRow]) -> tuple[str, ...]:
@@ -56,47 +81,6 @@ def parameters_of(trials: Iterable[TrialRow]) -> tuple[str, ...]:
     names = {name for trial in trials for name in trial.parameters}
     order = {"learning_rate": 0, "momentum": 1}
     return tuple(sorted(names, key=lambda name: (order.get(name, 2), name)))
-
-
-def row_of(trial: TrialRow, parameters: Sequence[str], names: Mapping[str, str]) -> Row:
-    """A trial's row; `names` shortens workloads."""
-    seconds = trial.ended - trial.started if trial.started is not None and trial.ended is not None else None
-    cells: tuple[Cell, ...] = (
-        str(trial.id),
-        names.get(trial.workload, trial.workload),
-        str(trial.batch_size),
-        outcome(trial),
-        count(trial.steps) if trial.steps else "",
-        number(trial.best) if trial.best is not None else "",
-        count(trial.goal_step) if trial.goal_step is not None else "",
-        *(number(trial.parameters[name]) if name in trial.parameters else "" for name in parameters),
-        duration(seconds) if seconds is not None else "",
-        trial_name(trial.number).replace(" repeat ", "·"),
-        str(trial.attempts or ""),
-    )
-    return Row(str(trial.id), cells)
-
-
-class TrialRows:
-    """Rows of the trials in view, made again only for trials that have changed: most have long ended."""
-
-    def __init__(self) -> None:
-        self._said: dict[int, tuple[TrialRow, Row]] = {}
-        self._how: tuple[tuple[str, ...], dict[str, str]] = ((), {})
-
-    def of(
-        self, trials: Sequence[TrialRow], parameters: Sequence[str], names: Mapping[str, str]
-    ) -> list[Row]:
-        """The rows of `trials`, as `row_of` makes them."""
-        how = (tuple(parameters), dict(names))
-        known = self._said if how == self._how else {}
-        said = {}
-        for trial in trials:
-            before = known.get(trial.id)
-            row = before[1] if before and before[0] == trial else row_of(trial, parameters, names)
-            said[trial.id] = (trial, row)
-        self._said, self._how = said, how
-        return [row for _, row in said.values()]
 
 
 def outcome(trial: TrialRow) -> Content:

@@ -18,7 +18,8 @@ from hvdsweep.repeats import repeat_number
 from hvdsweep.report import report_page
 from hvdsweep.states import Status
 from hvdsweep.store import connect
-from tui.sweep_rows import study_row, sweep_row
+from tui.sweep_rows import study_columns, sweep_columns
+from tui.widgets.columns import row_of
 
 from . import database
 from .oracle import Study, Trial
@@ -138,8 +139,8 @@ def test_the_sweeps_screen_counts_repeats(db: Path) -> None:
     """`25/25 +11/12` of the sweep, `5/5 +2/3` of a batch size with one to come, `5/5` without any."""
     with open_store(db) as reader:
         (sweep,) = reader.status().sweeps
-    assert sweep_row(sweep, 8).cells[4] == "25/25 +11/12"
-    assert [study_row(study, {}, 8).cells[3] for study in sweep.studies] == [
+    assert row_of(sweep_columns(8), 1, sweep).cells[4] == "25/25 +11/12"
+    assert [row_of(study_columns(8, {}), 1, study).cells[3] for study in sweep.studies] == [
         "5/5",
         *["5/5 +3/3"] * 3,
         "5/5 +2/3",
@@ -165,4 +166,4 @@ def test_a_store_from_before_there_were_repeats_is_shown(db: Path) -> None:
     conn.close()
     with open_store(db) as reader:
         (sweep,) = reader.status().sweeps
-    assert sweep_row(sweep, 8).cells[4] == "25/25"
+    assert row_of(sweep_columns(8), 1, sweep).cells[4] == "25/25"

@@ -70,7 +70,7 @@ def test_every_column_of_the_program_is_explained():
     titles = {
         title
         for file in (ROOT / "tui").rglob("*.py")
-        for title in re.findall(r'Column\(\s*"\w+",\s*"([^"]+)"', file.read_text())
+        for title in re.findall(r'Column\(\s*"([^"]+)"', file.read_text())
     }
     assert len(titles) > 40
     assert titles - known == set()
@@ -78,7 +78,7 @@ def test_every_column_of_the_program_is_explained():
 
 def test_every_metaparameter_of_the_sweep_file_is_explained():
     """By the title of its column among the trials, and in full on a trial's own screen."""
-    titles = {column.title for column in columns_of(METAPARAMETERS)}
+    titles = {column.title for column in columns_of(METAPARAMETERS, {})}
     assert titles <= words("live")
 
 

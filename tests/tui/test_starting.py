@@ -12,9 +12,10 @@ from hvdsweep.demo import PARTS, launch_arguments, sweep_file
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
 from tui import launching
-from tui.gang_rows import gang_row
+from tui.gang_rows import gang_columns
 from tui.launching import Launched, Pending
 from tui.source import Trouble
+from tui.widgets.columns import row_of
 
 NO_DATABASE = Trouble("No database yet", "x.db does not exist.", gone=True)
 
@@ -66,10 +67,11 @@ def test_a_gang_that_starts_shows_its_stage(trained: Path) -> None:
         snapshot.gangs[0], state="STARTING", trial_id=None, workload=None, steps=None, stage="loading TensorFlow",
         started=snapshot.time - 4, usual_start_seconds=12.2,
     )  # fmt: skip
-    cells = [str(cell) for cell in gang_row(gang, snapshot.time, {}).cells]
+    columns = gang_columns(snapshot.time, {})
+    cells = [str(cell) for cell in row_of(columns, 1, gang).cells]
     assert "loading TensorFlow, 4 s so far, usually 12 s" in cells
     stepped = dataclasses.replace(gang, first_step=snapshot.time - 1)
-    assert not any("loading" in str(cell) for cell in gang_row(stepped, snapshot.time, {}).cells)
+    assert not any("loading" in str(cell) for cell in row_of(columns, 1, stepped).cells)
 
 
 def test_the_demo_can_be_planned() -> None:

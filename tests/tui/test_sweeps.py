@@ -18,7 +18,8 @@ from tui.screens.dialogs import LaunchDialog
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.source import Trouble
-from tui.sweep_rows import sweep_row
+from tui.sweep_rows import sweep_columns
+from tui.widgets.columns import row_of
 from tui.widgets.table import Table
 
 DIGITS = Selection(sweep=1)
@@ -100,7 +101,8 @@ def test_no_time_is_left_of_what_is_finished(trained):
         (False, 90.0, ""),
         (True, 90.0, "1 min 30 s"),
     ):
-        assert sweep_row(dataclasses.replace(first, live=live, eta_seconds=seconds), 10).cells[5] == words
+        sweep = dataclasses.replace(first, live=live, eta_seconds=seconds)
+        assert row_of(sweep_columns(10), 1, sweep).cells[5] == words
 
 
 async def test_only_what_changed_changes(source, trained):

@@ -14,9 +14,9 @@ from tui.widgets.known_rows import KEPT
 from tui.widgets.table import PAGE, Table
 
 COLUMNS = (
-    Column("name", "name", 8, fixed=True, sort="name"),
-    Column("value", "value", 6, right=True, sort="value"),
-    Column("words", "words", 10, grow=True),
+    Column("name", 8, fixed=True, sort="name"),
+    Column("value", 6, right=True, sort="value"),
+    Column("words", 10, grow=True),
 )
 
 
@@ -214,7 +214,7 @@ async def test_a_fresh_page_forgets_what_was_known():
 
 async def test_columns_that_do_not_fit_come_by_scrolling():
     """What is fixed stays; → brings the further columns, ← the first ones back."""
-    columns = (Column("a", "a", 6, fixed=True), *(Column(f"c{n}", f"c{n}", 8) for n in range(9)))
+    columns = (Column("a", 6, fixed=True), *(Column(f"c{n}", 8) for n in range(9)))
     app = Shown(columns)
     async with app.run_test(size=(42, 6)) as pilot:
         app.table.put([Row("r", ("A", *(f"C{n}" for n in range(9))))])
@@ -244,7 +244,6 @@ async def test_columns_that_do_not_fit_come_by_scrolling():
 
 column = st.builds(
     Column,
-    name=st.just("c"),
     title=st.text("abcdef", max_size=12),
     width=st.integers(1, 40),
     right=st.booleans(),

@@ -12,13 +12,14 @@ from textual.containers import Horizontal, Vertical
 
 from hvdsweep.store.status import SweepStatus
 from tui.actions import bindings
-from tui.gang_rows import GANG_COLUMNS, gang_row
-from tui.jobs import JOB_COLUMNS, job_row
+from tui.gang_rows import gang_columns
+from tui.jobs import JOB_COLUMNS
 from tui.screens.base import AppScreen
 from tui.screens.extending import ask_cancel, ask_launch, can_extend
 from tui.selection import Selection
 from tui.snapshot import Snapshot
 from tui.trial_rows import short_names
+from tui.widgets.columns import row_of
 from tui.widgets.loss_chart import LossChart
 from tui.widgets.sweep_panes import SweepPanes
 from tui.widgets.table import Table
@@ -62,7 +63,7 @@ class LiveScreen(AppScreen):
         with Horizontal(id="top", classes="pane"):
             with Vertical(id="work", classes="pane"):
                 yield Table(JOB_COLUMNS, id="jobs")
-                yield Table(GANG_COLUMNS, empty="no gang is at work", id="gangs")
+                yield Table(gang_columns(0.0, {}), empty="no gang is at work", id="gangs")
             yield LossChart(self.questions, id="curves")
         yield self.panes
 
@@ -140,7 +141,8 @@ class LiveScreen(AppScreen):
         names = short_names([workload.name for workload in snapshot.workloads_of(sweep.id)])
         at_work = snapshot.gangs_of(sweep.id)
         chart.follow(sweep.id, at_work, snapshot.time, pending)
-        gangs.put([gang_row(gang, snapshot.time, names) for gang in at_work])
+        columns = gang_columns(snapshot.time, names)
+        gangs.put([row_of(columns, gang.id, gang) for gang in at_work])
         self.panes.show(snapshot, sweep, names)
         selection = self.interface.selection
         if selection != self._selection:
@@ -151,7 +153,8 @@ class LiveScreen(AppScreen):
         """See `AppScreen.show_jobs`."""
         self.set_class(jobs is not None, "-jobs")
         if jobs is not None:
-            self.query_one("#jobs", Table).put([job_row(shard) for shard in jobs.shards])
+            rows = [row_of(JOB_COLUMNS, shard.shard, shard) for shard in jobs.shards]
+            self.query_one("#jobs", Table).put(rows)
         super().show_jobs(jobs)
 
     def _select(self, selection: Selection) -> None:

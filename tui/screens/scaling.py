@@ -16,10 +16,11 @@ from hvdsweep.curves.words import answer
 from tui.actions import bindings
 from tui.comparison import Compared
 from tui.field_views import FieldJob, field_job
-from tui.scaling_words import NUMBERS, curve_words, facts_of, number_columns, numbers_of
+from tui.scaling_words import NUMBERS, curve_words, facts_of, number_columns
 from tui.screens.workload_screen import WorkloadScreen, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
+from tui.widgets.columns import row_of
 from tui.widgets.curve_view import CurveView
 from tui.widgets.panes import Panes
 from tui.widgets.prompt import Prompt
@@ -172,8 +173,9 @@ class ScalingScreen(WorkloadScreen):
             verdict.update("")
             return
         costs = shown.costs[shown.focus]
-        self.numbers.put_columns(number_columns(curve, measure))
-        self.numbers.put(numbers_of(curve, costs, measure))
+        columns = number_columns(curve, costs, measure)
+        self.numbers.put_columns(columns)
+        self.numbers.put([row_of(columns, point.batch_size, point) for point in curve.points])
         facts.update(facts_of(curve, costs))
         verdict.update(Content(". ".join(filter(None, (self.which_sweep, answer(curve))))))
 

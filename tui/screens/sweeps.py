@@ -16,8 +16,9 @@ from tui.screens.base import AppScreen, Words
 from tui.screens.extending import ask_cancel, ask_launch, can_extend
 from tui.selection import Selection
 from tui.snapshot import Snapshot
-from tui.sweep_rows import study_columns, study_row, sweep_columns, sweep_facts, sweep_row
+from tui.sweep_rows import study_columns, sweep_columns, sweep_facts
 from tui.trial_rows import short_names
+from tui.widgets.columns import row_of
 from tui.widgets.table import Table
 from tui.words import clock, count, plural
 
@@ -45,7 +46,7 @@ class SweepsScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.sweeps = Table(sweep_columns(BAR), id="sweeps")
-        self.studies = Table(study_columns(BAR), empty="no studies", id="studies")
+        self.studies = Table(study_columns(BAR, {}), empty="no studies", id="studies")
 
     def compose_body(self) -> ComposeResult:
         yield self.sweeps
@@ -120,9 +121,10 @@ class SweepsScreen(AppScreen):
         if not snapshot.sweeps:
             return
         table = self.sweeps
-        table.put_columns(sweep_columns(self._bar))
+        columns = sweep_columns(self._bar)
+        table.put_columns(columns)
         # The newest first; of those in training the newest is what the user came for.
-        table.put([sweep_row(sweep, self._bar) for sweep in reversed(snapshot.sweeps)])
+        table.put([row_of(columns, sweep.id, sweep) for sweep in reversed(snapshot.sweeps)])
         wanted = self.interface.selection.sweep
         if wanted is None:
             wanted = next((sweep.id for sweep in reversed(snapshot.sweeps) if sweep.live), None)
@@ -222,10 +224,9 @@ class SweepsScreen(AppScreen):
         workloads = list(dict.fromkeys(study.workload for study in sweep.studies))
         names = {} if self.has_class("-very-wide") else short_names(workloads)
         longest = max((len(names.get(workload, workload)) for workload in workloads), default=0)
-        self.studies.put_columns(study_columns(self._bar, longest, auto=bool(sweep.slots)))
-        self.studies.put(
-            [study_row(study, names, self._bar, auto=bool(sweep.slots)) for study in sweep.studies]
-        )
+        columns = study_columns(self._bar, names, longest, auto=bool(sweep.slots))
+        self.studies.put_columns(columns)
+        self.studies.put([row_of(columns, study.id, study) for study in sweep.studies])
         events = [event for event in snapshot.events if event.sweep_id == sweep.id][-EVENTS:]
         lines = [
             Content.assemble((f"{clock(event.time)}  ", "$foreground-muted"), event.message.split("\n")[0])

@@ -14,9 +14,10 @@ from textual.widgets import Static
 from tui.actions import bindings
 from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
-from tui.speed_words import SPEEDS, facts_of, row_key, speed_row, speed_words, widest
+from tui.speed_words import SPEEDS, facts_of, row_key, speed_words, widest
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
+from tui.widgets.columns import row_of
 from tui.widgets.panes import Panes
 from tui.widgets.table import Table
 
@@ -124,7 +125,7 @@ class ThroughputScreen(AppScreen):
         self.chips.put([(name, name) for name in names], self._workload or "")
         mine = self.mine
         with self.app.batch_update():
-            self.speeds.put([speed_row(speed) for speed in mine])
+            self.speeds.put([row_of(SPEEDS, row_key(speed.batch_size, speed.np), speed) for speed in mine])
             if self._placed != self._workload:
                 self._placed = self._workload
                 self.speeds.move_to(widest(mine))

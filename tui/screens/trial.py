@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 LOSS = "training loss"
 
-METRICS = (
-    Column("metric", "metric", 26, grow=True, fixed=True),
-    Column("best", "best", 9, right=True, fixed=True),
-    Column("at", "at step", 8, right=True, fixed=True),
-    Column("last", "last", 9, right=True),
-    Column("points", "points", 8, right=True),
+METRICS: tuple[Column[object], ...] = (
+    Column("metric", 26, grow=True, fixed=True),
+    Column("best", 9, right=True, fixed=True),
+    Column("at step", 8, right=True, fixed=True),
+    Column("last", 9, right=True),
+    Column("points", 8, right=True),
 )
 
 LOG_LINES = 12

@@ -1,10 +1,10 @@
-"""Columns of a table: which of them fit, how wide, and a cell in its width."""
+"""Columns of a table: what they say of a thing, which of them fit, how wide, and a cell in its width."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from textual.content import Content
 
@@ -13,15 +13,18 @@ GAP = 2
 
 Cell = str | Content
 
+About = TypeVar("About", contravariant=True)
+
 
 @dataclass(frozen=True)
-class Column:
+class Column(Generic[About]):
     """One column; those further to the left matter more, and stay if there is little room."""
 
-    name: str
     title: str
     width: int
     """Cells; the least number where it grows."""
+    cell: Callable[[About], Cell] = field(default=str, compare=False)
+    """What it says of the thing that a row stands for."""
     right: bool = False
     """Numbers go to the right."""
     grow: bool = False
@@ -48,10 +51,15 @@ class Row:
     """What it stands for."""
 
 
+def row_of(columns: Sequence[Column[About]], key: object, about: About) -> Row:
+    """What the columns say of a thing."""
+    return Row(str(key), tuple(column.cell(about) for column in columns), about)
+
+
 class ColumnLayout:
     """The columns that are shown in so many cells, and lines drawn in them."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
         self.columns = tuple(columns)
         self.room = 0
         """Cells for all of them."""
@@ -102,7 +110,7 @@ class ColumnLayout:
         return None
 
 
-def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple[int, int], ...]:
+def fitted(columns: Sequence[Column[Any]], width: int, shift: int = 0) -> tuple[tuple[int, int], ...]:
     """(column, cells) of the columns that are shown in so many cells, in their order; `shift` of those that do not stay are
     scrolled out at the left. Every column is shown at one shift or another."""
     shown, moving = _parted(columns, width)
@@ -127,7 +135,7 @@ def fitted(columns: Sequence[Column], width: int, shift: int = 0) -> tuple[tuple
     return tuple(widths)
 
 
-def further(columns: Sequence[Column], width: int, shown: Sequence[tuple[int, int]]) -> int:
+def further(columns: Sequence[Column[Any]], width: int, shown: Sequence[tuple[int, int]]) -> int:
     """How many columns lie further to the right than those shown."""
     moving = _parted(columns, width)[1]
     places = {place for place, _ in shown}
@@ -135,7 +143,7 @@ def further(columns: Sequence[Column], width: int, shown: Sequence[tuple[int, in
     return len(moving) if last is None else last
 
 
-def _parted(columns: Sequence[Column], width: int) -> tuple[list[int], list[int]]:
+def _parted(columns: Sequence[Column[Any]], width: int) -> tuple[list[int], list[int]]:
     """The columns that stay, as far as they fit, and the others, in the order in which they are scrolled through."""
     order = sorted(range(len(columns)), key=lambda place: (not columns[place].fixed, place))
     stay: list[int] = []
@@ -146,11 +154,11 @@ def _parted(columns: Sequence[Column], width: int) -> tuple[list[int], list[int]
     return stay, order[len(stay) :]
 
 
-def _need(columns: Sequence[Column], places: Sequence[int]) -> int:
+def _need(columns: Sequence[Column[Any]], places: Sequence[int]) -> int:
     return sum(columns[place].least for place in places) + GAP * max(0, len(places) - 1)
 
 
-def _fits(columns: Sequence[Column], place: int, shown: Sequence[int], width: int) -> bool:
+def _fits(columns: Sequence[Column[Any]], place: int, shown: Sequence[int], width: int) -> bool:
     """Whether one more column has room, as the only one always has."""
     return not shown or _need(columns, [*shown, place]) <= width - 2
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from tui.composing.outlook import Outlook, points_chart
 from tui.questions import Questions
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column, row_of
 from tui.widgets.drawn_chart import DrawnChart
 from tui.widgets.table import Table
 from tui.words import count, duration, plural
@@ -23,14 +23,33 @@ if TYPE_CHECKING:
     from hvdsweep.plan import Plan, StudyPlan
     from hvdsweep.plan_summary import PlanSummary, StudySummary
 
-STUDIES = (
-    Column("workload", "algorithm", 9, grow=True, fixed=True),
-    Column("batch_size", "batch", 7, right=True, fixed=True),
-    Column("steps", "steps", 8, right=True, fixed=True),
-    Column("ranks", "per rank", 8, right=True),
-    Column("passes", "passes", 6, right=True),
-    Column("hours", "time", 12, right=True),
-    Column("measurements", "measured", 8, right=True),
+Planned = tuple["StudySummary", "StudyPlan"]
+
+
+def _runs(sizes: tuple[int, ...]) -> str:
+    """3×22 2×21: equal neighbours counted."""
+    grouped = [(size, len(list(same))) for size, same in groupby(sizes)]
+    return " ".join(f"{several}×{count(size)}" if several > 1 else count(size) for size, several in grouped)
+
+
+def _passes(study: StudySummary) -> str:
+    """The passes of the busiest rank: 1, or 4×256."""
+    most = max(study.passes, key=len)
+    return "1" if len(most) <= 1 else _runs(most)
+
+
+def _hours(study: StudySummary) -> str:
+    return "" if study.hours is None else f"{'' if study.measured else '~'}{duration(study.hours * 3600)}"
+
+
+STUDIES: tuple[Column[Planned], ...] = (
+    Column("algorithm", 9, lambda study: study[0].workload.rpartition("/")[2], grow=True, fixed=True),
+    Column("batch", 7, lambda study: count(study[0].batch_size), right=True, fixed=True),
+    Column("steps", 8, lambda study: count(study[0].steps), right=True, fixed=True),
+    Column("per rank", 8, lambda study: _runs(study[0].ranks), right=True),
+    Column("passes", 6, lambda study: _passes(study[0]), right=True),
+    Column("time", 12, lambda study: _hours(study[0]), right=True),
+    Column("measured", 8, lambda study: f"{count(study[0].measurements)}×", right=True),
 )
 
 SHOWN = 6
@@ -76,7 +95,8 @@ class OutlookView(Vertical):
             return self._say(Content.styled("\n".join((said, *mistakes)), "$error"))
         notes = [*(f"Note: {remark.text}." for remark in outlook.warnings if not remark.key), summary.advice]
         self._say(_totals(summary, plan), " ".join(notes))
-        table.put([_row(*pair) for pair in zip(summary.studies, plan.studies, strict=True)])
+        studies = zip(summary.studies, plan.studies, strict=True)
+        table.put([row_of(STUDIES, f"{one[0].workload} {one[0].batch_size}", one) for one in studies])
         self._draw()
 
     def _say(self, totals: Content, advice: str = "") -> None:
@@ -96,8 +116,9 @@ class OutlookView(Vertical):
 
     def _draw(self) -> None:
         """The points of the study under the cursor, worked out in a thread."""
-        study: StudyPlan | None = self.query_one("#plan", Table).about
-        if study is not None:
+        about: Planned | None = self.query_one("#plan", Table).about
+        if about is not None:
+            study = about[1]
             self.query_one(DrawnChart).draw((study.key, study.target_trials), partial(points_chart, study))
 
 
@@ -124,34 +145,3 @@ def _time(summary: PlanSummary) -> Content:
     sure = all(study.measured for study in summary.studies)
     time = f"{'' if sure else 'about '}{duration(summary.hours * 3600)}"
     return Content.assemble((time, "bold $success"), (" of training", "$foreground-muted"))
-
-
-def _row(study: StudySummary, planned: StudyPlan) -> Row:
-    hours = ""
-    if study.hours is not None:
-        hours = f"{'' if study.measured else '~'}{duration(study.hours * 3600)}"
-    return Row(
-        f"{study.workload} {study.batch_size}",
-        (
-            study.workload.rpartition("/")[2],
-            count(study.batch_size),
-            count(study.steps),
-            _runs(study.ranks),
-            _passes(study),
-            hours,
-            f"{count(study.measurements)}×",
-        ),
-        planned,
-    )
-
-
-def _runs(sizes: tuple[int, ...]) -> str:
-    """3×22 2×21: equal neighbours counted."""
-    grouped = [(size, len(list(same))) for size, same in groupby(sizes)]
-    return " ".join(f"{several}×{count(size)}" if several > 1 else count(size) for size, several in grouped)
-
-
-def _passes(study: StudySummary) -> str:
-    """The passes of the busiest rank: 1, or 4×256."""
-    most = max(study.passes, key=len)
-    return "1" if len(most) <= 1 else _runs(most)

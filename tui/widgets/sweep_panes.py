@@ -11,7 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher
 
-from tui.gang_rows import EVENT_COLUMNS, event_row
+from tui.gang_rows import EVENT_COLUMNS
+from tui.widgets.columns import row_of
 from tui.widgets.log_tail import LogTail
 from tui.widgets.messages import KeysChanged
 from tui.widgets.table import Table
@@ -62,7 +63,8 @@ class SweepPanes(Vertical):
         self.trials.follow(None if sweep is None else sweep.id, snapshot.number, names)
         if sweep is not None:
             events = (event for event in reversed(snapshot.events) if event.sweep_id in (None, sweep.id))
-            self.query_one("#events", Table).put([event_row(event) for event in events])
+            rows = [row_of(EVENT_COLUMNS, event.id, event) for event in events]
+            self.query_one("#events", Table).put(rows)
             self._note()
 
     def follow_gang(self, gang: int | None) -> None:

@@ -96,7 +96,7 @@ class Table(ScrollView, can_focus=True):
     empty: reactive[str] = reactive("", init=False)
     """The text shown if there are no rows."""
 
-    def __init__(self, columns: Sequence[Column], *, empty: str = "", id: str | None = None) -> None:
+    def __init__(self, columns: Sequence[Column[Any]], *, empty: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self._columns = ColumnLayout(columns)
@@ -140,7 +140,7 @@ class Table(ScrollView, can_focus=True):
         first = max(0, int(self.scroll_y) - MARGIN)
         return first, int(self.scroll_y) - first + self.size.height + MARGIN
 
-    def put_columns(self, columns: Sequence[Column]) -> None:
+    def put_columns(self, columns: Sequence[Column[Any]]) -> None:
         """Change the columns; rows must be put again where their cells change."""
         if tuple(columns) != self.columns:
             self.columns = tuple(columns)

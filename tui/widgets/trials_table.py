@@ -13,7 +13,8 @@ from textual.timer import Timer
 
 from hvdsweep.errors import UserError
 from hvdsweep.store.rows import TrialFilter, TrialPage
-from tui.trial_rows import TrialRows, columns_of, parameters_of
+from tui.trial_rows import columns_of, parameters_of
+from tui.widgets.columns import row_of
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class TrialsTable(Table):
         """Trials have come, or the filter is another one."""
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
-        super().__init__(columns_of(()), empty="no trials", id=id)
+        super().__init__(columns_of((), {}), empty="no trials", id=id)
         self._questions = questions
         self.names: Mapping[str, str] = {}
         """Workload -> a short name."""
@@ -41,7 +42,6 @@ class TrialsTable(Table):
         self._filter = TrialFilter()
         self.parameters: tuple[str, ...] = ()
         """The metaparameters of the trials, as far as they are known."""
-        self._rows_said = TrialRows()
         self._page_number = 0
         """The snapshot in whose time the last page was read."""
         self._page_due: Timer | None = None
@@ -83,10 +83,10 @@ class TrialsTable(Table):
         *_, fresh, number = about
         again, self._page_number = number != self._page_number, number
         parameters = parameters_of(page.rows) or self.parameters
-        if parameters != self.parameters:
-            self.parameters = parameters
-            self.put_columns(columns_of(parameters))
-        rows = self._rows_said.of(page.rows, parameters, self.names)
+        columns = columns_of(parameters, self.names)
+        self.parameters = parameters
+        self.put_columns(columns)
+        rows = [row_of(columns, trial.id, trial) for trial in page.rows]
         self.put_page(page.offset, rows, page.total, fresh=fresh, again=again)
         self.empty = "no trial matches the filter" if self.filter_text else "no trials"
         self.post_message(self.Paged())
@@ -135,7 +135,7 @@ class TrialsTable(Table):
         if row is not None:
             pairs = zip(self.columns, row.cells, strict=False)
             words = (
-                f"{column.name.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell)
+                f"{column.sort.removeprefix('parameters.')}={cell}" for column, cell in pairs if str(cell)
             )
             self.app.copy_to_clipboard(" ".join(words))
             self.notify(f"Copied trial {row.key}", markup=False)

@@ -10,7 +10,7 @@ from textual import on
 from textual.content import Content
 
 from tui.search_words import REMEDIES
-from tui.widgets.columns import Column, Row
+from tui.widgets.columns import Column, row_of
 from tui.widgets.table import Table
 from tui.words import count
 
@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from tui.questions import Questions
     from tui.remedying import Proposal
 
-WARNINGS = (
-    Column("batch_size", "batch", 6, right=True, fixed=True),
-    Column("message", "warning", 20, grow=True, most=200, fixed=True),
+WARNINGS: tuple[Column[tuple[int, CurveWarning]], ...] = (
+    Column("batch", 6, lambda about: count(about[0]), right=True, fixed=True),
+    Column(
+        "warning",
+        20,
+        lambda about: Content.assemble(("⚠ ", "$warning"), about[1].message),
+        grow=True,
+        most=200,
+        fixed=True,
+    ),
 )
+"""Of a warning about a batch size."""
 
 
 class WarningsTable(Table):
@@ -44,11 +52,7 @@ class WarningsTable(Table):
         self._curve, self._spaces, self._sweep = curve, spaces, sweep
         self.put(
             [
-                Row(
-                    f"{point.batch_size} {warning.kind} {place}",
-                    (count(point.batch_size), Content.assemble(("⚠ ", "$warning"), warning.message)),
-                    (point.batch_size, warning),
-                )
+                row_of(WARNINGS, f"{point.batch_size} {warning.kind} {place}", (point.batch_size, warning))
                 for point in curve.points
                 for place, warning in enumerate(point.warnings)
             ]

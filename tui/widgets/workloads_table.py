@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tui.interface import Interface
     from tui.snapshot import Snapshot
 
-WORKLOADS = (
-    Column("shown", "", 3, fixed=True),
-    Column("name", "workload", 12, grow=True, fixed=True),
-    Column("useful", "max useful", 10, right=True, fixed=True),
-    Column("sweep", "sweep", 10, fixed=True),
+WORKLOADS: tuple[Column[object], ...] = (
+    Column("", 3, fixed=True),
+    Column("workload", 12, grow=True, fixed=True),
+    Column("max useful", 10, right=True, fixed=True),
+    Column("sweep", 10, fixed=True),
 )
 
 
