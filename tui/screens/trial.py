@@ -33,7 +33,7 @@ from tui.words import clock, count, duration, number
 if TYPE_CHECKING:
     from hvdsweep.store.rows import Measurements
     from hvdsweep.store.store import Store
-    from tui.losses import LossCurve
+    from tui.widgets.loss_chart import LossCurve
 
 LOSS = "training loss"
 

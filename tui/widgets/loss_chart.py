@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from hvdsweep.charts import Axis, Chart, Series
 from hvdsweep.store.stages import start_words
 from tui.widgets.chart import ChartView
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import GangRow
-    from tui.losses import LossCurve, WantedLosses
+    from hvdsweep.store.store import Store
     from tui.questions import Questions
 
 CURVES = 6
 """Trials whose losses are drawn together, at most."""
 
+LossCurve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+"""(steps [n], losses [n])."""
+
 
 class LossChart(ChartView):
-    """Follows the gangs of a sweep."""
+    """Follows the gangs of a sweep; only the losses of what is shown are kept."""
 
     def __init__(self, questions: Questions, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._questions = questions
-        self._curves: Any = None
+        self._known: dict[int, LossCurve] = {}
         self._gangs: Sequence[GangRow] = ()
         self._sweep = self._drawn_sweep = -1
         """The sweep, and the one whose losses were drawn last."""
-        self._trials: tuple[WantedLosses, ...] = ()
+        self._trials: dict[int, int | None] = {}
+        """Trials that are shown, with the updates of those in training."""
         self._now = 0.0
         self._pending: str | None = None
 
@@ -39,32 +48,56 @@ class LossChart(ChartView):
 
     def ask_losses(self, selected: int | None, *, always: bool) -> None:
         """Ask for the losses of the trials in training, and of the selected one: `always`, or where none is trained."""
-        # Here, not above: the first screen is drawn without numpy.
-        from tui.losses import LossCurves, WantedLosses, read_losses
+        at_work = ((gang.trial_id, gang.steps) for gang in self._gangs if gang.workload is not None)
+        self._trials = dict(islice(((trial, steps) for trial, steps in at_work if trial is not None), CURVES))
+        if selected is not None and (always or not self._trials):
+            self._trials.setdefault(selected, None)
+        known = {trial: self._last_step(trial, steps) for trial, steps in self._trials.items()}
+        self._questions.ask(self.answer_losses, tuple(known), partial(_read, known))
 
-        wanted = [
-            WantedLosses(gang.trial_id, f"trial {gang.trial_id}", gang.steps)
-            for gang in self._gangs
-            if gang.trial_id is not None and gang.workload is not None
-        ][:CURVES]
-        if selected is not None and (always or not wanted) and selected not in {one.trial for one in wanted}:
-            wanted.append(WantedLosses(selected, f"trial {selected}", None))
-        self._trials = tuple(wanted)
-        if self._curves is None:
-            self._curves = LossCurves()
-        known = self._curves.known_to(wanted)
-        self._questions.ask(self.answer_losses, tuple(known), partial(read_losses, known))
+    def _last_step(self, trial: int, steps: int | None) -> int:
+        """The last step whose loss is known. Fewer updates than that mean that the trial started again."""
+        last = int(self._known[trial][0][-1]) if trial in self._known else 0
+        if steps is not None and steps < last:
+            del self._known[trial]
+            return 0
+        return last
 
     def answer_losses(self, about: object, value: dict[int, LossCurve]) -> None:
-        self._curves.take(value)
-        running = sum(trial.steps is not None for trial in self._trials)
-        title = "Loss of trials in training" if running else "Loss of the selected trial"
-        starts = [words for gang in self._gangs if (words := start_words(gang, self._now)) is not None]
-        empty = starts[0] if starts else None if self._gangs else self._pending
-        chart = self._curves.chart(self._trials, title, empty or "no losses yet")
-        if chart.series:
+        self._known = {trial: known for trial, known in self._known.items() if trial in value}
+        for trial, (steps, losses) in value.items():
+            if trial in self._known:
+                before = self._known[trial]
+                new = steps > before[0][-1]
+                steps, losses = np.append(before[0], steps[new]), np.append(before[1], losses[new])
+            if len(steps):
+                self._known[trial] = steps, losses
+        running = sum(steps is not None for steps in self._trials.values())
+        if self._shown():
             self._drawn_sweep = self._sweep
         elif running and self._sweep == self._drawn_sweep and self.chart is not None:
             # Short trials would else be seen for a moment only, between empty pictures.
-            chart = replace(self.chart, title="Losses of the previous trials")
-        self.chart = chart
+            self.chart = replace(self.chart, title="Losses of the previous trials")
+            return
+        starts = [words for gang in self._gangs if (words := start_words(gang, self._now)) is not None]
+        empty = starts[0] if starts else None if self._gangs else self._pending
+        self.chart = Chart(
+            tuple(self._shown()),
+            x=Axis("linear", title="step"),
+            y=Axis("log10", title="loss"),
+            title="Loss of trials in training" if running else "Loss of the selected trial",
+            legend=True if self._shown() else None,
+            empty=empty or "no losses yet",
+        )
+
+    def _shown(self) -> list[Series]:
+        """All that have begun."""
+        return [
+            Series(f"trial {trial}", *self._known[trial]) for trial in self._trials if trial in self._known
+        ]
+
+
+def _read(known: Mapping[int, int], store: Store) -> dict[int, LossCurve]:
+    """The losses of each trial beyond the step known of it."""
+    with store.snapshot():
+        return {trial: store.losses(trial, after) for trial, after in known.items()}
