@@ -37,7 +37,7 @@ async def picture(database: Path, place: str) -> str:
         await pilot.pause(SETTLE_SECONDS)
         if isinstance(app.screen, ComposeScreen) and app.snapshot is not None and app.snapshot.sweeps:
             app.screen.questions.ask(
-                app.screen.starting.answer_start, None, partial(stored, app.snapshot.sweeps[-1].id)
+                app.screen.session.answer_start, None, partial(stored, app.snapshot.sweeps[-1].id)
             )
             await pilot.pause(SETTLE_SECONDS)
         await app.workers.wait_for_complete()

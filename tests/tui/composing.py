@@ -107,7 +107,7 @@ def claims() -> tuple[Callable[[Claim], Claim], Any]:
                 with subtests.test(f"{check.__name__}: {check.__doc__}"):
                     pilot.app.go("compose")
                     screen_of(pilot).set_focus(None)
-                    screen_of(pilot).starting.begin(template())
+                    screen_of(pilot).session.begin(template())
                     await settle(pilot)
                     await check(pilot)
 

@@ -44,14 +44,14 @@ FIELDS = [
 async def a_field_goes_into_the_text(pilot):
     """What is typed is in the text at once, at its key, and the sweep still holds together."""
     for key, typed, path, value in FIELDS:
-        screen_of(pilot).starting.begin(Draft(TEMPLATE))
+        screen_of(pilot).session.begin(Draft(TEMPLATE))
         await settle(pilot)
         await type_into(pilot, key, typed)
         found: Any = parsed(text_of(pilot))
         for part in path:
             found = found[part]
         assert found == value
-        assert screen_of(pilot).checking.outlook.summary, key
+        assert screen_of(pilot).session.outlook.summary, key
 
 
 @claim
@@ -80,7 +80,7 @@ async def choices_go_into_the_text(pilot):
     assert tables["evaluation"] == {"count": 10, "splits": ["val", "test"], "at_start": False}
     assert tables["training"] == {"schedule": "linear", "stop": "goal"}
     assert tables["search"]["momentum"] == {"scale": "reverse_log", "min": 0.8, "max": 0.999}
-    assert screen.checking.outlook.summary
+    assert screen.session.outlook.summary
     assert row(pilot, "search.learning_rate_decay_steps").display
 
 
@@ -96,7 +96,7 @@ async def an_algorithm_brings_the_momentum_it_needs(pilot):
         "min": 0.8,
         "max": 0.999,
     }
-    assert screen.checking.outlook.summary
+    assert screen.session.outlook.summary
     await type_into(pilot, "search.momentum", "0.5")
     screen.set_focus(row(pilot, "algorithms").first())
     await pilot.press("right", "space")
@@ -149,7 +149,7 @@ async def the_text_changes_the_form(pilot):
     assert row(pilot, "search.momentum").parts[0].value == "fixed"
     assert row(pilot, "search.weight_decay").parts[0].value == "choice"
     assert row(pilot, "search.weight_decay").held[-1] == "0.0, 1e-4"
-    assert screen.checking.outlook.summary
+    assert screen.session.outlook.summary
     await pilot.press("ctrl+home", "x")
     await settle(pilot)
     assert "xdataset" in screen.composer.draft.text
@@ -160,7 +160,7 @@ async def the_text_changes_the_form(pilot):
 async def what_the_form_does_not_know_stays(pilot):
     """Comments, overrides, points and unknown keys are as they were after edits all over the form."""
     screen = screen_of(pilot)
-    screen.starting.begin(Draft(OVERRIDES))
+    screen.session.begin(Draft(OVERRIDES))
     await settle(pilot)
     await type_into(pilot, "studies.trials", "20")
     await type_into(pilot, "goal.value", "0.5")
@@ -179,7 +179,7 @@ async def what_the_form_does_not_know_stays(pilot):
 async def a_comment_behind_a_value_survives_typing(pilot):
     """Selecting a field's text and typing another removes the value for a moment, and nothing else."""
     screen = screen_of(pilot)
-    screen.starting.begin(Draft(TEMPLATE.replace("value = 0.1", "value = 0.1   # below this")))
+    screen.session.begin(Draft(TEMPLATE.replace("value = 0.1", "value = 0.1   # below this")))
     await settle(pilot)
     await type_into(pilot, "goal.value", "0.3")
     assert "value = 0.3   # below this" in text_of(pilot)
@@ -189,7 +189,7 @@ async def a_comment_behind_a_value_survives_typing(pilot):
 async def what_only_the_text_can_say(pilot):
     """A range that the form has no way for is shown as it is written, cannot be turned, and stays."""
     text = TEMPLATE.replace('scale = "log"', 'scale = "lag"')
-    screen_of(pilot).starting.begin(Draft(text))
+    screen_of(pilot).session.begin(Draft(text))
     await settle(pilot)
     cycle = row(pilot, "search.learning_rate").parts[0]
     assert (cycle.value, cycle.disabled) == ("in the TOML", True)
@@ -220,7 +220,7 @@ async def a_text_that_is_no_toml(pilot):
     await settle(pilot)
     assert text_of(pilot) == TEMPLATE
     assert not screen.composer.form.disabled
-    assert screen.checking.outlook.summary
+    assert screen.session.outlook.summary
 
 
 @claim
@@ -269,7 +269,7 @@ async def no_text_whatsoever_breaks_the_form(pilot):
             screen.composer.editor.load_text(text)
             await settle(pilot)
             assert screen.composer.draft.tables is not None
-            assert screen.checking.outlook.problems
+            assert screen.session.outlook.problems
 
 
 @claim
@@ -284,8 +284,8 @@ async def options_come_and_go_with_the_model(pilot):
     assert "is not a list of 2 whole numbers" in said(pilot, "model_options.filters")
     await type_into(pilot, "model_options.filters", "")
     assert "model_options" not in text_of(pilot)
-    assert screen_of(pilot).checking.outlook.summary
-    screen_of(pilot).starting.begin(preset("small/transformer"))
+    assert screen_of(pilot).session.outlook.summary
+    screen_of(pilot).session.begin(preset("small/transformer"))
     await settle(pilot)
     assert row(pilot, "model_options.norm").parts[0].value in row(pilot, "model_options.norm").parts[0].words
     await type_into(pilot, "model", "fc_16")
@@ -310,7 +310,7 @@ async def facts_stand_beside_the_fields(pilot):
 @claim
 async def a_mistake_nowhere_in_the_form(pilot):
     """A key that does not exist is reported above the form."""
-    screen_of(pilot).starting.begin(Draft("colour = 1\n" + TEMPLATE))
+    screen_of(pilot).session.begin(Draft("colour = 1\n" + TEMPLATE))
     await settle(pilot)
     assert "colour: 1: no such key" in screen_text(pilot)
 
@@ -436,7 +436,7 @@ async def a_list_takes_what_is_typed(pilot):
     await pilot.press("enter")
     await settle(pilot)
     assert parsed(text_of(pilot))["model"] == "fc_64"
-    assert screen_of(pilot).checking.outlook.summary
+    assert screen_of(pilot).session.outlook.summary
 
 
 @claim
@@ -452,7 +452,7 @@ async def what_was_typed_can_be_taken_back(pilot):
     await settle(pilot)
     assert (field.value, parsed(text_of(pilot))["studies"]["trials"]) == ("12", 12)
     screen_of(pilot).set_focus(None)
-    screen_of(pilot).starting.begin(Draft(TEMPLATE))
+    screen_of(pilot).session.begin(Draft(TEMPLATE))
     await settle(pilot)
     screen_of(pilot).set_focus(field)
     await pilot.press("ctrl+z")
@@ -491,7 +491,7 @@ async def rows_stay_where_they_are(pilot):
         "np",
     ):
         await type_into(pilot, key, "no such")
-    assert len(screen_of(pilot).checking.outlook.problems) >= 5
+    assert len(screen_of(pilot).session.outlook.problems) >= 5
     assert {
         one.key: one.virtual_region for one in screen_of(pilot).composer.form.rows if one.key in places
     } == places
@@ -501,13 +501,13 @@ async def rows_stay_where_they_are(pilot):
 async def a_text_that_is_no_toml_has_no_fields(pilot):
     """Begun with, it shows nothing of the sweep before; what is typed into the editor only makes the form wait."""
     for broken in ("= nothing", f"seed = {'9' * 4400}", f"a = {'[' * 2000}"):
-        screen_of(pilot).starting.begin(Draft(broken))
+        screen_of(pilot).session.begin(Draft(broken))
         await settle(pilot)
         fields = {one.key: field.value for one in screen_of(pilot).composer.form.rows for field in one.fields}
         assert {key: value for key, value in fields.items() if value} == {"np": "auto", "gangs": "1"}
         assert screen_of(pilot).composer.form.disabled
-        assert screen_of(pilot).checking.outlook.problems
-        screen_of(pilot).starting.begin(Draft(TEMPLATE))
+        assert screen_of(pilot).session.outlook.problems
+        screen_of(pilot).session.begin(Draft(TEMPLATE))
         await settle(pilot)
     screen_of(pilot).set_focus(screen_of(pilot).composer.editor)
     await pilot.press("ctrl+home", "equals_sign")
@@ -520,7 +520,7 @@ async def numbers_for_single_batch_sizes(pilot):
     """A table typed into the field of the trials is one in the text."""
     await type_into(pilot, "studies.trials", "{ 64 = 9, default = 3 }")
     assert "trials = { 64 = 9, default = 3 }" in text_of(pilot)
-    assert screen_of(pilot).checking.outlook.summary
+    assert screen_of(pilot).session.outlook.summary
 
 
 async def test_screen(empty, golden):
@@ -537,7 +537,7 @@ async def test_panes_behind_one_another(empty, golden):
     is named there, and said to be in the TOML."""
     async with pilot_of(empty, place="compose", size=(80, 24)) as pilot:
         screen = screen_of(pilot)
-        screen.starting.begin(Draft(OVERRIDES))
+        screen.session.begin(Draft(OVERRIDES))
         await settle(pilot)
         assert "in the TOML: { batch_sizes = [2], steps = 2000 }" in screen_text(pilot)
         for owner in ("plan", "toml", "dataset"):
@@ -553,10 +553,10 @@ async def test_nothing_and_mistakes(empty, golden):
     mistake is shown at its field in the words of the check, and the earlier plan is greyed."""
     async with pilot_of(empty, place="compose") as pilot:
         screen = screen_of(pilot)
-        screen.starting.begin(Draft(""))
+        screen.session.begin(Draft(""))
         await settle(pilot)
         assert screen_text(pilot) == golden
-        screen.starting.begin(Draft(TEMPLATE))
+        screen.session.begin(Draft(TEMPLATE))
         await settle(pilot)
         for key, text in (("goal.value", "5 %"), ("studies.batch_sizes", "8, 8"), ("model", "fc")):
             await type_into(pilot, key, text)

@@ -306,7 +306,7 @@ async def test_a_file_that_was_launched_is_not_written_over(tmp_path, launches):
             ),
             ("studies.seed", "2", ("studies.seed: 1 -> 2", "12 finished trials")),
         ):
-            screen_of(pilot).starting.begin(file_at(file))
+            screen_of(pilot).session.begin(file_at(file))
             await settle(pilot)
             await type_into(pilot, key, typed)
             await pilot.press("ctrl+l")
@@ -318,7 +318,7 @@ async def test_a_file_that_was_launched_is_not_written_over(tmp_path, launches):
             await pilot.press("escape")
             await settle(pilot)
         # More trials are the same sweep: they are written where it is.
-        screen_of(pilot).starting.begin(file_at(file))
+        screen_of(pilot).session.begin(file_at(file))
         await settle(pilot)
         await type_into(pilot, "studies.trials", "7")
         await pilot.press("ctrl+s")
@@ -327,7 +327,7 @@ async def test_a_file_that_was_launched_is_not_written_over(tmp_path, launches):
         await pilot.press("escape")
         # A name that a launched file had is not proposed, whether that file is there still or not.
         file.unlink()
-        screen_of(pilot).starting.begin(Draft(TEMPLATE.replace("steps = 300", "steps = 500"), name="digits"))
+        screen_of(pilot).session.begin(Draft(TEMPLATE.replace("steps = 300", "steps = 500"), name="digits"))
         await settle(pilot)
         await pilot.press("ctrl+l")
         await settle(pilot)

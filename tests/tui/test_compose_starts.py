@@ -83,7 +83,7 @@ async def test_files_as_launch_reads_them(empty, tmp_path):
     async with pilot_of(empty, place="compose") as pilot:
         await start_from(pilot, "marked.toml")
         assert row(pilot, "studies.trials").first().value == "8"
-        assert screen_of(pilot).checking.outlook.summary
+        assert screen_of(pilot).session.outlook.summary
         await start_from(pilot, "other.toml")
         assert "UTF-8" in screen_text(pilot)
         assert screen_of(pilot).composer.draft.file == marked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,12 +14,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.actions import bindings
-from tui.composing.relatives import NOTHING_KNOWN
 from tui.questions import Then
 from tui.screens.base import AppScreen
-from tui.screens.checking import Checking
-from tui.screens.saving import Saving
-from tui.screens.starting import Starting
+from tui.screens.compose_session import ComposeSession
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.composer import Composer
@@ -45,9 +42,7 @@ class ComposeScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.composer = Composer(self.questions, id="composer")
-        self.checking = Checking(self.composer)
-        self.starting = Starting(self.composer, self.checking)
-        self.saving = Saving(self.composer, self.checking, self.starting)
+        self.session = ComposeSession(self.composer)
         self._timer: Timer | None = None
         self._left: Widget | None = None
         """The field that `esc` left."""
@@ -56,18 +51,18 @@ class ComposeScreen(AppScreen):
         yield self.composer
 
     def on_mount(self) -> None:
-        self.starting.open()
+        self.session.open()
 
     def on_unmount(self) -> None:
-        self.starting.keep(now=True)
+        self.session.keep(now=True)
 
     def show(self, snapshot: Snapshot) -> None:
-        self.checking.follow(snapshot)
+        self.session.follow(snapshot)
 
     def on_screen_resume(self) -> None:
-        if self.checking.outlook is not None:
+        if self.session.outlook is not None:
             # Speeds may have been measured meanwhile.
-            self.checking.check()
+            self.session.check()
 
     @on(Composer.Changed)
     def _soon(self) -> None:
@@ -80,16 +75,11 @@ class ComposeScreen(AppScreen):
             self._check()
 
     def _check(self) -> None:
-        self.checking.check()
-        self.starting.keep()
+        self.session.check()
+        self.session.keep()
 
-    def failed(self, then: Then, about: Any, text: str) -> None:
-        if then == self.saving.answer_relatives:
-            self.saving.answer_relatives(about, NOTHING_KNOWN)
-        elif then == self.checking.answer_outlook:
-            self.checking.check(alone=True)
-        else:
-            self.notify(text, severity="error", markup=False, timeout=15)
+    def failed(self, then: Then, about: object, text: str) -> None:
+        self.notify(text, severity="error", markup=False, timeout=15)
 
     # Panes and keys
 
@@ -141,7 +131,7 @@ class ComposeScreen(AppScreen):
 
     @property
     def has_mistake(self) -> bool:
-        outlook = self.checking.outlook
+        outlook = self.session.outlook
         return outlook is not None and bool(outlook.problems)
 
     def action_row(self, way: int) -> None:
@@ -160,15 +150,15 @@ class ComposeScreen(AppScreen):
             self.focus_next()
 
     def action_start_from(self) -> None:
-        self.starting.offer()
+        self.session.offer()
 
     @on(Field.FilePasted)
     def _file_pasted(self, message: Field.FilePasted) -> None:
         message.stop()
-        self.starting.pasted(message.text)
+        self.session.pasted(message.text)
 
     def action_save(self) -> None:
-        self.saving.save()
+        self.session.save()
 
     def action_launch(self) -> None:
-        self.saving.launch()
+        self.session.launch()
