@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from hvdsweep.errors import HvdsweepError
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from hvdsweep.store.store import Store
     from tui.interface import Interface
 
@@ -40,6 +42,8 @@ class Asker(Protocol):
     def failed(self, then: Then, about: object, text: str) -> None: ...
     @property
     def keys(self) -> RefreshedKeys: ...
+    @property
+    def questions(self) -> Questions: ...
     def run_worker(self, work: Any, *, group: str = ..., thread: bool = ...) -> Any: ...
     def call_later(self, callback: Callable[..., Any], *args: Any) -> bool: ...
 
@@ -113,3 +117,8 @@ class Questions:
         else:
             then(about, value)
         self._screen.keys.refresh()
+
+
+def questions_of(widget: Widget) -> Questions:
+    """Those of the widget's screen."""
+    return cast("Asker", widget.screen).questions

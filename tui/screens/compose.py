@@ -41,8 +41,8 @@ class ComposeScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.composer = Composer(self.questions, id="composer")
-        self.session = ComposeSession(self.composer)
+        self.composer = Composer(id="composer")
+        self.session = ComposeSession(self.composer, self.questions)
         self._timer: Timer | None = None
         self._left: Widget | None = None
         """The field that `esc` left."""

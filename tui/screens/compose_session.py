@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hvdsweep.store.store import Store
     from tui.composing.fields import Entry
     from tui.interface import Interface
+    from tui.questions import Questions
     from tui.snapshot import Snapshot
 
 Value = TypeVar("Value")
@@ -38,9 +39,9 @@ Value = TypeVar("Value")
 class ComposeSession:
     """One draft after another; the one before is kept in the state directory if it was not saved."""
 
-    def __init__(self, composer: Composer) -> None:
+    def __init__(self, composer: Composer, questions: Questions) -> None:
         self._composer = composer
-        self._questions = composer.questions
+        self._questions = questions
         self._drafts = DraftStore(None)
         self.outlook: Outlook | None = None
         """The latest result of the check; it may be about an earlier text."""

@@ -54,7 +54,7 @@ class LiveScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.panes = SweepPanes(self.questions, id="panes", classes="pane main")
+        self.panes = SweepPanes(id="panes", classes="pane main")
         self._selection: Selection | None = None
         self._moved = False
         """Whether the user has chosen a trial; until then only those in training are drawn."""
@@ -64,7 +64,7 @@ class LiveScreen(AppScreen):
             with Vertical(id="work", classes="pane"):
                 yield Table(JOB_COLUMNS, id="jobs")
                 yield Table(gang_columns(0.0, {}), empty="no gang is at work", id="gangs")
-            yield LossChart(self.questions, id="curves")
+            yield LossChart(id="curves")
         yield self.panes
 
     def on_mount(self) -> None:

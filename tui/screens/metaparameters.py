@@ -46,9 +46,9 @@ class MetaparametersScreen(WorkloadScreen):
         super().__init__()
         self.workloads = Chips("workload  ", id="workload")
         self.batch_sizes = Chips("batch size", id="batch_size")
-        self.search = SearchView(self.questions, id="search")
+        self.search = SearchView(id="search")
         self.rates = RateView(id="rates")
-        self.warnings = WarningsTable(self.questions, id="warnings")
+        self.warnings = WarningsTable(id="warnings")
         self.batch_size: int | None = None
         """The one looked at."""
         self.drawn: int | None = None

@@ -60,7 +60,7 @@ class ScalingScreen(WorkloadScreen):
     def __init__(self) -> None:
         super().__init__()
         self.controls = QuestionControls(id="question")
-        self.curve = CurveView(self.questions, id="curve")
+        self.curve = CurveView(id="curve")
         self.workloads = WorkloadsTable(id="workloads")
         self.numbers = Table(NUMBERS, empty="no batch sizes", id="numbers")
         self.kept: set[int] = set()

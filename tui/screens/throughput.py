@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from hvdsweep.curves.speeds import Measure, MeasuredSpeed, series_of, speed_chart, speeds
 from tui.actions import bindings
 from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
@@ -23,7 +24,6 @@ from tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading
-    from hvdsweep.curves.speeds import Measure, MeasuredSpeed
     from hvdsweep.store.store import Store
 
 MEASURES: tuple[Measure, ...] = ("examples", "steps", "efficiency")
@@ -134,8 +134,6 @@ class ThroughputScreen(AppScreen):
         self.keys.refresh()
 
     def _put_chart(self, mine: Sequence[MeasuredSpeed]) -> None:
-        from hvdsweep.curves.speeds import speed_chart
-
         sizes = {speed.batch_size for speed in mine}
         focus = None
         if len(sizes) > MANY:
@@ -147,8 +145,6 @@ class ThroughputScreen(AppScreen):
 
     def _speed_of(self, reading: Reading) -> MeasuredSpeed | None:
         """The speed that a point stands for."""
-        from hvdsweep.curves.speeds import series_of
-
         there = (one for one in self.mine if series_of(one.batch_size) == reading.series)
         return next((speed for speed in there if speed.np == round(reading.x)), None)
 
@@ -171,8 +167,6 @@ class ThroughputScreen(AppScreen):
             return
         self._put_chart(mine)
         if self.speeds.has_focus:
-            from hvdsweep.curves.speeds import series_of
-
             places = [speed.np for speed in mine if speed.batch_size == selected.batch_size]
             if selected.np in places:
                 self.view.read_point(series_of(selected.batch_size), places.index(selected.np))
@@ -210,6 +204,4 @@ class ThroughputScreen(AppScreen):
 
 
 def _read(store: Store) -> list[MeasuredSpeed]:
-    from hvdsweep.curves.speeds import speeds
-
     return speeds(store.throughput())

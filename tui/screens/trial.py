@@ -6,17 +6,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.repeats import trial_name
 from hvdsweep.states import Status
 from hvdsweep.store.rows import TrialRow, WorkloadRow
+from hvdsweep.store.schema import naturally_maximised
 from hvdsweep.visible import visible
 from hvdsweep.words import as_float
 from tui.actions import bindings
@@ -276,8 +279,6 @@ def _sentence(found: TrialRecords) -> Content:
 
 
 def _metrics(found: TrialRecords) -> list[Row]:
-    import numpy as np
-
     rows = []
     steps, losses = found.losses
     everything = {LOSS: (steps, losses)} if len(steps) else {}
@@ -301,17 +302,13 @@ def _metrics(found: TrialRecords) -> list[Row]:
 
 
 def _maximised(found: TrialRecords, name: str) -> bool:
-    from hvdsweep.store.schema import naturally_maximised
-
     workload = found.workload
     return (
         workload.maximize if workload is not None and workload.metric == name else naturally_maximised(name)
     )
 
 
-def _chart(found: TrialRecords, name: str) -> Any:
-    from hvdsweep.charts import Axis, Chart, Reference, Series
-
+def _chart(found: TrialRecords, name: str) -> Chart:
     if name == LOSS:
         steps, values = found.losses
     else:

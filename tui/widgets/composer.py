@@ -16,7 +16,6 @@ from tui.composing.draft import Draft
 from tui.composing.outlook import Outlook
 from tui.composing.relatives import Standing
 from tui.composing.start import template
-from tui.questions import Questions
 from tui.widgets.form import Form
 from tui.widgets.form_editor import TomlEditor
 from tui.widgets.form_outlook import OutlookView
@@ -72,9 +71,8 @@ class Composer(Vertical):
     class Changed(Message):
         """The draft has changed."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="-form")
-        self.questions = questions
         self.draft = template()
         self.form = Form(id="form")
         self.editor = TomlEditor(id="toml")
@@ -97,7 +95,7 @@ class Composer(Vertical):
                 yield self.form
                 yield Static(id="guide")
             with Vertical(id="others"):
-                yield OutlookView(self.questions, id="plan-pane")
+                yield OutlookView(id="plan-pane")
                 with Vertical(id="toml-pane"):
                     yield self.editor
                     yield Static(id="syntax", markup=False)

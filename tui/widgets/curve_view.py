@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from hvdsweep.charts import Reading
     from hvdsweep.curves.curve_data import CurvePoint
     from tui.curve_cache import CurveCache
-    from tui.questions import Questions
 
 
 class CurveView(DrawnChart):
     """Draws what `put_curves` gives it, in the measure and the view that the user has chosen."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
-        super().__init__(questions, id=id, describe=self._describe)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, describe=self._describe)
         self.measure: Measure = "steps"
         self.shows: View = "curve"
         self.normalised = False

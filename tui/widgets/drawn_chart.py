@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from tui.questions import questions_of
 from tui.widgets.chart import ChartView
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart, Reading
-    from tui.questions import Questions
+    from hvdsweep.charts import Chart
 
 
 class DrawnChart(ChartView):
@@ -20,17 +20,8 @@ class DrawnChart(ChartView):
     class Changed(Message):
         """Something else is to be drawn."""
 
-    def __init__(
-        self,
-        questions: Questions,
-        *,
-        id: str | None = None,
-        describe: Callable[[Reading], str | None] | None = None,
-    ) -> None:
-        super().__init__(id=id, describe=describe)
-        self._questions = questions
-        self._about: object = None
-        """What the picture drawn in a thread depends on; None: none was drawn, or it has to be drawn again."""
+    _about: object = None
+    """What the picture drawn in a thread depends on; None: none was drawn, or it has to be drawn again."""
 
     def put(self, chart: Chart | None) -> None:
         """Show this one."""
@@ -41,7 +32,7 @@ class DrawnChart(ChartView):
         """Show what `job` makes, unless it was drawn for the same `about`."""
         if about != self._about:
             self._about = about
-            self._questions.work_out(self.answer_chart, about, job)
+            questions_of(self).work_out(self.answer_chart, about, job)
 
     def forget(self) -> None:
         """Draw the next picture even if nothing that it depends on has changed."""

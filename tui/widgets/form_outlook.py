@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.composing.outlook import Outlook, points_chart
-from tui.questions import Questions
 from tui.widgets.columns import Column, row_of
 from tui.widgets.drawn_chart import DrawnChart
 from tui.widgets.table import Table
@@ -70,15 +69,11 @@ class OutlookView(Vertical):
     .-low OutlookView #advice, .-low OutlookView #points { display: none; }
     """
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._questions = questions
-
     def compose(self) -> ComposeResult:
         yield Static(id="totals")
         yield Static(id="advice", markup=False)
         yield Table(STUDIES, empty="no plan yet", id="plan")
-        yield DrawnChart(self._questions, id="points")
+        yield DrawnChart(id="points")
 
     def show(self, outlook: Outlook) -> None:
         """Show the result of a check."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from tui.questions import questions_of
 from tui.widgets.logview import LogView
 
 if TYPE_CHECKING:
     from hvdsweep.launch.logs import LogPart
     from hvdsweep.store.store import Store
-    from tui.questions import Questions
 
 LOG_SECONDS = 0.5
 """How often the log in view is looked at."""
@@ -25,9 +25,8 @@ class LogTail(LogView):
     class Chosen(Message):
         """Another log is in view."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(empty="no log", id=id)
-        self._questions = questions
         self.gang: int | None = None
         self.files: list[Path] = []
         """Of that gang: rank 0, rank 1, ..., horovodrun."""
@@ -44,7 +43,7 @@ class LogTail(LogView):
 
     def choose(self, sweep: int, gang: int | None) -> None:
         """Show the logs of a gang; None: of the newest that worked on the sweep."""
-        self._questions.ask(self.answer_files, (sweep, gang), partial(_files, sweep, gang))
+        questions_of(self).ask(self.answer_files, (sweep, gang), partial(_files, sweep, gang))
 
     def answer_files(self, about: object, value: tuple[int, list[Path]] | None) -> None:
         if value is None:
@@ -71,7 +70,7 @@ class LogTail(LogView):
         """Read what was written since the last look."""
         path = self.file
         if path is not None and self.display and self.screen.is_current:
-            self._questions.ask(self.answer_part, path, partial(_read, path, self._offset))
+            questions_of(self).ask(self.answer_part, path, partial(_read, path, self._offset))
 
     def answer_part(self, about: object, value: LogPart | None) -> None:
         if value is None or value.offset == self._offset:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from hvdsweep.charts import Axis, Chart, Series
 from hvdsweep.store.stages import start_words
+from tui.questions import questions_of
 from tui.widgets.chart import ChartView
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import GangRow
     from hvdsweep.store.store import Store
-    from tui.questions import Questions
 
 CURVES = 6
 """Trials whose losses are drawn together, at most."""
@@ -30,9 +30,8 @@ LossCurve = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 class LossChart(ChartView):
     """Follows the gangs of a sweep; only the losses of what is shown are kept."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._questions = questions
         self._known: dict[int, LossCurve] = {}
         self._gangs: Sequence[GangRow] = ()
         self._sweep = self._drawn_sweep = -1
@@ -53,7 +52,7 @@ class LossChart(ChartView):
         if selected is not None and (always or not self._trials):
             self._trials.setdefault(selected, None)
         known = {trial: self._last_step(trial, steps) for trial, steps in self._trials.items()}
-        self._questions.ask(self.answer_losses, tuple(known), partial(_read, known))
+        questions_of(self).ask(self.answer_losses, tuple(known), partial(_read, known))
 
     def _last_step(self, trial: int, steps: int | None) -> int:
         """The last step whose loss is known. Fewer updates than that mean that the trial started again."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hvdsweep.curves.search_chart import rate_chart
 from tui.search_words import best_words
 from tui.widgets.chart import ChartView
 
@@ -23,8 +24,6 @@ class RateView(ChartView):
 
     def put_curve(self, name: str, curve: Curve) -> None:
         """Show the best learning rates of the workload `name`."""
-        from hvdsweep.curves.search_chart import rate_chart
-
         self._points = curve.points
         self.chart = dataclasses.replace(rate_chart(curve), title=f"{name}: the best trials")
 

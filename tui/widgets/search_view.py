@@ -6,6 +6,10 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hvdsweep.charts import Axis, Chart
+from hvdsweep.curves.chart import goal_text
+from hvdsweep.curves.search_chart import OUTCOMES, SearchPlot, search_chart, search_points, y_names
+from tui.field_views import sensitivity_chart
 from tui.search_words import trial_words
 from tui.widgets.drawn_chart import DrawnChart
 from tui.words import count
@@ -14,17 +18,15 @@ if TYPE_CHECKING:
     from hvdsweep.charts import Reading
     from hvdsweep.curves.curve_data import Curve, CurvePoint
     from hvdsweep.curves.question import Question
-    from hvdsweep.curves.search_chart import SearchPlot
     from hvdsweep.curves.table import WorkloadTable
     from hvdsweep.search import Space
-    from tui.questions import Questions
 
 
 class SearchView(DrawnChart):
     """Draws what `put_search` gives it."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
-        super().__init__(questions, id=id, describe=self._describe)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, describe=self._describe)
         self.plot: SearchPlot | None = None
         """The trials of the search; None if there are none with a learning rate."""
         self._curve: Curve | None = None
@@ -36,8 +38,6 @@ class SearchView(DrawnChart):
 
     def clear(self, words: str) -> None:
         """There is no search; `words` say why."""
-        from hvdsweep.charts import Axis, Chart
-
         self._curve = self.plot = None
         self.put(Chart(x=Axis("log10"), y=Axis("log10"), empty=words))
 
@@ -52,10 +52,6 @@ class SearchView(DrawnChart):
         space: Space | None,
     ) -> None:
         """Show the search of the workload `name` at a batch size; its trials have learning rates."""
-        from hvdsweep.curves.chart import goal_text
-        from hvdsweep.curves.search_chart import search_chart, search_points, y_names
-        from tui.field_views import sensitivity_chart
-
         names = y_names(table)
         self._curve = curve
         self._best = next((point for point in curve.points if point.batch_size == batch_size), None)
@@ -78,8 +74,6 @@ class SearchView(DrawnChart):
         self.put(dataclasses.replace(search_chart(table, self.plot, space, title=title), warnings=warnings))
 
     def action_axis(self) -> None:
-        from hvdsweep.curves.search_chart import y_names
-
         if self._curve is not None and self.plot is not None:
             self._sensitive = None
             names = y_names(self._curve.result.table)
@@ -114,8 +108,6 @@ class SearchView(DrawnChart):
         """Index of the trial in the table that a point of the search stands for."""
         if self.plot is None or self._sensitive is not None:
             return None
-        from hvdsweep.curves.search_chart import OUTCOMES
-
         outcome = next((one for one, word, _, _ in OUTCOMES if word == reading.series), None)
         if outcome is None:
             return None

@@ -23,7 +23,6 @@ from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:
     from hvdsweep.store.status import SweepStatus
-    from tui.questions import Questions
     from tui.snapshot import Snapshot
 
 PANES = ("trials", "logs", "events")
@@ -36,10 +35,10 @@ class SweepPanes(Vertical):
     SweepPanes, SweepPanes > ContentSwitcher { height: 1fr; }
     """
 
-    def __init__(self, questions: Questions, *, id: str, classes: str) -> None:
+    def __init__(self, *, id: str, classes: str) -> None:
         super().__init__(id=id, classes=classes)
-        self.trials = TrialsTable(questions, id="trials")
-        self.logs = LogTail(questions, id="logs")
+        self.trials = TrialsTable(id="trials")
+        self.logs = LogTail(id="logs")
         self.prompt = TrialsPrompt(self.trials, id="prompt")
         self._sweep: SweepStatus | None = None
         self._gang: int | None = None

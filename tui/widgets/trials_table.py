@@ -13,6 +13,7 @@ from textual.timer import Timer
 
 from hvdsweep.errors import UserError
 from hvdsweep.store.rows import TrialFilter, TrialPage
+from tui.questions import questions_of
 from tui.trial_rows import columns_of, parameters_of
 from tui.widgets.columns import row_of
 from tui.widgets.table import Table
@@ -20,7 +21,6 @@ from tui.widgets.table import Table
 if TYPE_CHECKING:
     from hvdsweep.store.store import Store
     from tui.interface import Interface
-    from tui.questions import Questions
 
 
 class TrialsTable(Table):
@@ -29,9 +29,8 @@ class TrialsTable(Table):
     class Paged(Message):
         """Trials have come, or the filter is another one."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(columns_of((), {}), empty="no trials", id=id)
-        self._questions = questions
         self.names: Mapping[str, str] = {}
         """Workload -> a short name."""
         self.filter_text = ""
@@ -63,7 +62,7 @@ class TrialsTable(Table):
         """Ask for the trials in view. `again`: only because something was written; `fresh`: what is shown no longer holds."""
         if self._sweep is None:
             return
-        wait = self._questions.rest_of(self.answer_page)
+        wait = questions_of(self).rest_of(self.answer_page)
         if again and wait > 0:
             # Perhaps nothing more is written: what was written last must be seen all the same.
             if self._page_due is None:
@@ -77,7 +76,7 @@ class TrialsTable(Table):
         offset, limit = self.in_view if again and self.total else self.window
         about = (where, self.sorted_by, offset, fresh, self._number)
         question = partial(_page, where, *self.sorted_by, offset, limit)
-        self._questions.ask(self.answer_page, about, question)
+        questions_of(self).ask(self.answer_page, about, question)
 
     def answer_page(self, about: tuple[Any, ...], page: TrialPage) -> None:
         *_, fresh, number = about

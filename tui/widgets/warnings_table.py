@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, cast
 from textual import on
 from textual.content import Content
 
+from tui.questions import questions_of
+from tui.remedying import Proposal, propose
 from tui.search_words import REMEDIES
 from tui.widgets.columns import Column, row_of
+from tui.widgets.remedy import ask_remedy
 from tui.widgets.table import Table
 from tui.words import count
 
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from hvdsweep.curves.warnings import CurveWarning, WarningKind
     from hvdsweep.search import Space
     from tui.interface import Interface
-    from tui.questions import Questions
-    from tui.remedying import Proposal
 
 WARNINGS: tuple[Column[tuple[int, CurveWarning]], ...] = (
     Column("batch", 6, lambda about: count(about[0]), right=True, fixed=True),
@@ -39,9 +40,8 @@ WARNINGS: tuple[Column[tuple[int, CurveWarning]], ...] = (
 class WarningsTable(Table):
     """A row for each warning of a curve, and the changed sweep that answers it."""
 
-    def __init__(self, questions: Questions, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(WARNINGS, empty="no warnings", id=id)
-        self._questions = questions
         self._curve: Curve | None = None
         self._spaces: Mapping[int, Space] = {}
         self._sweep: int | None = None
@@ -108,12 +108,8 @@ class WarningsTable(Table):
     def _propose(self, only: tuple[tuple[int, WarningKind], ...]) -> None:
         if not only or self._curve is None or self._sweep is None:
             return
-        from tui.remedying import propose
-
         question = partial(propose, self._sweep, self._curve, self._spaces, only)
-        self._questions.ask(self.answer_proposal, (self._sweep, self._curve.workload, only), question)
+        questions_of(self).ask(self.answer_proposal, (self._sweep, self._curve.workload, only), question)
 
     def answer_proposal(self, about: object, value: Proposal) -> None:
-        from tui.widgets.remedy import ask_remedy
-
         ask_remedy(cast("Interface", self.app), value)

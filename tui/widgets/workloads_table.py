@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
 
+from hvdsweep.charts import DARK, LIGHT, Chart
+from hvdsweep.charts.palette import color_key, marker_of, slots
 from tui.widgets.columns import Column, Row
 from tui.widgets.table import Table
 from tui.words import count
 
 if TYPE_CHECKING:
-    from hvdsweep.charts import Chart
     from hvdsweep.store.rows import WorkloadRow
     from tui.comparison import ChartedCurves
     from tui.interface import Interface
@@ -65,9 +66,6 @@ class WorkloadsTable(Table):
         """Name of a curve -> its marker and colour in the chart."""
         if chart is None:
             return dict.fromkeys(comparison.names, ("●", "$foreground"))
-        from hvdsweep.charts import DARK, LIGHT
-        from hvdsweep.charts.palette import color_key, marker_of, slots
-
         theme = DARK if self.app.current_theme.dark else LIGHT
         ascii = cast("Interface", self.app).plain_charts
         return {
