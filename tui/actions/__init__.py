@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tui.actions.action import KEY_NAMES, Action
+from tui.actions.action import Action
 from tui.actions.screens import COMPOSE, LIVE, METAPARAMETERS, SCALING, SWEEPS, THROUGHPUT, TRIAL
 from tui.actions.shared import APP, CHART, CHOICE, FORM, LOG, PLOT, SLIDER, TABLE
 
 __all__ = [
     "ACTIONS",
     "APP",
-    "KEY_NAMES",
     "SWEEPS",
     "WIDGETS",
     "Action",

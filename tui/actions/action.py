@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
+
+from textual.keys import format_key
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class Action:
     @property
     def while_typing(self) -> Action | None:
         """The same with the keys that are not text in a field; None if there are none."""
-        keys = tuple(key for key in self.keys if len(key) > 1 and key not in TEXT_KEYS)
+        keys = tuple(key for key in self.keys if not is_text(key))
         return replace(self, keys=keys) if keys else None
 
     @property
     def key_names(self) -> tuple[str, ...]:
         """The keys as they are usually written."""
-        return tuple(KEY_NAMES.get(key, key) for key in self.keys)
+        return tuple(map(key_name, self.keys))
 
 
 def owned(owner: str, *actions: Action, part: str = "") -> tuple[Action, ...]:
@@ -61,45 +64,14 @@ def movement(id: str, keys: tuple[str, ...], label: str, help: str, when: str = 
     return Action(id, keys, label, help, when=when, footer=False, palette=False)
 
 
-KEY_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "colon": ":",
-    "escape": "esc",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "pageup": "pgup",
-    "pagedown": "pgdn",
-    "delete": "del",
-    "f1": "F1",
-    "ctrl+p": "^p",
-    "ctrl+q": "^q",
-    "ctrl+l": "^l",
-    "ctrl+n": "^n",
-    "ctrl+o": "^o",
-    "ctrl+s": "^s",
-    "ctrl+t": "^t",
-    "shift+tab": "⇧tab",
-    "shift+left": "⇧←",
-    "shift+right": "⇧→",
-    "shift+up": "⇧↑",
-    "shift+down": "⇧↓",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "space": "space",
-}
-"""Textual's name of a key -> what the footer and the help say."""
+@cache
+def key_name(key: str) -> str:
+    """Textual's name of a key as the footer and the help say it: `?`, `↑`, `^p`, `⇧tab`."""
+    *held, key = key.split("+")
+    name = {"enter": "enter", "f1": "F1"}.get(key) or format_key(key)
+    return "".join({"ctrl": "^", "shift": "⇧"}[one] for one in held) + name
 
-TEXT_KEYS = {key for key, name in KEY_NAMES.items() if name.isascii() and len(name) == 1} | {"space"}
-"""Named keys that type a character into a field."""
+
+def is_text(key: str) -> bool:
+    """Whether a key types a character into a field."""
+    return key == "space" or (len(name := key_name(key)) == 1 and name.isascii())
