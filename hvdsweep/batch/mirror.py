@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from hvdsweep.batch.merge_report import MergeReport
-from hvdsweep.batch.source_sweep import CARRIED, SourceSweep, make_maps
+from hvdsweep.batch.source_sweep import CARRIED, SPEED, SourceSweep, copy_records, make_maps, selected
 from hvdsweep.errors import UserError
 from hvdsweep.store.connection import error_for
 from hvdsweep.store.reader import read_only_uri
@@ -38,8 +38,8 @@ STATE = (
     "slots",
     "supervisor",
     "supervisor_pid",
+    "supervisor_host",
 )
-STATE_HOST = "supervisor_host"
 GANG = (
     "np",
     "host",
@@ -54,8 +54,6 @@ GANG = (
     "first_step",
     "process",
 )
-SPEED = ("time", "workload", "batch_size", "np", "gangs", "host", "steps", "seconds", "steps_per_second")
-SPEED_REST = ("examples_per_second", "source")
 
 
 class Mirror:
@@ -117,11 +115,6 @@ class Mirror:
                     f"{path}: has more than {BASE:,} {table}: `hvdsweep merge` makes one database of the shards."
                 )
 
-    def _has(self, table: str, names: tuple[str, ...]) -> str:
-        """These columns of a table of the source; NULL for those that its version lacks."""
-        there = {row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")}
-        return ", ".join(name if name in there else f"NULL AS {name}" for name in names)
-
     def _sweep(self, index: int, path: Path, there: int, everything: bool) -> None:
         conn = self._conn
         here = SourceSweep(conn, MergeReport(""), path, there).prepare()
@@ -129,16 +122,15 @@ class Mirror:
         if not index:
             return
         first = index * BASE
-        names = (*STATE, STATE_HOST)
         conn.execute(
-            f"INSERT OR REPLACE INTO main.shard_sweeps (shard, sweep_id, {', '.join(names)})"
-            f" SELECT ?, ?, {self._has('sweeps', names)} FROM src.sweeps WHERE id = ?",
+            f"INSERT OR REPLACE INTO main.shard_sweeps (shard, sweep_id, {', '.join(STATE)})"
+            f" SELECT ?, ?, {selected(conn, 'sweeps', STATE)} FROM src.sweeps WHERE id = ?",
             (index, here, there),
         )
         conn.execute(
             f"INSERT OR REPLACE INTO main.gangs (id, sweep_id, trial_id, {', '.join(GANG)})"
-            f" SELECT id + ?1, ?2, trial_id + ?1, {self._has('gangs', GANG)} FROM src.gangs g WHERE sweep_id = ?3 AND NOT EXISTS"
-            " (SELECT 1 FROM main.gangs m WHERE m.id = g.id + ?1 AND m.state IN ('STOPPED', 'DEAD'))",
+            f" SELECT id + ?1, ?2, trial_id + ?1, {selected(conn, 'gangs', GANG)} FROM src.gangs g WHERE sweep_id = ?3"
+            " AND NOT EXISTS (SELECT 1 FROM main.gangs m WHERE m.id = g.id + ?1 AND m.state IN ('STOPPED', 'DEAD'))",
             (first, here, there),
         )
         (last,) = conn.execute("SELECT coalesce(max(id), 0) FROM src.events").fetchone()
@@ -174,10 +166,9 @@ class Mirror:
             " OR (m.status IN ('RUNNING', 'INCOMPLETE') AND t.status IN ('COMPLETE', 'INFEASIBLE')))",
             (first,),
         )
-        carried = self._has("trials", CARRIED)
         conn.execute(
             f"INSERT OR IGNORE INTO main.trials (id, study_id, number, gang_id, {', '.join(CARRIED)})"
-            f" SELECT t.id + ?1, c.study, c.number, t.gang_id + ?1, {_of('t', carried)}"
+            f" SELECT t.id + ?1, c.study, c.number, t.gang_id + ?1, {selected(conn, 'trials', CARRIED, 't.')}"
             " FROM temp.changed c JOIN src.trials t ON t.id = c.there",
             (first,),
         )
@@ -186,38 +177,19 @@ class Mirror:
 
     def _records(self, first: int) -> None:
         """The records of the trials in `changed`."""
-        conn = self._conn
-        conn.execute(
-            "DELETE FROM main.best_records WHERE metric_id IN (SELECT id FROM main.metrics)"
-            " AND trial_id IN (SELECT there + ? FROM temp.changed)",
+        changed = "trial_id IN (SELECT there + ? FROM temp.changed)"
+        self._conn.execute(
+            f"DELETE FROM main.best_records WHERE metric_id IN (SELECT id FROM main.metrics) AND {changed}",
             (first,),
         )
-        conn.execute(
-            "INSERT INTO main.best_records SELECT map.here, c.there + ?1, r.step, r.value FROM temp.changed c"
-            " CROSS JOIN temp.metric_map map CROSS JOIN src.best_records r ON r.metric_id = map.there AND r.trial_id = c.there"
-            " WHERE c.there + ?1 IN (SELECT id FROM main.trials)",
-            (first,),
-        )
-        # A shard of an older schema has no such table.
-        if conn.execute("SELECT 1 FROM src.sqlite_master WHERE name = 'gradient_noise'").fetchone():
-            conn.execute(
-                "DELETE FROM main.gradient_noise WHERE trial_id IN (SELECT there + ? FROM temp.changed)",
-                (first,),
-            )
-            conn.execute(
-                "INSERT INTO main.gradient_noise SELECT n.trial_id + ?1, n.step, n.layer, n.grad_sq, n.trace_sigma"
-                " FROM temp.changed c CROSS JOIN src.gradient_noise n ON n.trial_id = c.there"
-                " WHERE c.there + ?1 IN (SELECT id FROM main.trials)",
-                (first,),
-            )
+        self._conn.execute(f"DELETE FROM main.gradient_noise WHERE {changed}", (first,))
+        copies = "SELECT there, there + ?1 AS here FROM temp.changed WHERE there + ?1 IN (SELECT id FROM main.trials)"
+        copy_records(self._conn, copies, (first,))
 
     def _speeds(self, index: int) -> None:
-        conn = self._conn
-        names = (*SPEED, *SPEED_REST)
-        conn.execute("DELETE FROM main.throughput WHERE origin = ?", (str(index),))
-        conn.execute(
-            f"INSERT INTO main.throughput ({', '.join(names)}, origin)"
-            f" SELECT {', '.join(names)}, ? FROM src.throughput ORDER BY id",
+        self._conn.execute("DELETE FROM main.throughput WHERE origin = ?", (str(index),))
+        self._conn.execute(
+            f"INSERT INTO main.throughput ({SPEED}, origin) SELECT {SPEED}, ? FROM src.throughput ORDER BY id",
             (str(index),),
         )
 
@@ -237,7 +209,3 @@ class Mirror:
                 " SELECT * FROM temp.news ORDER BY time"
             )
             self._conn.execute("DELETE FROM temp.news")
-
-
-def _of(table: str, columns: str) -> str:
-    return ", ".join(name if name.startswith("NULL") else f"{table}.{name}" for name in columns.split(", "))

@@ -97,8 +97,6 @@ def load_profile(name: str | None, sweep: Path, environment: Mapping[str, str] =
 
 def _problem(file: Path, location: tuple[int | str, ...], message: str, value: object) -> str:
     key = ".".join(map(str, location))
-    if key not in Profile.model_fields and location:
-        top = str(location[0])
-        if top not in Profile.model_fields:
-            return f"{file}: {key}: is no key of a profile. Known keys: {', '.join(Profile.model_fields)}."
+    if location and location[0] not in Profile.model_fields:
+        return f"{file}: {key}: is no key of a profile. Known keys: {', '.join(Profile.model_fields)}."
     return f"{file}: {key}: {value!r}: {message[:1].lower()}{message[1:]}."

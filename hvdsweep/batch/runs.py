@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvdsweep.batch.shard_content import Content
@@ -38,27 +38,11 @@ def runs_of(path: Path) -> tuple[list[Run], str]:
         # A full disk or a kill may leave half a line.
         match line.split():
             case [moment, job, "start", node, cores, nodes, gpus] if moment.isdigit() and nodes.isdigit():
-                made.append(
-                    Run(
-                        job,
-                        node,
-                        sum(repeated(cores)),
-                        int(gpus) * int(nodes) if gpus.isdigit() else 0,
-                        float(moment),
-                    )
-                )
+                all_gpus = int(gpus) * int(nodes) if gpus.isdigit() else 0
+                made.append(Run(job, node, sum(repeated(cores)), all_gpus, float(moment)))
                 follower = ""
             case [moment, job, "end", code] if made and made[-1].job == job and moment.isdigit():
-                last = made[-1]
-                made[-1] = Run(
-                    last.job,
-                    last.node,
-                    last.cores,
-                    last.gpus,
-                    last.start,
-                    float(moment),
-                    int(code) if code.isdigit() else 1,
-                )
+                made[-1] = replace(made[-1], end=float(moment), code=int(code) if code.isdigit() else 1)
             case [_, _, "follow", job] if job.partition(";")[0].isdigit():
                 follower = job.partition(";")[0]
     return made, follower

@@ -75,12 +75,22 @@ class JobRequest:
 
 
 def parse_time(text: str) -> int:
-    """Seconds from minutes, min:sec, h:min:sec, days-hours, days-h:min, days-h:min:sec. UserError for others."""
-    found = re.fullmatch(r"(?:(\d{1,4})-)?(\d{1,6})(?::(\d{1,2}))?(?::(\d{1,2}))?", text)
-    if found is None:
+    """Seconds of a time limit (`seconds_of`). UserError for none."""
+    total = seconds_of(text)
+    if total is None:
         raise UserError(
             f"--time: {text}: is no time limit. Write hours:minutes:seconds, such as 04:00:00, or minutes."
         )
+    if not total:
+        raise UserError(f"--time: {text}: is no time at all. Write hours:minutes:seconds, such as 04:00:00.")
+    return total
+
+
+def seconds_of(text: str) -> int | None:
+    """Seconds of minutes, min:sec, h:min:sec, days-hours, days-h:min, days-h:min:sec; None for others (UNLIMITED)."""
+    found = re.fullmatch(r"(?:(\d{1,4})-)?(\d{1,6})(?::(\d{1,2}))?(?::(\d{1,2}))?", text)
+    if found is None:
+        return None
     days, *rest = found.groups()
     numbers = [int(part) for part in rest if part is not None]
     if days is not None:
@@ -89,10 +99,7 @@ def parse_time(text: str) -> int:
         hours, minutes, seconds = numbers
     else:
         hours, (minutes, seconds) = 0, (*numbers, 0)[:2]
-    total = int(days or 0) * 86_400 + hours * 3600 + minutes * 60 + seconds
-    if not total:
-        raise UserError(f"--time: {text}: is no time at all. Write hours:minutes:seconds, such as 04:00:00.")
-    return total
+    return int(days or 0) * 86_400 + hours * 3600 + minutes * 60 + seconds
 
 
 def spans(numbers: Sequence[int]) -> str:

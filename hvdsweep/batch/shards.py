@@ -11,8 +11,9 @@ from pathlib import Path
 
 from hvdsweep.batch.folder import BatchFolder
 from hvdsweep.errors import UserError
+from hvdsweep.layout import Shape
 from hvdsweep.plan import Plan, StudyPlan, TrialPlan
-from hvdsweep.plan_layout import granule_of
+from hvdsweep.plan_layout import forecast
 from hvdsweep.step_time import StepTimes
 from hvdsweep.store.shard_files import Exchange
 
@@ -41,11 +42,12 @@ Numbers = dict[tuple[str, int], tuple[tuple[int, ...], ...]]
 def partition(plan: Plan, shards: int, costs: Mapping[tuple[str, int], float] | None = None) -> Numbers:
     """Assign every trial of the plan to a shard, so that all shards have about the same work.
 
-    `costs`: seconds of one trial of each (workload, batch size); for others, a rough estimate from the steps,
-    the batch size and the number of weights. Each shard gets an equal number of each study's trials. The rest of each
-    study, fewer trials than shards, goes to the shards with the least work so far, studies with long trials first.
+    `costs`: seconds of one trial of each (workload, batch size); else a rough estimate from the steps, the batch size
+    and the number of weights. Each shard gets an equal number of each study's trials. The rest of each study, fewer
+    trials than shards, goes to the shards with the least work so far, studies with long trials first.
     """
-    seconds = _costs(plan, costs or {})
+    # Without measured speeds: these differ between machines, but the parts must not.
+    seconds = costs or {job.key: job.seconds[1] for job in forecast(plan, [Shape(1, 1)], StepTimes(())).jobs}
     order = sorted(plan.studies, key=lambda study: (-seconds[_name(study)], study.workload, study.batch_size))
     load = [0.0] * shards
     parts: Numbers = {}
@@ -64,25 +66,6 @@ def partition(plan: Plan, shards: int, costs: Mapping[tuple[str, int], float] | 
 
 def _name(study: StudyPlan) -> tuple[str, int]:
     return study.workload, study.batch_size
-
-
-def _costs(plan: Plan, known: Mapping[tuple[str, int], float]) -> dict[tuple[str, int], float]:
-    """Seconds of one trial, without measured speeds: these differ between machines, but the parts must not."""
-    times = StepTimes(())
-    found = {}
-    for workload in plan.workloads:
-        for study in workload.studies:
-            expected = times.expected(
-                workload.name,
-                study.batch_size,
-                1,
-                1,
-                parameters=workload.parameters,
-                granule=granule_of(workload.model, study),
-            )
-            name = _name(study)
-            found[name] = known[name] if name in known else expected.seconds * study.steps
-    return found
 
 
 @dataclass(frozen=True)
@@ -145,12 +128,7 @@ class ShardPlan(Plan):
         return json.dumps(note)
 
 
-def part_of(
-    plan: Plan,
-    shard: Shard,
-    exchange_folder: Path | None = None,
-    costs: Mapping[tuple[str, int], float] | None = None,
-) -> ShardPlan:
+def part_of(plan: Plan, shard: Shard, exchange_folder: Path | None = None) -> ShardPlan:
     """The plan of one shard. Studies without a trial in it are left out.
 
     For trials in rounds the shards train the first round, and the merged sweep decides the others.
@@ -158,7 +136,7 @@ def part_of(
     exchange = None
     if exchange_folder is not None:
         exchange = Exchange(exchange_folder / plan.key[:16], shard.index)
-    numbers = partition(plan, shard.of, costs)
+    numbers = partition(plan, shard.of)
     workloads = []
     for workload in plan.workloads:
         studies = []

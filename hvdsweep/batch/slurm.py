@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdsweep.batch.scripts import numbers, spans
+from hvdsweep.batch.scripts import numbers, seconds_of, spans
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.logs import plain
 
@@ -144,7 +144,9 @@ class Slurm:
             if names[:1].isdigit() and not tasks:
                 raise RunFailed(f"squeue: {names[:200]}: is no job's number.")
             for name in tasks:
-                found[name] = SlurmJob(name, state, "" if reason == "None" else reason, node, _seconds(left))
+                found[name] = SlurmJob(
+                    name, state, "" if reason == "None" else reason, node, seconds_of(left)
+                )
         if answer.strip() and not found:
             raise RunFailed(f"squeue: answered {answer.strip()[:200]!r}, not a list of jobs.")
         return found
@@ -216,12 +218,3 @@ def _tasks(text: str) -> list[str]:
     return (
         [f"{job}_{number}" for number in numbers(several)] if several else [f"{job}_{task}" if task else job]
     )
-
-
-def _seconds(text: str) -> int | None:
-    """`1-02:03:04`, `5:00`; None for UNLIMITED, INVALID and the like."""
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
-    if found is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return days * 86_400 + hours * 3600 + minutes * 60 + seconds

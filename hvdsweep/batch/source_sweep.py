@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from hvdsweep.batch.merge_report import Conflict, MergeReport
@@ -39,10 +40,41 @@ CARRIED = (
 """Columns of a trial that are copied unchanged."""
 
 
+SPEED = "time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second, examples_per_second, source"
+"""Columns of `throughput` that are copied unchanged."""
+
+
+def columns_of(conn: sqlite3.Connection, table: str) -> set[str]:
+    """The columns that a table of the attached source has; a store of an older version has fewer."""
+    return {row[1] for row in conn.execute(f"PRAGMA src.table_info({table})")}
+
+
+def selected(conn: sqlite3.Connection, table: str, names: Sequence[str], prefix: str = "") -> str:
+    """SQL for these columns of a table of the attached source; NULL for those that its version lacks."""
+    there = columns_of(conn, table)
+    return ", ".join(f"{prefix}{name}" if name in there else f"NULL AS {name}" for name in names)
+
+
 def make_maps(conn: sqlite3.Connection) -> None:
     """Create the tables that map rows of an attached store to rows here."""
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS study_map (there INTEGER PRIMARY KEY, here INTEGER)")
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS metric_map (there INTEGER PRIMARY KEY, here INTEGER)")
+
+
+def copy_records(conn: sqlite3.Connection, copies: str, values: tuple[int, ...]) -> None:
+    """Copy the records and the noise estimates of trials; `copies`: SQL with `values` for their ids `there` and `here`."""
+    conn.execute(
+        f"INSERT INTO main.best_records SELECT map.here, c.here, r.step, r.value FROM ({copies}) c"
+        " CROSS JOIN temp.metric_map map CROSS JOIN src.best_records r ON r.metric_id = map.there AND r.trial_id = c.there",
+        values,
+    )
+    # A shard of an older schema has no such table.
+    if columns_of(conn, "gradient_noise"):
+        conn.execute(
+            "INSERT INTO main.gradient_noise SELECT c.here, n.step, n.layer, n.grad_sq, n.trace_sigma"
+            f" FROM ({copies}) c CROSS JOIN src.gradient_noise n ON n.trial_id = c.there",
+            values,
+        )
 
 
 class SourceSweep:
@@ -55,9 +87,8 @@ class SourceSweep:
         self._there = there
         self._here = 0
         self._gangs: dict[int, int] = {}
+        self._carried = selected(conn, "trials", CARRIED)
         self._columns: list[str] = []
-        self._known_columns: dict[str, set[str]] = {}
-        self._carried = ""
         self._copied = 0
         self._left_out = -len(report.conflicts) - len(report.problems)
 
@@ -75,8 +106,6 @@ class SourceSweep:
 
     def prepare(self) -> int:
         """Create sweep, workloads, studies and metrics here; returns the sweep's id. In the caller's transaction."""
-        columns = self._columns_of("trials")
-        self._carried = ", ".join(name if name in columns else f"NULL AS {name}" for name in CARRIED)
         self._here = self._sweep()
         self._studies()
         self._metrics()
@@ -98,7 +127,7 @@ class SourceSweep:
         """For the whole sweep, as far as the source knows it: (workload, batch size) -> (target, max_trials), as stored
         by a shard, and -> repeats of its best trial."""
         conn, text = self._conn, None
-        if "shard" in self._columns_of("sweeps"):
+        if "shard" in columns_of(conn, "sweeps"):
             (text,) = conn.execute("SELECT shard FROM src.sweeps WHERE id = ?", (self._there,)).fetchone()
         note = json.loads(text) if text else {}
         numbers = {
@@ -113,7 +142,7 @@ class SourceSweep:
     def _studies(self) -> None:
         """Map workloads and studies of the source to those here."""
         conn, (planned, noted) = self._conn, self._whole()
-        repeats = "s.repeats" if "repeats" in self._columns_of("studies") else "NULL"
+        repeats = selected(conn, "studies", ["repeats"], "s.")
         pairs = []
         wider = False
         for (
@@ -265,18 +294,7 @@ class SourceSweep:
             f" SELECT ?, step{names} FROM src.measurements WHERE trial_id = ?",
             (here, there),
         ).rowcount
-        conn.execute(
-            "INSERT INTO main.best_records SELECT map.here, ?, r.step, r.value FROM temp.metric_map map"
-            " CROSS JOIN src.best_records r ON r.metric_id = map.there AND r.trial_id = ?",
-            (here, there),
-        )
-        # A shard of an older schema has no such table.
-        if conn.execute("SELECT 1 FROM src.sqlite_master WHERE name = 'gradient_noise'").fetchone():
-            conn.execute(
-                "INSERT INTO main.gradient_noise SELECT ?, step, layer, grad_sq, trace_sigma FROM src.gradient_noise"
-                " WHERE trial_id = ?",
-                (here, there),
-            )
+        copy_records(conn, "SELECT ? AS there, ? AS here", (there, here))
         self._report.losses += losses
         self._report.copied += 1
         self._copied += 1
@@ -333,24 +351,16 @@ class SourceSweep:
     def _throughput(self) -> None:
         """The source's measured speeds, replacing those of an earlier merge."""
         conn = self._conn
-        names = "time, workload, batch_size, np, gangs, host, steps, seconds, steps_per_second, examples_per_second, source"
         mine = "FROM main.throughput WHERE origin = ?"
         # Speeds that the source itself merged belong to its sources.
-        own = "WHERE origin IS NULL" if "origin" in self._columns_of("throughput") else ""
-        there = conn.execute(f"SELECT {names} FROM src.throughput {own} ORDER BY id").fetchall()
-        if there != conn.execute(f"SELECT {names} {mine} ORDER BY id", (self._source,)).fetchall():
+        own = "WHERE origin IS NULL" if "origin" in columns_of(conn, "throughput") else ""
+        there = conn.execute(f"SELECT {SPEED} FROM src.throughput {own} ORDER BY id").fetchall()
+        if there != conn.execute(f"SELECT {SPEED} {mine} ORDER BY id", (self._source,)).fetchall():
             conn.execute(f"DELETE {mine}", (self._source,))
             conn.execute(
-                f"INSERT INTO main.throughput ({names}, origin) SELECT {names}, ? FROM src.throughput {own} ORDER BY id",
+                f"INSERT INTO main.throughput ({SPEED}, origin) SELECT {SPEED}, ? FROM src.throughput {own} ORDER BY id",
                 (self._source,),
             )
-
-    def _columns_of(self, table: str) -> set[str]:
-        if table not in self._known_columns:
-            self._known_columns[table] = {
-                row[1] for row in self._conn.execute(f"PRAGMA src.table_info({table})")
-            }
-        return self._known_columns[table]
 
     def _finish(self) -> None:
         """Count the results, and record the state of the sweep."""

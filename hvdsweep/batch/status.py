@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,6 @@ def _state(
     unknown: bool,
 ) -> ShardState:
     job = jobs.get(name)
-    node = job.node if job is not None and job.node else runs[-1].node if runs else ""
     if job is not None and job.active:
         return ShardState(
             shard,
@@ -209,13 +208,13 @@ def _state(
             held.problem,
         )
     last = runs[-1] if runs else None
+    node = job.node if job is not None and job.node else last.node if last is not None else ""
+    ended = ShardState(shard, "DONE", name, node=node, trials=held.trials, words=held.problem)
     if held.finished:
-        return ShardState(shard, "DONE", name, node=node, trials=held.trials, words=held.problem)
+        return ended
     if unknown:
         # Whether it is running is unknown, so nothing may be submitted a second time.
-        return ShardState(
-            shard, "UNKNOWN", name, node=node, active=True, trials=held.trials, words=held.problem
-        )
+        return replace(ended, state="UNKNOWN", active=True)
     if last is not None and last.end is not None and last.job == name:
         state = "STOPPED" if last.code in STOPPED_CODES else "FAILED"
     elif job is not None:
@@ -226,7 +225,7 @@ def _state(
     words = held.problem
     if not words and state not in ("STOPPED", "NOT SUBMITTED"):
         words = _last_line((folder.logs / f"{shard:04d}.log", folder.logs / "scheduler.log"))
-    return ShardState(shard, state, name, node=node, trials=held.trials, words=words)
+    return replace(ended, state=state, words=words)
 
 
 def _last_line(logs: Iterable[Path]) -> str:

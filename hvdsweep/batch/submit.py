@@ -16,8 +16,9 @@ from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.scripts import JobRequest, script, spans
 from hvdsweep.batch.slurm import Slurm
 from hvdsweep.errors import HvdsweepError, RunFailed, UserError
+from hvdsweep.layout import Shape
 from hvdsweep.plan import Plan, make_plan
-from hvdsweep.plan_layout import granule_of
+from hvdsweep.plan_layout import forecast
 from hvdsweep.replacing import write_whole
 from hvdsweep.step_time import Speed, StepTimes
 from hvdsweep.sweep import load_sweep
@@ -31,24 +32,9 @@ UNLIMITED_JOB_SECONDS = 4 * 3600
 
 def expected_hours(plan: Plan, np: int, speeds: Iterable[Speed] = ()) -> float:
     """Hours of training steps of the plan, one trial of `np` ranks at a time; rough without measured speeds."""
-    times = StepTimes(speeds)
-    return (
-        sum(
-            times.expected(
-                workload.name,
-                study.batch_size,
-                np,
-                1,
-                parameters=workload.parameters,
-                granule=granule_of(workload.model, study),
-            ).seconds
-            * study.steps
-            * study.target_trials
-            for workload in plan.workloads
-            for study in workload.studies
-        )
-        / 3600
-    )
+    jobs = forecast(plan, [Shape(np, 1)], StepTimes(speeds)).jobs
+    trials = zip(jobs, plan.studies, strict=True)
+    return sum(job.seconds[np] * study.target_trials for job, study in trials) / 3600
 
 
 def shards_for(plan: Plan, hours: float, gangs: int, job_seconds: int | None) -> int:
