@@ -9,7 +9,7 @@ import numpy as np
 
 from hvdsweep.archive.goals import defaults_of
 from hvdsweep.archive.layout import TrialFile
-from hvdsweep.archive.measurements import CsvText, Headers, MeasuredTrial, parse, records, split
+from hvdsweep.archive.measurements import CsvText, MeasuredTrial, parse, records, split
 from hvdsweep.archive.messages import (
     ArchivedStudy,
     ArchivedTrial,
@@ -41,7 +41,6 @@ class Batches:
 
     def __init__(self, all_records: bool) -> None:
         self._all_records = all_records
-        self._headers = Headers()
         self._waiting: list[_Waiting] = []
         self._bytes = 0
 
@@ -56,7 +55,7 @@ class Batches:
     ) -> Iterator[TrialBatch | ArchiveProblem]:
         """Add a trial, both of whose files were found."""
         try:
-            text = split(measurements, self._headers)
+            text = split(measurements)
         except ValueError as error:
             yield ArchiveProblem(csv_path, str(error), trials=1)
             return

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hvdsweep.search import Choice, Dimension, Fixed, Range, Space
+from hvdsweep.search import Choice, Dimension, Fixed, Range, ScaleName, Space
 from hvdsweep.states import Status
 
 ROOT = "batch_science"
@@ -33,7 +33,12 @@ STATUSES = (Status.COMPLETE.name, Status.INCOMPLETE.name, Status.INFEASIBLE.name
 LARGEST = 2**53
 """Integers up to this are exact in floating point."""
 
-SCALES = {"": "linear", "LINEAR_SCALE": "linear", "LOG_SCALE": "log", "REVERSE_LOG_SCALE": "reverse_log"}
+SCALES: Mapping[str, ScaleName] = {
+    "": "linear",
+    "LINEAR_SCALE": "linear",
+    "LOG_SCALE": "log",
+    "REVERSE_LOG_SCALE": "reverse_log",
+}
 """Scale of the layout -> ours; the same words without `_SCALE` are accepted too."""
 
 
@@ -221,13 +226,7 @@ def _dimension(config: Mapping[str, Any]) -> Dimension:
         return Range("integer", low, high, log=word == "log")
     if kind != "DOUBLE":
         raise ValueError(f"unknown type {kind!r}")
-    match word:
-        case "log":
-            return Range("log", low, high)
-        case "reverse_log":
-            return Range("reverse_log", low, high)
-        case _:
-            return Range("linear", low, high)
+    return Range(word, low, high)
 
 
 def configs_of(search: Mapping[str, Any]) -> dict[str, Any]:

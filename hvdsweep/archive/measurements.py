@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -56,30 +57,14 @@ class CsvText:
         return tuple(name for name in self.columns if name != "step")
 
 
-class Headers:
-    """Header lines parsed before: the archive has a few different ones and very many files."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[str, ...]] = {}
-
-    def columns(self, line: bytes) -> tuple[str, ...]:
-        """The columns of a header line. ValueError if they are not those of a table of measurements."""
-        found = self._known.get(line)
-        if found is None:
-            found = _columns(line)
-            if len(self._known) < 1000:
-                self._known[line] = found
-        return found
-
-
-def split(text: bytes, headers: Headers) -> CsvText:
+def split(text: bytes) -> CsvText:
     """Prepare a file; accepts any line end and any gap. ValueError: no header, or an invalid one."""
     if text.startswith(b"\xef\xbb\xbf"):
         text = text[3:]
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header, _, body = text.lstrip(b"\n").partition(b"\n")
-    columns = headers.columns(header)
+    columns = columns_of(header)
     if body and not body.endswith(b"\n"):
         body += b"\n"
     if b",," in body or b",\n" in body:
@@ -88,7 +73,9 @@ def split(text: bytes, headers: Headers) -> CsvText:
     return CsvText(columns, body)
 
 
-def _columns(line: bytes) -> tuple[str, ...]:
+@lru_cache(1000)  # the archive has a few different headers and very many files
+def columns_of(line: bytes) -> tuple[str, ...]:
+    """The columns of a header line. ValueError if they are not those of a table of measurements."""
     try:
         names = next(csv.reader([line.decode("utf-8")]), [])
     except (UnicodeDecodeError, csv.Error) as error:

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hvdsweep.archive.folders import read_folder
@@ -27,11 +28,10 @@ def read_aside(path: Path, known: AlreadyStored, all_records: bool) -> Iterator[
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            try:
+            # Where it died at once, the read below says so.
+            with suppress(BrokenPipeError):
                 pickle.dump((path, known, all_records), child.stdin, protocol=5)
                 child.stdin.close()
-            except BrokenPipeError:
-                pass  # it died at once; the read below says so
             while True:
                 try:
                     message: Message = pickle.load(child.stdout)

@@ -12,7 +12,7 @@ IN_MEMORY = 64 << 20
 class SpillFile:
     """Byte strings by key. What does not fit in memory goes to a file that vanishes with the process."""
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+    def __init__(self, in_memory: int) -> None:
         self._in_memory = in_memory
         self._held: dict[str, bytes] = {}
         self._bytes = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -23,7 +24,7 @@ from hvdsweep.archive.messages import (
     Message,
     ReadingProgress,
 )
-from hvdsweep.archive.spill_file import SpillFile
+from hvdsweep.archive.spill_file import IN_MEMORY, SpillFile
 from hvdsweep.archive.stream import ArchiveStream
 
 EVERY = 500
@@ -52,20 +53,15 @@ class NotAnArchive(Exception):
 
 
 def read_tar(
-    path: Path, known: AlreadyStored, all_records: bool, *, in_memory: int | None = None
+    path: Path, known: AlreadyStored, all_records: bool, *, in_memory: int = IN_MEMORY
 ) -> Iterator[Message]:
     """Every study in the archive file. NotAnArchive if it is not one.
 
     A trial is yielded as soon as its study and both of its files have been read; until then its files wait, at most
     `in_memory` bytes of them in memory.
     """
-    stream = ArchiveStream(path)
-    spilled = SpillFile() if in_memory is None else SpillFile(in_memory)
-    try:
+    with closing(ArchiveStream(path)) as stream, closing(SpillFile(in_memory)) as spilled:
         yield from _Reading(stream, spilled, path, known, all_records).messages()
-    finally:
-        spilled.close()
-        stream.close()
 
 
 class _Reading:
@@ -238,11 +234,9 @@ class _Reading:
 
 def is_archive(path: Path) -> str | None:
     """None if the file begins like a tar archive, compressed or not; else what is wrong with it."""
-    stream = ArchiveStream(path)
-    try:
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:"):
-            return None
-    except (tarfile.TarError, EOFError) as error:
-        return str(error) or "is not a tar archive"
-    finally:
-        stream.close()
+    with closing(ArchiveStream(path)) as stream:
+        try:
+            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:").close()
+        except (tarfile.TarError, EOFError) as error:
+            return str(error) or "is not a tar archive"
+    return None

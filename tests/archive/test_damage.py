@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hvdsweep.archive import ImportReport, import_archive
 from hvdsweep.archive.layout import parse_study, parse_trial
-from hvdsweep.archive.measurements import Headers, parse, split
+from hvdsweep.archive.measurements import parse, split
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
 from hvdsweep.store import connect
@@ -464,9 +464,8 @@ def test_fast_reader_agrees_with_the_slow_one(rows: list[list[str]], newline: st
 
     text = newline.join(["step,val/a,val/b", *(",".join(row) for row in rows)]).encode()
     neighbour = b"step,val/a,val/b\n1,2,3\n4,5,6\n"
-    headers = Headers()
-    together = parse([split(neighbour, headers), split(text, headers), split(neighbour, headers)])
-    alone = _each(split(text, headers))
+    together = parse([split(neighbour), split(text), split(neighbour)])
+    alone = _each(split(text))
     for table in (together[0], together[2]):
         assert not isinstance(table, ValueError)
         assert table.steps.tolist() == [1, 4]
