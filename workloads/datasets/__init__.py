@@ -9,6 +9,7 @@ from typing import Any
 
 from hvdsweep.errors import UserError
 from workloads import catalogue
+from workloads.datasets import files
 from workloads.datasets.dataset import Dataset, Split, Stream
 
 __all__ = ["Dataset", "Split", "Stream", "load_dataset"]
@@ -28,23 +29,11 @@ def load_dataset(name: str, options: Mapping[str, Any] | None = None, source: st
         return user.load(name, options, source)
     if problem := catalogue.check_dataset(name, options):
         raise UserError(f"dataset: {problem}")
-    loader = importlib.import_module(f"workloads.datasets.{_MODULES[name.rpartition('/')[2]]}")
+    home = files.home_of(name)
+    folder = home.folder if home is not None else name
+    loader = importlib.import_module(f"workloads.datasets.{_MODULES.get(folder, folder)}")
     return loader.load(catalogue.dataset_info(name, options))  # type: ignore[no-any-return]
 
 
-_MODULES = {
-    "digits": "digits",
-    "python_source": "python_source",
-    "noisy_quadratic": "noisy_quadratic",
-    "mnist": "mnist",
-    "fashion_mnist": "mnist",
-    **{f"mnist_{n}": "mnist" for n in (55_000, 27_500, 13_750, 6_875)},
-    "cifar_10": "cifar_10",
-    "imagenet": "imagenet",
-    "imagenet_half_images": "imagenet",
-    "imagenet_half_classes": "imagenet",
-    "open_images_v4": "open_images_v4",
-    "lm1b": "sentences",
-    "common_crawl": "sentences",
-}
-"""Last part of a data set's name -> the module that loads it."""
+_MODULES = {"fashion_mnist": "mnist", "lm1b": "sentences", "common_crawl": "sentences"}
+"""Folder of a data set -> the module that loads it, if it is not of that name."""
