@@ -87,20 +87,12 @@ def mix(x: Any, xp: Any = None) -> Any:
     import tensorflow as tf
 
     def shift(value: Any, by: int) -> Any:
-        return tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, tf.constant(by, tf.uint32)))
+        return value ^ tf.bitwise.right_shift(value, tf.constant(by, tf.uint32))
 
     x = tf.cast(x, tf.uint32)
     x = shift(x, 16) * tf.constant(_MULTIPLIERS[0], tf.uint32)
     x = shift(x, 15) * tf.constant(_MULTIPLIERS[1], tf.uint32)
     return shift(x, 16)
-
-
-def _xor(a: Any, b: Any, xp: Any) -> Any:
-    if xp is np:
-        return np.bitwise_xor(a, b)
-    import tensorflow as tf
-
-    return tf.bitwise.bitwise_xor(a, b)
 
 
 def _u32(value: Any, xp: Any) -> Any:
@@ -115,7 +107,7 @@ def fold(key: Any, value: Any, xp: Any = None) -> Any:
     """A new key from a key and a number (both broadcast): mix(key * golden + 1 xor mix(value))."""
     with np.errstate(over="ignore"):
         spread = _u32(key, xp) * _u32(_GOLDEN, xp) + _u32(1, xp)
-    return mix(_xor(spread, mix(_u32(value, xp), xp), xp), xp)
+    return mix(spread ^ mix(_u32(value, xp), xp), xp)
 
 
 def row_keys(scope: Scope, stream: int, xp: Any = None) -> Any:

@@ -225,11 +225,8 @@ def _recorded() -> Iterator[list[tuple[Any, list[Any]]]]:
         record.append((layer, [np.asarray(value) for value in tf.nest.flatten(outputs) if _is_array(value)]))
         return outputs
 
-    keras.layers.Layer.__call__ = watched
-    try:
+    with patch.object(keras.layers.Layer, "__call__", watched):
         yield record
-    finally:
-        keras.layers.Layer.__call__ = original
 
 
 def _is_array(value: Any) -> bool:

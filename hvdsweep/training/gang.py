@@ -17,7 +17,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +32,8 @@ from hvdsweep.training.memory import is_short
 from hvdsweep.training.rank import (
     ignore_stop_signals,
     join,
-    leave,
     redirect_output,
+    run,
     watch_supervisor,
 )
 from hvdsweep.training.studies import TracedStudies
@@ -360,12 +359,4 @@ class Recorder:
 
 
 if __name__ == "__main__":
-    try:
-        leave(main())
-    except SystemExit:
-        raise
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        # No clean shutdown: it would wait for ranks that are stuck in a collective with this one.
-        os._exit(1)
+    run(main)

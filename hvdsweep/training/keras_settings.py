@@ -16,9 +16,8 @@ def prepare_keras() -> None:
 
     from hvdsweep.training.initial import note_initializers
 
-    keras.config.set_floatx(KERAS_SETTINGS["floatx"])
-    keras.config.set_epsilon(KERAS_SETTINGS["epsilon"])
-    keras.config.set_image_data_format(KERAS_SETTINGS["image_data_format"])
+    for name, value in KERAS_SETTINGS.items():
+        getattr(keras.config, f"set_{name}")(value)
     keras.config.set_dtype_policy(KERAS_SETTINGS["floatx"])
     tf.config.run_functions_eagerly(False)
     note_initializers()
@@ -29,11 +28,7 @@ def changed_settings() -> list[str]:
     import keras
     import tensorflow as tf
 
-    now = {
-        "floatx": keras.config.floatx(),
-        "epsilon": keras.config.epsilon(),
-        "image_data_format": keras.config.image_data_format(),
-    }
+    now = {name: getattr(keras.config, name)() for name in KERAS_SETTINGS}
     found = [f"{name} {value}" for name, value in now.items() if value != KERAS_SETTINGS[name]]
     if keras.config.dtype_policy().name != KERAS_SETTINGS["floatx"] and "floatx" not in " ".join(found):
         found.append(f"the dtype policy {keras.config.dtype_policy().name}")

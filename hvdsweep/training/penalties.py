@@ -129,10 +129,10 @@ def kind_of(measured: Sequence[tuple[float, Sequence[float]]]) -> Kind | None:
         if not np.isfinite([together, *alone]).all():
             continue
         size = max(abs(together), *(abs(value) for value in alone))
-        if max(abs(value - together) for value in alone) > SAME * size and "constant" in possible:
-            possible.remove("constant")
-        if abs(together - float(np.mean(alone))) > CLOSE * size and "mean" in possible:
-            possible.remove("mean")
-        if abs(together - float(np.sum(alone))) > CLOSE * size and "sum" in possible:
-            possible.remove("sum")
+        fits = {
+            "constant": max(abs(value - together) for value in alone) <= SAME * size,
+            "mean": abs(together - float(np.mean(alone))) <= CLOSE * size,
+            "sum": abs(together - float(np.sum(alone))) <= CLOSE * size,
+        }
+        possible = [kind for kind in possible if fits[kind]]
     return possible[0] if possible else None

@@ -13,12 +13,11 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 from hvdsweep.errors import UserError
 from hvdsweep.replacing import write_whole
@@ -126,7 +125,7 @@ def _prove(job: dict[str, Any], found: ProvedCode) -> None:
     if own_model:
         _check_model(job, network, found)
     _check_metaparameters(job, network, found)
-    with _another_rank():
+    with patch.dict(os.environ, ANOTHER_RANK):
         if own_data and quick and data_content(load()) != found.content["data"]:
             found.wrong(
                 f"{job['dataset']}: gives other data when another rank calls it: seed what it draws inside the function (`rng "
@@ -152,18 +151,6 @@ def _augmented(dataset: Any, features: Any) -> Any:
     import tensorflow as tf
 
     return dataset.augment(features, tf.cast(tf.range(len(features)), tf.uint32))
-
-
-@contextmanager
-def _another_rank() -> Iterator[None]:
-    """Inside the block, code that asks for its rank sees another one."""
-    before = {name: os.environ.get(name) for name in ANOTHER_RANK}
-    os.environ.update(ANOTHER_RANK)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def _network(job: dict[str, Any], dataset: Any) -> Any:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -56,6 +57,19 @@ def _watch(supervisor: ProcessId) -> None:
     while supervisor.alive():
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a rank's program; this process ends with its exit code, after an error with 1."""
+    try:
+        leave(main())
+    except SystemExit:
+        raise
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        # No clean shutdown: it would wait for ranks that are stuck in a collective with this one.
+        os._exit(1)
 
 
 def leave(code: int) -> NoReturn:

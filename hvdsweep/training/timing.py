@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.training.rank import join, leave, redirect_output, watch_supervisor
+from hvdsweep.training.rank import join, redirect_output, run, watch_supervisor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +40,12 @@ def main(argv: list[str] | None = None) -> int:
     # Only the supervisor decides about Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ranks = join(options.threads)
-    report = _reporter(options.out) if ranks.is_first else _say_nothing
+
+    def report(line: dict[str, Any]) -> None:
+        if ranks.is_first:
+            with options.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
     report({"ready": ranks.size})
     cases = json.loads(options.cases.read_text(encoding="utf-8"))
     time_cases(ranks, cases, options.seconds, report)
@@ -63,18 +65,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _reporter(out: Path) -> Callable[[dict[str, Any]], None]:
-    def report(line: dict[str, Any]) -> None:
-        with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-    return report
-
-
-def _say_nothing(line: dict[str, Any]) -> None:
-    """`report` on ranks other than 0."""
-
-
 def time_cases(
     ranks: Ranks, cases: list[dict[str, Any]], seconds: float, report: Callable[[dict[str, Any]], None]
 ) -> None:
@@ -90,19 +80,15 @@ def time_cases(
             report({"case": number, "error": failure or "another rank could not build this study"})
             continue
         clock = Clock(seconds)
-        record = clock.record if ranks.is_first else _go_on
         trial = {"seed": 1, "metaparameters": case["metaparameters"]}
+        # Only rank 0 decides when the trial ends.
+        record = clock.record if ranks.is_first else lambda *results: False
         end = study.train(trial, record, lambda: None)
         if clock.result is not None:
             steps, taken = clock.result
             report({"case": number, "steps": steps, "seconds": taken})
         else:
             report({"case": number, "error": end.message or "no step was timed"})
-
-
-def _go_on(first: int, losses: npt.NDArray[np.float32], measurements: object, noise: object) -> bool:
-    """`record` on ranks other than 0."""
-    return False
 
 
 def endless(definition: dict[str, Any]) -> dict[str, Any]:
@@ -148,12 +134,4 @@ class Clock:
 
 
 if __name__ == "__main__":
-    try:
-        leave(main())
-    except SystemExit:
-        raise
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        # No clean shutdown: it would wait for ranks that are stuck in a collective with this one.
-        os._exit(1)
+    run(main)

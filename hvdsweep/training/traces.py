@@ -151,11 +151,8 @@ def _operations() -> Iterator[list[Maker]]:
         made.append((layer, {operation.name for operation in graph.get_operations()[before:]}))
         return outputs
 
-    keras.layers.Layer.__call__ = watched
-    try:
+    with patch.object(keras.layers.Layer, "__call__", watched):
         yield made
-    finally:
-        keras.layers.Layer.__call__ = original
 
 
 def forward_traces(network: Network) -> Iterator[Trace]:
