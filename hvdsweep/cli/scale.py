@@ -19,7 +19,7 @@ from hvdsweep.errors import UserError
 if TYPE_CHECKING:
     from hvdsweep.curves.speeds import MeasuredSpeed
     from hvdsweep.launch.hosts import Host
-    from hvdsweep.launch.scale import Case, Failed, Now, Scale, ScaleOutcome, Timed
+    from hvdsweep.launch.scale import Case, Failed, Now, Scale, Timed
     from hvdsweep.plan import Plan
     from hvdsweep.store.rows import ThroughputRow
 
@@ -84,20 +84,20 @@ def scale(
     check_gpus(machines, counts[-1], len(gpus()))
 
     measure = Scale(cases, counts, seconds=seconds, hosts=machines, threads=threads, build=where.builder())
-    outcome = _measure(measure, db)
-    rows = _rows(outcome)
+    timed, failed, stopped = _measure(measure, db)
+    rows = _rows(timed)
     if as_json:
         print_json(
             {
                 "speeds": [speed.to_json() for speed in rows],
-                "failed": [_failed_json(one) for one in outcome.failed],
-                "stopped": outcome.stopped,
+                "failed": [_failed_json(one) for one in failed],
+                "stopped": stopped,
             }
         )
     else:
         _print(rows, [workload.name for plan in plans for workload in plan.workloads], only_ascii, chart)
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
-    sys.exit(STOPPED if outcome.stopped else 1 if outcome.failed else 0)
+    sys.exit(STOPPED if stopped else 1 if failed else 0)
 
 
 def _counts(text: str) -> list[int]:
@@ -149,24 +149,32 @@ def _checked(
     return plans, cases, machines
 
 
-def _measure(measure: Scale, db: Path) -> ScaleOutcome:
-    """Time all cases; each speed is stored as soon as it is known."""
+def _measure(measure: Scale, db: Path) -> tuple[list[Timed], list[Failed], bool]:
+    """Time all cases; each speed is stored as soon as it is known. Returns also what failed, and whether it was stopped."""
+    from hvdsweep.launch.scale import Failed, Timed
     from hvdsweep.launch.signals import StopSignals
     from hvdsweep.store.connection import connect
     from hvdsweep.store.throughput import record_throughput
 
+    timed: list[Timed] = []
+    failed: list[Failed] = []
     talk = _Talk()
     with closing(connect(db, create=True)) as conn, StopSignals() as signals:
         for warning in [*measure.warnings(), *_busy(db)]:
             talk.line(f"warning: {warning}")
 
-        def timed(one: Timed) -> None:
-            record_throughput(conn, gangs=1, **vars(one))
-            talk.timed(one)
-
-        outcome = measure.run(timed, talk.failed, talk.now, lambda: signals.gestures > 0)
+        for found in measure.run(lambda: signals.gestures > 0):
+            if isinstance(found, Timed):
+                record_throughput(conn, gangs=1, **vars(found))
+                talk.timed(found)
+                timed.append(found)
+            elif isinstance(found, Failed):
+                talk.failed(found)
+                failed.append(found)
+            else:
+                talk.now(found)
         talk.end()
-    return outcome
+        return timed, failed, signals.gestures > 0
 
 
 def _busy(db: Path) -> list[str]:
@@ -230,7 +238,7 @@ def _ranks(np: int) -> str:
     return "1 rank" if np == 1 else f"{np} ranks"
 
 
-def _rows(outcome: ScaleOutcome) -> list[MeasuredSpeed]:
+def _rows(timed: Sequence[Timed]) -> list[MeasuredSpeed]:
     """The new measurements, each relative to the fewest ranks of this run."""
     import time
 
@@ -253,7 +261,7 @@ def _rows(outcome: ScaleOutcome) -> list[MeasuredSpeed]:
             one.examples_per_second,
             "scale",
         )
-        for one in outcome.timed
+        for one in timed
     )
 
 

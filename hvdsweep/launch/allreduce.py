@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,13 @@ from hvdsweep.errors import HvdsweepError
 from hvdsweep.launch.checks import Check, check_build, size
 from hvdsweep.launch.failure_report import death_of
 from hvdsweep.launch.gang import CommandBuilder
-from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.guard import guarded
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, as_started
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, kill_marked, start
+from hvdsweep.launch.processes import Mark, exit_code, running
 from hvdsweep.process_id import ProcessId
+from hvdsweep.words import counted
 
 MODULE = "hvdsweep.training.probe"
 REMEDY = (
@@ -33,7 +33,6 @@ def allreduce_checks(
     hosts: Sequence[Host] = (Host("localhost", 2),),
     *,
     seconds: float = 180.0,
-    environment: Mapping[str, str] | None = None,
     build: CommandBuilder = gang_command,
     locks: Path | None = None,
     on_gpus: bool = False,
@@ -44,38 +43,28 @@ def allreduce_checks(
     a GPU, and only the sum is reported. Leaves no process behind.
     """
     name = "allreduce on GPUs" if on_gpus else "allreduce"
-    me = ProcessId.current()
-    inherited = os.environ if environment is None else environment
     ranks = sum(host.slots for host in hosts)
-    with tempfile.TemporaryDirectory(prefix="hvdsweep-doctor-") as folder, Guard():
+    with tempfile.TemporaryDirectory(prefix="hvdsweep-doctor-") as folder, guarded():
         out = Path(folder) / "probe.json"
-        mark = Mark(me, 0, 0, folder)
+        mark = str(Mark(ProcessId.current(), 0, 0, folder))
+        arguments = ["--out", str(out)]
+        arguments += ["--locks", str(locks)] if locks else []
+        arguments += ["--gpus"] if on_gpus else []
         begun = time.monotonic()
         try:
-            variables = gang_environment(
-                inherited, size=ranks, threads=threads_per_rank(cores(), ranks), mark=str(mark)
-            ).variables
-            arguments = ["--out", str(out)]
-            arguments += ["--locks", str(locks)] if locks else []
-            arguments += ["--gpus"] if on_gpus else []
-            process = start(
-                build(as_started(hosts), MODULE, arguments), variables, Path(folder) / "horovodrun.log"
-            )
+            threads = threads_per_rank(cores(), ranks)
+            variables = gang_environment(os.environ, size=ranks, threads=threads, mark=mark).variables
+            command = build(as_started(hosts), MODULE, arguments)
+            with running(command, variables, Path(folder) / "horovodrun.log") as process:
+                code = exit_code(process, within=seconds)
         except (OSError, HvdsweepError) as error:
             return [Check(name, "failed", str(error), REMEDY)]
-        try:
-            code: int | None = process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            kill_marked(lambda found: found == mark)
-            process.wait()
         taken = time.monotonic() - begun
         if code == 0 and out.exists():
             probe = json.loads(out.read_text(encoding="utf-8"))
             if on_gpus:
                 return judged(probe, taken, with_gpus=True, name=name)[:1]
-            checks = judged(probe, taken, with_gpus=bool(gpus(inherited)))
+            checks = judged(probe, taken, with_gpus=bool(gpus()))
             return [*checks, *([locking(locks, probe["locks"])] if locks else [])]
         what = str(death_of(Path(folder), code)) if code is not None else f"no answer within {seconds:.0f} s"
         if out.exists() and not json.loads(out.read_text(encoding="utf-8"))["sum_is_right"]:
@@ -105,9 +94,8 @@ def judged(
     probe: Mapping[str, Any], seconds: float, *, with_gpus: bool, name: str = "allreduce"
 ) -> list[Check]:
     """The checks made from a probe's answer; `seconds` from start to end, `with_gpus`: this machine has some."""
-    count = "1 rank" if probe["ranks"] == 1 else f"{probe['ranks']} ranks"
     found = (
-        f"{count}: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "
+        f"{counted(probe['ranks'], 'rank')}: sum right; {probe['small_ms']:.2f} ms for 4 kB, {probe['large_ms']:.1f} ms for "
         f"{size(probe['large_bytes'])}; started, asked and ended in {seconds:.1f} s"
     )
     details = {**probe, "seconds": seconds}

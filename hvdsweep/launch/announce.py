@@ -13,12 +13,10 @@ from hvdsweep.launch.events import (
     PlanEvent,
     ProgressEvent,
     StageEvent,
-    TrialEvent,
 )
 from hvdsweep.launch.gang import StartedGang
 from hvdsweep.launch.settings import Settings
-from hvdsweep.launch.stored_sweep import EndedTrial, StoredSweep, SweepView
-from hvdsweep.repeats import repeat_of
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.store.lifecycle import Recovered
 from hvdsweep.words import counted
 
@@ -56,27 +54,6 @@ class Announcer:
             )
         if found.retried:
             self.note(f"{counted(found.retried, 'trial')} given up by earlier runs will be trained again.")
-
-    def trial(self, trial: EndedTrial) -> None:
-        """Report that a trial has ended, or was put back."""
-        study = self._stored.studies.get(trial.study)
-        if study is not None:
-            self.report(
-                TrialEvent(
-                    sweep=self._stored.sweep,
-                    trial=trial.id,
-                    workload=study.workload,
-                    batch_size=study.batch_size,
-                    number=trial.number,
-                    repeats=(repeat_of(trial.number) or (None,))[0],
-                    status=trial.status,
-                    stop_reason=trial.stop_reason,
-                    steps=trial.steps,
-                    seconds=trial.seconds,
-                    attempts=trial.attempts,
-                    message=trial.message,
-                )
-            )
 
     def gang(
         self, gang: StartedGang, state: str, seconds: float | None = None, message: str | None = None
@@ -146,14 +123,13 @@ class Announcer:
                 repeats_done=sum(ended for ended, _ in repeats),
                 set_aside=[
                     {
-                        "trial": trial.id,
-                        "workload": studies[trial.study].workload,
-                        "batch_size": studies[trial.study].batch_size,
+                        "trial": trial.trial,
+                        "workload": trial.workload,
+                        "batch_size": trial.batch_size,
                         "number": trial.number,
                         "message": trial.message,
                     }
                     for trial in self._stored.set_aside()
-                    if trial.study in studies
                 ],
             )
         )

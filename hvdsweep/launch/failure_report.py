@@ -27,24 +27,20 @@ _FATAL = "Fatal Python error"
 class Death:
     """How a gang ended."""
 
-    rank: int | None
-    """The rank that failed first; None if horovodrun names none."""
     how: str
-    """"exit code 1", "killed by SIGKILL", ..."""
+    """"rank 1: exit code 1", "killed by SIGKILL", ...: with the rank that failed first, if horovodrun names one."""
     words: str
     """The end of its log; empty if it wrote nothing."""
 
     def __str__(self) -> str:
-        head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
-        return f"{head}\n{self.words}" if self.words else head
+        return f"{self.how}\n{self.words}" if self.words else self.how
 
     @property
     def line(self) -> str:
         """One line: how it ended, and the line of its log that names the error."""
         said = self.words.splitlines() or [""]
         last = (said[0] if said[0].startswith(_FATAL) else said[-1]).strip()
-        head = f"rank {self.rank}: {self.how}" if self.rank is not None else self.how
-        return f"{head}: {last}" if last else head
+        return f"{self.how}: {last}" if last else self.how
 
 
 def death_of(logs: Path, exit_code: int | None, memory: str = UNKNOWN) -> Death:
@@ -56,19 +52,15 @@ def death_of(logs: Path, exit_code: int | None, memory: str = UNKNOWN) -> Death:
     named = _FIRST.search(launcher)
     if named is None:
         how = f"horovodrun: {_how(exit_code, memory)}" if exit_code is not None else "horovodrun did not end"
-        words = _words(launcher)
-        if not words:
-            words = _words(tail(logs / "rank-0.log"))
-        return Death(None, how, words)
+        return Death(how, _words(launcher) or _words(tail(logs / "rank-0.log")))
     rank = int(named[1])
-    return Death(
-        rank, _how(int(named[2]), memory), _words(tail(logs / f"rank-{rank}.log")) or _words(launcher)
-    )
+    words = _words(tail(logs / f"rank-{rank}.log")) or _words(launcher)
+    return Death(f"rank {rank}: {_how(int(named[2]), memory)}", words)
 
 
 def death_of_process(log: Path, exit_code: int) -> Death:
     """How a single process that logged to `log` ended (negative exit code: by that signal)."""
-    return Death(None, _how(exit_code), _words(tail(log)))
+    return Death(_how(exit_code), _words(tail(log)))
 
 
 def hang_of(logs: Path, seconds: float) -> Death:
@@ -78,7 +70,7 @@ def hang_of(logs: Path, seconds: float) -> Death:
         words = _words(tail(log), lines=8)
         if words:
             parts.append(f"{log.stem}:\n{words}")
-    return Death(None, f"no sign of life for {seconds:.0f} s", "\n".join(parts)[-_MOST_CHARACTERS:])
+    return Death(f"no sign of life for {seconds:.0f} s", "\n".join(parts)[-_MOST_CHARACTERS:])
 
 
 def tail(path: Path, size: int = _TAIL_BYTES) -> bytes:

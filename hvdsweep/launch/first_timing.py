@@ -82,14 +82,6 @@ def measure(
     A case that cannot be timed becomes a note: the gangs that train it will report the error. `stop` ends the timing
     early.
     """
-
-    def timed(one: Timed) -> None:
-        record_throughput(conn, gangs=1, **vars(one))
-
-    def failed(one: Failed) -> None:
-        first = one.message.partition("\n")[0]
-        announce.note(f"Not timed on {counted(one.np, 'rank')}: {first}")
-
     cost = sum(START_SECONDS + CASE_SECONDS * len(timing.cases) for timing in timings)
     ranks = ", ".join(str(timing.np) for timing in timings)
     announce.note(
@@ -97,7 +89,13 @@ def measure(
     )
     for timing in timings:
         scale = Scale(timing.cases, [timing.np], seconds=SECONDS, hosts=hosts, threads=threads, build=build)
-        if scale.run(timed, failed, lambda now: None, stop).stopped:
+        for found in scale.run(stop):
+            if isinstance(found, Timed):
+                record_throughput(conn, gangs=1, **vars(found))
+            elif isinstance(found, Failed):
+                first = found.message.partition("\n")[0]
+                announce.note(f"Not timed on {counted(found.np, 'rank')}: {first}")
+        if stop():
             return
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from hvdsweep.launch.processes import Mark, kill_once
@@ -25,39 +26,30 @@ MOST_SECONDS = 60.0
 _DONE = b"done\n"
 
 
-class Guard:
-    """Inside the block, a guard process watches over this one."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Guard:
-        # In its own session, so that a kill of this process's group, or a Ctrl-C, does not reach the guard. No other
-        # process that this one starts inherits the pipe.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(ProcessId.current())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """After a clean end the guard leaves at once; after an error it ends whatever is left."""
-        process = self._process
-        if process is None or process.stdin is None:
-            return
-        try:
-            if kind is None:
-                process.stdin.write(_DONE)
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Inside the block, a guard process watches over this one. After a clean end it leaves at once; after an error it ends
+    whatever is left."""
+    # In its own session, so that a kill of this process's group, or a Ctrl-C, does not reach the guard. No other process
+    # that this one starts inherits the pipe.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__, str(ProcessId.current())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+    assert process.stdin is not None
+    last = b""
+    try:
+        yield
+        last = _DONE
+    finally:
+        # A guard that was killed had nothing left to do.
+        with suppress(BrokenPipeError):
+            process.stdin.write(last)
             process.stdin.close()
-        except BrokenPipeError:
-            # The guard was killed; it had nothing left to do.
-            pass
         process.wait()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hvdsweep.errors import UserError
 from hvdsweep.layout import MOST_RANKS
+from hvdsweep.words import counted
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
@@ -216,10 +217,9 @@ def check_gpus(hosts: Sequence[Host] | None, np: int, gpus: int) -> None:
 
 def shared_gpu(ranks: int, gpus: int) -> str:
     """Why `ranks` ranks of one gang cannot train on `gpus` GPUs of a machine, and the remedy."""
-    have = f"{gpus} {'GPU' if gpus == 1 else 'GPUs'}"
     return (
-        f"--np: {ranks} ranks of one trial on a machine with {have}: NCCL needs a GPU for each rank. Ask for --np {gpus}; "
-        "several gangs (--gangs) may share a GPU. To train on cores, set CUDA_VISIBLE_DEVICES to nothing."
+        f"--np: {ranks} ranks of one trial on a machine with {counted(gpus, 'GPU')}: NCCL needs a GPU for each rank. Ask for "
+        f"--np {gpus}; several gangs (--gangs) may share a GPU. To train on cores, set CUDA_VISIBLE_DEVICES to nothing."
     )
 
 
@@ -241,10 +241,8 @@ def crowding(hosts: Sequence[Host] | None, np: int, gangs: int, cores: int, gpus
         here = sum(host.slots for gang in allot(hosts, np, gangs) for host in gang if is_here(host.name))
     if here > cores:
         warnings.append(
-            f"{here} ranks share {cores} {'core' if cores == 1 else 'cores'} of this machine: they will wait for each other."
+            f"{here} ranks share {counted(cores, 'core')} of this machine: they will wait for each other."
         )
     if gpus and here > gpus:
-        warnings.append(
-            f"{here} ranks share {gpus} {'GPU' if gpus == 1 else 'GPUs'} of this machine: watch their memory."
-        )
+        warnings.append(f"{here} ranks share {counted(gpus, 'GPU')} of this machine: watch their memory.")
     return warnings

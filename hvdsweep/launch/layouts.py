@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.launch.first_timing import FirstTiming, speeds_of, wanted
 from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
-from hvdsweep.layout import START_SECONDS, Layout, Shape, choose
+from hvdsweep.layout import START_SECONDS, Shape, choose
 from hvdsweep.plan_layout import Study, described, forecast
 from hvdsweep.store.claims import assign
 
@@ -42,9 +42,7 @@ class Layouts:
         self.words = ""
         """The last choice in words: `2 gangs of 1 rank for batch sizes 8 and 16, then 1 gang of 2 ranks for ...`."""
 
-    def choose(
-        self, view: SweepView, *, warm: Shape | None = None, starts: Sequence[float] = ()
-    ) -> Layout[Study]:
+    def choose(self, view: SweepView, *, warm: Shape | None = None, starts: Sequence[float] = ()) -> None:
         """Lay out what is left, and store the layout.
 
         `warm`: the shape of running gangs; `starts`: seconds that starts of gangs took in this run.
@@ -70,7 +68,6 @@ class Layouts:
         self.current = phases[0][0] if phases else layout.phases[0].shape
         self.words = described(phases) if phases else ""
         log.info("layout: %s, about %.0f s", self.words or "nothing is left", layout.seconds)
-        return layout
 
     def untimed(self) -> list[FirstTiming]:
         """What to time before the choice just made is used."""

@@ -16,23 +16,17 @@ REPORT_SECONDS = 1.0
 class OutlookReporter:
     """Estimates the progress from the trial times in the store."""
 
-    def __init__(
-        self,
-        stored: StoredSweep,
-        clock: Callable[[], float] = time.monotonic,
-        most: Callable[[], int | None] = lambda: None,
-    ) -> None:
+    def __init__(self, stored: StoredSweep, most: Callable[[], int | None]) -> None:
         """`most`: how many trials there may be in the end; None if their number is fixed."""
         self._most = most
         self._stored = stored
-        self._clock = clock
         self._reported = float("-inf")
         self.gangs_of: Callable[[int], int | None] = lambda study: None
         """Study -> gangs side by side that may train it under `--np auto`."""
 
     def update(self, view: SweepView, gangs: int, report: Callable[[Event], None]) -> None:
         """Report the progress, unless that was done less than a second ago."""
-        now = self._clock()
+        now = time.monotonic()
         if now - self._reported >= REPORT_SECONDS:
             self._reported = now
             report(self.progress(view, gangs))

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -196,15 +196,35 @@ def start(command: Sequence[str], environment: Mapping[str, str], output: Path) 
         )
 
 
-def end_with_parent(
-    parent: int, what: signal.Signals = signal.SIGKILL, mark: Mark | None = None
-) -> Callable[[], None]:
-    """For `Popen(preexec_fn=...)`: the child gets the signal when the thread that started it ends, for any reason; and `mark`."""
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], output: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process (`start`) that carries a mark; at the end of the block, everything that carries it is ended."""
+    mark = Mark.parse(environment[MARK])
+    process = start(command, environment, output)
+    try:
+        yield process
+    finally:
+        kill_marked(lambda found: found == mark)
+        process.wait()
+
+
+def exit_code(process: subprocess.Popen[bytes], within: float) -> int | None:
+    """Wait for a process to end; None if it has not ended within so many seconds."""
+    try:
+        return process.wait(timeout=within)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def end_with_parent(parent: int, mark: Mark | None = None) -> Callable[[], None]:
+    """For `Popen(preexec_fn=...)`: the child is killed when the thread that started it ends, for any reason; and `mark`."""
 
     def prepare() -> None:
         if mark is not None:
             mark.put_on()
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(what), 0, 0, 0)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         # The parent may have ended before the call above took effect.
         if os.getppid() != parent:
             os._exit(1)

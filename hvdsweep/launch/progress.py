@@ -283,10 +283,9 @@ def _sentence(event: Event) -> str | None:
             return event.message
         case PlanEvent():
             if event.np is None or event.gangs is None:
-                what = f"{counted(event.slots or 1, 'slot')}"
+                what = counted(event.slots or 1, "slot")
             else:
                 what = f"{counted(event.gangs, 'gang')} of {counted(event.np, 'rank')}"
-            threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
             where = (
                 ""
                 if all(host.startswith("localhost") for host in event.hosts)
@@ -297,7 +296,7 @@ def _sentence(event: Event) -> str | None:
                 study["done"] < study["target"] or study.get("repeats_done", 0) < study.get("repeats", 0)
                 for study in event.studies
             )
-            return f"{what}, {threads} per rank{where}{'; starting takes some seconds' if left else ''}"
+            return f"{what}, {counted(event.threads, 'thread')} per rank{where}{'; starting takes some seconds' if left else ''}"
         case GangEvent():
             return _gang(event)
         case TrialEvent() if event.status == "INCOMPLETE":

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hvdsweep.errors import UserError
 from hvdsweep.launch.failure_report import death_of_process
-from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.guard import guarded
 from hvdsweep.launch.horovodrun import gang_environment
 from hvdsweep.launch.machine import cores
-from hvdsweep.launch.processes import Mark, kill_marked, start
+from hvdsweep.launch.processes import Mark, exit_code, running
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.process_id import ProcessId
 from hvdsweep.sweep import LoadedSweep
@@ -90,18 +87,10 @@ def _run(job: Mapping[str, Any], names: str, limit: float, environment: Mapping[
         given_file.write_text(json.dumps(job), encoding="utf-8")
         mark = Mark(ProcessId.current(), 0, 0, folder)
         variables = gang_environment(environment, size=1, threads=cores(), mark=str(mark)).variables
-        with Guard():
-            process = start([sys.executable, "-P", "-m", MODULE, str(given_file), str(out)], variables, log)
-            try:
-                code: int | None = process.wait(timeout=limit)
-            except subprocess.TimeoutExpired:
-                code = None
-            finally:
-                # Whatever user code has started ends with it, in a session of its own too.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                kill_marked(lambda found: found == mark)
-                process.wait()
+        command = [sys.executable, "-P", "-m", MODULE, str(given_file), str(out)]
+        # Whatever user code has started ends with it, in a session of its own too.
+        with guarded(), running(command, variables, log) as process:
+            code = exit_code(process, within=limit)
         if code is None:
             raise UserError(
                 f"{names}: not ready after {limit:g} s; if loading or building takes so long, allow more with --start-timeout"

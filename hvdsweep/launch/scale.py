@@ -1,6 +1,6 @@
 """Measures how training speeds up with ranks: a short-lived gang per number of ranks times the studies in turn.
 
-Every speed is passed on as soon as it is known, so it is kept if the rest is cancelled.
+Every speed is yielded as soon as it is known, so it is kept if the rest is cancelled.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.launch.failure_report import death_of, hang_of
 from hvdsweep.launch.gang import CommandBuilder
-from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.guard import guarded
 from hvdsweep.launch.horovodrun import gang_command, gang_environment, threads_per_rank
 from hvdsweep.launch.hosts import Host, allot, as_started, crowding, is_here
 from hvdsweep.launch.machine import cores, gpus
-from hvdsweep.launch.processes import Mark, kill_marked, start
+from hvdsweep.launch.processes import Mark, running
 from hvdsweep.process_id import ProcessId
 
 if TYPE_CHECKING:
@@ -86,15 +87,6 @@ class Now:
     doing: Case | None
     """The case being timed; None while ranks start."""
     seconds_left: float
-
-
-@dataclass(frozen=True)
-class ScaleOutcome:
-    """The result of the whole measurement."""
-
-    timed: tuple[Timed, ...]
-    failed: tuple[Failed, ...]
-    stopped: bool
 
 
 def cases_of(plan: Plan, batch_sizes: Sequence[int] | None = None) -> list[Case]:
@@ -166,59 +158,31 @@ class Scale:
         found = [warning for np in self.counts for warning in crowding(self._hosts, np, 1, count, devices)]
         return list(dict.fromkeys(found))
 
-    def run(
-        self,
-        timed: Callable[[Timed], None],
-        failed: Callable[[Failed], None],
-        watch: Callable[[Now], None],
-        stop: Callable[[], bool],
-    ) -> ScaleOutcome:
-        """Measure all; calls `timed` and `failed` with each result at once, `watch` ten times a second with the
-        progress.
+    def run(self, stop: Callable[[], bool]) -> Iterator[Timed | Failed | Now]:
+        """Measure all; yields each result as soon as it is known, and ten times a second the progress.
 
         Once `stop` returns true the ranks are ended and the rest is skipped. No process is left in any case.
         """
-        good: list[Timed] = []
-        bad: list[Failed] = []
-
-        def keep(result: Timed | Failed) -> None:
-            if isinstance(result, Timed):
-                good.append(result)
-                timed(result)
-            else:
-                bad.append(result)
-                failed(result)
-
         for place, np in enumerate(self.counts):
             if stop():
-                break
-            with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder, Guard():
-                self._time(np, Path(folder), len(self.counts) - place - 1, keep, watch, stop)
+                return
+            try:
+                with tempfile.TemporaryDirectory(prefix="hvdsweep-scale-") as folder, guarded():
+                    yield from self._time(np, Path(folder), len(self.counts) - place - 1, stop)
+            except (OSError, HvdsweepError) as error:
+                yield Failed(np, None, str(error))
             self._done = (place + 1) * len(self.cases)
-        return ScaleOutcome(tuple(good), tuple(bad), stop())
 
     def _time(
-        self,
-        np: int,
-        folder: Path,
-        later: int,
-        keep: Callable[[Timed | Failed], None],
-        watch: Callable[[Now], None],
-        stop: Callable[[], bool],
-    ) -> None:
+        self, np: int, folder: Path, later: int, stop: Callable[[], bool]
+    ) -> Iterator[Timed | Failed | Now]:
         """Time all cases on `np` ranks; `later`: how many numbers of ranks still follow."""
         hosts = allot(as_started(self._hosts or (Host("localhost", np),)), np, 1)[0]
-        mark = Mark(ProcessId.current(), 0, 0, str(folder))
-        begun = time.monotonic()
-        try:
-            process = self._start(np, hosts, mark, folder)
-        except (OSError, HvdsweepError) as error:
-            keep(Failed(np, None, str(error)))
-            return
         answers = _Answers(folder / "answers.jsonl")
-        heard, ready, answered = begun, False, 0
+        begun = heard = time.monotonic()
+        ready, answered = False, 0
         why: str | None = None
-        try:
+        with self._started(np, hosts, folder) as process:
             while True:
                 ended = process.poll()
                 # Checked before the answers are read, so that nothing written before the end is missed.
@@ -230,7 +194,7 @@ class Scale:
                     else:
                         answered = answer["case"] + 1
                         self._pace.cases.append(now - heard)
-                        keep(self._result(np, hosts, answer))
+                        yield self._result(np, hosts, answer)
                     heard = now
                 if ended is not None:
                     why = None if ended == 0 else str(death_of(folder, ended))
@@ -241,15 +205,14 @@ class Scale:
                 if silence > self._patience + self.seconds:
                     why = str(hang_of(folder, silence))
                     break
-                watch(self._now(np, ready, answered, later, silence))
+                yield self._now(np, ready, answered, later, silence)
                 time.sleep(POLL_SECONDS)
-        finally:
-            kill_marked(lambda found: found == mark)
-            process.wait()
         if answered < len(self.cases):
-            keep(Failed(np, None, why or "the ranks ended before all was timed"))
+            yield Failed(np, None, why or "the ranks ended before all was timed")
 
-    def _start(self, np: int, hosts: Sequence[Host], mark: Mark, folder: Path) -> subprocess.Popen[bytes]:
+    def _started(
+        self, np: int, hosts: Sequence[Host], folder: Path
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         here = sum(host.slots for host in hosts if is_here(host.name))
         threads = self._threads or threads_per_rank(cores(), here)
         given = folder / "cases.json"
@@ -258,12 +221,13 @@ class Scale:
             for case in self.cases
         ]
         given.write_text(json.dumps(written), encoding="utf-8")
+        mark = Mark(ProcessId.current(), 0, 0, str(folder))
         arguments = [
             *("--cases", str(given), "--out", str(folder / "answers.jsonl"), "--seconds", str(self.seconds)),
             *("--logs", str(folder), "--supervisor", str(mark.supervisor), "--threads", str(threads)),
         ]
         variables = gang_environment(self._environment, size=np, threads=threads, mark=str(mark)).variables
-        return start(self._build(hosts, MODULE, arguments), variables, folder / "horovodrun.log")
+        return running(self._build(hosts, MODULE, arguments), variables, folder / "horovodrun.log")
 
     def _result(self, np: int, hosts: Sequence[Host], answer: Mapping[str, Any]) -> Timed | Failed:
         case = self.cases[answer["case"]]

@@ -186,7 +186,7 @@ class Slots:
             )
         except OSError as error:
             # A limit of this machine, which may no longer hold a moment later.
-            death = Death(None, f"cannot be started: {error.strerror}", str(error.filename or ""))
+            death = Death(f"cannot be started: {error.strerror}", str(error.filename or ""))
             self._failed(slot, gang_id, logs, death, time.monotonic())
             self._announce.warn(f"Gang {gang_id} {death.line}.")
             return
@@ -262,7 +262,7 @@ class Slots:
         log.info("trials of gang %d: %s back to the queue, %s given up", gang.id, requeued, aside)
         self._announce.gang(gang, "DEAD", seconds=now - gang.started, message=str(death))
         for trial in requeued:
-            self._announce.trial(self._stored.trial(trial))
+            self._announce.report(self._stored.trial(trial))
         for trial in aside:
             words = f"given up after {most} attempts: {death.line}"
             event(self._conn, "trial", words, sweep_id=self._stored.sweep, gang_id=gang.id, trial_id=trial)
@@ -346,10 +346,5 @@ class Slots:
 
 
 def sweep_logs(store: str, sweep: int) -> Path:
-    """The folder of a sweep's logs: a file for each run, a folder for each gang."""
-    return logs_of(store) / f"sweep-{sweep}"
-
-
-def logs_of(store: str) -> Path:
-    """The folder of a store's logs, next to it: `STORE.logs`."""
-    return Path(f"{store}.logs")
+    """The folder of a sweep's logs, next to the store: a file for each run, a folder for each gang."""
+    return Path(f"{store}.logs", f"sweep-{sweep}")

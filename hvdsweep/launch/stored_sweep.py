@@ -1,4 +1,4 @@
-"""What the supervisor reads from the store in every cycle, and its registration, so that two never train one sweep."""
+"""What the supervisor reads from the store in every cycle."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hvdsweep.launch.sweeps import not_at_work
+from hvdsweep.launch.events import TrialEvent
 from hvdsweep.states import ENDED, OPEN
 from hvdsweep.store.connection import transaction
-from hvdsweep.store.lifecycle import begin_run, gang_state
+from hvdsweep.store.events import event
+from hvdsweep.store.lifecycle import gang_state
 from hvdsweep.store.schema import SEARCH_TRIAL
 
 
@@ -79,29 +80,6 @@ class SweepView:
         return sum(counts.get(status, 0) for counts in both for status in statuses)
 
 
-@dataclass(frozen=True)
-class EndedTrial:
-    """A trial that has stopped training."""
-
-    id: int
-    study: int
-    number: int
-    status: str
-    stop_reason: str | None
-    steps: int
-    started: float | None
-    """Unix time."""
-    ended: float | None
-    attempts: int
-    """Failed attempts."""
-    message: str | None
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took; None if it has not ended, or never began."""
-        return None if self.started is None or self.ended is None else self.ended - self.started
-
-
 @dataclass
 class StoredSweep:
     """One sweep in an open store."""
@@ -140,28 +118,16 @@ class StoredSweep:
         for study in self.studies:
             self._reported.setdefault(study, set())
 
-    def register(
-        self,
-        *,
-        np: int | None,
-        gangs: int | None,
-        versions: Mapping[str, str],
-        slots: int | None = None,
-        order: str | None = None,
-    ) -> None:
-        """Register as the sweep's supervisor. RunFailed if another one is active."""
-        with not_at_work(self.conn, self.sweep):
-            begin_run(self.conn, self.sweep, np=np, gangs=gangs, slots=slots, versions=versions, order=order)
-
-    def close_earlier_gangs(self) -> list[int]:
-        """Mark this host's gangs of earlier runs, whose processes have been ended, as DEAD. Returns their ids."""
+    def close_earlier_gangs(self) -> None:
+        """Mark this host's gangs of earlier runs, whose processes have been ended, as DEAD."""
         rows = self.conn.execute(
             "SELECT id FROM gangs WHERE sweep_id = ? AND host = ? AND state NOT IN ('STOPPED', 'DEAD')",
             (self.sweep, platform.node()),
         ).fetchall()
         for (gang,) in rows:
             gang_state(self.conn, gang, "DEAD", message="its supervisor was gone")
-        return [gang for (gang,) in rows]
+            words = "of an earlier run: its processes were killed"
+            event(self.conn, "gang", words, sweep_id=self.sweep, gang_id=gang)
 
     def view(self, gangs: Iterable[int]) -> SweepView:
         """The current state of the sweep, as one snapshot."""
@@ -223,9 +189,9 @@ class StoredSweep:
             )
         ]
 
-    def newly_ended(self, view: SweepView) -> list[EndedTrial]:
+    def newly_ended(self, view: SweepView) -> list[TrialEvent]:
         """Trials that have ended since the last call, in the order of their ends."""
-        found: list[EndedTrial] = []
+        found: list[int] = []
         for study in view.counts:
             reported = self._reported[study]
             if view.count_of(study, *ENDED) == len(reported):
@@ -237,39 +203,40 @@ class StoredSweep:
             ).fetchall()
             new = [trial for (trial,) in ids if trial not in reported]
             reported.update(new)
-            found += [self.trial(trial) for trial in new]
-        return sorted(found, key=lambda trial: trial.ended or 0.0)
+            found += new
+        ended = "SELECT coalesce(ended, 0) FROM trials WHERE id = ?"
+        found.sort(key=lambda trial: self.conn.execute(ended, (trial,)).fetchone())
+        return [self.trial(trial) for trial in found]
 
-    def trial(self, trial: int) -> EndedTrial:
+    def trial(self, trial: int) -> TrialEvent:
         """The current state of one trial."""
-        row = self.conn.execute(
-            "SELECT id, study_id, number, status, stop_reason, steps, started, ended, attempts, message FROM trials WHERE id = ?",
+        cursor = self.conn.execute(
+            "SELECT w.sweep_id AS sweep, t.id AS trial, w.name AS workload, s.batch_size, t.number, t.repeats, t.status,"
+            " t.stop_reason, t.steps, t.ended - t.started AS seconds, t.attempts, t.message FROM trials t"
+            " JOIN studies s ON s.id = t.study_id JOIN workloads w ON w.id = s.workload_id WHERE t.id = ?",
             (trial,),
-        ).fetchone()
-        return EndedTrial(*row)
+        )
+        names = [column[0] for column in cursor.description]
+        return TrialEvent(**dict(zip(names, cursor.fetchone(), strict=True)))
 
-    def set_aside(self) -> list[EndedTrial]:
-        """The INCOMPLETE trials of the sweep."""
+    def set_aside(self) -> list[TrialEvent]:
+        """The INCOMPLETE trials of the planned studies."""
+        studies = ", ".join(map(str, self.studies))
         return [
             self.trial(row[0])
             for row in self.conn.execute(
-                f"SELECT id FROM trials WHERE {self._mine} AND status = 'INCOMPLETE' ORDER BY id"
+                f"SELECT id FROM trials WHERE study_id IN ({studies}) AND status = 'INCOMPLETE' ORDER BY id"
             )
         ]
 
-    def lacks_trials(self, view: SweepView) -> bool:
-        """Whether `top_up` would add a trial to some study."""
-        for study in self.studies.values():
-            counts = view.counts[study.id]
-            total = sum(counts.values())
-            if total - counts.get("INFEASIBLE", 0) < study.target and total < study.max_trials:
-                return True
-        return False
-
     def short(self, view: SweepView) -> list[SweepStudy]:
-        """Studies that ran out of replacements for diverged trials before they reached their target."""
+        """Studies with fewer trials that did not diverge, ended or not, than their target."""
         return [
             study
             for study in self.studies.values()
             if sum(view.counts[study.id].values()) - view.counts[study.id].get("INFEASIBLE", 0) < study.target
         ]
+
+    def lacks_trials(self, view: SweepView) -> bool:
+        """Whether `top_up` would add a trial to some study."""
+        return any(sum(view.counts[study.id].values()) < study.max_trials for study in self.short(view))

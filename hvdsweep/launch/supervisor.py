@@ -14,10 +14,10 @@ from pathlib import Path
 from hvdsweep.debug_log import run_log, run_log_file
 from hvdsweep.errors import HvdsweepError, RunFailed
 from hvdsweep.launch.announce import Announcer
-from hvdsweep.launch.events import Reporter
+from hvdsweep.launch.events import Reporter, TrialEvent
 from hvdsweep.launch.first_timing import measure
 from hvdsweep.launch.gang import CommandBuilder
-from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.guard import guarded
 from hvdsweep.launch.horovodrun import gang_command
 from hvdsweep.launch.hosts import check_first_is_here
 from hvdsweep.launch.layouts import Layouts
@@ -30,13 +30,12 @@ from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.sharing import share_out
 from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slots, sweep_logs
-from hvdsweep.launch.stored_sweep import EndedTrial, StoredSweep, SweepView
-from hvdsweep.layout import Shape
+from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
+from hvdsweep.launch.sweeps import not_at_work
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.claims import assign
 from hvdsweep.store.connection import connect, error_for, heard
-from hvdsweep.store.events import event
-from hvdsweep.store.lifecycle import end_run, heartbeat, recover, request_stop
+from hvdsweep.store.lifecycle import begin_run, end_run, heartbeat, recover, request_stop
 from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import add_repeats, next_round, top_up
 from hvdsweep.words import counted
@@ -59,14 +58,13 @@ class Supervisor:
         reporter: Reporter | None = None,
         *,
         build: CommandBuilder = gang_command,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`build` makes a gang's command line (a test may replace the ranks by another program)."""
         self._store = os.path.realpath(path)
         self._sweep = sweep
         self._plan = plan
         self._settings = settings
-        self._environment = dict(os.environ if environment is None else environment)
+        self._environment = dict(os.environ)
         self._me = ProcessId.current()
         self._conn: sqlite3.Connection = connect(self._store)
         self._file = os.stat(self._store)
@@ -81,13 +79,12 @@ class Supervisor:
             self._stored, self._announce, settings, self._me, self._store, self._environment, build
         )
         self._rounds = Rounds(plan)
-        self._outlook = OutlookReporter(self._stored, most=self._rounds.most)
-        self._shapes: tuple[Shape, ...] = (Shape(settings.np, settings.gangs),)
+        self._outlook = OutlookReporter(self._stored, self._rounds.most)
         self._layouts: Layouts | None = None
         """Set under `--np auto`."""
         self._topped_up: Mapping[int, Mapping[str, int]] | None = None
         self._beaten = float("-inf")
-        self._aside_in_a_row: list[EndedTrial] = []
+        self._aside_in_a_row: list[TrialEvent] = []
         """Trials given up in a row: refused by their gang, or after too many crashes."""
 
     def run(self) -> RunOutcome:
@@ -104,7 +101,7 @@ class Supervisor:
             contextlib.closing(self._conn),
             run_log(log_file),
             self._signals,
-            Guard(),
+            guarded(),
             heard(self._announce.warn),
         ):
             log.info("sweep %d of %s, versions %s", self._sweep, self._store, versions())
@@ -112,13 +109,16 @@ class Supervisor:
             if settings.hosts is not None:
                 check_first_is_here(settings.hosts)
             auto = settings.slots is not None
-            self._stored.register(
-                np=None if auto else settings.np,
-                gangs=None if auto else settings.gangs,
-                slots=settings.slots,
-                versions=versions(),
-                order=settings.order,
-            )
+            with not_at_work(self._conn, self._sweep):
+                begin_run(
+                    self._conn,
+                    self._sweep,
+                    np=None if auto else settings.np,
+                    gangs=None if auto else settings.gangs,
+                    slots=settings.slots,
+                    versions=versions(),
+                    order=settings.order,
+                )
             try:
                 try:
                     self._prepare()
@@ -161,21 +161,10 @@ class Supervisor:
                 mark.store == self._store and mark.sweep == self._sweep and mark.supervisor != self._me
             )
         )
-        for gang in self._stored.close_earlier_gangs():
-            event(
-                self._conn,
-                "gang",
-                "of an earlier run: its processes were killed",
-                sweep_id=self._sweep,
-                gang_id=gang,
-            )
+        self._stored.close_earlier_gangs()
         announce.recovered(recover(self._conn, self._sweep, retry_incomplete=settings.retry_incomplete))
         shared = share_out(settings, self._plan, self._environment, announce.warn)
-        self._shapes, self._slots.slots, self._slots.threads = (
-            shared.shapes,
-            list(shared.slots),
-            shared.threads,
-        )
+        self._slots.slots, self._slots.threads = list(shared.slots), shared.threads
         if self._rounds.active:
             self._next_round()
         view = self._top_up(self._stored.view(()))
@@ -183,7 +172,7 @@ class Supervisor:
         if settings.slots is None:
             assign(self._conn, self._sweep, {})
         else:
-            self._layouts = Layouts(self._stored, self._plan, self._shapes)
+            self._layouts = Layouts(self._stored, self._plan, shared.shapes)
             self._layouts.choose(view)
             if timings := self._layouts.untimed():
                 measure(
@@ -354,7 +343,7 @@ class Supervisor:
             else:
                 self._aside_in_a_row.clear()
                 self._slots.reset_failures()
-            self._announce.trial(ended)
+            self._announce.report(ended)
 
     def _finish(self, view: SweepView) -> RunOutcome:
         """Nothing is left to train: dismiss the gangs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hvdsweep.batch.shards import ShardPlan
@@ -13,11 +13,12 @@ from hvdsweep.errors import RunFailed
 from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
 from hvdsweep.launch.rounds import Rounds, decide, resumed
+from hvdsweep.launch.stored_sweep import StoredSweep
+from hvdsweep.states import OPEN
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.liveness import WATCH_SECONDS, Occupant, TakenOver, vacant
 from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import SavedSweep, record_round, save_plan
-from hvdsweep.store.schema import SEARCH_TRIAL
 from hvdsweep.words import counted
 
 
@@ -39,12 +40,10 @@ def save(conn: sqlite3.Connection, plan: PlannedSweep) -> SavedSweep:
 
 
 @contextmanager
-def not_at_work(
-    conn: sqlite3.Connection, sweep: int, watch: Callable[[Occupant], None] | None = None
-) -> Iterator[None]:
+def not_at_work(conn: sqlite3.Connection, sweep: int) -> Iterator[None]:
     """A write transaction while nobody trains the sweep. RunFailed, with the remedy, if a supervisor is active."""
     try:
-        with vacant(conn, sweep, watch or _announce_watch):
+        with vacant(conn, sweep, _announce_watch):
             yield
     except TakenOver as error:
         raise RunFailed(
@@ -75,20 +74,13 @@ def introduce(
     }
     target = sum(wanted.values())
     # A study with more trials than it needs, from an earlier plan, does not make up for another.
+    stored = StoredSweep(conn, saved.sweep_id)
+    view = stored.view(())
     done = sum(
-        min(count, wanted.get((workload, batch_size), 0))
-        for workload, batch_size, count in conn.execute(
-            "SELECT w.name, s.batch_size, count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id"
-            f" JOIN trials t ON t.study_id = s.id AND t.status = 'COMPLETE' AND {SEARCH_TRIAL} WHERE w.sweep_id = ?"
-            " GROUP BY s.id",
-            (saved.sweep_id,),
-        )
+        min(view.counts[study.id].get("COMPLETE", 0), wanted.get((study.workload, study.batch_size), 0))
+        for study in stored.studies.values()
     )
-    ((repeats,),) = conn.execute(
-        "SELECT count(*) FROM workloads w JOIN studies s ON s.workload_id = w.id JOIN trials t ON t.study_id = s.id"
-        f" WHERE w.sweep_id = ? AND t.status IN ('PENDING', 'RUNNING') AND NOT {SEARCH_TRIAL}",
-        (saved.sweep_id,),
-    ).fetchall()
+    repeats = sum(counts.get(status, 0) for counts in view.repeats.values() for status in OPEN)
     changed = definition_diff(saved.previous, plan.definition) if saved.previous is not None else []
     return SweepEvent(
         sweep=saved.sweep_id,
@@ -108,8 +100,11 @@ def introduce(
 
 
 def _later(plan: PlannedSweep) -> int:
-    whole = plan.whole if isinstance(plan, ShardPlan) else None
-    return sum(study.repeats for study in whole.studies) if whole is not None else 0
+    return (
+        sum(study.repeats for study in plan.whole.studies)
+        if isinstance(plan, ShardPlan) and plan.whole
+        else 0
+    )
 
 
 def message(

@@ -19,6 +19,7 @@ from hvdsweep.launch import checks
 from hvdsweep.launch.allreduce import allreduce_checks, judged, locking
 from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.processes import marked
+from hvdsweep.process_id import ProcessId
 from hvdsweep.training.probe import held
 from tests.limits import HANG_SECONDS
 
@@ -178,7 +179,7 @@ def test_ranks_that_do_not_answer_are_a_failure(
     found = allreduce_checks(build=build, seconds=1.0 if "sleep" in code else HANG_SECONDS)
     assert [(check.name, check.status) for check in found] == [("allreduce", "failed")]
     assert words in found[0].found
-    assert marked(lambda mark: mark.gang == 0) == []
+    assert marked(lambda mark: mark.supervisor == ProcessId.current()) == []
 
 
 @pytest.mark.parametrize(

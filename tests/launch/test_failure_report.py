@@ -39,7 +39,7 @@ def test_the_rank_that_failed_first_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "rank-0.log").write_text("rank 0 is innocent\n")
     (tmp_path / "rank-1.log").write_text(RANK)
     death = death_of(tmp_path, 1)
-    assert (death.rank, death.how) == (1, "exit code 1")
+    assert death.how == "rank 1: exit code 1"
     assert death.words.splitlines() == RANK.splitlines()[-4:]
     assert death.line == "rank 1: exit code 1: OSError: disk gone"
     assert str(death).startswith("rank 1: exit code 1\nTraceback")
@@ -50,7 +50,7 @@ def test_a_signal_is_named(tmp_path: Path) -> None:
     (tmp_path / "horovodrun.log").write_text(HOROVODRUN.format(code=137))
     (tmp_path / "rank-1.log").write_text("".join(f"line {i}\n" for i in range(100)))
     death = death_of(tmp_path, 1)
-    assert death.how == "killed by SIGKILL (out of memory?)"
+    assert death.how == "rank 1: killed by SIGKILL (out of memory?)"
     assert death.words.splitlines() == [f"line {i}" for i in range(80, 100)]
 
 

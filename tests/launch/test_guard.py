@@ -19,12 +19,12 @@ from tests.launch.conftest import wait_for
 
 PROGRAM = """
 import os, subprocess, sys, time
-from hvdsweep.launch.guard import Guard
+from hvdsweep.launch.guard import guarded
 from hvdsweep.launch.processes import MARK, Mark
 from hvdsweep.process_id import ProcessId
 
 store, started = sys.argv[1:]
-with Guard():
+with guarded():
     mark = Mark(ProcessId.current(), 1, 1, store)
     child = subprocess.Popen(
         [sys.executable, "-c", started, "of " + store],

@@ -175,7 +175,7 @@ def test_the_end_of_a_process_in_words(tmp_path: Path) -> None:
 
     log = tmp_path / "log"
     log.write_text("one\nMemoryError\n")
-    assert death_of_process(log, -9) == Death(None, "killed by SIGKILL (out of memory?)", "one\nMemoryError")
+    assert death_of_process(log, -9) == Death("killed by SIGKILL (out of memory?)", "one\nMemoryError")
 
 
 def test_a_job_names_everything_that_is_asked_for(own: Any) -> None:
