@@ -250,25 +250,14 @@ ARCHITECTURES: dict[str, Architecture] = {
             },
             _lstm,
         ),
-        Architecture(
-            "transformer_base", "transformer", "tokens", _transformer_options(6, 512, 8, 2048), _transformer
-        ),
-        Architecture(
-            "transformer_shallow",
-            "transformer",
-            "tokens",
-            _transformer_options(2, 512, 8, 2048),
-            _transformer,
-        ),
-        Architecture(
-            "transformer_narrow_and_shallow",
-            "transformer",
-            "tokens",
-            _transformer_options(2, 256, 4, 1024),
-            _transformer,
-        ),
-        Architecture(
-            "transformer_wide", "transformer", "tokens", _transformer_options(6, 1024, 16, 4096), _transformer
+        *(
+            Architecture(name, "transformer", "tokens", _transformer_options(*sizes), _transformer)
+            for name, sizes in (
+                ("transformer_base", (6, 512, 8, 2048)),
+                ("transformer_shallow", (2, 512, 8, 2048)),
+                ("transformer_narrow_and_shallow", (2, 256, 4, 1024)),
+                ("transformer_wide", (6, 1024, 16, 4096)),
+            )
         ),
         Architecture("noisy_quadratic", "noisy_quadratic", "nothing", {}, _dimension),
     )

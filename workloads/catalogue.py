@@ -58,7 +58,8 @@ class DatasetInfo:
 
 
 def _images(name: str, train: int, val: int, test: int, shape: tuple[int, ...], classes: int) -> DatasetInfo:
-    return DatasetInfo(name, "classification", train, val, test, shape, classes, in_memory=True)
+    in_memory = shape != _PHOTO
+    return DatasetInfo(name, "classification", train, val, test, shape, classes, in_memory)
 
 
 _MNIST = (28, 28, 1)
@@ -85,27 +86,9 @@ _DATASETS = {
         _images("solution_quality/mnist", 55_000, 5_000, 10_000, _MNIST, 10),
         _images("solution_quality/fashion_mnist", 55_000, 5_000, 10_000, _MNIST, 10),
         _images("cifar_10", 45_000, 5_000, 10_000, (32, 32, 3), 10),
-        DatasetInfo("imagenet", "classification", 1_231_122, 50_000, 50_045, _PHOTO, 1000, in_memory=False),
-        DatasetInfo(
-            "imagenet_subsets/imagenet_half_images",
-            "classification",
-            615_561,
-            50_000,
-            50_045,
-            _PHOTO,
-            1000,
-            in_memory=False,
-        ),
-        DatasetInfo(
-            "imagenet_subsets/imagenet_half_classes",
-            "classification",
-            615_561,
-            25_000,
-            25_023,
-            _PHOTO,
-            500,
-            in_memory=False,
-        ),
+        _images("imagenet", 1_231_122, 50_000, 50_045, _PHOTO, 1000),
+        _images("imagenet_subsets/imagenet_half_images", 615_561, 50_000, 50_045, _PHOTO, 1000),
+        _images("imagenet_subsets/imagenet_half_classes", 615_561, 25_000, 25_023, _PHOTO, 500),
         DatasetInfo(
             "open_images_v4", "multilabel", 4_526_492, 41_225, 124_293, _PHOTO, 7186, in_memory=False
         ),

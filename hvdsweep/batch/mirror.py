@@ -28,32 +28,10 @@ TABLES = (
 )
 
 STATE = (
-    "state",
-    "request",
-    "started",
-    "ended",
-    "heartbeat",
-    "np",
-    "gangs",
-    "slots",
-    "supervisor",
-    "supervisor_pid",
-    "supervisor_host",
+    "state, request, started, ended, heartbeat, np, gangs, slots, supervisor, supervisor_pid, supervisor_host"
 )
-GANG = (
-    "np",
-    "host",
-    "pid",
-    "state",
-    "started",
-    "heartbeat",
-    "ended",
-    "message",
-    "log_dir",
-    "stage",
-    "first_step",
-    "process",
-)
+GANG = "np, host, pid, state, started, heartbeat, ended, message, log_dir, stage, first_step, process"
+"""Columns of `sweeps` and `gangs` that are mirrored unchanged."""
 
 
 class Mirror:
@@ -123,12 +101,12 @@ class Mirror:
             return
         first = index * BASE
         conn.execute(
-            f"INSERT OR REPLACE INTO main.shard_sweeps (shard, sweep_id, {', '.join(STATE)})"
+            f"INSERT OR REPLACE INTO main.shard_sweeps (shard, sweep_id, {STATE})"
             f" SELECT ?, ?, {selected(conn, 'sweeps', STATE)} FROM src.sweeps WHERE id = ?",
             (index, here, there),
         )
         conn.execute(
-            f"INSERT OR REPLACE INTO main.gangs (id, sweep_id, trial_id, {', '.join(GANG)})"
+            f"INSERT OR REPLACE INTO main.gangs (id, sweep_id, trial_id, {GANG})"
             f" SELECT id + ?1, ?2, trial_id + ?1, {selected(conn, 'gangs', GANG)} FROM src.gangs g WHERE sweep_id = ?3"
             " AND NOT EXISTS (SELECT 1 FROM main.gangs m WHERE m.id = g.id + ?1 AND m.state IN ('STOPPED', 'DEAD'))",
             (first, here, there),
@@ -167,7 +145,7 @@ class Mirror:
             (first,),
         )
         conn.execute(
-            f"INSERT OR IGNORE INTO main.trials (id, study_id, number, gang_id, {', '.join(CARRIED)})"
+            f"INSERT OR IGNORE INTO main.trials (id, study_id, number, gang_id, {CARRIED})"
             f" SELECT t.id + ?1, c.study, c.number, t.gang_id + ?1, {selected(conn, 'trials', CARRIED, 't.')}"
             " FROM temp.changed c JOIN src.trials t ON t.id = c.there",
             (first,),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 from hvdsweep.batch.merge_report import Conflict, MergeReport
@@ -24,18 +23,7 @@ ROWS_AT_ONCE = 1_000_000
 
 
 CARRIED = (
-    "key",
-    "parameters",
-    "seed",
-    "status",
-    "steps",
-    "attempts",
-    "started",
-    "ended",
-    "stop_reason",
-    "message",
-    "chosen",
-    "repeats",
+    "key, parameters, seed, status, steps, attempts, started, ended, stop_reason, message, chosen, repeats"
 )
 """Columns of a trial that are copied unchanged."""
 
@@ -49,10 +37,11 @@ def columns_of(conn: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in conn.execute(f"PRAGMA src.table_info({table})")}
 
 
-def selected(conn: sqlite3.Connection, table: str, names: Sequence[str], prefix: str = "") -> str:
+def selected(conn: sqlite3.Connection, table: str, names: str, prefix: str = "") -> str:
     """SQL for these columns of a table of the attached source; NULL for those that its version lacks."""
     there = columns_of(conn, table)
-    return ", ".join(f"{prefix}{name}" if name in there else f"NULL AS {name}" for name in names)
+    every = names.split(", ")
+    return ", ".join(f"{prefix}{name}" if name in there else f"NULL AS {name}" for name in every)
 
 
 def make_maps(conn: sqlite3.Connection) -> None:
@@ -142,31 +131,21 @@ class SourceSweep:
     def _studies(self) -> None:
         """Map workloads and studies of the source to those here."""
         conn, (planned, noted) = self._conn, self._whole()
-        repeats = selected(conn, "studies", ["repeats"], "s.")
+        repeats = selected(conn, "studies", "repeats", "s.")
         pairs = []
         wider = False
-        for (
-            there,
-            workload_there,
-            name,
-            size,
-            target,
-            most,
-            repeats_there,
-            here,
-            target_here,
-            repeats_here,
-        ) in conn.execute(
-            f"SELECT s.id, w.id, w.name, s.batch_size, s.target_trials, s.max_trials, {repeats}, m.id, m.target_trials, m.repeats"
+        rows = conn.execute(
+            f"SELECT w.name, s.batch_size, s.id, w.id, s.target_trials, s.max_trials, {repeats}, m.id, m.target_trials, m.repeats"
             " FROM src.workloads w JOIN src.studies s ON s.workload_id = w.id"
             " LEFT JOIN main.workloads v ON v.sweep_id = ? AND v.name = w.name"
             " LEFT JOIN main.studies m ON m.workload_id = v.id AND m.batch_size = s.batch_size"
             " WHERE w.sweep_id = ? ORDER BY s.id",
             (self._here, self._there),
-        ).fetchall():
-            target, most = planned.get((name, size), (target, most))
+        ).fetchall()
+        for name, size, there, workload, *numbers, repeats_there, here, target_here, repeats_here in rows:
+            target, most = planned.get((name, size), numbers)
             if here is None:
-                here = self._new_study(there, workload_there, name, target, most)
+                here = self._new_study(there, workload, name, target, most)
             elif target > target_here:
                 wider = True
                 conn.execute(
@@ -272,7 +251,7 @@ class SourceSweep:
             return
         (gang,) = conn.execute("SELECT gang_id FROM src.trials WHERE id = ?", (there,)).fetchone()
         values = conn.execute(f"SELECT {self._carried} FROM src.trials WHERE id = ?", (there,)).fetchone()
-        named = dict(zip(CARRIED, values, strict=True)) | {
+        named = dict(zip(CARRIED.split(", "), values, strict=True)) | {
             "gang_id": self._gang(gang),
             "origin": self._source,
         }

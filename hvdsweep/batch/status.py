@@ -194,22 +194,20 @@ def _state(
     unknown: bool,
 ) -> ShardState:
     job = jobs.get(name)
-    if job is not None and job.active:
-        return ShardState(
-            shard,
-            job.state,
-            name,
-            job.reason if job.state == "PENDING" else "",
-            job.node,
-            job.seconds_left if job.state != "PENDING" else None,
-            True,
-            held.trials,
-            held.trains if job.state == "RUNNING" else "",
-            held.problem,
-        )
     last = runs[-1] if runs else None
     node = job.node if job is not None and job.node else last.node if last is not None else ""
     ended = ShardState(shard, "DONE", name, node=node, trials=held.trials, words=held.problem)
+    if job is not None and job.active:
+        waits = job.state == "PENDING"
+        return replace(
+            ended,
+            state=job.state,
+            active=True,
+            node=job.node,
+            reason=job.reason if waits else "",
+            seconds_left=None if waits else job.seconds_left,
+            trains=held.trains if job.state == "RUNNING" else "",
+        )
     if held.finished:
         return ended
     if unknown:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.batch.mirror import BASE, TABLES, Mirror
+from hvdsweep.batch.mirror import BASE, STATE, TABLES, Mirror
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.store.liveness import lives_here
 from hvdsweep.store.reader import WAIT_SECONDS, file_traces
@@ -202,10 +202,7 @@ class FolderStore(Store):
 
     def sweeps(self) -> list[SweepRow]:
         """All sweeps: active if one of their shards is."""
-        rows = self.rows(
-            "SELECT sweep_id, shard, state, request, started, ended, heartbeat, np, gangs, slots, supervisor, supervisor_pid,"
-            " supervisor_host FROM shard_sweeps ORDER BY shard"
-        )
+        rows = self.rows(f"SELECT sweep_id, shard, {STATE} FROM shard_sweeps ORDER BY shard")
         now = time.time()
         found = []
         for sweep in super().sweeps():

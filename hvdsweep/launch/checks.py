@@ -103,18 +103,13 @@ def byte_code(packages: tuple[str, ...] = ("tensorflow", "keras", "horovod")) ->
     details = {"missing": missing, "written": not sys.dont_write_bytecode}
     if not missing:
         return Check("byte code", "ok", "compiled", details=details)
-    forbidden = (
-        " PYTHONDONTWRITEBYTECODE is set, so Python does not write it by itself."
-        if sys.dont_write_bytecode
-        else ""
+    found = f"{', '.join(missing)} not compiled: every rank compiles the source again each time it starts (15 to 30 s)."
+    remedy = (
+        f"`make install` compiles all packages; elsewhere run `{sys.executable} -m compileall -q {folder}`."
     )
-    return Check(
-        "byte code",
-        "warning",
-        f"{', '.join(missing)} not compiled: every rank compiles the source again each time it starts (15 to 30 s).",
-        f"`make install` compiles all packages; elsewhere run `{sys.executable} -m compileall -q {folder}`.{forbidden}",
-        details,
-    )
+    if sys.dont_write_bytecode:
+        remedy += " PYTHONDONTWRITEBYTECODE is set, so Python does not write it by itself."
+    return Check("byte code", "warning", found, remedy, details)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -126,12 +121,8 @@ def horovodrun() -> Check:
     try:
         program = horovodrun_program()[-1]
     except HvdsweepError as error:
-        return Check(
-            "horovodrun",
-            "failed",
-            str(error),
-            "Install Horovod into the environment that runs hvdsweep: `make install`.",
-        )
+        remedy = "Install Horovod into the environment that runs hvdsweep: `make install`."
+        return Check("horovodrun", "failed", str(error), remedy)
     return Check("horovodrun", "ok", program, details={"path": program})
 
 
@@ -139,25 +130,17 @@ def settings(environment: Mapping[str, str] = os.environ) -> Check:
     """Settings outside the sweep that would change results; ranks ignore them."""
     file, different, broken = keras_settings(environment)
     if broken is not None:
-        return Check(
-            "settings",
-            "failed",
-            f"{file}: {broken}; Keras cannot be imported",
-            f"Repair the file, or remove it: ranks use {KERAS_SETTINGS['image_data_format']} and {KERAS_SETTINGS['floatx']} "
-            "whatever it says.",
-            {"keras_json": different},
-        )
+        ours = f"{KERAS_SETTINGS['image_data_format']} and {KERAS_SETTINGS['floatx']}"
+        remedy = f"Repair the file, or remove it: ranks use {ours} whatever it says."
+        found = f"{file}: {broken}; Keras cannot be imported"
+        return Check("settings", "failed", found, remedy, {"keras_json": different})
     ignored = [f"{file}: {key} = {value}" for key, value in different.items()] + steering(environment)
     details = {"keras_json": different, "variables": steering(environment)}
     if not ignored:
         return Check("settings", "ok", "nothing outside the sweep file changes results", details=details)
-    return Check(
-        "settings",
-        "warning",
-        f"ignored by ranks, so that results do not depend on them: {', '.join(ignored)}",
-        "Nothing to do. A layer that needs another format or precision gets it as an argument (data_format, dtype).",
-        details,
-    )
+    found = f"ignored by ranks, so that results do not depend on them: {', '.join(ignored)}"
+    remedy = "Nothing to do. A layer that needs another format or precision gets it as an argument (data_format, dtype)."
+    return Check("settings", "warning", found, remedy, details)
 
 
 def names() -> Check:
@@ -178,22 +161,13 @@ def names() -> Check:
 def shared_memory(path: Path = Path("/dev/shm")) -> Check:
     """Shared memory, in which horovodrun's helpers keep semaphores and NCCL its buffers."""
     if not (path.is_dir() and os.access(path, os.W_OK)):
-        return Check(
-            "shared memory",
-            "failed",
-            f"{path} cannot be written",
-            f"Mount a tmpfs on {path} (docker: --shm-size=1g).",
-        )
+        remedy = f"Mount a tmpfs on {path} (docker: --shm-size=1g)."
+        return Check("shared memory", "failed", f"{path} cannot be written", remedy)
     free = shutil.disk_usage(path).free
     found, details = f"{path}, {size(free)} free", {"path": str(path), "free_bytes": free}
     if free < 32 << 20:
-        return Check(
-            "shared memory",
-            "warning",
-            found,
-            "Give it at least 1 GiB before using several GPUs (docker: --shm-size=1g).",
-            details,
-        )
+        remedy = "Give it at least 1 GiB before using several GPUs (docker: --shm-size=1g)."
+        return Check("shared memory", "warning", found, remedy, details)
     return Check("shared memory", "ok", found, details=details)
 
 
@@ -261,13 +235,8 @@ def database(db: Path) -> Iterator[Check]:
     }
     problem = _unwritable(db, folder)
     if problem:
-        yield Check(
-            "database",
-            "failed",
-            f"{found}; {problem}",
-            "Name another file with --db, or change its permissions.",
-            details,
-        )
+        remedy = "Name another file with --db, or change its permissions."
+        yield Check("database", "failed", f"{found}; {problem}", remedy, details)
     elif kind.network:
         remedy = (
             "It works, more slowly. A local disk (--db) is better: train there and copy the file when done."

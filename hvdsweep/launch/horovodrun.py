@@ -100,20 +100,10 @@ def gang_command(
         *quick_horovodrun(),
         *(("--by-srun", network.host_names) if network.remote_shell == "srun" else ()),
         *(("--network-interfaces", ",".join(network.interfaces)) if network.interfaces else ()),
-        "--gloo",
-        "--disable-cache",
-        "--start-timeout",
-        "120",
-        "-np",
-        str(sum(host.slots for host in hosts)),
-        "-H",
-        slots,
-        sys.executable,
+        *("--gloo", "--disable-cache", "--start-timeout", "120"),
+        *("-np", str(sum(host.slots for host in hosts)), "-H", slots),
         # Without the working directory on the path: a file `numpy.py` there must not shadow the package.
-        "-P",
-        "-m",
-        module,
-        *arguments,
+        *(sys.executable, "-P", "-m", module, *arguments),
     ]
 
 

@@ -59,15 +59,10 @@ def steering(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def keras_file(environment: Mapping[str, str]) -> Path:
-    """The path of Keras' settings file."""
-    home = environment.get("KERAS_HOME") or os.path.join(environment.get("HOME") or "~", ".keras")
-    return Path(home).expanduser() / "keras.json"
-
-
 def keras_settings(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any], str | None]:
     """Keras' file, its settings that differ from the ranks', and why Keras could not be imported with it (or None)."""
-    file = keras_file(environment)
+    home = environment.get("KERAS_HOME") or os.path.join(environment.get("HOME") or "~", ".keras")
+    file = Path(home).expanduser() / "keras.json"
     try:
         said = json.loads(file.read_bytes())
     except (OSError, ValueError):
