@@ -145,7 +145,6 @@ class HvdsweepApp(Interface):
 
     @property
     def place(self) -> AppScreen | None:
-        """The screen in view, or the one under a dialog."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, AppScreen)), None)
 
     def on_updated(self, message: Updated) -> None:
@@ -161,7 +160,6 @@ class HvdsweepApp(Interface):
                 screen.receive()
 
     def go(self, name: str, selection: Selection | None = None) -> None:
-        """Show a place, with something selected there if given."""
         spec = next((place for place in PLACES if place.name == name), None)
         if spec is None:
             return
@@ -183,7 +181,6 @@ class HvdsweepApp(Interface):
             self.screen.receive(again=True)
 
     def open_trial(self, trial: int) -> None:
-        """Show one trial, over the screen in view."""
         from tui.screens.trial import TrialScreen
 
         shown = self.place

@@ -124,7 +124,6 @@ class Interface(App[None]):
 
     @property
     def possible_actions(self) -> tuple[Action, ...]:
-        """What can be done everywhere now."""
         return tuple(action for action in actions_of("app") if not action.when or getattr(self, action.when))
 
     def _on_jobs(self, state: BatchState | str) -> None:

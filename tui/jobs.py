@@ -72,7 +72,6 @@ class Jobs:
             threading.Thread(target=self._watch, daemon=True).start()
 
     def close(self) -> None:
-        """Look no more."""
         self._closed = True
         self._soon.set()
 

@@ -59,7 +59,6 @@ class Launched:
 
     pid: int
     log: Path
-    """What it says."""
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:

@@ -39,7 +39,6 @@ def trial_words(curve: Curve, trial: int) -> str:
 
 
 def best_words(point: CurvePoint, rate: float) -> str:
-    """The best trial of a batch size."""
     values = [f"{name.replace('_', ' ')} {number(value)}" for name, value in sorted(point.parameters.items())]
     return " · ".join([f"at {count(point.batch_size)}: {number(rate)}", *values, f"trial {point.trial}"])
 

@@ -32,15 +32,12 @@ class Snapshot:
     """Rises with every snapshot of a source: what was asked at one number may be asked again at the next."""
 
     def sweep(self, sweep_id: int | None) -> SweepStatus | None:
-        """The sweep of that id."""
         return next((sweep for sweep in self.sweeps if sweep.id == sweep_id), None)
 
     def gangs_of(self, sweep_id: int) -> tuple[GangRow, ...]:
-        """The living gangs of a sweep."""
         return tuple(gang for gang in self.gangs if gang.sweep_id == sweep_id)
 
     def workloads_of(self, sweep_id: int) -> tuple[WorkloadRow, ...]:
-        """The workloads of a sweep."""
         return tuple(workload for workload in self.workloads if workload.sweep_id == sweep_id)
 
 

@@ -100,7 +100,6 @@ class StoreSource:
             self._wake.set()
 
     def close(self) -> None:
-        """Stop watching."""
         self._closed = True
         self._wake.set()
         if self._thread.is_alive():
@@ -187,7 +186,6 @@ class SpareReaders:
         return open_store(self._path)
 
     def close(self) -> None:
-        """Let go of the file."""
         with self._lock:
             self._closed = True
             while self._spare:
@@ -225,7 +223,6 @@ class Watch:
         return snapshot
 
     def close(self) -> None:
-        """Let go of the file."""
         if self._reader is not None:
             self._reader.close()
         self._reader = None

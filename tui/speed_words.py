@@ -47,7 +47,6 @@ SPEEDS: tuple[Column[MeasuredSpeed], ...] = (
 
 
 def speed_words(speed: MeasuredSpeed) -> str:
-    """A speed in one line."""
     words = [
         f"batch size {count(speed.batch_size)} on {plural(speed.np, 'rank')}: "
         f"{short(speed.examples_per_second)} examples/s",
@@ -74,7 +73,6 @@ def row_key(batch_size: int, np: int) -> str:
 
 
 def facts_of(mine: Sequence[MeasuredSpeed]) -> Content:
-    """The summary of the speeds."""
     lines: list[Content] = []
 
     def fact(name: str, value: str, more: str) -> None:

@@ -50,7 +50,6 @@ class Action:
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """The keys as they are usually written."""
         return tuple(map(key_name, self.keys))
 
 

@@ -34,7 +34,6 @@ class DraftStore:
         """Drafts that were written or read here."""
 
     def new_id(self) -> str:
-        """A name that no other draft has."""
         self._made += 1
         return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{self._made}"
 

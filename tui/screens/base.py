@@ -72,7 +72,6 @@ class AppScreen(Screen[None]):
 
     @property
     def interface(self) -> Interface:
-        """The app, by its own type."""
         return cast("Interface", self.app)
 
     @property

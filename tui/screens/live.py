@@ -150,7 +150,6 @@ class LiveScreen(AppScreen):
         self._ask_losses()
 
     def show_jobs(self, jobs: BatchState | None) -> None:
-        """See `AppScreen.show_jobs`."""
         self.set_class(jobs is not None, "-jobs")
         if jobs is not None:
             rows = [row_of(JOB_COLUMNS, shard.shard, shard) for shard in jobs.shards]

@@ -50,7 +50,6 @@ class MetaparametersScreen(WorkloadScreen):
         self.rates = RateView(id="rates")
         self.warnings = WarningsTable(id="warnings")
         self.batch_size: int | None = None
-        """The one looked at."""
         self.drawn: int | None = None
         """The workload whose warnings are shown: the current one as soon as its table is there."""
 

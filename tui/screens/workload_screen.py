@@ -71,7 +71,6 @@ class WorkloadScreen(AppScreen):
         return heading, f"{self.snapshot.database} holds no workload.", hint
 
     def row(self, workload: int | None) -> WorkloadRow | None:
-        """A workload of the snapshot."""
         if self.snapshot is None:
             return None
         return next((row for row in self.snapshot.workloads if row.id == workload), None)

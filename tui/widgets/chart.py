@@ -183,7 +183,6 @@ class ChartView(Widget, can_focus=True):
     action_chart_zoom, action_chart_reset = zoom, fit
 
     def action_chart_log(self) -> None:
-        """The other y scale."""
         shown = self.shown
         if shown is not None:
             self.choices = replace(self.choices, linear=shown.y.scale != "linear")
@@ -233,7 +232,6 @@ class ChartView(Widget, can_focus=True):
             self.reading = found
 
     def unread(self) -> None:
-        """Take the cursor away."""
         self.reading = None
 
     # The mouse

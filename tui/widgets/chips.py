@@ -31,7 +31,6 @@ class Chips(PickLine):
         self.label = label
 
     def put(self, choices: Sequence[tuple[str, str | Content]], taken: str) -> None:
-        """Show these."""
         self.choices, self.taken = tuple(choices), taken
 
     @property

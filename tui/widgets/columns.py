@@ -43,8 +43,6 @@ class Column(Generic[About]):
 
 @dataclass(frozen=True)
 class Row:
-    """One row."""
-
     key: str
     cells: tuple[Cell, ...]
     about: Any = field(default=None, compare=False)
@@ -75,7 +73,6 @@ class ColumnLayout:
         self.further = further(self.columns, room, self.widths)
 
     def line(self, cells: Sequence[Cell]) -> Content:
-        """A row."""
         shown = (
             fit(Content("") + (cells[place] if place < len(cells) else ""), width, self.columns[place].right)
             for place, width in self.widths

@@ -84,7 +84,6 @@ class Composer(Vertical):
 
     @property
     def interface(self) -> Interface:
-        """The app, by its own type."""
         return cast("Interface", self.app)
 
     def compose(self) -> ComposeResult:
@@ -251,7 +250,6 @@ class Composer(Vertical):
         return next(focused, self._front)
 
     def action_pane(self) -> None:
-        """Open the next of form, plan and TOML."""
         names = list(PANES)
         self.open(names[(names.index(self.pane) + 1) % len(names)])
 
@@ -265,7 +263,6 @@ class Composer(Vertical):
         self.open(message.name)
 
     def action_mistake(self) -> None:
-        """The keyboard goes to the first mistake."""
         row = None if self._place is not None or self.draft.tables is None else self.form.first_wrong()
         if row is not None:
             self.bring("form")

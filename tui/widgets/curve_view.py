@@ -49,7 +49,6 @@ class CurveView(DrawnChart):
             self.put(awaited())
 
     def show_view(self, view: View) -> None:
-        """Draw this from now on."""
         self.shows = view
         self.forget()
         self.unread()
@@ -97,7 +96,6 @@ class CurveView(DrawnChart):
         return place, self.comparison.curves[place].points[reading.index]
 
     def _describe(self, reading: Reading) -> str | None:
-        """A point of a curve in words."""
         found = self.point_of(reading)
         if found is None:
             return None

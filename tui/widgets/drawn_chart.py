@@ -24,7 +24,6 @@ class DrawnChart(ChartView):
     """What the picture drawn in a thread depends on; None: none was drawn, or it has to be drawn again."""
 
     def put(self, chart: Chart | None) -> None:
-        """Show this one."""
         self._about = None
         self.chart = chart
 

@@ -73,7 +73,6 @@ class Form(VerticalScroll, can_focus=False):
         return (row for row in chain(*parts) if isinstance(row, FormRow) and row.is_mounted)
 
     def row(self, key: str) -> FormRow | None:
-        """The row of a key."""
         return next((row for row in self.rows if row.key == key), None)
 
     def show(self, tables: Mapping[str, Any], *, always: bool = False) -> None:
@@ -123,7 +122,6 @@ class Form(VerticalScroll, can_focus=False):
         return row
 
     def first_wrong(self) -> FormRow | None:
-        """The first row with a mistake."""
         return next((row for row in self.rows if row.has_class("-wrong")), None)
 
     @property

@@ -68,7 +68,6 @@ class TomlEditor(TextArea):
         self.replace(text[head : len(text) - tail], start, end, maintain_selection_offset=True)
 
     def begin(self, text: str) -> None:
-        """Load another text."""
         self.load_text(text)
         self.selection = Selection.cursor((0, 0))
 

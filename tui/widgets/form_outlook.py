@@ -76,7 +76,6 @@ class OutlookView(Vertical):
         yield DrawnChart(id="points")
 
     def show(self, outlook: Outlook) -> None:
-        """Show the result of a check."""
         plan, summary, table = outlook.plan, outlook.summary, self.query_one("#plan", Table)
         self.set_class(summary is None, "-stale")
         if plan is None or summary is None:

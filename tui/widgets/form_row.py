@@ -131,8 +131,6 @@ Part = Field | Choice | Ticks
 
 
 class FormRow(Horizontal):
-    """One row."""
-
     SCOPED_CSS = False  # Its rules begin with classes of the screen.
     DEFAULT_CSS = """
     FormRow { height: 1; width: 1fr; }
@@ -257,7 +255,6 @@ class FormRow(Horizontal):
         return next((widget for widget in self.query("*").results(Widget) if widget.focusable), None)
 
     def open_list(self) -> None:
-        """Open the list of its choices."""
 
         def as_typed(text: str) -> Entry | None:
             """What no entry matches may still be a value."""

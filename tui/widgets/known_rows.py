@@ -33,7 +33,6 @@ class KnownRows:
         return index in self._current
 
     def put(self, rows: Sequence[Row]) -> None:
-        """These are all rows."""
         self._current = set(range(len(rows)))
         self._take(dict(enumerate(rows)), len(rows))
 

@@ -55,7 +55,6 @@ class LogTail(LogView):
             self._begin()
 
     def action_log_file(self) -> None:
-        """The next log of the gang."""
         self._number = (self._number + 1) % max(1, len(self.files))
         self._begin()
 

@@ -47,11 +47,9 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def lines(self) -> Sequence[str]:
-        """All lines that are kept."""
         return self._lines
 
     def clear(self, empty: str | None = None) -> None:
-        """Forget all lines."""
         self._lines = []
         self.unread = 0
         self.following = True
@@ -60,7 +58,6 @@ class LogView(ScrollView, can_focus=True):
         self._lay_out()
 
     def extend(self, lines: Sequence[str]) -> None:
-        """More lines at the end."""
         if not lines:
             return
         self._lines += lines

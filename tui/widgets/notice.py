@@ -32,7 +32,6 @@ class Notice(Vertical):
             yield Static(classes="hint", markup=False)
 
     def say(self, heading: str, text: str = "", hint: str = "") -> None:
-        """Show these words."""
         for name, words in (("heading", heading), ("text", text), ("hint", hint)):
             line = self.query_one(f".{name}", Static)
             line.update(visible(words, lines=True))

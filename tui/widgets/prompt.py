@@ -63,7 +63,6 @@ class Prompt(Vertical):
         self.screen.set_focus(field)
 
     def close(self) -> None:
-        """Put it away."""
         self.purpose = ""
         self.remove_class("-open")
 

@@ -54,7 +54,6 @@ class QuestionControls(Vertical):
 
     @property
     def is_typing(self) -> bool:
-        """Whether the line is open."""
         return bool(self.prompt.purpose)
 
     def put(

@@ -33,5 +33,4 @@ class RateView(ChartView):
         return None if self.reading is None else self._points[self.reading.index]
 
     def _describe(self, reading: Reading) -> str:
-        """The best trial of a batch size in words."""
         return best_words(self._points[reading.index], reading.y)

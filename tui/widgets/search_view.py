@@ -115,7 +115,6 @@ class SearchView(DrawnChart):
         return int(self.plot.trial[points[reading.index]]) if reading.index < len(points) else None
 
     def _describe(self, reading: Reading) -> str | None:
-        """A point of the search in words."""
         if self._sensitive is not None:
             return None
         place = self._place_of(reading)

@@ -53,7 +53,6 @@ class SweepPanes(Vertical):
 
     @property
     def front(self) -> str:
-        """The pane in front."""
         return self.query_one(ContentSwitcher).current or "trials"
 
     def show(self, snapshot: Snapshot, sweep: SweepStatus | None, names: Mapping[str, str]) -> None:

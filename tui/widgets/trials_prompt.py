@@ -25,12 +25,10 @@ class TrialsPrompt(Prompt):
         self._trials = trials
 
     def open_filter(self) -> None:
-        """Type a filter."""
         example = "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
         self.open("filter", "filter", self._trials.filter_text, example)
 
     def open_jump(self) -> None:
-        """Type a trial's number."""
         self.open("jump", "go to trial", "", "its number in the first column")
 
     def filter(self, text: str) -> None:

@@ -100,13 +100,11 @@ class TrialsTable(Table):
         self._sort(message.by, not descending if message.by == by else False)
 
     def action_sort(self) -> None:
-        """Sort by the next column."""
         names = [column.sort for column in self.columns]
         place = names.index(self.sorted_by[0]) if self.sorted_by[0] in names else -1
         self._sort(names[(place + 1) % len(names)], False)
 
     def action_reverse(self) -> None:
-        """Reverse the order."""
         by, descending = self.sorted_by
         self._sort(by, not descending)
 
@@ -129,7 +127,6 @@ class TrialsTable(Table):
         return ""
 
     def action_copy(self) -> None:
-        """Copy the values of the selected trial."""
         row = self.row(self.cursor)
         if row is not None:
             pairs = zip(self.columns, row.cells, strict=False)

@@ -73,11 +73,9 @@ class Field(Input):
             self._undoing = False
 
     def action_undo(self) -> None:
-        """Take back what was typed last."""
         self._go_back(self._past, self._future)
 
     def action_redo(self) -> None:
-        """Type it again."""
         self._go_back(self._future, self._past)
 
     async def _on_key(self, event: events.Key) -> None:
