@@ -17,8 +17,7 @@ from tui.search_words import size_choices
 from tui.widgets.chart import ChartView
 from tui.widgets.chips import Chips
 from tui.widgets.panes import Panes
-from tui.widgets.rate_view import RateView
-from tui.widgets.search_view import SearchView
+from tui.widgets.search_view import RateView, SearchView
 from tui.widgets.table import Table
 from tui.widgets.warnings_table import WarningsTable
 

@@ -14,14 +14,13 @@ from textual.widgets import Static
 
 from hvdsweep.curves.words import answer
 from tui.actions import bindings
-from tui.comparison import Compared
 from tui.field_views import FieldJob, field_job
 from tui.scaling_words import NUMBERS, curve_words, facts_of, number_columns
 from tui.screens.workload_screen import WorkloadScreen, group_of
 from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.columns import row_of
-from tui.widgets.curve_view import CurveView
+from tui.widgets.curve_view import Compared, CurveView
 from tui.widgets.panes import Panes
 from tui.widgets.prompt import Prompt
 from tui.widgets.question_controls import BUDGETS, QuestionControls

@@ -1,11 +1,19 @@
-"""The curves of several workloads in one chart, or one of the views in `tui.field_views` of the current workload."""
+"""The curves of several workloads in one chart, with their times and costs, or one of the views in `tui.field_views` of the
+current workload."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from tui.comparison import MEASURES, ChartedCurves, Compared, Measure, awaited, compared, smallest_reached
+from hvdsweep.charts import Axis, Chart
+from hvdsweep.curves.chart import CROWDED, curve_chart, goal_text
+from hvdsweep.curves.cost_chart import cost_chart
+from hvdsweep.curves.costs import Costs, time_to_goal
+from hvdsweep.curves.curve_data import Curve
+from hvdsweep.curves.speeds import speeds, throughputs
 from tui.field_views import VIEWS, FieldJob, View
 from tui.scaling_words import point_words
 from tui.widgets.drawn_chart import DrawnChart
@@ -13,7 +21,58 @@ from tui.widgets.drawn_chart import DrawnChart
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading
     from hvdsweep.curves.curve_data import CurvePoint
+    from hvdsweep.curves.question import Question
+    from hvdsweep.store.rows import ThroughputRow
     from tui.curve_cache import CurveCache
+
+Measure = Literal["steps", "examples", "time", "cost"]
+MEASURES: tuple[Measure, ...] = ("steps", "examples", "time", "cost")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A workload to compare."""
+
+    id: int
+    """Its row in the store."""
+    name: str
+    goal: float
+    question: Question
+
+
+@dataclass(frozen=True)
+class ChartedCurves:
+    """The curves in one chart."""
+
+    workloads: Sequence[Compared] = ()
+    curves: Sequence[Curve] = ()
+    costs: Sequence[Costs] = ()
+    """Time and cost of each, where speeds are known; as long as they are not drawn, only that of the current one."""
+    focus: int | None = None
+    """Place of the current workload."""
+    measure: Measure = "steps"
+
+    @property
+    def current(self) -> Curve | None:
+        return None if self.focus is None else self.curves[self.focus]
+
+    @property
+    def names(self) -> list[str]:
+        return [one.name for one in self.workloads]
+
+    def chart(self) -> Chart:
+        if self.measure in ("time", "cost"):
+            chart = cost_chart(self.curves, self.costs, self.names, cost=self.measure == "cost")
+        else:
+            examples = self.measure == "examples"
+            chart = curve_chart(self.curves, self.names, examples=examples, focus=self.focus)
+        if len(self.curves) > 1 and self.focus is not None:
+            # Regions and fit are those of the current workload: the title says which one that is.
+            current = self.curves[self.focus]
+            others = ", ".join(name for place, name in enumerate(self.names) if place != self.focus)
+            title = f"{current.workload}  {goal_text(current)}  and {others}"
+            chart = dataclasses.replace(chart, title=title)
+        return chart
 
 
 class CurveView(DrawnChart):
@@ -32,21 +91,50 @@ class CurveView(DrawnChart):
         cache: CurveCache,
         workloads: Sequence[Compared],
         current: int | None,
-        speeds: Sequence[Any],
+        speeds: Sequence[ThroughputRow],
         field: FieldJob | None,
     ) -> None:
         """Show these; `field` is drawn in their place."""
         self._cache = cache
-        base = smallest_reached(cache, workloads) if self.normalised else None
-        self.comparison = compared(
-            cache, workloads, current, measure=self.measure, normalise=base, measured=speeds
-        )
+        self.comparison = self._compared(cache, workloads, current, speeds)
         if field is not None:
             self.draw(field.about, field.draw)
         elif workloads:
             self.put(self.comparison.chart())
         elif self.chart is None or self.chart.series:
-            self.put(awaited())
+            chart = Chart(x=Axis("log2", title="batch size"), y=Axis("log10"), empty="reading the trials …")
+            self.put(chart)
+
+    def _compared(
+        self,
+        cache: CurveCache,
+        workloads: Sequence[Compared],
+        current: int | None,
+        measured: Sequence[ThroughputRow],
+    ) -> ChartedCurves:
+        base = smallest_reached(cache, workloads) if self.normalised else None
+        # In one chart all count alike.
+        tokens = all(cache.has_tokens(one.id) for one in workloads)
+        curves = [
+            cache.curve(
+                one.id,
+                one.goal,
+                one.question,
+                normalise=base,
+                whole=one.id == current,
+                intervals=one.id == current or len(workloads) <= CROWDED,
+                tokens=tokens,
+            )
+            for one in workloads
+        ]
+        focus = next((place for place, one in enumerate(workloads) if one.id == current), None)
+        known = speeds(measured)
+        costs = []
+        for place, curve in enumerate(curves):
+            wanted = place == focus or self.measure in ("time", "cost")
+            steps = {point.batch_size: point.steps for point in curve.points} if wanted else {}
+            costs.append(time_to_goal(steps, throughputs(known, curve.workload) if wanted else ()))
+        return ChartedCurves(workloads, curves, costs, focus, self.measure)
 
     def show_view(self, view: View) -> None:
         self.shows = view
@@ -101,3 +189,13 @@ class CurveView(DrawnChart):
             return None
         place, point = found
         return point_words(reading.series, self.comparison.curves[place], point, self.measure)
+
+
+def smallest_reached(cache: CurveCache, workloads: Sequence[Compared]) -> int | None:
+    """The smallest batch size at which all of them reached their goals."""
+    reached: set[int] | None = None
+    for one in workloads:
+        curve = cache.curve(one.id, one.goal, one.question, whole=False, intervals=False)
+        here = {point.batch_size for point in curve.points if point.steps}
+        reached = here if reached is None else reached & here
+    return min(reached, default=None) if reached else None

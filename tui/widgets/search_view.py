@@ -1,16 +1,26 @@
-"""The search at one batch size, a point for every trial; or how much worse each batch size is off the best values."""
+"""The search at one batch size, a point for every trial; or how much worse each batch size is off the best values; and how the
+best learning rate grows with the batch size."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hvdsweep.charts import Axis, Chart
 from hvdsweep.curves.chart import goal_text
-from hvdsweep.curves.search_chart import OUTCOMES, SearchPlot, search_chart, search_points, y_names
+from hvdsweep.curves.search_chart import (
+    OUTCOMES,
+    SearchPlot,
+    rate_chart,
+    search_chart,
+    search_points,
+    y_names,
+)
 from tui.field_views import sensitivity_chart
-from tui.search_words import trial_words
+from tui.search_words import best_words, trial_words
+from tui.widgets.chart import ChartView
 from tui.widgets.drawn_chart import DrawnChart
 from tui.words import count
 
@@ -119,3 +129,24 @@ class SearchView(DrawnChart):
             return None
         place = self._place_of(reading)
         return "" if place is None or self._curve is None else trial_words(self._curve, place)
+
+
+class RateView(ChartView):
+    """Draws the best trials of the curve that `put_curve` gives it."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, describe=self._describe)
+        self._points: Sequence[CurvePoint] = ()
+
+    def put_curve(self, name: str, curve: Curve) -> None:
+        """Show the best learning rates of the workload `name`."""
+        self._points = curve.points
+        self.chart = dataclasses.replace(rate_chart(curve), title=f"{name}: the best trials")
+
+    @property
+    def point(self) -> CurvePoint | None:
+        """The batch size that is read out."""
+        return None if self.reading is None else self._points[self.reading.index]
+
+    def _describe(self, reading: Reading) -> str:
+        return best_words(self._points[reading.index], reading.y)

@@ -16,9 +16,9 @@ from tui.words import count
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import WorkloadRow
-    from tui.comparison import ChartedCurves
     from tui.interface import Interface
     from tui.snapshot import Snapshot
+    from tui.widgets.curve_view import ChartedCurves
 
 WORKLOADS: tuple[Column[object], ...] = (
     Column("", 3, fixed=True),
