@@ -24,7 +24,7 @@ from tui.widgets.loss_chart import LossChart
 from tui.widgets.sweep_panes import SweepPanes
 from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
-from tui.widgets.trials_prompt import TrialsPrompt
+from tui.widgets.trials_table import TrialsPrompt
 
 if TYPE_CHECKING:
     from hvdsweep.batch.status import BatchState, ShardState

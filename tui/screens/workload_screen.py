@@ -13,7 +13,7 @@ from hvdsweep.states import Status
 from hvdsweep.visible import visible
 from tui.screens.base import AppScreen, Words
 from tui.snapshot import Snapshot
-from tui.widgets.drawn_chart import DrawnChart
+from tui.widgets.chart import DrawnChart
 
 if TYPE_CHECKING:
     from hvdsweep.curves.question import Question

@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from hvdsweep.charts import DARK, LIGHT, MONO, View, render, sentence, style_of
 from tui.actions import bindings
+from tui.questions import questions_of
 from tui.widgets.chart_choices import ChartChoices
 from tui.widgets.chart_cursor import Way, first_reading, moved, reading_of, same_reading, under
 from tui.widgets.messages import KeysChanged, WidgetMessage
@@ -291,6 +292,34 @@ class ChartView(Widget, can_focus=True):
             event.stop()
             closer = isinstance(event, events.MouseScrollUp)
             self.zoom(WHEEL if closer else 1 / WHEEL, (event.x, event.y))
+
+
+class DrawnChart(ChartView):
+    """Shows a chart at once, or draws it in a thread, again only if what it depends on has changed."""
+
+    class Changed(Message):
+        """Something else is to be drawn."""
+
+    _about: object = None
+    """What the picture drawn in a thread depends on; None: none was drawn, or it has to be drawn again."""
+
+    def put(self, chart: Chart | None) -> None:
+        self._about = None
+        self.chart = chart
+
+    def draw(self, about: object, job: Callable[[], Chart]) -> None:
+        """Show what `job` makes, unless it was drawn for the same `about`."""
+        if about != self._about:
+            self._about = about
+            questions_of(self).work_out(self.answer_chart, about, job)
+
+    def forget(self) -> None:
+        """Draw the next picture even if nothing that it depends on has changed."""
+        self._about = None
+
+    def answer_chart(self, about: object, value: Chart) -> None:
+        if about == self._about:
+            self.chart = value
 
 
 def strips_of(canvas: Canvas, theme: Mapping[str, str], base: RichStyle, said: str | None) -> list[Strip]:

@@ -16,7 +16,7 @@ from hvdsweep.curves.curve_data import Curve
 from hvdsweep.curves.speeds import speeds, throughputs
 from tui.field_views import VIEWS, FieldJob, View
 from tui.scaling_words import point_words
-from tui.widgets.drawn_chart import DrawnChart
+from tui.widgets.chart import DrawnChart
 
 if TYPE_CHECKING:
     from hvdsweep.charts import Reading

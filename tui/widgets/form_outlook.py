@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.composing.outlook import Outlook, points_chart
+from tui.widgets.chart import DrawnChart
 from tui.widgets.columns import Column, row_of
-from tui.widgets.drawn_chart import DrawnChart
 from tui.widgets.table import Table
 from tui.words import count, duration, plural
 

@@ -20,8 +20,7 @@ from hvdsweep.curves.search_chart import (
 )
 from tui.field_views import sensitivity_chart
 from tui.search_words import best_words, trial_words
-from tui.widgets.chart import ChartView
-from tui.widgets.drawn_chart import DrawnChart
+from tui.widgets.chart import ChartView, DrawnChart
 from tui.words import count
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from tui.widgets.log_tail import LogTail
 from tui.widgets.messages import KeysChanged
 from tui.widgets.table import Table
 from tui.widgets.tabline import TabLine
-from tui.widgets.trials_prompt import TrialsPrompt
-from tui.widgets.trials_table import TrialsTable
+from tui.widgets.trials_table import TrialsPrompt, TrialsTable
 from tui.words import CONDITIONS, count, duration, plural, sign
 
 if TYPE_CHECKING:

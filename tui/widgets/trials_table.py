@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,10 +12,12 @@ from textual.message import Message
 from textual.timer import Timer
 
 from hvdsweep.errors import UserError
+from hvdsweep.store.filters import finished_part, parse_filter
 from hvdsweep.store.rows import TrialFilter, TrialPage
 from tui.questions import questions_of
 from tui.trial_rows import columns_of, parameters_of
 from tui.widgets.columns import row_of
+from tui.widgets.prompt import Prompt
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -115,8 +117,6 @@ class TrialsTable(Table):
 
     def filter(self, text: str) -> str:
         """Filter by `text`; what is wrong with it, where it cannot be understood."""
-        from hvdsweep.store.filters import parse_filter
-
         try:
             self._filter = parse_filter(text, self.parameters or None)
         except UserError as error:
@@ -139,3 +139,52 @@ class TrialsTable(Table):
 
 def _page(where: TrialFilter, by: str, descending: bool, offset: int, limit: int, store: Store) -> TrialPage:
     return store.trials(where, sort=by or "id", descending=descending, offset=offset, limit=limit)
+
+
+class TrialsPrompt(Prompt):
+    """Filters a table of trials."""
+
+    @dataclass
+    class Jumped(Message):
+        """A trial was named."""
+
+        trial: int
+
+    def __init__(self, trials: TrialsTable, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._trials = trials
+
+    def open_filter(self) -> None:
+        example = "learning_rate>=0.01 status=INFEASIBLE batch_size=64..512"
+        self.open("filter", "filter", self._trials.filter_text, example)
+
+    def open_jump(self) -> None:
+        self.open("jump", "go to trial", "", "its number in the first column")
+
+    def filter(self, text: str) -> None:
+        """Filter the trials; what cannot be understood is said under the line."""
+        self.wrong(self._trials.filter(text))
+
+    def leave(self) -> None:
+        """Put the line away; the trials have the keyboard again."""
+        self.close()
+        self._trials.focus()
+
+    def on_descendant_blur(self) -> None:
+        # A filter that was left by a click elsewhere stays as far as it was understood.
+        self.close()
+
+    @on(Prompt.Typed)
+    def _typed(self, message: Prompt.Typed) -> None:
+        message.stop()
+        entered, number = isinstance(message, Prompt.Entered), message.text.strip()
+        if message.purpose == "filter":
+            self.filter(message.text if entered else finished_part(message.text, self._trials.parameters))
+        elif message.text and not number.isdigit():
+            self.wrong(f"{message.text}: give a trial's number")
+        else:
+            self.wrong("")
+        if entered and not self.has_class("-wrong") and (message.purpose == "filter" or number):
+            self.leave()
+            if message.purpose == "jump":
+                self.post_message(self.Jumped(int(number)))
