@@ -16,16 +16,7 @@ from tui.actions.action import Action
 from tui.actions.screens import COMPOSE, LIVE, METAPARAMETERS, SCALING, SWEEPS, THROUGHPUT, TRIAL
 from tui.actions.shared import APP, CHART, CHOICE, FORM, LOG, PLOT, SLIDER, TABLE
 
-__all__ = [
-    "ACTIONS",
-    "APP",
-    "SWEEPS",
-    "WIDGETS",
-    "Action",
-    "actions_of",
-    "bindings",
-    "conditions",
-]
+__all__ = ["ACTIONS", "APP", "SWEEPS", "WIDGETS", "Action", "actions_of", "bindings", "conditions"]
 
 ACTIONS: tuple[Action, ...] = (
     APP
@@ -66,7 +57,7 @@ def bindings(*owners: str) -> list[Binding]:
     """Textual's bindings for these owners."""
     return [
         Binding(
-            ",".join(action.keys),
+            action.key,
             action.command,
             action.label,
             show=action.footer,

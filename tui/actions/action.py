@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
+from textual.binding import Binding
 from textual.keys import format_key
 
 
@@ -13,8 +14,8 @@ class Action:
     """One thing the user can do."""
 
     id: str
-    keys: tuple[str, ...]
-    """Textual's names of the keys; no alt, no ctrl+shift: many terminals swallow them."""
+    key: str
+    """The keys as Textual's Binding takes them: `[`, `left,h`; no alt, no ctrl+shift: many terminals swallow them."""
     label: str
     """One or two words for the footer."""
     help: str
@@ -32,6 +33,11 @@ class Action:
     palette: bool = True
     """Whether the palette offers it; movements of a cursor are not worth it."""
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Textual's names of the keys."""
+        return tuple(one.key for one in Binding.make_bindings([Binding(self.key, self.id)]))
+
     @property
     def name(self) -> str:
         """The id without arguments."""
@@ -42,11 +48,11 @@ class Action:
         """What Textual runs."""
         return f"part({self.part!r}, {self.id!r})" if self.part else self.id
 
-    @property
+    @cached_property
     def while_typing(self) -> Action | None:
         """The same with the keys that are not text in a field; None if there are none."""
         keys = tuple(key for key in self.keys if not is_text(key))
-        return replace(self, keys=keys) if keys else None
+        return replace(self, key=",".join(keys)) if keys else None
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -58,9 +64,9 @@ def owned(owner: str, *actions: Action, part: str = "") -> tuple[Action, ...]:
     return tuple(replace(action, owner=owner, part=action.part or part) for action in actions)
 
 
-def movement(id: str, keys: tuple[str, ...], label: str, help: str, when: str = "") -> Action:
+def movement(id: str, key: str, label: str, help: str, when: str = "") -> Action:
     """An action that the help alone lists: its key is one that people try anyway."""
-    return Action(id, keys, label, help, when=when, footer=False, palette=False)
+    return Action(id, key, label, help, when=when, footer=False, palette=False)
 
 
 @cache

@@ -8,7 +8,7 @@ SWEEPS = owned(
     "sweeps",
     Action(
         "open",
-        ("enter",),
+        "enter",
         "Watch",
         "Watch the selected sweep on the Live screen.",
         when="has_sweep",
@@ -16,36 +16,36 @@ SWEEPS = owned(
     ),
     Action(
         "run",
-        ("r",),
+        "r",
         "Start",
         "Start or resume the selected sweep; it keeps training when you leave the interface.",
         when="can_run",
     ),
     Action(
         "stop",
-        ("x",),
+        "x",
         "Stop",
         "Ask the selected sweep to stop; its finished trials stay. Of a batch folder: cancel all jobs, after asking.",
         when="can_stop",
     ),
     Action(
         "extend",
-        ("t",),
+        "t",
         "Extend",
         "Add trials or batch sizes to the selected sweep; in the list of studies, trials to the selected batch size.",
         when="can_extend",
     ),
     Action(
         "delete",
-        ("d", "delete"),
+        "d,delete",
         "Delete",
         "Delete the selected sweep and all it recorded; asks first.",
         when="can_delete",
     ),
-    Action("new", ("n",), "New", "Compose a new sweep."),
+    Action("new", "n", "New", "Compose a new sweep."),
     Action(
         "copy",
-        ("c",),
+        "c",
         "Copy",
         "Copy the command that trains the selected sweep.",
         when="has_sweep",
@@ -55,67 +55,52 @@ SWEEPS = owned(
 
 COMPOSE = owned(
     "compose",
-    Action("launch", ("ctrl+l",), "Launch", "Save the sweep and train it; the Live screen follows it."),
-    Action("save", ("ctrl+s",), "Save", "Write the sweep to a file."),
+    Action("launch", "ctrl+l", "Launch", "Save the sweep and train it; the Live screen follows it."),
+    Action("save", "ctrl+s", "Save", "Write the sweep to a file."),
     Action(
         "start_from",
-        ("ctrl+o",),
+        "ctrl+o",
         "Start from",
         "Begin with a preset, a sweep of the database, a file, a kept draft, a small example or nothing.",
     ),
-    Action("pane", ("ctrl+t",), "Pane", "Go to the next pane: form, plan or TOML.", part="composer"),
-    Action(
-        "mistake",
-        ("ctrl+n",),
-        "Mistake",
-        "Go to the first mistake.",
-        part="composer",
-        when="has_mistake",
-    ),
+    Action("pane", "ctrl+t", "Pane", "Go to the next pane: form, plan or TOML.", part="composer"),
+    Action("mistake", "ctrl+n", "Mistake", "Go to the first mistake.", part="composer", when="has_mistake"),
 )
 
 LIVE = owned(
     "live",
     Action(
         "extend",
-        ("t",),
+        "t",
         "Extend",
         "Add trials to the batch size of the selected trial, or to all if no trial is selected.",
         when="can_extend",
     ),
     Action(
         "cancel_job",
-        ("x",),
+        "x",
         "Cancel job",
         "Cancel the selected job of a batch folder; asks first.",
         when="can_cancel_job",
     ),
-    Action("open", ("enter",), "Open", "Open the selected trial.", when="has_trial", palette=False),
+    Action("open", "enter", "Open", "Open the selected trial.", when="has_trial", palette=False),
     Action(
         "filter",
-        ("slash",),
+        "/",
         "Filter",
         "Filter the trials: learning_rate>=0.01 status=INFEASIBLE batch_size=64..512.",
         opens_line=True,
         part="panes",
     ),
+    Action("sort", "s", "Sort", "Sort the trials by the next column; S reverses the order.", part="trials"),
+    Action("reverse", "S", "Reverse", "Reverse the order of the trials.", footer=False, part="trials"),
     Action(
-        "sort", ("s",), "Sort", "Sort the trials by the next column; S reverses the order.", part="trials"
+        "jump", ":", "Jump", "Jump to a trial by its number.", footer=False, opens_line=True, part="panes"
     ),
-    Action("reverse", ("S",), "Reverse", "Reverse the order of the trials.", footer=False, part="trials"),
-    Action(
-        "jump",
-        ("colon",),
-        "Jump",
-        "Jump to a trial by its number.",
-        footer=False,
-        opens_line=True,
-        part="panes",
-    ),
-    Action("copy", ("c",), "Copy", "Copy the selected trial.", when="has_trial", footer=False, part="trials"),
+    Action("copy", "c", "Copy", "Copy the selected trial.", when="has_trial", footer=False, part="trials"),
     Action(
         "pane(1)",
-        ("right_square_bracket",),
+        "]",
         "Next pane",
         "Go to the next pane: trials, logs or events.",
         footer=False,
@@ -123,7 +108,7 @@ LIVE = owned(
     ),
     Action(
         "pane(-1)",
-        ("left_square_bracket",),
+        "[",
         "Previous pane",
         "Go to the previous pane: trials, logs or events.",
         footer=False,
@@ -131,7 +116,7 @@ LIVE = owned(
     ),
     Action(
         "log_file",
-        ("o",),
+        "o",
         "Other log",
         "Show the next log of the gang: another rank's, or horovodrun's.",
         when="has_logs",
@@ -141,24 +126,16 @@ LIVE = owned(
 
 TRIAL = owned(
     "trial",
-    Action("copy", ("c",), "Copy", "Copy the metaparameters of this trial."),
-    Action(
-        "neighbour(1)", ("right_square_bracket",), "Next", "Go to the next trial of its study.", footer=False
-    ),
-    Action(
-        "neighbour(-1)",
-        ("left_square_bracket",),
-        "Previous",
-        "Go to the previous trial of its study.",
-        footer=False,
-    ),
+    Action("copy", "c", "Copy", "Copy the metaparameters of this trial."),
+    Action("neighbour(1)", "]", "Next", "Go to the next trial of its study.", footer=False),
+    Action("neighbour(-1)", "[", "Previous", "Go to the previous trial of its study.", footer=False),
 )
 
 WORKLOAD = (
-    Action("workload(1)", ("w",), "Workload", "Go to the next workload.", when="has_workloads"),
+    Action("workload(1)", "w", "Workload", "Go to the next workload.", when="has_workloads"),
     Action(
         "workload(-1)",
-        ("W",),
+        "W",
         "Workload before",
         "Go to the previous workload.",
         when="has_workloads",
@@ -171,29 +148,22 @@ SCALING = owned(
     "scaling",
     Action(
         "step(-1)",
-        ("left_square_bracket",),
+        "[",
         "Goal",
         "Lower the goal; { by five steps; or drag the slider.",
         when="has_curve",
         palette=False,
     ),
-    Action(
-        "step(1)",
-        ("right_square_bracket",),
-        "Goal",
-        "Raise the goal; } by five steps.",
-        when="has_curve",
-        palette=False,
-    ),
-    movement("step(-5)", ("left_curly_bracket",), "Goal", "Lower the goal by five steps.", when="has_curve"),
-    movement("step(5)", ("right_curly_bracket",), "Goal", "Raise the goal by five steps.", when="has_curve"),
+    Action("step(1)", "]", "Goal", "Raise the goal; } by five steps.", when="has_curve", palette=False),
+    movement("step(-5)", "{", "Goal", "Lower the goal by five steps.", when="has_curve"),
+    movement("step(5)", "}", "Goal", "Raise the goal by five steps.", when="has_curve"),
     part="goal",
 )
 SCALING += owned(
     "scaling",
     Action(
         "type('goal')",
-        ("v",),
+        "v",
         "Type goal",
         "Type a goal.",
         when="has_curve",
@@ -203,7 +173,7 @@ SCALING += owned(
     ),
     Action(
         "step(-1)",
-        ("comma",),
+        "comma",
         "Fewer steps",
         "Lower the budget in steps, as if trials had trained for fewer.",
         when="has_curve",
@@ -212,7 +182,7 @@ SCALING += owned(
     ),
     Action(
         "step(1)",
-        ("full_stop",),
+        ".",
         "More steps",
         "Raise the budget in steps, up to all that trials have.",
         when="has_curve",
@@ -221,7 +191,7 @@ SCALING += owned(
     ),
     Action(
         "step(-1)",
-        ("less_than_sign",),
+        "<",
         "Fewer examples",
         "Lower the budget in examples, as if trials had seen fewer.",
         when="has_curve",
@@ -230,17 +200,17 @@ SCALING += owned(
     ),
     Action(
         "step(1)",
-        ("greater_than_sign",),
+        ">",
         "More examples",
         "Raise the budget in examples, up to all that trials have.",
         when="has_curve",
         footer=False,
         part="example_budget",
     ),
-    Action("reset", ("r",), "Reset", "Return to the sweep's own goal and budgets.", when="is_changed"),
+    Action("reset", "r", "Reset", "Return to the sweep's own goal and budgets.", when="is_changed"),
     Action(
         "measure",
-        ("m",),
+        "m",
         "Measure",
         "Show steps, examples, time or cost to the goal; the last two need measured speeds.",
         when="has_curve",
@@ -248,7 +218,7 @@ SCALING += owned(
     ),
     Action(
         "view",
-        ("b",),
+        "b",
         "View",
         "Show the best measurement at equal steps or examples, ranks against hours to the same loss, or the curve.",
         when="has_curve",
@@ -256,7 +226,7 @@ SCALING += owned(
     ),
     Action(
         "normalise",
-        ("n",),
+        "n",
         "Normalise",
         "Divide by the steps of the smallest batch size that reached the goal.",
         when="has_curve",
@@ -265,31 +235,29 @@ SCALING += owned(
     *WORKLOAD,
     Action(
         "overlay",
-        ("a",),
+        "a",
         "Keep",
         "Keep the current workload in the chart with others, or take it out.",
         when="has_workloads",
     ),
-    Action("side", ("t",), "Table", "Hide or show the numbers.", part="panes"),
-    Action("open", ("o",), "Trial", "Open the trial behind the point or batch size.", when="has_trial"),
+    Action("side", "t", "Table", "Hide or show the numbers.", part="panes"),
+    Action("open", "o", "Trial", "Open the trial behind the point or batch size.", when="has_trial"),
     Action(
         "running",
-        ("i",),
+        "i",
         "In training",
         "Count trials that are still running, or only complete ones.",
         when="is_live",
         footer=False,
     ),
-    Action(
-        "copy", ("c",), "Copy", "Copy the command that prints this curve.", when="has_curve", footer=False
-    ),
+    Action("copy", "c", "Copy", "Copy the command that prints this curve.", when="has_curve", footer=False),
 )
 
 METAPARAMETERS = owned(
     "metaparameters",
     Action(
         "step(-1)",
-        ("left_square_bracket",),
+        "[",
         "Batch",
         "Go to the next smaller batch size.",
         when="has_search",
@@ -298,7 +266,7 @@ METAPARAMETERS = owned(
     ),
     Action(
         "step(1)",
-        ("right_square_bracket",),
+        "]",
         "Batch",
         "Go to the next larger batch size.",
         when="has_search",
@@ -308,7 +276,7 @@ METAPARAMETERS = owned(
     *WORKLOAD,
     Action(
         "axis",
-        ("m",),
+        "m",
         "Axis",
         "Draw 1 - momentum, the best measurement, steps or another metaparameter against the learning rate.",
         when="has_search",
@@ -316,7 +284,7 @@ METAPARAMETERS = owned(
     ),
     Action(
         "sensitivity",
-        ("s",),
+        "s",
         "Sensitivity",
         "Show how much worse each batch size is if a metaparameter is off its best value; then the search again.",
         when="has_search",
@@ -324,7 +292,7 @@ METAPARAMETERS = owned(
     ),
     Action(
         "extend",
-        ("x",),
+        "x",
         "Extend",
         "Answer the selected warning by a wider range, a longer budget or more trials; asks first.",
         when="can_extend",
@@ -332,15 +300,15 @@ METAPARAMETERS = owned(
     ),
     Action(
         "extend_all",
-        ("X",),
+        "X",
         "Extend all",
         "Answer all warnings of this workload at once.",
         when="can_extend_all",
         footer=False,
         part="warnings",
     ),
-    Action("side", ("t",), "Table", "Hide or show learning rates and warnings.", part="panes"),
-    Action("open", ("o",), "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),
+    Action("side", "t", "Table", "Hide or show learning rates and warnings.", part="panes"),
+    Action("open", "o", "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),
 )
 
 THROUGHPUT = owned(
@@ -348,11 +316,11 @@ THROUGHPUT = owned(
     *WORKLOAD,
     Action(
         "measure",
-        ("m",),
+        "m",
         "Measure",
         "Show examples per second, steps per second, or efficiency.",
         when="has_chart",
     ),
-    Action("side", ("t",), "Table", "Hide or show the numbers.", part="panes"),
-    Action("copy", ("c",), "Copy command", "Copy the command that measures speeds of this workload."),
+    Action("side", "t", "Table", "Hide or show the numbers.", part="panes"),
+    Action("copy", "c", "Copy command", "Copy the command that measures speeds of this workload."),
 )
