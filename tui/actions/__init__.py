@@ -3,7 +3,7 @@
 An action's `id` is a Textual action: the method `action_<id>` of the app, of a screen or of a widget. `owner` says where its
 key works: "app"; the name of a screen; "chart" for every screen that shows one; "plot", "table" and "log" for widgets that
 have the keyboard. `part` names the widget of the screen that has the method, where the screen itself has not. `when` names an
-attribute of the screen that is true while the action makes sense; otherwise its key is hidden.
+attribute of the screen that is true, or not None, while the action makes sense; otherwise its key is hidden.
 
 The lines of the table are in `shared` and `screens`.
 """

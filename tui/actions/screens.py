@@ -7,12 +7,7 @@ from tui.actions.action import Action, movement, owned
 SWEEPS = owned(
     "sweeps",
     Action(
-        "open",
-        "enter",
-        "Watch",
-        "Watch the selected sweep on the Live screen.",
-        when="has_sweep",
-        palette=False,
+        "open", "enter", "Watch", "Watch the selected sweep on the Live screen.", when="sweep", palette=False
     ),
     Action(
         "run",
@@ -44,12 +39,7 @@ SWEEPS = owned(
     ),
     Action("new", "n", "New", "Compose a new sweep."),
     Action(
-        "copy",
-        "c",
-        "Copy",
-        "Copy the command that trains the selected sweep.",
-        when="has_sweep",
-        footer=False,
+        "copy", "c", "Copy", "Copy the command that trains the selected sweep.", when="sweep", footer=False
     ),
 )
 
@@ -83,7 +73,7 @@ LIVE = owned(
         "Cancel the selected job of a batch folder; asks first.",
         when="can_cancel_job",
     ),
-    Action("open", "enter", "Open", "Open the selected trial.", when="has_trial", palette=False),
+    Action("open", "enter", "Open", "Open the selected trial.", when="trial", palette=False),
     Action(
         "filter",
         "/",
@@ -97,7 +87,7 @@ LIVE = owned(
     Action(
         "jump", ":", "Jump", "Jump to a trial by its number.", footer=False, opens_line=True, part="panes"
     ),
-    Action("copy", "c", "Copy", "Copy the selected trial.", when="has_trial", footer=False, part="trials"),
+    Action("copy", "c", "Copy", "Copy the selected trial.", when="trial", footer=False, part="trials"),
     Action(
         "pane(1)",
         "]",
@@ -241,7 +231,7 @@ SCALING += owned(
         when="has_workloads",
     ),
     Action("side", "t", "Table", "Hide or show the numbers.", part="panes"),
-    Action("open", "o", "Trial", "Open the trial behind the point or batch size.", when="has_trial"),
+    Action("open", "o", "Trial", "Open the trial behind the point or batch size.", when="trial"),
     Action(
         "running",
         "i",
@@ -308,18 +298,14 @@ METAPARAMETERS = owned(
         part="warnings",
     ),
     Action("side", "t", "Table", "Hide or show learning rates and warnings.", part="panes"),
-    Action("open", "o", "Trial", "Open the trial under the cursor, or the best one.", when="has_trial"),
+    Action("open", "o", "Trial", "Open the trial under the cursor, or the best one.", when="trial"),
 )
 
 THROUGHPUT = owned(
     "throughput",
     *WORKLOAD,
     Action(
-        "measure",
-        "m",
-        "Measure",
-        "Show examples per second, steps per second, or efficiency.",
-        when="has_chart",
+        "measure", "m", "Measure", "Show examples per second, steps per second, or efficiency.", when="chart"
     ),
     Action("side", "t", "Table", "Hide or show the numbers.", part="panes"),
     Action("copy", "c", "Copy command", "Copy the command that measures speeds of this workload."),

@@ -103,10 +103,6 @@ class LiveScreen(AppScreen):
         return table.about if table.has_focus else None
 
     @property
-    def has_trial(self) -> bool:
-        return self.is_mounted and self.trial is not None
-
-    @property
     def has_logs(self) -> bool:
         return self.is_mounted and self.panes.front == "logs" and len(self.panes.logs.files) > 1
 

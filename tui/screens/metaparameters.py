@@ -79,10 +79,6 @@ class MetaparametersScreen(WorkloadScreen):
         return self.search.plot is not None
 
     @property
-    def has_trial(self) -> bool:
-        return self.trial is not None
-
-    @property
     def trial(self) -> int | None:
         """Row of the store of the trial that is read out, else of the best one."""
         point = self.rates.point if self.rates.has_focus else None

@@ -90,10 +90,6 @@ class ScalingScreen(WorkloadScreen):
         return bool(self.curve.comparison.curves)
 
     @property
-    def has_trial(self) -> bool:
-        return self.trial is not None
-
-    @property
     def trial(self) -> int | None:
         """The trial behind the point that is read out, else behind the selected batch size."""
         if not self.has_curve:

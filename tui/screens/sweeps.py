@@ -79,10 +79,6 @@ class SweepsScreen(AppScreen):
         return self.studies.about if self.studies.has_focus else None
 
     @property
-    def has_sweep(self) -> bool:
-        return self.sweep is not None
-
-    @property
     def can_run(self) -> bool:
         """Whether launching it would train anything."""
         sweep = self.sweep

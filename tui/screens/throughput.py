@@ -76,10 +76,6 @@ class ThroughputScreen(AppScreen):
         return self.view if self._found else None
 
     @property
-    def has_chart(self) -> bool:
-        return self.chart is not None
-
-    @property
     def workloads(self) -> list[str]:
         """Those that have speeds."""
         return list(dict.fromkeys(speed.workload for speed in self._found))
