@@ -39,7 +39,7 @@ class Asker(Protocol):
 
     @property
     def interface(self) -> Interface: ...
-    def failed(self, then: Then, about: object, text: str) -> None: ...
+    def failed(self, about: object, text: str) -> None: ...
     @property
     def keys(self) -> RefreshedKeys: ...
     @property
@@ -67,7 +67,7 @@ class Questions:
     def ask(
         self, then: Callable[[About, Value], None], about: About, question: Callable[[Store], Value]
     ) -> None:
-        """Have `question` answered in a thread: `then(about, value)` follows, or the screen's `failed(then, about, text)`.
+        """Have `question` answered in a thread: `then(about, value)` follows, or the screen's `failed(about, text)`.
 
         One question by `then` at a time; of those asked meanwhile only the latest is kept.
         """
@@ -113,7 +113,7 @@ class Questions:
         if about != self._asked.get(then):
             return
         if error is not None:
-            self._screen.failed(then, about, error)
+            self._screen.failed(about, error)
         else:
             then(about, value)
         self._screen.keys.refresh()

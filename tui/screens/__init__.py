@@ -22,7 +22,7 @@ How to add a screen:
  5. Everything else that is read: `self.questions.ask(self.answer_table, about, question)` runs `question(store)` in a thread, one
     at a time by that method; while it runs only the latest further question is kept. The answer comes to
     `answer_table(about, value)` on the interface's thread, if `about` is still what was last asked about. Errors come to
-    `failed(self.answer_table, about, text)`. A widget that reads asks `questions_of(self)`. Never call the store from a
+    `failed(about, text)`. A widget that reads asks `questions_of(self)`. Never call the store from a
     handler.
  6. To change something (launch, stop, ...): `self.interface.do(job)`: `job()` runs in a thread and returns the sentence to show
     (or raises HvdsweepError); then the store is read again. `tui/launching.py` starts `hvdsweep launch`.

@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 
 from tui.actions import Action, actions_of
 from tui.actions.reasons import CANCELLING, reason
-from tui.questions import Questions, Then
+from tui.questions import Questions
 from tui.room import HEIGHTS, WIDTHS, classes_of
 from tui.source import Trouble
 from tui.widgets.header import Header
@@ -177,7 +177,7 @@ class AppScreen(Screen[None]):
         if words is not None:
             self.query_one("#notice", Notice).say(*words)
 
-    def failed(self, then: Then, about: object, text: str) -> None:
+    def failed(self, about: object, text: str) -> None:
         """A question could not be answered. Troubles with the store itself are reported by the watching thread."""
         if self.snapshot is not None:
             self.notify(text, severity="error", markup=False)

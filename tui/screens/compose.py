@@ -14,7 +14,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.actions import bindings
-from tui.questions import Then
 from tui.screens.base import AppScreen
 from tui.screens.compose_session import ComposeSession
 from tui.snapshot import Snapshot
@@ -78,7 +77,7 @@ class ComposeScreen(AppScreen):
         self.session.check()
         self.session.keep()
 
-    def failed(self, then: Then, about: object, text: str) -> None:
+    def failed(self, about: object, text: str) -> None:
         self.notify(text, severity="error", markup=False, timeout=15)
 
     # Panes and keys

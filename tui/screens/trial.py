@@ -23,7 +23,6 @@ from hvdsweep.store.schema import naturally_maximised
 from hvdsweep.visible import visible
 from hvdsweep.words import as_float
 from tui.actions import bindings
-from tui.questions import Then
 from tui.screens.base import AppScreen, Words
 from tui.selection import Selection
 from tui.snapshot import Snapshot
@@ -131,7 +130,7 @@ class TrialScreen(AppScreen):
     def _ask(self) -> None:
         self.questions.ask(self.answer_trial, self.trial, partial(_find, self.trial))
 
-    def failed(self, then: Then, about: object, text: str) -> None:
+    def failed(self, about: object, text: str) -> None:
         self._unknown = (f"No trial {about}", text, "esc goes back.")
         self.notice_absence()
 
