@@ -62,14 +62,6 @@ class Loaded:
     """Of a language workload whose sequences' length is known."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one look at the store brought."""
-
-    loaded: Mapping[int, Loaded]
-    speeds: Sequence[ThroughputRow]
-
-
 def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[TableWanted]:
     """The workloads with their stamps: the states of their trials, and of a sweep in training every snapshot."""
     found = []
@@ -89,8 +81,8 @@ def wanted_of(snapshot: Snapshot, workloads: Iterable[int]) -> list[TableWanted]
     return found
 
 
-def read(wanted: Sequence[TableWanted], store: Store) -> Answer:
-    """Read tables. Workloads that are gone meanwhile are left out."""
+def read(wanted: Sequence[TableWanted], store: Store) -> tuple[dict[int, Loaded], list[ThroughputRow]]:
+    """(workload -> its table, all measured speeds). Workloads that are gone meanwhile are left out."""
     loaded: dict[int, Loaded] = {}
     with store.snapshot():
         present = {row.id: row for row in store.workloads()}
@@ -108,8 +100,7 @@ def read(wanted: Sequence[TableWanted], store: Store) -> Answer:
                 tokens = tokens_per_example(store, present[one.workload])
                 search = searches.get(one.workload, {})
                 loaded[one.workload] = Loaded(table, search, one.stamp, repeats, noise, tokens)
-        speeds = store.throughput()
-    return Answer(loaded, speeds)
+        return loaded, store.throughput()
 
 
 class CurveCache:
@@ -118,6 +109,7 @@ class CurveCache:
     def __init__(self) -> None:
         self.chosen: dict[tuple[Any, ...], float] = {}
         """Goals that the user has chosen, by `workload_screen.group_of`."""
+        self.speeds: Sequence[ThroughputRow] = ()
         self.step_budget: int | None = None
         self.example_budget: int | None = None
         self.count_running = True
@@ -127,8 +119,9 @@ class CurveCache:
         self._curves: OrderedDict[tuple[Any, ...], Curve] = OrderedDict()
         self._ladders: dict[tuple[Any, ...], tuple[float, ...]] = {}
 
-    def take(self, loaded: Mapping[int, Loaded]) -> None:
+    def take(self, loaded: Mapping[int, Loaded], speeds: Sequence[ThroughputRow]) -> None:
         """Keep these; what was computed of their predecessors is forgotten."""
+        self.speeds = speeds
         for workload, one in loaded.items():
             self._loaded[workload] = one
             self._best = {key: best for key, best in self._best.items() if key[0] != workload}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hvdsweep.curves.costs import Throughput
     from hvdsweep.curves.question import Question
     from hvdsweep.curves.table import WorkloadTable
-    from hvdsweep.store.rows import ThroughputRow
     from tui.curve_cache import CurveCache
 
 View = Literal["curve", "steps", "examples", "ranks"]
@@ -48,7 +47,6 @@ def field_job(
     question: Question,
     goal: float | None,
     own: float | None,
-    measured: Sequence[ThroughputRow],
 ) -> FieldJob:
     """What a view other than the curve shows of a workload: `goal` is what is asked, `own` the sweep's."""
     table = cache.table(workload)
@@ -62,9 +60,9 @@ def field_job(
     # The goal asked for is the hardest of them.
     easier = [rung for rung in ladder if goal is None or (rung < goal if table.maximize else rung > goal)]
     lines = [*spread(easier)[1:], *([] if goal is None else [goal])]
-    known = throughputs(speeds(measured), table.workload)
+    known = throughputs(speeds(cache.speeds), table.workload)
     draw = partial(ranks_chart, table, name, lines, question, known)
-    return FieldJob((*about, *lines, len(measured)), draw, lines)
+    return FieldJob((*about, *lines, len(cache.speeds)), draw, lines)
 
 
 LINES = 4
@@ -94,17 +92,7 @@ def ranks_chart(
     speeds: Sequence[Throughput],
 ) -> Chart:
     """The fewest ranks for so many hours to each goal."""
-    curves = [
-        curve(
-            table,
-            goal,
-            step_budget=question.step_budget,
-            example_budget=question.example_budget,
-            statuses=question.statuses,
-            resamples=0,
-        )
-        for goal in goals
-    ]
+    curves = [curve(table, goal, **question.limits, resamples=0) for goal in goals]
     chart = iso_loss_panel(iso_loss(curves, speeds), name, name).chart
     return replace(chart, subtitle=f"to {table.metric}")
 

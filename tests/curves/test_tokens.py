@@ -147,7 +147,7 @@ def test_the_interface_counts_text_in_tokens(db):
         rows = {row.name: row for row in reader.workloads()}
         wanted = [TableWanted(row.id, row.name, row.sweep_id, None) for row in rows.values()]
         cache = CurveCache()
-        cache.take(read(wanted, reader).loaded)
+        cache.take(*read(wanted, reader))
     assert [cache.has_tokens(rows[name].id) for name in (TEXT, IMAGES)] == [True, False]
     curve = cache.curve(rows[TEXT].id, 0.5, Question(), tokens=True)
     assert value_title(curve, "examples") == "tokens"

@@ -214,8 +214,8 @@ async def test_warnings_of_trials_without_learning_rates(narrow, monkeypatch):
     """The cursor stays where it is put, and the screen comes to rest: no redraw asks for the next."""
     take = CurveCache.take
 
-    def without_rates(self, loaded):
-        take(self, loaded)
+    def without_rates(self, loaded, speeds):
+        take(self, loaded, speeds)
         for one in loaded.values():
             others = {name: values for name, values in one.table.parameters.items() if name == "momentum"}
             object.__setattr__(one.table, "parameters", others)

@@ -138,7 +138,7 @@ class ScalingScreen(WorkloadScreen):
         ]
         view.preferred = "" if self.current is None else self.names.get(self.current, "")
         field = self._field_job(ready) if view.shows != "curve" and ready is not None else None
-        view.put_curves(self.cache, compared, self.current, self.speeds, field)
+        view.put_curves(self.cache, compared, self.current, field)
         if ready is not None:
             alike = [row.id for row in rows if group_of(row) == group_of(ready)]
             drawn = [one.id for one in compared] or [ready.id]
@@ -153,9 +153,7 @@ class ScalingScreen(WorkloadScreen):
     def _field_job(self, row: WorkloadRow) -> FieldJob:
         """What the view shows of a workload in place of its curve."""
         name, question = self.names[row.id], self.question(row)
-        return field_job(
-            self.curve.shows, self.cache, row.id, name, question, self.goal(row), row.goal, self.speeds
-        )
+        return field_job(self.curve.shows, self.cache, row.id, name, question, self.goal(row), row.goal)
 
     def _put_numbers(self) -> None:
         """What the current curve says, as numbers and in words."""

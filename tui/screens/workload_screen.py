@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,8 +16,8 @@ from tui.widgets.chart import DrawnChart
 
 if TYPE_CHECKING:
     from hvdsweep.curves.question import Question
-    from hvdsweep.store.rows import WorkloadRow
-    from tui.curve_cache import Answer, CurveCache, TableWanted
+    from hvdsweep.store.rows import ThroughputRow, WorkloadRow
+    from tui.curve_cache import CurveCache, Loaded
 
 
 class WorkloadScreen(AppScreen):
@@ -33,8 +32,6 @@ class WorkloadScreen(AppScreen):
         """The workload (its row in the store) that keys and the side pane are about."""
         self.names: dict[int, str] = {}
         """Workload -> a short name that no other has."""
-        self.speeds: Sequence[Any] = ()
-        """Rows of the store's throughput."""
         self._chosen_from: object = None
         self._dirty = False
 
@@ -144,9 +141,8 @@ class WorkloadScreen(AppScreen):
         if missing:
             self.questions.ask(self.answer_tables, tuple(missing), partial(read, missing))
 
-    def answer_tables(self, about: tuple[TableWanted, ...], value: Answer) -> None:
-        self.speeds = value.speeds
-        self.cache.take(value.loaded)
+    def answer_tables(self, about: object, value: tuple[dict[int, Loaded], list[ThroughputRow]]) -> None:
+        self.cache.take(*value)
         self.redraw_soon()
 
     def question(self, row: WorkloadRow) -> Question:

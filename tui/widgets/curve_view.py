@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hvdsweep.charts import Reading
     from hvdsweep.curves.curve_data import CurvePoint
     from hvdsweep.curves.question import Question
-    from hvdsweep.store.rows import ThroughputRow
     from tui.curve_cache import CurveCache
 
 Measure = Literal["steps", "examples", "time", "cost"]
@@ -91,12 +90,11 @@ class CurveView(DrawnChart):
         cache: CurveCache,
         workloads: Sequence[Compared],
         current: int | None,
-        speeds: Sequence[ThroughputRow],
         field: FieldJob | None,
     ) -> None:
         """Show these; `field` is drawn in their place."""
         self._cache = cache
-        self.comparison = self._compared(cache, workloads, current, speeds)
+        self.comparison = self._compared(cache, workloads, current)
         if field is not None:
             self.draw(field.about, field.draw)
         elif workloads:
@@ -106,11 +104,7 @@ class CurveView(DrawnChart):
             self.put(chart)
 
     def _compared(
-        self,
-        cache: CurveCache,
-        workloads: Sequence[Compared],
-        current: int | None,
-        measured: Sequence[ThroughputRow],
+        self, cache: CurveCache, workloads: Sequence[Compared], current: int | None
     ) -> ChartedCurves:
         base = smallest_reached(cache, workloads) if self.normalised else None
         # In one chart all count alike.
@@ -128,7 +122,7 @@ class CurveView(DrawnChart):
             for one in workloads
         ]
         focus = next((place for place, one in enumerate(workloads) if one.id == current), None)
-        known = speeds(measured)
+        known = speeds(cache.speeds)
         costs = []
         for place, curve in enumerate(curves):
             wanted = place == focus or self.measure in ("time", "cost")
