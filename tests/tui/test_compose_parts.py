@@ -409,8 +409,8 @@ def test_the_plan_is_that_of_the_planner():
     assert found.plan is not None
     assert found.plan.key == plan.key
     assert found.summary.studies == summarize(plan, 3, 2).studies
-    assert found.name == "mine"
-    assert found.max_trials == "24"
+    assert found.defaults["name"] == "mine"
+    assert found.defaults["studies.max_trials"] == "24"
     assert found.facts["model"] == "9,610 weights"
 
 

@@ -53,14 +53,12 @@ class Outlook:
     """The sweep of the database that it is."""
 
     @property
-    def name(self) -> str:
-        """The sweep's name as it will be; "" while that is not known."""
-        return "" if self.plan is None else self.plan.name
-
-    @property
-    def max_trials(self) -> str:
-        """Trials of a study at most, as they will be."""
-        return "" if self.plan is None else str(max(study.max_trials for study in self.plan.studies))
+    def defaults(self) -> dict[str, str]:
+        """Key -> its value where it is left out, which the rest of the text decides; "" while that is not known."""
+        name, most = "", ""
+        if self.plan is not None:
+            name, most = self.plan.name, str(max(study.max_trials for study in self.plan.studies))
+        return {"name": name, "studies.max_trials": most}
 
 
 def look(draft: Draft, store: Store | None = None) -> Outlook:

@@ -168,13 +168,13 @@ class Composer(Vertical):
     def judge(self, outlook: Outlook) -> None:
         """Show what the check says of the draft."""
         self._place = outlook.place
-        self.form.mark(outlook.problems, outlook.warnings, outlook.facts)
+        self.form.mark(outlook)
         self.say_guide()
-        for key, text in (("name", outlook.name), ("studies.max_trials", outlook.max_trials)):
+        for key, text in outlook.defaults.items():
             row = self.form.row(key)
             if row is not None:
                 row.fields[0].placeholder = text or row.spec.hint
-        self.editor.mark(outlook.problems, outlook.warnings, outlook.place)
+        self.editor.mark(outlook)
         syntax = self.query_one("#syntax", Static)
         said = outlook.problems[0].text if outlook.place is not None else ""
         syntax.update(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from tui.widgets.form_row import FormRow
 
 if TYPE_CHECKING:
     from hvdsweep.sweep.load import Finding
+    from tui.composing.outlook import Outlook
 
 
 class OptionRows(Vertical):
@@ -54,7 +55,7 @@ class Form(VerticalScroll, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._marks: tuple[Sequence[Finding], Sequence[Finding], Mapping[str, str]] = (), (), {}
+        self._outlook: Outlook | None = None
         self.elsewhere: tuple[str, ...] = ()
         """Findings about keys that no row shows."""
 
@@ -88,25 +89,23 @@ class Form(VerticalScroll, can_focus=False):
             self.call_later(self._change_options, options, tables)
 
     async def _change_options(self, options: OptionRows, tables: Mapping[str, Any]) -> None:
-        if await options.follow(tables):
-            self.mark(*self._marks)
+        if await options.follow(tables) and self._outlook is not None:
+            self.mark(self._outlook)
 
-    def mark(
-        self, problems: Sequence[Finding], warnings: Sequence[Finding], facts: Mapping[str, str]
-    ) -> None:
+    def mark(self, outlook: Outlook) -> None:
         """Show every finding at its field, and a fact at fields without one."""
-        self._marks = problems, warnings, facts
+        self._outlook = outlook
         said: dict[tuple[FormRow, bool], list[str]] = {}
         elsewhere: list[str] = []
-        for finding in (*problems, *warnings):
+        for finding in (*outlook.problems, *outlook.warnings):
             row = self.row_about(finding.key)
             if row is not None:
-                said.setdefault((row, finding in problems), []).append(_within(row, finding))
+                said.setdefault((row, finding in outlook.problems), []).append(_within(row, finding))
             elif finding.key:
                 elsewhere.append(f"{finding.key}: {finding.text}")
         for row in self.rows:
             wrong, doubtful = ("\n".join(said.get((row, wrong), ())) for wrong in (True, False))
-            row.say(wrong, doubtful, facts.get(row.key, ""))
+            row.say(wrong, doubtful, outlook.facts.get(row.key, ""))
         self.elsewhere = tuple(elsewhere)
 
     def row_about(self, key: str) -> FormRow | None:

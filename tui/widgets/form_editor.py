@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -16,7 +15,7 @@ from tui.composing.colours import coloured, key_lines
 from tui.widgets.typing import key_in_order
 
 if TYPE_CHECKING:
-    from hvdsweep.sweep.load import Finding
+    from tui.composing.outlook import Outlook
 
 COLOURS = {
     "comment": "foreground-muted",
@@ -71,21 +70,19 @@ class TomlEditor(TextArea):
         self.load_text(text)
         self.selection = Selection.cursor((0, 0))
 
-    def mark(
-        self, problems: Sequence[Finding], warnings: Sequence[Finding], place: tuple[int, int] | None
-    ) -> None:
+    def mark(self, outlook: Outlook) -> None:
         """Mark the lines that findings are about, and the line where the text stops being TOML."""
         marks: dict[int, str] = {}
-        if place is not None:
-            marks[place[0] - 1] = "error"
-        elif problems or warnings:
+        if outlook.place is not None:
+            marks[outlook.place[0] - 1] = "error"
+        elif outlook.problems or outlook.warnings:
             lines = key_lines(self.text)
-            for finding in (*warnings, *problems):
+            for finding in (*outlook.warnings, *outlook.problems):
                 key = finding.key
                 # Of the longest name in the text that the key is, or lies in.
                 names = [name for name in lines if key == name or key.startswith((f"{name}.", f"{name}["))]
                 if names:
-                    marks[lines[max(names, key=len)]] = "error" if finding in problems else "warning"
+                    marks[lines[max(names, key=len)]] = "error" if finding in outlook.problems else "warning"
         if marks != self._marks:
             self._marks = marks
             self.notify_style_update()
