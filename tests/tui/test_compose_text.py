@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hvdsweep.sweep import models
 from tui.composing.colours import coloured, key_lines
 from tui.composing.draft import Draft
 from tui.composing.toml_text import REMOVED, CannotEdit, Change, edited, parsed, value_at
@@ -61,11 +60,8 @@ max = 1e-3           # large
 
 def change(text: str, path: str, value: Any, *instead: str) -> str:
     """`text` after one change."""
-    return edited(
-        text,
-        [Change(tuple(path.split(".")), value, tuple(tuple(p.split(".")) for p in instead))],
-        models.KEYS,
-    )
+    old = tuple(tuple(p.split(".")) for p in instead)
+    return edited(text, [Change(tuple(path.split(".")), value, old)])
 
 
 def comments(text: str) -> list[str]:
@@ -198,7 +194,7 @@ def test_every_value_of_every_shipped_file_can_be_changed(file):
                 del holder[path[-1]]
             else:
                 holder[path[-1]] = value
-            new = edited(text, [Change(path, value)], models.KEYS)
+            new = edited(text, [Change(path, value)])
             found = tomllib.loads(new)
             assert _without_empty(found) == _without_empty(wanted), path
             if isinstance(value, int):
@@ -292,7 +288,7 @@ def test_any_text_says_what_a_dictionary_would(text, path, value):
     elif possible:
         holder[path[-1]] = value
     try:
-        new = edited(text, [Change(tuple(path), value)], models.KEYS)
+        new = edited(text, [Change(tuple(path), value)])
     except CannotEdit:
         return
     if possible:

@@ -87,14 +87,11 @@ class Draft:
             return True
         if self.tables is None:
             return False
-        # Here, not above: the first screen needs no pydantic.
-        from hvdsweep.sweep.models import KEYS
-
         if path != self._edited:
             self._edited, self._before = path, self.text
         for text in (self._before, self.text):
             try:
-                self._read(edited(text, changes, KEYS))
+                self._read(edited(text, changes))
             except (CannotEdit, ValueError):
                 continue
             return True

@@ -7,7 +7,7 @@ the new text back; what cannot be edited so is refused, never mangled.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,11 +71,10 @@ def value_at(tables: Any, path: Path) -> Any:
     return tables
 
 
-def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[str]]) -> str:
-    """`text` with `changes` made, one after the other.
+def edited(text: str, changes: Sequence[Change]) -> str:
+    """`text` with `changes` made, one after the other; new keys and tables are put in in the order of the models.
 
-    `order`: table ("" for the top) -> its keys and tables in the order in which new ones are put in. `text` must be TOML. Raises
-    CannotEdit if a change cannot be made without touching anything else.
+    `text` must be TOML. Raises CannotEdit if a change cannot be made without touching anything else.
     """
     from tomlkit.exceptions import TOMLKitError
 
@@ -89,7 +88,7 @@ def edited(text: str, changes: Sequence[Change], order: Mapping[str, Sequence[st
                 _put(wanted, step.path, step.value)
                 same = before is None if step.value is REMOVED else repr(before) == repr(step.value)
                 if not same or step.instead_of:
-                    text = _edit(text, step, order)
+                    text = _edit(text, step)
         found = parsed(text)
     except (tomllib.TOMLDecodeError, TOMLKitError) as error:
         raise CannotEdit(str(error)) from error
@@ -131,7 +130,7 @@ def _put(tables: dict[str, Any], path: Path, value: Any) -> None:
         holder[path[-1]] = value
 
 
-def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
+def _edit(text: str, change: Change) -> str:
     """One change to the text; the caller checks the result."""
     import tomlkit
 
@@ -146,7 +145,7 @@ def _edit(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
             # A table that is replaced as a whole: whatever says parts of it goes.
             del table[key]
         text = document.as_string()
-        return text if value is REMOVED else _insert(text, change, order)
+        return text if value is REMOVED else _insert(text, change)
     if inside:
         # An inline table is written as a whole: it stands on one line, so it holds no comment of its own.
         tables = parsed(f"it = {item.as_string()}")
@@ -192,7 +191,7 @@ def _parts(table: Any) -> list[Any]:
     return [one.value if isinstance(one, Table) else one for one in tables]
 
 
-def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> str:
+def _insert(text: str, change: Change) -> str:
     """The text with a new key: behind the neighbour it belongs behind, in its table, or in a new table at its place."""
     import tomlkit
     from tomlkit.items import Comment, SingleKey
@@ -202,7 +201,7 @@ def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> st
         text += newline
     document = tomlkit.parse(text)
     tables, key = change.path[:-1], change.path[-1]
-    rank = _ranking(order, ".".join(tables))
+    rank = _ranking(".".join(tables))
     table, rest = _table_of(document, change.path)
     bodies = [part.body for part in _parts(table)]
     siblings = [
@@ -225,25 +224,29 @@ def _insert(text: str, change: Change, order: Mapping[str, Sequence[str]]) -> st
         body, at = bodies[0], 0
     else:
         line = f"{toml_key(key)} = {toml_value(change.value)}{newline}"
-        return _new_lines(text, tables, line, newline, _ranking(order, ""))
+        return _new_lines(text, tables, line, newline)
     body.insert(at, (SingleKey(key), item))
     return document.as_string()
 
 
-def _ranking(order: Mapping[str, Sequence[str]], table: str) -> Any:
-    """Key of a table -> its place among the others; unknown ones come last."""
-    names = list(order.get(table, ()))
+def _ranking(table: str) -> Callable[[str], int]:
+    """Key of a table ("" for the top) -> its place among the others; unknown ones come last."""
+    # Here, not above: the first screen needs no pydantic.
+    from hvdsweep.sweep.models import KEYS
+
+    names = list(KEYS.get(table, ()))
     return lambda name: names.index(str(name)) if name in names else len(names)
 
 
-def _new_lines(text: str, table: Path, line: str, newline: str, rank: Any) -> str:
+def _new_lines(text: str, table: Path, line: str, newline: str) -> str:
     """The text with the first key of a table (with its header), or with the first key of all, at its place.
 
     That is before the next table and the comment above that; the first key stands behind the comment that opens the file.
     """
     import tomlkit
 
-    document, limit = tomlkit.parse(text), rank(table[0]) if table else -1
+    document, rank = tomlkit.parse(text), _ranking("")
+    limit = rank(table[0]) if table else -1
     for at, (key, item) in enumerate(document.body):
         if key is not None and _is_lines(item) and not key.is_dotted() and rank(key.key) > limit:
             del document.body[at:]
