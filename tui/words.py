@@ -102,9 +102,7 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def plural(value: int, one: str, several: str = "") -> str:
-    """`1 trial`, `2 trials`, `3 studies`."""
-    return f"{count(value)} {one if value == 1 else several or one + 's'}"
+plural = words.counted
 
 
 def clock(when: float, *, day: bool = False) -> str:
