@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from hvdsweep.store.store import Store
-    from tui.interface import Interface
+    from tui.interface import Interface, ShownKeys
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,6 @@ Then = Callable[[Any, Any], None]
 """A method that gets an answer: what was asked about, and the value."""
 
 
-class RefreshedKeys(Protocol):
-    """What the footer offers."""
-
-    def refresh(self) -> None: ...
-
-
 class Asker(Protocol):
     """The screen whose questions they are."""
 
@@ -41,7 +35,7 @@ class Asker(Protocol):
     def interface(self) -> Interface: ...
     def failed(self, about: object, text: str) -> None: ...
     @property
-    def keys(self) -> RefreshedKeys: ...
+    def keys(self) -> ShownKeys: ...
     @property
     def questions(self) -> Questions: ...
     def run_worker(self, work: Any, *, group: str = ..., thread: bool = ...) -> Any: ...
