@@ -69,8 +69,8 @@ class Interface(App[None]):
         """What the source said last."""
         self.snapshot: Snapshot | None = None
         """The last one; it stays while a trouble may pass."""
-        self.pending: launching.Pending | None = None
-        """The last launch started from here, until it ends."""
+        self.pending: str | None = None
+        """About the last launch started from here, until it ends."""
         self.jobs = Jobs(source.path, lambda state: self.call_later(self._on_jobs, state))
         self.begun: set[int] = set()
         """Sweeps asked to run whose supervisor has not signed in yet."""
@@ -116,7 +116,7 @@ class Interface(App[None]):
         """About a launch that was started from here and that has no gang in the store yet."""
         if self.pending is None or (self.snapshot is not None and self.snapshot.gangs):
             return None
-        return self.pending.words
+        return self.pending
 
     def select(self, selection: Selection) -> None:
         """Remember what the user looks at, for the other screens."""
@@ -171,7 +171,7 @@ class Interface(App[None]):
         """In a thread: start an `hvdsweep` command as a separate process, and say so; `sweep` is its id, where it has one."""
         launched = launching.spawn(self.source.path, arguments, partial(self.launch_ended, sweep, name))
         if not sweep:
-            self.pending = launching.Pending(name, launched.pid)
+            self.pending = launching.pending(name, launched.pid)
         return f"{name} starts as process {launched.pid}; its output goes to {launched.log}."
 
     def launch_ended(self, sweep: int, name: str, code: int, words: str) -> None:
@@ -197,7 +197,7 @@ class Interface(App[None]):
         if (theme is not None and theme != themes.DEFAULT) or new.theme is not None:
             new = replace(new, theme=theme or new.theme)
         if layout is not None:
-            new = new.with_layout(*layout)
+            new = replace(new, layout={**new.layout, layout[0]: layout[1]})
         if new != self.memory:
             self.memory = new
             if self._memory_file is not None:

@@ -40,17 +40,9 @@ Ended = Callable[[int, str], None]
 """Called with (exit code, last lines of the log) when a launch that was started here has ended."""
 
 
-@dataclass(frozen=True)
-class Pending:
-    """A launch whose gangs are not in the store yet."""
-
-    name: str
-    pid: int
-
-    @property
-    def words(self) -> str:
-        """What to say while nothing else can be shown."""
-        return f"{self.name} starts as process {self.pid}; the first loss {usually(None)} from now"
+def pending(name: str, pid: int) -> str:
+    """What to say of a launch whose gangs are not in the store yet."""
+    return f"{name} starts as process {pid}; the first loss {usually(None)} from now"
 
 
 @dataclass(frozen=True)

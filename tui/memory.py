@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hvdsweep.replacing import write_whole
@@ -22,10 +22,6 @@ class Memory:
     """Name of a theme."""
     layout: Mapping[str, str] = field(default_factory=dict)
     """Whatever screens want to find again: "live.sort" -> "-best"."""
-
-    def with_layout(self, name: str, value: str) -> Memory:
-        """The same with one entry of the layout set."""
-        return replace(self, layout={**self.layout, name: value})
 
 
 def memory_file() -> Path:

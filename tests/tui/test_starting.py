@@ -13,7 +13,7 @@ from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of
 from tui import launching
 from tui.gang_rows import gang_columns
-from tui.launching import Launched, Pending
+from tui.launching import Launched, pending
 from tui.source import Trouble
 from tui.widgets.columns import row_of
 
@@ -54,7 +54,7 @@ async def test_an_empty_database_is_no_longer_than_the_launch(trained: Path) -> 
     source = FakeSource(empty, trained)
     for place in ("live", "sweeps"):
         async with pilot_of(source, place=place) as pilot:
-            pilot.app.pending = Pending("mine", 4711)
+            pilot.app.pending = pending("mine", 4711)
             pilot.app.place.receive(again=True)
             await settle(pilot)
             assert "mine starts as process 4711" in screen_text(pilot)
