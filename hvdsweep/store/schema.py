@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from hvdsweep.lazy import hidden
 from hvdsweep.repeats import FIRST_REPEAT
 
+if TYPE_CHECKING:
+    import sqlite_utils
+
 APPLICATION_ID = 0x68766473
 """`PRAGMA application_id` of every store ("hvds"), which no other SQLite file has."""
-
-VERSION = 11
-"""`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
 PAGE_SIZE = 4096
 """Bytes per page of a new store."""
@@ -164,60 +167,46 @@ TABLES = (
 )
 """Version 1, statement by statement; the comments are stored in the file and shown by `.schema`."""
 
-ORDER_OF_TRIALS = (
-    "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth | merit
-    "ALTER TABLE trials ADD COLUMN chosen TEXT",  # why it was trained when it was; NULL: in the order of numbers
-)
-
-STAGES_OF_A_START = (
-    "ALTER TABLE gangs ADD COLUMN stage TEXT",  # of its start, for people; NULL once it has made its first step
-    "ALTER TABLE gangs ADD COLUMN first_step REAL",  # when that was, unix seconds
-)
-
-LAYOUTS = (
-    "ALTER TABLE sweeps ADD COLUMN slots INTEGER",  # of --np auto; NULL: np and gangs as given
-    "ALTER TABLE studies ADD COLUMN np INTEGER",  # ranks of the gangs that train it; NULL: any
-    "ALTER TABLE studies ADD COLUMN gangs INTEGER",  # of them side by side
-)
-"""The ranks that train each study under `--np auto`."""
-
-
-IDENTITIES = (
-    "ALTER TABLE sweeps ADD COLUMN supervisor TEXT",  # PID:START:BOOT@HOST (hvdsweep.process_id)
-    "ALTER TABLE gangs ADD COLUMN process TEXT",  # the same of horovodrun
-)
-"""Version 4: a process is identified independently of clocks."""
-
-SHARDS = (
-    "ALTER TABLE sweeps ADD COLUMN shard TEXT",  # JSON: which part of the sweep this file trains; NULL: all of it
-    "ALTER TABLE trials ADD COLUMN origin TEXT",  # the file it was merged from; NULL: it was trained, or copied, here
-    "ALTER TABLE throughput ADD COLUMN origin TEXT",  # as that of trials
-)
-"""Version 6: sweeps that many databases train together (`hvdsweep.batch`)."""
-
-CHECKPOINTS = (
-    "ALTER TABLE trials ADD COLUMN checkpoint INTEGER",  # step that an open trial resumes from; NULL: from the first
-    "ALTER TABLE trials ADD COLUMN checkpoint_seconds REAL",  # between `started` and that checkpoint
-)
-"""Version 7: a trial resumes from where it was interrupted."""
-
-
-REPEATS = (
-    "ALTER TABLE studies ADD COLUMN repeats INTEGER",  # of its best trial, that the study is to have; NULL: none
-    "ALTER TABLE trials ADD COLUMN repeats INTEGER",  # number of the trial that this one repeats; NULL: a trial of the search
-)
-"""Version 8: the best trial of a study trained again with other seeds (`hvdsweep.repeats`)."""
-
-
-MARGIN = (
-    "(SELECT CASE json_extract(s.definition, '$.stop') WHEN 'beaten' THEN json_extract(s.definition, '$.margin') END"
-    " FROM studies s WHERE s.workload_id = workloads.id LIMIT 1)"
-)
-"""Of a row of workloads: the share beyond the fewest steps up to which beaten trials are trained; NULL: no further."""
-
-
-GRADIENT_NOISE = (
-    """CREATE TABLE gradient_noise (
+MIGRATIONS = {
+    "1: tables": TABLES,
+    "2: order of trials": (
+        "ALTER TABLE sweeps ADD COLUMN trial_order TEXT",  # of the latest run: NULL (the default) | plain | breadth | merit
+        "ALTER TABLE trials ADD COLUMN chosen TEXT",  # why it was trained when it was; NULL: in the order of numbers
+    ),
+    "3: stages of a start": (
+        "ALTER TABLE gangs ADD COLUMN stage TEXT",  # of its start, for people; NULL once it has made its first step
+        "ALTER TABLE gangs ADD COLUMN first_step REAL",  # when that was, unix seconds
+    ),
+    # A process is identified independently of clocks.
+    "4: identities of processes": (
+        "ALTER TABLE sweeps ADD COLUMN supervisor TEXT",  # PID:START:BOOT@HOST (hvdsweep.process_id)
+        "ALTER TABLE gangs ADD COLUMN process TEXT",  # the same of horovodrun
+    ),
+    # The ranks that train each study under `--np auto`.
+    "5: layouts": (
+        "ALTER TABLE sweeps ADD COLUMN slots INTEGER",  # of --np auto; NULL: np and gangs as given
+        "ALTER TABLE studies ADD COLUMN np INTEGER",  # ranks of the gangs that train it; NULL: any
+        "ALTER TABLE studies ADD COLUMN gangs INTEGER",  # of them side by side
+    ),
+    # Sweeps that many databases train together (`hvdsweep.batch`).
+    "6: shards": (
+        "ALTER TABLE sweeps ADD COLUMN shard TEXT",  # JSON: which part of the sweep this file trains; NULL: all of it
+        "ALTER TABLE trials ADD COLUMN origin TEXT",  # the file it was merged from; NULL: it was trained, or copied, here
+        "ALTER TABLE throughput ADD COLUMN origin TEXT",  # as that of trials
+    ),
+    # A trial resumes from where it was interrupted.
+    "7: checkpoints": (
+        "ALTER TABLE trials ADD COLUMN checkpoint INTEGER",  # step that an open trial resumes from; NULL: from the first
+        "ALTER TABLE trials ADD COLUMN checkpoint_seconds REAL",  # between `started` and that checkpoint
+    ),
+    # The best trial of a study trained again with other seeds (`hvdsweep.repeats`).
+    "8: repeats": (
+        "ALTER TABLE studies ADD COLUMN repeats INTEGER",  # of its best trial, that the study is to have; NULL: none
+        "ALTER TABLE trials ADD COLUMN repeats INTEGER",  # number of the trial that this one repeats; NULL: a trial of the search
+    ),
+    # Estimates of the gradient noise scale.
+    "9: gradient noise": (
+        """CREATE TABLE gradient_noise (
     trial_id INTEGER NOT NULL REFERENCES trials(id),
     step INTEGER NOT NULL,           -- updates done before this estimate
     layer TEXT NOT NULL,             -- '' = all weights together
@@ -225,35 +214,29 @@ GRADIENT_NOISE = (
     trace_sigma REAL,                -- of tr Sigma, the variance of one example's gradient; NULL = not a number
     PRIMARY KEY (trial_id, step, layer)
 ) WITHOUT ROWID""",
-)
-"""Version 9: estimates of the gradient noise scale."""
+    ),
+    # The training time lost when a run was killed.
+    "10: lost seconds": (
+        "ALTER TABLE gangs ADD COLUMN lost_seconds REAL",  # of training, after the last checkpoint, lost with its supervisor
+    ),
+    # Trials with a checkpoint, which few of a study have, are found without reading all others.
+    "11: interrupted trials": (
+        "CREATE INDEX trials_with_checkpoint ON trials (study_id, number) WHERE checkpoint IS NOT NULL",
+    ),
+}
+"""Name, which every store records, -> the statements of one schema version after the other."""
 
+VERSION = len(MIGRATIONS)
+"""`PRAGMA user_version` of the stores this program writes: the number of migrations applied."""
 
-LOST_SECONDS = (
-    "ALTER TABLE gangs ADD COLUMN lost_seconds REAL",  # of training, after the last checkpoint, lost with its supervisor
-)
-"""Version 10: the training time lost when a run was killed."""
-
-INTERRUPTED = (
-    "CREATE INDEX trials_with_checkpoint ON trials (study_id, number) WHERE checkpoint IS NOT NULL",
-)
-"""Version 11: trials with a checkpoint, which few of a study have, are found without reading all others."""
-
-
-STATEMENTS = (
-    *TABLES,
-    *ORDER_OF_TRIALS,
-    *STAGES_OF_A_START,
-    *IDENTITIES,
-    *LAYOUTS,
-    *SHARDS,
-    *CHECKPOINTS,
-    *REPEATS,
-    *GRADIENT_NOISE,
-    *LOST_SECONDS,
-    *INTERRUPTED,
-)
+STATEMENTS = tuple(statement for statements in MIGRATIONS.values() for statement in statements)
 """The whole schema, for a store in memory: without the record of migrations and its imports."""
+
+MARGIN = (
+    "(SELECT CASE json_extract(s.definition, '$.stop') WHEN 'beaten' THEN json_extract(s.definition, '$.margin') END"
+    " FROM studies s WHERE s.workload_id = workloads.id LIMIT 1)"
+)
+"""Of a row of workloads: the share beyond the fewest steps up to which beaten trials are trained; NULL: no further."""
 
 
 def migrate(conn: sqlite3.Connection) -> None:
@@ -264,65 +247,16 @@ def migrate(conn: sqlite3.Connection) -> None:
         from sqlite_utils import Migrations
 
     migrations = Migrations("hvdsweep")
-
-    @migrations(name="1: tables")
-    def tables(db: sqlite_utils.Database) -> None:
-        for statement in TABLES:
-            db.execute(statement)
-
-    @migrations(name="2: order of trials")
-    def order_of_trials(db: sqlite_utils.Database) -> None:
-        for statement in ORDER_OF_TRIALS:
-            db.execute(statement)
-
-    @migrations(name="3: stages of a start")
-    def stages_of_a_start(db: sqlite_utils.Database) -> None:
-        for statement in STAGES_OF_A_START:
-            db.execute(statement)
-
-    @migrations(name="4: identities of processes")
-    def identities(db: sqlite_utils.Database) -> None:
-        for statement in IDENTITIES:
-            db.execute(statement)
-
-    @migrations(name="5: layouts")
-    def layouts(db: sqlite_utils.Database) -> None:
-        for statement in LAYOUTS:
-            db.execute(statement)
-
-    @migrations(name="6: shards")
-    def shards(db: sqlite_utils.Database) -> None:
-        for statement in SHARDS:
-            db.execute(statement)
-
-    @migrations(name="7: checkpoints")
-    def checkpoints(db: sqlite_utils.Database) -> None:
-        for statement in CHECKPOINTS:
-            db.execute(statement)
-
-    @migrations(name="8: repeats")
-    def repeats(db: sqlite_utils.Database) -> None:
-        for statement in REPEATS:
-            db.execute(statement)
-
-    @migrations(name="9: gradient noise")
-    def gradient_noise(db: sqlite_utils.Database) -> None:
-        for statement in GRADIENT_NOISE:
-            db.execute(statement)
-
-    @migrations(name="10: lost seconds")
-    def lost_seconds(db: sqlite_utils.Database) -> None:
-        for statement in LOST_SECONDS:
-            db.execute(statement)
-
-    @migrations(name="11: interrupted trials")
-    def interrupted_trials(db: sqlite_utils.Database) -> None:
-        for statement in INTERRUPTED:
-            db.execute(statement)
-
+    for name, statements in MIGRATIONS.items():
+        migrations(name=name)(partial(_execute, statements))
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _execute(statements: Iterable[str], db: sqlite_utils.Database) -> None:
+    for statement in statements:
+        db.execute(statement)
 
 
 def quoted(name: str) -> str:
