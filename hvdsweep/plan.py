@@ -7,9 +7,10 @@ unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.identity import content_key, definition_diff, derived_seed, study_identity, sweep_identity
@@ -94,6 +95,10 @@ class StudyPlan:
             self.space, self.stretches, (self.seed, self.workload, self.batch_size), start, count
         )
         return tuple(self._trial(start + index, point) for index, point in enumerate(points))
+
+    def next_numbers(self, taken: Collection[int], count: int) -> list[int]:
+        """The `count` lowest numbers of trials that are not `taken`."""
+        return list(islice((number for number in range(len(taken) + count) if number not in taken), count))
 
     def repeat(self, trial: int, index: int, metaparameters: Mapping[str, float]) -> TrialPlan:
         """Repeat `index` (from 0) of trial `trial`, which had these metaparameters: other initial weights, order of examples

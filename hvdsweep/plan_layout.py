@@ -5,27 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from hvdsweep.layout import LayoutJob, Shape
 from hvdsweep.step_time import Basis, StepTimes
 from hvdsweep.words import counted
 
 if TYPE_CHECKING:
-    from hvdsweep.store.plan_types import PlannedSweep
+    from hvdsweep.plan import Plan, StudyPlan
 
 Study = tuple[str, int]
 """(workload, batch size)."""
 
 BASES: tuple[Basis, ...] = ("measured", "derived", "rough")
 """From the most to the least certain."""
-
-
-class _Study(Protocol):
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def definition(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Forecast:
 
 
 def forecast(
-    plan: PlannedSweep, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
+    plan: Plan, shapes: Sequence[Shape], times: StepTimes, trials: Mapping[Study, float] | None = None
 ) -> Forecast:
     """How long every study takes in every shape, with `trials` (default: all that it asks for) still to be trained.
 
@@ -75,7 +68,7 @@ SMALL_STEP = 1e8
 1,024 (6e7) takes 1.2 ms on one thread and 1.6 on two, under XLA 1.0 and 0.9. At 2e8 two threads pay."""
 
 
-def steps_are_small(plan: PlannedSweep) -> bool:
+def steps_are_small(plan: Plan) -> bool:
     """Whether one thread trains every study as fast as several: built-in dense models with small batches.
 
     Counts 6 operations per weight and example: too few for convolutions and sequences. False for user code.
@@ -91,7 +84,7 @@ def steps_are_small(plan: PlannedSweep) -> bool:
     )
 
 
-def granule_of(model: str, study: _Study) -> int:
+def granule_of(model: str, study: StudyPlan) -> int:
     """Rows that a model's layers process together; 1 for the user's own model, whose granule is known only once it is
     built."""
     from workloads import architectures, catalogue

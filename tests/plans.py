@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hvdsweep.plan import StudyPlan
+
 GOAL = {"metric": "val/error", "value": 0.2, "maximize": False}
 
 
@@ -15,6 +17,14 @@ class Trial:
     key: str
     seed: int
     metaparameters: Mapping[str, float]
+
+
+class FixedStudy:
+    """A study that is trained neither in rounds nor by shards."""
+
+    until = None
+    widen = False
+    next_numbers = StudyPlan.next_numbers
 
 
 @dataclass(frozen=True)
@@ -38,3 +48,5 @@ class Plan:
     name: str = "sweep"
     file: str | None = "sweep.toml"
     definition: Mapping[str, Any] = field(default_factory=lambda: {"seed": 1})
+    # Nothing that a launch could time beforehand.
+    studies = ()

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 from hvdsweep.batch.folder import BatchFolder
+from hvdsweep.plan import Plan
 from hvdsweep.replacing import replaced
 from hvdsweep.store.connection import connect
-from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import save_plan
 
 
-def write_plan(folder: BatchFolder, plans: Iterable[PlannedSweep]) -> None:
+def write_plan(folder: BatchFolder, plans: Iterable[Plan]) -> None:
     """Write `folder.plan` with every trial PENDING, unless it exists. Several processes may do this at once."""
     if folder.plan.exists():
         return

@@ -13,7 +13,6 @@ from hvdsweep.launch.scale import Case, Failed, Scale, Timed, cases_of
 from hvdsweep.layout import START_SECONDS, Shape
 from hvdsweep.plan import Plan
 from hvdsweep.step_time import StepTimes, family
-from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.throughput import here_last, record_throughput, throughput
 from hvdsweep.words import counted, duration
 
@@ -35,15 +34,13 @@ class FirstTiming:
     cases: tuple[Case, ...]
 
 
-def wanted(
-    plan: PlannedSweep, shapes: Sequence[Shape], times: StepTimes, expected: float
-) -> list[FirstTiming]:
+def wanted(plan: Plan, shapes: Sequence[Shape], times: StepTimes, expected: float) -> list[FirstTiming]:
     """What to time before one of `shapes` is chosen; empty if speeds are known, or timing does not pay.
 
     `expected`: seconds that the sweep takes, as far as known. Times the fewest ranks, the most, and some between; times
     on other numbers are derived from them.
     """
-    if not isinstance(plan, Plan) or len(shapes) < 2:
+    if len(shapes) < 2:
         return []
     chosen = sorted({shapes[0], shapes[len(shapes) // 2], shapes[-1]})
     found = [FirstTiming(shape.np, tuple(_cases(plan, shape, times))) for shape in chosen]

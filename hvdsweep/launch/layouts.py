@@ -13,7 +13,7 @@ from hvdsweep.plan_layout import Study, described, forecast
 from hvdsweep.store.claims import assign
 
 if TYPE_CHECKING:
-    from hvdsweep.store.plan_types import PlannedSweep
+    from hvdsweep.plan import Plan
 
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Layouts:
     also train the last few trials instead of gangs of another size.
     """
 
-    def __init__(self, stored: StoredSweep, plan: PlannedSweep, shapes: tuple[Shape, ...]) -> None:
+    def __init__(self, stored: StoredSweep, plan: Plan, shapes: tuple[Shape, ...]) -> None:
         self._stored = stored
         self._plan = plan
         self._shapes = shapes

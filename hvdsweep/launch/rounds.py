@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from hvdsweep.curves.so_far import Searched, Width, interval_widths
 from hvdsweep.plan import Plan, StudyPlan
-from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome, stored_rounds, trial_outcomes
 from hvdsweep.widening import MOST_WIDENINGS, Stretch, new_points, stretches_of, widened_at
 from hvdsweep.words import counted
@@ -136,22 +135,20 @@ class Progress:
 class Rounds:
     """The rounds of one sweep that its trials have decided so far."""
 
-    def __init__(self, plan: PlannedSweep) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._studies: list[Progress] = []
-        if isinstance(plan, Plan):
-            self._studies = [
-                Progress(study, workload.maximize, study.target_trials)
-                for workload in plan.workloads
-                for study in workload.studies
-            ]
+        self._studies = [
+            Progress(study, workload.maximize, study.target_trials)
+            for workload in plan.workloads
+            for study in workload.studies
+        ]
         self.active = any(study.plan.until is not None or study.plan.widen for study in self._studies)
         """Whether the sweep is trained in rounds."""
 
     @property
-    def plan(self) -> PlannedSweep:
+    def plan(self) -> Plan:
         """The sweep's plan with the trials and spaces decided so far."""
-        if not self.active or not isinstance(self._plan, Plan):
+        if not self.active:
             return self._plan
         now = {
             study.name: replace(study.plan, target_trials=study.target, stretches=tuple(study.stretches))
@@ -317,7 +314,7 @@ def decide(conn: sqlite3.Connection, sweep_id: int, rounds: Rounds) -> list[Step
     ]
 
 
-def resumed(conn: sqlite3.Connection, plan: PlannedSweep) -> tuple[PlannedSweep, list[Step]]:
+def resumed(conn: sqlite3.Connection, plan: Plan) -> tuple[Plan, list[Step]]:
     """The plan with the trials and spaces decided by this sweep's trials in the store, and which steps are new."""
     rounds = Rounds(plan)
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()

@@ -12,8 +12,8 @@ from hvdsweep.launch.machine import cores, gpus
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.slots import Slot
 from hvdsweep.layout import Shape, shapes_for
+from hvdsweep.plan import Plan
 from hvdsweep.plan_layout import steps_are_small
-from hvdsweep.store.plan_types import PlannedSweep
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Shares:
 
 
 def share_out(
-    settings: Settings, plan: PlannedSweep, environment: Mapping[str, str], warn: Callable[[str], None]
+    settings: Settings, plan: Plan, environment: Mapping[str, str], warn: Callable[[str], None]
 ) -> Shares:
     """A slot for every gang of every possible size; calls `warn` if something is crowded."""
     count, devices = cores(), gpus(environment)

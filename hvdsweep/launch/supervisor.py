@@ -32,11 +32,11 @@ from hvdsweep.launch.signals import StopSignals
 from hvdsweep.launch.slots import Slots, sweep_logs
 from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.launch.sweeps import not_at_work
+from hvdsweep.plan import Plan
 from hvdsweep.process_id import ProcessId
 from hvdsweep.store.claims import assign
 from hvdsweep.store.connection import connect, error_for, heard
 from hvdsweep.store.lifecycle import begin_run, end_run, heartbeat, recover, request_stop
-from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import add_repeats, next_round, top_up
 from hvdsweep.words import counted
 
@@ -53,7 +53,7 @@ class Supervisor:
         self,
         path: str | os.PathLike[str],
         sweep: int,
-        plan: PlannedSweep,
+        plan: Plan,
         settings: Settings,
         reporter: Reporter | None = None,
         *,

@@ -14,15 +14,15 @@ from hvdsweep.identity import definition_diff
 from hvdsweep.launch.events import SweepEvent
 from hvdsweep.launch.rounds import Rounds, decide, resumed
 from hvdsweep.launch.stored_sweep import StoredSweep
+from hvdsweep.plan import Plan
 from hvdsweep.states import OPEN
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.liveness import WATCH_SECONDS, Occupant, TakenOver, vacant
-from hvdsweep.store.plan_types import PlannedSweep
 from hvdsweep.store.plans import SavedSweep, record_round, save_plan
 from hvdsweep.words import counted
 
 
-def save(conn: sqlite3.Connection, plan: PlannedSweep) -> SavedSweep:
+def save(conn: sqlite3.Connection, plan: Plan) -> SavedSweep:
     """Make the store hold the plan. RunFailed if a supervisor is training the sweep, whose trials must not change."""
     row = conn.execute("SELECT id FROM sweeps WHERE key = ?", (plan.key,)).fetchone()
     if row is not None:
@@ -61,7 +61,7 @@ def _announce_watch(other: Occupant) -> None:
 
 
 def introduce(
-    conn: sqlite3.Connection, plan: PlannedSweep, saved: SavedSweep, store: str | os.PathLike[str]
+    conn: sqlite3.Connection, plan: Plan, saved: SavedSweep, store: str | os.PathLike[str]
 ) -> SweepEvent:
     """What the user should know about a sweep before its training begins."""
     rounds = Rounds(plan)
@@ -99,7 +99,7 @@ def introduce(
     )
 
 
-def _later(plan: PlannedSweep) -> int:
+def _later(plan: Plan) -> int:
     return (
         sum(study.repeats for study in plan.whole.studies)
         if isinstance(plan, ShardPlan) and plan.whole

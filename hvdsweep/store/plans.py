@@ -7,33 +7,18 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 from hvdsweep.errors import UserError
+from hvdsweep.plan import Plan, StudyPlan, TrialPlan, WorkloadPlan
 from hvdsweep.store.checkpoints import tidy
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.erase import erase_data
 from hvdsweep.store.events import event
 from hvdsweep.store.inserts import insert
-from hvdsweep.store.plan_types import (
-    ChoosesNumbers,
-    PlannedStudy,
-    PlannedSweep,
-    PlannedTrial,
-    PlannedWorkload,
-)
 from hvdsweep.store.repeats import lacks_repeats, plan_repeats
 from hvdsweep.store.schema import SEARCH_TRIAL, quoted
 from hvdsweep.words import counted
-
-__all__ = [
-    "SavedSweep",
-    "add_repeats",
-    "next_round",
-    "save_plan",
-    "top_up",
-]
 
 MINE = "(SELECT s.id FROM workloads w JOIN studies s ON s.workload_id = w.id WHERE w.sweep_id = ?)"
 """SQL: the studies of a sweep."""
@@ -58,7 +43,7 @@ class SavedSweep:
 
 
 def save_plan(
-    conn: sqlite3.Connection, plan: PlannedSweep, shard: str | None = None, *, may_grow: bool = False
+    conn: sqlite3.Connection, plan: Plan, shard: str | None = None, *, may_grow: bool = False
 ) -> SavedSweep:
     """Make the store hold `plan`: one transaction, idempotent. Trials that have begun are never changed.
 
@@ -105,9 +90,7 @@ def save_plan(
     return SavedSweep(sweep_id, outcome, new_trials, adopted, withdrawn, previous, repeats)
 
 
-def check_same_part(
-    conn: sqlite3.Connection, plan: PlannedSweep, present: str | None, wanted: str | None
-) -> None:
+def check_same_part(conn: sqlite3.Connection, plan: Plan, present: str | None, wanted: str | None) -> None:
     """UserError if the store trains another part than `wanted`: trials would be trained twice, or never."""
     one, other = (json.loads(text) if text else {} for text in (present, wanted))
     same = ("index", "of", "studies")
@@ -131,7 +114,7 @@ def check_same_part(
     )
 
 
-def top_up(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep) -> int:
+def top_up(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
     """Give every study as many trials that did not diverge as its target, up to `max_trials` in all.
 
     Returns the number added. Fast, and without a lock, if nothing is missing.
@@ -150,7 +133,7 @@ def top_up(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep) -> int:
     return added
 
 
-def next_round(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep, messages: Iterable[str]) -> None:
+def next_round(conn: sqlite3.Connection, sweep_id: int, plan: Plan, messages: Iterable[str]) -> None:
     """Give the studies the targets and spaces of `plan`, and the trials that they then lack: one transaction.
 
     `messages`: what the round changed, recorded as an event each.
@@ -178,7 +161,7 @@ def record_round(conn: sqlite3.Connection, sweep_id: int, messages: Iterable[str
             event(conn, "round", message, sweep_id=sweep_id)
 
 
-def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep) -> int:
+def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> int:
     """Add the repeats of best trials of studies whose search is finished; returns their number. Fast if none is missing."""
     if not lacks_repeats(conn, sweep_id, plan):
         return 0
@@ -190,9 +173,7 @@ def add_repeats(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep) -> 
     return added
 
 
-def _missing(
-    conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep
-) -> Iterator[tuple[int, PlannedStudy, int]]:
+def _missing(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> Iterator[tuple[int, StudyPlan, int]]:
     """(study id, study, number missing) of every study that needs more trials."""
     studies = {
         (name, batch_size): (study_id, trials, diverged)
@@ -211,7 +192,7 @@ def _missing(
                 yield study_id, study, wanted
 
 
-def _save_sweep(conn: sqlite3.Connection, plan: PlannedSweep, shard: str | None) -> int:
+def _save_sweep(conn: sqlite3.Connection, plan: Plan, shard: str | None) -> int:
     values = {
         "name": plan.name,
         "key": plan.key,
@@ -225,7 +206,7 @@ def _save_sweep(conn: sqlite3.Connection, plan: PlannedSweep, shard: str | None)
     return insert(conn, "sweeps", values, unique=("key",), update=("name", "file", "definition", "shard"))
 
 
-def _save_workload(conn: sqlite3.Connection, sweep_id: int, workload: PlannedWorkload) -> int:
+def _save_workload(conn: sqlite3.Connection, sweep_id: int, workload: WorkloadPlan) -> int:
     values = {
         "sweep_id": sweep_id,
         "name": workload.name,
@@ -242,7 +223,7 @@ def _save_workload(conn: sqlite3.Connection, sweep_id: int, workload: PlannedWor
     return insert(conn, "workloads", values, unique=("sweep_id", "name"), update=update)
 
 
-def _save_study(conn: sqlite3.Connection, workload_id: int, study: PlannedStudy) -> int:
+def _save_study(conn: sqlite3.Connection, workload_id: int, study: StudyPlan) -> int:
     values = {
         "workload_id": workload_id,
         "batch_size": study.batch_size,
@@ -257,7 +238,7 @@ def _save_study(conn: sqlite3.Connection, workload_id: int, study: PlannedStudy)
     return insert(conn, "studies", values, unique=("workload_id", "batch_size"), update=update)
 
 
-def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[PlannedTrial]) -> int:
+def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[TrialPlan]) -> int:
     before = conn.total_changes
     conn.executemany(
         "INSERT INTO trials (study_id, number, key, status, parameters, seed) VALUES (?, ?, ?, 'PENDING', ?, ?)"
@@ -267,20 +248,16 @@ def _add_trials(conn: sqlite3.Connection, study_id: int, trials: Iterable[Planne
     return conn.total_changes - before
 
 
-def _add_numbers(conn: sqlite3.Connection, study_id: int, study: PlannedStudy, count: int) -> int:
-    """Add the `count` trials of the lowest numbers that the study lacks; returns how many."""
+def _add_numbers(conn: sqlite3.Connection, study_id: int, study: StudyPlan, count: int) -> int:
+    """Add `count` trials that the study lacks (`StudyPlan.next_numbers`); returns how many."""
     there = {
         number
         for (number,) in conn.execute(
             f"SELECT number FROM trials t WHERE study_id = ? AND {SEARCH_TRIAL}", (study_id,)
         )
     }
-    if isinstance(study, ChoosesNumbers):
-        numbers = study.next_numbers(there, count)
-    else:
-        numbers = list(islice((number for number in range(len(there) + count) if number not in there), count))
     added = 0
-    for start, length in _runs(numbers):
+    for start, length in _runs(study.next_numbers(there, count)):
         added += _add_trials(conn, study_id, study.trial_range(start, length))
     return added
 
@@ -367,7 +344,7 @@ def _adopt_finished(conn: sqlite3.Connection, sweep_id: int) -> int:
     return len(pairs)
 
 
-def _previous(conn: sqlite3.Connection, plan: PlannedSweep) -> dict[str, Any] | None:
+def _previous(conn: sqlite3.Connection, plan: Plan) -> dict[str, Any] | None:
     row = conn.execute(
         "SELECT definition FROM sweeps WHERE source = 'launch' AND CASE WHEN ?1 IS NULL THEN name = ?2 ELSE file = ?1 END"
         " ORDER BY id DESC LIMIT 1",

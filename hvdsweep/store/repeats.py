@@ -6,9 +6,9 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from hvdsweep.plan import Plan, StudyPlan
 from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.erase import erase_data
-from hvdsweep.store.plan_types import PlannedStudy, PlannedSweep
 from hvdsweep.store.schema import REACHED, SEARCH_TRIAL
 
 _STUDIES = f"""
@@ -27,9 +27,7 @@ WHERE s.id = ? ORDER BY r.step, t.number LIMIT 1"""
 """The trial that determines the study's steps to the sweep's goal."""
 
 
-def plan_repeats(
-    conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep, *, may_grow: bool = False
-) -> int:
+def plan_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan, *, may_grow: bool = False) -> int:
     """Make the repeats that have not begun equal to those the plan asks for; returns how many were added.
 
     A study whose search is finished gets repeats of its best trial, unless it did not reach the goal in training.
@@ -76,7 +74,7 @@ def repeats_to_come(conn: sqlite3.Connection) -> int:
     return missing
 
 
-def lacks_repeats(conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep) -> bool:
+def lacks_repeats(conn: sqlite3.Connection, sweep_id: int, plan: Plan) -> bool:
     """Whether `plan_repeats` would add any."""
     for _, study_id, wanted in _wanted(conn, sweep_id, plan, may_grow=False):
         there = {
@@ -95,11 +93,11 @@ Row = tuple[int, str, str, int, int]
 
 
 def _wanted(
-    conn: sqlite3.Connection, sweep_id: int, plan: PlannedSweep, may_grow: bool
-) -> list[tuple[PlannedStudy, int, Mapping[int, Row]]]:
+    conn: sqlite3.Connection, sweep_id: int, plan: Plan, may_grow: bool
+) -> list[tuple[StudyPlan, int, Mapping[int, Row]]]:
     """Each study of the plan with the repeats that it shall have, by number."""
     stored = {(name, size): row for name, size, *row in conn.execute(_STUDIES, (sweep_id,))}
-    found: list[tuple[PlannedStudy, int, Mapping[int, Row]]] = []
+    found: list[tuple[StudyPlan, int, Mapping[int, Row]]] = []
     for workload in plan.workloads:
         for study in workload.studies:
             study_id, unfinished, trials, kept = stored[workload.name, study.batch_size]

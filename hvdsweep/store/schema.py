@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hvdsweep.lazy import hidden
@@ -248,15 +247,18 @@ def migrate(conn: sqlite3.Connection) -> None:
 
     migrations = Migrations("hvdsweep")
     for name, statements in MIGRATIONS.items():
-        migrations(name=name)(partial(_execute, statements))
+        migrations(name=name)(_executing(statements))
     migrations.apply(sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False))
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _execute(statements: Iterable[str], db: sqlite_utils.Database) -> None:
-    for statement in statements:
-        db.execute(statement)
+def _executing(statements: Iterable[str]) -> Callable[[sqlite_utils.Database], None]:
+    def execute(db: sqlite_utils.Database) -> None:
+        for statement in statements:
+            db.execute(statement)
+
+    return execute
 
 
 def quoted(name: str) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hvdsweep.repeats import repeat_number
-from tests.plans import Plan, Trial, Workload
+from tests.plans import FixedStudy, Plan, Trial, Workload
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(FixedStudy):
     batch_size: int
     behaviours: Sequence[Mapping[str, float]]
     """One per trial; later trials (replacements) behave well."""

@@ -22,13 +22,13 @@ from hvdsweep.store import (
     new_gang,
     save_plan,
 )
-from tests.plans import GOAL, Plan, Trial, Workload
+from tests.plans import GOAL, FixedStudy, Plan, Trial, Workload
 
 from .trained import train_claims
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(FixedStudy):
     batch_size: int
     target_trials: int = 3
     max_trials: int = 6

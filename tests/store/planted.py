@@ -14,7 +14,7 @@ from hvdsweep.search import Range, Space
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
 from hvdsweep.store import Claim, Final, TrialUpdate, TrialWriter, begin_run, connect, save_plan, top_up
-from tests.plans import GOAL, Plan, Trial, Workload
+from tests.plans import GOAL, FixedStudy, Plan, Trial, Workload
 
 from .plans import gang
 
@@ -33,7 +33,7 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class PlantedStudy:
+class PlantedStudy(FixedStudy):
     """One batch size whose trials' fates are known: more of them than it needs, for those that diverge."""
 
     batch_size: int
