@@ -8,6 +8,7 @@ import errno
 import gc
 import importlib
 import io
+import keyword
 import logging
 import math
 import os
@@ -28,28 +29,32 @@ from hvdsweep.visible import visible
 log = logging.getLogger(__name__)
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("hvdsweep.cli.demo", "Train a small sweep and draw its curve: up to three minutes."),
-    "launch": ("hvdsweep.cli.launch", "Train a sweep, or resume it where it stopped."),
-    "batch": ("hvdsweep.cli.batch", "Train a sweep as array jobs of a cluster (Slurm)."),
-    "status": ("hvdsweep.cli.status", "Show the progress of every sweep and what its gangs do."),
-    "trials": ("hvdsweep.cli.trials", "List trials by filter and order; show one in full."),
-    "events": ("hvdsweep.cli.events", "List what happened: runs, gangs, failures."),
-    "logs": ("hvdsweep.cli.logs", "Show the last lines of the ranks' logs."),
-    "tui": ("hvdsweep.cli.tui", "Compose, launch and watch sweeps in the terminal."),
-    "curve": ("hvdsweep.cli.curve", "Print the steps to the goal against batch size."),
-    "best": ("hvdsweep.cli.best", "Print the best metaparameters of every batch size."),
-    "figure": ("hvdsweep.cli.figure", "Draw a figure of the paper or of your sweeps."),
-    "report": ("hvdsweep.cli.report", "Write one HTML file with everything about a sweep."),
-    "import": ("hvdsweep.cli.import_", "Import the published database."),
-    "export": ("hvdsweep.cli.export", "Write sweeps in the published database's layout."),
-    "merge": ("hvdsweep.cli.merge", "Merge the shards of a sweep into one database."),
-    "scale": ("hvdsweep.cli.scale", "Measure examples per second against ranks, in short runs."),
-    "workloads": ("hvdsweep.cli.workloads", "List what can be trained; print a preset."),
-    "datasets": ("hvdsweep.cli.datasets", "List the data sets, and how to get those that are missing."),
-    "schema": ("hvdsweep.cli.schema", "Print the JSON Schema of the sweep file."),
-    "doctor": ("hvdsweep.cli.doctor", "Check this machine: versions, Horovod, allreduce, disk, GPUs."),
+    "demo": ("Train a small sweep and draw its curve: up to three minutes.", ""),
+    "launch": ("Train a sweep, or resume it where it stopped.", "--np 2 --gangs 2 sweep.toml"),
+    "batch": ("Train a sweep as array jobs of a cluster (Slurm).", "submit sweep.toml"),
+    "status": ("Show the progress of every sweep and what its gangs do.", "--watch"),
+    "trials": (
+        "List trials by filter and order; show one in full.",
+        "--filter 'batch_size=64 status=COMPLETE' --sort best",
+    ),
+    "events": ("List what happened: runs, gangs, failures.", "--last 20"),
+    "logs": ("Show the last lines of the ranks' logs.", "--rank 0 --follow"),
+    "tui": ("Compose, launch and watch sweeps in the terminal.", ""),
+    "curve": ("Print the steps to the goal against batch size.", "--goal 0.1"),
+    "best": ("Print the best metaparameters of every batch size.", ""),
+    "figure": ("Draw a figure of the paper or of your sweeps.", "curve --out curve.png"),
+    "report": ("Write one HTML file with everything about a sweep.", "--out sweep.html"),
+    "import": ("Import the published database.", "published/zhang_2024 --db published.db"),
+    "export": ("Write sweeps in the published database's layout.", "out"),
+    "merge": ("Merge the shards of a sweep into one database.", "main.db shards/*.db"),
+    "scale": ("Measure examples per second against ranks, in short runs.", "--np 1,2,4 sweep.toml"),
+    "workloads": ("List what can be trained; print a preset.", "small/fc"),
+    "datasets": ("List the data sets, and how to get those that are missing.", ""),
+    "schema": ("Print the JSON Schema of the sweep file.", ""),
+    "doctor": ("Check this machine: versions, Horovod, allreduce, disk, GPUs.", "--quick"),
 }
-"""Command -> (module, one line of help). The module holds a click command of the same name."""
+"""Command -> (one line of help, arguments of the example at the top of its help). Module `hvdsweep.cli.COMMAND` holds a click
+command of that name; for one that Python reserves (`import`), both have an underscore after it."""
 
 MEANT = dict.fromkeys(("run", "train", "resume", "continue", "start", "sweep"), "launch") | {
     "ls": "status",
@@ -62,29 +67,10 @@ MEANT = dict.fromkeys(("run", "train", "resume", "continue", "start", "sweep"), 
 }
 """Words of other programs -> what does it here."""
 
-EXAMPLES = {
-    "demo": "demo",
-    "launch": "launch --np 2 --gangs 2 sweep.toml",
-    "batch": "batch submit sweep.toml",
-    "status": "status --watch",
-    "trials": "trials --filter 'batch_size=64 status=COMPLETE' --sort best",
-    "events": "events --last 20",
-    "logs": "logs --rank 0 --follow",
-    "tui": "tui",
-    "curve": "curve --goal 0.1",
-    "best": "best",
-    "figure": "figure curve --out curve.png",
-    "report": "report --out sweep.html",
-    "import": "import published/zhang_2024 --db published.db",
-    "export": "export out",
-    "merge": "merge main.db shards/*.db",
-    "scale": "scale --np 1,2,4 sweep.toml",
-    "workloads": "workloads small/fc",
-    "datasets": "datasets",
-    "schema": "schema",
-    "doctor": "doctor --quick",
-}
-"""Command -> example calls, at the top of its help."""
+
+def python_name(command: str) -> str:
+    """The name of a command's module and function."""
+    return f"{command}_" if keyword.iskeyword(command) else command
 
 
 def closest(typed: str, names: Iterable[str]) -> str:
@@ -107,15 +93,16 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: Any = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        python = python_name(cmd_name)
+        command: Any = getattr(importlib.import_module(f"hvdsweep.cli.{python}"), python)
         assert isinstance(command, click.Command)
         commands = command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in [parameter for one in (command, *commands) for parameter in one.params]:
             # A command that runs a second time in this process has its checks already.
             if isinstance(parameter.type, CHECKED) and "convert" not in vars(parameter.type):
                 parameter.type = _checked(parameter.type)
-        if cmd_name in EXAMPLES:
-            setattr(command, "format_help", partial(_help, command, EXAMPLES[cmd_name]))  # noqa: B010
+        example = f"{cmd_name} {COMMANDS[cmd_name][1]}".rstrip()
+        setattr(command, "format_help", partial(_help, command, example))  # noqa: B010
         return command
 
     def resolve_command(
@@ -153,7 +140,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (line, _) in COMMANDS.items()])
 
 
 def _help(

@@ -41,7 +41,7 @@ SHOWN = 50
     help="Metrics whose running best is stored, so that their curves are instant; others take a second or two.",
 )
 @json_option
-def command(
+def import_(
     archive: Path, db: Path, name: str | None, sha256: str | None, records: str, as_json: bool
 ) -> None:
     """Import the published database.
@@ -68,9 +68,6 @@ def command(
         click.echo("\n".join(_summary(report)))
     if report.problems or report.stopped:
         sys.exit(1)
-
-
-globals()["import"] = command  # the name of the command, which no statement can give
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from hvdsweep.sweep.schema import sweep_schema
 from hvdsweep.sweep.trial_counts import TrialsUntil
 from hvdsweep.sweep.write import toml_value
 
+
 def reference() -> str:
     """Every key of every table: the section "Keys" of docs/sweep-file.md."""
     schema = sweep_schema()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdsweep.cli import COMMANDS, main
+from hvdsweep.cli import COMMANDS, main, python_name
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def run(
     before: Callable[[], object] = lambda: None,
 ) -> Ended:
     """Run `hvdsweep ARGUMENTS` in `cwd`, with stdout and stderr in files, or in those named. `before`: called in the fork."""
-    for module, _ in COMMANDS.values():
-        importlib.import_module(module)
+    for name in COMMANDS:
+        importlib.import_module(f"hvdsweep.cli.{python_name(name)}")
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told:
         pid = os.fork()
         if pid == 0:
