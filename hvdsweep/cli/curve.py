@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.drawing import print_chart, print_figure
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
 from hvdsweep.cli.questions import answers, normalise_option, question_options, reference_option
 from hvdsweep.cli.workload_choice import choose
@@ -169,7 +167,6 @@ def _print_budgets(
     as_json: bool,
 ) -> None:
     from hvdsweep.cli.at_budget import at_budgets, parse_budget
-    from hvdsweep.cli.figure import print_figure
     from hvdsweep.opening import open_store
 
     wanted = [parse_budget(text) for text in budgets]
@@ -188,7 +185,7 @@ def _print_budgets(
         click.echo(("\n" if place else "") + "\n".join(one.lines()))
         if chart:
             click.echo()
-            print_figure(one.figure(), only_ascii)
+            print_figure(one.figure(), ascii=only_ascii)
 
 
 def _speeds(rows: Sequence[ThroughputRow]) -> dict[str, list[Throughput]]:
@@ -228,6 +225,7 @@ def _print(
     curves: list[Curve], costs: list[Costs], named: bool, examples: bool, only_ascii: bool, chart: bool
 ) -> None:
     from hvdsweep.cli.curve_text import comparison_lines, curve_lines, overview_lines
+    from hvdsweep.curves.chart import curve_chart
 
     if len(curves) > SHOWN_IN_FULL and not named:
         click.echo("\n".join([*overview_lines(curves), "", "`hvdsweep curve WORKLOAD` shows one in full."]))
@@ -239,21 +237,4 @@ def _print(
         click.echo("\n" + "\n".join(compared))
     if chart and any(one.points for one in curves):
         click.echo()
-        draw(curves, examples=examples, only_ascii=only_ascii)
-
-
-def draw(curves: list[Curve], *, examples: bool = False, only_ascii: bool = False) -> None:
-    """Print the chart of these curves on stdout, as wide as the terminal; coloured on a terminal, else plain text."""
-    from hvdsweep.charts import render
-    from hvdsweep.curves.chart import curve_chart
-
-    size = shutil.get_terminal_size((100, 32))
-    width, height = max(40, min(size.columns, 160)), max(14, min(size.lines - 4, 30))
-    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    canvas = render(curve_chart(curves, examples=examples), width, height, ascii=only_ascii, color=colored)
-    if colored:
-        from rich.console import Console
-
-        Console().print(canvas.text())
-    else:
-        click.echo(canvas.plain())
+        print_chart(curve_chart(curves, examples=examples), ascii=only_ascii, most=(160, 30))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.drawing import print_figure
 from hvdsweep.cli.options import GoalValue, db_option, json_option, print_json, unit_option
 from hvdsweep.cli.questions import budget_options, metric_option, normalise_option, reference_option
 from hvdsweep.cli.workload_choice import choose
@@ -17,7 +15,6 @@ from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
-    from hvdsweep.figures.figure import Figure
     from hvdsweep.store.rows import WorkloadRow
     from hvdsweep.store.store import Store
 
@@ -146,7 +143,7 @@ def figure(
     elif as_csv:
         click.echo(made.to_csv(), nl=False)
     elif as_text or out is None:
-        print_figure(made, only_ascii)
+        print_figure(made, ascii=only_ascii)
 
 
 def _chosen(reader: Store, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
@@ -158,20 +155,3 @@ def _chosen(reader: Store, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> l
             click.echo(note, err=True)
         found += choice.workloads
     return found
-
-
-def print_figure(made: Figure, only_ascii: bool) -> None:
-    """The figure as text on stdout, as wide as the terminal."""
-    from hvdsweep.figures.text import figure_lines
-
-    width = max(40, min(shutil.get_terminal_size((100, 32)).columns, 240))
-    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    lines = figure_lines(made, width, ascii=only_ascii, color=colored)
-    if colored:
-        from rich.console import Console
-
-        console = Console()
-        for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    else:
-        click.echo("\n".join(str(line) for line in lines))

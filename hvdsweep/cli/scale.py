@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hvdsweep.cli.drawing import print_chart
 from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
@@ -311,6 +311,8 @@ def _named(db: Path, asked: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def _print(found: Sequence[MeasuredSpeed], names: Sequence[str], only_ascii: bool, chart: bool) -> None:
+    from hvdsweep.curves.speeds import speed_chart
+
     for place, name in enumerate(dict.fromkeys(names)):
         mine = [speed for speed in found if speed.workload == name]
         if not mine:
@@ -318,7 +320,7 @@ def _print(found: Sequence[MeasuredSpeed], names: Sequence[str], only_ascii: boo
         click.echo(("\n" if place else "") + "\n".join(speed_lines(mine)))
         if chart:
             click.echo()
-            _draw(mine, only_ascii)
+            print_chart(speed_chart(mine, title=name), ascii=only_ascii, most=(120, 24))
 
 
 def speed_lines(found: Sequence[MeasuredSpeed]) -> list[str]:
@@ -349,21 +351,3 @@ def speed_lines(found: Sequence[MeasuredSpeed]) -> list[str]:
     if trials:
         lines += ["", "* measured during trials; other gangs may have shared the machine"]
     return lines
-
-
-def _draw(found: Sequence[MeasuredSpeed], only_ascii: bool) -> None:
-    """Print the chart on stdout, as wide as the terminal; coloured on a terminal, else plain text."""
-    from hvdsweep.charts import render
-    from hvdsweep.curves.speeds import speed_chart
-
-    size = shutil.get_terminal_size((100, 32))
-    width, height = max(40, min(size.columns, 120)), max(14, min(size.lines - 4, 24))
-    colored = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    chart = speed_chart(found, title=found[0].workload)
-    canvas = render(chart, width, height, ascii=only_ascii, color=colored)
-    if colored:
-        from rich.console import Console
-
-        Console().print(canvas.text())
-    else:
-        click.echo(canvas.plain())
