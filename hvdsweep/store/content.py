@@ -11,12 +11,13 @@ A new column gets an entry in `TABLES`; `tests/store/test_content.py` then damag
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvdsweep.store.schema import LARGEST_STEP, quoted
+from hvdsweep.store.schema import LARGEST_STEP, MIGRATIONS, quoted
 
 LATEST_TIME = 1e11
 """Unix seconds (in the year 5138); later times are taken for damage."""
@@ -229,25 +230,10 @@ UNIQUE = {
 """What else identifies a row."""
 
 SINCE = {
-    ("sweeps", "trial_order"): 2,
-    ("trials", "chosen"): 2,
-    ("gangs", "stage"): 3,
-    ("gangs", "first_step"): 3,
-    ("sweeps", "supervisor"): 4,
-    ("gangs", "process"): 4,
-    ("sweeps", "slots"): 5,
-    ("studies", "np"): 5,
-    ("studies", "gangs"): 5,
-    ("sweeps", "shard"): 6,
-    ("trials", "origin"): 6,
-    ("throughput", "origin"): 6,
-    ("trials", "checkpoint"): 7,
-    ("trials", "checkpoint_seconds"): 7,
-    ("studies", "repeats"): 8,
-    ("trials", "repeats"): 8,
-    ("gangs", "lost_seconds"): 10,
-    **dict.fromkeys((("gradient_noise", column) for column in TABLES["gradient_noise"]), 9),
-}
+    column: version
+    for version, statements in enumerate(MIGRATIONS.values(), 1)
+    for column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", "; ".join(statements))
+} | dict.fromkeys((("gradient_noise", column) for column in TABLES["gradient_noise"]), 9)
 """(table, column) -> the schema version that added it; 1 for all others."""
 
 

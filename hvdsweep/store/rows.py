@@ -136,13 +136,7 @@ class TrialFilter:
 
     sweep_id: int | None = None
     workload: str | None = None
-    study_id: int | None = None
-    gang_id: int | None = None
     statuses: tuple[Status, ...] = ()
-    batch_size: tuple[float, float] | None = None
-    steps: tuple[float, float] | None = None
-    parameters: tuple[tuple[str, float, float], ...] = ()
-    """(metaparameter, lowest, highest); a trial without it does not match."""
     ranges: tuple[tuple[str, Intervals], ...] = ()
     """(field, intervals): any field that trials can be sorted by, also "sweep", "study" and "gang"; a trial without a
     value does not match."""

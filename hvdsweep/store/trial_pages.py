@@ -89,26 +89,13 @@ def _conditions(where: TrialFilter) -> tuple[str, list[Any]]:
     """The filter as SQL, and the values of its placeholders."""
     parts: list[str] = []
     values: list[Any] = []
-    equal = {
-        "w.sweep_id": where.sweep_id,
-        "w.name": where.workload,
-        "t.study_id": where.study_id,
-        "t.gang_id": where.gang_id,
-    }
-    for column, value in equal.items():
+    for column, value in {"w.sweep_id": where.sweep_id, "w.name": where.workload}.items():
         if value is not None:
             parts.append(f"{column} = ?")
             values.append(value)
     if where.statuses:
         parts.append(f"t.status IN ({', '.join('?' * len(where.statuses))})")
         values += [status.name for status in where.statuses]
-    for column, bounds in {"s.batch_size": where.batch_size, "t.steps": where.steps}.items():
-        if bounds is not None:
-            parts.append(f"{column} BETWEEN ? AND ?")
-            values += bounds
-    for name, low, high in where.parameters:
-        parts.append("json_extract(t.parameters, ?) BETWEEN ? AND ?")
-        values += [_path(name), low, high]
     for what, intervals in where.ranges:
         expression, bound = _expression(what)
         parts.append(f"({' OR '.join([f'{expression} BETWEEN ? AND ?'] * len(intervals))})")

@@ -23,7 +23,8 @@ def differences(database: Path, studies: list[Study]) -> list[str]:
             study, row = planted[key], rows[key]
             if row.train_steps != study.train_steps:
                 found.append(f"{key}: train_steps {row.train_steps}, not {study.train_steps}")
-            stored = {trial.number: trial for trial in reader.trials(TrialFilter(study_id=row.id)).rows}
+            mine = TrialFilter(ranges=(("study", ((row.id, row.id),)),))
+            stored = {trial.number: trial for trial in reader.trials(mine).rows}
             if sorted(stored) != sorted(trial.number for trial in study.trials):
                 found.append(f"{key}: trials {sorted(stored)}")
                 continue

@@ -237,21 +237,26 @@ def test_an_unknown_sort_is_explained(trained: Path):
         (TrialFilter(sweep_id=7), lambda row: False),
         (TrialFilter(workload="set/net/sgd"), lambda row: True),
         (TrialFilter(workload="set/net/momentum"), lambda row: False),
-        (TrialFilter(study_id=2), lambda row: row.study_id == 2),
-        (TrialFilter(gang_id=1), lambda row: True),
+        (TrialFilter(ranges=(("study", ((2, 2),)),)), lambda row: row.study_id == 2),
+        (TrialFilter(ranges=(("gang", ((1, 1),)),)), lambda row: True),
         (TrialFilter(statuses=(Status.INFEASIBLE,)), lambda row: row.status is Status.INFEASIBLE),
         (TrialFilter(statuses=(Status.INFEASIBLE, Status.COMPLETE)), lambda row: True),
-        (TrialFilter(batch_size=(10, math.inf)), lambda row: row.batch_size >= 10),
-        (TrialFilter(batch_size=(8, 8), steps=(40, 40)), lambda row: row.batch_size == 8),
+        (TrialFilter(ranges=(("batch_size", ((10, math.inf),)),)), lambda row: row.batch_size >= 10),
         (
-            TrialFilter(parameters=(("momentum", 0.1, 0.2),)),
+            TrialFilter(ranges=(("batch_size", ((8, 8),)), ("steps", ((40, 40),)))),
+            lambda row: row.batch_size == 8,
+        ),
+        (
+            TrialFilter(ranges=(("parameters.momentum", ((0.1, 0.2),)),)),
             lambda row: 0.1 <= row.parameters["momentum"] <= 0.2,
         ),
         (
-            TrialFilter(parameters=(("learning_rate", 0.1, 1), ("momentum", 0, 0))),
+            TrialFilter(
+                ranges=(("parameters.learning_rate", ((0.1, 1),)), ("parameters.momentum", ((0, 0),)))
+            ),
             lambda row: row.number == 0,
         ),
-        (TrialFilter(parameters=(("dropout", 0, 1),)), lambda row: False),
+        (TrialFilter(ranges=(("parameters.dropout", ((0, 1),)),)), lambda row: False),
     ],
 )
 def test_filters_select_what_they_say(trained: Path, where: TrialFilter, holds):
