@@ -36,7 +36,7 @@ from hvdsweep.curves.so_far import Searched, interval_widths
 from hvdsweep.launch.rounds import Rounds
 from hvdsweep.plan import Plan, StudyPlan, make_plan
 from hvdsweep.store.trial_outcomes import StudyName, TrialOutcome
-from hvdsweep.sweep import check_text
+from hvdsweep.sweep.load import check_text
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from benchmarks.telling import parser_of, tell
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, save_plan
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.sweep.load import Overrides, load_sweep
 from tests.batch.cluster import StandIn
 
 ROOT = Path(__file__).parents[1]

@@ -27,9 +27,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from hvdsweep.launch.processes import marked
 from hvdsweep.plan import make_plan
-from hvdsweep.store import TrialWriter, checkpoints, connect, new_gang, save_plan
+from hvdsweep.store import checkpoints
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import new_gang
+from hvdsweep.store.plans import save_plan
 from hvdsweep.store.stages import Stages
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import Overrides, load_sweep
 
 PRESET = "small/resnet_50"
 BATCH = "64"

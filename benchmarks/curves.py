@@ -120,7 +120,7 @@ def check(table: WorkloadTable, frame: pd.DataFrame) -> None:
 
 def store(path: Path, workloads: int, trials: int) -> None:
     """A store of so many workloads with so many trials each, with the records of their running best."""
-    from hvdsweep.store import connect
+    from hvdsweep.store.connection import connect
 
     conn = connect(path, create=True)
     search = json.dumps({"learning_rate": {"scale": "log", "min": 1e-4, "max": 10.0}})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 def main() -> None:
     out = Path(sys.argv.pop(1))
-    from hvdsweep.store import connect
+    from hvdsweep.store.connection import connect
     from hvdsweep.store.lifecycle import request_stop
     from hvdsweep.store.writer import TrialWriter
     from hvdsweep.training import gang, loop

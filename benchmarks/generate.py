@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hvdsweep.states import Status
-from hvdsweep.store import connect, transaction
+from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.records import strict_records
 from hvdsweep.store.schema import ensure_metric_column, metric_id, naturally_maximised, quoted
 

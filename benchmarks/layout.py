@@ -23,8 +23,9 @@ from contextlib import closing
 from pathlib import Path
 
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, record_throughput
+from hvdsweep.store.connection import connect
 from hvdsweep.store.rows import ThroughputRow
+from hvdsweep.store.throughput import record_throughput
 
 PLAIN = {"gangs 2, np 1": ["--gangs", "2", "--np", "1"], "gangs 1, np 2": ["--gangs", "1", "--np", "2"]}
 AUTO = "np auto, slots 2"

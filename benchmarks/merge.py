@@ -22,7 +22,7 @@ from benchmarks.generate import Size, generate
 from benchmarks.telling import parser_of, tell
 from benchmarks.tui_start import painted
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 
 STEPS = 25_000
 """Losses of a trial of the store that is merged."""

@@ -31,17 +31,12 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
-from hvdsweep.store import (
-    Final,
-    TrialUpdate,
-    TrialWriter,
-    begin_run,
-    connect,
-    new_gang,
-    save_plan,
-    top_up,
-)
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, new_gang
+from hvdsweep.store.plans import save_plan, top_up
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import Overrides, load_sweep
 
 ROOT = Path(__file__).parents[1]
 DEMO = str(ROOT / "examples" / "digits.toml")

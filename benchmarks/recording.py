@@ -29,7 +29,11 @@ import numpy as np
 from generate import Size, generate
 
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, TrialUpdate, TrialWriter, begin_run, connect, new_gang, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, new_gang
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
 
 EVALUATE_EVERY = 20
 COMMIT_EVERY = 2500

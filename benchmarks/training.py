@@ -96,9 +96,10 @@ def ours(np: int, folder: Path, trials: int, steps: int, every: int) -> tuple[fl
 def gaps(np: int, folder: Path, trials: int, steps: int) -> list[float]:
     """Seconds between the last step of one trial and the first of the next, of another study."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.store import connect, save_plan
+    from hvdsweep.store.connection import connect
     from hvdsweep.store.lifecycle import new_gang
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.store.plans import save_plan
+    from hvdsweep.sweep.load import load_sweep
 
     toml, database, out = folder / f"gaps{np}.toml", folder / f"gaps{np}.db", folder / f"gaps{np}.json"
     toml.write_text(SWEEP.format(trials=trials, steps=steps, every=20, batch_sizes=[32, 64]))

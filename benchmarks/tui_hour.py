@@ -34,10 +34,11 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
 from hvdsweep.store.lifecycle import begin_run, new_gang
 from hvdsweep.store.plans import save_plan
-from hvdsweep.store.writer import Final, TrialUpdate, TrialWriter
-from hvdsweep.sweep import check_text
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import check_text
 from tui import questions
 from tui.app import HvdsweepApp
 from tui.source import Watch

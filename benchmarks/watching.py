@@ -93,8 +93,9 @@ def train_watched(
 ) -> tuple[Path, list[Window], float]:
     """Train the sweep: its database, the windows, and a viewer's share of one core while awake."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.store import connect, save_plan
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.store.connection import connect
+    from hvdsweep.store.plans import save_plan
+    from hvdsweep.sweep.load import load_sweep
 
     toml, database = folder / "sweep.toml", folder / "sweep.db"
     toml.write_text(SWEEP.format(trials=trials, steps=steps, every=20, batch_sizes=[64]))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hvdsweep.plan import Plan, make_plan
     from hvdsweep.report import report_page
     from hvdsweep.store.store import Store
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
 
 __all__ = [
     "Curve",
@@ -60,7 +60,7 @@ _HOME = {
     "plan": ("Plan", "make_plan"),
     "report": ("report_page",),
     "store.store": ("Store",),
-    "sweep": ("load_sweep",),
+    "sweep.load": ("load_sweep",),
 }
 """Module -> the public names it holds."""
 

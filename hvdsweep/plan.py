@@ -19,7 +19,8 @@ from hvdsweep.search import Space
 from hvdsweep.widening import Stretch, search_json, sequence_of
 
 if TYPE_CHECKING:
-    from hvdsweep.sweep import LoadedSweep, Sweep
+    from hvdsweep.sweep.load import LoadedSweep
+    from hvdsweep.sweep.models import Sweep
 
 __all__ = ["Plan", "StudyPlan", "TrialPlan", "WorkloadPlan", "definition_diff", "make_plan", "workload_name"]
 

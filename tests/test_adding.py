@@ -37,7 +37,7 @@ decoupled_weight_decay = 0.5
 """
 # The sweep file takes all of them.
 from hvdsweep.plan import make_plan
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from hvdsweep.sweep.reference import reference
 open("new.toml", "w").write(SWEEP)
 plan = make_plan(load_sweep("new.toml"))

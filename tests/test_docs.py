@@ -108,9 +108,11 @@ def test_every_guarantee_names_its_tests():
 def test_every_example_trains(example, tmp_path):
     """One short trial of each study of its first batch size, by a gang of one: it ends COMPLETE or diverges, never fails."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.store import TrialWriter, connect, save_plan
+    from hvdsweep.store.connection import connect
     from hvdsweep.store.lifecycle import new_gang, request_stop
-    from hvdsweep.sweep import Overrides, load_sweep
+    from hvdsweep.store.plans import save_plan
+    from hvdsweep.store.writer import TrialWriter
+    from hvdsweep.sweep.load import Overrides, load_sweep
     from hvdsweep.training.gang import Gang
     from hvdsweep.training.ranks import Ranks
 

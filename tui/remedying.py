@@ -56,7 +56,7 @@ def propose(
     """The changed sweep that answers the warnings `only` of a curve (None: all). UserError if nothing can be changed."""
     from hvdsweep.curves.remedies import remedy
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import check_text
+    from hvdsweep.sweep.load import check_text
     from hvdsweep.sweep.restore import definition_toml
 
     rows = store.rows(

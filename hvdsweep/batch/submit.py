@@ -21,8 +21,7 @@ from hvdsweep.plan import Plan, make_plan
 from hvdsweep.plan_layout import forecast
 from hvdsweep.replacing import write_whole
 from hvdsweep.step_time import Speed, StepTimes
-from hvdsweep.sweep import load_sweep
-from hvdsweep.sweep.load import LoadedSweep
+from hvdsweep.sweep.load import LoadedSweep, load_sweep
 from hvdsweep.sweep.user_code import files_of
 from hvdsweep.sweep.write import sweep_toml, toml_value
 

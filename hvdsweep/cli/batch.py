@@ -202,7 +202,7 @@ def _wanted(
     from hvdsweep.batch.scripts import JobRequest
     from hvdsweep.batch.submit import expected_hours, shards_for
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
 
     problems: list[str] = []
     site, seconds, plan = Profile(), None, None

@@ -198,7 +198,7 @@ def launch(
     from hvdsweep.launch.hosts import check_gpus
     from hvdsweep.launch.machine import allow_files, gpus
     from hvdsweep.launch.settings import Settings
-    from hvdsweep.sweep import Overrides
+    from hvdsweep.sweep.load import Overrides
 
     sweeps = tuple(dict.fromkeys(sweeps))
     chosen = click.get_current_context().get_parameter_source("gangs") is not ParameterSource.DEFAULT

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hvdsweep.cli.hosts import Where
     from hvdsweep.launch.hosts import Host
     from hvdsweep.plan import Plan
-    from hvdsweep.sweep import LoadedSweep, Overrides
+    from hvdsweep.sweep.load import LoadedSweep, Overrides
 
 
 def checked(
@@ -28,7 +28,7 @@ def checked(
 ) -> tuple[list[Plan], tuple[Host, ...] | None]:
     """Check the whole command line before anything is written, and report all mistakes at once."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
     from hvdsweep.sweep.restore import stored_sweep
 
     problems = list(given)

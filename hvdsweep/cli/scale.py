@@ -122,7 +122,8 @@ def _checked(
     """Check the whole command line; reports all mistakes at once."""
     from hvdsweep.launch.scale import cases_of
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep, parse_batch_sizes
+    from hvdsweep.sweep.batch_sizes import parse_batch_sizes
+    from hvdsweep.sweep.load import load_sweep
 
     problems: list[str] = []
     machines: tuple[Host, ...] | None = None

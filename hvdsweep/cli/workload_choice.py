@@ -104,7 +104,7 @@ def _of_file(
     if same:
         return reader.workloads(same[-1])
     from hvdsweep.plan import workload_name
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
 
     sweep = load_sweep(text).sweep
     names = [workload_name(sweep, algorithm) for algorithm in sweep.algorithms]

@@ -14,7 +14,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.words import short
 
 if TYPE_CHECKING:
-    from hvdsweep.sweep import LoadedSweep
+    from hvdsweep.sweep.load import LoadedSweep
 
 
 @click.command()
@@ -60,7 +60,7 @@ def workloads(name: str | None, counts: bool, db: Path | None, as_json: bool) ->
 
 def _entry(name: str, counts: bool) -> dict[str, Any]:
     """One preset as JSON: one or, for several algorithms, a few workloads that share everything else."""
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
     from hvdsweep.sweep.resolve import dataset_info, maximizes
     from workloads import catalogue
 
@@ -102,7 +102,7 @@ def _totals(loaded: LoadedSweep) -> dict[str, int]:
 
 
 def _lines(entries: list[dict[str, Any]], counts: bool) -> list[str]:
-    from hvdsweep.sweep import format_batch_sizes
+    from hvdsweep.sweep.batch_sizes import format_batch_sizes
     from workloads import catalogue
 
     rows = []

@@ -18,7 +18,7 @@ from hvdsweep.launch.machine import cores
 from hvdsweep.launch.processes import Mark, exit_code, running
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.process_id import ProcessId
-from hvdsweep.sweep import LoadedSweep
+from hvdsweep.sweep.load import LoadedSweep
 from hvdsweep.sweep.proofs import has_user_code, remember
 from hvdsweep.sweep.resolve import given
 

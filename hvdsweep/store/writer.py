@@ -15,15 +15,13 @@ from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.store.claims import claim_next
 from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.events import event
-from hvdsweep.store.exchange import Claim, Final, Reply, TrialUpdate
+from hvdsweep.store.exchange import Reply, TrialUpdate
 from hvdsweep.store.knowledge import Knowledge
 from hvdsweep.store.lifecycle import end_trial, release_trial, restart_trial
 from hvdsweep.store.records import Directions, RunningBest, records_of
 from hvdsweep.store.schema import ensure_metric_column, metric_columns, quoted
 from hvdsweep.store.shard_files import Exchange
 from hvdsweep.store.throughput import add_speed
-
-__all__ = ["Claim", "Final", "Reply", "TrialUpdate", "TrialWriter"]
 
 
 @dataclass

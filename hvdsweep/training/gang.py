@@ -39,7 +39,8 @@ from hvdsweep.training.rank import (
 from hvdsweep.training.studies import TracedStudies
 
 if TYPE_CHECKING:
-    from hvdsweep.store.writer import Claim, Reply, TrialWriter
+    from hvdsweep.store.exchange import Claim, Reply
+    from hvdsweep.store.writer import TrialWriter
     from hvdsweep.training.checkpoints import Keeper, Resume
     from hvdsweep.training.ranks import Ranks
     from hvdsweep.training.study import Study
@@ -240,7 +241,7 @@ class Gang:
     ) -> Reply | None:
         if self._writer is None or claim is None:
             return None
-        from hvdsweep.store.writer import Final, TrialUpdate
+        from hvdsweep.store.exchange import Final, TrialUpdate
 
         final = Final(status, reason, message, train_seconds)
         if recorder is None:
@@ -340,7 +341,7 @@ class Recorder:
 
     def update(self, steps: int, final: Any) -> Any:
         """Everything collected, as one update; clears it here."""
-        from hvdsweep.store.writer import TrialUpdate
+        from hvdsweep.store.exchange import TrialUpdate
 
         losses = np.concatenate(self._losses) if self._losses else np.empty(0, np.float32)
         update = TrialUpdate(

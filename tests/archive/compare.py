@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from hvdsweep.opening import open_store
-from hvdsweep.store import TrialFilter
+from hvdsweep.store.rows import TrialFilter
 from tests.archive.generator import Study
 
 

@@ -19,7 +19,7 @@ from hvdsweep.archive.layout import parse_study, parse_trial
 from hvdsweep.archive.measurements import parse, split
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.maintenance import check
 from tests.archive.compare import differences
 from tests.archive.generator import METRICS, Study, Trial, add, files, planted, write_folder, write_tar

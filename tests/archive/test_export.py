@@ -13,7 +13,7 @@ from hvdsweep.archive.layout import configs_of, search_of
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
 from hvdsweep.search import Choice, Fixed, Range, Space
-from hvdsweep.store import connect, transaction
+from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.compare import differences

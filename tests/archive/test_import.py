@@ -14,7 +14,7 @@ from hvdsweep.archive.tars import read_tar
 from hvdsweep.curves import curve
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.inserts import insert_rows
 from hvdsweep.store.maintenance import check
 from hvdsweep.store.schema import quoted

@@ -12,7 +12,7 @@ import pytest
 
 from hvdsweep.archive import import_archive
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.maintenance import check
 from tests.archive.compare import differences
 from tests.archive.generator import files, planted, write_folder, write_tar

@@ -12,8 +12,12 @@ import numpy as np
 from hvdsweep.batch.shards import Shard, ShardPlan, part_of
 from hvdsweep.plan import Plan, make_plan
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Claim, Final, TrialUpdate, TrialWriter, connect, new_gang, save_plan, top_up
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.lifecycle import new_gang
+from hvdsweep.store.plans import save_plan, top_up
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import load_sweep
 
 SWEEP = """\
 dataset = "digits"

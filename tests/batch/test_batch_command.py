@@ -26,9 +26,10 @@ from hvdsweep.cli.batch import batch
 from hvdsweep.errors import HvdsweepError, UserError
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, new_gang, save_plan
-from hvdsweep.store.lifecycle import recover
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import new_gang, recover
+from hvdsweep.store.plans import save_plan
+from hvdsweep.sweep.load import load_sweep
 from tests.batch.cluster import StandIn
 from tests.batch.sweeps import plan_of, train
 from tests.launch.test_sweeps import TEXT

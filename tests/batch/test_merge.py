@@ -28,9 +28,10 @@ from hvdsweep.cli import group
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.sweeps import introduce
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store.connection import connect
 from hvdsweep.store.content import SINCE
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.plans import save_plan
 from tests.batch.sweeps import Worker, content, outcome, plan_of, shards_of, train
 
 

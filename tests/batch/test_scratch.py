@@ -11,7 +11,9 @@ import pytest
 from hvdsweep.batch.scratch import Scratch
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import begin_run, checkpoints, connect
+from hvdsweep.store import checkpoints
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run
 from tests.batch.sweeps import Worker, content, plan_of
 
 

@@ -13,7 +13,8 @@ from hvdsweep.batch.folder import BatchFolder, is_batch_folder
 from hvdsweep.batch.shards import Shard, parse_shard, part_of, partition
 from hvdsweep.cli.sharding import placed, shard_of
 from hvdsweep.errors import UserError
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
 from tests.batch.sweeps import Worker, content, plan_of, shards_of, train
 
 

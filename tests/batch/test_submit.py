@@ -7,7 +7,7 @@ import pytest
 from hvdsweep.batch import status
 from hvdsweep.batch.submit import UNLIMITED_JOB_SECONDS, shards_for
 from hvdsweep.plan import make_plan
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.sweep.load import Overrides, load_sweep
 
 HOUR = 3600
 

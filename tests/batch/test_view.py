@@ -16,7 +16,8 @@ from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import begin_run, connect
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run
 from hvdsweep.store.schema import STATEMENTS
 from tests.batch.sweeps import Worker, outcome, plan_of, shards_of
 from tui.snapshot import Snapshot

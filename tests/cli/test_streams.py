@@ -12,7 +12,7 @@ import click
 import pytest
 
 from hvdsweep.cli import COMMANDS, group
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from tests.archive.generator import files, planted, write_folder
 from tests.cli.forked import run
 from tests.tui.stores import small_store

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.inserts import insert
 
 from .oracle import Study

@@ -10,7 +10,7 @@ import pytest
 
 from hvdsweep.cli import main
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 
 from . import database
 from .oracle import Study, Trial

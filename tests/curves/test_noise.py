@@ -10,7 +10,7 @@ from hvdsweep.curves.chart import curve_chart
 from hvdsweep.curves.noise import curve_noise, noise_point
 from hvdsweep.curves.scaling_curve import curve
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.noise import noise_of_trials, noise_of_workload
 
 from . import database

@@ -11,8 +11,9 @@ from hvdsweep.curves.remedies import LEAST_FACTOR, remedy, widened
 from hvdsweep.curves.warnings import WarningKind
 from hvdsweep.plan import make_plan
 from hvdsweep.search import Range
-from hvdsweep.sweep import check_text, sweep_toml
+from hvdsweep.sweep.load import check_text
 from hvdsweep.sweep.restore import sweep_of
+from hvdsweep.sweep.write import sweep_toml
 
 from . import oracle
 from .oracle import Study, Trial

@@ -17,7 +17,7 @@ from hvdsweep.opening import open_store
 from hvdsweep.repeats import repeat_number
 from hvdsweep.report import report_page
 from hvdsweep.states import Status
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from tui.sweep_rows import study_columns, sweep_columns
 from tui.widgets.columns import row_of
 

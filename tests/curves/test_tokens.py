@@ -10,7 +10,7 @@ import pytest
 
 from hvdsweep.cli import main
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 
 from . import database
 from .test_commands import planted

@@ -22,9 +22,10 @@ from hvdsweep.cli import group
 from hvdsweep.errors import UserError
 from hvdsweep.figures.own import KINDS, USES, Ask, own_figure
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, record_throughput
+from hvdsweep.store.connection import connect
 from hvdsweep.store.rows import WorkloadRow
 from hvdsweep.store.store import Store
+from hvdsweep.store.throughput import record_throughput
 from tests.curves.database import write
 from tests.curves.oracle import Study, Trial
 

@@ -19,7 +19,7 @@ from hvdsweep.figures import paper, published
 from hvdsweep.figures.figure import Panel
 from hvdsweep.figures.published import paper_figure
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.store import Store
 from tests.archive import slow
 from tests.archive.generator import files, write_folder

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store.writer import Claim, Final, TrialUpdate, TrialWriter
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.writer import TrialWriter
 
 STEPS_A_COMMIT = 1
 

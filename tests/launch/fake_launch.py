@@ -14,7 +14,10 @@ from hvdsweep.launch.hosts import Host
 from hvdsweep.launch.progress import reporter
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.supervisor import Supervisor
-from hvdsweep.store import connect, connection, record_throughput, save_plan
+from hvdsweep.store import connection
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.throughput import record_throughput
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.launch.plans import plan_of

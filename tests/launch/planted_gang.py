@@ -18,7 +18,8 @@ import numpy as np
 
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
-from hvdsweep.store.writer import Claim, Final, TrialUpdate, TrialWriter
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.writer import TrialWriter
 from tests.launch import fake_gang
 
 BEST = float(os.environ.get("PLANTED_BEST", "0.1"))

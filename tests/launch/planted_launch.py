@@ -12,8 +12,8 @@ from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.supervisor import Supervisor
 from hvdsweep.launch.sweeps import introduce, save
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.sweep.load import load_sweep
 
 
 def planted_command(hosts: Sequence[Host], module: str, arguments: Sequence[str]) -> list[str]:

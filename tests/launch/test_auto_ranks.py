@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from hvdsweep.plan import make_plan
-from hvdsweep.store import TrialWriter, connect, record_throughput, save_plan
+from hvdsweep.store.connection import connect
 from hvdsweep.store.lifecycle import new_gang
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.throughput import record_throughput
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import load_sweep
 from tests.launch.conftest import Store
 from tests.limits import HANG_SECONDS
 from tests.training.test_gang import work

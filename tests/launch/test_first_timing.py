@@ -16,7 +16,7 @@ from hvdsweep.layout import shapes_for
 from hvdsweep.plan import make_plan
 from hvdsweep.step_time import StepTimes
 from hvdsweep.store.rows import ThroughputRow
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from tests.launch.conftest import Store
 from tests.limits import HANG_SECONDS
 from tests.sweep.texts import edited

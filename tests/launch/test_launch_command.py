@@ -18,8 +18,11 @@ from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.events import NoteEvent
 from hvdsweep.launch.outcome import RunOutcome
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, connection, record_throughput, save_plan
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store import connection
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.throughput import record_throughput
+from hvdsweep.sweep.load import load_sweep
 from hvdsweep.sweep.restore import check_same, stored_sweep
 from tests.launch.test_sweeps import TEXT
 
@@ -242,8 +245,8 @@ from hvdsweep.cli.launched import checked
 from hvdsweep.launch.supervisor import Supervisor
 from hvdsweep.launch.settings import Settings
 from hvdsweep.launch.sweeps import save
-from hvdsweep.store import connect
-from hvdsweep.sweep import Overrides
+from hvdsweep.store.connection import connect
+from hvdsweep.sweep.load import Overrides
 plans, _ = checked(({str(sweep_file)!r},), (), None, Overrides(), Where())
 conn = connect({str(tmp_path / "s.db")!r}, create=True)
 saved = save(conn, plans[0])

@@ -14,8 +14,9 @@ from hvdsweep.launch.layouts import Layouts
 from hvdsweep.launch.stored_sweep import StoredSweep, SweepView
 from hvdsweep.layout import Shape, shapes_for
 from hvdsweep.step_time import Expected, StepTimes
-from hvdsweep.store import connect, record_throughput, save_plan
-from hvdsweep.store.throughput import here_last, throughput
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.throughput import here_last, record_throughput, throughput
 from tests.launch.conftest import Launched, Store
 from tests.launch.fake_gang import losses_of
 from tests.launch.plans import plan_of

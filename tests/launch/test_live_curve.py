@@ -13,9 +13,11 @@ from hvdsweep.launch.live_curve import LEAST_SECONDS, LiveCurve, short_names
 from hvdsweep.launch.progress import ProgressBars, ProgressLines
 from hvdsweep.launch.starting import Starting
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import TrialWriter, connect, save_plan
+from hvdsweep.store.connection import connect
 from hvdsweep.store.exchange import Final, TrialUpdate
 from hvdsweep.store.lifecycle import new_gang
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
 from tests.launch.test_progress import texts_of
 from tests.store.plans import plan
 

@@ -17,7 +17,7 @@ from hvdsweep.launch.failure_report import Death
 from hvdsweep.launch.processes import marked
 from hvdsweep.plan import make_plan
 from hvdsweep.process_id import ProcessId
-from hvdsweep.sweep import LoadedSweep, load_sweep
+from hvdsweep.sweep.load import LoadedSweep, load_sweep
 from hvdsweep.sweep.proofs import remember, remembered
 
 CODE = """import keras, numpy as np

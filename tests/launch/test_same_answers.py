@@ -10,7 +10,7 @@ import pytest
 from hvdsweep.curves import steps_to_result
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.sweep.load import Overrides, load_sweep
 from tests.limits import HANG_SECONDS
 
 pytestmark = [

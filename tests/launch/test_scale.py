@@ -24,9 +24,9 @@ from hvdsweep.launch.processes import marked
 from hvdsweep.launch.scale import Failed, Now, Scale, ScalePace, Timed, cases_of
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.throughput import record_throughput
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from tests.limits import HANG_SECONDS
 
 from .conftest import wait_for

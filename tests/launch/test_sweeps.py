@@ -9,9 +9,9 @@ import pytest
 from hvdsweep.errors import RunFailed
 from hvdsweep.launch.sweeps import introduce, save
 from hvdsweep.plan import Plan, make_plan
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.lifecycle import begin_run
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.sweep.load import Overrides, load_sweep
 
 TEXT = """
 dataset = "digits"

@@ -15,7 +15,7 @@ from hvdsweep.archive import import_archive
 from hvdsweep.cli import group
 from hvdsweep.opening import open_store
 from hvdsweep.report import report_page
-from hvdsweep.store import connect, transaction
+from hvdsweep.store.connection import connect, transaction
 from tests.archive.generator import files, planted, write_folder
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}

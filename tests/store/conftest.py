@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 
 from .plans import small_store, train_all
 

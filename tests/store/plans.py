@@ -11,17 +11,11 @@ import numpy as np
 
 from hvdsweep.repeats import repeat_number
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import (
-    Claim,
-    Final,
-    TrialUpdate,
-    TrialWriter,
-    begin_run,
-    connect,
-    end_run,
-    new_gang,
-    save_plan,
-)
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, end_run, new_gang
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
 from tests.plans import GOAL, FixedStudy, Plan, Trial, Workload
 
 from .trained import train_claims

@@ -13,7 +13,11 @@ import numpy as np
 from hvdsweep.search import Range, Space
 from hvdsweep.states import Status, StopReason
 from hvdsweep.stopping import beaten_at
-from hvdsweep.store import Claim, Final, TrialUpdate, TrialWriter, begin_run, connect, save_plan, top_up
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run
+from hvdsweep.store.plans import save_plan, top_up
+from hvdsweep.store.writer import TrialWriter
 from tests.plans import GOAL, FixedStudy, Plan, Trial, Workload
 
 from .plans import gang

@@ -21,11 +21,12 @@ from click.testing import CliRunner
 
 from hvdsweep.cli.status import status
 from hvdsweep.store import checkpoints as files
-from hvdsweep.store import connect, recover, requeue, save_plan
 from hvdsweep.store.checkpoints import Refused, folder_of
+from hvdsweep.store.connection import connect
 from hvdsweep.store.exchange import Claim, TrialUpdate
-from hvdsweep.store.lifecycle import delete_sweep
+from hvdsweep.store.lifecycle import delete_sweep, recover, requeue
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.plans import save_plan
 from tests.limits import HANG_SECONDS
 
 from .plans import gang, outcome, plan

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.states import Status
-from hvdsweep.store import Claim, TrialWriter, begin_run, connect, recover, save_plan
 from hvdsweep.store.claims import claim_next
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Claim
+from hvdsweep.store.lifecycle import begin_run, recover
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
 from tests.plans import Plan, Workload
 
 from .plans import Study, gang, outcome, plan, small_store
@@ -98,7 +102,7 @@ def test_the_last_study_is_shared(path: Path):
 
 def test_a_replacement_comes_in_its_turn(path: Path):
     """A diverged trial counts as its study's turn; its replacement comes after all others have had as many."""
-    from hvdsweep.store import top_up
+    from hvdsweep.store.plans import top_up
 
     conn = connect(path, create=True)
     planned = plan(batch_sizes=(8, 16), trials=2)

@@ -12,8 +12,8 @@ import pytest
 
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, connection, transaction
-from hvdsweep.store.connection import begin, commit, heard
+from hvdsweep.store import connection
+from hvdsweep.store.connection import begin, commit, connect, heard, transaction
 from hvdsweep.store.filesystem import FileSystem, file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
 from tests.cli.forked import run, without_privileges
@@ -243,7 +243,7 @@ def test_a_transaction_is_all_or_nothing(planned: Path):
 def test_sqlite_utils_is_loaded_only_to_make_or_migrate(planned: Path):
     """Reading and writing an existing store need the standard library and numpy alone, making one no pandas either."""
     code = (
-        "import sys; from hvdsweep.store import connect; from hvdsweep.opening import open_store; path = sys.argv[1]\n"
+        "import sys; from hvdsweep.store.connection import connect; from hvdsweep.opening import open_store; path = sys.argv[1]\n"
         "open_store(path).status(); connect(path).close()\n"
         "print({'sqlite_utils', 'pandas', 'scipy', 'rich', 'click', 'pydantic'} & set(sys.modules))\n"
         "connect(path + '.new', create=True); print({'sqlite_utils', 'pandas'} & set(sys.modules))"

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.launch.checks import database
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, transaction
+from hvdsweep.store.connection import connect, transaction
 from hvdsweep.store.content import KEYS, SINCE, TABLES, problems
 from hvdsweep.store.schema import quoted
 from tests.tui.stores import small_store

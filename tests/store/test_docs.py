@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, TrialUpdate, begin_run, connect, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run
+from hvdsweep.store.plans import save_plan
 
 from .plans import Plan, Study, Trial, Workload, gang
 

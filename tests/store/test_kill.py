@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.store import connect, recover, save_plan, top_up
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import recover
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.plans import save_plan, top_up
 
 from .plans import outcome, plan, small_store, train_all
 
@@ -20,7 +22,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from tests.store.plans import gang, outcome
-from hvdsweep.store import TrialUpdate
+from hvdsweep.store.exchange import TrialUpdate
 
 with gang(sys.argv[2]) as writer:
     claim = writer.commit(None, claim=True).claim
@@ -72,7 +74,8 @@ SAVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from tests.store.plans import plan
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
 
 conn = connect(sys.argv[2])
 print(flush=True)
@@ -106,7 +109,7 @@ def test_a_killed_planner_leaves_whole_plans(path: Path):
 
 def test_outcomes_depend_on_the_trial_alone():
     """The fake gang's numbers are reproducible, which makes the comparison with an undisturbed store meaningful."""
-    from hvdsweep.store import Claim
+    from hvdsweep.store.exchange import Claim
 
     claim = Claim(1, 1, 0, 5, {}, {"batch_size": 4, "steps": 8}, "")
     assert outcome(claim).losses.tolist() == outcome(claim).losses.tolist()

@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, begin_run, connect, recover, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final
+from hvdsweep.store.lifecycle import begin_run, recover
+from hvdsweep.store.plans import save_plan
 
 from .plans import gang, outcome, plan
 

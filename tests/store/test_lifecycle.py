@@ -11,20 +11,12 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.opening import open_store
-from hvdsweep.store import (
-    begin_run,
-    connect,
-    end_run,
-    gang_state,
-    new_gang,
-    record_throughput,
-    recover,
-    request_stop,
-    requeue,
-)
-from hvdsweep.store import heartbeat as beat_run
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run, end_run, gang_state, new_gang, recover, request_stop, requeue
+from hvdsweep.store.lifecycle import heartbeat as beat_run
 from hvdsweep.store.liveness import is_at_work
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.throughput import record_throughput
 
 from .plans import gang, outcome, small_store, train_all
 
@@ -117,7 +109,7 @@ def test_recover_spares_the_living(planned: Path, look: sqlite3.Connection, dead
 
 def test_recover_leaves_other_sweeps_alone(planned: Path, look: sqlite3.Connection):
     """Two sweeps in one file, each with a trial in training: recovering one does not touch the other."""
-    from hvdsweep.store import save_plan
+    from hvdsweep.store.plans import save_plan
 
     from .plans import plan
 

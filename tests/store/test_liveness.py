@@ -19,8 +19,9 @@ import pytest
 from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, TrialUpdate, begin_run, connect, end_run, heartbeat
-from hvdsweep.store.lifecycle import delete_sweep, sign_in
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, delete_sweep, end_run, heartbeat, sign_in
 from hvdsweep.store.liveness import SILENT_SECONDS, WATCH_SECONDS, Heartbeats, TakenOver, is_at_work, vacant
 
 from .plans import gang

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.store import begin_run, save_plan
-from hvdsweep.store.lifecycle import delete_sweep
+from hvdsweep.store.lifecycle import begin_run, delete_sweep
 from hvdsweep.store.maintenance import check, rebuild_running_best
+from hvdsweep.store.plans import save_plan
 
 from .plans import plan, train_all
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.plan import make_plan
-from hvdsweep.store import begin_run, connect, save_plan, top_up
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run
 from hvdsweep.store.maintenance import check
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.plans import save_plan, top_up
+from hvdsweep.sweep.load import load_sweep
 
 from .plans import Plan, Study, Workload, gang, outcome, plan, small_store, train_all
 

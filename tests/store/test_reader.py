@@ -19,8 +19,11 @@ import pytest
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
 from hvdsweep.states import Status
-from hvdsweep.store import TrialFilter, TrialUpdate, connect, event, transaction
 from hvdsweep.store import reader as reader_module
+from hvdsweep.store.connection import connect, transaction
+from hvdsweep.store.events import event
+from hvdsweep.store.exchange import TrialUpdate
+from hvdsweep.store.rows import TrialFilter
 from hvdsweep.store.store import Store
 from hvdsweep.store.trial_pages import SORTS
 
@@ -343,7 +346,7 @@ def test_a_workload_without_a_metric_is_asked_about_one_it_has(path: Path):
 
 def test_the_latest_sweep_answers_unless_one_is_named(path: Path):
     """Two sweeps of the same workload in a store: the later one, or the one asked for."""
-    from hvdsweep.store import save_plan
+    from hvdsweep.store.plans import save_plan
 
     small_store(path, batch_sizes=(8,))
     save_plan(connect(path), plan(batch_sizes=(32,), key="later"))
@@ -452,12 +455,12 @@ def test_opening_another_reader_leaves_the_locks_of_the_first(tmp_path):
     import sys
 
     from hvdsweep.opening import open_store
-    from hvdsweep.store import connect
+    from hvdsweep.store.connection import connect
     from hvdsweep.store.events import event
 
     path = tmp_path / "store.db"
     code = (
-        "import sys; from hvdsweep.store import connect; from hvdsweep.store.events import event;"
+        "import sys; from hvdsweep.store.connection import connect; from hvdsweep.store.events import event;"
         "conn = connect(sys.argv[1]); event(conn, 'run', sys.argv[2]); conn.close()"
     )
     writer = connect(path, create=True)

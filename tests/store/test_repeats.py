@@ -14,10 +14,11 @@ from hvdsweep.curves.outcomes import steps_to_result
 from hvdsweep.opening import open_store
 from hvdsweep.repeats import FIRST_REPEAT, repeat_number, repeat_of, trial_name
 from hvdsweep.states import Status
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store.connection import connect
 from hvdsweep.store.content import problems
 from hvdsweep.store.goal_answers import answer_at_goal
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.plans import save_plan
 from hvdsweep.store.repeats import lacks_repeats
 from hvdsweep.store.workload_tables import repeats_table
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import Final, TrialUpdate, connect
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
 from hvdsweep.store.maintenance import check, rebuild_running_best
 from hvdsweep.store.records import strict_records
 

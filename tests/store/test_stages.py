@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.lifecycle import gang_state, new_gang
 from hvdsweep.store.stages import COMPILING, HOROVODRUN, TENSORFLOW, Stages, usual_seconds, usually
 

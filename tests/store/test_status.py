@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from hvdsweep.cli.status import STUDIES_SHOWN, _watch, bar, status
 from hvdsweep.opening import open_store
 from hvdsweep.process_id import ProcessId
-from hvdsweep.store import begin_run, connect, request_stop, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run, request_stop
+from hvdsweep.store.plans import save_plan
 
 from .plans import gang, plan, small_store, train_all
 
@@ -58,7 +60,7 @@ def test_the_json_holds_what_the_contract_promises(trained: Path):
 
 def test_only_gangs_at_work_are_listed(planned: Path):
     """Gangs that stopped or died are only in the table `gangs`."""
-    from hvdsweep.store import gang_state
+    from hvdsweep.store.lifecycle import gang_state
 
     with gang(planned) as one, gang(planned) as two:
         claim = one.commit(None, claim=True).claim

@@ -13,18 +13,11 @@ import pytest
 from hvdsweep.errors import RunFailed
 from hvdsweep.opening import open_store
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import (
-    Final,
-    TrialUpdate,
-    TrialWriter,
-    begin_run,
-    connect,
-    gang_state,
-    request_stop,
-    requeue,
-)
-from hvdsweep.store.lifecycle import delete_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, delete_sweep, gang_state, request_stop, requeue
 from hvdsweep.store.maintenance import check
+from hvdsweep.store.writer import TrialWriter
 
 from .plans import gang, outcome, small_store, train_all
 

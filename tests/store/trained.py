@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hvdsweep.store import Claim, TrialUpdate, TrialWriter
+from hvdsweep.store.exchange import Claim, TrialUpdate
+from hvdsweep.store.writer import TrialWriter
 
 
 def train_claims(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.errors import UserError
-from hvdsweep.sweep import Overrides, check_text, load_sweep
+from hvdsweep.sweep.load import Overrides, check_text, load_sweep
 from hvdsweep.sweep.user_code import fingerprint
 from tests.sweep.bad_inputs import BAD_INPUTS, Bad
 from tests.sweep.texts import GOOD, edited
@@ -319,7 +319,7 @@ def test_the_exit_code_is_2_and_stdout_stays_empty(tmp_path: Path):
     path = tmp_path / "bad.toml"
     path.write_text(edited(("steps = 2000", "steps = 0"), ("trials = 24", "trials = 0")))
     code = (
-        "import click, sys; from hvdsweep import cli; from hvdsweep.sweep import load_sweep\n"
+        "import click, sys; from hvdsweep import cli; from hvdsweep.sweep.load import load_sweep\n"
         f"cli.group.add_command(click.Command('check', callback=lambda: load_sweep({str(path)!r})))\n"
         "cli.COMMANDS.clear(); cli.LazyGroup.get_command = lambda s, c, n: s.commands.get(n)\n"
         "sys.argv = ['hvdsweep', 'check']; cli.main()"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from hvdsweep.identity import definition_diff
 from hvdsweep.plan import Plan, make_plan
-from hvdsweep.sweep import load_sweep
-from hvdsweep.sweep.load import check_text
+from hvdsweep.sweep.load import check_text, load_sweep
 from hvdsweep.sweep.restore import sweep_of
 from hvdsweep.sweep.write import sweep_toml
 

@@ -9,8 +9,9 @@ import pytest
 
 from hvdsweep.errors import UserError
 from hvdsweep.plan import make_plan
-from hvdsweep.sweep import LoadedSweep, Overrides, check_text, load_sweep, sweep_toml
+from hvdsweep.sweep.load import LoadedSweep, Overrides, check_text, load_sweep
 from hvdsweep.sweep.restore import definition_toml, sweep_of
+from hvdsweep.sweep.write import sweep_toml
 from workloads import catalogue
 
 EXAMPLES = sorted(str(path) for path in (Path(__file__).parents[2] / "examples").glob("*.toml"))

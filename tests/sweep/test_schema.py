@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hvdsweep.cli import group
-from hvdsweep.sweep import check_text
+from hvdsweep.sweep.load import check_text
 from hvdsweep.sweep.models import TABLES
 from hvdsweep.sweep.reference import reference, renewed
 from hvdsweep.sweep.schema import sweep_schema

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hvdsweep.sweep import Overrides, check_text, sweep_toml
+from hvdsweep.sweep.load import Overrides, check_text
 from hvdsweep.sweep.restore import sweep_of
 from hvdsweep.sweep.trial_counts import parse_share, parse_trials, with_numbers, with_until
+from hvdsweep.sweep.write import sweep_toml
 from tests.sweep.texts import GOOD, loaded, planned
 
 ROUNDS = ("trials = 24", "trials = { least = 8, most = 40, until = 0.05 }")

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.store.schema import LONGEST_NAME
-from hvdsweep.sweep import Sweep, check_text, format_batch_sizes, load_sweep, parse_batch_sizes, sweep_toml
+from hvdsweep.sweep.batch_sizes import format_batch_sizes, parse_batch_sizes
+from hvdsweep.sweep.load import check_text, load_sweep
 from hvdsweep.sweep.metaparameters import METAPARAMETERS
-from hvdsweep.sweep.write import toml_key, toml_value
+from hvdsweep.sweep.models import Sweep
+from hvdsweep.sweep.write import sweep_toml, toml_key, toml_value
 from tests.sweep.texts import GOOD, loaded
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hvdsweep.plan import Plan, make_plan
-from hvdsweep.sweep import LoadedSweep, Overrides, check_text
+from hvdsweep.sweep.load import LoadedSweep, Overrides, check_text
 
 GOOD = """\
 dataset = "digits"

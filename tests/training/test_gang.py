@@ -8,11 +8,14 @@ import pytest
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.repeats import repeat_number
-from hvdsweep.store import Claim, TrialWriter, connect, save_plan
 from hvdsweep.store.checkpoints import files
+from hvdsweep.store.connection import connect
+from hvdsweep.store.exchange import Claim
 from hvdsweep.store.lifecycle import new_gang, request_stop
 from hvdsweep.store.maintenance import check
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import load_sweep
 from hvdsweep.training.gang import Gang
 from hvdsweep.training.ranks import Ranks
 

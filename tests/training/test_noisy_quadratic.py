@@ -10,9 +10,11 @@ import pytest
 from hvdsweep.curves import curve
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.store import TrialWriter, connect, save_plan
+from hvdsweep.store.connection import connect
 from hvdsweep.store.lifecycle import new_gang
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.plans import save_plan
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import load_sweep
 from hvdsweep.training.network import Network
 from hvdsweep.training.ranks import Ranks
 from hvdsweep.training.study import Study

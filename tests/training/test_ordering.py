@@ -15,9 +15,11 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import StopReason
 from hvdsweep.stopping import beaten_at
-from hvdsweep.store import TrialWriter, begin_run, connect, request_stop, save_plan, top_up
-from hvdsweep.store.lifecycle import new_gang
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run, new_gang, request_stop
+from hvdsweep.store.plans import save_plan, top_up
+from hvdsweep.store.writer import TrialWriter
+from hvdsweep.sweep.load import Overrides, load_sweep
 from hvdsweep.training import loop
 from hvdsweep.training.gang import Gang
 from hvdsweep.training.ranks import Ranks

@@ -11,19 +11,12 @@ import numpy as np
 
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import (
-    Claim,
-    Final,
-    TrialUpdate,
-    begin_run,
-    connect,
-    end_run,
-    new_gang,
-    save_plan,
-    transaction,
-)
+from hvdsweep.store.connection import connect, transaction
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, end_run, new_gang
+from hvdsweep.store.plans import save_plan
 from hvdsweep.store.throughput import record_throughput
-from hvdsweep.sweep import check_text
+from hvdsweep.sweep.load import check_text
 from tests.store.trained import train_claims
 from tests.tui.stores import NOW
 

@@ -12,20 +12,12 @@ import numpy as np
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store import (
-    Claim,
-    Final,
-    TrialUpdate,
-    begin_run,
-    connect,
-    end_run,
-    event,
-    gang_state,
-    new_gang,
-    save_plan,
-    transaction,
-)
-from hvdsweep.sweep import check_text
+from hvdsweep.store.connection import connect, transaction
+from hvdsweep.store.events import event
+from hvdsweep.store.exchange import Claim, Final, TrialUpdate
+from hvdsweep.store.lifecycle import begin_run, end_run, gang_state, new_gang
+from hvdsweep.store.plans import save_plan
+from hvdsweep.sweep.load import check_text
 from tests.store.trained import train_claims
 from tui.snapshot import Snapshot, read_snapshot
 

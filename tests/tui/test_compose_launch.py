@@ -12,9 +12,10 @@ from textual.widgets import Button, Input, OptionList, Static
 from hvdsweep.errors import RunFailed
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, save_plan
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
 from hvdsweep.store.throughput import record_throughput
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from tests.tui.composing import row, screen_of, settle, type_into
 from tests.tui.conftest import FakeSource, pilot_of, screen_text
 from tests.tui.stores import snapshot_of

@@ -21,8 +21,10 @@ from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.plan_summary import summarize
 from hvdsweep.replacing import write_whole
-from hvdsweep.store import connect, save_plan
-from hvdsweep.sweep import Overrides, check_text, load_sweep, metaparameters, models
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.sweep import metaparameters, models
+from hvdsweep.sweep.load import Overrides, check_text, load_sweep
 from hvdsweep.sweep.write import toml_value
 from tui.composing import outlook, start, words
 from tui.composing.draft import Draft

@@ -14,8 +14,9 @@ import pytest
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
-from hvdsweep.store import connect, save_plan
-from hvdsweep.sweep import Overrides, load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.store.plans import save_plan
+from hvdsweep.sweep.load import Overrides, load_sweep
 from hvdsweep.sweep.restore import stored_sweep
 from tests.tui.stores import SWEEP
 from tui import launching

@@ -19,8 +19,8 @@ from hvdsweep.launch.sweeps import save
 from hvdsweep.opening import open_store
 from hvdsweep.plan import make_plan
 from hvdsweep.search import Space
-from hvdsweep.store import connect
-from hvdsweep.sweep import load_sweep
+from hvdsweep.store.connection import connect
+from hvdsweep.sweep.load import load_sweep
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP
 from tests.tui.stores import snapshot_of
@@ -57,7 +57,7 @@ def narrow(tmp_path) -> FakeSource:
     plan = make_plan(load_sweep(file))
     with closing(connect(path, create=True)) as conn:
         sweep = save(conn, plan).sweep_id
-        from hvdsweep.store import begin_run, end_run, new_gang
+        from hvdsweep.store.lifecycle import begin_run, end_run, new_gang
 
         begin_run(conn, sweep, np=2, gangs=1)
         train_all(path, new_gang(conn, sweep, np=2))

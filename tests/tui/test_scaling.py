@@ -17,7 +17,8 @@ from textual.widgets import Input
 from hvdsweep.cli import group
 from hvdsweep.curves import LIVE, curve
 from hvdsweep.opening import open_store
-from hvdsweep.store import begin_run, connect, new_gang
+from hvdsweep.store.connection import connect
+from hvdsweep.store.lifecycle import begin_run, new_gang
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.curve_store import SWEEP, train_all
 from tests.tui.stores import snapshot_of
@@ -294,8 +295,8 @@ async def test_running_trials_count_while_a_sweep_is_trained(planted, tmp_path):
     live = tmp_path / "live.db"
     from hvdsweep.plan import make_plan
     from hvdsweep.states import Status
-    from hvdsweep.store import save_plan
-    from hvdsweep.sweep import check_text
+    from hvdsweep.store.plans import save_plan
+    from hvdsweep.sweep.load import check_text
 
     with closing(connect(live, create=True)) as conn:
         sweep = save_plan(conn, make_plan(check_text(SWEEP, "planted.toml").loaded)).sweep_id
@@ -423,8 +424,8 @@ async def test_without_workloads_the_screen_says_what_to_do(golden):
 async def test_a_workload_without_measurements_is_no_trouble(planted, tmp_path):
     """A sweep that was only planned: no curve, no traceback."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.store import save_plan
-    from hvdsweep.sweep import check_text
+    from hvdsweep.store.plans import save_plan
+    from hvdsweep.sweep.load import check_text
 
     path = tmp_path / "planned.db"
     with closing(connect(path, create=True)) as conn:

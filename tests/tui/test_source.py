@@ -12,7 +12,9 @@ import pytest
 
 from hvdsweep.errors import UserError
 from hvdsweep.opening import open_store
-from hvdsweep.store import connect, event, reader, store
+from hvdsweep.store import reader, store
+from hvdsweep.store.connection import connect
+from hvdsweep.store.events import event
 from tests.limits import HANG_SECONDS
 from tui.snapshot import Snapshot
 from tui.source import (

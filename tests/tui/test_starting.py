@@ -77,7 +77,7 @@ def test_a_gang_that_starts_shows_its_stage(trained: Path) -> None:
 def test_the_demo_can_be_planned() -> None:
     """Both parts are the same sweep, of files that are there: the second adds the batch sizes that the first leaves out."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import Overrides, load_sweep
+    from hvdsweep.sweep.load import Overrides, load_sweep
 
     assert sweep_file().is_file()
     plans = []

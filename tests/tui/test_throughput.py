@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from hvdsweep.store import connect
+from hvdsweep.store.connection import connect
 from hvdsweep.store.throughput import record_throughput
 from tests.tui.conftest import FakeSource, pilot_of, screen_text, settle
 from tests.tui.stores import snapshot_of

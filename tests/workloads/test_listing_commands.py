@@ -16,7 +16,7 @@ from hvdsweep.cli import group
 from hvdsweep.cli.datasets import datasets
 from hvdsweep.cli.workloads import workloads
 from hvdsweep.errors import RunFailed, UserError
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from tests.workloads.test_small_sets import publish, write_mnist
 from workloads import catalogue
 

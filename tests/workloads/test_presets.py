@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from hvdsweep.sweep.resolve import steps_for
 from workloads import architectures, catalogue
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hvdsweep.errors import UserError
-from hvdsweep.sweep import load_sweep
+from hvdsweep.sweep.load import load_sweep
 from workloads import layers, stateless
 from workloads.datasets import Dataset, Split, load_dataset
 from workloads.datasets import user as user_data

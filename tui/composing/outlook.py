@@ -65,7 +65,7 @@ def look(draft: Draft, store: Store | None = None) -> Outlook:
     """Check a text and plan it, with the speeds and sweeps that the store knows."""
     from hvdsweep.plan import make_plan
     from hvdsweep.store.throughput import here_last
-    from hvdsweep.sweep import check_text
+    from hvdsweep.sweep.load import check_text
 
     checked = check_text(draft.text, FILE, source=str(draft.directory), name=draft.name)
     ranks, facts = _ranks(draft), _facts(draft.tables or {})

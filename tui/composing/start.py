@@ -102,7 +102,7 @@ def stored(sweep_id: int, store: Store) -> Draft:
 def _unchanged(file: str | None, key: str, definition: Mapping[str, Any]) -> Draft | None:
     """The sweep's file, if launching it would resume that sweep unchanged. A preset's file is only read."""
     from hvdsweep.plan import make_plan
-    from hvdsweep.sweep import load_sweep
+    from hvdsweep.sweep.load import load_sweep
     from workloads import catalogue
 
     if file is None or not Path(file).is_file():
