@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +65,19 @@ _job_options = together(
     ),
     click.option(
         "--time",
-        "limit",
         metavar="T",
         help="Time limit of each job, such as 04:00:00.  [default: the site's]",
     ),
     click.option(
         "--max-running",
+        "most_running",
         type=AT_LEAST_1,
         metavar="R",
         help="How many jobs may run at the same time.  [default: no limit]",
     ),
     click.option(
         "--chain",
+        "follow_ups",
         type=click.IntRange(min=0),
         default=20,
         metavar="N",
@@ -183,21 +184,12 @@ def script_(workload: str, scheduler: str, **asked: Any) -> None:
 
 
 def _wanted(
-    workload: str,
-    np: int,
-    gangs: int,
-    jobs: int | None,
-    nodes: int,
-    gpus_per_node: int | None,
-    limit: str | None,
-    max_running: int | None,
-    chain: int,
-    profile: str | None,
-    folder: Path | None,
-    db: Path,
-    options: tuple[str, ...],
+    workload: str, jobs: int | None, profile: str | None, folder: Path | None, db: Path, **request: Any
 ) -> tuple[LoadedSweep, Plan, JobRequest, float]:
-    """The sweep, the description of its jobs, and their expected hours. UserError with all mistakes at once."""
+    """The sweep, the description of its jobs, and their expected hours. UserError with all mistakes at once.
+
+    `request`: the other fields of `JobRequest`.
+    """
     from hvdsweep.batch.profiles import Profile, load_profile
     from hvdsweep.batch.scripts import JobRequest
     from hvdsweep.batch.submit import expected_hours, shards_for
@@ -205,7 +197,7 @@ def _wanted(
     from hvdsweep.sweep.load import load_sweep
 
     problems: list[str] = []
-    site, seconds, plan = Profile(), None, None
+    site, plan = Profile(), None
     try:
         loaded = load_sweep(workload)
         plan = make_plan(loaded)
@@ -213,9 +205,7 @@ def _wanted(
     except UserError as error:
         problems += error.problems
     place = (folder or Path(f"{plan.name if plan else 'sweep'}.batch".replace("/", "-"))).absolute()
-    wanted = JobRequest(
-        "sweep", place, 1, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
-    )
+    wanted = JobRequest("sweep", place, shards=1, profile=site, **request)
     for checked in ("seconds", "ranks_per_node"):
         try:
             getattr(wanted, checked)
@@ -225,19 +215,16 @@ def _wanted(
         problems.append(
             f"--dir: {place}: Slurm cannot take a path with quotes or line breaks. Give another folder."
         )
-    if any("\n" in option for option in options):
+    if any("\n" in option for option in wanted.options):
         problems.append("SCHEDULER-OPTIONS: a line break in an option. Give one option after the other.")
     if problems or plan is None:
         raise UserError(*problems)
-    hours = expected_hours(plan, np, _speeds(db))
-    seconds = wanted.seconds
-    shards = jobs or shards_for(plan, hours, gangs, seconds)
+    hours = expected_hours(plan, wanted.np, _speeds(db))
+    shards = jobs or shards_for(plan, hours, wanted.gangs, wanted.seconds)
     trials = sum(study.target_trials for study in plan.studies)
     if shards > trials:
         raise UserError(f"--jobs: {shards}: the sweep has {trials} trials. Give at most {trials}.")
-    return loaded, plan, JobRequest(
-        loaded.name, place, shards, np, site, gangs, nodes, gpus_per_node, limit, max_running, chain, options
-    ), hours  # fmt: skip
+    return loaded, plan, replace(wanted, name=loaded.name, shards=shards), hours
 
 
 def _speeds(db: Path) -> list[Any]:
@@ -353,4 +340,3 @@ def resubmit(folder: Path, as_json: bool) -> None:
         )
     else:
         click.echo("Nothing is left to submit.")
-    sys.exit(0)

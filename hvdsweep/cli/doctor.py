@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import click
 
 from hvdsweep.cli.hosts import Where, hosts_options
 from hvdsweep.cli.options import db_option, json_option, print_json
+from hvdsweep.words import counted
 
 if TYPE_CHECKING:
     from hvdsweep.launch.checks import Check
@@ -36,24 +37,22 @@ def doctor(db: Path, where: Where, quick: bool, as_json: bool) -> None:
 
     machines = where.machines() or (Host("localhost", 2),)
     checks: list[Check] = []
-    for check in light_checks(db):
-        checks.append(check)
-        if not as_json:
-            _print(check)
+
+    def show(found: Iterable[Check]) -> None:
+        for check in found:
+            checks.append(check)
+            if not as_json:
+                _print(check)
+
+    show(light_checks(db))
     if not quick:
         from hvdsweep.launch.allreduce import allreduce_checks
 
         if not as_json:
             click.echo("Starting ranks (this takes some seconds) ...", err=True)
         locks = db.absolute().parent if len(machines) > 1 else None
-        for check in allreduce_checks(machines, build=where.builder(), locks=locks):
-            checks.append(check)
-            if not as_json:
-                _print(check)
-        for check in _on_gpus(checks):
-            checks.append(check)
-            if not as_json:
-                _print(check)
+        show(allreduce_checks(machines, build=where.builder(), locks=locks))
+        show(_on_gpus(checks))
     failed = sum(check.status == "failed" for check in checks)
     warnings = sum(check.status == "warning" for check in checks)
     if as_json:
@@ -82,7 +81,7 @@ def _print(check: Check) -> None:
 
 def _verdict(failed: int, warnings: int) -> str:
     if failed:
-        return f"{failed} check{'s' if failed > 1 else ''} failed: nothing can be trained like this."
+        return f"{counted(failed, 'check')} failed: nothing can be trained like this."
     if warnings:
-        return f"Ready to train, with {warnings} warning{'s' if warnings > 1 else ''}."
+        return f"Ready to train, with {counted(warnings, 'warning')}."
     return "Ready to train."

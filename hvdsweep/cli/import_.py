@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,38 +114,47 @@ def _words(report: ImportReport) -> str:
 
 @contextmanager
 def _watching() -> Iterator[Watcher]:
-    """Progress on stderr: a bar on a terminal, else a line now and then."""
-    with _bar() if sys.stderr.isatty() else _lines() as watch:
+    """Problems and progress on stderr: a bar on a terminal, else a line now and then."""
+    printed = 0
+    with _bar() if sys.stderr.isatty() else _lines() as (say, progress):
+
+        def watch(report: ImportReport, problem: ArchiveProblem | None) -> None:
+            nonlocal printed
+            if problem is None:
+                progress(report)
+                return
+            printed += 1
+            if printed <= SHOWN:
+                say(f"{problem.path}: {problem.message}")
+            elif printed == SHOWN + 1:
+                say("more problems follow; --json lists them all")
+
         yield watch
 
 
-@contextmanager
-def _lines() -> Iterator[Watcher]:
-    last = time.monotonic()
-    printed = 0
+Shown = tuple[Callable[[str], object], Callable[["ImportReport"], object]]
+"""Prints a line that stays; shows the progress."""
 
-    def watch(report: ImportReport, problem: ArchiveProblem | None) -> None:
-        nonlocal last, printed
-        if problem is not None:
-            printed += 1
-            if printed <= SHOWN:
-                click.echo(f"{problem.path}: {problem.message}", err=True)
-            elif printed == SHOWN + 1:
-                click.echo("more problems follow; --json lists them all", err=True)
-        elif time.monotonic() - last > EVERY_SECONDS:
+
+@contextmanager
+def _lines() -> Iterator[Shown]:
+    last = time.monotonic()
+
+    def progress(report: ImportReport) -> None:
+        nonlocal last
+        if time.monotonic() - last > EVERY_SECONDS:
             last = time.monotonic()
             share = report.progress.done / report.progress.total if report.progress.total else 0.0
             click.echo(f"{share:4.0%}  {_words(report)}", err=True)
 
-    yield watch
+    yield partial(click.echo, err=True), progress
 
 
 @contextmanager
-def _bar() -> Iterator[Watcher]:
+def _bar() -> Iterator[Shown]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    printed = 0
     with Progress(
         BarColumn(),
         TaskProgressColumn(),
@@ -154,21 +164,8 @@ def _bar() -> Iterator[Watcher]:
     ) as bar:
         task = bar.add_task("reading the archive", total=None)
 
-        def watch(report: ImportReport, problem: ArchiveProblem | None) -> None:
-            nonlocal printed
-            if problem is not None:
-                printed += 1
-                if printed <= SHOWN:
-                    bar.console.print(
-                        f"{problem.path}: {problem.message}", markup=False, highlight=False, soft_wrap=True
-                    )
-                elif printed == SHOWN + 1:
-                    bar.console.print("more problems follow; --json lists them all")
-            bar.update(
-                task,
-                description=_words(report),
-                completed=report.progress.done,
-                total=report.progress.total or None,
-            )
+        def progress(report: ImportReport) -> None:
+            done = report.progress
+            bar.update(task, description=_words(report), completed=done.done, total=done.total or None)
 
-        yield watch
+        yield partial(bar.console.print, markup=False, highlight=False, soft_wrap=True), progress
