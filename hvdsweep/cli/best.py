@@ -91,6 +91,7 @@ def _best_of(curve: Curve, index: int) -> BestOf | None:
 
 def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
     from hvdsweep.curves import heuristics, point_json
+    from hvdsweep.curves.curve_data import finite
 
     linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
     kept = [
@@ -114,48 +115,33 @@ def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
         points.append(
             {name: plain[name] for name in kept}
             | {
-                "linear_heuristic": _finite(linear[index]),
-                "square_root_heuristic": _finite(root[index]),
+                "linear_heuristic": finite(linear[index]),
+                "square_root_heuristic": finite(root[index]),
                 "best_of": _best_of_json(_best_of(curve, index)),
             }
         )
     return {
         "workload": curve.workload,
         "metric": curve.metric,
-        "goal": _finite(curve.goal),
+        "goal": finite(curve.goal),
         "maximize": curve.maximize,
         "sweep": sweep_id,
         "points": points,
-        "scaling": {name: _law_json(law) for name, law in _laws(curve).items()},
+        "scaling": {name: vars(law) for name, law in _laws(curve).items()},
     }
 
 
 def _best_of_json(found: BestOf | None) -> dict[str, Any] | None:
+    from hvdsweep.curves.curve_data import finite
+
     if found is None:
         return None
     return {
         "k": found.k.tolist(),
-        "expected_steps": [_finite(value) for value in found.expected],
-        "median_steps": [_finite(value) for value in found.quantiles[:, 1]],
+        "expected_steps": [finite(value) for value in found.expected],
+        "median_steps": [finite(value) for value in found.quantiles[:, 1]],
         "probability": found.probability.tolist(),
     }
-
-
-def _law_json(law: PowerLaw) -> dict[str, Any]:
-    return {
-        "exponent": law.exponent,
-        "standard_error": law.standard_error,
-        "low": law.low,
-        "high": law.high,
-        "coefficient": law.coefficient,
-        "points": law.points,
-        "linear_misfit": law.linear_misfit,
-        "square_root_misfit": law.square_root_misfit,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _lines(curve: Curve) -> list[str]:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -173,20 +173,14 @@ def launch(
     batch_sizes: str | None,
     steps: int | None,
     stop: str | None,
-    order: str | None,
     seed: int | None,
     repeats: int | None,
-    threads: int | None,
-    hang_timeout: float,
     start_timeout: float,
-    max_attempts: int,
-    max_set_aside: int,
     stop_before: float,
-    checkpoint_every: float,
-    retry_incomplete: bool,
     no_curve: bool,
     dry_run: bool,
     as_json: bool,
+    **others: Any,
 ) -> None:
     """Train WORKLOADs: sweep files (TOML) or presets, one after the other.
 
@@ -230,16 +224,10 @@ def launch(
         gangs=gangs,
         slots=slots,
         hosts=machines,
-        threads=threads,
-        hang_timeout=hang_timeout,
         start_timeout=start_timeout,
-        max_attempts=max_attempts,
-        max_set_aside=max_set_aside,
-        order=order,
-        checkpoint_every=checkpoint_every,
-        retry_incomplete=retry_incomplete,
         in_job=in_job(),
         stops_at=_stops_at(stop_before),
+        **others,
     )
     # Not ctx.exit(): outside click's standalone mode it would only be a return value.
     with placed(plans, db, scratch) as place:

@@ -16,6 +16,7 @@ from hvdsweep.tokens import DATA_UNITS
 from hvdsweep.visible import visible_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 DATABASE_VARIABLE = "HVDSWEEP_DB"
 """Environment variable that names the database without --db."""
@@ -94,24 +95,21 @@ def share(until: str | None) -> float | None:
     """The value of --until, above 0 and below 1. UserError for anything else."""
     from hvdsweep.sweep.trial_counts import parse_share
 
-    if until is None:
-        return None
-    try:
-        return parse_share(until)
-    except ValueError as problem:
-        raise UserError(f"--until: {until} {problem}") from None
+    return _parsed("--until", until, parse_share)
 
 
 def trials_of(text: str | None) -> int | dict[str, int] | None:
     """The value of --trials: a number, or batch size (or "default") -> number. UserError for anything else."""
     from hvdsweep.sweep.trial_counts import parse_trials
 
-    if text is None:
-        return None
+    return _parsed("--trials", text, parse_trials)
+
+
+def _parsed(option: str, text: str | None, parse: Callable[[str], Value]) -> Value | None:
     try:
-        return parse_trials(text)
+        return None if text is None else parse(text)
     except ValueError as problem:
-        raise UserError(f"--trials: {text} {problem}") from None
+        raise UserError(f"{option}: {text} {problem}") from None
 
 
 class GoalValue(click.types.FloatParamType):
