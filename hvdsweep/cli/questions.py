@@ -114,7 +114,7 @@ def answers(
         reader.need_records()
         with reader.snapshot():
             choice = choose(reader, asked, sweep)
-            searches = searches_of(reader)
+            searches = reader.searches()
             speeds = list(reader.throughput())
             for workload in choice.workloads:
                 try:
@@ -130,14 +130,6 @@ def answers(
     for note in (*choice.notes, *problems):
         click.echo(note, err=True)
     return found, speeds
-
-
-def searches_of(reader: Store) -> dict[int, dict[int, Mapping[str, Any]]]:
-    """Workload id -> batch size -> search space as the store keeps it."""
-    found: dict[int, dict[int, Mapping[str, Any]]] = {}
-    for study in reader.studies():
-        found.setdefault(study.workload_id, {})[study.batch_size] = study.search
-    return found
 
 
 def preload() -> None:

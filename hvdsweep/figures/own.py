@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.curves import steps_to_result
 from hvdsweep.curves.costs import Throughput
 from hvdsweep.curves.field import critical_by_budget, evenly, iso_loss, scaling_law, sensitivity
+from hvdsweep.curves.question import Question
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
@@ -33,15 +34,10 @@ SCATTERED = 9
 
 
 @dataclass(frozen=True)
-class Ask:
+class Ask(Question):
     """The question to each workload; None or empty takes the workload's own value."""
 
-    metric: str | None = None
-    maximize: bool | None = None
     goals: tuple[float, ...] = ()
-    step_budget: float | None = None
-    example_budget: float | None = None
-    num_trials: int | None = None
     normalise: int | None = None
     batch_sizes: tuple[int, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -63,21 +59,13 @@ class Ask:
     @property
     def given(self) -> list[str]:
         """The fields that ask for something."""
-        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return [name for name in names if name in USES]
 
     @property
     def goal(self) -> float | None:
         """The first goal given."""
         return self.goals[0] if self.goals else None
-
-    @property
-    def budgets(self) -> dict[str, Any]:
-        """As arguments of the functions of `hvdsweep.curves`."""
-        return {
-            "step_budget": self.step_budget,
-            "example_budget": self.example_budget,
-            "num_trials": self.num_trials,
-        }
 
 
 def own_figure(reader: Store, kind: str, rows: Sequence[WorkloadRow], ask: Ask | None = None) -> Figure:
@@ -130,19 +118,11 @@ def _table(source: FigureSource, row: WorkloadRow, ask: Ask) -> WorkloadTable:
 
 
 def _result(source: FigureSource, row: WorkloadRow, ask: Ask) -> StepsToResult:
-    return steps_to_result(_table(source, row, ask), ask.goal, **ask.budgets)
+    return steps_to_result(_table(source, row, ask), ask.goal, **ask.limits)
 
 
 def _asked_curve(source: FigureSource, row: WorkloadRow, ask: Ask, goal: float | None) -> Curve:
-    one = source.curve(
-        row,
-        goal,
-        metric=ask.metric,
-        maximize=ask.maximize,
-        normalise=ask.normalise,
-        reference_batch_size=ask.reference_batch_size,
-        **ask.budgets,
-    )
+    one = source.curve(row, goal, ask, normalise=ask.normalise, reference_batch_size=ask.reference_batch_size)
     return replace(one, tokens_per_example=tokens_for(source.reader, row, ask.unit))
 
 
@@ -180,7 +160,7 @@ def _goals(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[
             own, turned = table.goal, table.maximize
             goals = tuple(float(f"{own / share if turned else own * share:.3g}") for share in GOALS)
         curves = [
-            curve_of_table(table, goal, resamples=0, normalise=ask.normalise, **ask.budgets) for goal in goals
+            curve_of_table(table, goal, resamples=0, normalise=ask.normalise, **ask.limits) for goal in goals
         ]
         labels = [f"goal {goal:g}" for goal in goals]
         made.append(panels.steps_panel(curves, labels, name, scaling=[], subtitle=table.metric, ordered=True))
@@ -266,9 +246,13 @@ def _split(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[
             else f"{ask.parameters[0]} {value:g}"
             for value in parts
         ]
-        budgets: dict[str, Any] = {"step_budget": ask.step_budget, "example_budget": ask.example_budget}
         made.append(panels.best_panel(list(parts.values()), labels, f"{name}: best"))
-        curves = [curve_of_table(part, ask.goal, resamples=0, **budgets) for part in parts.values()]
+        curves = [
+            curve_of_table(
+                part, ask.goal, resamples=0, step_budget=ask.step_budget, example_budget=ask.example_budget
+            )
+            for part in parts.values()
+        ]
         made.append(panels.steps_panel(curves, labels, f"{name}: steps", scaling=labels[:1]))
     return made
 

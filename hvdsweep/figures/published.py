@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve as curve_of_table
+from hvdsweep.curves.question import Question
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
@@ -59,15 +60,8 @@ def _curve(
 ) -> tuple[Curve, list[str]]:
     row = source.row(series.workload)
     trials, notes = _trials(source, series)
-    found = source.curve(
-        row,
-        goal,
-        metric=series.metric,
-        maximize=series.maximize,
-        num_trials=trials,
-        normalise=normalise,
-    )
-    return found, notes
+    question = Question(series.metric, series.maximize, num_trials=trials)
+    return source.curve(row, goal, question, normalise=normalise), notes
 
 
 def _table(source: FigureSource, series: PaperSeries) -> tuple[WorkloadTable, list[str]]:

@@ -7,14 +7,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import curve_of
-from hvdsweep.curves.question import Question
 from hvdsweep.states import Status
 from hvdsweep.store.goal_answers import answered
 from hvdsweep.store.noise import noise_of_trials
 from hvdsweep.store.workload_tables import repeats_table
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Curve, Rules, WorkloadTable
+    from hvdsweep.curves import Curve, WorkloadTable
+    from hvdsweep.curves.question import Question
     from hvdsweep.store.rows import WorkloadRow
     from hvdsweep.store.store import Store
 
@@ -47,10 +47,7 @@ class FigureSource:
 
     @cached_property
     def _searches(self) -> dict[int, dict[int, Mapping[str, Any]]]:
-        found: dict[int, dict[int, Mapping[str, Any]]] = {}
-        for study in self.reader.studies(self.sweep):
-            found.setdefault(study.workload_id, {})[study.batch_size] = study.search
-        return found
+        return self.reader.searches(self.sweep)
 
     def row(self, workload: str) -> WorkloadRow:
         """Absent if the store does not have it."""
@@ -76,35 +73,26 @@ class FigureSource:
     def curve(
         self,
         row: WorkloadRow,
-        goal: float | None = None,
+        goal: float | None,
+        question: Question,
         *,
-        metric: str | None = None,
-        maximize: bool | None = None,
-        step_budget: float | None = None,
-        example_budget: float | None = None,
-        num_trials: int | None = None,
         normalise: int | None = None,
         reference_batch_size: int | None = None,
-        rules: Rules | None = None,
         cautious: bool = False,
     ) -> Curve:
-        """Steps to `goal` (default: the workload's) against batch size. UserError: see `curves.curve`.
+        """Steps to `goal` (None: the workload's) against batch size. UserError: see `curves.curve`.
 
         `cautious`: also warn about metaparameters at the edge of their space.
         """
-        question = Question(metric, maximize, step_budget, example_budget, num_trials)
-        table = partial(self.table, row, metric, maximize)
+        table = partial(self.table, row, question.metric, question.maximize)
         result, best = answered(self.reader, row, goal, question, table)
-        searches = self._searches.get(row.id, {}) if cautious else None
-        repeats = repeats_table(self.reader, row, metric, maximize)
         drawn = curve_of(
             result,
             best,
             normalise=normalise,
             reference_batch_size=reference_batch_size,
-            rules=rules,
-            searches=searches,
-            repeats=repeats,
+            searches=self._searches.get(row.id, {}) if cautious else None,
+            repeats=repeats_table(self.reader, row, question.metric, question.maximize),
         )
         trials = [point.trial_id for point in drawn.points if point.trial_id is not None]
         return drawn.with_noise(noise_of_trials(self.reader, trials))

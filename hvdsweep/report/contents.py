@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
 from hvdsweep.curves.metaparameters import best_parameter, times_off
+from hvdsweep.curves.question import Question
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
@@ -111,7 +112,7 @@ def _part(
     speeds: list[ThroughputRow],
 ) -> WorkloadPart:
     try:
-        curve = source.curve(row, cautious=True)
+        curve = source.curve(row, None, Question(), cautious=True)
         curve = replace(curve, tokens_per_example=tokens_per_example(source.reader, row))
     except UserError as error:
         return WorkloadPart(row, studies, counts, None, str(error), (), None, None)

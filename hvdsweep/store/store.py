@@ -7,7 +7,7 @@ import functools
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -113,6 +113,13 @@ class Store(Reader):
             (sweep_id,),
         )
         return [StudyRow(*[*row[:9], json.loads(row[9]), json.loads(row[10])]) for row in rows]
+
+    def searches(self, sweep_id: int | None = None) -> dict[int, dict[int, Mapping[str, Any]]]:
+        """Workload id -> batch size -> search space, of one sweep or of all."""
+        found: dict[int, dict[int, Mapping[str, Any]]] = {}
+        for study in self.studies(sweep_id):
+            found.setdefault(study.workload_id, {})[study.batch_size] = study.search
+        return found
 
     @explaining
     def counts(self, *, repeats: bool = False) -> dict[int, dict[Status, int]]:
