@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 
 from hvdsweep.visible import visible
@@ -11,6 +12,11 @@ from hvdsweep.visible import visible
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 trial`, `2,000 trials`, `3 studies`; `many` if it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def goal_words(metric: str, goal: float, maximize: bool) -> str:
+    """A goal as a condition."""
+    return f"{metric} {'>' if maximize else '<'} {goal:g}"
 
 
 def goal_problem(metric: str, value: float, more_is_better: bool) -> str | None:
@@ -63,6 +69,18 @@ def short(value: float | None, unknown: str = "") -> str:
             scaled = value / 10**power
             return f"{scaled:.3g}{suffix}" if abs(scaled) < 999.5 else f"{scaled:.0f}{suffix}"
     return f"{value:.3g}"
+
+
+def whole(value: float | None) -> str:
+    """12,345; empty for None."""
+    return "" if value is None else f"{round(value):,}"
+
+
+def between(low: float | None, high: float | None, say: Callable[[float], str] = short) -> str:
+    """`12 to 34`, `12 or more`, `up to 34`, `anything`."""
+    if low is None:
+        return "anything" if high is None else f"up to {say(high)}"
+    return f"{say(low)} or more" if high is None else f"{say(low)} to {say(high)}"
 
 
 def duration(seconds: float | None, unknown: str = "?") -> str:

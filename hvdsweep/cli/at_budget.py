@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.cli.columns import table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.errors import UserError
 from hvdsweep.tokens import tokens_for
 from hvdsweep.visible import visible
-from hvdsweep.words import short
+from hvdsweep.words import short, whole
 
 if TYPE_CHECKING:
     from hvdsweep.curves.measurements import BudgetCurves

@@ -145,11 +145,11 @@ def _best_of_json(found: BestOf | None) -> dict[str, Any] | None:
 
 
 def _lines(curve: Curve) -> list[str]:
-    from hvdsweep.cli.columns import table, whole
+    from hvdsweep.cli.columns import table
     from hvdsweep.cli.curve_text import conditions
     from hvdsweep.curves import heuristics
     from hvdsweep.curves.chart import goal_text, warnings_of
-    from hvdsweep.words import short
+    from hvdsweep.words import short, whole
 
     head = visible(f"{curve.workload}   {goal_text(curve)}{conditions(curve)}")
     names = sorted({name for point in curve.points for name in point.parameters})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from hvdsweep.cli.columns import between, table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.curves.chart import goal_text, warnings_of
 from hvdsweep.curves.words import interval_notes, verdict
 from hvdsweep.visible import visible
-from hvdsweep.words import counted, duration, short
+from hvdsweep.words import between, counted, duration, short, whole
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, CurvePoint
@@ -193,10 +193,13 @@ def _noise_lines(curve: Curve) -> list[str]:
 
 
 def _at_least(
-    value: float, at_least: bool, interval: tuple[float, float | None] | None, say: object, level: str
+    value: float,
+    at_least: bool,
+    interval: tuple[float, float | None] | None,
+    say: Callable[[float], str],
+    level: str,
 ) -> str:
     """`at least 1,024 (95 %: 512 or more)`."""
-    assert callable(say)
     spread = "" if interval is None else f" ({level}: {between(*interval, say)})"
     return f"{'at least ' if at_least else ''}{say(value)}{spread}"
 

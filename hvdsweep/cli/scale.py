@@ -326,8 +326,8 @@ def _print(found: Sequence[MeasuredSpeed], names: Sequence[str], only_ascii: boo
 
 def speed_lines(found: Sequence[MeasuredSpeed]) -> list[str]:
     """A row per batch size, a column per number of ranks: examples per second, and efficiency beyond the first."""
-    from hvdsweep.cli.columns import table, whole
-    from hvdsweep.words import short
+    from hvdsweep.cli.columns import table
+    from hvdsweep.words import short, whole
 
     counts = sorted({speed.np for speed in found})
     by_place = {(speed.batch_size, speed.np): speed for speed in found}

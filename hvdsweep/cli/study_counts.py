@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from hvdsweep.cli.columns import table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.cli.options import print_json
+from hvdsweep.words import whole
 
 OUTCOMES = ("COMPLETE", "INCOMPLETE", "INFEASIBLE")
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.columns import table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.cli.options import db_option, json_option, print_json
 from hvdsweep.errors import UserError
 from hvdsweep.repeats import trial_name
 from hvdsweep.visible import visible
-from hvdsweep.words import short_value
+from hvdsweep.words import short_value, whole
 
 if TYPE_CHECKING:
     from hvdsweep.store.rows import TrialRow

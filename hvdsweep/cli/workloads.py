@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hvdsweep.cli.columns import table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.cli.options import json_option, print_json
 from hvdsweep.errors import UserError
-from hvdsweep.words import short
+from hvdsweep.words import short, whole
 
 if TYPE_CHECKING:
     from hvdsweep.sweep.load import LoadedSweep

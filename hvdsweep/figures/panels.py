@@ -12,7 +12,7 @@ from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves import best_measurements, best_under_budgets, compare
 from hvdsweep.curves.chart import curve_chart
 from hvdsweep.figures.figure import Panel
-from hvdsweep.words import short
+from hvdsweep.words import goal_words, short
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -108,11 +108,6 @@ def _labelled(lines: Sequence[Reference]) -> list[Reference]:
         found.append(replace(line, label="") if line.label in seen else line)
         seen.add(line.label)
     return found
-
-
-def goal_words(metric: str, goal: float, maximize: bool) -> str:
-    """A goal as a condition."""
-    return f"{metric} {'>' if maximize else '<'} {goal:g}"
 
 
 def _goals(curves: Sequence[Curve]) -> str:

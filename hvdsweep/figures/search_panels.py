@@ -12,7 +12,8 @@ from hvdsweep.charts import Axis, Chart, Reference, Series
 from hvdsweep.curves import NEVER, Outcome, best_of, best_parameter, heuristics, scatter, stability_map
 from hvdsweep.curves.search_chart import OUTCOMES
 from hvdsweep.figures.figure import CONTOUR, Heat, Panel
-from hvdsweep.figures.panels import Limits, goal_words, without_crowd
+from hvdsweep.figures.panels import Limits, without_crowd
+from hvdsweep.words import goal_words
 
 if TYPE_CHECKING:
     import numpy.typing as npt

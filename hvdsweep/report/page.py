@@ -26,11 +26,14 @@ from hvdsweep.report.tables import (
 )
 from hvdsweep.states import Status
 from hvdsweep.visible import visible_html as escape
+from hvdsweep.words import between, goal_words
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve
     from hvdsweep.store.rows import SweepRow
     from hvdsweep.store.store import Store
+
+WHOLE = "{:,.0f}".format
 
 
 def report_page(reader: Store, sweep: SweepRow) -> str:
@@ -133,7 +136,7 @@ def _key_numbers(curve: Curve) -> str:
     level = f"{curve.level:.0%}"
     if curve.useful is not None:
         useful = curve.useful
-        span = "" if useful.interval is None else f", {level} interval {_between(useful.interval)}"
+        span = "" if useful.interval is None else f", {level} interval {between(*useful.interval, WHOLE)}"
         cells.append(
             (
                 f"{'≥ ' if useful.at_least else ''}{useful.batch_size:,}",
@@ -142,7 +145,7 @@ def _key_numbers(curve: Curve) -> str:
         )
     if curve.critical is not None:
         critical = curve.critical
-        span = "" if critical.interval is None else f", {level} interval {_between(critical.interval)}"
+        span = "" if critical.interval is None else f", {level} interval {between(*critical.interval, WHOLE)}"
         cells.append(
             (
                 f"{'≥ ' if critical.at_least else ''}{critical.batch_size:,.0f}",
@@ -158,7 +161,7 @@ def _key_numbers(curve: Curve) -> str:
         alone = (
             "" if expected is None else f", where the scatter of trials alone would make it {expected:.2g} %"
         )
-        span = _between((fit.b_crit.low, fit.b_crit.high))
+        span = between(fit.b_crit.low, fit.b_crit.high, WHOLE)
         cells.append(
             (
                 f"{fit.b_crit.value:,.0f}",
@@ -176,13 +179,6 @@ def _key_numbers(curve: Curve) -> str:
         + "".join(f"<div><b>{escape(value)}</b><span>{escape(words)}</span></div>" for value, words in cells)
         + "</div>"
     )
-
-
-def _between(interval: tuple[float | None, float | None]) -> str:
-    low, high = interval
-    if low is None:
-        return "anything" if high is None else f"up to {high:,.0f}"
-    return f"{low:,.0f} or more" if high is None else f"{low:,.0f} to {high:,.0f}"
 
 
 def _svg(figure: Figure | None, prefix: str) -> str:
@@ -217,9 +213,7 @@ def _plan(contents: Contents) -> str:
                 [
                     part.row.name,
                     ", ".join(f"{study.batch_size:,}" for study in part.studies),
-                    "none"
-                    if goal is None
-                    else f"{part.row.metric} {'>' if part.row.maximize else '<'} {goal:g}",
+                    "none" if goal is None else goal_words(part.row.metric or "", goal, part.row.maximize),
                     spaces.pop() if len(spaces) == 1 else f"{len(spaces)} spaces",
                     part.row.train_examples,
                     part.row.parameters,

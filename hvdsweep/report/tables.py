@@ -11,7 +11,7 @@ from hvdsweep.report.contents import WorkloadPart
 from hvdsweep.search import WIDENED
 from hvdsweep.states import Status
 from hvdsweep.visible import visible_html as escape
-from hvdsweep.words import counted, duration
+from hvdsweep.words import between, counted, duration
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Curve, CurvePoint
@@ -75,9 +75,7 @@ def _point(point: CurvePoint, per_example: int) -> tuple[str, list[object]]:
     interval = None
     if point.interval is not None:
         low, high = point.interval
-        interval = (
-            f"{low:,} or more" if high is None else f"{low:,} to {high:,}" if low else f"up to {high:,}"
-        )
+        interval = between(low if high is None else low or None, high, "{:,}".format)
     overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
     return "" if point.reached else "lost", [
         point.batch_size,

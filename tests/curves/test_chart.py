@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvdsweep.charts import render
-from hvdsweep.cli.columns import between, table, whole
+from hvdsweep.cli.columns import table
 from hvdsweep.curves import curve
 from hvdsweep.curves.chart import curve_chart, curve_names, region_bands
-from hvdsweep.words import short
+from hvdsweep.words import between, short, whole
 
 from . import oracle
 from .oracle import Study, Trial
