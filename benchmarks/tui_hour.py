@@ -35,7 +35,7 @@ from hvdsweep.plan import make_plan
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.connection import connect
 from hvdsweep.store.exchange import Final, TrialUpdate
-from hvdsweep.store.lifecycle import begin_run, new_gang
+from hvdsweep.store.lifecycle import begin_run, gang_state, new_gang
 from hvdsweep.store.plans import save_plan
 from hvdsweep.store.writer import TrialWriter
 from hvdsweep.sweep.load import check_text
@@ -145,7 +145,10 @@ async def watch(folder: Path, minutes: int, ticks: int) -> dict[str, float]:
     with closing(connect(path, create=True)) as conn:
         sweep = save_plan(conn, make_plan(check_text(SWEEP, "hour.toml", name="hour").loaded)).sweep_id
         begin_run(conn, sweep, np=1, gangs=2)
-        gangs = [Gang(path, new_gang(conn, sweep, np=1, pid=os.getpid())) for _ in range(2)]
+        started = [new_gang(conn, sweep, np=1) for _ in range(2)]
+        for gang_id in started:
+            gang_state(conn, gang_id, pid=os.getpid())
+        gangs = [Gang(path, gang_id) for gang_id in started]
     # Worst case: every look reads everything its screen shows.
     questions.REST = 0
     source = Clocked(path)

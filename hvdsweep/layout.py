@@ -103,7 +103,6 @@ def choose(
     shapes: Sequence[Shape],
     *,
     start: float = START_SECONDS,
-    setup: float = SETUP_SECONDS,
     warm: Shape | None = None,
 ) -> Layout[Key]:
     """The layout that finishes first. A study without trials left gets one of the shapes used by the others.
@@ -114,8 +113,8 @@ def choose(
         raise ValueError("a layout needs studies and shapes")
     working = [job for job in jobs if job.trials > 0]
     if not working:
-        return in_one_shape(jobs, warm or shapes[0], start=start, setup=setup)
-    cost = _Cost(working, start, setup, warm)
+        return in_one_shape(jobs, warm or shapes[0], start=start)
+    cost = _Cost(working, start, warm)
     begun: list[tuple[Shape, ...]] = []
     for size in (1, 2, 3) if len(shapes) <= FEW_SHAPES else (1, 2):
         for some in combinations(shapes, size):
@@ -127,18 +126,14 @@ def choose(
     shape_of = dict(zip((job.key for job in working), best, strict=True))
     used = sorted(set(best))
     every = tuple(shape_of.get(job.key) or _cheapest(job, used) for job in jobs)
-    return _Cost(jobs, start, setup, warm).layout(every)
+    return _Cost(jobs, start, warm).layout(every)
 
 
 def in_one_shape(
-    jobs: Sequence[LayoutJob[Key]],
-    shape: Shape,
-    *,
-    start: float = START_SECONDS,
-    setup: float = SETUP_SECONDS,
+    jobs: Sequence[LayoutJob[Key]], shape: Shape, *, start: float = START_SECONDS
 ) -> Layout[Key]:
     """All studies in one shape, as with `--np` and `--gangs`."""
-    return _Cost(jobs, start, setup, None).layout(tuple(shape for _ in jobs))
+    return _Cost(jobs, start, None).layout(tuple(shape for _ in jobs))
 
 
 def _cheapest(job: LayoutJob[Key], shapes: Sequence[Shape]) -> Shape:
@@ -167,12 +162,9 @@ def _improved(assigned: tuple[Shape, ...], shapes: Sequence[Shape], cost: _Cost[
 class _Cost(Generic[Key]):
     """How long layouts take; a layout is given as one shape per job."""
 
-    def __init__(
-        self, jobs: Sequence[LayoutJob[Key]], start: float, setup: float, warm: Shape | None
-    ) -> None:
+    def __init__(self, jobs: Sequence[LayoutJob[Key]], start: float, warm: Shape | None) -> None:
         self._jobs = jobs
         self._start = start
-        self._setup = setup
         self._warm = warm
         self._known: dict[tuple[Shape, tuple[int, ...]], float] = {}
 
@@ -197,9 +189,9 @@ class _Cost(Generic[Key]):
 
     def _seconds(self, shape: Shape, work: Sequence[LayoutJob[Key]]) -> float:
         trials = [(job.seconds[shape.np], job.trials) for job in work]
-        setups = sum(self._setup * min(job.trials, shape.gangs) for job in work) / shape.gangs
+        setups = sum(SETUP_SECONDS * min(job.trials, shape.gangs) for job in work) / shape.gangs
         start = 0.0 if shape == self._warm else self._start
-        return start + max(setups, self._setup) + together(trials, shape.gangs)
+        return start + max(setups, SETUP_SECONDS) + together(trials, shape.gangs)
 
 
 def _grouped(assigned: Sequence[Shape]) -> dict[Shape, tuple[int, ...]]:

@@ -74,6 +74,3 @@ class GangState(StrEnum):
 
 GANG_ENDS = (GangState.STOPPED.value, GangState.DEAD.value)
 """Words of the final states."""
-
-BEGUN = (Status.RUNNING.name, *ENDED)
-"""Words of the states of a trial that a gang has started, and that does not wait for another."""

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvdsweep.layout import LayoutJob, Shape, choose, in_one_shape, shapes_for
+from hvdsweep.layout import SETUP_SECONDS, LayoutJob, Shape, choose, in_one_shape, shapes_for
 from hvdsweep.plan_layout import steps_are_small
 from tests.sweep.texts import planned
 
-START, SETUP = 15.0, 1.0
+START, SETUP = 15.0, SETUP_SECONDS
 
 
 def simulated(jobs: list[LayoutJob[int]], shapes: dict[int, Shape]) -> float:
@@ -67,7 +67,7 @@ def planted(
 def test_the_choice_is_within_a_tenth_of_the_best_of_all(slots, studies):
     """Every study in every shape, simulated: the layout chosen takes at most 10 % longer than the best of them."""
     jobs, shapes = planted(slots, studies)
-    chosen = simulated(jobs, choose(jobs, shapes, start=START, setup=SETUP).shapes)
+    chosen = simulated(jobs, choose(jobs, shapes, start=START).shapes)
     best = min(simulated(jobs, dict(enumerate(assigned))) for assigned in product(shapes, repeat=len(jobs)))
     assert chosen <= 1.1 * best + 1e-9
 
@@ -76,7 +76,7 @@ def test_the_choice_is_within_a_tenth_of_the_best_of_all(slots, studies):
 def test_the_choice_is_within_a_tenth_of_the_best_fixed_layout(slots, studies):
     """With more studies than can all be tried: at most 10 % longer than the best single shape."""
     jobs, shapes = planted(slots, studies)
-    chosen = simulated(jobs, choose(jobs, shapes, start=START, setup=SETUP).shapes)
+    chosen = simulated(jobs, choose(jobs, shapes, start=START).shapes)
     fixed = min(simulated(jobs, {job.key: shape for job in jobs}) for shape in shapes)
     assert chosen <= 1.1 * fixed + 1e-9
 
@@ -144,7 +144,7 @@ def test_no_shape_has_more_ranks_than_slots(slots, data):
 def test_one_shape_for_all():
     """What `--gangs 2 --np 1` takes: a start, a compilation a study and gang, and the trials shared by two gangs."""
     jobs = [LayoutJob("a", 4, {1: 10.0}), LayoutJob("b", 2, {1: 5.0})]
-    layout = in_one_shape(jobs, Shape(1, 2), start=START, setup=SETUP)
+    layout = in_one_shape(jobs, Shape(1, 2), start=START)
     assert layout.seconds == pytest.approx(15 + 2 + 25)
 
 

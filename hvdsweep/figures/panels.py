@@ -84,9 +84,7 @@ def without_crowd(series: Sequence[Series]) -> tuple[Series, ...]:
     return tuple(Series(one.name, one.x, one.y, marker=one.marker, censored=one.censored) for one in series)
 
 
-def own_steps_panel(
-    curves: Sequence[Curve], names: Sequence[str], *, examples: bool = False, notes: Sequence[str] = ()
-) -> Panel:
+def own_steps_panel(curves: Sequence[Curve], names: Sequence[str], *, examples: bool = False) -> Panel:
     """The chart of `hvdsweep curve`: with one curve also regions, fit and the maximum useful batch size."""
     chart = curve_chart(curves, names, examples=examples)
     workloads = {curve.workload for curve in curves}
@@ -95,7 +93,6 @@ def own_steps_panel(
         chart = replace(chart, references=tuple(_labelled(chart.references)))
     return Panel(
         replace(chart, series=without_crowd(chart.series), title=title, subtitle=_goals(curves)),
-        tuple(notes),
         workloads=tuple(dict.fromkeys(curve.workload for curve in curves)),
     )
 
@@ -117,12 +114,7 @@ def _goals(curves: Sequence[Curve]) -> str:
 
 
 def best_panel(
-    tables: Sequence[WorkloadTable],
-    names: Sequence[str],
-    title: str,
-    *,
-    notes: Sequence[str] = (),
-    y_limits: Limits = (None, None),
+    tables: Sequence[WorkloadTable], names: Sequence[str], title: str, *, notes: Sequence[str] = ()
 ) -> Panel:
     """Best error against batch size, one line per table."""
     series = []
@@ -132,7 +124,7 @@ def best_panel(
     chart = Chart(
         tuple(series),
         x=Axis("log2", title="batch size"),
-        y=Axis("linear", y_limits, f"best {metric}"),
+        y=Axis("linear", title=f"best {metric}"),
         title=title,
     )
     return Panel(chart, tuple(notes), workloads=tuple(dict.fromkeys(table.workload for table in tables)))

@@ -71,7 +71,6 @@ def scatter_panel(
     *,
     step_budget: float | None = None,
     example_budget: float | None = None,
-    notes: Sequence[str] = (),
     x_limits: Limits = (None, None),
     y_limits: Limits = (None, None),
 ) -> Panel:
@@ -110,7 +109,7 @@ def scatter_panel(
         references=_contours(points.learning_rate, points.one_minus_momentum, x_limits, y_limits),
         empty="no trial of this batch size has ended",
     )
-    return Panel(chart, tuple(notes), workloads=(table.workload,))
+    return Panel(chart, workloads=(table.workload,))
 
 
 def _contours(
@@ -154,9 +153,9 @@ def _span(limits: Limits, values: np.ndarray[tuple[int], np.dtype[np.float64]]) 
     )
 
 
-def stability_panel(table: WorkloadTable, parameter: str, title: str, *, bins: int = 12) -> Panel:
+def stability_panel(table: WorkloadTable, parameter: str, title: str) -> Panel:
     """The share of trials that diverged over a metaparameter and batch size. UserError: no such metaparameter."""
-    found = stability_map(table, parameter, bins)
+    found = stability_map(table, parameter)
     log = bool((found.edges > 0).all())
     low, high = found.edges[:-1], found.edges[1:]
     # Not of their product or sum, which may overflow.

@@ -142,9 +142,7 @@ def keep_only(db: str | os.PathLike[str], wanted: set[tuple[int, int]]) -> None:
     for file in files(db):
         if (file.trial_id, file.step) not in wanted or file.path.suffix == ".partial":
             file.path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        # Only an empty folder can be removed.
-        folder_of(db).rmdir()
+    _remove_if_empty(folder_of(db))
 
 
 def tidy(conn: sqlite3.Connection) -> None:
@@ -157,9 +155,12 @@ def tidy(conn: sqlite3.Connection) -> None:
             continue
         if row != ("PENDING", file.step) or file.path.suffix == ".partial":
             file.path.unlink(missing_ok=True)
+    _remove_if_empty(folder_of(db))
+
+
+def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        # Only an empty folder can be removed.
-        folder_of(db).rmdir()
+        folder.rmdir()
 
 
 def _path(db: str | os.PathLike[str], trial_id: int, step: int) -> Path:

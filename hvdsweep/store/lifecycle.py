@@ -106,8 +106,6 @@ class Recovered:
     """How many of those resume from a checkpoint."""
     retried: int
     """INCOMPLETE trials that get another round of attempts."""
-    living_gangs: tuple[int, ...]
-    """Gangs still alive: their trials were left alone."""
 
 
 def requeue(
@@ -206,7 +204,7 @@ def recover(conn: sqlite3.Connection, sweep_id: int, *, retry_incomplete: bool =
                 sweep_id=sweep_id,
             )
     tidy(conn)
-    return Recovered(len(lost), resumed, len(retried), tuple(living))
+    return Recovered(len(lost), resumed, len(retried))
 
 
 def _set_pending(conn: sqlite3.Connection, trial_id: int, attempts: int, message: str | None) -> None:
@@ -342,30 +340,15 @@ def delete_sweep(conn: sqlite3.Connection, sweep_id: int) -> int:
     return deleted
 
 
-def new_gang(
-    conn: sqlite3.Connection,
-    sweep_id: int,
-    *,
-    np: int,
-    pid: int | None = None,
-    log_dir: str | None = None,
-    stage: str | None = None,
-) -> int:
+def new_gang(conn: sqlite3.Connection, sweep_id: int, *, np: int, stage: str | None = None) -> int:
     """Register a gang that is about to start; returns its id. `gang_state` sets its process id once it is known.
 
     `stage`: of its start, for display (`hvdsweep.store.stages`).
     """
     now = time.time()
     with transaction(conn):
-        values = {
-            "sweep_id": sweep_id,
-            "np": np,
-            "host": platform.node(),
-            "pid": pid,
-            "process": _identity(pid),
-        }
-        values |= {"started": now, "heartbeat": now, "log_dir": log_dir, "stage": stage}
-        return insert(conn, "gangs", {**values, "state": GangState.STARTING.value})
+        values = {"sweep_id": sweep_id, "np": np, "host": platform.node(), "state": GangState.STARTING.value}
+        return insert(conn, "gangs", {**values, "started": now, "heartbeat": now, "stage": stage})
 
 
 def gang_state(

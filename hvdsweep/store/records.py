@@ -55,16 +55,12 @@ class Directions:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, bool], int] = {}
 
-    def of(self, conn: sqlite3.Connection, metric: str, maximized: Mapping[str, bool]) -> tuple[int, bool]:
-        """(metric id, maximize) of `metric`; by `maximized` (the goals' directions), else the natural direction."""
-        maximize = maximized.get(metric)
-        if maximize is None:
-            maximize = naturally_maximised(metric)
-        key = (metric, bool(maximize))
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = metric_id(conn, *key)
-        return found, key[1]
+    def of(self, conn: sqlite3.Connection, metric: str, goal: Mapping[str, bool]) -> tuple[int, bool]:
+        """(metric id, maximize) of `metric`; by `goal` (metric -> maximize), else the natural direction."""
+        key = (metric, goal.get(metric, naturally_maximised(metric)))
+        if key not in self._ids:
+            self._ids[key] = metric_id(conn, *key)
+        return self._ids[key], key[1]
 
     def forget(self) -> None:
         """After a rollback: drop ids assigned in it, which may not exist."""

@@ -74,18 +74,13 @@ class TrialWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def commit(
-        self, update: TrialUpdate | None, *, claim: bool, metrics_maximized: Mapping[str, bool] | None = None
-    ) -> Reply:
-        """Write `update`, the gang's heartbeat and, if asked, the claim of the next trial: all or nothing.
-
-        `metrics_maximized` (metric -> more is better) adds to the directions of the goal and of metric names.
-        """
+    def commit(self, update: TrialUpdate | None, *, claim: bool) -> Reply:
+        """Write `update`, the gang's heartbeat and, if asked, the claim of the next trial: all or nothing."""
         now = time.time()
         durable = update is not None and update.checkpoint is not None
         try:
             with transaction(self._conn, durable=durable) as conn:
-                if update is not None and not self._write(conn, update, metrics_maximized or {}, now):
+                if update is not None and not self._write(conn, update, now):
                     self._live.pop(update.trial_id, None)
                     return Reply(None, stop=True, lost=True)
                 stop = self._asked_to_stop(conn)
@@ -126,7 +121,7 @@ class TrialWriter:
         now = time.time()
         with transaction(self._conn, durable=True) as conn:
             if last is not None:
-                self._write(conn, last, {}, now)
+                self._write(conn, last, now)
             changed = release_trial(conn, trial_id, self.gang_id)
             self._heartbeat(conn, "IDLE", None, now)
         self._live.pop(trial_id, None)
@@ -193,9 +188,7 @@ class TrialWriter:
         ).fetchone()
         return None if row[0] is None else int(row[0])
 
-    def _write(
-        self, conn: sqlite3.Connection, update: TrialUpdate, maximized: Mapping[str, bool], now: float
-    ) -> bool:
+    def _write(self, conn: sqlite3.Connection, update: TrialUpdate, now: float) -> bool:
         """Write everything about the trial; False if the trial is no longer this gang's."""
         trial = update.trial_id
         live = self._live.get(trial) or self._adopt(conn, trial)
@@ -218,7 +211,7 @@ class TrialWriter:
             rows = zip(repeat(trial), count(int(update.first_step)), losses, strict=False)
             conn.executemany("INSERT INTO losses VALUES (?, ?, ?)", rows)
         if update.measurements:
-            self._measure(conn, live, update.measurements, {**maximized, **live.goal})
+            self._measure(conn, live, update.measurements)
         if update.noise:
             conn.executemany(
                 "INSERT INTO gradient_noise VALUES (?, ?, ?, ?, ?)", [(trial, *row) for row in update.noise]
@@ -229,11 +222,7 @@ class TrialWriter:
         return True
 
     def _measure(
-        self,
-        conn: sqlite3.Connection,
-        live: _Live,
-        measurements: Sequence[tuple[int, Mapping[str, float]]],
-        maximized: Mapping[str, bool],
+        self, conn: sqlite3.Connection, live: _Live, measurements: Sequence[tuple[int, Mapping[str, float]]]
     ) -> None:
         trial = live.best.trial_id
         ids: dict[str, tuple[int, bool]] = {}
@@ -245,7 +234,7 @@ class TrialWriter:
                 if name not in self._columns:
                     ensure_metric_column(conn, name)
                     self._columns.add(name)
-                ids[name] = self._directions.of(conn, name, maximized)
+                ids[name] = self._directions.of(conn, name, live.goal)
             insert = self._inserts.get(names)
             if insert is None:
                 columns = ", ".join(["trial_id", "step", *map(quoted, names)])
