@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +86,8 @@ def _list(
 
     from hvdsweep.store.filters import parse_filter
 
-    where = replace(parse_filter(text, reader.parameter_names() or None), sweep_id=sweep)
     known = reader.parameter_names()
+    where = replace(parse_filter(text, known or None), sweep_id=sweep)
     if sort.startswith("parameters.") and known and sort.removeprefix("parameters.") not in known:
         raise UserError(
             f"--sort: {sort}: no trial has it. There is {', '.join(f'parameters.{name}' for name in known)}."
@@ -198,19 +198,15 @@ def trial_in_full(reader: Store, number: int) -> dict[str, Any]:
     """A trial with a summary of its losses and of every metric."""
     import numpy as np
 
-    from hvdsweep.store.schema import naturally_maximised
-
     with reader.snapshot():
         row = reader.trial(number)
-        goals: Mapping[str, tuple[str | None, bool]] = {
-            workload.name: (workload.metric, workload.maximize) for workload in reader.workloads(row.sweep_id)
-        }
+        workloads = {workload.name: workload for workload in reader.workloads(row.sweep_id)}
         steps, losses = reader.losses(number)
         measurements = reader.measurements(number)
-    metric, maximize = goals[row.workload]
+    workload = workloads[row.workload]
     curves = [("training loss", steps, losses, False)] if len(steps) else []
     curves += [
-        (name, measurements.steps, values, maximize if name == metric else naturally_maximised(name))
+        (name, measurements.steps, values, workload.maximizes(name))
         for name, values in measurements.values.items()
     ]
     metrics = []
@@ -221,7 +217,7 @@ def trial_in_full(reader: Store, number: int) -> dict[str, Any]:
             {
                 "metric": name,
                 "maximize": upward,
-                "goal": name == metric,
+                "goal": name == workload.metric,
                 "best": None if best is None else float(values[best]),
                 "best_step": None if best is None else int(at[best]),
                 "last": None if best is None else float(values[finite[-1]]),

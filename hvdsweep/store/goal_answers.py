@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.repeats import FIRST_REPEAT
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store.schema import SEARCH_TRIAL, naturally_maximised
+from hvdsweep.store.schema import SEARCH_TRIAL
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ def answer_at_goal(
     metric = metric or workload.metric
     if metric is None:
         return None
-    own = metric == workload.metric
-    natural = workload.maximize if own else naturally_maximised(metric)
-    maximize = natural if maximize is None else maximize
+    direction = workload.maximizes(metric)
+    maximize = direction if maximize is None else maximize
     kept = reader.rows("SELECT id FROM metrics WHERE name = ? AND maximize = ?", (metric, int(maximize)))
     if not kept:
         return None
@@ -80,7 +79,7 @@ def answer_at_goal(
         "SELECT id, batch_size, train_steps, target_trials FROM studies WHERE workload_id = ? ORDER BY batch_size",
         (workload.id,),
     )
-    own_goal = workload.goal if own and maximize == natural else None
+    own_goal = workload.goal if metric == workload.metric and maximize == direction else None
     wanted = own_goal if goal is None else goal
     # Invalid questions find nothing here; the functions called below refuse them with a reason.
     asked = _Asked(kept[0][0], maximize, math.nan if wanted is None else wanted, tuple(statuses))
@@ -138,7 +137,7 @@ def value_range(
 
     metric = metric or workload.metric or preferred(reader, workload.id)
     if maximize is None:
-        maximize = workload.maximize if metric == workload.metric else naturally_maximised(metric)
+        maximize = workload.maximizes(metric)
     least, most = reader.rows(
         "SELECT min(r.value), max(r.value) FROM metrics m CROSS JOIN studies s CROSS JOIN trials t ON t.study_id = s.id"
         " CROSS JOIN best_records r ON r.metric_id = m.id AND r.trial_id = t.id"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvdsweep.repeats import repeat_of
 from hvdsweep.states import Status, StopReason
-from hvdsweep.store.schema import LARGEST_STEP
+from hvdsweep.store.schema import LARGEST_STEP, naturally_maximised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,10 @@ class WorkloadRow:
     """Trainable weights of the model."""
     margin: float | None = None
     """Share beyond the fewest steps up to which beaten trials are trained."""
+
+    def maximizes(self, metric: str) -> bool:
+        """Whether more of `metric` is better: as the goal says, for its metric, else by its name."""
+        return self.maximize if metric == self.metric else naturally_maximised(metric)
 
 
 @dataclass(frozen=True)

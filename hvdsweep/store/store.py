@@ -215,9 +215,11 @@ class Store(Reader):
         maps a repeat's number to its trial). `metric` and `maximize` default to the goal's. UserError lists the known
         names if a name is unknown.
         """
-        from hvdsweep.store.workload_tables import workload_table
+        from hvdsweep.store.workload_tables import newest, workload_table
 
-        return workload_table(self, workload, metric, sweep, maximize, repeats)
+        with self.snapshot():
+            row = newest(self, self.workloads(sweep), workload, sweep)
+            return workload_table(self, row, metric, maximize, repeats=repeats)
 
     @explaining
     def gangs(self, sweep_id: int | None = None) -> list[GangRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.states import Status, StopReason
 from hvdsweep.store.records import strict_records
 from hvdsweep.store.rows import KEY, RECORD, SHIFT
-from hvdsweep.store.schema import MARGIN, SEARCH_TRIAL, naturally_maximised
+from hvdsweep.store.schema import SEARCH_TRIAL
 from hvdsweep.words import as_float
 
 if TYPE_CHECKING:
@@ -24,21 +25,6 @@ PREFERRED = ("val/average_precision", "val/classification_error", "val/cross_ent
 """The metric if neither the question nor the sweep names one: the first of these that was measured."""
 
 
-def workload_table(
-    reader: Reader,
-    workload: str,
-    metric: str | None,
-    sweep: int | None,
-    maximize: bool | None,
-    repeats: bool = False,
-) -> WorkloadTable:
-    """See `Store.workload_table`."""
-    with reader.snapshot():
-        return _table(
-            reader, workload, metric, sweep, maximize, f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL
-        )
-
-
 def repeats_table(
     reader: Reader, workload: WorkloadRow, metric: str | None = None, maximize: bool | None = None
 ) -> WorkloadTable | None:
@@ -47,47 +33,49 @@ def repeats_table(
         "SELECT 1 FROM studies s CROSS JOIN trials t ON t.study_id = s.id WHERE s.workload_id = ?"
         f" AND NOT {SEARCH_TRIAL} LIMIT 1"
     )
-    if not reader.rows(some, (workload.id,)):
-        return None
-    return workload_table(reader, workload.name, metric, workload.sweep_id, maximize, repeats=True)
+    with reader.snapshot():
+        if not reader.rows(some, (workload.id,)):
+            return None
+        return workload_table(reader, workload, metric, maximize, repeats=True)
 
 
-def _table(
-    reader: Reader, workload: str, metric: str | None, sweep: int | None, maximize: bool | None, which: str
+def workload_table(
+    reader: Reader, workload: WorkloadRow, metric: str | None, maximize: bool | None, *, repeats: bool = False
 ) -> WorkloadTable:
-    workload_id, own_metric, goal, own_maximize, examples, margin = _found(reader, workload, sweep)
+    """See `Store.workload_table`. Inside a snapshot."""
+    which = f"NOT {SEARCH_TRIAL}" if repeats else SEARCH_TRIAL
     measured = reader.metrics()
     if metric is None:
-        metric = own_metric or preferred(reader, workload_id)
-    elif metric not in measured and metric != own_metric:
+        metric = workload.metric or preferred(reader, workload.id)
+    elif metric not in measured and metric != workload.metric:
         there = ", ".join(measured) or "none yet"
         raise UserError(f"{reader.path}: metric: {metric}: was never measured. Measured: {there}.")
-    direction = bool(own_maximize) if metric == own_metric else naturally_maximised(metric)
+    direction = workload.maximizes(metric)
     if maximize is None:
         maximize = direction
     studies = np.array(
         reader.rows(
             "SELECT id, batch_size, train_steps, target_trials FROM studies WHERE workload_id = ? ORDER BY batch_size",
-            (workload_id,),
+            (workload.id,),
         ),
         np.int64,
     ).reshape(-1, 4)
     trials = reader.rows(
         "SELECT t.id, s.batch_size, t.number, t.status, t.stop_reason, t.steps, t.parameters FROM studies s"
         f" JOIN trials t ON t.study_id = s.id AND {which} WHERE s.workload_id = ? ORDER BY s.batch_size, t.number",
-        (workload_id,),
+        (workload.id,),
     )
     columns: list[tuple[Any, ...]] = list(zip(*trials, strict=True)) or [()] * 7
     ids = np.array(columns[0], np.int64)
     statuses = {status.name: status.value for status in Status}
     reasons = {reason.word: reason.value for reason in StopReason}
-    offsets, steps, values = _records(reader, workload_id, ids, metric, maximize, metric in measured, which)
+    offsets, steps, values = _records(reader, workload.id, ids, metric, maximize, metric in measured, which)
     return WorkloadTable(
-        workload=workload,
+        workload=workload.name,
         metric=metric,
         maximize=maximize,
-        goal=goal if metric == own_metric and maximize == direction else None,
-        train_examples=examples,
+        goal=workload.goal if metric == workload.metric and maximize == direction else None,
+        train_examples=workload.train_examples,
         batch_sizes=studies[:, 1],
         train_steps=studies[:, 2],
         target_trials=studies[:, 3],
@@ -101,33 +89,22 @@ def _table(
         offsets=offsets,
         record_step=steps,
         record_value=values,
-        margin=margin,
+        margin=workload.margin,
     )
 
 
-def _found(
-    reader: Reader, workload: str, sweep: int | None
-) -> tuple[int, str | None, float | None, int, int | None, float | None]:
-    rows = reader.rows(
-        f"SELECT id, metric, goal, maximize, train_examples, {MARGIN} FROM workloads"
-        " WHERE name = ?1 AND (?2 IS NULL OR sweep_id = ?2) ORDER BY sweep_id DESC LIMIT 1",
-        (workload, sweep),
-    )
-    if rows:
-        found: tuple[int, str | None, float | None, int, int | None, float | None] = rows[0]
-        return found
-    names = [
-        row[0]
-        for row in reader.rows(
-            "SELECT DISTINCT name FROM workloads WHERE ?1 IS NULL OR sweep_id = ?1 ORDER BY name", (sweep,)
-        )
-    ]
+def newest(reader: Reader, workloads: Sequence[WorkloadRow], name: str, sweep: int | None) -> WorkloadRow:
+    """The last of `workloads`, those of a sweep or of all, that has this name; UserError with similar names if none has."""
+    found = [row for row in workloads if row.name == name]
+    if found:
+        return max(found, key=lambda row: row.sweep_id)
     from difflib import get_close_matches
 
-    close = get_close_matches(workload, names, n=3, cutoff=0.5) or names[:10]
+    names = sorted({row.name for row in workloads})
+    close = get_close_matches(name, names, n=3, cutoff=0.5) or names[:10]
     place = f"{reader.path}" if sweep is None else f"{reader.path}: sweep {sweep}"
     there = f"There is {', '.join(close)}." if close else "It holds no workload yet."
-    raise UserError(f"{place}: workload: {workload}: is not in the database. {there}")
+    raise UserError(f"{place}: workload: {name}: is not in the database. {there}")
 
 
 def preferred(reader: Reader, workload_id: int) -> str:
