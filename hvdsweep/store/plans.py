@@ -207,20 +207,11 @@ def _save_sweep(conn: sqlite3.Connection, plan: Plan, shard: str | None) -> int:
 
 
 def _save_workload(conn: sqlite3.Connection, sweep_id: int, workload: WorkloadPlan) -> int:
-    values = {
-        "sweep_id": sweep_id,
-        "name": workload.name,
-        "dataset": workload.dataset,
-        "model": workload.model,
-        "algorithm": workload.algorithm,
-        "metric": workload.metric,
-        "goal": workload.goal,
-        "maximize": int(workload.maximize),
-        "train_examples": workload.train_examples,
-        "parameters": workload.parameters,
-    }
     update = ("metric", "goal", "maximize", "train_examples", "parameters")
-    return insert(conn, "workloads", values, unique=("sweep_id", "name"), update=update)
+    values = {name: getattr(workload, name) for name in ("name", "dataset", "model", "algorithm", *update)}
+    return insert(
+        conn, "workloads", {"sweep_id": sweep_id, **values}, unique=("sweep_id", "name"), update=update
+    )
 
 
 def _save_study(conn: sqlite3.Connection, workload_id: int, study: StudyPlan) -> int:

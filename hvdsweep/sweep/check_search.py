@@ -19,6 +19,7 @@ from hvdsweep.sweep.metaparameters import (
 from hvdsweep.sweep.resolve import given, steps_for
 
 if TYPE_CHECKING:
+    from hvdsweep.sweep.models import Sweep
     from workloads.catalogue import DatasetInfo
 
 Given = float | ScaledRange | IntegerRange | ChoiceRange
@@ -76,33 +77,31 @@ def _range(findings: Findings, place: Location, domain: Domain, value: ScaledRan
 
 def _complete(findings: Findings) -> None:
     """Check that there is a learning rate, and a momentum if the algorithm has one."""
-    search, algorithms = findings.sweep.search, findings.sweep.algorithms
-    sizes = findings.sweep.studies.batch_sizes
+    search, sizes = findings.sweep.search, findings.sweep.studies.batch_sizes
+    with_momentum = _with_momentum(findings.sweep)
     for name, wanted, example in (
         ("learning_rate", True, '{ scale = "log", min = 0.001, max = 10.0 }'),
-        (
-            "momentum",
-            any(entry != "sgd" for entry in algorithms),
-            '{ scale = "reverse_log", min = 0.8, max = 0.999 }',
-        ),
+        ("momentum", bool(with_momentum), '{ scale = "reverse_log", min = 0.8, max = 0.999 }'),
     ):
         if not wanted or getattr(search, name) is not None:
             continue
-        overridden = {
-            size
-            for entry in search.override
-            if getattr(entry, name) is not None
-            for size in entry.batch_sizes
-        }
+        overridden = _overridden(findings.sweep, name)
         if missing := [size for size in sizes if size not in overridden]:
             where = "" if not overridden else f" for batch size {missing[0]}"
-            why = (
-                ""
-                if name == "learning_rate"
-                else f" ({', '.join(a for a in algorithms if a != 'sgd')} needs it)"
-            )
+            why = "" if name == "learning_rate" else f" ({', '.join(with_momentum)} needs it)"
             text = f"is missing{where}{why}; write for example `{name} = {example}`"
             findings.wrong(("search", name), None, text, needs=[("algorithms",), ("studies", "batch_sizes")])
+
+
+def _with_momentum(sweep: Sweep) -> list[str]:
+    """The sweep's algorithms that need a momentum."""
+    return [name for name in sweep.algorithms if name != "sgd"]
+
+
+def _overridden(sweep: Sweep, name: str) -> set[int]:
+    """The batch sizes for which an override gives this metaparameter."""
+    entries = [entry for entry in sweep.search.override if getattr(entry, name) is not None]
+    return {size for entry in entries for size in entry.batch_sizes}
 
 
 def _points(findings: Findings) -> None:
@@ -126,7 +125,7 @@ def _points(findings: Findings) -> None:
         text = "has nothing to widen: search.points replaces the ranges; leave it out"
         findings.wrong(("search", "widen"), True, text, needs=[("search", "points")])
     wanted = ["learning_rate"]
-    wanted += ["momentum"] if any(name != "sgd" for name in sweep.algorithms) else []
+    wanted += ["momentum"] if _with_momentum(sweep) else []
     wanted += DECAY_METAPARAMETERS if sweep.training.schedule == "linear" else []
     everywhere = {name for point in points for name in point.model_dump(exclude_none=True)}
     for index, point in enumerate(points):
@@ -226,12 +225,7 @@ def _decay_within_budget(findings: Findings, info: DatasetInfo | None) -> None:
         most = decay
     train = info.train if info is not None else None
     steps = {size: steps_for(sweep, size, train) for size in sweep.studies.batch_sizes}
-    overridden = {
-        size
-        for entry in sweep.search.override
-        if entry.learning_rate_decay_steps is not None
-        for size in entry.batch_sizes
-    }
+    overridden = _overridden(sweep, "learning_rate_decay_steps")
     cut = [
         size for size, count in steps.items() if size not in overridden and most is not None and most > count
     ]
