@@ -1,6 +1,6 @@
 """Axes in data units: scales, padded limits that follow the data, and ticks between two limits.
 
-Every tick is an exact decimal (or a power of two), so a label always parses back to its value.
+Every tick is an exact decimal (or a power of two), and its label says exactly that number.
 """
 
 from __future__ import annotations
@@ -130,19 +130,6 @@ class Axis:
                 return ticks
             sparsest = ticks or sparsest
         return next(((tick,) for tick in sparsest if fit((tick,))), ())
-
-    def parse(self, label: str) -> float:
-        """The value of a label. A `k` is 1024 on log2 axes and 1000 elsewhere, as in the labels."""
-        if label.startswith("2^"):
-            return 2.0 ** int(label[2:])
-        if label[-1:] in _SUFFIXES[1:]:
-            power = _SUFFIXES.index(label[-1])
-            return (
-                float(label[:-1]) * 1024.0**power
-                if self.scale == "log2"
-                else float(f"{label[:-1]}e{3 * power}")
-            )
-        return float(label)
 
     @property
     def _least_padding(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -120,13 +119,7 @@ class View:
         """Whether no axis is fixed: the whole chart is shown, as it grows."""
         return self.x is None and self.y is None
 
-    def zoom(
-        self,
-        frame: Frame,
-        factor: float,
-        at: tuple[int, int] | None = None,
-        axes: Literal["x", "y", "xy"] = "xy",
-    ) -> View:
+    def zoom(self, frame: Frame, factor: float, at: tuple[int, int] | None = None) -> View:
         """A window `factor` times closer (below 1: further away). The data under cell `at` (the middle by default)
         stay under it; an axis that float64 cannot resolve any finer stays as it is."""
         if not factor > 0:
@@ -135,8 +128,8 @@ class View:
         x_share = (column - frame.left + 0.5) / frame.columns
         y_share = 1 - (row - frame.top + 0.5) / frame.rows
         return View(
-            x=_zoomed(frame.x_axis, frame.x_limits, factor, x_share) if "x" in axes else self.x,
-            y=_zoomed(frame.y_axis, frame.y_limits, factor, y_share) if "y" in axes else self.y,
+            x=_zoomed(frame.x_axis, frame.x_limits, factor, x_share),
+            y=_zoomed(frame.y_axis, frame.y_limits, factor, y_share),
         )
 
     def pan(self, frame: Frame, columns: float = 0, rows: float = 0) -> View:

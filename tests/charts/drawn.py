@@ -100,3 +100,13 @@ def plot_keys(canvas):
 
 def bare(*series, x=LINEAR, y=LINEAR, **more):
     return Chart(tuple(series), x=x, y=y, legend=False, **more)
+
+
+def value_of(label: str, scale: str) -> float:
+    """The value of a tick's label. A `k` is 1024 on log2 axes and 1000 elsewhere."""
+    if label.startswith("2^"):
+        return 2.0 ** int(label[2:])
+    power = "kMGT".find(label[-1]) + 1
+    if not power:
+        return float(label)
+    return float(label[:-1]) * 1024.0**power if scale == "log2" else float(f"{label[:-1]}e{3 * power}")

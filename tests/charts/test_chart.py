@@ -22,7 +22,7 @@ from hvdsweep.charts import (
 from hvdsweep.charts.layout import lay_out
 from hvdsweep.charts.palette import SLOTS, marker_of, slots
 
-from .drawn import LOG2, LOG10, axes, bare, charts, plot, plot_keys, tame, wild
+from .drawn import LOG2, LOG10, axes, bare, charts, plot, plot_keys, tame, value_of, wild
 
 
 @given(charts(), st.integers(-1, 200), st.integers(-1, 60), st.booleans(), st.booleans())
@@ -188,7 +188,7 @@ def test_tick_labels_are_whole_and_stand_at_their_ticks(width, height, x_axis, y
     for row, tick in layout.y_ticks:
         assert frame.cell(ends[0], tick.value)[1] == row
         assert lines[row][: frame.left - 1].strip() == tick.label
-    assert [x_axis.parse(label) for label in lines[layout.x_labels].split()] == [
+    assert [value_of(label, x_axis.scale) for label in lines[layout.x_labels].split()] == [
         t.value for _, _, t in layout.x_ticks
     ]
     for column, start, tick in layout.x_ticks:
