@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.plan import Plan
 from hvdsweep.plan_summary import PlanSummary, StudySummary, summarize, summarize_auto
-from hvdsweep.step_time import Speed
 from hvdsweep.visible import visible
 from hvdsweep.words import counted, duration
 
@@ -110,13 +109,8 @@ def show_plans(
             console.print(Text(visible(standing(**place))))
 
 
-def render_plan(plan: Plan, np: int = 1, gangs: int = 1, throughput: Iterable[Speed] = ()) -> RenderableType:
-    """The plan as `--dry-run` prints it: `rich.console.Console().print(render_plan(...))`."""
-    return render_summary(summarize(plan, np, gangs, throughput))
-
-
 def render_summary(summary: PlanSummary) -> RenderableType:
-    """The same for a plan that is summed up already."""
+    """The plan as `--dry-run` prints it."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table

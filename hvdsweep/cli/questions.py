@@ -149,14 +149,12 @@ def answer(
     goals: Sequence[float],
     searches: Mapping[int, Mapping[str, Any]],
     *,
-    normalise: int | None = None,
     rules: Mapping[str, Any] | None = None,
-    level: float | None = None,
-    reference_batch_size: int | None = None,
     unit: str | None = None,
+    **options: Any,
 ) -> list[Curve]:
     """One curve per goal (none given: the workload's own); `rules` as `hvdsweep.curves.Rules` has them, `unit` as
-    `tokens_for`.
+    `tokens_for`, other `options` as `curve_of`.
 
     UserError if the question has no answer. Of several goals, those with an answer are answered and the others named on
     stderr.
@@ -177,7 +175,6 @@ def answer(
         answered(reader, workload, goal, question, table, load=len(goals) > 1) for goal in (goals or (None,))
     ]
 
-    from hvdsweep.curves.resampling import LEVEL
     from hvdsweep.curves.scaling import Rules
     from hvdsweep.curves.scaling_curve import curve_of
     from hvdsweep.store.workload_tables import repeats_table
@@ -190,12 +187,10 @@ def answer(
                 curve_of(
                     result,
                     best,
-                    normalise=normalise,
                     rules=Rules(**(rules or {})),
                     searches=searches,
-                    level=LEVEL if level is None else level,
-                    reference_batch_size=reference_batch_size,
                     repeats=repeats,
+                    **options,
                 )
             )
         except UserError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -202,29 +202,26 @@ def _warnings(curve: Curve) -> str:
 
 
 def _plan(contents: Contents) -> str:
-    rows: list[tuple[str, Sequence[object]]] = []
+    rows = []
     for part in contents.workloads:
         spaces = {space_words(study.search) for study in part.studies}
         seeds = {study.seed for study in part.studies if study.seed is not None}
         goal = part.row.goal
         rows.append(
-            (
-                "",
-                [
-                    part.row.name,
-                    ", ".join(f"{study.batch_size:,}" for study in part.studies),
-                    "none" if goal is None else goal_words(part.row.metric or "", goal, part.row.maximize),
-                    spaces.pop() if len(spaces) == 1 else f"{len(spaces)} spaces",
-                    part.row.train_examples,
-                    part.row.parameters,
-                    ", ".join(map(str, sorted(seeds))) or None,
-                ],
-            )
+            [
+                part.row.name,
+                ", ".join(f"{study.batch_size:,}" for study in part.studies),
+                "none" if goal is None else goal_words(part.row.metric or "", goal, part.row.maximize),
+                spaces.pop() if len(spaces) == 1 else f"{len(spaces)} spaces",
+                part.row.train_examples,
+                part.row.parameters,
+                ", ".join(map(str, sorted(seeds))) or None,
+            ]
         )
     head = ["workload", "batch sizes", "goal", "search", "training examples", "weights", "seed"]
     document = escape(json.dumps(contents.definition, indent=2, ensure_ascii=False))
     return (
-        f"<section><h2>Plan</h2>{html_table(head, rows, frozenset({0, 1, 2, 3}))}"
+        f"<section><h2>Plan</h2>{html_table(head, rows, {0, 1, 2, 3})}"
         f"<details><summary>The whole definition</summary><pre>{document}</pre></details></section>"
     )
 
@@ -232,24 +229,21 @@ def _plan(contents: Contents) -> str:
 def _speeds(contents: Contents) -> str:
     if not contents.throughput:
         return ""
-    rows: list[tuple[str, Sequence[object]]] = [
-        (
-            "",
-            [
-                row.workload,
-                row.batch_size,
-                row.np,
-                row.gangs,
-                row.host,
-                row.steps_per_second,
-                row.examples_per_second,
-                "measured on purpose" if row.source == "scale" else "mean over trials",
-            ],
-        )
+    rows = [
+        [
+            row.workload,
+            row.batch_size,
+            row.np,
+            row.gangs,
+            row.host,
+            row.steps_per_second,
+            row.examples_per_second,
+            "measured on purpose" if row.source == "scale" else "mean over trials",
+        ]
         for row in contents.throughput
     ]
     head = ["workload", "batch size", "ranks", "gangs", "host", "steps / s", "examples / s", "source"]
-    return f"<section><h2>Speed</h2>{html_table(head, rows, frozenset({0, 7}))}</section>"
+    return f"<section><h2>Speed</h2>{html_table(head, rows, {0, 7})}</section>"
 
 
 def _provenance(contents: Contents) -> str:
@@ -273,10 +267,8 @@ def _provenance(contents: Contents) -> str:
     terms = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(shown(value))}</dd>" for name, value in entries.items()
     )
-    rows: list[tuple[str, Sequence[object]]] = [
-        ("", [moment(event.time), event.kind, event.message]) for event in contents.events
-    ]
-    events = html_table(["time", "kind", "message"], rows, frozenset({1, 2})) if rows else ""
+    rows = [(moment(event.time), event.kind, event.message) for event in contents.events]
+    events = html_table(["time", "kind", "message"], rows, {1, 2}) if rows else ""
     return (
         f"<section><h2>Provenance</h2><dl>{terms}</dl>"
         f"<details><summary>Last events</summary>{events}</details></section>"

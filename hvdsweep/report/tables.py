@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.curves.words import interval_notes
@@ -21,9 +21,12 @@ MOST_ROWS = 200
 
 
 def html_table(
-    head: Sequence[str], rows: Iterable[tuple[str, Sequence[object]]], text: frozenset[int] = frozenset()
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    text: Collection[int] = (),
+    grey: Collection[int] = (),
 ) -> str:
-    """`rows`: (class of the row, cells); `text`: columns of words."""
+    """`text`: columns of words; `grey`: rows that are set back, counted from 0."""
 
     def cell(tag: str, index: int, value: object) -> str:
         kind = ' class="text"' if index in text else ""
@@ -31,12 +34,12 @@ def html_table(
 
     lines = ["".join(cell("th", index, name) for index, name in enumerate(head))]
     found = ["<tr>" + lines[0] + "</tr>"]
-    for number, (kind, cells) in enumerate(rows):
+    for number, cells in enumerate(rows):
         if number == MOST_ROWS:
             found.append(f'<tr class="lost"><td colspan="{len(head)}">and more</td></tr>')
             break
         found.append(
-            f'<tr class="{kind}">'
+            f'<tr class="{"lost" if number in grey else ""}">'
             + "".join(cell("td", index, value) for index, value in enumerate(cells))
             + "</tr>"
         )
@@ -68,16 +71,21 @@ def points_table(curve: Curve) -> str:
         "diverged",
         "budget",
     ]
-    return html_table(head, (_point(point, curve.per_example) for point in curve.points), frozenset({5}))
+    rows = (_point(point, curve.per_example) for point in curve.points)
+    return html_table(head, rows, {5}, _unreached(curve))
 
 
-def _point(point: CurvePoint, per_example: int) -> tuple[str, list[object]]:
+def _unreached(curve: Curve) -> list[int]:
+    return [index for index, point in enumerate(curve.points) if not point.reached]
+
+
+def _point(point: CurvePoint, per_example: int) -> list[object]:
     interval = None
     if point.interval is not None:
         low, high = point.interval
         interval = between(low if high is None else low or None, high, "{:,}".format)
     overhead = None if point.overhead is None else f"{point.overhead:+.0%}"
-    return "" if point.reached else "lost", [
+    return [
         point.batch_size,
         point.steps,
         interval,
@@ -94,7 +102,7 @@ def _point(point: CurvePoint, per_example: int) -> tuple[str, list[object]]:
 
 def repeats_table(curve: Curve) -> str:
     """The repeats of the best trials; empty if there are none."""
-    rows: list[tuple[str, Sequence[object]]] = []
+    rows = []
     for point in curve.points:
         again = point.repeats
         if again is not None:
@@ -108,7 +116,7 @@ def repeats_table(curve: Curve) -> str:
                 again.sd,
                 ends,
             ]
-            rows.append(("", [*cells, point.steps, f"{again.luck:+.1%}"]))
+            rows.append([*cells, point.steps, f"{again.luck:+.1%}"])
     if not rows:
         return ""
     head = [
@@ -147,9 +155,9 @@ def parameters_table(curve: Curve) -> str:
         cells: list[object] = [point.batch_size, point.trial if point.reached else point.best_trial]
         cells += [point.parameters.get(name) for name in names]
         cells += [point.effective_learning_rate] if momentum else []
-        rows.append(("" if point.reached else "lost", [*cells, point.best_value]))
+        rows.append([*cells, point.best_value])
     return (
-        html_table(head, rows)
+        html_table(head, rows, grey=_unreached(curve))
         + '<p class="note">Grey: the goal was not reached; the trial that came nearest.</p>'
     )
 
@@ -157,39 +165,32 @@ def parameters_table(curve: Curve) -> str:
 def costs_table(part: WorkloadPart) -> str:
     if part.costs is None or not part.costs.choices:
         return ""
-    frontier = set(part.costs.frontier)
-    rows: list[tuple[str, Sequence[object]]] = [
-        (
-            "" if choice in frontier else "lost",
-            [
-                choice.batch_size,
-                choice.np,
-                choice.steps,
-                choice.steps_per_second,
-                duration(choice.seconds),
-                duration(choice.worker_seconds),
-            ],
-        )
-        for choice in part.costs.choices
+    choices, frontier = part.costs.choices, set(part.costs.frontier)
+    rows = [
+        [
+            choice.batch_size,
+            choice.np,
+            choice.steps,
+            choice.steps_per_second,
+            duration(choice.seconds),
+            duration(choice.worker_seconds),
+        ]
+        for choice in choices
     ]
+    beaten = [index for index, choice in enumerate(choices) if choice not in frontier]
     head = ["batch size", "ranks", "steps", "steps / s", "time to the goal", "time x ranks"]
     note = '<p class="note">By measured speeds. Grey: another choice is both faster and cheaper.</p>'
-    return f"<h3>Time to the goal</h3>{html_table(head, rows)}{note}"
+    return f"<h3>Time to the goal</h3>{html_table(head, rows, grey=beaten)}{note}"
 
 
 def counts_table(part: WorkloadPart) -> str:
     head = ["batch size", "budget (steps)", "wanted", *(status.name.lower() for status in Status)]
-    rows: list[tuple[str, Sequence[object]]] = []
+    rows = []
     for study in part.studies:
         counts = part.counts[study.id]
         budget = study.train_steps or "wall time"
-        cells = [
-            study.batch_size,
-            budget,
-            study.target_trials or None,
-            *(counts.get(status, 0) for status in Status),
-        ]
-        rows.append(("", cells))
+        outcomes = (counts.get(status, 0) for status in Status)
+        rows.append([study.batch_size, budget, study.target_trials or None, *outcomes])
     return f"<details><summary>Trials of every study</summary>{html_table(head, rows)}</details>"
 
 

@@ -15,8 +15,6 @@ from hvdsweep.store.lifecycle import start_trial
 from hvdsweep.store.schema import SEARCH_TRIAL
 
 Order: TypeAlias = Literal["plain", "breadth", "merit"]
-
-ORDERS: tuple[Order, ...] = ("plain", "breadth", "merit")
 """plain: one study after another. breadth: the first trial of every study, then the second, ... merit: breadth first
 too, but each study's most promising trials first, not the lowest numbers."""
 
@@ -37,7 +35,7 @@ def claim_next(
     """Give this gang the sweep's next PENDING trial, which becomes RUNNING, with the data up to its checkpoint. Inside
     the caller's write transaction.
 
-    The run's order (`ORDERS`) decides which, among the studies that gangs of this size may train; within a study,
+    The run's order (`Order`) decides which, among the studies that gangs of this size may train; within a study,
     trials with a checkpoint come first. `study_id`: the study of the gang's previous trial. `knowledge`: the caller's,
     kept between claims. None if no trial is PENDING for this gang.
     """

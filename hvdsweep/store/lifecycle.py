@@ -238,7 +238,7 @@ def begin_run(
     """Register `process` (this one) as the sweep's supervisor: state RUNNING, a pending request to stop cleared. Inside
     the caller's transaction if there is one.
 
-    `order`: in which gangs take trials, one of `claims.ORDERS`; None: `claims.default_order`. `slots`: for `--np auto`;
+    `order`: in which gangs take trials, a `claims.Order`; None: `claims.default_order`. `slots`: for `--np auto`;
     then `np` and `gangs` are None, and every study has its own (`assign`).
     """
     with nullcontext() if conn.in_transaction else transaction(conn):

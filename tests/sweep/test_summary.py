@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from hvdsweep.cli.plan_view import render_plan, runs, totals
+from hvdsweep.cli.plan_view import render_summary, runs, totals
 from hvdsweep.plan_summary import summarize
 from hvdsweep.split import micro_batches, split_batch
 from tests.sweep.texts import planned
@@ -134,7 +134,7 @@ def test_the_table_for_people():
     )
     console = Console(width=100, force_terminal=False, color_system=None)
     with console.capture() as capture:
-        console.print(render_plan(plan, 3, 2, [Row("digits/fc_128/momentum", 512, 3, 2, 50.0)]))
+        console.print(render_summary(summarize(plan, 3, 2, [Row("digits/fc_128/momentum", 512, 3, 2, 50.0)])))
     lines = [line.strip() for line in capture.get().splitlines()]
     assert lines[: len(GOLDEN)] == GOLDEN
     assert totals(summarize(plan, 3, 2)).startswith("good: 1 workload, 2 studies, 48 trials")
