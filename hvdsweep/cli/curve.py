@@ -171,10 +171,8 @@ def _print_budgets(
 
     wanted = [parse_budget(text) for text in budgets]
     with open_store(db) as reader, reader.snapshot():
-        choice = choose(reader, workloads, sweep)
-        for note in choice.notes:
-            click.echo(note, err=True)
-        found = [at_budgets(reader, row, question, wanted) for row in choice.workloads]
+        rows = choose(reader, workloads, sweep)
+        found = [at_budgets(reader, row, question, wanted) for row in rows]
     if as_json:
         print_json([one.to_json() for one in found])
         return

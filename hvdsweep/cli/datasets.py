@@ -4,7 +4,6 @@ intact."""
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,7 @@ from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.words import short
 
 if TYPE_CHECKING:
-    from workloads.datasets.files import Home
+    pass
 
 
 @click.command()
@@ -98,17 +97,13 @@ def _entry(name: str, verify: bool, damages: dict[str, list[str]]) -> dict[str, 
     entry["state"] = "present"
     entry["bytes"] = sum(path.stat().st_size for path in present)
     if verify:
+        from workloads.datasets import verification
+
         if home.folder not in damages:
-            damages[home.folder] = _damage(home, present)
+            damages[home.folder] = verification.damage(home, present)
         entry["problems"] = damages[home.folder]
         entry["state"] = "damaged" if entry["problems"] else "verified"
     return entry
-
-
-def _damage(home: Home, present: list[Path]) -> list[str]:
-    from workloads.datasets import verification
-
-    return verification.damage(home, present)
 
 
 def _lines(entries: list[dict[str, Any]]) -> list[str]:

@@ -56,13 +56,11 @@ def export(
             )
 
     with open_store(db) as reader:
-        choice = choose(reader, workloads, sweep)
-        for note in choice.notes:
-            click.echo(note, err=True)
+        chosen = choose(reader, workloads, sweep)
         report = export_studies(
             reader,
             folder,
-            [workload.name for workload in choice.workloads],
+            [workload.name for workload in chosen],
             sweep=sweep,
             overwrite=overwrite,
             repeats=repeats,

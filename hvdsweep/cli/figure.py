@@ -15,8 +15,7 @@ from hvdsweep.errors import UserError
 from hvdsweep.visible import visible
 
 if TYPE_CHECKING:
-    from hvdsweep.store.rows import WorkloadRow
-    from hvdsweep.store.store import Store
+    pass
 
 
 @click.command()
@@ -132,7 +131,9 @@ def figure(
                 )
             made = paper_figure(reader, name, sweeps[0] if sweeps else None)
         else:
-            made = own_figure(reader, name, _chosen(reader, workloads, sweeps), ask)
+            # From each named sweep, or else from the newest that has them.
+            rows = [row for sweep in sweeps or (None,) for row in choose(reader, workloads, sweep)]
+            made = own_figure(reader, name, rows, ask)
     if out is not None:
         from hvdsweep.figures.draw import save
 
@@ -144,14 +145,3 @@ def figure(
         click.echo(made.to_csv(), nl=False)
     elif as_text or out is None:
         print_figure(made, ascii=only_ascii)
-
-
-def _chosen(reader: Store, asked: tuple[str, ...], sweeps: tuple[int, ...]) -> list[WorkloadRow]:
-    """The chosen workloads, from each named sweep, or else from the newest that has them."""
-    found: list[WorkloadRow] = []
-    for sweep in sweeps or (None,):
-        choice = choose(reader, asked, sweep)
-        for note in choice.notes:
-            click.echo(note, err=True)
-        found += choice.workloads
-    return found

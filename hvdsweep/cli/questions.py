@@ -109,14 +109,15 @@ def answers(
 
     preload()
     found: list[tuple[int, Curve]] = []
+    notes: list[str] = []
     problems: list[str] = []
     with open_store(db) as reader:
         reader.need_records()
         with reader.snapshot():
-            choice = choose(reader, asked, sweep)
+            workloads = choose(reader, asked, sweep, notes.append)
             searches = reader.searches()
             speeds = list(reader.throughput())
-            for workload in choice.workloads:
+            for workload in workloads:
                 try:
                     curves = answer(
                         reader, workload, question, goals, searches.get(workload.id, {}), **options
@@ -127,7 +128,7 @@ def answers(
                 found += [(workload.sweep_id, curve) for curve in curves]
     if problems and (asked or not found):
         raise UserError(*problems)
-    for note in (*choice.notes, *problems):
+    for note in (*notes, *problems):
         click.echo(note, err=True)
     return found, speeds
 

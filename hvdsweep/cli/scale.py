@@ -249,18 +249,13 @@ def _rows(timed: Sequence[Timed]) -> list[MeasuredSpeed]:
     now = time.time()
     return speeds(
         ThroughputRow(
-            0,
-            now,
-            one.workload,
-            one.batch_size,
-            one.np,
-            1,
-            one.host,
-            one.steps,
-            one.seconds,
-            one.steps_per_second,
-            one.examples_per_second,
-            "scale",
+            id=0,
+            time=now,
+            gangs=1,
+            steps_per_second=one.steps_per_second,
+            examples_per_second=one.examples_per_second,
+            source="scale",
+            **vars(one),
         )
         for one in timed
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from hvdsweep.errors import UserError
 from hvdsweep.states import Status
@@ -18,20 +19,22 @@ MOST_NOTES = 3
 """Most workloads of several sweeps that are named one by one."""
 
 
-@dataclass(frozen=True)
-class WorkloadChoice:
-    """The chosen workloads, and notes for the user on how they were found."""
-
-    workloads: tuple[WorkloadRow, ...]
-    notes: tuple[str, ...]
-    """For stderr, one sentence each."""
+def print_note(note: str) -> None:
+    """On stderr."""
+    click.echo(note, err=True)
 
 
-def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> WorkloadChoice:
+def choose(
+    reader: Store,
+    asked: Sequence[str],
+    sweep_id: int | None,
+    note: Callable[[str], object] = print_note,
+) -> list[WorkloadRow]:
     """The workloads that `asked` names: a full name, a part of one that fits a single workload, or a TOML file.
 
     Without names, all workloads. A workload in several sweeps is taken from the newest with a finished trial of it,
-    unless `sweep_id` is given. UserError: an empty database, no such sweep, no such workload, a part that fits several.
+    unless `sweep_id` is given. `note` is called with a sentence on how they were found. UserError: an empty database, no
+    such sweep, no such workload, a part that fits several.
     """
     sweeps = reader.sweeps()
     if not sweeps:
@@ -66,7 +69,9 @@ def choose(reader: Store, asked: Sequence[str], sweep_id: int | None = None) -> 
         if len(rows) > 1:
             notes.append(_which_sweep(rows, finished))
         chosen[row.id] = row
-    return WorkloadChoice(tuple(chosen.values()), tuple(notes))
+    for text in notes:
+        note(text)
+    return list(chosen.values())
 
 
 def _finished(reader: Store) -> set[int]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hvdsweep.charts import Axis, Chart, View, chart_csv, frame_of
+from hvdsweep.charts import Chart, View, chart_csv, frame_of
+from hvdsweep.charts.frame import FOLLOW
 from hvdsweep.errors import UserError
 from hvdsweep.figures.figure import Figure, Panel
 from hvdsweep.replacing import write_whole
@@ -14,11 +15,9 @@ from hvdsweep.replacing import write_whole
 FORMATS = ("svg", "png", "csv")
 """The files that one export writes."""
 
-_FOLLOW = View()
-
 
 def export_chart(
-    chart: Chart, stem: Path, view: View = _FOLLOW, formats: Sequence[str] = FORMATS
+    chart: Chart, stem: Path, view: View = FOLLOW, formats: Sequence[str] = FORMATS
 ) -> tuple[Path, ...]:
     """Write `stem`.svg, .png and .csv; if any of them exists all get the next free number: `stem`-2.svg, ...
 
@@ -45,11 +44,8 @@ def _seen(chart: Chart, view: View) -> Chart:
     if view.follows:
         return chart
     frame = frame_of(chart, 120, 40, view)
-    return replace(chart, x=_limited(chart.x, frame.x_limits), y=_limited(chart.y, frame.y_limits))
-
-
-def _limited(axis: Axis, limits: tuple[float, float]) -> Axis:
-    return replace(axis, limits=limits)
+    x, y = replace(chart.x, limits=frame.x_limits), replace(chart.y, limits=frame.y_limits)
+    return replace(chart, x=x, y=y)
 
 
 def _write(chart: Chart, figure: Figure, path: Path) -> None:

@@ -7,7 +7,7 @@ import copy
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,12 @@ class Checked:
     place: tuple[int, int] | None = None
     """Line and column (from 1) where the text stops being TOML."""
 
+    def sweep(self) -> LoadedSweep:
+        """The sweep; UserError with all mistakes if there is none."""
+        if self.loaded is None:
+            raise UserError(*self.problems)
+        return self.loaded
+
     @property
     def problems(self) -> tuple[str, ...]:
         """One sentence per mistake."""
@@ -132,10 +138,7 @@ def load_sweep(name_or_path: str | Path, overrides: Overrides | None = None) -> 
     checked = check_text(
         text, str(name_or_path), source=source, overrides=overrides, name=preset or path.stem
     )
-    if checked.loaded is None:
-        raise UserError(*checked.problems)
-    loaded = checked.loaded
-    return LoadedSweep(loaded.sweep, loaded.name, str(path.absolute()), source, checked.warnings)
+    return replace(checked.sweep(), file=str(path.absolute()))
 
 
 def read_toml(path: Path, name: str | None = None) -> str:

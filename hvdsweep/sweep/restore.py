@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,7 @@ def stored_sweep(db: Path, sweep: int, overrides: Overrides | None = None) -> Lo
     called = f"{db}: sweep {sweep}"
     text = definition_toml(json.loads(written), called)
     checked = check_text(text, called, source=source, overrides=overrides, name=name)
-    if checked.loaded is None:
-        raise UserError(*checked.problems)
-    return LoadedSweep(checked.loaded.sweep, name, file, source, checked.warnings)
+    return replace(checked.sweep(), name=name, file=file)
 
 
 def check_same(db: Path, sweep: int, plan: Plan) -> None:
