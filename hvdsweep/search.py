@@ -222,13 +222,8 @@ class Space:
         dimensions = {name: entry for name, entry in self.dimensions.items() if name not in left_out}
         if self.listed is None:
             return Space(dimensions)
-        return Space(
-            dimensions,
-            tuple(
-                {name: value for name, value in point.items() if name not in left_out}
-                for point in self.listed
-            ),
-        )
+        points = [{name: point[name] for name in point if name not in left_out} for point in self.listed]
+        return Space(dimensions, tuple(points))
 
     def units(self, seed: int, start: int, count: int) -> FloatArray:
         """Points start .. start + count - 1 of the scrambled Halton sequence, [count, searched] in [0, 1).

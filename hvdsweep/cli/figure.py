@@ -116,12 +116,13 @@ def figure(
     if as_csv and as_json:
         raise UserError("figure: --csv and --json exclude each other; give one of them")
     from hvdsweep.figures.own import USES, Ask, own_figure
-    from hvdsweep.figures.published import names, paper_figure
+    from hvdsweep.figures.paper import figures
+    from hvdsweep.figures.published import paper_figure
     from hvdsweep.opening import open_store
 
     with open_store(db) as reader, reader.snapshot():
         ask = Ask(**asked)
-        if name in names():
+        if name in figures():
             given = [*["WORKLOAD"] * bool(workloads), *(USES[field][0] for field in ask.given)]
             given += ["a second --sweep"] * (len(sweeps) > 1)
             if given:

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,15 +92,9 @@ def hosts_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-H`, `--hostfile`, `--host-names`, `--network-interface`, `--remote-shell`, passed as `where: Where`."""
 
     @functools.wraps(command)
-    def gathered(
-        hosts: str | None,
-        hostfile: Path | None,
-        host_names: str,
-        network_interface: str | None,
-        remote_shell: str,
-        **rest: Any,
-    ) -> Any:
-        return command(where=Where(hosts, hostfile, host_names, network_interface, remote_shell), **rest)
+    def gathered(**given: Any) -> Any:
+        where = Where(**{field.name: given.pop(field.name) for field in fields(Where)})
+        return command(where=where, **given)
 
     return together(
         click.option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -189,8 +189,3 @@ KINDS: Mapping[str, Callable[[FigureSource, PaperPanel], Panel]] = {
     "scatter": _scatter,
     "budgets": _budgets,
 }
-
-
-def names() -> Sequence[str]:
-    """The names of the figures."""
-    return tuple(figures())

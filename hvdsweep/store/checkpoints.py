@@ -189,15 +189,13 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    for again in (True, False):
+    path.parent.mkdir(exist_ok=True)
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        # `tidy` of another run has removed the empty folder.
         path.parent.mkdir(exist_ok=True)
-        try:
-            return path.open("wb")
-        except FileNotFoundError:
-            # `tidy` of another run has removed the empty folder.
-            if not again:
-                raise
-    raise AssertionError
+        return path.open("wb")
 
 
 def _bytes(array: npt.NDArray[Any]) -> memoryview:

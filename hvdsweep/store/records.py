@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from hvdsweep.store.schema import metric_id, naturally_maximised
-
 Record = tuple[int, int, int, float]
 """A row of `best_records`: metric id, trial id, step, value."""
 
 
 class RunningBest:
-    """The best value so far per metric of one trial, fed its measurements in the order of steps."""
+    """The best value so far per metric of one trial, whose measurements come in the order of steps."""
 
     def __init__(self, trial_id: int) -> None:
         self.trial_id = trial_id
@@ -38,47 +36,20 @@ class RunningBest:
         }
         return best
 
-    def feed(self, step: int, metric: int, value: float, maximize: bool) -> Record | None:
-        """The record that this measurement sets, or None. Values that are not finite never set one."""
-        if not math.isfinite(value):
-            return None
-        signed = -value if maximize else value
-        if signed < self._best.get(metric, math.inf):
-            self._best[metric] = signed
-            return (metric, self.trial_id, step, value)
-        return None
-
-
-class Directions:
-    """Which way each metric is better, and its id in the store; ids are looked up once per connection."""
-
-    def __init__(self) -> None:
-        self._ids: dict[tuple[str, bool], int] = {}
-
-    def of(self, conn: sqlite3.Connection, metric: str, goal: Mapping[str, bool]) -> tuple[int, bool]:
-        """(metric id, maximize) of `metric`; by `goal` (metric -> maximize), else the natural direction."""
-        key = (metric, goal.get(metric, naturally_maximised(metric)))
-        if key not in self._ids:
-            self._ids[key] = metric_id(conn, *key)
-        return self._ids[key], key[1]
-
-    def forget(self) -> None:
-        """After a rollback: drop ids assigned in it, which may not exist."""
-        self._ids.clear()
-
-
-def records_of(
-    best: RunningBest,
-    measurements: Iterable[tuple[int, Mapping[str, float]]],
-    ids: Mapping[str, tuple[int, bool]],
-) -> Iterator[Record]:
-    """The records that `measurements` (step, metric -> value) set, in their order; `ids` maps metric -> (id, maximize)."""
-    for step, values in measurements:
-        for metric, value in values.items():
-            identity, maximize = ids[metric]
-            record = best.feed(step, identity, value, maximize)
-            if record is not None:
-                yield record
+    def records(
+        self,
+        measurements: Iterable[tuple[int, Mapping[str, float]]],
+        ids: Mapping[str, tuple[int, bool]],
+    ) -> Iterator[Record]:
+        """The records that `measurements` (step, metric -> value) set, in their order; values that are not finite never set
+        one. `ids`: metric -> (id, maximize)."""
+        for step, values in measurements:
+            for name, value in values.items():
+                metric, maximize = ids[name]
+                signed = -value if maximize else value
+                if math.isfinite(value) and signed < self._best.get(metric, math.inf):
+                    self._best[metric] = signed
+                    yield metric, self.trial_id, step, value
 
 
 def imports_keep(metric: str) -> bool:

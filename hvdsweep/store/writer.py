@@ -18,8 +18,8 @@ from hvdsweep.store.events import event
 from hvdsweep.store.exchange import Reply, TrialUpdate
 from hvdsweep.store.knowledge import Knowledge
 from hvdsweep.store.lifecycle import end_trial, release_trial, restart_trial
-from hvdsweep.store.records import Directions, RunningBest, records_of
-from hvdsweep.store.schema import ensure_metric_column, metric_columns, quoted
+from hvdsweep.store.records import RunningBest
+from hvdsweep.store.schema import ensure_metric_column, metric_columns, metric_id, naturally_maximised, quoted
 from hvdsweep.store.shard_files import Exchange
 from hvdsweep.store.throughput import add_speed
 
@@ -59,7 +59,8 @@ class TrialWriter:
         self._live: dict[int, _Live] = {}
         self._knowledge = Knowledge()
         self._columns = set(metric_columns(self._conn))
-        self._directions = Directions()
+        self._metrics: dict[tuple[str, bool], int] = {}
+        """(metric, maximize) -> its id in the store."""
         self._inserts: dict[tuple[str, ...], str] = {}
         self._exchange = Exchange.of(self._conn, self._sweep_id)
         """Shared with the other shards of the sweep; None if this store trains all of it."""
@@ -234,16 +235,17 @@ class TrialWriter:
                 if name not in self._columns:
                     ensure_metric_column(conn, name)
                     self._columns.add(name)
-                ids[name] = self._directions.of(conn, name, live.goal)
+                key = name, live.goal.get(name, naturally_maximised(name))
+                if key not in self._metrics:
+                    self._metrics[key] = metric_id(conn, *key)
+                ids[name] = self._metrics[key], key[1]
             insert = self._inserts.get(names)
             if insert is None:
                 columns = ", ".join(["trial_id", "step", *map(quoted, names)])
                 marks = ", ".join("?" * (2 + len(names)))
                 insert = self._inserts[names] = f"INSERT INTO measurements ({columns}) VALUES ({marks})"
             conn.executemany(insert, group)
-        conn.executemany(
-            "INSERT INTO best_records VALUES (?, ?, ?, ?)", records_of(live.best, measurements, ids)
-        )
+        conn.executemany("INSERT INTO best_records VALUES (?, ?, ?, ?)", live.best.records(measurements, ids))
 
     def _adopt(self, conn: sqlite3.Connection, trial_id: int) -> _Live | None:
         """A RUNNING trial of this gang that another writer object claimed."""
@@ -276,7 +278,7 @@ class TrialWriter:
 
     def _forget(self, update: TrialUpdate | None) -> None:
         self._columns.clear()
-        self._directions.forget()
+        self._metrics.clear()
         self._knowledge = Knowledge()
         if update is not None:
             self._live.pop(update.trial_id, None)

@@ -15,7 +15,8 @@ from hvdsweep.errors import UserError
 from hvdsweep.figures.draw import save, svg
 from hvdsweep.figures.figure import STAR, Figure, Heat, Panel, grid
 from hvdsweep.figures.panels import missing_panel
-from hvdsweep.figures.published import names, paper_figure
+from hvdsweep.figures.paper import figures
+from hvdsweep.figures.published import paper_figure
 from hvdsweep.figures.text import figure_lines
 from hvdsweep.opening import open_store
 
@@ -26,7 +27,7 @@ MAGIC = {"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 def papers(published: tuple[Path, Path]) -> dict[str, Figure]:
     """All figures of the paper, by name."""
     with open_store(published[1]) as reader:
-        return {name: paper_figure(reader, name) for name in names()}
+        return {name: paper_figure(reader, name) for name in figures()}
 
 
 def texts(drawing: str) -> set[str]:

@@ -217,7 +217,7 @@ def test_budgets(reader: Store, folder: Path) -> None:
 
 def test_every_panel_has_data(reader: Store) -> None:
     """The archive has all workloads, so no panel is empty; the figures have as many panels as the paper's."""
-    panels = {name: drawn(reader, name) for name in published.names()}
+    panels = {name: drawn(reader, name) for name in published.figures()}
     assert [len(panels[str(name)]) for name in range(1, 12)] == [9, 3, 6, 3, 3, 2, 2, 9, 12, 4, 8]
     assert [panel["title"] for found in panels.values() for panel in found if panel["empty"]] == []
 
@@ -238,7 +238,7 @@ def test_without_data(tmp_path: Path, reader: Store) -> None:
     path = tmp_path / "empty.db"
     connect(path, create=True).close()
     with open_store(path) as empty:
-        for name in published.names():
+        for name in published.figures():
             for panel in drawn(empty, name):
                 assert panel["empty"]
                 assert all(f"no data of {workload}" in panel["notes"][0] for workload in panel["workloads"])
