@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.identity import content_key, definition_diff, derived_seed, study_identity, sweep_identity
+from hvdsweep.identity import content_key, derived_seed, study_identity, sweep_identity
 from hvdsweep.repeats import FIRST_REPEAT, repeat_number
 from hvdsweep.search import Space
 from hvdsweep.widening import Stretch, search_json, sequence_of
@@ -21,8 +21,6 @@ from hvdsweep.widening import Stretch, search_json, sequence_of
 if TYPE_CHECKING:
     from hvdsweep.sweep.load import LoadedSweep
     from hvdsweep.sweep.models import Sweep
-
-__all__ = ["Plan", "StudyPlan", "TrialPlan", "WorkloadPlan", "definition_diff", "make_plan", "workload_name"]
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ class Plan:
     """sha256 of what determines what its trials are."""
     file: str | None
     definition: dict[str, Any]
-    """The sweep file's content in canonical form, as JSON values; `definition_diff` compares two."""
+    """The sweep file's content in canonical form, as JSON values; `identity.definition_diff` compares two."""
     workloads: tuple[WorkloadPlan, ...]
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """The sweep file's."""

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 EFFECTIVE = "effective_learning_rate"
 
+KEPT = (
+    "batch_size steps trial trial_id reached budget trials trials_reached infeasible best_value best_step best_trial"
+    f" parameters {EFFECTIVE} leans_on_stopped trials_censored trials_stopped_early warnings"
+).split()
+"""What the JSON of a point holds of that of `curve`."""
+
 
 @click.command()
 @click.argument("workloads", nargs=-1, metavar="[WORKLOAD]...")
@@ -94,26 +100,11 @@ def _json(sweep_id: int, curve: Curve) -> dict[str, Any]:
     from hvdsweep.curves.curve_data import finite
 
     linear, root = heuristics(curve.result.table.batch_sizes, _values(curve, EFFECTIVE))
-    kept = [
-        *(
-            "batch_size",
-            "steps",
-            "trial",
-            "trial_id",
-            "reached",
-            "budget",
-            "trials",
-            "trials_reached",
-            "infeasible",
-        ),
-        *("best_value", "best_step", "best_trial", "parameters", EFFECTIVE, "leans_on_stopped"),
-        *("trials_censored", "trials_stopped_early", "warnings"),
-    ]
     points = []
     for index, point in enumerate(curve.points):
         plain = point_json(point)
         points.append(
-            {name: plain[name] for name in kept}
+            {name: plain[name] for name in KEPT}
             | {
                 "linear_heuristic": finite(linear[index]),
                 "square_root_heuristic": finite(root[index]),

@@ -6,7 +6,7 @@ import functools
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,18 +57,10 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a question, passed as `question: Question`, and `--sweep`, passed as `sweep: int | None`."""
 
     @functools.wraps(command)
-    def gathered(
-        metric: str | None,
-        maximize: bool | None,
-        step_budget: float | None,
-        example_budget: float | None,
-        num_trials: int | None,
-        statuses: tuple[str, ...],
-        **rest: Any,
-    ) -> Any:
-        counted = tuple(Status[word.upper()] for word in statuses) or (Status.COMPLETE,)
-        question = Question(metric, maximize, step_budget, example_budget, num_trials, counted)
-        return command(question=question, **rest)
+    def gathered(**given: Any) -> Any:
+        asked = {field.name: given.pop(field.name) for field in fields(Question)}
+        asked["statuses"] = tuple(Status[word.upper()] for word in asked["statuses"]) or (Status.COMPLETE,)
+        return command(question=Question(**asked), **given)
 
     words = click.Choice([status.name.lower() for status in Status if status is not Status.PENDING])
     return together(

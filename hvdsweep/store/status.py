@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.states import ENDED, Status
@@ -221,20 +221,10 @@ def _sweep(
         )
     each, eta = remaining(works, paces, gangs or sweep.gangs or 1)
     work = [one.work for one in each]
+    # What the row of a sweep holds too.
+    shared = {field.name for field in fields(SweepStatus)} & vars(sweep).keys()
     return SweepStatus(
-        id=sweep.id,
-        name=sweep.name,
-        source=sweep.source,
-        file=sweep.file,
-        state=sweep.state,
-        live=sweep.live,
-        request=sweep.request,
-        created=sweep.created,
-        started=sweep.started,
-        ended=sweep.ended,
-        np=sweep.np,
-        gangs=sweep.gangs,
-        slots=sweep.slots,
+        **{name: getattr(sweep, name) for name in shared},
         trials={state.name: sum(study.trials[state.name] for study in studies) for state in Status},
         repeats=sum(study.repeats for study in studies),
         repeat_trials={

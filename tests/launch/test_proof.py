@@ -128,7 +128,7 @@ def test_what_user_code_gives_is_part_of_a_trial(own: Any, monkeypatch: pytest.M
     assert (one.key, studies[0].trials[0].key) == (same.key, studies[1].trials[0].key)
     assert one.key != other.key
     assert studies[0].trials[0].key != studies[2].trials[0].key
-    from hvdsweep.plan import definition_diff
+    from hvdsweep.identity import definition_diff
 
     assert definition_diff(one.definition, other.definition) == ['content.data: "a" -> "c"']
 

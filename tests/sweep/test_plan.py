@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hvdsweep.identity import canonical_json, derived_seed
-from hvdsweep.plan import Plan, StudyPlan, TrialPlan, definition_diff, make_plan
+from hvdsweep.identity import canonical_json, definition_diff, derived_seed
+from hvdsweep.plan import Plan, StudyPlan, TrialPlan, make_plan
 from hvdsweep.sweep.load import Overrides, check_text
 from hvdsweep.sweep.user_code import fingerprint
 from tests.sweep.texts import edited, loaded, planned
