@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,8 @@ from hvdsweep.cli.workload_choice import choose
 from hvdsweep.errors import UserError
 
 if TYPE_CHECKING:
-    from hvdsweep.curves import Costs, Curve, Throughput
+    from hvdsweep.curves import Costs, Curve
     from hvdsweep.curves.question import Question
-    from hvdsweep.store.rows import ThroughputRow
 
 SHOWN_IN_FULL = 4
 """With more workloads than this, and none named, each gets a single line."""
@@ -135,8 +133,10 @@ def curve(
         reference_batch_size=reference_batch_size,
         unit=unit,
     )
-    speeds = _speeds(rows)
-    found = [(sweep_id, one, _costs(one, speeds)) for sweep_id, one in answered]
+    from hvdsweep.curves.speeds import costs_of, speeds
+
+    measured = speeds(rows)
+    found = [(sweep_id, one, costs_of(one, measured)) for sweep_id, one in answered]
     curves = [one for _, one, _ in found]
     if as_json:
         print_json([_json(sweep_id, one, costs) for sweep_id, one, costs in found])
@@ -184,23 +184,6 @@ def _print_budgets(
         if chart:
             click.echo()
             print_figure(one.figure(), ascii=only_ascii)
-
-
-def _speeds(rows: Sequence[ThroughputRow]) -> dict[str, list[Throughput]]:
-    """Workload -> its measured speeds, the most reliable last."""
-    from hvdsweep.curves import Throughput
-
-    # What was measured on purpose counts more than what trials happened to run at.
-    found: dict[str, list[Throughput]] = {}
-    for row in sorted(rows, key=lambda row: (row.source == "scale", row.time)):
-        found.setdefault(row.workload, []).append(Throughput(row.batch_size, row.np, row.steps_per_second))
-    return found
-
-
-def _costs(one: Curve, speeds: Mapping[str, list[Throughput]]) -> Costs:
-    from hvdsweep.curves import time_to_goal
-
-    return time_to_goal({point.batch_size: point.steps for point in one.points}, speeds.get(one.workload, []))
 
 
 def _json(sweep_id: int, one: Curve, costs: Costs) -> dict[str, Any]:

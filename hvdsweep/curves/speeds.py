@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hvdsweep.charts import Axis, Chart, Reference, Series
-from hvdsweep.curves.costs import Throughput
+from hvdsweep.curves.costs import Costs, Throughput, time_to_goal
 
 if TYPE_CHECKING:
+    from hvdsweep.curves.curve_data import Curve
     from hvdsweep.store.rows import ThroughputRow
 
 Measure = Literal["examples", "steps", "efficiency"]
@@ -106,6 +107,13 @@ def speeds(rows: Iterable[ThroughputRow], workload: str | None = None) -> list[M
 
 def _worth(row: ThroughputRow) -> tuple[bool, bool, float]:
     return row.source == "scale", row.gangs == 1, row.time
+
+
+def costs_of(curve: Curve, found: Iterable[MeasuredSpeed]) -> Costs:
+    """Time and cost to the goal of a curve by these speeds."""
+    return time_to_goal(
+        {point.batch_size: point.steps for point in curve.points}, throughputs(found, curve.workload)
+    )
 
 
 def throughputs(found: Iterable[MeasuredSpeed], workload: str) -> list[Throughput]:

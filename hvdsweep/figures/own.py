@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from hvdsweep.curves import curve as curve_of_table
 from hvdsweep.curves import steps_to_result
-from hvdsweep.curves.costs import Throughput
 from hvdsweep.curves.field import critical_by_budget, evenly, iso_loss, scaling_law, sensitivity
 from hvdsweep.curves.question import Question
+from hvdsweep.curves.speeds import speeds, throughputs
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.field_panels import iso_loss_panel, law_panel, sensitivity_panel
@@ -308,14 +308,11 @@ def _scaling_law(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) ->
 
 
 def _iso_loss(source: FigureSource, rows: Sequence[WorkloadRow], ask: Ask) -> list[Panel]:
-    speeds: dict[str, list[Throughput]] = {}
-    for speed in sorted(source.reader.throughput(), key=lambda speed: (speed.source == "scale", speed.time)):
-        one = Throughput(speed.batch_size, speed.np, speed.steps_per_second)
-        speeds.setdefault(speed.workload, []).append(one)
+    measured = speeds(source.reader.throughput())
     made = []
     for row, name in zip(rows, names_of(source.reader, rows), strict=True):
         curves = [_asked_curve(source, row, ask, goal) for goal in ask.goals or (None,)]
-        made.append(iso_loss_panel(iso_loss(curves, speeds.get(row.name, [])), name, name))
+        made.append(iso_loss_panel(iso_loss(curves, throughputs(measured, row.name)), name, name))
     return made
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hvdsweep.curves import Throughput, fit_exponent, steps_to_result, time_to_goal
+from hvdsweep.curves import fit_exponent, steps_to_result
 from hvdsweep.curves.metaparameters import best_parameter, times_off
 from hvdsweep.curves.question import Question
+from hvdsweep.curves.speeds import costs_of
+from hvdsweep.curves.speeds import speeds as speeds_of
 from hvdsweep.errors import UserError
 from hvdsweep.figures import panels, search_panels
 from hvdsweep.figures.figure import Figure, Panel
@@ -19,6 +21,7 @@ from hvdsweep.tokens import tokens_per_example
 
 if TYPE_CHECKING:
     from hvdsweep.curves import Costs, Curve, WorkloadTable
+    from hvdsweep.curves.speeds import MeasuredSpeed
     from hvdsweep.store.rows import EventRow, StudyRow, SweepRow, ThroughputRow, WorkloadRow
     from hvdsweep.store.store import Store
 
@@ -41,7 +44,7 @@ class WorkloadPart:
     exponents: tuple[str, ...]
     """How learning rates grow with batch size, one sentence each."""
     costs: Costs | None
-    """Time to the goal by measured speeds; None without any."""
+    """Time to the goal by measured speeds; None without a curve."""
     figure: Figure | None
 
 
@@ -76,10 +79,13 @@ def gather(reader: Store, sweep: SweepRow) -> Contents:
     gangs = reader.gangs(sweep.id)
     hosts = {gang.host for gang in gangs} | {speed.host for speed in speeds}
     definition = reader.rows("SELECT definition FROM sweeps WHERE id = ?", (sweep.id,))[0][0]
+    measured = speeds_of(speeds)
     parts = []
     for row in rows:
         mine = tuple(study for study in studies if study.workload_id == row.id)
-        parts.append(_part(source, row, mine, {study.id: counts.get(study.id, {}) for study in mine}, speeds))
+        parts.append(
+            _part(source, row, mine, {study.id: counts.get(study.id, {}) for study in mine}, measured)
+        )
     return Contents(
         sweep=sweep,
         database=str(reader.path),
@@ -109,7 +115,7 @@ def _part(
     row: WorkloadRow,
     studies: tuple[StudyRow, ...],
     counts: Mapping[int, Mapping[Status, int]],
-    speeds: list[ThroughputRow],
+    measured: list[MeasuredSpeed],
 ) -> WorkloadPart:
     try:
         curve = source.curve(row, None, Question(), cautious=True)
@@ -117,14 +123,6 @@ def _part(
     except UserError as error:
         return WorkloadPart(row, studies, counts, None, str(error), (), None, None)
     table = source.table(row)
-    # Speeds measured by `hvdsweep scale` are preferred over those of trials.
-    own = sorted((s for s in speeds if s.workload == row.name), key=lambda s: (s.source == "scale", s.time))
-    costs = None
-    if own:
-        costs = time_to_goal(
-            {point.batch_size: point.steps for point in curve.points},
-            [Throughput(speed.batch_size, speed.np, speed.steps_per_second) for speed in own],
-        )
     return WorkloadPart(
         row,
         studies,
@@ -132,7 +130,7 @@ def _part(
         curve,
         None,
         _exponents(table),
-        costs,
+        costs_of(curve, measured),
         Figure(row.name, "", 2, _panels(curve, table)),
     )
 

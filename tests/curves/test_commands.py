@@ -288,18 +288,20 @@ def test_maximize_turns_the_question_round(run, db):
 
 
 def test_time_to_goal_from_measured_speeds(run, db):
-    """Measured speeds give hours; a speed measured on purpose counts more than a later one of trials."""
+    """Measured speeds give hours; a speed measured on purpose counts more than a later one of trials, and that of a gang with
+    the machine to itself more than a later one of a gang among others."""
     conn = connect(db)
     with conn:
-        for time, size, np, speed, source in [
-            (1, 64, 2, 50.0, "scale"),
-            (2, 64, 2, 10.0, "trial"),
-            (3, 8, 1, 100.0, "trial"),
+        for time, size, np, gangs, speed, source in [
+            (1, 64, 2, 1, 50.0, "scale"),
+            (2, 64, 2, 1, 10.0, "trial"),
+            (3, 8, 1, 1, 100.0, "trial"),
+            (4, 8, 1, 2, 30.0, "trial"),
         ]:
             conn.execute(
                 "INSERT INTO throughput (time, workload, batch_size, np, gangs, steps, seconds, steps_per_second,"
-                " examples_per_second, source) VALUES (?, 'digits/fc_128/sgd', ?, ?, 1, 1, 1, ?, 1, ?)",
-                (time, size, np, speed, source),
+                " examples_per_second, source) VALUES (?, 'digits/fc_128/sgd', ?, ?, ?, 1, 1, ?, 1, ?)",
+                (time, size, np, gangs, speed, source),
             )
     conn.close()
     (one,) = plain(run, "curve", "--db", db, "fc_128/sgd")
