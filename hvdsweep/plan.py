@@ -204,14 +204,7 @@ def workload_name(sweep: Sweep, algorithm: str) -> str:
 def _study(
     loaded: LoadedSweep, definition: Mapping[str, Any], algorithm: str, batch_size: int, train: int | None
 ) -> StudyPlan:
-    from hvdsweep.sweep.resolve import (
-        every_for,
-        max_trials,
-        most_trials,
-        space_for,
-        steps_for,
-        target_trials,
-    )
+    from hvdsweep.sweep.resolve import every_for, max_trials, most_trials, space_for, steps_for, target_trials
     from hvdsweep.sweep.trial_counts import TrialsUntil
 
     sweep = loaded.sweep

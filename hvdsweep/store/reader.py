@@ -14,10 +14,7 @@ from urllib.parse import quote
 from hvdsweep.errors import RunFailed
 from hvdsweep.store.connection import checked_version, error_for, usable
 from hvdsweep.store.content import explained, problems
-from hvdsweep.store.rows import (
-    KEY,
-    RECORD,
-)
+from hvdsweep.store.rows import KEY, RECORD
 from hvdsweep.store.schema import metric_columns, quoted
 
 if TYPE_CHECKING:

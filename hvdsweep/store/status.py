@@ -21,8 +21,28 @@ Counts = Mapping[int, Mapping[Status, int]]
 """Study -> status -> number of trials."""
 
 
+class TrialProgress:
+    """What a study and a sweep say about their trials."""
+
+    trials: Mapping[str, int]
+    repeats: int
+    repeat_trials: Mapping[str, int]
+
+    @property
+    def done(self) -> int:
+        """COMPLETE trials."""
+        return self.trials["COMPLETE"]
+
+    @property
+    def fraction(self) -> float:
+        """Share of its trials and repeats that have ended, 0 to 1; 0 if there are none."""
+        total = sum(self.trials.values()) + self.repeats
+        ended = sum(self.trials[status] + self.repeat_trials[status] for status in ENDED)
+        return ended / total if total else 0.0
+
+
 @dataclass(frozen=True)
-class StudyStatus:
+class StudyStatus(TrialProgress):
     """One batch size of a workload, and its progress."""
 
     id: int
@@ -50,19 +70,9 @@ class StudyStatus:
     work_seconds: float | None
     """Seconds of one gang that are still needed; None if nothing is known."""
 
-    @property
-    def done(self) -> int:
-        """COMPLETE trials."""
-        return self.trials["COMPLETE"]
-
-    @property
-    def fraction(self) -> float:
-        """Share of its trials and repeats that have ended, 0 to 1."""
-        return ended_share(self.trials, self.repeat_trials, self.repeats)
-
 
 @dataclass(frozen=True)
-class SweepStatus:
+class SweepStatus(TrialProgress):
     """One sweep, and its progress. Times are unix seconds."""
 
     id: int
@@ -106,25 +116,9 @@ class SweepStatus:
         return self.state
 
     @property
-    def done(self) -> int:
-        """COMPLETE trials."""
-        return self.trials["COMPLETE"]
-
-    @property
     def total(self) -> int:
         """All trials, replacements of diverged ones included."""
         return sum(self.trials.values())
-
-    @property
-    def fraction(self) -> float:
-        """Share of its trials and repeats that have ended, 0 to 1."""
-        return ended_share(self.trials, self.repeat_trials, self.repeats)
-
-
-def ended_share(trials: Mapping[str, int], again: Mapping[str, int], repeats: int) -> float:
-    """Share of trials and repeats that have ended, 0 to 1; 0 if there are none."""
-    total = sum(trials.values()) + repeats
-    return sum(trials[status] + again[status] for status in ENDED) / total if total else 0.0
 
 
 @dataclass(frozen=True)
