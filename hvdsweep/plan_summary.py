@@ -11,7 +11,7 @@ from hvdsweep.layout import Shape, choose, in_one_shape, shapes_for
 from hvdsweep.plan import Plan, StudyPlan, WorkloadPlan
 from hvdsweep.plan_layout import Study, described, forecast, gangs_of, granule_of
 from hvdsweep.split import micro_batches, split_batch
-from hvdsweep.step_time import ALLREDUCE_SECONDS, FLOPS_PER_SECOND, Basis, Expected, Speed, StepTimes
+from hvdsweep.step_time import ALLREDUCE_SECONDS, Basis, Expected, Speed, StepTimes, rough_seconds
 from hvdsweep.words import counted, duration
 
 
@@ -282,14 +282,10 @@ def advice(workloads: Sequence[WorkloadPlan], np: int, gangs: int) -> str:
 
 
 def _pays(workload: WorkloadPlan, batch_size: int, np: int) -> bool:
-    """Whether splitting a step saves more time than averaging costs: 6 flops per weight and example (forward
-    and backward).
-
-    A lower bound of the work for convolutions and sequences, which use a weight several times.
-    """
-    share = split_batch(batch_size, np)[0]
-    saved = 6 * (workload.parameters or 0) * (batch_size - (share[1] - share[0])) / FLOPS_PER_SECOND
-    return saved > ALLREDUCE_SECONDS
+    """Whether splitting a step saves more time than averaging costs."""
+    start, stop = split_batch(batch_size, np)[0]
+    alone = rough_seconds(batch_size, 1, workload.parameters)
+    return rough_seconds(stop - start, np, workload.parameters) < alone
 
 
 def _study(study: StudyPlan, granule: int, shape: Shape, expected: Expected | None) -> StudySummary:

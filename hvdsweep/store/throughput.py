@@ -6,7 +6,6 @@ import platform
 import sqlite3
 import time
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
 
 from hvdsweep.store.connection import transaction
 from hvdsweep.store.rows import ThroughputRow
@@ -73,15 +72,7 @@ def throughput(conn: sqlite3.Connection) -> list[ThroughputRow]:
     return [ThroughputRow(*row) for row in conn.execute(THROUGHPUT)]
 
 
-class _Measured(Protocol):
-    @property
-    def host(self) -> str | None: ...
-
-
-Measured = TypeVar("Measured", bound=_Measured)
-
-
-def here_last(rows: Iterable[Measured]) -> list[Measured]:
+def here_last(rows: Iterable[ThroughputRow]) -> list[ThroughputRow]:
     """Speeds in order of time, but those of this machine last: the last one of a kind counts."""
     here = platform.node()
     return sorted(rows, key=lambda row: row.host == here)
