@@ -85,7 +85,7 @@ class Intake:
         self._paths[key] = path
         self._seen.append(set())
         self._stored.append(numbers)
-        return ArchivedStudy(len(self._seen) - 1, shown(path), file)
+        return ArchivedStudy(len(self._seen) - 1, file)
 
     def _wants(self, study: int, number: int) -> bool:
         """False if the store has it. ValueError if this reading has met it before."""

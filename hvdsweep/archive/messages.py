@@ -16,7 +16,6 @@ class ArchivedStudy:
 
     index: int
     """Its number in this reading, to which trials refer."""
-    path: str
     file: StudyFile
 
 
@@ -69,10 +68,6 @@ class TrialBatch:
 
     trials: tuple[ArchivedTrial, ...]
     groups: tuple[MeasurementGroup, ...]
-
-    @property
-    def rows(self) -> int:
-        return sum(len(group.steps) for group in self.groups)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,11 @@ class Event:
     """An event, with its unix time."""
 
     event: ClassVar[str]
+    """Its name: that of its class."""
     time: float = field(default_factory=time.time)
+
+    def __init_subclass__(cls) -> None:
+        cls.event = cls.__name__.removesuffix("Event").lower()
 
     def record(self) -> dict[str, Any]:
         """As JSON: the event's name, then its fields."""
@@ -24,7 +28,6 @@ class Event:
 class SweepEvent(Event):
     """A sweep was planned, and its training begins."""
 
-    event: ClassVar[str] = "sweep"
     sweep: int
     name: str
     file: str | None
@@ -50,7 +53,6 @@ class SweepEvent(Event):
 class PlanEvent(Event):
     """What will be trained, and on what."""
 
-    event: ClassVar[str] = "plan"
     sweep: int
     np: int | None
     gangs: int | None
@@ -69,7 +71,6 @@ class PlanEvent(Event):
 class TrialEvent(Event):
     """A trial ended, or goes back to the queue after a failed attempt (status PENDING)."""
 
-    event: ClassVar[str] = "trial"
     sweep: int
     trial: int
     workload: str
@@ -90,7 +91,6 @@ class TrialEvent(Event):
 class GangEvent(Event):
     """A gang was started, gave its first sign of life, was stopped, or died."""
 
-    event: ClassVar[str] = "gang"
     sweep: int
     gang: int
     state: str
@@ -106,7 +106,6 @@ class GangEvent(Event):
 class StageEvent(Event):
     """A starting gang has reached a stage of its start, or made its first step (stage None)."""
 
-    event: ClassVar[str] = "stage"
     sweep: int
     gang: int
     stage: str | None
@@ -144,7 +143,6 @@ class StudyProgress:
 class ProgressEvent(Event):
     """The progress of the sweep, at most once a second."""
 
-    event: ClassVar[str] = "progress"
     sweep: int
     done: int
     target: int
@@ -167,7 +165,6 @@ class ProgressEvent(Event):
 class NoteEvent(Event):
     """A sentence for the user: a warning, or the effect of a signal."""
 
-    event: ClassVar[str] = "note"
     level: str
     """info or warning."""
     message: str
@@ -177,7 +174,6 @@ class NoteEvent(Event):
 class EndEvent(Event):
     """The run has ended; none of its processes is left."""
 
-    event: ClassVar[str] = "end"
     sweep: int
     state: str
     """DONE, FAILED, or IDLE if it was stopped with work left."""

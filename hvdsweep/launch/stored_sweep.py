@@ -33,9 +33,7 @@ class SweepStudy:
 class RunningTrial:
     """A trial in training."""
 
-    id: int
     study: int
-    number: int
     steps: int
     gang: int
     checkpoint: int | None
@@ -143,9 +141,9 @@ class StoredSweep:
                 if study in counts:
                     (counts if searched else repeats)[study][status] = number
             for row in self.conn.execute(
-                f"SELECT id, study_id, number, steps, gang_id, checkpoint FROM trials WHERE {self._mine} AND status = 'RUNNING'"
+                f"SELECT id, study_id, steps, gang_id, checkpoint FROM trials WHERE {self._mine} AND status = 'RUNNING'"
             ):
-                running[row[0]] = RunningTrial(*row)
+                running[row[0]] = RunningTrial(*row[1:])
             rows = {
                 row[0]: GangReport(*row[1:])
                 for row in self.conn.execute(
