@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hvdsweep.batch.folder import BatchFolder
@@ -202,47 +203,42 @@ class FolderStore(Store):
 
     def sweeps(self) -> list[SweepRow]:
         """All sweeps: active if one of their shards is."""
+        names = ("sweep_id", "shard", *STATE.split(", "))
         rows = self.rows(f"SELECT sweep_id, shard, {STATE} FROM shard_sweeps ORDER BY shard")
+        shards = [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in rows]
         now = time.time()
         found = []
         for sweep in super().sweeps():
-            mine = [row[1:] for row in rows if row[0] == sweep.id]
+            mine = [shard for shard in shards if shard.sweep_id == sweep.id]
             found.append(self._together(sweep, mine, now) if mine else sweep)
         return found
 
-    def _together(self, sweep: SweepRow, shards: list[tuple[Any, ...]], now: float) -> SweepRow:
-        states: dict[str, bool] = {}
-        at_work = []
-        for row in shards:
-            shard, state, heartbeat = row[0], row[1], row[5]
-            process, pid, host = row[9:12]
-            live = False
-            if state in ("RUNNING", "STOPPING"):
-                here = lives_here(process, pid, host)
-                live = (
-                    self._heartbeats.lives(shard * BASE + sweep.id, heartbeat, now) if here is None else here
-                )
-                at_work += [row] if live else []
-            states[state] = states.get(state, False) or live
+    def _lives(self, shard: SimpleNamespace, now: float) -> bool:
+        here = lives_here(shard.supervisor, shard.supervisor_pid, shard.supervisor_host)
+        if here is not None:
+            return here
+        return self._heartbeats.lives(shard.shard * BASE + shard.sweep_id, shard.heartbeat, now)
+
+    def _together(self, sweep: SweepRow, shards: list[SimpleNamespace], now: float) -> SweepRow:
+        at_work = [one for one in shards if one.state in ("RUNNING", "STOPPING") and self._lives(one, now)]
         order = ("RUNNING", "STOPPING", "FAILED", "IDLE", "DONE")
-        state = next((one for one in order if states.get(one)), None) or next(
-            one for one in order if one in states
-        )
+        state = min((one.state for one in at_work or shards), key=order.index)
         if state == "DONE" and self.rows(OPEN, (sweep.id,)):
             # Some shards have not begun.
             state = "IDLE"
-        started, ended = ([row[place] for row in shards if row[place] is not None] for place in (3, 4))
-        alike = {(row[6], row[8]) for row in at_work or shards}
+        alike = {(one.np, one.slots) for one in at_work or shards}
         np, slots = alike.pop() if len(alike) == 1 else (None, None)
-        gangs = [row[7] for row in at_work]
+        gangs = [one.gangs for one in at_work]
         return dataclasses.replace(
             sweep,
             state=state,
             live=bool(at_work),
-            request="stop" if at_work and all(row[2] == "stop" for row in at_work) else None,
-            started=min(started, default=None),
-            ended=None if at_work else max(ended, default=None),
-            heartbeat=max((row[5] for row in shards if row[5] is not None), default=None),
+            request="stop" if at_work and all(one.request == "stop" for one in at_work) else None,
+            started=min((one.started for one in shards if one.started is not None), default=None),
+            ended=None
+            if at_work
+            else max((one.ended for one in shards if one.ended is not None), default=None),
+            heartbeat=max((one.heartbeat for one in shards if one.heartbeat is not None), default=None),
             np=np,
             slots=slots,
             gangs=sum(gangs) if gangs and None not in gangs else None,
