@@ -45,9 +45,10 @@ def selected(conn: sqlite3.Connection, table: str, names: str, prefix: str = "")
 
 
 def make_maps(conn: sqlite3.Connection) -> None:
-    """Create the tables that map rows of an attached store to rows here."""
+    """Create the tables that map rows of an attached store to rows here; `copies`: the trials of one transaction."""
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS study_map (there INTEGER PRIMARY KEY, here INTEGER)")
     conn.execute("CREATE TEMP TABLE IF NOT EXISTS metric_map (there INTEGER PRIMARY KEY, here INTEGER)")
+    conn.execute("CREATE TEMP TABLE IF NOT EXISTS copies (here INTEGER PRIMARY KEY, there INTEGER)")
 
 
 def copy_records(conn: sqlite3.Connection, copies: str, values: tuple[int, ...]) -> None:
@@ -211,9 +212,11 @@ class SourceSweep:
             " OR t.status IN ('PENDING', 'RUNNING'))) ORDER BY map.here, t.number LIMIT ?",
             (*after, TRIALS_AT_ONCE),
         ).fetchall()
+        self._conn.execute("DELETE FROM temp.copies")
         copied = 0
+        last: tuple[int, int] | None = None
         for study, number, there, status, steps, key, here, status_here, key_here in rows:
-            after = (study, number)
+            last = (study, number)
             if here is not None and key_here != key:
                 self._conflict(here, "they have other metaparameters under this number")
             elif status not in ENDED:
@@ -226,11 +229,14 @@ class SourceSweep:
                 self._copy(study, number, there, here, status, steps)
                 copied += steps
                 if copied >= ROWS_AT_ONCE:
-                    return after
+                    break
             elif status_here != "RUNNING" and status != "INCOMPLETE":
                 # A trial in training here is compared when it has ended.
                 self._compare(there, here)
-        return after if len(rows) == TRIALS_AT_ONCE else None
+        else:
+            last = last if len(rows) == TRIALS_AT_ONCE else None
+        copy_records(self._conn, "SELECT there, here FROM temp.copies", ())
+        return last
 
     def _plan(self, study: int, number: int, there: int) -> None:
         """Add a trial that has not ended there, as PENDING."""
@@ -249,8 +255,8 @@ class SourceSweep:
                 f"{self._source}: trial {there}: holds {counted(losses, 'loss', 'losses')} of {counted(steps, 'step')}: left out"
             )
             return
-        (gang,) = conn.execute("SELECT gang_id FROM src.trials WHERE id = ?", (there,)).fetchone()
-        values = conn.execute(f"SELECT {self._carried} FROM src.trials WHERE id = ?", (there,)).fetchone()
+        found = conn.execute(f"SELECT gang_id, {self._carried} FROM src.trials WHERE id = ?", (there,))
+        gang, *values = found.fetchone()
         named = dict(zip(CARRIED.split(", "), values, strict=True)) | {
             "gang_id": self._gang(gang),
             "origin": self._source,
@@ -273,7 +279,7 @@ class SourceSweep:
             f" SELECT ?, step{names} FROM src.measurements WHERE trial_id = ?",
             (here, there),
         ).rowcount
-        copy_records(conn, "SELECT ? AS there, ? AS here", (there, here))
+        conn.execute("INSERT INTO temp.copies VALUES (?, ?)", (here, there))
         self._report.losses += losses
         self._report.copied += 1
         self._copied += 1
