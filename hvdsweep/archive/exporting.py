@@ -225,7 +225,7 @@ def _order(metric: str) -> tuple[int, int, str]:
 def _write_measurements(reader: Store, path: Path, trial: int, columns: Sequence[str]) -> int:
     selected = ", ".join(["step", *map(quoted, columns)])
     rows = reader.rows(f"SELECT {selected} FROM measurements WHERE trial_id = ? ORDER BY step", (trial,))
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", buffering=1 << 16, encoding="utf-8", newline="") as file:
         # A number becomes the shortest text that reads back as the same, a missing one nothing.
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["step", *columns])
