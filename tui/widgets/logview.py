@@ -43,14 +43,10 @@ class LogView(ScrollView, can_focus=True):
         """`empty`: the text shown if there are no lines."""
         super().__init__(id=id)
         self.empty = empty
-        self._lines: list[str] = []
-
-    @property
-    def lines(self) -> Sequence[str]:
-        return self._lines
+        self.lines: list[str] = []
 
     def clear(self, empty: str | None = None) -> None:
-        self._lines = []
+        self.lines = []
         self.unread = 0
         self.following = True
         if empty is not None:
@@ -60,10 +56,10 @@ class LogView(ScrollView, can_focus=True):
     def extend(self, lines: Sequence[str]) -> None:
         if not lines:
             return
-        self._lines += lines
-        forgotten = max(0, len(self._lines) - MOST_LINES)
+        self.lines += lines
+        forgotten = max(0, len(self.lines) - MOST_LINES)
         if forgotten:
-            del self._lines[:forgotten]
+            del self.lines[:forgotten]
         self._lay_out()
         if self.following:
             self._to_end()
@@ -75,11 +71,11 @@ class LogView(ScrollView, can_focus=True):
                 self.scroll_to(y=max(0, self.scroll_y - forgotten), animate=False, immediate=True)
 
     def _lay_out(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self.size.width, len(self.lines))
         self.refresh()
 
     def _to_end(self) -> None:
-        self.scroll_to(y=max(0, len(self._lines) - self.size.height), animate=False, immediate=True)
+        self.scroll_to(y=max(0, len(self.lines) - self.size.height), animate=False, immediate=True)
 
     def _keep_up(self) -> None:
         if self.following:
@@ -93,9 +89,9 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         index = int(self.scroll_y) + y
-        if not self._lines and y < len(said := in_lines(self.empty, width)):
+        if not self.lines and y < len(said := in_lines(self.empty, width)):
             return line_of(self, Content(said[y]), width, "log--empty")
-        text = self._lines[index] if index < len(self._lines) else ""
+        text = self.lines[index] if index < len(self.lines) else ""
         strip = line_of(self, Content(" " + text), width)
         if self.unread and y == self.size.height - 1:
             words = f" ↓ {self.unread} new line{'s' if self.unread > 1 else ''} · G follows "[:width]
@@ -105,7 +101,7 @@ class LogView(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        at_end = new_value >= len(self._lines) - self.size.height
+        at_end = new_value >= len(self.lines) - self.size.height
         if at_end:
             self.following = True
         elif new_value < old_value:
