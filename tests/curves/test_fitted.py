@@ -41,6 +41,40 @@ def test_least_squares_agree_with_scipy(seed):
     assert squares == pytest.approx(best, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_allowed_curves_end_where_the_profile_does(seed):
+    """At the least and the most ln B_crit, ln S_min and ln E_min that are allowed, the least sum of squares by scipy has risen by
+    what is allowed, to the grid's spacing."""
+    rng = np.random.default_rng(seed)
+    y = np.log(bent(rng.uniform(1, 3))) + 0.1 * rng.standard_normal(len(SIZES))
+    points = knee.Points(X, y)
+    b, p, least = points.optimum
+    excess = least * rng.choice([0.3, 1.0])
+    found = knee.allowed(points, excess)
+    assert not found.no_least
+    assert not found.no_largest
+
+    def rise(fixed, value):
+        a_of = {
+            "b": lambda t: np.mean(y - knee.shape(X, value, t[1])),
+            "a": lambda t: value,
+            "e": lambda t: value - t[0],
+        }
+        ends = ([X[0] - knee.REACH, 1], [X[-1] + knee.REACH, 4])
+
+        def rest(t):
+            return y - a_of[fixed](t) - knee.shape(X, value if fixed == "b" else t[0], t[1])
+
+        starts = [(b, min(max(knee_, 1.01), 3.99)) for knee_ in (p, 1.0, 4.0)]
+        return min(2 * least_squares(rest, start, bounds=ends).cost for start in starts) - least
+
+    lows = {"b": found.b, "a": found.low_a, "e": found.low_a + found.b}
+    highs = {"b": found.b, "a": found.high_a, "e": found.high_a + found.b}
+    for fixed in lows:
+        for end in (lows[fixed].min(), highs[fixed].max()):
+            assert 0.85 * excess < rise(fixed, end) < excess * (1 + 1e-5)
+
+
 @pytest.mark.parametrize(("p", "chosen"), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)])
 def test_the_knee_that_the_data_ask_for(p, chosen):
     """A hyperbola stays one; a sharper bend gets its knee, and both formulas are kept."""
