@@ -8,7 +8,7 @@ same trial is trained without the estimates, with them, with none due, and with 
 before, and is still in the caches, must not count. The same study, built again, is up to 2 % slower or faster wherever its memory
 lies; so several copies are built, and the ratio is the mean of their medians. With none due, the ratio shows what another graph
 alone changes; with one at every evaluation, how many steps an estimate takes.
-On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs); several ranks never
+On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs), in longer trials; several ranks never
 use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
 """
 
@@ -35,7 +35,9 @@ EVERY = 16
 TRIALS = {"graph": 1, "XLA": 1_000_000}
 """Trials that the study counts on, which decides whether XLA compiles it."""
 STEPS = {"fc_128": 2000, "resnet_50": 512, "transformer": 512}
-"""Of a trial; from 4,000 on there is no graph without XLA."""
+"""Of a trial without XLA; from 4,000 on there is no graph without it."""
+LONGER = 4
+"""Times as many steps with XLA, which compiles long sweeps only."""
 
 
 def definition(batch_size: int, steps: int, noise: bool) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def measured(
     from hvdsweep.training import noise
     from hvdsweep.training.study import Study
 
-    steps = STEPS[model] if ranks.size == 1 else 512
+    steps = STEPS[model] * (LONGER if mode == "XLA" else 1) if ranks.size == 1 else 512
     if mode == "XLA" and not network_of(model).compiles:
         return None
     names = tuple(sorted(TRIAL["metaparameters"]))

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from hvdsweep.training.step import Update
 
 SPACING = 512
-"""Updates between two estimates of a long trial: each takes as long as one or two updates, of small models without XLA three."""
-EARLY: tuple[int, ...] = (64, 256, 768, 1280)
-"""Updates after which there is an estimate too: short trials have one, and from 1,280 updates on three are in the second half."""
+"""Least updates between two estimates: each takes as long as one or two updates, of small models without XLA four."""
+EARLY: tuple[int, ...] = (64, 256)
+"""Updates after which there is an estimate too, so that short trials have one."""
 STREAM_BYTES = 64 << 20
 """Memory that the streamed examples of one estimate may take, unless one batch takes more."""
 

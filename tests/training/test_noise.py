@@ -113,13 +113,13 @@ def test_losses_have_the_same_bits_with_and_without(train, monkeypatch, trials, 
 
 def test_estimates_are_far_apart():
     """For any spacing of evaluations, 10,000 updates have at most 0.25 % as many estimates, the first soon; and a trial
-    of 1,280 updates or more has three in its second half, which an interval needs."""
+    of 2,560 updates or more has three in its second half, which an interval needs."""
     for every in (1, 7, 20, 128):
         evaluations = [*range(every, 10_001, every)]
         found = np.array(estimated_at(evaluations, 0))
         assert len(found) <= 25
         assert found[0] == -(-EARLY[0] // every) * every
-        for end in (step for step in evaluations if step >= 1280 + every):
+        for end in (step for step in evaluations if step >= 2560 + every):
             assert np.sum((2 * found > end) & (found <= end)) >= 3
 
 
