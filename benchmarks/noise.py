@@ -8,8 +8,9 @@ same trial is trained without the estimates, with them, with none due, and with 
 before, and is still in the caches, must not count. The same study, built again, is up to 2 % slower or faster wherever its memory
 lies; so several copies are built, and the ratio is the mean of their medians. With none due, the ratio shows what another graph
 alone changes; with one at every evaluation, how many steps an estimate takes.
-On one rank with one thread once as TensorFlow runs the graph and once compiled with XLA (no ResNet on CPUs), in longer trials; several ranks never
-use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and seconds on several.
+On one rank with one thread once as TensorFlow runs the graph and, in longer trials, once compiled with XLA (no ResNet on CPUs);
+several ranks never use XLA. Times are the process's CPU time on one rank, so that other work on the machine counts little, and
+seconds on several.
 """
 
 from __future__ import annotations

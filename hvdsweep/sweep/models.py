@@ -160,7 +160,7 @@ class Training(SweepTable):
     how many trials come close, which the intervals need."""
     noise_scale: bool = False
     """Estimate the gradient noise scale while trials train (docs/intervals.md). Losses stay the same. An estimate takes
-    as long as one to three steps, and there is one in 512 steps; a workload starts half a second to two seconds later."""
+    as long as one to four steps, and there is one in 512 steps; a workload starts half a second to two seconds later."""
     noise_layers: bool = False
     """Estimate the noise scale of every layer, too. Needs `noise_scale`."""
 
