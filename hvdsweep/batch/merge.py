@@ -19,27 +19,23 @@ WAL_PAGES = 16_384
 CACHE_KIB = 65_536
 
 
-class Merger:
-    """Merges one source after another into an open store. Its transactions are short; readers never wait."""
+def merge(conn: sqlite3.Connection, source: Path, report: MergeReport) -> int:
+    """Merge `source` into an open store; returns how many of its sweeps are being trained: a trial of theirs that diverged
+    may still be replaced.
 
-    def __init__(self, conn: sqlite3.Connection, report: MergeReport) -> None:
-        self._conn = conn
-        self.report = report
-        self.running = 0
-        """Sources in training: a trial of theirs that diverged may still be replaced."""
-        conn.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        make_maps(conn)
-
-    def merge(self, source: Path) -> None:
-        """Merge `source`. Raises UserError and RunFailed like `open_store`; everything merged before stays."""
-        # Identified by its path, under whatever name it was given.
-        source = Path(os.path.realpath(source))
-        with attached(self._conn, source):
-            self.report.sources += 1
-            rows = self._conn.execute(
-                "SELECT id, state = 'RUNNING' FROM src.sweeps WHERE source = 'launch' ORDER BY id"
-            ).fetchall()
-            for sweep, running in rows:
-                self.running += running
-                SourceSweep(self._conn, self.report, source, sweep).merge()
+    Its transactions are short; readers never wait. Raises UserError and RunFailed like `open_store`; everything merged
+    before stays.
+    """
+    conn.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    make_maps(conn)
+    # Identified by its path, under whatever name it was given.
+    source = Path(os.path.realpath(source))
+    with attached(conn, source):
+        report.sources += 1
+        rows = conn.execute(
+            "SELECT id, state = 'RUNNING' FROM src.sweeps WHERE source = 'launch' ORDER BY id"
+        ).fetchall()
+        for sweep, _ in rows:
+            SourceSweep(conn, report, source, sweep).merge()
+    return sum(running for _, running in rows)

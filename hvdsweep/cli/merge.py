@@ -75,7 +75,7 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
     """
     from contextlib import closing
 
-    from hvdsweep.batch.merge import Merger
+    from hvdsweep.batch.merge import merge
     from hvdsweep.batch.merge_report import MergeReport
     from hvdsweep.batch.sources import check_one_sweep, sources_of
     from hvdsweep.opening import open_store
@@ -98,10 +98,10 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
         return report, False
     check_one_sweep(sources, database)
     with closing(connect(database, create=True)) as conn:
-        merger = Merger(conn, report)
+        running = 0
         for source in sources:
             try:
-                merger.merge(source)
+                running += merge(conn, source, report)
             except HvdsweepError as error:
                 if not patient:
                     raise
@@ -109,7 +109,7 @@ def _once(database: Path, paths: tuple[Path, ...], *, patient: bool) -> tuple[Me
                 unread += 1
         report.repeats = repeats_to_come(conn)
         query = "SELECT count(*) FROM trials WHERE status IN ('PENDING', 'RUNNING')"
-        return report, not (unread or merger.running or conn.execute(query).fetchone()[0])
+        return report, not (unread or running or conn.execute(query).fetchone()[0])
 
 
 def _lines(report: MergeReport, said: set[str], *, quiet: bool) -> list[str]:

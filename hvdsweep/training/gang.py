@@ -182,7 +182,9 @@ class Gang:
         keeper = recorder = None
         if self._writer and claim:
             if self._checkpoint_every or claim.checkpoint is not None:
-                keeper = self._keeper(claim)
+                from hvdsweep.training.checkpoints import Keeper
+
+                keeper = Keeper(self._db, claim, self._checkpoint_every)
             done = resume.step if resume else 0
             recorder = Recorder(self._writer, claim, self._stages, keeper, done, study.layers)
         end = study.train(
@@ -201,11 +203,6 @@ class Gang:
         return self._report(
             claim, recorder, end.status, end.reason, end.steps, end.message, end.train_seconds
         )
-
-    def _keeper(self, claim: Claim) -> Keeper:
-        from hvdsweep.training.checkpoints import Keeper
-
-        return Keeper(self._db, claim, self._checkpoint_every)
 
     def _resume(self, study: Study, claim: Claim | None) -> Resume | None:
         """Where the trial resumes, on every rank; None if its checkpoint is refused. A collective."""

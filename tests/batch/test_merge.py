@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hvdsweep.batch import source_sweep as merging
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.batch.merge import Merger
+from hvdsweep.batch.merge import merge
 from hvdsweep.batch.merge_report import MergeReport
 from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
@@ -38,9 +38,8 @@ from tests.batch.sweeps import Worker, content, outcome, plan_of, shards_of, tra
 def merged(database: Path, sources) -> MergeReport:
     report = MergeReport(str(database))
     with closing(connect(database, create=True)) as conn:
-        merger = Merger(conn, report)
         for source in sources:
-            merger.merge(source)
+            merge(conn, source, report)
         assert check(conn, deep=report.losses < 10**6) == []
     return report
 
@@ -137,9 +136,8 @@ def test_a_merge_killed_at_any_instant_continues(trained, tmp_path, monkeypatch)
             with contextlib.suppress(BaseException):
                 conn = connect(main, create=True)
                 die_after(conn, instructions)
-                merger = Merger(conn, MergeReport(str(main)))
                 for shard in shards:
-                    merger.merge(shard)
+                    merge(conn, shard, MergeReport(str(main)))
             os._exit(0)
         killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
         with closing(connect(main, create=True)) as conn:

@@ -10,7 +10,7 @@ import pytest
 
 from hvdsweep.batch import view as viewing
 from hvdsweep.batch.folder import BatchFolder
-from hvdsweep.batch.merge import Merger
+from hvdsweep.batch.merge import merge
 from hvdsweep.batch.merge_report import MergeReport
 from hvdsweep.batch.plans import write_plan
 from hvdsweep.batch.shards import Shard, part_of
@@ -42,9 +42,8 @@ def finished(tmp_path_factory):
     shards = shards_of(path, plan, 3, diverges)
     write_plan(BatchFolder(path), [plan])
     with closing(connect(path / "merged.db", create=True)) as conn:
-        merger = Merger(conn, MergeReport("merged.db"))
         for shard in shards:
-            merger.merge(shard)
+            merge(conn, shard, MergeReport("merged.db"))
     return path, path / "merged.db"
 
 
