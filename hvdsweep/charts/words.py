@@ -13,11 +13,11 @@ def draw_words(pen: Pen, chart: Chart, layout: ChartLayout) -> tuple[tuple[str, 
     """Titles and legend; the legend's clickable places."""
     frame = layout.frame
     if layout.title is not None:
-        _put_shortened(pen, 0, layout.title, chart.title, "title")
+        _put_shortened(pen, layout.title, chart.title, "title")
     if layout.subtitle is not None:
-        _put_shortened(pen, 0, layout.subtitle, chart.notes, "subtitle")
+        _put_shortened(pen, layout.subtitle, chart.notes, "subtitle")
     if layout.y_title is not None:
-        _put_shortened(pen, 0, layout.y_title, chart.y.title, "axis_title")
+        _put_shortened(pen, layout.y_title, chart.y.title, "axis_title")
     if layout.x_title is not None:
         draw_centred(pen, frame.left, frame.columns, layout.x_title, chart.x.title, "axis_title")
     places = []
@@ -94,6 +94,6 @@ def fitting(pen: Pen, text: str, width: int) -> str:
     return next((said for said in words if width_of(said, ascii=pen.ascii) <= width), "")
 
 
-def _put_shortened(pen: Pen, column: int, row: int, text: str, style: str) -> None:
-    cells, room = cells_of(text, ascii=pen.ascii), pen.width - column
-    pen.put(column, row, text if len(cells) <= room else "".join(cells[: room - 1]) + "…", style)
+def _put_shortened(pen: Pen, row: int, text: str, style: str) -> None:
+    cells = cells_of(text, ascii=pen.ascii)
+    pen.put(0, row, text if len(cells) <= pen.width else "".join(cells[: pen.width - 1]) + "…", style)

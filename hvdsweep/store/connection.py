@@ -178,7 +178,10 @@ def usable(path: Path, *, may_be_missing: bool = False) -> None:
         ) from error
     if not kind:
         if not may_be_missing:
-            raise UserError(missing(path))
+            raise UserError(
+                f"{path}: no such database. `hvdsweep launch WORKLOAD` makes one; "
+                "name another with --db or the environment variable HVDSWEEP_DB."
+            )
         if not path.parent.is_dir():
             raise UserError(
                 f"{path}: the folder {path.parent} does not exist. Make it, or name another file with --db."
@@ -207,14 +210,6 @@ def writable(path: Path) -> None:
                 f"{path}: {what}cannot be written: you have no right to, or the disk is mounted read-only. "
                 "Change that, or name another file with --db."
             )
-
-
-def missing(path: Path) -> str:
-    """The message for a missing store."""
-    return (
-        f"{path}: no such database. `hvdsweep launch WORKLOAD` makes one; "
-        "name another with --db or the environment variable HVDSWEEP_DB."
-    )
 
 
 def error_for(path: Path, error: sqlite3.Error) -> Exception:
@@ -271,34 +266,21 @@ def transaction(conn: sqlite3.Connection, *, durable: bool = False) -> Iterator[
     if durable:
         conn.execute("PRAGMA synchronous = FULL")
     try:
-        begin(conn)
+        # Takes the write lock first, so that the data cannot change between statements.
+        _insist(conn, "BEGIN IMMEDIATE")
         try:
             yield conn
+            # Waits for readers, if the journal mode makes them block it.
+            _insist(conn, "COMMIT")
         except BaseException as error:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise _failed(conn, error) from error
             raise
-        commit(conn)
     finally:
         if durable:
             conn.execute("PRAGMA synchronous = NORMAL")
-
-
-def begin(conn: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE: takes the write lock first, so that the data cannot change between statements."""
-    _insist(conn, "BEGIN IMMEDIATE")
-
-
-def commit(conn: sqlite3.Connection) -> None:
-    """COMMIT, waiting for readers if the journal mode makes them block it; rolled back if they do not finish."""
-    try:
-        _insist(conn, "COMMIT")
-    except BaseException:
-        if conn.in_transaction:
-            conn.execute("ROLLBACK")
-        raise
 
 
 def _insist(conn: sqlite3.Connection, statement: str) -> None:

@@ -75,7 +75,7 @@ def test_a_launch_that_waits_for_a_lock_says_so(
     db = tmp_path / "s.db"
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
     with closing(connect(db, create=True)) as holder:
-        connection.begin(holder)
+        holder.execute("BEGIN IMMEDIATE")
         result = CliRunner().invoke(launch, [str(sweep_file), "--db", str(db)])
         assert isinstance(result.exception, RunFailed)
         assert "is locked by another process" in str(result.exception)

@@ -13,7 +13,7 @@ import pytest
 from hvdsweep.errors import RunFailed, UserError
 from hvdsweep.opening import open_store
 from hvdsweep.store import connection
-from hvdsweep.store.connection import begin, commit, connect, heard, transaction
+from hvdsweep.store.connection import connect, heard, transaction
 from hvdsweep.store.filesystem import FileSystem, file_system_of
 from hvdsweep.store.schema import APPLICATION_ID, VERSION
 from tests.cli.forked import run, without_privileges
@@ -189,12 +189,12 @@ def test_a_long_wait_is_heard_and_ends_when_the_lock_does(planned: Path, monkeyp
     """The callback gets one message after the first attempt; a later attempt succeeds."""
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
     holder, other = connect(planned), connect(planned)
-    begin(holder)
+    holder.execute("BEGIN IMMEDIATE")
     heard_words: list[str] = []
 
     def hear(words: str) -> None:
         heard_words.append(words)
-        commit(holder)
+        holder.execute("COMMIT")
 
     with heard(hear), transaction(other):
         other.execute("UPDATE sweeps SET name = 'written'")
