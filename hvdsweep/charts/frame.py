@@ -139,17 +139,6 @@ class View:
             y=_moved(frame.y_axis, frame.y_limits, -rows / frame.rows) if rows else self.y,
         )
 
-    def box(self, frame: Frame, start: tuple[int, int], end: tuple[int, int]) -> View:
-        """The window that the cells `start` and `end` span, both included, as after a drag of the mouse."""
-        columns, rows = sorted((start[0], end[0])), sorted((start[1], end[1]))
-        x_low, y_high = frame.data(columns[0] - 0.5, rows[0] - 0.5)
-        x_high, y_low = frame.data(columns[1] + 0.5, rows[1] + 0.5)
-        x, y = (x_low, x_high), (y_low, y_high)
-        return View(
-            x=x if frame.x_axis.resolves(*map(float, frame.x_axis.forward(x))) else self.x,
-            y=y if frame.y_axis.resolves(*map(float, frame.y_axis.forward(y))) else self.y,
-        )
-
 
 FOLLOW = View()
 """The whole chart, as it grows."""

@@ -130,22 +130,6 @@ def test_panning_moves_the_data_by_cells(frame, columns, rows, data):
     assert (view.y is None) == (rows == 0)
 
 
-@given(frames(), st.data())
-def test_a_box_becomes_the_window(frame, data):
-    """The corners of a dragged box are the corners of the next window, whichever way it was dragged."""
-    one, other = cells(data.draw, frame), cells(data.draw, frame)
-    view = View().box(frame, one, other)
-    assert view == View().box(frame, other, one)
-    after = Frame(
-        frame.left, frame.top, frame.columns, frame.rows, frame.x_axis, frame.y_axis, view.x, view.y
-    )
-    for cell in (one, other):
-        assert after.cell(*frame.data(*cell)) is not None
-    width = abs(one[0] - other[0]) + 1
-    spans = [float(np.diff(frame.x_axis.forward(limits))[0]) for limits in (frame.x_limits, view.x)]
-    assert spans[1] / spans[0] == pytest.approx(width / frame.columns, rel=1e-6)
-
-
 def test_the_readers_window_stays_while_data_arrive_and_the_free_one_follows():
     """A zoomed view keeps its limits as data arrive, the free view grows, and fixing x leaves y free."""
     few = Chart((Series("a", [1.0, 2.0], [1.0, 2.0]),))
