@@ -137,7 +137,8 @@ GLOSSARY = (
     _entry("started", "sweeps trial", "When it was first trained, in this machine's time."),
     _entry("any", "sweeps", "Any gang trains the study."),
     # The line at the top
-    _entry("● 1 training|○ at rest", EVERYWHERE, "At the top right: how many sweeps are trained now."),
+    _entry("● 1 training", EVERYWHERE, "At the top right: how many sweeps are trained now."),
+    _entry("○ idle", EVERYWHERE, "At the top right: nothing is trained. Of a gang: it waits for a trial."),
     _entry(
         "✗ no data|✗ unreadable",
         EVERYWHERE,
@@ -157,7 +158,6 @@ GLOSSARY = (
     # Live: gangs and events
     _entry("state", "sweeps live", "What the sweep, or the gang, is doing."),
     _entry("◌ starting", "live", "The gang's ranks start: horovodrun, TensorFlow, data, compilation."),
-    _entry("○ idle", "live", "The gang waits for a trial."),
     _entry("● training", "live", "The gang trains a trial."),
     _entry("■ stopped", "live", "The gang ended on request."),
     _entry("✗ dead", "live", "The gang crashed or was killed; another gang takes its trial."),

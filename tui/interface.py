@@ -109,7 +109,7 @@ class Interface(App[None]):
         running = sum(sweep.live for sweep in self.snapshot.sweeps)
         if running:
             return f"● {running} training", "bold $success"
-        return "○ at rest", "$foreground-muted"
+        return "○ idle", "$foreground-muted"
 
     @property
     def pending_words(self) -> str | None:
