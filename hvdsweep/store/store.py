@@ -292,24 +292,47 @@ class Store(Reader):
     @explaining
     def trials_frame(self, workload: str | None = None, sweep_id: int | None = None) -> pd.DataFrame:
         """One row per trial, metaparameters as columns `parameters.NAME`, indexed by trial id."""
-        from hvdsweep.store.frames import trials_frame
+        import pandas as pd
 
-        return trials_frame(self.trials(TrialFilter(workload=workload, sweep_id=sweep_id)).rows)
+        rows = []
+        for trial in self.trials(TrialFilter(workload=workload, sweep_id=sweep_id)).rows:
+            row = {name: value for name, value in vars(trial).items() if name != "parameters"}
+            row["status"], row["stop_reason"] = trial.status.name, trial.stop_reason.word
+            row.update({f"parameters.{name}": value for name, value in trial.parameters.items()})
+            rows.append(row)
+        frame = pd.DataFrame(rows)
+        return frame.set_index("id") if rows else frame
 
     @explaining
     def losses_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
         """Columns trial_id, step, loss."""
-        from hvdsweep.store.frames import losses_frame
+        import numpy as np
+        import pandas as pd
 
-        return losses_frame({one: self.losses(one) for one in _ids(trial_ids)})
+        curves = {one: self.losses(one) for one in _ids(trial_ids)}
+        lengths = [len(steps) for steps, _ in curves.values()]
+        return pd.DataFrame(
+            {
+                "trial_id": np.repeat(np.array([*curves], np.int64), lengths),
+                "step": np.concatenate([np.empty(0, np.int64), *(steps for steps, _ in curves.values())]),
+                "loss": np.concatenate([np.empty(0), *(losses for _, losses in curves.values())]),
+            }
+        )
 
     @explaining
     def measurements_frame(self, trial_ids: int | Sequence[int]) -> pd.DataFrame:
         """Columns trial_id, step and one per metric."""
-        from hvdsweep.store.frames import measurements_frame
+        import pandas as pd
 
-        return measurements_frame(self.metrics(), {one: self.measurements(one) for one in _ids(trial_ids)})
+        names = self.metrics()
+        frames = [pd.DataFrame(columns=["trial_id", "step", *names])]
+        for trial_id in _ids(trial_ids):
+            one = self.measurements(trial_id)
+            row = {"trial_id": trial_id, "step": one.steps, **one.values}
+            frames.append(pd.DataFrame(row, columns=frames[0].columns))
+        frame = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
+        return frame.astype(dict.fromkeys(["trial_id", "step"], "int64") | dict.fromkeys(names, "float64"))
 
 
 def _ids(trial_ids: int | Sequence[int]) -> list[int]:
-    return [trial_ids] if isinstance(trial_ids, int) else list(trial_ids)
+    return [trial_ids] if isinstance(trial_ids, int) else list(dict.fromkeys(trial_ids))
