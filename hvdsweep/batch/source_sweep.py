@@ -14,7 +14,7 @@ from hvdsweep.store.erase import erase_data
 from hvdsweep.store.events import event
 from hvdsweep.store.inserts import insert
 from hvdsweep.store.repeats import repeats_to_come
-from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_columns, metric_id, quoted
+from hvdsweep.store.schema import SEARCH_TRIAL, ensure_metric_column, metric_id, quoted
 from hvdsweep.words import counted
 
 TRIALS_AT_ONCE = 500
@@ -187,7 +187,7 @@ class SourceSweep:
     def _metrics(self) -> None:
         conn = self._conn
         self._columns = [row[1] for row in conn.execute("PRAGMA src.table_info(measurements)")][2:]
-        for name in set(self._columns) - set(metric_columns(conn)):
+        for name in self._columns:
             ensure_metric_column(conn, name)
         conn.execute("DELETE FROM temp.metric_map")
         conn.executemany(

@@ -344,6 +344,16 @@ def test_a_follower_merges_what_appears_and_ends_with_the_last_trial(trained, tm
     )
 
 
+def test_metrics_stay_in_the_order_of_the_shard(trained, tmp_path):
+    """`trials N` lists them in the order of the columns: the same in every merge, whatever Python's hashes are."""
+    shard = tmp_path / "shard.db"
+    shutil.copy(trained[2][0], shard)
+    change(shard, *(f'ALTER TABLE measurements ADD COLUMN "test/{name}" REAL' for name in "hbdgaecf"))
+    merged(tmp_path / "main.db", [shard])
+    with open_store(shard) as there, open_store(tmp_path / "main.db") as here:
+        assert here.metrics() == there.metrics()
+
+
 def test_a_million_losses_arrive_to_the_last_bit(tmp_path):
     """50 trials of 20,000 steps: sums and single values of the merged losses are those of the arrays they were made from."""
     plan = plan_of(tmp_path, sizes="[8]", trials=50, steps=20_000)
