@@ -451,6 +451,12 @@ def test_every_shipped_file_has_an_outlook_and_points(file):
     assert render(chart, 60, 12).text()
 
 
+def test_a_single_trial_is_not_several():
+    """In the title of the preview."""
+    found = look(draft(TEMPLATE.replace("trials = 6", "trials = 1")))
+    assert ": 1 trial, " in outlook.points_chart(next(iter(found.plan.studies))).title
+
+
 def specs_by_key() -> dict[str, FieldSpec]:
     """Key -> the field that shows it."""
     return {key: spec for _, specs in sections() for spec in specs for key in spec.keys}

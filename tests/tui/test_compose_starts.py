@@ -12,6 +12,7 @@ from tests.tui.composing import claims, row, screen_of, settle, text_of, type_in
 from tests.tui.conftest import pilot_of, screen_text
 from tui.composing.start import TEMPLATE, preset
 from tui.composing.toml_text import parsed
+from tui.source import Trouble
 from tui.widgets.form_dialogs import ListDialog
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -142,12 +143,17 @@ async def test_starting_from_something_else_keeps_the_draft(empty, tmp_path):
 
 
 async def test_starting_from_a_sweep_of_the_database(source):
-    """The small store's "short" sweep was never in a file: its text is what the store keeps, and says so."""
+    """The small store's "short" sweep was never in a file: its text is what the store keeps, and says so.
+
+    Once the database is gone there is nothing left to resume."""
     async with pilot_of(source, place="compose") as pilot:
         await start_from(pilot, "short")
         assert parsed(text_of(pilot))["model"] == "fc_16"
         assert "From what the database keeps of sweep 2" in screen_text(pilot)
         assert "resumes sweep 2" in screen_text(pilot)
+        source.put(Trouble("No database yet", "there is none", gone=True))
+        await settle(pilot)
+        assert "✓ a new sweep" in screen_text(pilot)
 
 
 async def test_the_list_of_starts(empty, golden):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hvdsweep.words import counted
 from tui.composing.draft import LAUNCH, Draft
 from tui.launching import AUTO, MAXIMUM, ranks_of
 
@@ -169,9 +170,9 @@ def points_chart(study: StudyPlan) -> Chart:
         y_axis, ys = _axis(study, others[0], points)
     else:
         y_axis, ys = Axis("linear", title="trial"), [float(trial.number) for trial in trials]
-    shown = f"{len(trials)} trials"
+    shown = counted(study.target_trials, "trial")
     if study.target_trials > len(trials):
-        shown = f"{len(trials)} of {study.target_trials:,} trials"
+        shown = f"{len(trials)} of {shown}"
     where = f"{study.workload.rpartition('/')[2]} at {study.batch_size:,}"
     return Chart(
         (Series(study.workload, xs, ys, line=False, marker="●"),),

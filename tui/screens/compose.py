@@ -58,6 +58,11 @@ class ComposeScreen(AppScreen):
     def show(self, snapshot: Snapshot) -> None:
         self.session.follow(snapshot)
 
+    def notice_absence(self) -> None:
+        super().notice_absence()
+        if self.snapshot is None:
+            self.session.follow(None)
+
     def on_screen_resume(self) -> None:
         if self.session.outlook is not None:
             # Speeds may have been measured meanwhile.

@@ -158,9 +158,9 @@ class ComposeSession:
         """What launching this would begin."""
         return standing_of(self.outlook, self._app.snapshot)
 
-    def follow(self, snapshot: Snapshot) -> None:
-        """What was read of the store just now."""
-        seen = [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
+    def follow(self, snapshot: Snapshot | None) -> None:
+        """What was read of the store just now; None: it is gone, or not there yet."""
+        seen = None if snapshot is None else [(sweep.id, sweep.live) for sweep in snapshot.sweeps]
         if seen != self._seen:
             self._seen = seen
             self.check()
