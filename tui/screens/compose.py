@@ -16,7 +16,6 @@ from textual.widgets import Input
 from tui.actions import bindings
 from tui.screens.base import AppScreen
 from tui.screens.compose_session import ComposeSession
-from tui.snapshot import Snapshot
 from tui.widgets.chart import ChartView
 from tui.widgets.composer import Composer
 from tui.widgets.typing import Field
@@ -55,13 +54,9 @@ class ComposeScreen(AppScreen):
     def on_unmount(self) -> None:
         self.session.keep(now=True)
 
-    def show(self, snapshot: Snapshot) -> None:
-        self.session.follow(snapshot)
-
     def notice_absence(self) -> None:
         super().notice_absence()
-        if self.snapshot is None:
-            self.session.follow(None)
+        self.session.follow(self.snapshot)
 
     def on_screen_resume(self) -> None:
         if self.session.outlook is not None:
