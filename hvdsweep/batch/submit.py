@@ -64,7 +64,8 @@ def make_folder(folder: BatchFolder, loaded: LoadedSweep, plan: Plan, wanted: Jo
             copy = made.path / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-        copied = make_plan(load_sweep(str(made.sweep)))
+        # Hashes of what the user's code returned here are known for the original only, not for its copy.
+        copied = make_plan(load_sweep(str(made.sweep)), plan.definition.get("content", {}))
         if copied.key != plan.key:
             raise UserError(f"{loaded.file}: changed while it was read. Submit it again.")
         # Readers show the sweep while all its jobs still wait.

@@ -30,6 +30,7 @@ from hvdsweep.store.connection import connect
 from hvdsweep.store.lifecycle import new_gang, recover
 from hvdsweep.store.plans import save_plan
 from hvdsweep.sweep.load import load_sweep
+from hvdsweep.sweep.proofs import remember
 from tests.batch.cluster import StandIn
 from tests.batch.sweeps import plan_of, train
 from tests.launch.test_sweeps import TEXT
@@ -236,8 +237,11 @@ def test_a_folder_that_exists_is_not_touched(run: Batch, home: Path, cluster: St
     assert "Give at most" in _words(run("submit", "mine.toml", "--jobs", "5000", "--dir", "other"))
 
 
-def test_code_of_the_user_travels_with_the_sweep(run: Batch, home: Path) -> None:
+def test_code_of_the_user_travels_with_the_sweep(
+    run: Batch, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder's copy is the same sweep, by its key, though it is called otherwise and lies elsewhere."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     example = ROOT / "examples" / "own_workload" / "sweep.toml"
     assert run("submit", str(example), "--dir", "own").exit_code == 0
     copy, original = load_sweep(str(home / "own" / "sweep.toml")), load_sweep(str(example))
@@ -247,6 +251,21 @@ def test_code_of_the_user_travels_with_the_sweep(run: Batch, home: Path) -> None
     with open_store(home / "own") as reader:
         assert len(reader.trials().rows) == sum(study.target_trials for study in make_plan(copy).studies)
     assert (home / "own" / "rings.py").is_file()
+
+
+def test_a_sweep_that_was_trained_here_before_is_submitted(
+    run: Batch, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch on this machine has stored what the user's code returns; then too the copy is the same sweep, trial by trial."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    loaded = load_sweep(str(ROOT / "examples" / "own_workload" / "sweep.toml"))
+    before = make_plan(loaded).key
+    remember(loaded.sweep, loaded.source, {loaded.sweep.dataset: "0123", loaded.sweep.model: "4567"})
+    assert make_plan(loaded).key != before
+    assert run("submit", str(loaded.file), "--dir", "own").exit_code == 0
+    keys = {trial.key for study in make_plan(loaded).studies for trial in study.trials}
+    with open_store(home / "own") as reader:
+        assert {key for (key,) in reader.rows("SELECT key FROM trials")} == keys
 
 
 def test_no_cluster_here_is_said_with_the_way_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
